@@ -1,0 +1,2 @@
+// Package ghmigrate is a client of GitHub's Migrations REST API.
+package ghmigrate
