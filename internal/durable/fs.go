@@ -1,0 +1,83 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// FS is the part of a file system that downloads and journals use. Its names
+// are those of package os, and so are its errors: [fs.ErrNotExist] and the
+// like, in a *[fs.PathError].
+type FS interface {
+	// OpenLocked opens the regular file name for reading and writing, creates
+	// it with mode 0600 if it is missing, and holds it by a lock that ends when
+	// the file is closed. It fails with ErrLocked while another open file holds
+	// the lock, and with ErrNotRegular for a link, a folder or a device. When it
+	// returns, name still leads to the file: a file that its last holder
+	// renamed or removed in the meantime is not handed out.
+	OpenLocked(name string) (File, error)
+
+	// Open opens the regular file name for reading.
+	// It fails with ErrNotRegular for anything else.
+	Open(name string) (File, error)
+
+	// Lstat describes name, and not what a link there leads to.
+	Lstat(name string) (fs.FileInfo, error)
+
+	// Rename gives oldname the name newname, replacing a file that has it.
+	// A crash leaves the one file or the other at newname, never a part.
+	Rename(oldname, newname string) error
+
+	// Remove removes the file name.
+	Remove(name string) error
+
+	// SyncDir makes what was created, renamed and removed in the folder name
+	// survive a crash.
+	SyncDir(name string) error
+}
+
+// File is an open regular file. An *[os.File] is one.
+//
+// ReadAt, WriteAt and Sync may be called at the same time.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+
+	// Stat describes the file.
+	Stat() (fs.FileInfo, error)
+
+	// Sync makes everything written before it survive a crash.
+	Sync() error
+
+	// Truncate sets the file's size. What it adds reads as zeros.
+	Truncate(size int64) error
+}
+
+var (
+	// ErrLocked says that another open file holds the lock, in this process or
+	// in another.
+	ErrLocked = errors.New("in use by another process or call")
+
+	// ErrNotRegular says that a name leads to a link, a folder or a device.
+	ErrNotRegular = errors.New("not a regular file")
+)
+
+// Regular returns an error that matches [ErrNotRegular], and says what name
+// is, unless info describes a regular file.
+func Regular(name string, info fs.FileInfo) error {
+	var kind string
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		kind = "a folder"
+	case mode&fs.ModeSymlink != 0:
+		kind = "a symbolic link"
+	default:
+		kind = "a device, pipe or socket"
+	}
+	return &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%s, %w", kind, ErrNotRegular)}
+}

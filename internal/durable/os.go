@@ -1,0 +1,112 @@
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// OS is the file system of the operating system.
+//
+// Locks are those of flock on Unix and LockFileEx on Windows; on a system
+// that has neither, OpenLocked fails with [errors.ErrUnsupported].
+type OS struct{}
+
+var _ FS = OS{}
+
+// OpenLocked implements [FS].
+func (OS) OpenLocked(name string) (File, error) {
+	// The file may be renamed or removed by its holder between our opening it
+	// and our getting the lock. Its new name is then somebody's finished file,
+	// which must not be written to: look again at what name leads to. Each turn
+	// means that another holder came and went, so a few are plenty.
+	for range 10 {
+		f, err := openRegular(name, true)
+		if err != nil {
+			return nil, err
+		}
+		if err := lock(f); err != nil {
+			_ = f.Close()
+			return nil, &fs.PathError{Op: "lock", Path: name, Err: err}
+		}
+		if same(f, name) {
+			return &lockedFile{f}, nil
+		}
+		_ = unlock(f)
+		_ = f.Close()
+	}
+	return nil, &fs.PathError{Op: "lock", Path: name, Err: ErrLocked}
+}
+
+// Open implements [FS].
+func (OS) Open(name string) (File, error) {
+	f, err := openRegular(name, false)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Lstat implements [FS].
+func (OS) Lstat(name string) (fs.FileInfo, error) { return os.Lstat(name) }
+
+// Rename implements [FS]. On Windows it tries for some seconds while another
+// program, such as a virus scanner, has one of the files open.
+func (OS) Rename(oldname, newname string) error { return rename(oldname, newname) }
+
+// Remove implements [FS].
+func (OS) Remove(name string) error { return os.Remove(name) }
+
+// SyncDir implements [FS]. Windows has no such operation and needs none: NTFS
+// logs its names itself.
+func (OS) SyncDir(name string) error { return syncDir(name) }
+
+// openRegular opens name without following a link at name itself, and makes
+// sure that what it opened is a regular file.
+func openRegular(name string, write bool) (*os.File, error) {
+	// Opening a pipe would wait for its other end, and opening a link fails with
+	// an error that reads like a riddle. What changes after this look is caught
+	// by open and by the second look.
+	info, err := os.Lstat(name)
+	switch {
+	case err == nil:
+		if err := Regular(name, info); err != nil {
+			return nil, err
+		}
+	case !write || !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	f, err := open(name, write)
+	if err != nil {
+		return nil, err
+	}
+	info, err = f.Stat()
+	if err == nil {
+		err = Regular(name, info)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// same reports whether name leads to f.
+func same(f *os.File, name string) bool {
+	opened, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(name)
+	return err == nil && os.SameFile(opened, named)
+}
+
+// A lockedFile gives its lock back before it is closed: a child that another
+// goroutine is just starting has the descriptor too until it runs its program,
+// and would keep the lock for that long.
+type lockedFile struct{ *os.File }
+
+func (f *lockedFile) Close() error {
+	_ = unlock(f.File)
+	return f.File.Close()
+}

@@ -1,0 +1,168 @@
+package durable_test
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/internal/durable"
+)
+
+func TestOpenLockedCreatesAPrivateFileAndKeepsWhatIsThere(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	f, err := durable.OS{}.OpenLocked(name)
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte("hello"), 0)
+	require.NoError(t, err)
+	require.NoError(t, f.Sync())
+	require.NoError(t, f.Close())
+
+	info, err := durable.OS{}.Lstat(name)
+	require.NoError(t, err)
+	if runtime.GOOS != "windows" {
+		assert.Equal(t, fs.FileMode(0o600), info.Mode())
+	}
+
+	f, err = durable.OS{}.OpenLocked(name)
+	require.NoError(t, err)
+	got, err := io.ReadAll(io.NewSectionReader(f, 0, 100))
+	require.NoError(t, err)
+	assert.Equal(t, "hello", string(got))
+	require.NoError(t, f.Close())
+}
+
+func TestOpenLockedRefusesASecondHolderUntilTheFirstCloses(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	first, err := durable.OS{}.OpenLocked(name)
+	require.NoError(t, err)
+	_, err = durable.OS{}.OpenLocked(name)
+	require.ErrorIs(t, err, durable.ErrLocked)
+	require.ErrorContains(t, err, name)
+
+	// Reading needs no lock.
+	reader, err := durable.OS{}.Open(name)
+	require.NoError(t, err)
+	require.NoError(t, reader.Close())
+
+	require.NoError(t, first.Close())
+	second, err := durable.OS{}.OpenLocked(name)
+	require.NoError(t, err)
+	require.NoError(t, second.Close())
+}
+
+func TestOpenLockedNeverHandsOutAFileThatLostItsName(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "part")
+	holder, err := durable.OS{}.OpenLocked(name)
+	require.NoError(t, err)
+	require.NoError(t, durable.OS{}.Rename(name, filepath.Join(dir, "finished")))
+
+	// The name is free although the file that had it is still held.
+	next, err := durable.OS{}.OpenLocked(name)
+	require.NoError(t, err)
+	_, err = next.WriteAt([]byte("new"), 0)
+	require.NoError(t, err)
+	require.NoError(t, next.Close())
+	require.NoError(t, holder.Close())
+
+	finished, err := os.ReadFile(filepath.Join(dir, "finished"))
+	require.NoError(t, err)
+	assert.Empty(t, finished)
+}
+
+// Many holders rename the file away while many wait for the name: none may
+// write into a file that another one has finished.
+func TestOpenLockedSurvivesARaceForTheName(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "part")
+	const workers, turns = 4, 50
+	var wg sync.WaitGroup
+	for worker := range workers {
+		wg.Go(func() {
+			for turn := range turns {
+				finished := filepath.Join(dir, fmt.Sprintf("finished-%d-%d", worker, turn))
+				f, err := durable.OS{}.OpenLocked(name)
+				if err != nil {
+					continue
+				}
+				info, err := f.Stat()
+				if assert.NoError(t, err) {
+					assert.Zero(t, info.Size(), "somebody else's finished file")
+				}
+				_, err = f.WriteAt([]byte(finished), 0)
+				assert.NoError(t, err)
+				assert.NoError(t, durable.OS{}.Rename(name, finished))
+				assert.NoError(t, f.Close())
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestOpenRefusesWhatIsNotARegularFile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need a privilege there")
+	}
+	dir := t.TempDir()
+	target := filepath.Join(dir, "target")
+	require.NoError(t, os.WriteFile(target, []byte("precious"), 0o600))
+	folder, link, dangling := filepath.Join(dir, "folder"), filepath.Join(dir, "link"), filepath.Join(dir, "dangling")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	require.NoError(t, os.Symlink(target, link))
+	require.NoError(t, os.Symlink(filepath.Join(dir, "nowhere"), dangling))
+
+	for name, what := range map[string]string{folder: "a folder", link: "a symbolic link", dangling: "a symbolic link", os.DevNull: "a device"} {
+		_, err := durable.OS{}.OpenLocked(name)
+		require.ErrorIs(t, err, durable.ErrNotRegular, name)
+		require.ErrorContains(t, err, what)
+		_, err = durable.OS{}.Open(name)
+		require.ErrorIs(t, err, durable.ErrNotRegular, name)
+	}
+	assert.NoFileExists(t, filepath.Join(dir, "nowhere"))
+}
+
+func TestOpenOfAMissingFileOrFolder(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	_, err := durable.OS{}.Open(missing)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = durable.OS{}.OpenLocked(filepath.Join(missing, "file"))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NoFileExists(t, missing)
+}
+
+func TestOpenOfAFileWithoutPermission(t *testing.T) {
+	if os.Getuid() <= 0 {
+		t.Skip("needs a user who can be refused")
+	}
+	name := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(name, nil, 0o400))
+	_, err := durable.OS{}.OpenLocked(name)
+	require.ErrorIs(t, err, fs.ErrPermission)
+}
+
+func TestNamesCanBeRenamedRemovedAndSynced(t *testing.T) {
+	dir := t.TempDir()
+	oldname, newname := filepath.Join(dir, "old"), filepath.Join(dir, "new")
+	require.NoError(t, os.WriteFile(oldname, []byte("old"), 0o600))
+	require.NoError(t, os.WriteFile(newname, []byte("new"), 0o600))
+
+	require.NoError(t, durable.OS{}.Rename(oldname, newname))
+	require.NoError(t, durable.OS{}.SyncDir(dir))
+	got, err := os.ReadFile(newname)
+	require.NoError(t, err)
+	assert.Equal(t, "old", string(got))
+
+	require.NoError(t, durable.OS{}.Remove(newname))
+	require.ErrorIs(t, durable.OS{}.Remove(newname), fs.ErrNotExist)
+	if runtime.GOOS != "windows" {
+		require.ErrorIs(t, durable.OS{}.SyncDir(filepath.Join(dir, "missing")), fs.ErrNotExist)
+	}
+}

@@ -1,0 +1,81 @@
+package durable
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// open shares the file for deletion, which package os does not: a part is
+// renamed, and its log removed, while they are open and held.
+func open(name string, write bool) (*os.File, error) {
+	path, err := syscall.UTF16PtrFromString(name)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	access, create := uint32(syscall.GENERIC_READ), uint32(syscall.OPEN_EXISTING)
+	if write {
+		access, create = access|syscall.GENERIC_WRITE, syscall.OPEN_ALWAYS
+	}
+	handle, err := syscall.CreateFile(path, access,
+		syscall.FILE_SHARE_READ|syscall.FILE_SHARE_WRITE|syscall.FILE_SHARE_DELETE, nil, create,
+		syscall.FILE_ATTRIBUTE_NORMAL|syscall.FILE_FLAG_OPEN_REPARSE_POINT, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	return os.NewFile(uintptr(handle), name), nil
+}
+
+const (
+	errorAccessDenied     = syscall.Errno(5)
+	errorSharingViolation = syscall.Errno(32)
+	errorLockViolation    = syscall.Errno(33)
+)
+
+func rename(oldname, newname string) error {
+	deadline := time.Now().Add(5 * time.Second)
+	for wait := 10 * time.Millisecond; ; wait *= 2 {
+		err := os.Rename(oldname, newname)
+		if err == nil || !time.Now().Before(deadline) ||
+			!errors.Is(err, errorAccessDenied) && !errors.Is(err, errorSharingViolation) && !errors.Is(err, errorLockViolation) {
+			return err
+		}
+		<-time.NewTimer(wait/2 + rand.N(wait/2)).C
+	}
+}
+
+func syncDir(string) error { return nil }
+
+const (
+	lockfileFailImmediately = 1
+	lockfileExclusiveLock   = 2
+)
+
+// lockRange is one byte where no file reaches: a lock on Windows keeps others
+// from reading and writing what it covers, and a part may be looked at.
+func lockRange() *syscall.Overlapped { return &syscall.Overlapped{Offset: 0, OffsetHigh: 1<<31 - 1} }
+
+func lock(f *os.File) error {
+	ok, _, err := syscall.NewLazyDLL("kernel32.dll").NewProc("LockFileEx").Call(
+		f.Fd(), lockfileExclusiveLock|lockfileFailImmediately, 0, 1, 0, uintptr(unsafe.Pointer(lockRange())))
+	switch {
+	case ok != 0:
+		return nil
+	case errors.Is(err, errorLockViolation), errors.Is(err, syscall.ERROR_IO_PENDING):
+		return ErrLocked
+	default:
+		return err
+	}
+}
+
+func unlock(f *os.File) error {
+	ok, _, err := syscall.NewLazyDLL("kernel32.dll").NewProc("UnlockFileEx").Call(
+		f.Fd(), 0, 1, 0, uintptr(unsafe.Pointer(lockRange())))
+	if ok == 0 {
+		return err
+	}
+	return nil
+}
