@@ -1,0 +1,368 @@
+package ghmigrate
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Errors to be recognized with [errors.Is]. The first seven classify an
+// [APIError]; several may match one error.
+var (
+	// ErrUnauthorized means that the token is missing, wrong or revoked.
+	ErrUnauthorized = errors.New("unauthorized")
+	// ErrForbidden means that the token may not do this. Rate limits never match.
+	ErrForbidden = errors.New("forbidden")
+	// ErrSSORequired means that the token must be authorized for the
+	// organization's single sign-on, at [APIError.SSOURL]. Matches
+	// ErrForbidden too.
+	ErrSSORequired = errors.New("single sign-on required")
+	// ErrMissingScope means that the token has none of the scopes that the call
+	// accepts. Matches ErrForbidden too, and ErrNotFound where GitHub hides
+	// what the token may not see.
+	ErrMissingScope = errors.New("the token lacks a scope")
+	// ErrNotFound means that there is no such thing, or none that the token may
+	// see.
+	ErrNotFound = errors.New("not found")
+	// ErrValidation means that GitHub refused the request's content.
+	ErrValidation = errors.New("validation failed")
+	// ErrRateLimited means that the quota is used up, or requests came too
+	// fast; [APIError.RetryAfter] says how long to wait.
+	ErrRateLimited = errors.New("rate limited")
+
+	// ErrMigrationFailed means that GitHub gave an export up. It gives no
+	// reason; size is the usual one.
+	ErrMigrationFailed = errors.New("migration failed")
+	// ErrArchiveNotReady means that the export has not ended. Matches
+	// ErrNotFound too.
+	ErrArchiveNotReady = errors.New("archive not ready")
+	// ErrArchiveGone means that the archive was deleted, by someone or after
+	// seven days. Matches ErrNotFound too.
+	ErrArchiveGone = errors.New("archive gone")
+	// ErrArchiveChanged means that the archive was replaced while it was
+	// fetched.
+	ErrArchiveChanged = errors.New("archive changed while it was fetched")
+
+	// ErrImportFailed means that GitHub gave a source import up.
+	ErrImportFailed = errors.New("import failed")
+	// ErrImportNeedsAction means that a source import waits for credentials or
+	// for a choice; see [ImportStatus.NeedsAction].
+	ErrImportNeedsAction = errors.New("import needs action")
+	// ErrSourceImportsRetired means that this GitHub has no source imports any
+	// more.
+	ErrSourceImportsRetired = errors.New("the Source Imports API was retired on 2024-04-12")
+)
+
+// An APIError is an answer of the API that is no success. Every failed answer
+// is one, also where it was not JSON.
+type APIError struct {
+	StatusCode       int
+	Method           string
+	Path             string        // below the API root, escaped, without query
+	RequestID        string        // X-GitHub-Request-Id, for GitHub's support
+	Message          string        // what GitHub said, or what could be read of an answer that is not JSON
+	DocumentationURL string        // empty if not told
+	Errors           []ErrorDetail // nil if not told
+	RetryAfter       time.Duration // how long to wait; > 0 exactly when rate limited
+	TokenScopes      []string      // X-OAuth-Scopes: what the token has; nil if not told
+	AcceptedScopes   []string      // X-Accepted-OAuth-Scopes: one of these is needed; nil if not told
+	SSOURL           string        // where to authorize the token for single sign-on; empty if that is not needed
+
+	retired     bool          // the answer of retired source imports
+	final       bool          // a 5xx that will not pass
+	retryAfter  time.Duration // Retry-After of any answer
+	unspecified bool          // a rate limit that does not say how long it lasts
+}
+
+// An ErrorDetail is one reason why GitHub refused a request. A reason that
+// was a bare string is a Message alone.
+type ErrorDetail struct {
+	Resource string `json:"resource"`
+	Field    string `json:"field"`
+	Code     string `json:"code"`
+	Message  string `json:"message"`
+}
+
+// Error says what was asked, what came back, and what may mend it.
+func (e *APIError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %d", e.Method, e.Path, e.StatusCode)
+	if message := strings.TrimSpace(e.Message); message != "" {
+		b.WriteString(" " + message)
+	} else if text := http.StatusText(e.StatusCode); text != "" {
+		b.WriteString(" " + text)
+	}
+	for i, detail := range e.Errors {
+		b.WriteString([]string{": ", ", "}[min(i, 1)] + detail.String())
+	}
+	switch {
+	case e.retired:
+		b.WriteString(": " + ErrSourceImportsRetired.Error())
+	case e.SSOURL != "":
+		b.WriteString(": authorize the token for single sign-on")
+	case e.lacksScope():
+		fmt.Fprintf(&b, ": the token has the scopes %q, one of %q is needed", e.TokenScopes, e.AcceptedScopes)
+	case e.RetryAfter > 0:
+		fmt.Fprintf(&b, ": rate limited for %v", e.RetryAfter.Round(time.Second))
+	}
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, " (request %s)", e.RequestID)
+	}
+	return b.String()
+}
+
+// String joins what is known, such as `repositories is invalid`.
+func (d ErrorDetail) String() string {
+	if d.Message != "" {
+		return d.Message
+	}
+	return strings.Join(nonEmpty(d.Resource, d.Field, d.Code), " ")
+}
+
+// Is tells whether the answer is of the kind of target, one of the sentinels
+// of this package.
+func (e *APIError) Is(target error) bool {
+	limited := e.RetryAfter > 0
+	switch target {
+	case ErrUnauthorized:
+		return e.StatusCode == http.StatusUnauthorized
+	case ErrForbidden:
+		return e.StatusCode == http.StatusForbidden && !limited || e.lacksScope()
+	case ErrSSORequired:
+		return e.SSOURL != ""
+	case ErrMissingScope:
+		return e.lacksScope()
+	case ErrNotFound:
+		return e.StatusCode == http.StatusNotFound
+	case ErrValidation:
+		return e.StatusCode == http.StatusUnprocessableEntity
+	case ErrRateLimited:
+		return limited
+	case ErrSourceImportsRetired:
+		return e.retired
+	}
+	return false
+}
+
+// lacksScope tells whether the token has none of the scopes that the call
+// accepts. GitHub names both on every answer to a classic token.
+func (e *APIError) lacksScope() bool {
+	if e.StatusCode != http.StatusForbidden && e.StatusCode != http.StatusNotFound ||
+		len(e.AcceptedScopes) == 0 || e.TokenScopes == nil {
+		return false
+	}
+	for _, has := range e.TokenScopes {
+		if slices.ContainsFunc(e.AcceptedScopes, func(want string) bool { return scopeIncludes(has, want) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// scopeIncludes knows that "admin:org" includes "read:org" and "repo" includes
+// "repo:status".
+// https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
+func scopeIncludes(has, want string) bool {
+	level, of, _ := strings.Cut(has, ":")
+	switch {
+	case has == want, strings.HasPrefix(want, has+":"):
+		return true
+	case has == "repo":
+		return want == "public_repo" || want == "security_events"
+	case has == "user":
+		return want == "read:user"
+	case level == "admin":
+		return want == "write:"+of || want == "read:"+of
+	case level == "write":
+		return want == "read:"+of
+	}
+	return false
+}
+
+// newAPIError reads a failed answer. The order of recognition matters: a
+// token that must be authorized, or lacks a scope, would wait in vain.
+func (c *Client) newAPIError(res response) *APIError {
+	e := &APIError{
+		StatusCode:     res.status,
+		Method:         res.request.method,
+		Path:           res.request.at.path,
+		RequestID:      res.header.Get("X-Github-Request-Id"),
+		TokenScopes:    scopes(res.header, "X-Oauth-Scopes"),
+		AcceptedScopes: scopes(res.header, "X-Accepted-Oauth-Scopes"),
+		retryAfter:     retryAfter(res),
+	}
+	if res.request.at.isSourceImport() {
+		e.retired = c.retiresSourceImports(e.StatusCode)
+		e.final = e.StatusCode == http.StatusServiceUnavailable
+	}
+	e.readBody(res.body)
+	if e.StatusCode == http.StatusForbidden {
+		e.SSOURL = ssoURL(res.header)
+	}
+	if e.SSOURL == "" && !e.lacksScope() {
+		e.RetryAfter, e.unspecified = rateLimitWait(e, res)
+	}
+	return e
+}
+
+// lasts is how long a rate limit is to be waited out after a number of them in
+// a row. The longer one lasts that does not say so, the longer GitHub wants to
+// be left alone.
+func (e *APIError) lasts(before int) time.Duration {
+	if e.unspecified {
+		return e.RetryAfter << min(before, 6)
+	}
+	return e.RetryAfter
+}
+
+func scopes(h http.Header, key string) []string {
+	if len(h.Values(key)) == 0 {
+		return nil
+	}
+	list := []string{}
+	for scope := range strings.SplitSeq(strings.Join(h.Values(key), ","), ",") {
+		if scope = strings.TrimSpace(scope); scope != "" {
+			list = append(list, scope)
+		}
+	}
+	return list
+}
+
+// ssoURL reads `required; url=https://…`.
+func ssoURL(h http.Header) string {
+	for value := range strings.SplitSeq(h.Get("X-Github-Sso"), ";") {
+		if u, ok := strings.CutPrefix(strings.TrimSpace(value), "url="); ok {
+			return u
+		}
+	}
+	return ""
+}
+
+// readBody reads GitHub's error object, whose errors are objects or bare
+// strings, or else what a proxy's page says of itself.
+func (e *APIError) readBody(body []byte) {
+	var wire struct {
+		Message          string            `json:"message"`
+		DocumentationURL string            `json:"documentation_url"`
+		Errors           []json.RawMessage `json:"errors"`
+	}
+	if err := json.Unmarshal(body, &wire); err != nil {
+		// One property of an unknown shape must not cost the others.
+		if wire.Message == "" {
+			e.Message = gist(body)
+			return
+		}
+	}
+	e.Message, e.DocumentationURL = wire.Message, wire.DocumentationURL
+	for _, raw := range wire.Errors {
+		var detail ErrorDetail
+		if json.Unmarshal(raw, &detail.Message) != nil && json.Unmarshal(raw, &detail) != nil {
+			detail = ErrorDetail{Message: string(raw)}
+		}
+		e.Errors = append(e.Errors, detail)
+	}
+}
+
+// gist is the title of a page, or the first line of a text.
+func gist(body []byte) string {
+	if _, after, ok := bytes.Cut(body, []byte("<title>")); ok {
+		body, _, _ = bytes.Cut(after, []byte("</title>"))
+	} else if trimmed := bytes.TrimSpace(body); bytes.HasPrefix(trimmed, []byte("<")) || bytes.HasPrefix(trimmed, []byte("{")) {
+		return ""
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(body), "")), "\n")
+	line = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, line)
+	if runes := []rune(line); len(runes) > 200 {
+		line = string(runes[:200]) + "…"
+	}
+	return line
+}
+
+// rateLimitWait is how long a rate limit lasts, and 0 if there is none. A
+// secondary limit often comes without any header; GitHub wants a minute then,
+// and more if it goes on.
+// https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+func rateLimitWait(e *APIError, res response) (wait time.Duration, unspecified bool) {
+	if e.StatusCode != http.StatusForbidden && e.StatusCode != http.StatusTooManyRequests {
+		return 0, false
+	}
+	if reset := headerInt(res.header, "X-Ratelimit-Reset"); reset > 0 && res.header.Get("X-Ratelimit-Remaining") == "0" {
+		return max(time.Unix(int64(reset), 0).Sub(res.date()), 0) + time.Second, false
+	}
+	if e.retryAfter > 0 {
+		return e.retryAfter, false
+	}
+	message := strings.ToLower(e.Message)
+	if e.StatusCode == http.StatusTooManyRequests ||
+		strings.HasSuffix(e.DocumentationURL, "secondary-rate-limits") ||
+		strings.Contains(message, "rate limit") || strings.Contains(message, "abuse detection") {
+		return time.Minute, true
+	}
+	return 0, false
+}
+
+// retryAfter reads the header of that name, which counts seconds or is a date.
+func retryAfter(res response) time.Duration {
+	value := res.header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(value); err == nil {
+		return time.Duration(min(max(seconds, 0), 1<<30)) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(at.Sub(res.date()), 0)
+	}
+	return 0
+}
+
+// A tokenError is a failure of the caller's TokenSource. Its text may quote a
+// token or the answer that held one, so only its kind is shown.
+type tokenError struct{ err error }
+
+func (e *tokenError) Error() string {
+	if errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded) {
+		return "token source: the context ended"
+	}
+	return fmt.Sprintf("token source: failed with a %T, whose text may hold a secret; unwrap the error to see it", e.err)
+}
+
+func (e *tokenError) Unwrap() error { return e.err }
+
+// Format keeps %#v from looking inside.
+func (e *tokenError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
+
+var errLocation = errors.New("redirect to a malformed Location")
+
+// withoutURL takes the URLs out of an error of net/http: they may be signed.
+func withoutURL(err error) error {
+	u, ok := errors.AsType[*url.Error](err)
+	if !ok {
+		return err
+	}
+	if strings.HasPrefix(u.Err.Error(), "failed to parse Location header") { // net/http quotes it
+		return errLocation
+	}
+	return u.Err
+}
+
+// contextError is why ctx ended: both the kind of end and the caller's cause.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}

@@ -1,0 +1,189 @@
+package ghmigrate
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// A Migration is one export: the repositories that go into one archive.
+type Migration struct {
+	ID     int64          `json:"id"`
+	NodeID string         `json:"node_id"`
+	GUID   string         `json:"guid"`
+	State  MigrationState `json:"state"`
+	Owner  *User          `json:"owner"` // whose repositories; nil if the account is gone
+
+	// The options that it was started with. LockRepositories stays true when
+	// the repositories are unlocked: it is not the lock's state.
+	LockRepositories     bool     `json:"lock_repositories"`
+	ExcludeMetadata      bool     `json:"exclude_metadata"`
+	ExcludeGitData       bool     `json:"exclude_git_data"`
+	ExcludeAttachments   bool     `json:"exclude_attachments"`
+	ExcludeReleases      bool     `json:"exclude_releases"`
+	ExcludeOwnerProjects bool     `json:"exclude_owner_projects"`
+	OrgMetadataOnly      bool     `json:"org_metadata_only"`
+	Exclude              []string `json:"exclude,omitzero"` // what is left out of the answer
+
+	// Repositories is nil if they were left out of the answer.
+	Repositories []Repository `json:"repositories,omitzero"`
+
+	URL        string    `json:"url"`                   // of the migration, in the API
+	ArchiveURL string    `json:"archive_url,omitempty"` // in the API; empty unless there is an archive
+	CreatedAt  time.Time `json:"created_at,omitzero"`
+	UpdatedAt  time.Time `json:"updated_at,omitzero"` // when State last changed
+}
+
+// MigrationState is the stage of a migration. The set is open: values that are
+// not listed here pass through, and a wait goes on.
+type MigrationState string
+
+// The documented stages.
+const (
+	StatePending   MigrationState = "pending"   // not begun
+	StateExporting MigrationState = "exporting" // under way
+	StateExported  MigrationState = "exported"  // the archive is ready
+	StateFailed    MigrationState = "failed"    // given up
+)
+
+// Done tells whether the migration has ended, well or not.
+func (s MigrationState) Done() bool { return s == StateExported || s == StateFailed }
+
+// A StartMigrationRequest says what to export, for organizations and users
+// alike. Every option defaults to false.
+type StartMigrationRequest struct {
+	// Repositories are named "owner/name". GitHub takes 100 to 120 at once
+	// without timing out. There must be some, unless OrgMetadataOnly is set;
+	// then there must be none.
+	Repositories []string
+
+	LockRepositories     bool // lock them, until UnlockRepository
+	ExcludeMetadata      bool // Git data only
+	ExcludeGitData       bool // no Git data
+	ExcludeAttachments   bool // no files attached to issues and pull requests
+	ExcludeReleases      bool // no releases
+	ExcludeOwnerProjects bool // no projects of the organization or user
+	OrgMetadataOnly      bool // only the organization itself; other options are ignored
+
+	// OmitRepositories leaves the repositories out of the answer, which is then
+	// smaller and sooner there.
+	OmitRepositories bool
+}
+
+// GetOptions say what to leave out of an answer.
+type GetOptions struct {
+	OmitRepositories bool // leaves Migration.Repositories nil
+}
+
+// migrationStart is what reaches the wire.
+type migrationStart struct {
+	Repositories         []string `json:"repositories"`
+	LockRepositories     bool     `json:"lock_repositories,omitzero"`
+	ExcludeMetadata      bool     `json:"exclude_metadata,omitzero"`
+	ExcludeGitData       bool     `json:"exclude_git_data,omitzero"`
+	ExcludeAttachments   bool     `json:"exclude_attachments,omitzero"`
+	ExcludeReleases      bool     `json:"exclude_releases,omitzero"`
+	ExcludeOwnerProjects bool     `json:"exclude_owner_projects,omitzero"`
+	OrgMetadataOnly      bool     `json:"org_metadata_only,omitzero"`
+	Exclude              []string `json:"exclude,omitzero"`
+}
+
+// An account is whose migrations are meant: an organization's, or those of the
+// token's user.
+type account struct {
+	c    *Client
+	at   endpoint // …/migrations
+	user bool
+}
+
+// The requests of both services.
+
+func (a account) start(req StartMigrationRequest) request {
+	wire := migrationStart{
+		Repositories:         append([]string{}, req.Repositories...), // null is refused
+		LockRepositories:     req.LockRepositories,
+		ExcludeMetadata:      req.ExcludeMetadata,
+		ExcludeGitData:       req.ExcludeGitData,
+		ExcludeAttachments:   req.ExcludeAttachments,
+		ExcludeReleases:      req.ExcludeReleases,
+		ExcludeOwnerProjects: req.ExcludeOwnerProjects,
+		OrgMetadataOnly:      req.OrgMetadataOnly,
+	}
+	if req.OmitRepositories {
+		wire.Exclude = []string{"repositories"}
+	}
+	return request{method: http.MethodPost, at: a.at, body: wire, invalid: req.check()}
+}
+
+func (req StartMigrationRequest) check() error {
+	switch n := len(req.Repositories); {
+	case n == 0 && !req.OrgMetadataOnly:
+		return badArgument("Repositories", "is empty")
+	case n > 0 && req.OrgMetadataOnly:
+		return badArgument("Repositories", "has %d names beside OrgMetadataOnly: want none", n)
+	}
+	for i, fullName := range req.Repositories {
+		argument := fmt.Sprintf("Repositories[%d]", i)
+		owner, name, ok := strings.Cut(fullName, "/")
+		if !ok || strings.ContainsFunc(fullName, isSpaceOrControl) {
+			return badArgument(argument, `is %q: want "owner/name"`, fullName)
+		}
+		if checkName(argument, owner) != nil || checkName(argument, name) != nil {
+			return badArgument(argument, `is %q: want "owner/name"`, fullName)
+		}
+	}
+	return nil
+}
+
+func isSpaceOrControl(r rune) bool { return r <= ' ' || r == 0x7f }
+
+// listing lists migrations. With their repositories 100 would be tens of
+// megabytes: then GitHub's own page size stays.
+func (a account) listing(opts ListOptions, omitRepositories bool) request {
+	r := request{method: http.MethodGet, at: a.at, invalid: opts.check()}
+	if omitRepositories && opts.PerPage == 0 {
+		opts.PerPage = maxPerPage
+	}
+	r.query = queryOf(opts)
+	if omitRepositories {
+		r.query.Set("exclude", "repositories")
+	}
+	return r
+}
+
+func (a account) get(id int64, opts *GetOptions) request {
+	r := request{method: http.MethodGet, at: a.at.id("id", id)}
+	if opts != nil && opts.OmitRepositories {
+		r.query = url.Values{"exclude": {"repositories"}}
+	}
+	return r
+}
+
+func (a account) listRepositories(ctx context.Context, id int64, opts *ListOptions) iter.Seq2[*Repository, error] {
+	page := ListOptions{}
+	if opts != nil {
+		page = *opts
+	}
+	r := request{method: http.MethodGet, at: a.at.id("id", id).literal("repositories"), invalid: page.check()}
+	if page.PerPage == 0 {
+		page.PerPage = maxPerPage
+	}
+	r.query = queryOf(page)
+	return list[Repository](ctx, a.c, r)
+}
+
+func (a account) archive(id int64) request {
+	return request{method: http.MethodGet, at: a.at.id("id", id).literal("archive"), redirect: true}
+}
+
+func (a account) deleteArchive(id int64) request {
+	return request{method: http.MethodDelete, at: a.at.id("id", id).literal("archive")}
+}
+
+func (a account) unlock(id int64, repo string) request {
+	return request{method: http.MethodDelete, at: a.at.id("id", id).literal("repos").name("repo", repo).literal("lock")}
+}

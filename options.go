@@ -1,0 +1,268 @@
+package ghmigrate
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// An Option sets up a [Client].
+type Option func(*config) error
+
+// config collects what the options say.
+type config struct {
+	host       string
+	rawURL     string
+	authorize  func(*http.Request) error
+	httpClient *http.Client
+	version    string
+	userAgent  string
+	log        *slog.Logger
+	patience   patience
+	pollMin    time.Duration
+	pollMax    time.Duration
+}
+
+// WithToken authenticates with a personal access token (classic), which is
+// the only kind that GitHub's migration endpoints take. It is sent to the
+// API's own origin and nowhere else. A client without a token is allowed.
+func WithToken(token string) Option {
+	return func(cfg *config) error {
+		if token == "" {
+			return errors.New("WithToken: the token is empty")
+		}
+		if !isHeaderValue(token) {
+			return errors.New("WithToken: the token has white space or control characters in it")
+		}
+		return cfg.setTokens("WithToken", oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}))
+	}
+}
+
+// WithTokenSource authenticates with the tokens of ts, which is asked once for
+// every attempt, in the goroutine of the call. Its tokens are sent to the
+// API's own origin and nowhere else. Its errors end a call at once; they can
+// be unwrapped, but their text is not shown, as it may hold a secret.
+func WithTokenSource(ts oauth2.TokenSource) Option {
+	return func(cfg *config) error {
+		if ts == nil {
+			return errors.New("WithTokenSource: the source is nil")
+		}
+		return cfg.setTokens("WithTokenSource", ts)
+	}
+}
+
+// setTokens keeps the source in a closure, out of reach of anything that
+// prints a Client.
+func (cfg *config) setTokens(option string, ts oauth2.TokenSource) error {
+	if cfg.authorize != nil {
+		return fmt.Errorf("%s: a token was given already; give one WithToken or one WithTokenSource", option)
+	}
+	cfg.authorize = func(req *http.Request) error {
+		token, err := ts.Token()
+		switch {
+		case err != nil:
+			return &tokenError{err}
+		case token == nil || token.AccessToken == "":
+			return &tokenError{errors.New("no token in the answer")}
+		case !isHeaderValue(token.AccessToken):
+			return &tokenError{errors.New("a token with white space or control characters in it")}
+		}
+		token.SetAuthHeader(req)
+		return nil
+	}
+	return nil
+}
+
+// WithHTTPClient sends requests through a copy of hc: its Transport, Jar and
+// Timeout serve the API, its Transport's proxy and CA settings serve archive
+// storage too. Redirects are ghmigrate's own affair. Archive storage sees the
+// Transport's connections but none of its headers if it is an *http.Transport;
+// any other RoundTripper is used as it is, so it must not add credentials.
+// An *oauth2.Transport does, and is refused.
+func WithHTTPClient(hc *http.Client) Option {
+	return func(cfg *config) error {
+		switch {
+		case hc == nil:
+			return errors.New("WithHTTPClient: the client is nil")
+		case cfg.httpClient != nil:
+			return errors.New("WithHTTPClient: given twice")
+		}
+		if _, ok := hc.Transport.(*oauth2.Transport); ok {
+			return errors.New("WithHTTPClient: an *oauth2.Transport sends its token to any host; " +
+				"give its Source to WithTokenSource and its Base to WithHTTPClient")
+		}
+		cfg.httpClient = hc
+		return nil
+	}
+}
+
+// WithHost talks to another GitHub than "github.com": "octocorp.ghe.com" for a
+// GHE.com subdomain, "ghes.example.com" (with a port if need be) for a GitHub
+// Enterprise Server, whose API is expected at https://HOST/api/v3.
+func WithHost(host string) Option {
+	return func(cfg *config) error {
+		if cfg.host != "" || cfg.rawURL != "" {
+			return errors.New("WithHost: a host was given already; give one WithHost or one WithBaseURL")
+		}
+		if err := checkHost(host); err != nil {
+			return fmt.Errorf("WithHost: %w", err)
+		}
+		cfg.host = strings.ToLower(host)
+		return nil
+	}
+}
+
+func checkHost(host string) error {
+	if host == "" {
+		return errors.New("the host is empty")
+	}
+	u, err := url.Parse("https://" + host)
+	if err != nil || u.Host != host || u.Hostname() == "" || strings.HasSuffix(host, ":") {
+		return fmt.Errorf("%q is not a bare host name such as ghes.example.com; a whole URL goes to WithBaseURL", host)
+	}
+	name := strings.ToLower(u.Hostname())
+	switch {
+	case strings.HasSuffix(name, ".github.com"):
+		return fmt.Errorf("%q is a part of GitHub.com: want github.com", host)
+	case name == "ghe.com", strings.HasSuffix(name, ".ghe.com") && strings.Count(name, ".") != 2:
+		return fmt.Errorf("%q is not an enterprise's subdomain such as octocorp.ghe.com", host)
+	case u.Port() != "" && (name == "github.com" || strings.HasSuffix(name, ".ghe.com")):
+		return fmt.Errorf("%q has a port", host)
+	}
+	return nil
+}
+
+// WithBaseURL talks to the API at rawURL, which is used as it is, for example
+// "https://ghes.example.com/api/v3". Plain http is accepted for loopback
+// addresses only.
+func WithBaseURL(rawURL string) Option {
+	return func(cfg *config) error {
+		if cfg.host != "" || cfg.rawURL != "" {
+			return errors.New("WithBaseURL: a host was given already; give one WithHost or one WithBaseURL")
+		}
+		u, err := url.Parse(rawURL)
+		switch {
+		case err != nil:
+			return errors.New("WithBaseURL: not a URL")
+		case u.User != nil:
+			return errors.New("WithBaseURL: the URL has credentials in it; give a token to WithToken")
+		case u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.Hostname() == "":
+			return fmt.Errorf("WithBaseURL: %q is not an absolute https URL", rawURL)
+		case u.Scheme == "http" && !isLoopback(u.Hostname()):
+			return fmt.Errorf("WithBaseURL: %q would send the token in the clear: want https", rawURL)
+		case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+			return errors.New("WithBaseURL: the URL has a query or a fragment")
+		}
+		cfg.rawURL = rawURL
+		return nil
+	}
+}
+
+// isLoopback tells whether a host name stays on this machine.
+func isLoopback(hostname string) bool {
+	addr, err := netip.ParseAddr(hostname)
+	return hostname == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// endpoint is the API root that the options name.
+func (cfg *config) endpoint() (*url.URL, error) {
+	raw := cfg.rawURL
+	switch {
+	case raw != "":
+	case cfg.host == "" || cfg.host == "github.com":
+		raw = "https://api.github.com"
+	case strings.HasSuffix(cfg.host, ".ghe.com"):
+		raw = "https://api." + cfg.host
+	default:
+		raw = "https://" + cfg.host + "/api/v3"
+	}
+	if cfg.httpClient == nil {
+		cfg.httpClient = &http.Client{}
+	}
+	return url.Parse(strings.TrimRight(raw, "/"))
+}
+
+// WithAPIVersion asks for another version of the API than "2022-11-28".
+// "2026-03-10" is supported too: it tells less about repositories.
+func WithAPIVersion(version string) Option {
+	return func(cfg *config) error {
+		if _, err := time.Parse(time.DateOnly, version); err != nil {
+			return fmt.Errorf("WithAPIVersion: %q is not a date such as 2022-11-28", version)
+		}
+		cfg.version = version
+		return nil
+	}
+}
+
+// WithUserAgent sets the User-Agent header, which is "ghmigrate" otherwise.
+func WithUserAgent(ua string) Option {
+	return func(cfg *config) error {
+		if strings.TrimSpace(ua) == "" || !isHeaderValue(strings.ReplaceAll(ua, " ", "")) {
+			return fmt.Errorf("WithUserAgent: %q is not the value of a header", ua)
+		}
+		cfg.userAgent = ua
+		return nil
+	}
+}
+
+// isHeaderValue tells whether s is safe as a header's value: visible ASCII.
+func isHeaderValue(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
+// WithLogger logs every request at debug level, every retry and every wait for
+// a rate limit at warn level. No query, header or body is logged.
+func WithLogger(l *slog.Logger) Option {
+	return func(cfg *config) error {
+		if l == nil {
+			return errors.New("WithLogger: the logger is nil")
+		}
+		cfg.log = l
+		return nil
+	}
+}
+
+// WithMaxRetries sets how often a call is sent again after a failure that may
+// pass: 3 times by default; 0 means never. See the package documentation for
+// what is retried.
+func WithMaxRetries(n int) Option {
+	return func(cfg *config) error {
+		if n < 0 {
+			return fmt.Errorf("WithMaxRetries: %d is negative", n)
+		}
+		cfg.patience.retries = n
+		return nil
+	}
+}
+
+// WithMaxRateLimitWait sets how long one call may wait for rate limits in all:
+// 90 seconds by default; 0 means not at all. A limit that lasts longer is
+// returned at once, as an [APIError] with RetryAfter.
+func WithMaxRateLimitWait(d time.Duration) Option {
+	return func(cfg *config) error {
+		if d < 0 {
+			return fmt.Errorf("WithMaxRateLimitWait: %v is negative", d)
+		}
+		cfg.patience.limitWait = d
+		return nil
+	}
+}
+
+// WithPollInterval sets the time between the polls of a wait: first min, then
+// growing by half up to max; by default 5 seconds and a minute.
+func WithPollInterval(min, max time.Duration) Option {
+	return func(cfg *config) error {
+		if min <= 0 || max < min {
+			return fmt.Errorf("WithPollInterval: %v to %v is not an interval: want 0 < min <= max", min, max)
+		}
+		cfg.pollMin, cfg.pollMax = min, max
+		return nil
+	}
+}

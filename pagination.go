@@ -1,0 +1,157 @@
+package ghmigrate
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-querystring/query"
+)
+
+// ListOptions say where a list starts and how much a request asks for. They do
+// not bound the sequence: break out of the loop for that.
+type ListOptions struct {
+	Page    int `url:"page,omitempty"`     // the page to start at; 0 means the first
+	PerPage int `url:"per_page,omitempty"` // page size, 1 to 100; 0 lets the method choose
+}
+
+func (o ListOptions) check() error {
+	switch {
+	case o.Page < 0:
+		return badArgument("Page", "is %d: want 0 or a page's number", o.Page)
+	case o.PerPage < 0 || o.PerPage > maxPerPage:
+		return badArgument("PerPage", "is %d: want 0, or 1 to %d", o.PerPage, maxPerPage)
+	}
+	return nil
+}
+
+const maxPerPage = 100
+
+// Collect reads a sequence to its end. With an error it returns what came
+// before it.
+func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	var all []T
+	for item, err := range seq {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, item)
+	}
+	return all, nil
+}
+
+// list asks for page after page as the caller ranges. An error is yielded once
+// and ends the sequence; an empty page does not.
+func list[T any](ctx context.Context, c *Client, r request) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		for page, err := range pages[T](ctx, c, r) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range page.items {
+				if !yield(&page.items[i], nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// A page is one answer of a list.
+type page[T any] struct {
+	items []T
+	date  time.Time // when that was, by the server's clock
+}
+
+func pages[T any](ctx context.Context, c *Client, r request) iter.Seq2[page[T], error] {
+	return func(yield func(page[T], error) bool) {
+		r, seen := r, map[string]bool{}
+		for r.query != nil {
+			key := r.query.Encode()
+			if seen[key] {
+				yield(page[T]{}, r.wrap(errPageLoop))
+				return
+			}
+			seen[key] = true
+			res, err := c.send(ctx, r)
+			if err != nil {
+				yield(page[T]{}, err)
+				return
+			}
+			p := page[T]{date: res.date()}
+			if err := res.decode(&p.items); err != nil {
+				yield(page[T]{}, err)
+				return
+			}
+			if !yield(p, nil) {
+				return
+			}
+			r.query = nextQuery(res)
+		}
+	}
+}
+
+var errPageLoop = errors.New("the list leads back to a page that was read already")
+
+// nextQuery is the query of the next page: that of the link, merged into the
+// query of this page; nil if this page is the last. Nothing else of the link
+// is used: GitHub's leads to another path, a GHES's may lead to another host.
+func nextQuery(res response) url.Values {
+	target, ok := linkTo("next", res.header.Values("Link"))
+	if !ok {
+		return nil
+	}
+	u, err := url.Parse(target)
+	if err != nil {
+		return nil
+	}
+	merged := url.Values{}
+	maps.Copy(merged, res.request.query)
+	maps.Copy(merged, u.Query())
+	return merged
+}
+
+// linkTo finds the target of the first link of a relation in Link headers such
+// as `<https://api.github.com/…?page=2>; rel="next", <…>; rel="last"` (RFC
+// 8288).
+func linkTo(relation string, headers []string) (target string, ok bool) {
+	for _, header := range headers {
+		for {
+			_, rest, found := strings.Cut(header, "<")
+			if !found {
+				break
+			}
+			target, rest, found = strings.Cut(rest, ">")
+			if !found {
+				break
+			}
+			// The parameters end where the next link begins.
+			params, _, _ := strings.Cut(rest, "<")
+			for param := range strings.FieldsFuncSeq(params, func(r rune) bool { return r == ';' || r == ',' }) {
+				name, value, _ := strings.Cut(param, "=")
+				if strings.EqualFold(strings.TrimSpace(name), "rel") &&
+					slices.Contains(strings.Fields(strings.Trim(strings.TrimSpace(value), `"`)), relation) {
+					return target, true
+				}
+			}
+			header = rest
+		}
+	}
+	return "", false
+}
+
+// queryOf encodes a struct of options.
+func queryOf(options any) url.Values {
+	values, err := query.Values(options)
+	if err != nil {
+		// The structs are this package's own, and none can fail.
+		panic(err)
+	}
+	return values
+}

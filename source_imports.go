@@ -1,0 +1,326 @@
+package ghmigrate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// SourceImports imports repositories from another service's Git, Subversion,
+// Mercurial or Team Foundation server.
+//
+// GitHub retired this API on 12 April 2024: on GitHub.com and GHE.com every
+// call fails with [ErrSourceImportsRetired], beside which the [APIError] keeps
+// what the server answered. Its maintenance answer, 503, is not retried.
+type SourceImports struct{ c *Client }
+
+// An Import is the state of a source import.
+type Import struct {
+	VCS          string        `json:"vcs"`          // "subversion", "git", "mercurial" or "tfvc"; empty until it is known
+	VCSURL       string        `json:"vcs_url"`      // where the repository comes from
+	UseLFS       LFSPreference `json:"use_lfs"`      // what becomes of large files; empty if not told
+	TFVCProject  string        `json:"tfvc_project"` // only of a tfvc import
+	SVCRoot      string        `json:"svc_root"`     // empty if not told
+	SVNRoot      string        `json:"svn_root"`     // empty if not told
+	Status       ImportStatus  `json:"status"`
+	StatusText   string        `json:"status_text"`   // Status in words; empty if not told
+	FailedStep   string        `json:"failed_step"`   // the Status in which it failed; empty if it did not
+	ErrorMessage string        `json:"error_message"` // why it failed; empty if it did not
+	Message      string        `json:"message"`       // empty if not told
+
+	ImportPercent *int `json:"import_percent"` // nil unless the import is under way
+	PushPercent   *int `json:"push_percent"`   // nil unless the push is under way
+	CommitCount   *int `json:"commit_count"`   // nil until commits are counted
+	AuthorsCount  *int `json:"authors_count"`  // nil until authors are counted
+
+	HasLargeFiles   bool  `json:"has_large_files"`   // has files of more than 100 MB
+	LargeFilesSize  int64 `json:"large_files_size"`  // bytes, of all of them
+	LargeFilesCount int   `json:"large_files_count"` // how many
+
+	// ProjectChoices are what to choose from while Status is
+	// [ImportDetectionFoundMultiple] or [ImportChoose]; nil otherwise.
+	ProjectChoices []ProjectChoice `json:"project_choices,omitzero"`
+
+	URL           string `json:"url"`            // of the import, in the API
+	HTMLURL       string `json:"html_url"`       // its page
+	AuthorsURL    string `json:"authors_url"`    // its authors, in the API
+	RepositoryURL string `json:"repository_url"` // the repository, in the API
+}
+
+// A ProjectChoice is one of several projects that were found at a VCSURL.
+// Choose it with [SourceImports.Update].
+type ProjectChoice struct {
+	VCS         string `json:"vcs"`
+	TFVCProject string `json:"tfvc_project"` // only of tfvc
+	HumanName   string `json:"human_name"`   // such as "project1 (tfs)"
+}
+
+// ImportStatus is the stage of a source import. The set is open: values that
+// are not listed here pass through.
+type ImportStatus string
+
+// The documented stages.
+const (
+	ImportAuth                   ImportStatus = "auth"                     // needs VCSUsername and VCSPassword
+	ImportAuthFailed             ImportStatus = "auth_failed"              // those were wrong
+	ImportChoose                 ImportStatus = "choose"                   // needs a ProjectChoice
+	ImportComplete               ImportStatus = "complete"                 // done
+	ImportDetecting              ImportStatus = "detecting"                // finding out the kind of VCS
+	ImportDetectionFoundMultiple ImportStatus = "detection_found_multiple" // needs a ProjectChoice
+	ImportDetectionFoundNothing  ImportStatus = "detection_found_nothing"  // no repository there
+	ImportDetectionNeedsAuth     ImportStatus = "detection_needs_auth"     // needs VCSUsername and VCSPassword
+	ImportError                  ImportStatus = "error"                    // failed: see FailedStep and ErrorMessage
+	ImportImporting              ImportStatus = "importing"                // fetching the source
+	ImportMapping                ImportStatus = "mapping"                  // rewriting authors
+	ImportNone                   ImportStatus = "none"                     // there is no import
+	ImportPushing                ImportStatus = "pushing"                  // updating the repository on GitHub
+	ImportSetup                  ImportStatus = "setup"                    // beginning
+	ImportUnknown                ImportStatus = "unknown"
+	ImportWaitingToPush          ImportStatus = "waiting_to_push"
+)
+
+// Done tells whether the import has ended, well or not.
+func (s ImportStatus) Done() bool {
+	return s == ImportComplete || s == ImportError || s == ImportDetectionFoundNothing
+}
+
+// NeedsAction tells whether the import waits for [SourceImports.Update].
+func (s ImportStatus) NeedsAction() bool {
+	switch s { //nolint:exhaustive // the others do not
+	case ImportAuth, ImportAuthFailed, ImportChoose, ImportDetectionNeedsAuth, ImportDetectionFoundMultiple:
+		return true
+	}
+	return false
+}
+
+// LFSPreference says what becomes of a source's large files.
+type LFSPreference string
+
+// The preferences. GitHub's older answers have a boolean in their place, of
+// which true is read as LFSOptIn and false as LFSOptOut.
+const (
+	LFSOptIn     LFSPreference = "opt_in"    // stored with Git LFS
+	LFSOptOut    LFSPreference = "opt_out"   // removed
+	LFSUndecided LFSPreference = "undecided" // only in answers
+)
+
+// UnmarshalJSON accepts both forms that GitHub sends: a string and a boolean.
+func (p *LFSPreference) UnmarshalJSON(data []byte) error {
+	switch string(data) {
+	case "true":
+		*p = LFSOptIn
+		return nil
+	case "false":
+		*p = LFSOptOut
+		return nil
+	}
+	return json.Unmarshal(data, (*string)(p))
+}
+
+// An ImportAuthor is an author of a source's commits, and who that is on
+// GitHub.
+type ImportAuthor struct {
+	ID         int64  `json:"id"`
+	RemoteID   string `json:"remote_id"`   // at the source
+	RemoteName string `json:"remote_name"` // at the source
+	Email      string `json:"email"`       // on GitHub; the source's until mapped
+	Name       string `json:"name"`        // on GitHub; the source's until mapped
+	URL        string `json:"url"`         // of the author, in the API
+	ImportURL  string `json:"import_url"`  // of the import, in the API
+}
+
+// A LargeFile is a file of more than 100 MB that an import found.
+type LargeFile struct {
+	RefName string `json:"ref_name"` // such as "refs/heads/master"
+	Path    string `json:"path"`
+	OID     string `json:"oid"`  // the Git object
+	Size    int64  `json:"size"` // bytes
+}
+
+// A StartImportRequest says what to import. Zero fields are not sent.
+type StartImportRequest struct {
+	VCSURL      string // required: where the repository is
+	VCS         string // "subversion", "git", "mercurial" or "tfvc"; empty lets GitHub find out, which takes longer
+	VCSUsername string // if VCSURL wants one
+	VCSPassword Secret // if VCSURL wants one
+	TFVCProject string // of a tfvc import
+}
+
+// An UpdateImportRequest gives credentials or a choice to an import that needs
+// them. The zero value restarts the import. Zero fields are not sent.
+type UpdateImportRequest struct {
+	VCSUsername string
+	VCSPassword Secret
+	VCS         string // of the ProjectChoice
+	TFVCProject string // of the ProjectChoice
+	HumanName   string // of the ProjectChoice
+}
+
+// A MapAuthorRequest says who an author is on GitHub. Zero fields are not sent.
+type MapAuthorRequest struct {
+	Email string `json:"email,omitzero"`
+	Name  string `json:"name,omitzero"`
+}
+
+// ListAuthorsOptions say which authors to list.
+type ListAuthorsOptions struct {
+	Since int64 `url:"since,omitempty"` // only authors with a higher ID; 0 means all
+}
+
+// importSource is what reaches the wire: a Secret itself encodes as REDACTED.
+type importSource struct {
+	VCS         string `json:"vcs,omitzero"`
+	VCSURL      string `json:"vcs_url,omitzero"`
+	VCSUsername string `json:"vcs_username,omitzero"`
+	VCSPassword string `json:"vcs_password,omitzero"`
+	TFVCProject string `json:"tfvc_project,omitzero"`
+	HumanName   string `json:"human_name,omitzero"`
+}
+
+// Start starts an import into the repository, which should be empty, and
+// returns its first state. It is not retried unless rate limited.
+//
+// https://docs.github.com/rest/migrations/source-imports#start-an-import
+func (s *SourceImports) Start(ctx context.Context, owner, repo string, req StartImportRequest) (*Import, error) {
+	r := request{method: http.MethodPut, at: sourceImport(owner, repo), body: importSource{
+		VCS: req.VCS, VCSURL: req.VCSURL, VCSUsername: req.VCSUsername, VCSPassword: req.VCSPassword.Reveal(), TFVCProject: req.TFVCProject,
+	}}
+	if req.VCSURL == "" {
+		r.invalid = badArgument("VCSURL", "is empty")
+	}
+	return call[Import](ctx, s.c, r)
+}
+
+// Get returns the import's state. It fails with [ErrNotFound] if there is
+// none.
+//
+// https://docs.github.com/rest/migrations/source-imports#get-an-import-status
+func (s *SourceImports) Get(ctx context.Context, owner, repo string) (*Import, error) {
+	return call[Import](ctx, s.c, getImport(owner, repo))
+}
+
+// Update gives an import what it needs, or restarts it, and returns its state.
+// It is not retried unless rate limited.
+//
+// https://docs.github.com/rest/migrations/source-imports#update-an-import
+func (s *SourceImports) Update(ctx context.Context, owner, repo string, req UpdateImportRequest) (*Import, error) {
+	r := request{method: http.MethodPatch, at: sourceImport(owner, repo)}
+	if req != (UpdateImportRequest{}) {
+		r.body = importSource{
+			VCS: req.VCS, VCSUsername: req.VCSUsername, VCSPassword: req.VCSPassword.Reveal(), TFVCProject: req.TFVCProject, HumanName: req.HumanName,
+		}
+	}
+	return call[Import](ctx, s.c, r)
+}
+
+// Cancel stops an import.
+//
+// https://docs.github.com/rest/migrations/source-imports#cancel-an-import
+func (s *SourceImports) Cancel(ctx context.Context, owner, repo string) error {
+	return run(ctx, s.c, request{method: http.MethodDelete, at: sourceImport(owner, repo)})
+}
+
+// ListAuthors lists the authors that an import has found, by ID. Nil options
+// list all.
+//
+// https://docs.github.com/rest/migrations/source-imports#get-commit-authors
+func (s *SourceImports) ListAuthors(ctx context.Context, owner, repo string, opts *ListAuthorsOptions) iter.Seq2[*ImportAuthor, error] {
+	if opts == nil {
+		opts = &ListAuthorsOptions{}
+	}
+	r := request{method: http.MethodGet, at: sourceImport(owner, repo).literal("authors"), query: queryOf(opts)}
+	if opts.Since < 0 {
+		r.invalid = badArgument("Since", "is %d: want 0 or an author's ID", opts.Since)
+	}
+	return list[ImportAuthor](ctx, s.c, r)
+}
+
+// MapAuthor says who an author is on GitHub and returns the author. It is not
+// retried unless rate limited.
+//
+// https://docs.github.com/rest/migrations/source-imports#map-a-commit-author
+func (s *SourceImports) MapAuthor(ctx context.Context, owner, repo string, authorID int64, req MapAuthorRequest) (*ImportAuthor, error) {
+	at := sourceImport(owner, repo).literal("authors").id("authorID", authorID)
+	return call[ImportAuthor](ctx, s.c, request{method: http.MethodPatch, at: at, body: req})
+}
+
+// ListLargeFiles lists the files of more than 100 MB that an import has found.
+//
+// https://docs.github.com/rest/migrations/source-imports#get-large-files
+func (s *SourceImports) ListLargeFiles(ctx context.Context, owner, repo string) iter.Seq2[*LargeFile, error] {
+	return list[LargeFile](ctx, s.c, request{method: http.MethodGet, at: sourceImport(owner, repo).literal("large_files"), query: url.Values{}})
+}
+
+// SetLFSPreference says what becomes of large files, [LFSOptIn] or
+// [LFSOptOut], and returns the import. It is not retried unless rate limited.
+//
+// https://docs.github.com/rest/migrations/source-imports#update-git-lfs-preference
+func (s *SourceImports) SetLFSPreference(ctx context.Context, owner, repo string, pref LFSPreference) (*Import, error) {
+	r := request{method: http.MethodPatch, at: sourceImport(owner, repo).literal("lfs"), body: struct {
+		UseLFS LFSPreference `json:"use_lfs"`
+	}{pref}}
+	if pref != LFSOptIn && pref != LFSOptOut {
+		r.invalid = badArgument("pref", "is %q: want %q or %q", pref, LFSOptIn, LFSOptOut)
+	}
+	return call[Import](ctx, s.c, r)
+}
+
+// Wait polls an import until it is complete, and returns its last state (nil
+// if there is none) beside every error: [ErrImportFailed] if it failed,
+// [ErrImportNeedsAction] if it waits for [SourceImports.Update]. Failures that
+// pass and rate limits are waited out as in [OrgMigrations.Wait].
+func (s *SourceImports) Wait(ctx context.Context, owner, repo string) (*Import, error) {
+	seen := &sight[Import]{}
+	return wait(ctx, s.c, func() (*Import, error) {
+		err := seen.look(ctx, s.c, getImport(owner, repo))
+		return seen.value, err
+	}, func(i *Import) (bool, error) {
+		switch at := owner + "/" + repo; {
+		case i.Status.NeedsAction():
+			return true, fmt.Errorf("import into %s: %w: %s", at, ErrImportNeedsAction, i.Status)
+		case i.Status == ImportComplete:
+			return true, nil
+		case i.Status.Done():
+			return true, fmt.Errorf("import into %s: %w: %s", at, ErrImportFailed,
+				strings.Join(nonEmpty(string(i.Status), i.FailedStep, i.ErrorMessage), ": "))
+		}
+		return false, nil
+	})
+}
+
+func nonEmpty(list ...string) []string {
+	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
+}
+
+func getImport(owner, repo string) request {
+	return request{method: http.MethodGet, at: sourceImport(owner, repo)}
+}
+
+func sourceImport(owner, repo string) endpoint {
+	return endpoint{path: "/repos"}.name("owner", owner).name("repo", repo).literal("import")
+}
+
+// isSourceImport tells whether a path, maybe given to Do, is one of
+// sourceImport.
+func (e endpoint) isSourceImport() bool {
+	segments := strings.Split(e.path, "/")
+	return len(segments) >= 5 && segments[1] == "repos" && segments[4] == "import"
+}
+
+// retiresSourceImports tells whether a status says that the API is retired.
+// Which one GitHub sends is not documented; elsewhere 404 may mean no import
+// and 503 is documented as maintenance.
+func (c *Client) retiresSourceImports(status int) bool {
+	switch status {
+	case http.StatusGone, http.StatusNotImplemented:
+		return true
+	case http.StatusNotFound, http.StatusServiceUnavailable:
+		return c.isCloud()
+	}
+	return false
+}

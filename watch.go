@@ -1,0 +1,373 @@
+package ghmigrate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// wait looks again and again until done says so. Beside every error it returns
+// the last value seen.
+func wait[T any](ctx context.Context, c *Client, look func() (*T, error), done func(*T) (bool, error)) (*T, error) {
+	var last *T
+	pace := c.newPace()
+	for {
+		value, err := look()
+		if err == nil {
+			last = value
+			if ok, err := done(value); ok {
+				return last, err
+			}
+		}
+		if err := pace.pause(ctx, err); err != nil {
+			return last, err
+		}
+	}
+}
+
+// A pace is the rhythm of polls, and how long they may go on failing.
+type pace struct {
+	interval, max time.Duration
+	failing       time.Time // since when; zero while polls succeed
+	limits        int       // rate limits in a row
+}
+
+func (c *Client) newPace() *pace { return &pace{interval: c.pollMin, max: c.pollMax} }
+
+// maxOutage is how long polls may go on failing.
+const maxOutage = 15 * time.Minute
+
+// pause waits for the next poll after one that ended in err, or returns the
+// error that ends the polls.
+func (p *pace) pause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return cmp.Or(err, contextError(ctx))
+	}
+	wait := p.interval - rand.N(p.interval/10+1) //nolint:gosec // spreads load, keeps no secret
+	p.interval = min(p.interval+p.interval/2, p.max)
+	failure, _ := errors.AsType[*APIError](err)
+	switch {
+	case err == nil:
+		p.failing, p.limits = time.Time{}, 0
+	case failure != nil && failure.RetryAfter > 0:
+		wait = max(wait, failure.lasts(p.limits))
+		p.failing = time.Time{}
+		p.limits++
+	case !mayPass(err):
+		return err
+	case p.failing.IsZero():
+		p.failing = time.Now()
+	case time.Since(p.failing) >= maxOutage:
+		return fmt.Errorf("polls have failed for %v: %w", time.Since(p.failing).Round(time.Second), err)
+	}
+	if failure != nil {
+		wait = max(wait, min(failure.retryAfter, maxOutage))
+	}
+	return sleep(ctx, wait)
+}
+
+// A sight is the latest answer to a request that is sent again and again.
+type sight[T any] struct {
+	value *T
+	etag  string
+	next  url.Values // the query of the next page; nil if there is none
+	date  time.Time  // when that was, by the server's clock
+}
+
+// look sends the request once. An answer that says nothing changed costs no
+// quota.
+func (s *sight[T]) look(ctx context.Context, c *Client, r request) error {
+	r.etag = s.etag
+	r.patience = &patience{}
+	res, err := c.send(ctx, r)
+	if err != nil {
+		return err
+	}
+	s.date = res.date()
+	if res.status == http.StatusNotModified {
+		return nil
+	}
+	value := new(T)
+	if err := res.decode(value); err != nil {
+		return err
+	}
+	s.value, s.etag, s.next = value, res.header.Get("Etag"), nextQuery(res)
+	return nil
+}
+
+func (a account) wait(ctx context.Context, id int64) (*Migration, error) {
+	looker, seen := looker{account: a}, &sight[Migration]{}
+	return wait(ctx, a.c, func() (*Migration, error) {
+		err := looker.look(ctx, id, seen)
+		return seen.value, err
+	}, func(m *Migration) (bool, error) {
+		if m.State == StateFailed {
+			return true, fmt.Errorf("migration %d: %w", id, ErrMigrationFailed)
+		}
+		return m.State.Done(), nil
+	})
+}
+
+// A looker looks at single migrations.
+type looker struct {
+	account
+	listServes bool // there is no status endpoint; learned from a 404
+}
+
+// look asks for one migration without its repositories. A GHES has no such
+// call for users; there it is taken from the list.
+func (l *looker) look(ctx context.Context, id int64, s *sight[Migration]) error {
+	if l.listServes {
+		if err := l.lookInList(ctx, id, s); !errors.Is(err, errNotListed) {
+			return err
+		}
+	}
+	err := s.look(ctx, l.c, l.get(id, &GetOptions{OmitRepositories: true}))
+	if l.user && !l.listServes && !l.c.isCloud() && errors.Is(err, ErrNotFound) {
+		if listErr := l.lookInList(ctx, id, s); !errors.Is(listErr, errNotListed) {
+			l.listServes = listErr == nil
+			return listErr
+		}
+	}
+	if s.value != nil {
+		s.value.Repositories = nil // an older GHES does not know exclude
+	}
+	return err
+}
+
+var errNotListed = errors.New("not in the list")
+
+func (l *looker) lookInList(ctx context.Context, id int64, s *sight[Migration]) error {
+	r := l.listing(ListOptions{}, false)
+	r.patience = &patience{}
+	for page, err := range pages[Migration](ctx, l.c, r) {
+		if err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(page.items, func(m Migration) bool { return m.ID == id }); i >= 0 {
+			found := page.items[i]
+			found.Repositories = nil
+			s.value, s.date = &found, page.date
+			return nil
+		}
+	}
+	return errNotListed
+}
+
+func (a account) watch(ctx context.Context, ids []int64) iter.Seq2[*Migration, error] {
+	return func(yield func(*Migration, error) bool) {
+		w := newWatcher(a, yield)
+		for i, id := range ids {
+			if id <= 0 {
+				yield(nil, badArgument("ids", "has %d at index %d: want positive numbers", id, i))
+				return
+			}
+			w.live[id] = &followed{}
+		}
+		w.run(ctx)
+	}
+}
+
+func (a account) watchAll(ctx context.Context) iter.Seq2[*Migration, error] {
+	return func(yield func(*Migration, error) bool) {
+		w := newWatcher(a, yield)
+		w.known = map[int64]bool{}
+		w.run(ctx)
+	}
+}
+
+// A watcher follows many migrations for one range over a sequence.
+type watcher struct {
+	looker
+	yield func(*Migration, error) bool
+	live  map[int64]*followed
+	known map[int64]bool // all that were ever listed; nil unless new ones are followed too
+	begun bool           // the first look at the list is over
+	pages map[string]*sight[[]Migration]
+}
+
+// followed is what is known of a migration that is not done.
+type followed struct {
+	sight   sight[Migration]
+	state   MigrationState
+	updated time.Time
+	failing time.Time // since when it could not be looked at singly; zero if it could
+}
+
+func newWatcher(a account, yield func(*Migration, error) bool) *watcher {
+	return &watcher{
+		looker: looker{account: a},
+		yield:  yield,
+		live:   map[int64]*followed{},
+		pages:  map[string]*sight[[]Migration]{},
+	}
+}
+
+// errStopped ends a watch whose caller left the loop.
+var errStopped = errors.New("the loop was left")
+
+func (w *watcher) run(ctx context.Context) {
+	pace := w.c.newPace()
+	for w.known != nil || len(w.live) > 0 {
+		err := w.tick(ctx)
+		if errors.Is(err, errStopped) {
+			return
+		}
+		if err == nil && w.known == nil && len(w.live) == 0 {
+			return
+		}
+		if err := pace.pause(ctx, err); err != nil {
+			w.yield(nil, err)
+			return
+		}
+	}
+}
+
+// tick looks at everything once: at the list first, where that is cheaper, and
+// singly at what the list's first pages do not show.
+func (w *watcher) tick(ctx context.Context) error {
+	seen := map[int64]bool{}
+	if !w.user || w.known != nil || w.listServes {
+		if err := w.lookAtList(ctx, seen); err != nil {
+			return err
+		}
+	}
+	failures := 0
+	for _, id := range w.unseen(seen) {
+		switch err := w.lookAtOne(ctx, id); {
+		case err == nil:
+			failures = 0
+		case !isOutage(err):
+			return err
+		default:
+			// One that cannot be looked at must not hide the others; two in a
+			// row are GitHub's trouble, and the rest would wait in vain.
+			if failures++; failures == 2 {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lookAtList reads as many pages as may be needed for those that are followed,
+// and further while there is something new on them.
+func (w *watcher) lookAtList(ctx context.Context, seen map[int64]bool) error {
+	r := w.listing(ListOptions{}, !w.user)
+	due := (len(w.live)+maxPerPage-1)/maxPerPage + 1
+	read := map[string]*sight[[]Migration]{}
+	for {
+		key := r.query.Encode()
+		if read[key] != nil {
+			return r.wrap(errPageLoop)
+		}
+		page := cmp.Or(w.pages[key], &sight[[]Migration]{})
+		if err := page.look(ctx, w.c, r); err != nil {
+			return err
+		}
+		read[key] = page
+		news := false
+		for i := range *page.value {
+			m := &(*page.value)[i]
+			m.Repositories = nil // a user's list has them
+			seen[m.ID] = true
+			news = news || w.known != nil && !w.known[m.ID]
+			if err := w.observe(m, page.date); err != nil {
+				return err
+			}
+		}
+		all := w.listServes || w.known != nil && !w.begun
+		wanted := len(w.unseen(seen)) > 0 && len(read) < due
+		if r.query = page.next; r.query == nil || !all && !news && !wanted {
+			break
+		}
+	}
+	w.pages, w.begun = read, true
+	return nil
+}
+
+// unseen lists the IDs that are followed and not seen, those that failed last.
+func (w *watcher) unseen(seen map[int64]bool) []int64 {
+	ids := slices.Collect(maps.Keys(w.live))
+	ids = slices.DeleteFunc(ids, func(id int64) bool { return seen[id] })
+	slices.SortFunc(ids, func(a, b int64) int {
+		return cmp.Or(w.live[a].failing.Compare(w.live[b].failing), cmp.Compare(a, b))
+	})
+	return ids
+}
+
+// lookAtOne looks at one migration. What is about this one alone is yielded,
+// and it is followed no more.
+func (w *watcher) lookAtOne(ctx context.Context, id int64) error {
+	f := w.live[id]
+	err := w.look(ctx, id, &f.sight)
+	switch {
+	case err == nil:
+		f.failing = time.Time{}
+		return w.observe(f.sight.value, f.sight.date)
+	case ctx.Err() != nil:
+		return err
+	case errors.Is(err, ErrNotFound):
+	case !isOutage(err):
+		return err
+	case f.failing.IsZero():
+		f.failing = time.Now()
+		return err
+	case time.Since(f.failing) < maxOutage:
+		return err
+	}
+	delete(w.live, id)
+	if !w.yield(&Migration{ID: id}, err) {
+		return errStopped
+	}
+	return nil
+}
+
+// isOutage tells whether an error is of the kind that ends a wait only if it
+// goes on.
+func isOutage(err error) bool {
+	return mayPass(err) && !errors.Is(err, ErrRateLimited) && !errors.Is(err, errStopped)
+}
+
+// maxStale is how old an unknown state may be to count as live when a watch of
+// all begins. The list shows imports too, whose states are not documented and
+// never Done.
+const maxStale = 7 * 24 * time.Hour
+
+// observe yields a migration if it is followed and has changed.
+func (w *watcher) observe(m *Migration, date time.Time) error {
+	f := w.live[m.ID]
+	if f == nil {
+		if w.known == nil || w.known[m.ID] {
+			return nil
+		}
+		w.known[m.ID] = true
+		live := m.State == StatePending || m.State == StateExporting ||
+			!m.State.Done() && date.Sub(m.UpdatedAt) < maxStale
+		if !w.begun && !live {
+			return nil
+		}
+		f = &followed{}
+		w.live[m.ID] = f
+	}
+	if f.state == m.State && f.updated.Equal(m.UpdatedAt) {
+		return nil
+	}
+	f.state, f.updated = m.State, m.UpdatedAt
+	if m.State.Done() {
+		delete(w.live, m.ID)
+	}
+	found := *m
+	if !w.yield(&found, nil) {
+		return errStopped
+	}
+	return nil
+}
