@@ -76,12 +76,13 @@ func NewClient(opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ghmigrate: %w", err)
 	}
+	caller := cmp.Or(cfg.httpClient, &http.Client{})
 	c := &Client{settings: &settings{
 		base:      base,
 		root:      base.String(),
 		authorize: cfg.authorize,
-		api:       apiClient(cfg.httpClient),
-		storage:   storageClient(cfg.httpClient),
+		api:       apiClient(caller),
+		storage:   storageClient(caller),
 		accept:    []string{"application/vnd.github+json"},
 		version:   []string{cfg.version},
 		userAgent: []string{cfg.userAgent},
@@ -333,12 +334,12 @@ const (
 
 var errBodyTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
 
-// read reads a response to its end, in one allocation where its length is
-// known.
-func read(res *http.Response) ([]byte, error) {
-	limit := int64(maxBody)
-	if res.StatusCode >= 300 {
-		limit = maxErrorBody
+// read reads an answer to its end, in one allocation where its length is
+// known. A failure, or an archive where its address should be, is cut short.
+func (r request) read(res *http.Response) ([]byte, error) {
+	limit, cut := int64(maxBody), false
+	if !r.answeredBy(res.StatusCode) || r.redirect {
+		limit, cut = maxErrorBody, true
 	}
 	if res.Request.Method == http.MethodHead {
 		return nil, nil
@@ -354,7 +355,7 @@ func read(res *http.Response) ([]byte, error) {
 		return nil, err
 	case int64(len(body)) <= limit:
 		return body, nil
-	case res.StatusCode >= 300:
+	case cut:
 		return body[:limit], nil
 	}
 	return nil, errBodyTooLarge

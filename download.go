@@ -83,7 +83,7 @@ func (a account) archiveURL(ctx context.Context, id int64) (SignedURL, error) {
 func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, time.Duration, error) {
 	res, err := a.c.send(ctx, r)
 	if errors.Is(err, ErrNotFound) {
-		err = a.explain(ctx, id, err)
+		err = a.explain(ctx, id, r.patience, err)
 	}
 	if err != nil {
 		return SignedURL{}, 0, err
@@ -107,8 +107,8 @@ func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, ti
 const maxArchiveAge = 7 * 24 * time.Hour
 
 // explain finds out why there is no archive: GitHub says no more than 404.
-func (a account) explain(ctx context.Context, id int64, notFound error) error {
-	looker, seen := looker{account: a}, &sight[Migration]{}
+func (a account) explain(ctx context.Context, id int64, patience *patience, notFound error) error {
+	looker, seen := looker{account: a, patience: patience}, &sight[Migration]{}
 	if err := looker.look(ctx, id, seen); err != nil {
 		return notFound // the migration itself is gone, or the reason is not to be had
 	}

@@ -206,6 +206,9 @@ func (c *Client) newAPIError(res response) *APIError {
 		e.final = e.StatusCode == http.StatusServiceUnavailable
 	}
 	e.readBody(res.body)
+	if res.request.redirect && e.StatusCode < 300 {
+		e.Message = "the answer is no redirect to an archive"
+	}
 	if e.StatusCode == http.StatusForbidden {
 		e.SSOURL = ssoURL(res.header)
 	}

@@ -183,9 +183,6 @@ func (cfg *config) endpoint() (*url.URL, error) {
 	default:
 		raw = "https://" + cfg.host + "/api/v3"
 	}
-	if cfg.httpClient == nil {
-		cfg.httpClient = &http.Client{}
-	}
 	return url.Parse(strings.TrimRight(raw, "/"))
 }
 

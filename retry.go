@@ -17,7 +17,8 @@ import (
 	"time"
 )
 
-// A patience is how much trouble one call puts up with.
+// A patience is how much trouble one call puts up with. That of a poll is none:
+// the loop of polls is its retry.
 type patience struct {
 	retries   int           // after failures that may pass
 	limitWait time.Duration // for rate limits, in all
@@ -148,7 +149,7 @@ func (c *Client) attempt(ctx context.Context, r request, target string, body []b
 	defer func() { _ = answer.Body.Close() }()
 	c.noteRateLimit(answer.Header)
 	res := response{request: r, status: answer.StatusCode, header: answer.Header}
-	res.body, err = read(answer)
+	res.body, err = r.read(answer)
 	if c.log.Enabled(ctx, slog.LevelDebug) {
 		c.log.LogAttrs(ctx, slog.LevelDebug, "request", slog.String("method", r.method), slog.String("path", r.at.path),
 			slog.Int("status", res.status), slog.Duration("took", time.Since(start)),

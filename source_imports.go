@@ -275,9 +275,10 @@ func (s *SourceImports) SetLFSPreference(ctx context.Context, owner, repo string
 // [ErrImportNeedsAction] if it waits for [SourceImports.Update]. Failures that
 // pass and rate limits are waited out as in [OrgMigrations.Wait].
 func (s *SourceImports) Wait(ctx context.Context, owner, repo string) (*Import, error) {
-	seen := &sight[Import]{}
+	r, seen := getImport(owner, repo), &sight[Import]{}
+	r.patience = new(patience)
 	return wait(ctx, s.c, func() (*Import, error) {
-		err := seen.look(ctx, s.c, getImport(owner, repo))
+		err := seen.look(ctx, s.c, r)
 		return seen.value, err
 	}, func(i *Import) (bool, error) {
 		switch at := owner + "/" + repo; {

@@ -82,11 +82,9 @@ type sight[T any] struct {
 	date  time.Time  // when that was, by the server's clock
 }
 
-// look sends the request once. An answer that says nothing changed costs no
-// quota.
+// look sends the request. An answer that says nothing changed costs no quota.
 func (s *sight[T]) look(ctx context.Context, c *Client, r request) error {
 	r.etag = s.etag
-	r.patience = &patience{}
 	res, err := c.send(ctx, r)
 	if err != nil {
 		return err
@@ -104,7 +102,7 @@ func (s *sight[T]) look(ctx context.Context, c *Client, r request) error {
 }
 
 func (a account) wait(ctx context.Context, id int64) (*Migration, error) {
-	looker, seen := looker{account: a}, &sight[Migration]{}
+	looker, seen := looker{account: a, patience: new(patience)}, &sight[Migration]{}
 	return wait(ctx, a.c, func() (*Migration, error) {
 		err := looker.look(ctx, id, seen)
 		return seen.value, err
@@ -119,6 +117,7 @@ func (a account) wait(ctx context.Context, id int64) (*Migration, error) {
 // A looker looks at single migrations.
 type looker struct {
 	account
+	patience   *patience
 	listServes bool // there is no status endpoint; learned from a 404
 }
 
@@ -130,7 +129,9 @@ func (l *looker) look(ctx context.Context, id int64, s *sight[Migration]) error 
 			return err
 		}
 	}
-	err := s.look(ctx, l.c, l.get(id, &GetOptions{OmitRepositories: true}))
+	r := l.get(id, &GetOptions{OmitRepositories: true})
+	r.patience = l.patience
+	err := s.look(ctx, l.c, r)
 	if l.user && !l.listServes && !l.c.isCloud() && errors.Is(err, ErrNotFound) {
 		if listErr := l.lookInList(ctx, id, s); !errors.Is(listErr, errNotListed) {
 			l.listServes = listErr == nil
@@ -147,7 +148,7 @@ var errNotListed = errors.New("not in the list")
 
 func (l *looker) lookInList(ctx context.Context, id int64, s *sight[Migration]) error {
 	r := l.listing(ListOptions{}, false)
-	r.patience = &patience{}
+	r.patience = l.patience
 	for page, err := range pages[Migration](ctx, l.c, r) {
 		if err != nil {
 			return err
@@ -204,7 +205,7 @@ type followed struct {
 
 func newWatcher(a account, yield func(*Migration, error) bool) *watcher {
 	return &watcher{
-		looker: looker{account: a},
+		looker: looker{account: a, patience: new(patience)},
 		yield:  yield,
 		live:   map[int64]*followed{},
 		pages:  map[string]*sight[[]Migration]{},
@@ -262,6 +263,7 @@ func (w *watcher) tick(ctx context.Context) error {
 // and further while there is something new on them.
 func (w *watcher) lookAtList(ctx context.Context, seen map[int64]bool) error {
 	r := w.listing(ListOptions{}, !w.user)
+	r.patience = new(patience)
 	due := (len(w.live)+maxPerPage-1)/maxPerPage + 1
 	read := map[string]*sight[[]Migration]{}
 	for {
