@@ -1,7 +1,16 @@
 package ghmigratetest
 
 import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"net"
 	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -24,7 +33,7 @@ type Fault struct {
 
 	// What happens before the answer.
 
-	Applied bool          // the request takes effect first, and its true answer is lost
+	Applied bool          // the request takes effect first; its true answer is lost, for Status, Handler, Stall, or else Reset
 	Delay   time.Duration // nothing happens for so long
 	Stall   bool          // no answer ever, until the client goes or the server is closed
 	Reset   bool          // the connection is reset instead of an answer
@@ -32,7 +41,7 @@ type Fault struct {
 	// The answer. Status 0 means the true one.
 
 	Status int
-	Header http.Header // set on the answer, on the true one too
+	Header http.Header // set on the answer, on the true one too; an empty list removes
 	Body   string      // with Status
 
 	// Handler, if set, gives the answer; next gives the true one.
@@ -44,56 +53,380 @@ type Fault struct {
 	StallAfter int64 // nothing more comes after so many bytes of the body, or AfterHeader; 0: no stall
 	Trickle    int64 // bytes a second; 0: no limit
 
-	resetIn time.Duration
+	rateLimitReset time.Duration // sets the headers of a used up rate limit
 }
 
 // Inject makes requests fail. It panics if the pattern is malformed.
-func (s *Server) Inject(f Fault) { panic("to do") }
+func (s *Server) Inject(f Fault) {
+	if _, err := path.Match(f.Path, ""); err != nil {
+		panic(fmt.Sprintf("ghmigratetest: path %q of a fault: %v", f.Path, err))
+	}
+	if f.Times == 0 {
+		f.Times = 1
+	}
+	s.faults.add(f)
+}
 
 // ClearFaults ends all faults.
-func (s *Server) ClearFaults() { panic("to do") }
+func (s *Server) ClearFaults() { s.faults.clear() }
+
+type faultList struct {
+	mu   sync.Mutex
+	list []*Fault
+}
+
+func (l *faultList) add(f Fault) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, &f)
+}
+
+func (l *faultList) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = nil
+}
+
+// next returns the fault that the request suffers.
+func (l *faultList) next(origin Origin, method, path string) (Fault, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.list {
+		switch {
+		case f.Times == 0 || !f.matches(origin, method, path):
+		case f.After > 0:
+			f.After--
+		default:
+			if f.Times > 0 {
+				f.Times--
+			}
+			return *f, true
+		}
+	}
+	return Fault{}, false
+}
+
+func (f *Fault) matches(origin Origin, method, p string) bool {
+	if f.Origin != AnyOrigin && f.Origin != origin || f.Method != "" && f.Method != method {
+		return false
+	}
+	if f.Path == "" || strings.HasSuffix(f.Path, "/") && strings.HasPrefix(p, f.Path) {
+		return true
+	}
+	ok, _ := path.Match(f.Path, p)
+	return ok
+}
+
+// suffer serves a request with the fault that it has to suffer.
+func (s *Server) suffer(f Fault, w http.ResponseWriter, r *http.Request, body []byte, serve http.HandlerFunc) {
+	if f.Applied {
+		applied := r.Clone(r.Context())
+		applied.Body = io.NopCloser(bytes.NewReader(body))
+		serve(discard{}, applied)
+	}
+	if !s.sleep(r.Context(), f.Delay) {
+		panic(http.ErrAbortHandler)
+	}
+	if f.Stall {
+		s.stall(r)
+	}
+	if f.Reset || f.Applied && f.Status == 0 && f.Handler == nil {
+		reset(r)
+	}
+	if f.CutAfter != 0 || f.StallAfter != 0 || f.Trickle != 0 {
+		w = &brokenWriter{ResponseWriter: w, s: s, r: r, fault: &f, left: f.reach()}
+	}
+	w = &headerWriter{ResponseWriter: w, edit: func(h http.Header) {
+		if f.rateLimitReset != 0 {
+			reset := s.clock.Now().Add(f.rateLimitReset + time.Second - 1).Unix()
+			h.Set("X-RateLimit-Limit", strconv.Itoa(s.cfg.rateLimit))
+			h.Set("X-RateLimit-Used", strconv.Itoa(s.cfg.rateLimit))
+			h.Set("X-RateLimit-Remaining", "0")
+			h.Set("X-RateLimit-Reset", strconv.FormatInt(reset, 10))
+			h.Set("X-RateLimit-Resource", "core")
+		}
+		for name, values := range f.Header {
+			if h.Del(name); len(values) > 0 {
+				h[http.CanonicalHeaderKey(name)] = values
+			}
+		}
+	}}
+	switch {
+	case f.Handler != nil:
+		f.Handler(w, r, serve)
+	case f.Status != 0:
+		w.Header().Set("X-GitHub-Request-Id", requestID())
+		if f.Body != "" && f.Header.Get("Content-Type") == "" {
+			w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		}
+		w.WriteHeader(f.Status)
+		_, _ = io.WriteString(w, f.Body)
+	default:
+		serve(w, r)
+	}
+}
+
+// reach tells how many bytes of the body pass before it is cut or stalls.
+func (f *Fault) reach() int64 {
+	reach := int64(math.MaxInt64)
+	for _, n := range []int64{f.CutAfter, f.StallAfter} {
+		if n != 0 {
+			reach = min(reach, max(n, 0))
+		}
+	}
+	return reach
+}
+
+// stall waits until the client has gone.
+func (s *Server) stall(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-s.closed:
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// reset ends the connection, with a reset where it is one of TCP.
+func reset(r *http.Request) {
+	if c, ok := r.Context().Value(connKey{}).(*net.TCPConn); ok {
+		_ = c.SetLinger(0)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// A discard throws an answer away.
+type discard http.Header
+
+func (d discard) Header() http.Header       { return http.Header(d) }
+func (discard) WriteHeader(int)             {}
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// A headerWriter has the last word about the header.
+type headerWriter struct {
+	http.ResponseWriter
+	edit func(http.Header)
+	sent bool
+}
+
+func (w *headerWriter) WriteHeader(status int) {
+	if !w.sent {
+		w.sent = true
+		w.edit(w.Header())
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *headerWriter) Write(p []byte) (int, error) {
+	if !w.sent {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *headerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// A brokenWriter sends a body slowly, or not to its end.
+type brokenWriter struct {
+	http.ResponseWriter
+	s     *Server
+	r     *http.Request
+	fault *Fault
+	pace  *pace
+	left  int64
+}
+
+func (w *brokenWriter) WriteHeader(status int) {
+	w.ResponseWriter.WriteHeader(status)
+	if status >= http.StatusOK && w.left == 0 {
+		w.end()
+	}
+}
+
+func (w *brokenWriter) Write(p []byte) (int, error) {
+	if w.pace == nil {
+		w.pace = newPace(w.fault.Trickle)
+	}
+	n := min(int64(len(p)), w.left)
+	if err := w.pace.write(w.r.Context(), w.s, w.ResponseWriter, p[:n]); err != nil {
+		return 0, err
+	}
+	if w.left -= n; w.left == 0 {
+		w.end()
+	}
+	return len(p), nil
+}
+
+func (w *brokenWriter) end() {
+	_ = http.NewResponseController(w.ResponseWriter).Flush()
+	if w.fault.StallAfter != 0 && max(w.fault.StallAfter, 0) == w.fault.reach() {
+		w.s.stall(w.r)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+func (w *brokenWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // PrimaryRateLimit answers as the API does when the hour's requests are used
 // up, with the reset so far ahead.
-func PrimaryRateLimit(reset time.Duration) Fault { panic("to do") }
+func PrimaryRateLimit(reset time.Duration) Fault {
+	return Fault{
+		Origin:         API,
+		Status:         http.StatusForbidden,
+		Body:           rateLimitBody,
+		rateLimitReset: max(reset, 1),
+	}
+}
+
+const rateLimitBody = `{"message":"API rate limit exceeded for user ID 583231.",` +
+	`"documentation_url":"https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api","status":"403"}`
 
 // SecondaryRateLimit answers as the API does when it is asked too fast, in the
 // form that only its message tells: no header, no documentation URL.
-func SecondaryRateLimit() Fault { panic("to do") }
+func SecondaryRateLimit() Fault {
+	return Fault{
+		Origin: API,
+		Status: http.StatusForbidden,
+		Body:   `{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}`,
+	}
+}
 
 // SecondaryRateLimitAfter is a secondary rate limit with a Retry-After header.
-func SecondaryRateLimitAfter(d time.Duration) Fault { panic("to do") }
+func SecondaryRateLimitAfter(d time.Duration) Fault {
+	f := SecondaryRateLimit()
+	f.Header = http.Header{"Retry-After": {strconv.Itoa(int((d + time.Second - 1) / time.Second))}}
+	f.Body = `{"message":"You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later.",` +
+		`"documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits","status":"403"}`
+	return f
+}
 
 // ServerError answers with this status and a JSON body as the API does.
-func ServerError(status int) Fault { panic("to do") }
+func ServerError(status int) Fault {
+	return Fault{
+		Origin: API,
+		Status: status,
+		Body:   fmt.Sprintf(`{"message":"Server Error","status":"%d"}`, status),
+	}
+}
 
 // HTMLError answers with this status and a page of HTML, as GitHub's load
 // balancers do.
-func HTMLError(status int) Fault { panic("to do") }
+func HTMLError(status int) Fault {
+	return Fault{
+		Status: status,
+		Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}},
+		Body: "<!DOCTYPE html>\n<html>\n  <head><title>Unicorn! &middot; GitHub</title></head>\n" +
+			"  <body><p><strong>We had issues producing the response to your request.</strong></p></body>\n</html>\n",
+	}
+}
 
 // IgnoreRange makes storage send the whole object, with status 200, to
 // requests for a range.
-func IgnoreRange() Fault { panic("to do") }
+func IgnoreRange() Fault {
+	return always(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		r.Header.Del("Range")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// always is a fault of storage, of every request until [Server.ClearFaults].
+func always(handler func(w http.ResponseWriter, r *http.Request, next http.Handler)) Fault {
+	return Fault{Origin: Storage, Times: -1, Handler: handler}
+}
 
 // WrongContentRange makes storage answer ranges with a Content-Range that
-// starts elsewhere.
-func WrongContentRange() Fault { panic("to do") }
+// starts one byte later than asked for.
+func WrongContentRange() Fault {
+	return editing(func(h http.Header) {
+		var first, last, total int64
+		if _, err := fmt.Sscanf(h.Get("Content-Range"), "bytes %d-%d/%d", &first, &last, &total); err == nil {
+			h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", first+1, last+1, total+1))
+		}
+	})
+}
+
+// editing is a fault of storage that edits the header of what it answers.
+func editing(edit func(h http.Header)) Fault {
+	return always(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		next.ServeHTTP(&headerWriter{ResponseWriter: w, edit: edit}, r)
+	})
+}
 
 // MultipartRange makes storage answer ranges as multipart/byteranges.
-func MultipartRange() Fault { panic("to do") }
+func MultipartRange() Fault {
+	const boundary = "THIS_STRING_SEPARATES"
+	return always(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		part := &partWriter{ResponseWriter: w, boundary: boundary}
+		next.ServeHTTP(part, r)
+		if part.split {
+			_, _ = io.WriteString(w, "\r\n--"+boundary+"--\r\n")
+		}
+	})
+}
+
+// A partWriter makes a 206 the one part of a multipart body.
+type partWriter struct {
+	http.ResponseWriter
+	boundary string
+	split    bool
+}
+
+func (w *partWriter) WriteHeader(status int) {
+	if status != http.StatusPartialContent {
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	w.split = true
+	h := w.Header()
+	head := fmt.Sprintf("--%s\r\nContent-Type: %s\r\nContent-Range: %s\r\n\r\n",
+		w.boundary, h.Get("Content-Type"), h.Get("Content-Range"))
+	h.Del("Content-Range")
+	h.Del("Content-Length")
+	h.Set("Content-Type", "multipart/byteranges; boundary="+w.boundary)
+	w.ResponseWriter.WriteHeader(status)
+	_, _ = io.WriteString(w.ResponseWriter, head)
+}
 
 // IgnoreIfMatch makes storage disregard If-Match and If-Unmodified-Since.
-func IgnoreIfMatch() Fault { panic("to do") }
+func IgnoreIfMatch() Fault {
+	return always(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		r.Header.Del("If-Match")
+		r.Header.Del("If-Unmodified-Since")
+		next.ServeHTTP(w, r)
+	})
+}
 
 // NoValidators makes storage send neither ETag nor Last-Modified.
-func NoValidators() Fault { panic("to do") }
+func NoValidators() Fault {
+	return editing(func(h http.Header) {
+		h.Del("ETag")
+		h.Del("Last-Modified")
+	})
+}
 
 // NoETag makes storage send no ETag, but Last-Modified.
-func NoETag() Fault { panic("to do") }
+func NoETag() Fault { return editing(func(h http.Header) { h.Del("ETag") }) }
 
 // WeakETag makes storage send a weak ETag.
-func WeakETag() Fault { panic("to do") }
+func WeakETag() Fault {
+	return editing(func(h http.Header) {
+		if etag := h.Get("ETag"); etag != "" {
+			h.Set("ETag", "W/"+etag)
+		}
+	})
+}
 
-// Overlong makes storage send n bytes more than the archive has, in a body
+// Overlong makes storage send n bytes more than were to come, in a body
 // without a length.
-func Overlong(n int64) Fault { panic("to do") }
+func Overlong(n int64) Fault {
+	return always(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		next.ServeHTTP(&headerWriter{ResponseWriter: w, edit: func(h http.Header) { h.Del("Content-Length") }}, r)
+		_, _ = io.CopyN(w, zeros{}, n)
+	})
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

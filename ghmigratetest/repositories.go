@@ -1,41 +1,134 @@
 package ghmigratetest
 
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
 // A RepositoryOption says what a repository holds, or how it behaves.
 type RepositoryOption func(*repository)
 
-type repository struct{}
+type repository struct {
+	id          int64
+	owner       *account
+	name        string
+	private     bool
+	poisoned    bool
+	issues      int
+	attachments []attachment
+	payload     int64
+
+	source string // what FromGit named
+	bare   string // the clone of it, or empty
+	branch string // the default one
+
+	full, minimal, simple json.RawMessage // as the API shows it
+}
+
+type attachment struct {
+	name string
+	data []byte
+}
+
+func (r *repository) fullName() string { return r.owner.login + "/" + r.name }
 
 // FromGit puts a bare clone of the git repository at dir, with its branches
 // and tags, into the repository's archives. It is made by the git of the
-// machine when the repository is added: see [CheckGit].
-func FromGit(dir string) RepositoryOption { panic("to do") }
-
-// CheckGit tells why [FromGit] cannot be used for dir: no git on this machine,
-// or no repository there.
-func CheckGit(dir string) error { panic("to do") }
+// machine when the repository is added: see [CheckGit]. Without this option a
+// repository has one commit, made up without git.
+func FromGit(dir string) RepositoryOption { return func(r *repository) { r.source = dir } }
 
 // WithIssues gives the repository n issues, each with one comment.
-func WithIssues(n int) RepositoryOption { panic("to do") }
+func WithIssues(n int) RepositoryOption { return func(r *repository) { r.issues = max(n, r.issues) } }
 
 // WithAttachment adds a file that was attached to the repository's first
 // issue, which it has then.
-func WithAttachment(name string, data []byte) RepositoryOption { panic("to do") }
+func WithAttachment(name string, data []byte) RepositoryOption {
+	return func(r *repository) {
+		r.issues = max(1, r.issues)
+		r.attachments = append(r.attachments, attachment{name, data})
+	}
+}
 
 // Payload gives the repository a release with an asset of so many bytes that
 // do not compress, the same for every repository of the same name. It is
 // written to disk in constant memory when an archive is first fetched.
-func Payload(size int64) RepositoryOption { panic("to do") }
+func Payload(size int64) RepositoryOption { return func(r *repository) { r.payload = size } }
 
 // Private makes the repository private.
-func Private() RepositoryOption { panic("to do") }
+func Private() RepositoryOption { return func(r *repository) { r.private = true } }
 
 // PoisonsExport makes every export fail that holds the repository.
-func PoisonsExport() RepositoryOption { panic("to do") }
+func PoisonsExport() RepositoryOption { return func(r *repository) { r.poisoned = true } }
 
 // AddRepository adds a repository, named "owner/name". An owner other than the
 // user of the token is an organization, which is made too. It panics if the
 // name is malformed or taken, or FromGit fails.
-func (s *Server) AddRepository(fullName string, opts ...RepositoryOption) { panic("to do") }
+func (s *Server) AddRepository(fullName string, opts ...RepositoryOption) {
+	owner, name, ok := strings.Cut(fullName, "/")
+	if !ok || !validName(owner) || !validName(name) {
+		panic(fmt.Sprintf("ghmigratetest: AddRepository: %q is not owner/name", fullName))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := strings.ToLower(fullName)
+	if s.repositories[key] != nil {
+		panic(fmt.Sprintf("ghmigratetest: AddRepository: %s is there already", fullName))
+	}
+	r := &repository{id: s.nextID("repository"), name: name, branch: "main"}
+	if r.owner = s.accounts[strings.ToLower(owner)]; r.owner == nil {
+		r.owner = s.addAccount(owner, "Organization")
+	}
+	for _, opt := range opts {
+		opt(r)
+	}
+	if r.source != "" {
+		if err := s.clone(r); err != nil {
+			panic(fmt.Sprintf("ghmigratetest: AddRepository: FromGit(%q): %v", r.source, err))
+		}
+	}
+	s.describe(r)
+	s.repositories[key] = r
+}
+
+// validName reports whether GitHub would take the name, of a repository: those
+// of accounts are stricter.
+func validName(name string) bool {
+	return name != "" && name != "." && name != ".." &&
+		strings.Trim(name, "-_.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ""
+}
+
+// clone makes the bare clone that FromGit asks for.
+func (s *Server) clone(r *repository) error {
+	dir, err := s.tempDir()
+	if err != nil {
+		return err
+	}
+	bare := filepath.Join(dir, "repositories", fmt.Sprintf("%d.git", r.id))
+	if err := os.MkdirAll(filepath.Dir(bare), 0o700); err != nil {
+		return err
+	}
+	if r.branch, err = cloneBare(r.source, bare); err != nil {
+		return err
+	}
+	r.bare = bare
+	return nil
+}
 
 // Locked reports whether a migration holds the repository locked.
-func (s *Server) Locked(fullName string) bool { panic("to do") }
+func (s *Server) Locked(fullName string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle(s.clock.Now())
+	for _, m := range s.migrations {
+		for _, r := range m.repositories {
+			if m.locked[r] && strings.EqualFold(r.fullName(), fullName) {
+				return true
+			}
+		}
+	}
+	return false
+}

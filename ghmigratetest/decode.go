@@ -1,0 +1,69 @@
+package ghmigratetest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// decode reads the body of a call into v, a pointer to a struct that has the
+// documented fields. encoding/json alone would take null for anything, and
+// names in any case.
+func (s *Server) decode(c *call, resource string, v any) (response, bool) {
+	if len(bytes.TrimSpace(c.body)) == 0 {
+		return response{}, true
+	}
+	dec := json.NewDecoder(bytes.NewReader(c.body))
+	var fields map[string]json.RawMessage
+	if err := dec.Decode(&fields); err != nil {
+		if _, ok := err.(*json.UnmarshalTypeError); ok {
+			return invalid(fieldError{Resource: resource, Code: "invalid", Message: "the body is not an object"}), false
+		}
+		return failure(http.StatusBadRequest, "Problems parsing JSON"), false
+	}
+	var errs []fieldError
+	if _, err := dec.Token(); err != io.EOF && !s.cfg.lenient {
+		errs = append(errs, fieldError{Resource: resource, Code: "invalid", Message: "there is data after the object"})
+	}
+	rv := reflect.ValueOf(v).Elem()
+	known := make([]string, rv.NumField())
+	for i := range rv.NumField() {
+		name, _, _ := strings.Cut(rv.Type().Field(i).Tag.Get("json"), ",")
+		known[i] = name
+		raw, ok := fields[name]
+		if !ok {
+			continue
+		}
+		err := json.Unmarshal(raw, rv.Field(i).Addr().Interface())
+		if err != nil || string(raw) == "null" && !s.cfg.lenient {
+			errs = append(errs, fieldError{Resource: resource, Field: name, Code: "invalid",
+				Message: fmt.Sprintf("must be a %s", jsonType(rv.Field(i).Type()))})
+		}
+	}
+	for name := range fields {
+		if !slices.Contains(known, name) && !s.cfg.lenient {
+			errs = append(errs, fieldError{Resource: resource, Field: name, Code: "invalid", Message: "is no field of this request"})
+		}
+	}
+	if len(errs) > 0 {
+		slices.SortFunc(errs, func(a, b fieldError) int { return strings.Compare(a.Field, b.Field) })
+		return invalid(errs...), false
+	}
+	return response{}, true
+}
+
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Slice:
+		return "list of strings"
+	default:
+		return "string"
+	}
+}

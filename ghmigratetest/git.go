@@ -1,0 +1,174 @@
+package ghmigratetest
+
+import (
+	"bytes"
+	"compress/zlib"
+	"crypto/sha1" //nolint:gosec // git's objects are named by it
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// CheckGit tells why [FromGit] cannot be used for dir: no git on this machine,
+// or no repository there.
+func CheckGit(dir string) error {
+	_, err := git{}.run("-C", dir, "rev-parse", "--git-dir")
+	return err
+}
+
+// A git runs git with only the configuration that it is given.
+type git struct{ config string }
+
+func (g git) run(args ...string) (string, error) {
+	cmd := exec.Command("git", args...) //nolint:gosec,noctx // of our own making; ends on its own
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "GIT_") { // GIT_DIR is set for hooks
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")
+	if g.config != "" {
+		cmd.Env = append(cmd.Env, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+g.config)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// cloneBare makes bare a bare clone of the branches and tags of the repository
+// at dir, as GitHub would keep it, and returns the name of its default branch.
+//
+// A checkout of a CI is often shallow, of another user and without a branch:
+// the clone is as shallow, ownership is not looked at, and the commit that is
+// checked out gets a branch.
+func cloneBare(dir, bare string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	g := git{config: bare + ".config"}
+	if err := os.WriteFile(g.config, []byte("[safe]\n\tdirectory = *\n"), 0o600); err != nil {
+		return "", err
+	}
+	defer os.Remove(g.config)
+	source := func(args ...string) (string, error) { return g.run(append([]string{"-C", dir}, args...)...) }
+	target := func(args ...string) (string, error) { return g.run(append([]string{"-C", bare}, args...)...) }
+
+	if _, err := source("rev-parse", "--git-dir"); err != nil {
+		return "", err
+	}
+	format, err := source("rev-parse", "--show-object-format")
+	if err != nil {
+		return "", err
+	}
+	if _, err := g.run("init", "--quiet", "--bare", "--template=", "--object-format="+format, bare); err != nil {
+		return "", err
+	}
+	branch, refspec, err := defaultBranch(source)
+	if err != nil {
+		return "", err
+	}
+	fetch := []string{"-c", "fetch.unpackLimit=1", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+		"fetch", "--quiet", "--update-shallow", "--no-tags", "--no-write-fetch-head",
+		dir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"}
+	if refspec != "" {
+		fetch = append(fetch, refspec)
+	}
+	for _, args := range [][]string{
+		fetch,
+		{"symbolic-ref", "HEAD", "refs/heads/" + branch},
+		{"pack-refs", "--all"},
+		{"config", "remote.origin.url", internalURL},
+		{"config", "remote.origin.mirror", "true"},
+	} {
+		if _, err := target(args...); err != nil {
+			return "", err
+		}
+	}
+	return branch, nil
+}
+
+// internalURL is what the config of a repository at GitHub says of where it
+// came from.
+const internalURL = "10.0.0.1:/data/repositories/0/nw/00/00/00/1296269/1296269.git"
+
+// defaultBranch picks the branch that HEAD is to name, and the refspec that
+// makes it if there is none yet.
+func defaultBranch(source func(args ...string) (string, error)) (branch, refspec string, err error) {
+	heads, err := source("for-each-ref", "--format=%(objectname) %(refname:strip=2)", "refs/heads")
+	if err != nil {
+		return "", "", err
+	}
+	current, symbolicErr := source("symbolic-ref", "--quiet", "HEAD")
+	commit, commitErr := source("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+	if symbolicErr == nil && commitErr == nil {
+		return strings.TrimPrefix(current, "refs/heads/"), "", nil
+	}
+	var names []string
+	for line := range strings.Lines(heads) {
+		oid, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if oid == commit {
+			return name, "", nil
+		}
+		names = append(names, name)
+	}
+	if commitErr != nil { // HEAD names a branch that has no commit yet
+		if len(names) > 0 {
+			return names[0], "", nil
+		}
+		return "main", "", nil
+	}
+	for _, name := range []string{"main", "master", "head-of-checkout"} {
+		if !slices.Contains(names, name) {
+			return name, "+HEAD:refs/heads/" + name, nil
+		}
+	}
+	return "", "", errors.New("the commit that is checked out is on no branch, and all names for one are taken")
+}
+
+type gitFile struct {
+	name string
+	data []byte
+}
+
+// madeUpRepository returns the files of a bare repository with one commit, and
+// the directories that it has besides.
+func madeUpRepository(r *repository) (files []gitFile, directories []string) {
+	var objects []gitFile
+	store := func(kind string, content []byte) string {
+		raw := append(fmt.Appendf(nil, "%s %d\x00", kind, len(content)), content...)
+		sum := sha1.Sum(raw) //nolint:gosec // as above
+		id := hex.EncodeToString(sum[:])
+		var b bytes.Buffer
+		z := zlib.NewWriter(&b)
+		_, _ = z.Write(raw)
+		_ = z.Close()
+		objects = append(objects, gitFile{"objects/" + id[:2] + "/" + id[2:], b.Bytes()})
+		return id
+	}
+	blob := store("blob", []byte("# "+r.name+"\n"))
+	rawBlob, _ := hex.DecodeString(blob)
+	tree := store("tree", append([]byte("100644 README.md\x00"), rawBlob...))
+	who := fmt.Sprintf("Monalisa Octocat <octocat@users.noreply.github.com> %d +0000", born.Unix())
+	commit := store("commit", fmt.Appendf(nil, "tree %s\nauthor %s\ncommitter %s\n\nBegin %s\n", tree, who, who, r.name))
+
+	files = []gitFile{
+		{"HEAD", []byte("ref: refs/heads/" + r.branch + "\n")},
+		{"config", []byte("[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n" +
+			"[remote \"origin\"]\n\turl = " + internalURL + "\n\tmirror = true\n")},
+		{"description", []byte("Unnamed repository; edit this file 'description' to name the repository.\n")},
+		{"info/exclude", nil},
+	}
+	files = append(files, objects...)
+	files = append(files, gitFile{"packed-refs", []byte("# pack-refs with: peeled fully-peeled sorted \n" + commit + " refs/heads/" + r.branch + "\n")})
+	return files, []string{"branches", "hooks", "objects/info", "objects/pack", "refs/heads", "refs/tags"}
+}

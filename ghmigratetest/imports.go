@@ -1,0 +1,416 @@
+package ghmigratetest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A sourceImport is an import of a repository from elsewhere. What happens to
+// it is told by words in its vcs_url, which the package comment lists.
+type sourceImport struct {
+	repository *repository
+	request    importRequest
+	begun      time.Time // the latest run
+	useLFS     string
+	authors    []*importAuthor
+}
+
+// An importRequest is the body of start and of update.
+type importRequest struct {
+	VCSURL      string `json:"vcs_url"`
+	VCS         string `json:"vcs"`
+	VCSUsername string `json:"vcs_username"`
+	VCSPassword string `json:"vcs_password"`
+	TFVCProject string `json:"tfvc_project"`
+}
+
+// An importUpdate is the body of update: credentials, or one of the
+// project_choices, or nothing, which starts the import anew.
+type importUpdate struct {
+	VCS         string `json:"vcs"`
+	VCSUsername string `json:"vcs_username"`
+	VCSPassword string `json:"vcs_password"`
+	TFVCProject string `json:"tfvc_project"`
+	HumanName   string `json:"human_name"`
+}
+
+type importAuthor struct {
+	ID         int64  `json:"id"`
+	RemoteID   string `json:"remote_id"`
+	RemoteName string `json:"remote_name"`
+	Email      string `json:"email"`
+	Name       string `json:"name"`
+	URL        string `json:"url"`
+	ImportURL  string `json:"import_url"`
+}
+
+type largeFile struct {
+	RefName string `json:"ref_name"`
+	Path    string `json:"path"`
+	OID     string `json:"oid"`
+	Size    int64  `json:"size"`
+}
+
+func (i *sourceImport) says(word string) bool { return strings.Contains(i.request.VCSURL, word) }
+
+// largeFiles returns the files over 100 MB.
+func (i *sourceImport) largeFiles() []largeFile {
+	if !i.says("large") {
+		return nil
+	}
+	return []largeFile{
+		{"refs/heads/master", "foo/bar/1", "d3d9446802a44259755d38e6d163e820", 110485760},
+		{"refs/heads/master", "foo/bar/2", "6512bd43d9caa6e02c990b0a82652dca", 111534336},
+		{"refs/heads/master", "foo/bar/3", "c20ad4d76fe97759aa27a0c99bff6710", 112582912},
+	}
+}
+
+var systems = []string{"subversion", "git", "mercurial", "tfvc"}
+
+// vcs returns the version control system, "" before it is detected.
+func (i *sourceImport) vcs(detected bool) string {
+	if i.request.VCS != "" || !detected {
+		return i.request.VCS
+	}
+	for _, vcs := range systems {
+		if i.says(vcs) {
+			return vcs
+		}
+	}
+	return "git"
+}
+
+// status returns where the import is, as a status of GitHub and how much of
+// that is done, in percent.
+func (i *sourceImport) status(now time.Time, duration time.Duration) (string, int64) {
+	done := 100.0
+	if duration > 0 {
+		done = min(float64(now.Sub(i.begun))/float64(duration)*100, 100)
+	}
+	part := func(from, to float64) int64 { return int64(min((done-from)/(to-from), 1) * 100) }
+	detecting := i.request.VCS == ""
+	if detecting && done < 10 {
+		return "detecting", part(0, 10)
+	}
+	switch {
+	case i.says("nothing"):
+		return "detection_found_nothing", 0
+	case i.says("multiple") && detecting:
+		return "detection_found_multiple", 0
+	case i.says("private") && i.request.VCSPassword == "":
+		if detecting {
+			return "detection_needs_auth", 0
+		}
+		return "auth", 0
+	case i.says("private") && i.request.VCSPassword == "wrong":
+		return "auth_failed", 0
+	case i.vcs(true) == "tfvc" && i.request.TFVCProject == "":
+		return "choose", 0
+	case done < 50:
+		return "importing", part(0, 50)
+	case i.says("broken"):
+		return "error", 0
+	case done < 70:
+		return "mapping", part(50, 70)
+	case done < 100:
+		return "pushing", part(70, 100)
+	}
+	return "complete", 100
+}
+
+// imported reports whether authors and large files are known.
+func imported(status string) bool {
+	return status == "mapping" || status == "pushing" || status == "complete"
+}
+
+var statusTexts = map[string]string{
+	"detecting":                "Detecting...",
+	"detection_found_nothing":  "No repository was found",
+	"detection_found_multiple": "Multiple projects were found",
+	"detection_needs_auth":     "Authentication is required",
+	"auth":                     "Authentication is required",
+	"auth_failed":              "Authentication failed",
+	"choose":                   "Choose a project",
+	"importing":                "Importing...",
+	"error":                    "Failed",
+	"mapping":                  "Mapping authors...",
+	"pushing":                  "Pushing...",
+	"complete":                 "Done",
+}
+
+// projectChoices returns what there is to choose from.
+func (i *sourceImport) projectChoices(status string) []projectChoice {
+	switch status {
+	case "choose":
+		return []projectChoice{
+			{VCS: "tfvc", TFVCProject: "project1", HumanName: "project1 (tfs)"},
+			{VCS: "tfvc", TFVCProject: "project2", HumanName: "project2 (tfs)"},
+		}
+	case "detection_found_multiple":
+		return []projectChoice{
+			{VCS: "git", HumanName: "trunk (git)"},
+			{VCS: "subversion", HumanName: "trunk (svn)"},
+		}
+	}
+	return nil
+}
+
+type projectChoice struct {
+	VCS         string `json:"vcs"`
+	TFVCProject string `json:"tfvc_project,omitempty"`
+	HumanName   string `json:"human_name"`
+}
+
+// An importResource is GitHub's import.
+type importResource struct {
+	VCS             *string         `json:"vcs"`
+	UseLFS          any             `json:"use_lfs"`
+	VCSURL          string          `json:"vcs_url"`
+	SVCRoot         string          `json:"svc_root,omitempty"`
+	TFVCProject     string          `json:"tfvc_project,omitempty"`
+	Status          string          `json:"status"`
+	StatusText      *string         `json:"status_text"`
+	FailedStep      *string         `json:"failed_step"`
+	ErrorMessage    *string         `json:"error_message"`
+	ImportPercent   *int64          `json:"import_percent"`
+	CommitCount     *int64          `json:"commit_count"`
+	PushPercent     *int64          `json:"push_percent"`
+	HasLargeFiles   bool            `json:"has_large_files"`
+	LargeFilesSize  int64           `json:"large_files_size"`
+	LargeFilesCount int             `json:"large_files_count"`
+	ProjectChoices  []projectChoice `json:"project_choices,omitempty"`
+	Message         string          `json:"message,omitempty"`
+	AuthorsCount    *int            `json:"authors_count"`
+	URL             string          `json:"url"`
+	HTMLURL         string          `json:"html_url"`
+	AuthorsURL      string          `json:"authors_url"`
+	RepositoryURL   string          `json:"repository_url"`
+	SVNRoot         string          `json:"svn_root,omitempty"`
+}
+
+func (s *Server) importURL(i *sourceImport) string {
+	return s.URL() + "/repos/" + i.repository.fullName() + "/import"
+}
+
+func (s *Server) importResource(i *sourceImport, now time.Time) importResource {
+	status, percent := i.status(now, s.cfg.exportDuration)
+	text := statusTexts[status]
+	res := importResource{
+		UseLFS:         i.useLFS == "opt_in",
+		VCSURL:         i.request.VCSURL,
+		TFVCProject:    i.request.TFVCProject,
+		Status:         status,
+		StatusText:     &text,
+		ProjectChoices: i.projectChoices(status),
+		URL:            s.importURL(i),
+		HTMLURL:        "https://import.github.com/" + i.repository.fullName() + "/import",
+		AuthorsURL:     s.importURL(i) + "/authors",
+		RepositoryURL:  s.URL() + "/repos/" + i.repository.fullName(),
+	}
+	if s.cfg.lfsStrings {
+		res.UseLFS = i.useLFS
+	}
+	if vcs := i.vcs(status != "detecting" && !strings.HasPrefix(status, "detection_")); vcs != "" {
+		res.VCS = &vcs
+		if vcs == "subversion" {
+			res.SVCRoot, res.SVNRoot = "/trunk", "/trunk"
+		}
+	}
+	commits := 1042 * percent / 100
+	switch status {
+	case "importing":
+		res.ImportPercent, res.CommitCount = &percent, &commits
+	case "error":
+		step, message := "import", "The repository could not be read."
+		res.FailedStep, res.ErrorMessage, res.Message = &step, &message, message
+	case "mapping", "pushing", "complete":
+		hundred, all, authors := int64(100), int64(1042), len(i.authors)
+		res.ImportPercent, res.CommitCount, res.AuthorsCount = &hundred, &all, &authors
+		if status != "mapping" {
+			res.PushPercent = &percent
+		}
+		for _, f := range i.largeFiles() {
+			res.HasLargeFiles = true
+			res.LargeFilesSize += f.Size
+			res.LargeFilesCount++
+		}
+	}
+	return res
+}
+
+// target returns the repository that the path names, and its import.
+func (s *Server) target(c *call) (*repository, *sourceImport) {
+	r := s.repositories[strings.ToLower(c.vars["owner"]+"/"+c.vars["repo"])]
+	return r, s.imports[r]
+}
+
+func (s *Server) getImport(c *call) response {
+	_, i := s.target(c)
+	if i == nil {
+		return notFound()
+	}
+	return jsonResponse(http.StatusOK, s.importResource(i, c.now))
+}
+
+func (s *Server) startImport(c *call) response {
+	r, i := s.target(c)
+	if r == nil {
+		return notFound()
+	}
+	var req importRequest
+	if refusal, ok := s.decode(c, "Import", &req); !ok {
+		return refusal
+	}
+	var errs []fieldError
+	if req.VCSURL == "" {
+		errs = append(errs, fieldError{Resource: "Import", Field: "vcs_url", Code: "missing_field"})
+	}
+	if req.VCS != "" && !slices.Contains(systems, req.VCS) {
+		errs = append(errs, fieldError{Resource: "Import", Field: "vcs", Code: "invalid"})
+	}
+	if i != nil {
+		switch status, _ := i.status(c.now, s.cfg.exportDuration); status {
+		case "error", "detection_found_nothing":
+		default:
+			errs = append(errs, fieldError{Resource: "Import", Code: "already_exists"})
+		}
+	}
+	if len(errs) > 0 {
+		return invalid(errs...)
+	}
+	i = &sourceImport{repository: r, request: req, begun: c.now, useLFS: "undecided"}
+	for _, name := range []string{"nobody", "svner", "svner@example.com", "hubot"} {
+		id := s.nextID("author")
+		remote := name + "@fc7da526-431c-80fe-3c8c-c148ff18d7ef"
+		i.authors = append(i.authors, &importAuthor{
+			ID:         id,
+			RemoteID:   remote,
+			RemoteName: name,
+			Email:      remote,
+			Name:       name,
+			URL:        fmt.Sprintf("%s/authors/%d", s.importURL(i), id),
+			ImportURL:  s.importURL(i),
+		})
+	}
+	s.imports[r] = i
+	resource := s.importResource(i, c.now)
+	res := jsonResponse(http.StatusCreated, resource)
+	res.header = http.Header{"Location": {resource.URL}}
+	return res
+}
+
+func (s *Server) updateImport(c *call) response {
+	_, i := s.target(c)
+	if i == nil {
+		return notFound()
+	}
+	var req importUpdate
+	if refusal, ok := s.decode(c, "Import", &req); !ok {
+		return refusal
+	}
+	if req.VCS != "" && !slices.Contains(systems, req.VCS) {
+		return invalid(fieldError{Resource: "Import", Field: "vcs", Code: "invalid"})
+	}
+	for _, f := range []struct {
+		given string
+		field *string
+	}{
+		{req.VCS, &i.request.VCS},
+		{req.VCSUsername, &i.request.VCSUsername},
+		{req.VCSPassword, &i.request.VCSPassword},
+		{req.TFVCProject, &i.request.TFVCProject},
+	} {
+		if f.given != "" {
+			*f.field = f.given
+		}
+	}
+	i.begun = c.now
+	return jsonResponse(http.StatusOK, s.importResource(i, c.now))
+}
+
+func (s *Server) cancelImport(c *call) response {
+	r, i := s.target(c)
+	if i == nil {
+		return notFound()
+	}
+	delete(s.imports, r)
+	return response{status: http.StatusNoContent}
+}
+
+func (s *Server) listAuthors(c *call) response {
+	_, i := s.target(c)
+	if i == nil {
+		return notFound()
+	}
+	since, _ := strconv.ParseInt(c.query.Get("since"), 10, 64)
+	authors := []*importAuthor{}
+	if status, _ := i.status(c.now, s.cfg.exportDuration); imported(status) {
+		for _, a := range i.authors {
+			if a.ID > since {
+				authors = append(authors, a)
+			}
+		}
+	}
+	return jsonResponse(http.StatusOK, authors)
+}
+
+func (s *Server) mapAuthor(c *call) response {
+	_, i := s.target(c)
+	if i == nil {
+		return notFound()
+	}
+	n := slices.IndexFunc(i.authors, func(a *importAuthor) bool {
+		return strconv.FormatInt(a.ID, 10) == c.vars["author"]
+	})
+	if n < 0 {
+		return notFound()
+	}
+	var req struct {
+		Email string `json:"email"`
+		Name  string `json:"name"`
+	}
+	if refusal, ok := s.decode(c, "Author", &req); !ok {
+		return refusal
+	}
+	if req.Email != "" {
+		i.authors[n].Email = req.Email
+	}
+	if req.Name != "" {
+		i.authors[n].Name = req.Name
+	}
+	return jsonResponse(http.StatusOK, i.authors[n])
+}
+
+func (s *Server) listLargeFiles(c *call) response {
+	_, i := s.target(c)
+	if i == nil {
+		return notFound()
+	}
+	files := []largeFile{}
+	if status, _ := i.status(c.now, s.cfg.exportDuration); imported(status) {
+		files = append(files, i.largeFiles()...)
+	}
+	return jsonResponse(http.StatusOK, files)
+}
+
+func (s *Server) setLFSPreference(c *call) response {
+	_, i := s.target(c)
+	if i == nil {
+		return notFound()
+	}
+	var req struct {
+		UseLFS string `json:"use_lfs"`
+	}
+	if refusal, ok := s.decode(c, "Import", &req); !ok {
+		return refusal
+	}
+	if req.UseLFS != "opt_in" && req.UseLFS != "opt_out" {
+		return invalid(fieldError{Resource: "Import", Field: "use_lfs", Code: "invalid", Message: "must be opt_in or opt_out"})
+	}
+	i.useLFS = req.UseLFS
+	return jsonResponse(http.StatusOK, s.importResource(i, c.now))
+}
