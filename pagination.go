@@ -101,19 +101,22 @@ var errPageLoop = errors.New("the list leads back to a page that was read alread
 
 // nextQuery is the query of the next page: that of the link, merged into the
 // query of this page; nil if this page is the last. Nothing else of the link
-// is used: GitHub's leads to another path, a GHES's may lead to another host.
+// is read: GitHub's leads to another path, a GHES's may lead to another host.
+// A malformed query adds nothing, so that it leads back to this page, which is
+// an error and not a list that ends too soon.
 func nextQuery(res response) url.Values {
 	target, ok := linkTo("next", res.header.Values("Link"))
 	if !ok {
 		return nil
 	}
-	u, err := url.Parse(target)
-	if err != nil {
-		return nil
-	}
+	target, _, _ = strings.Cut(target, "#")
+	_, raw, _ := strings.Cut(target, "?")
+	next, err := url.ParseQuery(raw)
 	merged := url.Values{}
 	maps.Copy(merged, res.request.query)
-	maps.Copy(merged, u.Query())
+	if err == nil {
+		maps.Copy(merged, next)
+	}
 	return merged
 }
 
@@ -122,28 +125,45 @@ func nextQuery(res response) url.Values {
 // 8288).
 func linkTo(relation string, headers []string) (target string, ok bool) {
 	for _, header := range headers {
-		for {
-			_, rest, found := strings.Cut(header, "<")
-			if !found {
-				break
-			}
-			target, rest, found = strings.Cut(rest, ">")
-			if !found {
-				break
-			}
-			// The parameters end where the next link begins.
-			params, _, _ := strings.Cut(rest, "<")
-			for param := range strings.FieldsFuncSeq(params, func(r rune) bool { return r == ';' || r == ',' }) {
+		for header != "" {
+			var link, params, param string
+			link, header = cutOutside(header, ',')
+			target, params = cutOutside(link, ';')
+			for params != "" {
+				param, params = cutOutside(params, ';')
 				name, value, _ := strings.Cut(param, "=")
+				relations := strings.Fields(strings.Trim(strings.TrimSpace(value), `"`))
 				if strings.EqualFold(strings.TrimSpace(name), "rel") &&
-					slices.Contains(strings.Fields(strings.Trim(strings.TrimSpace(value), `"`)), relation) {
-					return target, true
+					slices.ContainsFunc(relations, func(r string) bool { return strings.EqualFold(r, relation) }) {
+					return strings.Trim(target, " \t<>"), true
 				}
 			}
-			header = rest
 		}
 	}
 	return "", false
+}
+
+// cutOutside cuts s at the first separator that is in neither quotes nor angle
+// brackets.
+func cutOutside(s string, separator byte) (before, after string) {
+	closing := byte(0)
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case closing == '"' && c == '\\':
+			i++
+		case closing != 0:
+			if c == closing {
+				closing = 0
+			}
+		case c == '"':
+			closing = '"'
+		case c == '<':
+			closing = '>'
+		case c == separator:
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
 }
 
 // queryOf encodes a struct of options.

@@ -1,0 +1,360 @@
+package ghmigrate_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+func TestMigrationStateDone(t *testing.T) {
+	for state, done := range map[ghmigrate.MigrationState]bool{
+		ghmigrate.StatePending:   false,
+		ghmigrate.StateExporting: false,
+		ghmigrate.StateExported:  true,
+		ghmigrate.StateFailed:    true,
+		"queued":                 false,
+		"":                       false,
+	} {
+		assert.Equal(t, done, state.Done(), "%q", state)
+	}
+}
+
+// Every option of a start, alone: the field of GitHub's that it sets, and no
+// other.
+func TestStartSendsWhatIsAskedFor(t *testing.T) {
+	one := []string{"octo-org/hello"}
+	for _, test := range []struct {
+		name string
+		req  ghmigrate.StartMigrationRequest
+		body string
+	}{
+		{
+			"repositories alone", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello", "octo-org/world"}},
+			`{"repositories":["octo-org/hello","octo-org/world"]}`,
+		},
+		{
+			"lock_repositories", ghmigrate.StartMigrationRequest{Repositories: one, LockRepositories: true},
+			`{"repositories":["octo-org/hello"],"lock_repositories":true}`,
+		},
+		{
+			"exclude_metadata", ghmigrate.StartMigrationRequest{Repositories: one, ExcludeMetadata: true},
+			`{"repositories":["octo-org/hello"],"exclude_metadata":true}`,
+		},
+		{
+			"exclude_git_data", ghmigrate.StartMigrationRequest{Repositories: one, ExcludeGitData: true},
+			`{"repositories":["octo-org/hello"],"exclude_git_data":true}`,
+		},
+		{
+			"exclude_attachments", ghmigrate.StartMigrationRequest{Repositories: one, ExcludeAttachments: true},
+			`{"repositories":["octo-org/hello"],"exclude_attachments":true}`,
+		},
+		{
+			"exclude_releases", ghmigrate.StartMigrationRequest{Repositories: one, ExcludeReleases: true},
+			`{"repositories":["octo-org/hello"],"exclude_releases":true}`,
+		},
+		{
+			"exclude_owner_projects", ghmigrate.StartMigrationRequest{Repositories: one, ExcludeOwnerProjects: true},
+			`{"repositories":["octo-org/hello"],"exclude_owner_projects":true}`,
+		},
+		{
+			"org_metadata_only, and no null", ghmigrate.StartMigrationRequest{OrgMetadataOnly: true},
+			`{"repositories":[],"org_metadata_only":true}`,
+		},
+		{
+			"org_metadata_only with an empty list", ghmigrate.StartMigrationRequest{Repositories: []string{}, OrgMetadataOnly: true},
+			`{"repositories":[],"org_metadata_only":true}`,
+		},
+		{
+			"exclude", ghmigrate.StartMigrationRequest{Repositories: one, OmitRepositories: true},
+			`{"repositories":["octo-org/hello"],"exclude":["repositories"]}`,
+		},
+		{
+			"all at once", ghmigrate.StartMigrationRequest{
+				Repositories: one, LockRepositories: true, ExcludeMetadata: true, ExcludeGitData: true, ExcludeAttachments: true,
+				ExcludeReleases: true, ExcludeOwnerProjects: true, OmitRepositories: true,
+			},
+			`{"repositories":["octo-org/hello"],"lock_repositories":true,"exclude_metadata":true,"exclude_git_data":true,` +
+				`"exclude_attachments":true,"exclude_releases":true,"exclude_owner_projects":true,"exclude":["repositories"]}`,
+		},
+	} {
+		for path, opts := range map[string][]ghmigratetest.Option{
+			"/orgs/octo-org/migrations": nil,
+			"/user/migrations":          {ghmigratetest.WithUser("octo-org")}, // so that one table serves both
+		} {
+			t.Run(test.name+" to "+path, func(t *testing.T) {
+				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+					server.AddRepository("octo-org/hello")
+					server.AddRepository("octo-org/world")
+					client := newClient(t, server)
+					var m *ghmigrate.Migration
+					var err error
+					if path == "/user/migrations" {
+						m, err = client.UserMigrations.Start(t.Context(), test.req)
+					} else {
+						m, err = client.OrgMigrations.Start(t.Context(), "octo-org", test.req)
+					}
+					require.NoError(t, err)
+					assert.Equal(t, []sent{{Method: "POST", Path: path, Body: test.body}}, sentSince(server, 0))
+					assert.Equal(t, "application/json", server.Requests()[0].Header.Get("Content-Type"))
+
+					assert.Equal(t, test.req.LockRepositories, m.LockRepositories)
+					assert.Equal(t, test.req.ExcludeMetadata, m.ExcludeMetadata)
+					assert.Equal(t, test.req.ExcludeGitData, m.ExcludeGitData)
+					assert.Equal(t, test.req.ExcludeAttachments, m.ExcludeAttachments)
+					assert.Equal(t, test.req.ExcludeReleases, m.ExcludeReleases)
+					assert.Equal(t, test.req.ExcludeOwnerProjects, m.ExcludeOwnerProjects)
+					assert.Equal(t, test.req.OrgMetadataOnly, m.OrgMetadataOnly)
+					if test.req.OmitRepositories {
+						assert.Empty(t, m.Repositories)
+						assert.Equal(t, []string{"repositories"}, m.Exclude)
+					}
+				}, opts...)
+			})
+		}
+	}
+}
+
+// What is wrong with the arguments of a call is said before anything is sent,
+// and names the argument.
+func TestBadArgumentsAreRefusedBeforeAnyRequest(t *testing.T) {
+	type client = ghmigrate.Client
+	start := func(repositories ...string) func(context.Context, *client) error {
+		return func(ctx context.Context, c *client) error {
+			_, orgErr := c.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{Repositories: repositories})
+			_, userErr := c.UserMigrations.Start(ctx, ghmigrate.StartMigrationRequest{Repositories: repositories})
+			return both(orgErr, userErr)
+		}
+	}
+	listing := func(opts ghmigrate.ListOptions) func(context.Context, *client) error {
+		return func(ctx context.Context, c *client) error {
+			return both(
+				drain(c.OrgMigrations.List(ctx, "octo-org", &ghmigrate.ListOrgMigrationsOptions{ListOptions: opts})),
+				drain(c.OrgMigrations.List(ctx, "octo-org", &ghmigrate.ListOrgMigrationsOptions{ListOptions: opts, OmitRepositories: true})),
+				drain(c.OrgMigrations.ListRepositories(ctx, "octo-org", 79, &opts)),
+				drain(c.UserMigrations.List(ctx, &opts)),
+				drain(c.UserMigrations.ListRepositories(ctx, 79, &opts)))
+		}
+	}
+	// Everything that takes the name of an organization.
+	org := func(name string) func(context.Context, *client) error {
+		return func(ctx context.Context, c *client) error {
+			s := c.OrgMigrations
+			_, start := s.Start(ctx, name, ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+			_, get := s.Get(ctx, name, 79, nil)
+			_, wait := s.Wait(ctx, name, 79)
+			_, archiveURL := s.ArchiveURL(ctx, name, 79)
+			_, download := s.DownloadArchive(ctx, name, 79, "archive.tar.gz", nil)
+			_, open := s.OpenArchive(ctx, name, 79)
+			return both(start, get, wait, archiveURL, download, open,
+				drain(s.List(ctx, name, nil)), drain(s.ListRepositories(ctx, name, 79, nil)),
+				drain(s.Watch(ctx, name, []int64{79})), drain(s.WatchAll(ctx, name)),
+				s.DeleteArchive(ctx, name, 79), s.UnlockRepository(ctx, name, 79, "hello"))
+		}
+	}
+	// Everything that takes the number of a migration.
+	id := func(id int64) func(context.Context, *client) error {
+		return func(ctx context.Context, c *client) error {
+			s, u := c.OrgMigrations, c.UserMigrations
+			_, get := s.Get(ctx, "octo-org", id, nil)
+			_, wait := s.Wait(ctx, "octo-org", id)
+			_, archiveURL := s.ArchiveURL(ctx, "octo-org", id)
+			_, download := s.DownloadArchive(ctx, "octo-org", id, "archive.tar.gz", nil)
+			_, open := s.OpenArchive(ctx, "octo-org", id)
+			_, userGet := u.Get(ctx, id, nil)
+			_, userWait := u.Wait(ctx, id)
+			_, userArchiveURL := u.ArchiveURL(ctx, id)
+			_, userDownload := u.DownloadArchive(ctx, id, "archive.tar.gz", nil)
+			_, userOpen := u.OpenArchive(ctx, id)
+			return both(get, wait, archiveURL, download, open, userGet, userWait, userArchiveURL, userDownload, userOpen,
+				drain(s.ListRepositories(ctx, "octo-org", id, nil)), drain(u.ListRepositories(ctx, id, nil)),
+				s.DeleteArchive(ctx, "octo-org", id), u.DeleteArchive(ctx, id),
+				s.UnlockRepository(ctx, "octo-org", id, "hello"), u.UnlockRepository(ctx, id, "hello"))
+		}
+	}
+	unlock := func(repo string) func(context.Context, *client) error {
+		return func(ctx context.Context, c *client) error {
+			return both(c.OrgMigrations.UnlockRepository(ctx, "octo-org", 79, repo), c.UserMigrations.UnlockRepository(ctx, 79, repo))
+		}
+	}
+	// Everything that takes the name of a repository to import into.
+	imports := func(owner, repo string) func(context.Context, *client) error {
+		return func(ctx context.Context, c *client) error {
+			s := c.SourceImports
+			_, start := s.Start(ctx, owner, repo, ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com"})
+			_, get := s.Get(ctx, owner, repo)
+			_, update := s.Update(ctx, owner, repo, ghmigrate.UpdateImportRequest{})
+			_, mapped := s.MapAuthor(ctx, owner, repo, 1, ghmigrate.MapAuthorRequest{Name: "Hubot"})
+			_, lfs := s.SetLFSPreference(ctx, owner, repo, ghmigrate.LFSOptIn)
+			_, wait := s.Wait(ctx, owner, repo)
+			return both(start, get, update, mapped, lfs, wait, s.Cancel(ctx, owner, repo),
+				drain(s.ListAuthors(ctx, owner, repo, nil)), drain(s.ListLargeFiles(ctx, owner, repo)))
+		}
+	}
+	download := func(path string, opts *ghmigrate.DownloadOptions) func(context.Context, *client) error {
+		return func(ctx context.Context, c *client) error {
+			_, org := c.OrgMigrations.DownloadArchive(ctx, "octo-org", 79, path, opts)
+			_, user := c.UserMigrations.DownloadArchive(ctx, 79, path, opts)
+			return both(org, user)
+		}
+	}
+	lfs := func(pref ghmigrate.LFSPreference) func(context.Context, *client) error {
+		return func(ctx context.Context, c *client) error {
+			_, err := c.SourceImports.SetLFSPreference(ctx, "octo-org", "hello", pref)
+			return err
+		}
+	}
+	for _, test := range []struct {
+		name string
+		call func(context.Context, *client) error
+		says string // the argument, and what is wrong with it
+	}{
+		{"no repositories", start(), "Repositories is empty"},
+		{"an empty name", start("octo-org/hello", ""), `Repositories[1] is ""`},
+		{"a blank name", start(" "), `Repositories[0] is " "`},
+		{"a blank owner and name", start(" / "), `Repositories[0] is " / "`},
+		{"a bare name", start("hello"), `Repositories[0] is "hello"`},
+		{"no owner", start("/hello"), `Repositories[0] is "/hello"`},
+		{"no name after the owner", start("octo-org/"), `Repositories[0] is "octo-org/"`},
+		{"a slash too many", start("octo-org/hello/world"), `Repositories[0] is "octo-org/hello/world"`},
+		{"a dot for a name", start("octo-org/."), `Repositories[0] is "octo-org/."`},
+		{"dots for an owner", start("../hello"), `Repositories[0] is "../hello"`},
+		{"white space in a name", start("octo-org/hello world"), `Repositories[0] is "octo-org/hello world"`},
+		{"a line's end in a name", start("octo-org/hello\n"), `Repositories[0] is "octo-org/hello\n"`},
+		{"a whole address", start("https://github.com/octo-org/hello"), `Repositories[0] is "https://github.com/octo-org/hello"`},
+		{"repositories beside OrgMetadataOnly", func(ctx context.Context, c *client) error {
+			_, err := c.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{
+				Repositories: []string{"octo-org/hello"}, OrgMetadataOnly: true,
+			})
+			return err
+		}, "Repositories has 1 names beside OrgMetadataOnly"},
+
+		{"an empty organization", org(""), "org is empty"},
+		{"an organization with a slash", org("octo/org"), `org is "octo/org"`},
+		{"a dot for an organization", org("."), `org is "."`},
+		{"dots for an organization", org(".."), `org is ".."`},
+		{"an id of zero", id(0), "id is 0"},
+		{"a negative id", id(-79), "id is -79"},
+		{"an id of zero among those to watch", func(ctx context.Context, c *client) error {
+			return both(drain(c.OrgMigrations.Watch(ctx, "octo-org", []int64{79, 0})), drain(c.UserMigrations.Watch(ctx, []int64{79, 0})))
+		}, "ids has 0 at index 1"},
+		{"a negative id among those to watch", func(ctx context.Context, c *client) error {
+			return both(drain(c.OrgMigrations.Watch(ctx, "octo-org", []int64{-1})), drain(c.UserMigrations.Watch(ctx, []int64{-1})))
+		}, "ids has -1 at index 0"},
+		{"an empty repository", unlock(""), "repo is empty"},
+		{"a full name for a repository", unlock("octo-org/hello"), `repo is "octo-org/hello"`},
+		{"dots for a repository", unlock(".."), `repo is ".."`},
+
+		{"a page too large", listing(ghmigrate.ListOptions{PerPage: 101}), "PerPage is 101"},
+		{"a negative size of pages", listing(ghmigrate.ListOptions{PerPage: -1}), "PerPage is -1"},
+		{"a negative page", listing(ghmigrate.ListOptions{Page: -1}), "Page is -1"},
+
+		{"no path", download("", nil), "path is empty"},
+		{"negative concurrency", download("archive.tar.gz", &ghmigrate.DownloadOptions{Concurrency: -1}), "Concurrency is -1"},
+
+		{"an empty owner of an import", imports("", "hello"), "owner is empty"},
+		{"an owner of an import with a slash", imports("octo/org", "hello"), `owner is "octo/org"`},
+		{"no repository of an import", imports("octo-org", ""), "repo is empty"},
+		{"dots for a repository of an import", imports("octo-org", ".."), `repo is ".."`},
+		{"nothing to import", func(ctx context.Context, c *client) error {
+			_, err := c.SourceImports.Start(ctx, "octo-org", "hello", ghmigrate.StartImportRequest{VCS: "git", VCSPassword: importPassword})
+			return err
+		}, "VCSURL is empty"},
+		{"negative Since", func(ctx context.Context, c *client) error {
+			return drain(c.SourceImports.ListAuthors(ctx, "octo-org", "hello", &ghmigrate.ListAuthorsOptions{Since: -1}))
+		}, "Since is -1"},
+		{"an author numbered zero", func(ctx context.Context, c *client) error {
+			_, err := c.SourceImports.MapAuthor(ctx, "octo-org", "hello", 0, ghmigrate.MapAuthorRequest{Name: "Hubot"})
+			return err
+		}, "authorID is 0"},
+		{"a preference of nobody's", lfs("yes"), `pref is "yes"`},
+		{"no preference", lfs(""), `pref is ""`},
+		{"a preference that only answers have", lfs(ghmigrate.LFSUndecided), `pref is "undecided"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			c := offline(t, "https://api.github.com", func(http.ResponseWriter, *http.Request) {
+				t.Error("a request was sent")
+			})
+			err := test.call(t.Context(), c)
+			all, ok := err.(errorList) //nolint:errorlint // it is the list itself
+			if !ok {
+				all = errorList{err}
+			}
+			for i, err := range all {
+				require.Error(t, err, "call %d", i)
+				assert.ErrorContains(t, err, "ghmigrate: ", "call %d", i)
+				assert.ErrorContains(t, err, test.says, "call %d", i)
+				assertNoSecret(t, err.Error())
+			}
+		})
+	}
+}
+
+// Nil is refused where there is nothing it could mean.
+func TestNilContextIsRefusedBeforeAnyRequest(t *testing.T) {
+	c := offline(t, "https://api.github.com", func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+	var none context.Context
+	_, get := c.OrgMigrations.Get(none, "octo-org", 79, nil)
+	_, wait := c.OrgMigrations.Wait(none, "octo-org", 79)
+	_, download := c.OrgMigrations.DownloadArchive(none, "octo-org", 79, "archive.tar.gz", nil)
+	_, open := c.UserMigrations.OpenArchive(none, 79)
+	for i, err := range []error{
+		get, wait, download, open, drain(c.OrgMigrations.List(none, "octo-org", nil)),
+		drain(c.OrgMigrations.Watch(none, "octo-org", []int64{79})), drain(c.UserMigrations.WatchAll(none)),
+	} {
+		assert.EqualError(t, err, "ghmigrate: ctx is nil", "call %d", i)
+	}
+}
+
+// errorList keeps nil errors, which errors.Join drops.
+type errorList []error
+
+func (l errorList) Error() string { return fmt.Sprint([]error(l)) }
+
+// both makes one error of the errors of several calls, all of which must fail.
+func both(errs ...error) error { return errorList(errs) }
+
+// sent is a request as it went over the wire.
+type sent struct{ Method, Path, Query, Body string }
+
+// sentSince returns the requests that the server's API got after the first n.
+func sentSince(server *ghmigratetest.Server, n int) []sent {
+	var all []sent
+	for _, r := range server.Requests()[n:] {
+		if r.Origin == ghmigratetest.API {
+			all = append(all, sent{r.Method, r.Path, r.Query.Encode(), string(r.Body)})
+		}
+	}
+	return all
+}
+
+// startExports adds octo-org/hello and exports it n times. The first export
+// has the ID 79.
+func startExports(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client, n int) []int64 {
+	t.Helper()
+	server.AddRepository("octo-org/hello")
+	var ids []int64
+	for range n {
+		m, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{
+			Repositories: []string{"octo-org/hello"}, OmitRepositories: true,
+		})
+		require.NoError(t, err)
+		ids = append(ids, m.ID)
+	}
+	return ids
+}
+
+func idsOf(migrations []*ghmigrate.Migration) []int64 {
+	var ids []int64
+	for _, m := range migrations {
+		ids = append(ids, m.ID)
+	}
+	return ids
+}

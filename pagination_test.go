@@ -1,0 +1,417 @@
+package ghmigrate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+func TestListAsksForPagesAsTheLoopGoesOn(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		startExports(t, server, client, 5)
+		before := len(server.Requests())
+		asked := func() int { return len(server.Requests()) - before }
+
+		list := client.OrgMigrations.List(t.Context(), "octo-org", &ghmigrate.ListOrgMigrationsOptions{
+			ListOptions: ghmigrate.ListOptions{PerPage: 2}, OmitRepositories: true,
+		})
+		assert.Zero(t, asked(), "nobody has ranged yet")
+
+		for m, err := range list {
+			require.NoError(t, err)
+			assert.Equal(t, int64(83), m.ID)
+			break
+		}
+		assert.Equal(t, 1, asked(), "a loop that is left asks for no more")
+
+		n := 0
+		for _, err := range list {
+			require.NoError(t, err)
+			n++
+			assert.Equal(t, 1+(n+1)/2, asked(), "item %d", n)
+		}
+		assert.Equal(t, 5, n)
+		assert.Equal(t, 4, asked())
+
+		again, err := ghmigrate.Collect(list)
+		require.NoError(t, err)
+		assert.Equal(t, []int64{83, 82, 81, 80, 79}, idsOf(again), "ranging again starts over")
+		assert.Equal(t, 7, asked())
+
+		for _, r := range sentSince(server, before) {
+			assert.Equal(t, "/orgs/octo-org/migrations", r.Path, "links lead to /organizations/ID: only their query is followed")
+		}
+	})
+}
+
+func TestListStartsWhereItIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		startExports(t, server, client, 5)
+		before := len(server.Requests())
+
+		found, err := ghmigrate.Collect(client.OrgMigrations.List(t.Context(), "octo-org", &ghmigrate.ListOrgMigrationsOptions{
+			ListOptions: ghmigrate.ListOptions{Page: 2, PerPage: 2},
+		}))
+		require.NoError(t, err)
+		assert.Equal(t, []int64{81, 80, 79}, idsOf(found), "per_page bounds a page, not the list")
+		assert.Equal(t, []sent{
+			{Method: "GET", Path: "/orgs/octo-org/migrations", Query: "page=2&per_page=2"},
+			{Method: "GET", Path: "/orgs/octo-org/migrations", Query: "page=3&per_page=2"},
+		}, sentSince(server, before))
+	})
+}
+
+// A paging is a GitHub of which only the Link headers matter: it has for every
+// query an answer, and counts the requests.
+type paging struct {
+	pages map[string]linkedPage // by query, in url.Values' order
+	asked []string
+}
+
+type linkedPage struct {
+	link   string
+	body   string
+	status int
+}
+
+func (p *paging) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query().Encode()
+	p.asked = append(p.asked, query)
+	page, ok := p.pages[query]
+	if !ok {
+		http.Error(w, "no such page: "+query, http.StatusTeapot)
+		return
+	}
+	if page.link != "" {
+		w.Header().Set("Link", page.link)
+	}
+	if page.status != 0 {
+		w.WriteHeader(page.status)
+	}
+	_, _ = io.WriteString(w, page.body)
+}
+
+func TestListFollowsLinks(t *testing.T) {
+	const first = "exclude=repositories&per_page=100"
+	for _, test := range []struct {
+		name  string
+		pages map[string]linkedPage
+		want  []int64
+		asked []string
+		err   string // part of the error; empty for none
+	}{
+		{
+			name:  "an empty page in the middle does not end the list",
+			pages: map[string]linkedPage{first: {link: `<https://api.github.com/organizations/1/migrations?page=2>; rel="next"`, body: `[{"id":3}]`}, "exclude=repositories&page=2&per_page=100": {link: `<https://api.github.com/organizations/1/migrations?page=3>; rel="next"`, body: `[]`}, "exclude=repositories&page=3&per_page=100": {body: `[{"id":1}]`}},
+			want:  []int64{3, 1},
+			asked: []string{first, "exclude=repositories&page=2&per_page=100", "exclude=repositories&page=3&per_page=100"},
+		},
+		{
+			name:  "a cursor is added to our own query",
+			pages: map[string]linkedPage{first: {link: `<https://elsewhere.example/x?after=Y3Vyc29y&per_page=30>; rel="next"`, body: `[{"id":3}]`}, "after=Y3Vyc29y&exclude=repositories&per_page=30": {body: `[{"id":2}]`}},
+			want:  []int64{3, 2},
+			asked: []string{first, "after=Y3Vyc29y&exclude=repositories&per_page=30"},
+		},
+		{
+			name:  "the path and host of a link do not matter, not even malformed ones",
+			pages: map[string]linkedPage{first: {link: `<http://%zz:port/%zz?page=2#top>; rel="next"`, body: `[{"id":3}]`}, "exclude=repositories&page=2&per_page=100": {body: `[{"id":2}]`}},
+			want:  []int64{3, 2},
+			asked: []string{first, "exclude=repositories&page=2&per_page=100"},
+		},
+		{
+			name:  "a page that leads to itself is an error",
+			pages: map[string]linkedPage{first: {link: `<https://api.github.com/x?per_page=100&exclude=repositories>; rel="next"`, body: `[{"id":3}]`}},
+			want:  []int64{3},
+			asked: []string{first},
+			err:   "leads back",
+		},
+		{
+			name:  "a link without a query leads to the same page: an error",
+			pages: map[string]linkedPage{first: {link: `<https://api.github.com/x>; rel="next"`, body: `[{"id":3}]`}},
+			want:  []int64{3},
+			asked: []string{first},
+			err:   "leads back",
+		},
+		{
+			name:  "a link whose query is malformed is an error, not the end",
+			pages: map[string]linkedPage{first: {link: `<https://api.github.com/x?page=%zz>; rel="next"`, body: `[{"id":3}]`}},
+			want:  []int64{3},
+			asked: []string{first},
+			err:   "leads back",
+		},
+		{
+			name:  "pages that lead in a circle are an error",
+			pages: map[string]linkedPage{first: {link: `<https://api.github.com/x?page=2>; rel="next"`, body: `[{"id":3}]`}, "exclude=repositories&page=2&per_page=100": {link: `<https://api.github.com/x?page=3>; rel="next"`, body: `[{"id":2}]`}, "exclude=repositories&page=3&per_page=100": {link: `<https://api.github.com/x?page=2>; rel="next"`, body: `[{"id":1}]`}},
+			want:  []int64{3, 2, 1},
+			asked: []string{first, "exclude=repositories&page=2&per_page=100", "exclude=repositories&page=3&per_page=100"},
+			err:   "leads back",
+		},
+		{
+			name:  "an error comes after what was there before it",
+			pages: map[string]linkedPage{first: {link: `<https://api.github.com/x?page=2>; rel="next"`, body: `[{"id":3}]`}, "exclude=repositories&page=2&per_page=100": {status: http.StatusNotFound, body: `{"message":"Not Found"}`}},
+			want:  []int64{3},
+			asked: []string{first, "exclude=repositories&page=2&per_page=100"},
+			err:   "404 Not Found",
+		},
+		{
+			name:  "a page that is not a list is an error",
+			pages: map[string]linkedPage{first: {link: `<https://api.github.com/x?page=2>; rel="next"`, body: `[{"id":3}]`}, "exclude=repositories&page=2&per_page=100": {body: `{"id":2}`}},
+			want:  []int64{3},
+			asked: []string{first, "exclude=repositories&page=2&per_page=100"},
+			err:   "decode the answer",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			github := &paging{pages: test.pages}
+			client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
+				assert.Equal(t, "https://ghes.example.com/api/v3/orgs/octo-org/migrations", "https://"+r.Host+r.URL.Path)
+				assert.Equal(t, "Bearer "+offlineToken, r.Header.Get("Authorization"))
+				github.ServeHTTP(w, r)
+			})
+			var got []int64
+			var errs []error
+			for m, err := range client.OrgMigrations.List(t.Context(), "octo-org", &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}) {
+				if err != nil {
+					assert.Nil(t, m)
+					errs = append(errs, err)
+					continue // an error is the last that is yielded, whoever goes on
+				}
+				got = append(got, m.ID)
+			}
+			assert.Equal(t, test.want, got)
+			assert.Equal(t, test.asked, github.asked)
+			if test.err == "" {
+				assert.Empty(t, errs)
+				return
+			}
+			require.Len(t, errs, 1)
+			assert.ErrorContains(t, errs[0], test.err)
+			assert.ErrorContains(t, errs[0], "GET /orgs/octo-org/migrations")
+		})
+	}
+}
+
+func TestListReadsLinkHeaders(t *testing.T) {
+	const target = "https://api.github.com/organizations/43235726/migrations?per_page=1&page=2"
+	for _, test := range []struct {
+		name    string
+		headers []string
+		follows bool
+	}{
+		{"as recorded", []string{`<` + target + `>; rel="next", <https://api.github.com/organizations/43235726/migrations?per_page=1&page=30>; rel="last"`}, true},
+		{"next is not the first", []string{`<https://api.github.com/x?page=9>; rel="prev", <` + target + `>; rel="next"`}, true},
+		{"next is in a second header", []string{`<https://api.github.com/x?page=9>; rel="first"`, `<` + target + `>; rel="next"`}, true},
+		{"not quoted", []string{`<` + target + `>; rel=next`}, true},
+		{"not quoted, another follows", []string{`<` + target + `>; rel=next,<https://api.github.com/x?page=9>; rel=last`}, true},
+		{"in capitals", []string{`<` + target + `>; REL="Next"`}, true},
+		{"spaces around it", []string{` <` + target + `> ; rel = "next" `}, true},
+		{"no spaces", []string{`<` + target + `>;rel="next"`}, true},
+		{"several relations", []string{`<` + target + `>; rel="last next"`}, true},
+		{"other parameters first", []string{`<` + target + `>; title="page 2"; rel="next"; type="application/json"`}, true},
+		{"a parameter without a value", []string{`<` + target + `>; foo; rel="next"`}, true},
+		{"commas and semicolons in the address", []string{`<https://api.github.com/a,b;c?per_page=1&page=2>; rel="next"`}, true},
+		{"commas, semicolons and angles in a title", []string{`<` + target + `>; title="a, <b>; rel=prev \"c"; rel="next"`}, true},
+		{"another relation", []string{`<` + target + `>; rel="prev"`}, false},
+		{"a longer relation", []string{`<` + target + `>; rel="nextish"`}, false},
+		{"next only in a title", []string{`<` + target + `>; title="; rel=next"; rel="prev"`}, false},
+		{"no relation", []string{`<` + target + `>`}, false},
+		{"no address", []string{`rel="next"`}, false},
+		{"an open address", []string{`<` + target}, false},
+		{"empty", []string{``}, false},
+		{"none", nil, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var asked []string
+			client := offline(t, "https://api.github.com", func(w http.ResponseWriter, r *http.Request) {
+				if asked = append(asked, r.URL.Query().Encode()); len(asked) == 1 {
+					w.Header()["Link"] = test.headers
+				}
+				_, _ = io.WriteString(w, `[]`)
+			})
+			_, err := ghmigrate.Collect(client.OrgMigrations.List(t.Context(), "octo-org", nil))
+			require.NoError(t, err)
+			want := []string{""}
+			if test.follows {
+				want = []string{"", "page=2&per_page=1"}
+			}
+			assert.Equal(t, want, asked)
+		})
+	}
+}
+
+func FuzzListLink(f *testing.F) {
+	f.Add(`<https://api.github.com/organizations/43235726/migrations?per_page=1&page=2>; rel="next", <https://api.github.com/x?page=30>; rel="last"`)
+	f.Add(`<?page=2>; rel=next`)
+	f.Add(`<https://evil.example/?page=2&access_token=x>; title="a\"<b>"; rel="prev next"`)
+	f.Add(`<//evil.example/?%zz;page=2>;rel=next`)
+	f.Add("<\x00>\x7f;rel=\"next")
+	f.Fuzz(func(t *testing.T, link string) {
+		asked := 0
+		client := offline(t, "https://api.github.com", func(w http.ResponseWriter, r *http.Request) {
+			assert.Equal(t, "https://api.github.com/orgs/octo-org/migrations", r.URL.Scheme+"://"+r.Host+r.URL.Path)
+			if asked++; asked > 10 {
+				t.Fatal("the list has no end")
+			}
+			w.Header()["Link"] = []string{link}
+			_, _ = io.WriteString(w, `[{"id":79}]`)
+		})
+		found, err := ghmigrate.Collect(client.OrgMigrations.List(t.Context(), "octo-org", nil))
+		// The same link on every page: the list is one page, or leads back.
+		assert.Len(t, found, asked)
+		assert.Equal(t, strings.Contains(fmt.Sprint(err), "leads back"), err != nil, "%v", err)
+	})
+}
+
+func TestListAsksForPagesOfASize(t *testing.T) {
+	omit := &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}
+	for _, test := range []struct {
+		name  string
+		list  func(context.Context, *ghmigrate.Client) error
+		query string
+	}{
+		{"repositories: the largest", func(ctx context.Context, c *ghmigrate.Client) error {
+			return drain(c.OrgMigrations.ListRepositories(ctx, "octo-org", 79, nil))
+		}, "per_page=100"},
+		{"repositories: as told", func(ctx context.Context, c *ghmigrate.Client) error {
+			return drain(c.OrgMigrations.ListRepositories(ctx, "octo-org", 79, &ghmigrate.ListOptions{Page: 3, PerPage: 7}))
+		}, "page=3&per_page=7"},
+		{"repositories of a user: the largest", func(ctx context.Context, c *ghmigrate.Client) error {
+			return drain(c.UserMigrations.ListRepositories(ctx, 79, &ghmigrate.ListOptions{}))
+		}, "per_page=100"},
+		{"migrations with their repositories: GitHub's own", func(ctx context.Context, c *ghmigrate.Client) error {
+			return drain(c.OrgMigrations.List(ctx, "octo-org", nil))
+		}, ""},
+		{"migrations without: the largest", func(ctx context.Context, c *ghmigrate.Client) error {
+			return drain(c.OrgMigrations.List(ctx, "octo-org", omit))
+		}, "exclude=repositories&per_page=100"},
+		{"migrations without: as told", func(ctx context.Context, c *ghmigrate.Client) error {
+			return drain(c.OrgMigrations.List(ctx, "octo-org", &ghmigrate.ListOrgMigrationsOptions{
+				ListOptions: ghmigrate.ListOptions{PerPage: 10}, OmitRepositories: true,
+			}))
+		}, "exclude=repositories&per_page=10"},
+		{"migrations of a user: GitHub's own", func(ctx context.Context, c *ghmigrate.Client) error {
+			return drain(c.UserMigrations.List(ctx, nil))
+		}, ""},
+		{"migrations of a user: as told", func(ctx context.Context, c *ghmigrate.Client) error {
+			return drain(c.UserMigrations.List(ctx, &ghmigrate.ListOptions{Page: 2, PerPage: 100}))
+		}, "page=2&per_page=100"},
+		{"authors: no pages", func(ctx context.Context, c *ghmigrate.Client) error {
+			return drain(c.SourceImports.ListAuthors(ctx, "octo-org", "hello", nil))
+		}, ""},
+		{"large files: no pages", func(ctx context.Context, c *ghmigrate.Client) error {
+			return drain(c.SourceImports.ListLargeFiles(ctx, "octo-org", "hello"))
+		}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var queries []string
+			client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
+				queries = append(queries, r.URL.Query().Encode())
+				_, _ = io.WriteString(w, `[]`)
+			})
+			require.NoError(t, test.list(t.Context(), client))
+			assert.Equal(t, []string{test.query}, queries)
+			assert.Equal(t, omit, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}, "the caller's options are not changed")
+		})
+	}
+}
+
+func TestListEndsWithItsContext(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		startExports(t, server, client, 3)
+		reason := errors.New("the user is gone")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+
+		var ids []int64
+		var end error
+		for m, err := range client.OrgMigrations.List(ctx, "octo-org", &ghmigrate.ListOrgMigrationsOptions{
+			ListOptions: ghmigrate.ListOptions{PerPage: 1},
+		}) {
+			if err != nil {
+				end = err
+				continue
+			}
+			ids = append(ids, m.ID)
+			cancel(reason)
+		}
+		assert.Equal(t, []int64{81}, ids)
+		require.ErrorIs(t, end, context.Canceled)
+		assert.ErrorIs(t, end, reason)
+	})
+}
+
+func TestCollect(t *testing.T) {
+	broken := errors.New("broken")
+	for _, test := range []struct {
+		name string
+		seq  iter.Seq2[int, error]
+		want []int
+		err  error
+	}{
+		{"nothing", func(func(int, error) bool) {}, nil, nil},
+		{"all", func(yield func(int, error) bool) { _ = yield(1, nil) && yield(2, nil) }, []int{1, 2}, nil},
+		{"an error, beside what came before it", func(yield func(int, error) bool) {
+			_ = yield(1, nil) && yield(2, broken) && yield(3, nil)
+		}, []int{1}, broken},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := ghmigrate.Collect(test.seq)
+			assert.Equal(t, test.want, got)
+			assert.Equal(t, test.err, err) //nolint:testifylint // the very error, not one that wraps it
+		})
+	}
+}
+
+// drain reads a sequence to its end.
+func drain[T any](seq iter.Seq2[T, error]) error {
+	_, err := ghmigrate.Collect(seq)
+	return err
+}
+
+const offlineToken = "ghp_offline0123456789"
+
+// offline makes a client of a GitHub anywhere, whose requests handler answers
+// without a network.
+func offline(t *testing.T, baseURL string, handler http.HandlerFunc, opts ...ghmigrate.Option) *ghmigrate.Client {
+	t.Helper()
+	client, err := ghmigrate.NewClient(append([]ghmigrate.Option{
+		ghmigrate.WithBaseURL(baseURL),
+		ghmigrate.WithToken(offlineToken),
+		ghmigrate.WithLogger(guardedLogger(t, offlineToken)),
+		ghmigrate.WithHTTPClient(&http.Client{Transport: answeredBy(handler)}),
+	}, opts...)...)
+	require.NoError(t, err)
+	return client
+}
+
+// answeredBy is a network in which everything is answered by one handler.
+type answeredBy http.HandlerFunc
+
+func (h answeredBy) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Host = req.URL.Host
+	if req.Body == nil {
+		req.Body = http.NoBody
+	}
+	defer req.Body.Close()
+	w := httptest.NewRecorder()
+	h(w, req)
+	res := w.Result()
+	res.Request = req
+	return res, nil
+}
