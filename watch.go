@@ -48,21 +48,26 @@ const maxOutage = 15 * time.Minute
 // pause waits for the next poll after one that ended in err, or returns the
 // error that ends the polls.
 func (p *pace) pause(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return cmp.Or(err, contextError(ctx))
+	failure, _ := errors.AsType[*APIError](err)
+	limited := failure != nil && failure.RetryAfter > 0
+	switch {
+	case err != nil && !limited && !mayPass(err):
+		return err
+	case ctx.Err() == nil:
+	case errors.Is(err, ctx.Err()):
+		return err
+	default:
+		return contextError(ctx)
 	}
 	wait := p.interval - rand.N(p.interval/10+1) //nolint:gosec // spreads load, keeps no secret
 	p.interval = min(p.interval+p.interval/2, p.max)
-	failure, _ := errors.AsType[*APIError](err)
 	switch {
 	case err == nil:
 		p.failing, p.limits = time.Time{}, 0
-	case failure != nil && failure.RetryAfter > 0:
+	case limited:
 		wait = max(wait, failure.lasts(p.limits))
 		p.failing = time.Time{}
 		p.limits++
-	case !mayPass(err):
-		return err
 	case p.failing.IsZero():
 		p.failing = time.Now()
 	case time.Since(p.failing) >= maxOutage:
