@@ -155,10 +155,12 @@ func (s *Server) suffer(f Fault, w http.ResponseWriter, r *http.Request, body []
 	case f.Handler != nil:
 		f.Handler(w, r, serve)
 	case f.Status != 0:
-		w.Header().Set("X-GitHub-Request-Id", requestID())
-		if f.Body != "" && f.Header.Get("Content-Type") == "" {
-			w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		contentType := "application/json; charset=utf-8"
+		if strings.HasPrefix(f.Body, "<") {
+			contentType = "application/xml"
 		}
+		w.Header().Set("X-GitHub-Request-Id", requestID())
+		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(f.Status)
 		_, _ = io.WriteString(w, f.Body)
 	default:

@@ -15,8 +15,8 @@ type pace struct {
 
 func newPace(rate int64) *pace { return &pace{start: time.Now(), rate: rate} }
 
-// write sends p in portions, twenty a second or as many as there are bytes,
-// and returns when the last of them is due to have arrived.
+// write sends data in portions, twenty a second or as many as there are bytes,
+// each when it is due to have arrived.
 func (p *pace) write(ctx context.Context, s *Server, w http.ResponseWriter, data []byte) error {
 	if p.rate <= 0 {
 		_, err := w.Write(data)
@@ -24,6 +24,11 @@ func (p *pace) write(ctx context.Context, s *Server, w http.ResponseWriter, data
 	}
 	for len(data) > 0 {
 		n := int(min(int64(len(data)), max(p.rate/20, 1)))
+		p.sent += int64(n)
+		due := p.start.Add(time.Duration(float64(p.sent) / float64(p.rate) * float64(time.Second)))
+		if !s.sleep(ctx, time.Until(due)) {
+			return http.ErrAbortHandler
+		}
 		if _, err := w.Write(data[:n]); err != nil {
 			return err
 		}
@@ -31,11 +36,6 @@ func (p *pace) write(ctx context.Context, s *Server, w http.ResponseWriter, data
 			return err
 		}
 		data = data[n:]
-		p.sent += int64(n)
-		due := p.start.Add(time.Duration(float64(p.sent) / float64(p.rate) * float64(time.Second)))
-		if !s.sleep(ctx, time.Until(due)) {
-			return http.ErrAbortHandler
-		}
 	}
 	return nil
 }

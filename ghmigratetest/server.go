@@ -189,15 +189,15 @@ func (s *Server) listen() {
 		}
 	} else {
 		apiListener = mustListen(s.cfg.addr)
-		api = apiListener.Addr().String()
-		host, _, _ := net.SplitHostPort(api)
+		host, port, _ := net.SplitHostPort(apiListener.Addr().String())
 		storageListener = mustListen(net.JoinHostPort(host, "0"))
-		storage = storageListener.Addr().String()
-		listening := storage
-		if ip := net.ParseIP(host); ip.IsLoopback() {
-			_, port, _ := net.SplitHostPort(storage)
-			storage = net.JoinHostPort("localhost", port)
+		_, storagePort, _ := net.SplitHostPort(storageListener.Addr().String())
+		storageHost := host
+		if host == "127.0.0.1" || net.ParseIP(host).IsUnspecified() {
+			host, storageHost = "127.0.0.1", "localhost"
 		}
+		api, storage = net.JoinHostPort(host, port), net.JoinHostPort(storageHost, storagePort)
+		listening := net.JoinHostPort(host, storagePort)
 		dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if addr == storage {
 				addr = listening // whatever this machine makes of "localhost"

@@ -1,0 +1,298 @@
+package ghmigratetest_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// A client speaks to a server as curl would.
+type client struct {
+	*ghmigratetest.Server
+	t *testing.T
+}
+
+// newServer starts a server in memory, which ends with the test.
+func newServer(t *testing.T, opts ...ghmigratetest.Option) client {
+	t.Helper()
+	srv := ghmigratetest.NewServer(append([]ghmigratetest.Option{ghmigratetest.InMemory()}, opts...)...)
+	t.Cleanup(srv.Close)
+	return client{srv, t}
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// send sends a request with the headers of a good one, but for those given as
+// name and value; an empty value leaves the header out. No redirect is
+// followed.
+func (c client) send(method, target, body string, header ...string) (answer, error) {
+	c.t.Helper()
+	if strings.HasPrefix(target, "/") {
+		target = c.URL() + target
+	}
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(c.t.Context(), method, target, reader)
+	require.NoError(c.t, err)
+	if strings.HasPrefix(target, c.URL()) {
+		req.Header.Set("Authorization", "Bearer "+c.Token())
+		req.Header.Set("Accept", "application/vnd.github+json")
+		req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
+	}
+	req.Header.Set("User-Agent", "test")
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+		if header[i+1] == "" && header[i] != "User-Agent" { // which net/http would fill in
+			req.Header.Del(header[i])
+		}
+	}
+	hc := *c.Client()
+	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := hc.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	return answer{res.StatusCode, res.Header, string(data)}, err
+}
+
+func (c client) do(method, target, body string, header ...string) answer {
+	c.t.Helper()
+	a, err := c.send(method, target, body, header...)
+	require.NoError(c.t, err)
+	return a
+}
+
+// start starts a migration and returns its id.
+func (c client) start(account, body string) int64 {
+	c.t.Helper()
+	a := c.do("POST", account+"/migrations", body)
+	require.Equal(c.t, http.StatusCreated, a.status, a.body)
+	return int64(a.object(c.t)["id"].(float64))
+}
+
+// exported starts a migration of octo/hello and lets the time pass that it
+// takes.
+func (c client) exported(body string) int64 {
+	c.t.Helper()
+	id := c.start("/orgs/octo", body)
+	c.Clock().Advance(time.Minute)
+	return id
+}
+
+func (a answer) object(t *testing.T) map[string]any {
+	t.Helper()
+	var v map[string]any
+	require.NoError(t, json.Unmarshal([]byte(a.body), &v), a.body)
+	return v
+}
+
+func (a answer) list(t *testing.T) []map[string]any {
+	t.Helper()
+	var v []map[string]any
+	require.NoError(t, json.Unmarshal([]byte(a.body), &v), a.body)
+	return v
+}
+
+const hello = `{"repositories":["octo/hello"]}`
+
+func TestOriginsAreTwoHosts(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		opts []ghmigratetest.Option
+	}{
+		{"in memory", []ghmigratetest.Option{ghmigratetest.InMemory()}},
+		{"on sockets", nil},
+		{"on a given address", []ghmigratetest.Option{ghmigratetest.WithAddr("127.0.0.1:0")}},
+		{"on all interfaces", []ghmigratetest.Option{ghmigratetest.WithAddr(":0")}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			srv := ghmigratetest.NewServer(test.opts...)
+			defer srv.Close()
+			c := client{srv, t}
+			srv.AddRepository("octo/hello")
+			api, err := url.Parse(srv.URL())
+			require.NoError(t, err)
+			storage, err := url.Parse(srv.StorageURL())
+			require.NoError(t, err)
+			assert.Equal(t, "/api/v3", api.Path)
+			assert.Empty(t, storage.Path)
+			assert.NotEqual(t, api.Hostname(), storage.Hostname())
+
+			id := c.exported(hello)
+			redirect := c.do("GET", c.path(id)+"/archive", "")
+			assert.Equal(t, http.StatusFound, redirect.status)
+			assert.Equal(t, http.StatusOK, c.do("GET", redirect.header.Get("Location"), "").status)
+		})
+	}
+}
+
+func (c client) path(id int64) string { return "/orgs/octo/migrations/" + itoa(id) }
+
+func itoa(n int64) string {
+	b, _ := json.Marshal(n)
+	return string(b)
+}
+
+// What net/http does with a redirect to another host is enough: the token
+// stays behind.
+func TestPlainClientFollowsToTheArchive(t *testing.T) {
+	srv := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0))
+	defer srv.Close()
+	srv.AddRepository("octo/hello")
+	c := client{srv, t}
+	id := c.start("/orgs/octo", hello)
+	req, err := http.NewRequestWithContext(t.Context(), "GET", srv.URL()+c.path(id)+"/archive", nil)
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+srv.Token())
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
+	res, err := srv.Client().Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	assert.Equal(t, http.StatusOK, res.StatusCode)
+	assert.Equal(t, "application/x-gzip", res.Header.Get("Content-Type"))
+}
+
+func TestNewServerPanicsWhereItCannotListen(t *testing.T) {
+	assert.Panics(t, func() { ghmigratetest.NewServer(ghmigratetest.WithAddr("203.0.113.1:1")) })
+}
+
+func TestInMemoryReachesItsOwnOriginsOnly(t *testing.T) {
+	c := newServer(t)
+	_, err := c.send("GET", "http://127.0.0.3:8000/", "")
+	require.ErrorContains(t, err, "not an origin of this ghmigratetest server")
+	c.Close()
+	c.Close()
+	_, err = c.send("GET", "/user/migrations", "")
+	require.Error(t, err)
+}
+
+// Nothing of the server keeps virtual time from passing, and nothing is left
+// of it after Close: synctest.Test would fail.
+func TestWaitsTakeNoTimeInABubble(t *testing.T) {
+	begun := time.Now()
+	synctest.Test(t, func(t *testing.T) {
+		srv := ghmigratetest.NewServer(ghmigratetest.InMemory(), ghmigratetest.WithExportDuration(time.Hour))
+		defer srv.Close()
+		srv.AddRepository("octo/hello")
+		c := client{srv, t}
+		id := c.start("/orgs/octo", hello)
+		var states []string
+		for range 5 {
+			states = append(states, c.do("GET", c.path(id), "").object(t)["state"].(string))
+			time.Sleep(18 * time.Minute)
+		}
+		assert.Equal(t, []string{"pending", "exporting", "exporting", "exporting", "exported"}, states)
+
+		// A client of one's own, with a clone of the transport, whose
+		// connections stay idle.
+		clone := &http.Client{Transport: srv.Client().Transport.(*http.Transport).Clone()}
+		redirect := c.do("GET", c.path(id)+"/archive", "")
+		req, err := http.NewRequestWithContext(context.Background(), "GET", redirect.header.Get("Location"), nil)
+		require.NoError(t, err)
+		res, err := clone.Do(req)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, res.Body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		time.Sleep(24 * time.Hour)
+	})
+	assert.Less(t, time.Since(begun), 10*time.Second)
+}
+
+func TestCloseEndsStalledRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newServer(t)
+		c.Inject(ghmigratetest.Fault{Stall: true})
+		c.Inject(ghmigratetest.Fault{Delay: time.Hour})
+		failed := make(chan error)
+		for range 2 {
+			go func() {
+				_, err := c.send("GET", "/user/migrations", "")
+				failed <- err
+			}()
+		}
+		synctest.Wait()
+		c.Close()
+		require.Error(t, <-failed)
+		require.Error(t, <-failed)
+	})
+}
+
+func TestRequestsAreRecorded(t *testing.T) {
+	c := newServer(t)
+	c.AddRepository("octo/hello")
+	c.Clock().Advance(time.Hour)
+	c.do("POST", "/orgs/octo/migrations", hello, "X-Extra", "1")
+	c.do("GET", "/orgs/a%2Fb/migrations?per_page=1", "")
+	c.do("GET", c.URL()[:len(c.URL())-len("/api/v3")]+"/orgs/octo", "")
+	c.do("GET", c.StorageURL()+"/migration/1/2?X-Amz-Signature=3", "", "Cookie", "a=b")
+
+	type line struct {
+		Origin ghmigratetest.Origin
+		Line   string
+		Query  string
+		Body   string
+		Status int
+	}
+	var got []line
+	for _, r := range c.Requests() {
+		got = append(got, line{r.Origin, r.Method + " " + r.Path, r.Query.Encode(), string(r.Body), r.Status})
+		assert.WithinDuration(t, time.Now().Add(time.Hour), r.Time, time.Minute)
+	}
+	assert.Equal(t, []line{
+		{ghmigratetest.API, "POST /orgs/octo/migrations", "", hello, 201},
+		{ghmigratetest.API, "GET /orgs/a%2Fb/migrations", "per_page=1", "", 404},
+		{ghmigratetest.API, "GET /orgs/octo", "", "", 404},
+		{ghmigratetest.Storage, "GET /migration/1/2", "X-Amz-Signature=3", "", 403},
+	}, got)
+	assert.Equal(t, "1", c.Requests()[0].Header.Get("X-Extra"))
+	assert.Equal(t, "a=b", c.Requests()[3].Header.Get("Cookie"))
+
+	c.Requests()[0].Header.Set("X-Extra", "2")
+	assert.Equal(t, "1", c.Requests()[0].Header.Get("X-Extra"), "a copy")
+}
+
+func TestServerTimeIsTheClocks(t *testing.T) {
+	c := newServer(t)
+	c.AddRepository("octo/hello")
+	c.Clock().Advance(1000 * time.Hour)
+	a := c.do("POST", "/orgs/octo/migrations", hello)
+	date, err := http.ParseTime(a.header.Get("Date"))
+	require.NoError(t, err)
+	assert.WithinDuration(t, c.Clock().Now(), date, 5*time.Second)
+	created, err := time.Parse(time.RFC3339, a.object(t)["created_at"].(string))
+	require.NoError(t, err)
+	assert.WithinDuration(t, c.Clock().Now(), created, 5*time.Second)
+}
+
+func TestBadRepositoriesPanic(t *testing.T) {
+	c := newServer(t)
+	c.AddRepository("octo/hello")
+	for _, name := range []string{"hello", "octo/", "/hello", "octo/he llo", "octo/..", "octo/hello/x", "OCTO/Hello"} {
+		assert.Panics(t, func() { c.AddRepository(name) }, name)
+	}
+	assert.Panics(t, func() { c.AddRepository("octo/git", ghmigratetest.FromGit(t.TempDir())) })
+	assert.Panics(t, func() { c.RequireSSO("nobody") })
+	assert.Panics(t, func() { c.SetArchive(1, nil) })
+	assert.Panics(t, func() { c.Inject(ghmigratetest.Fault{Path: "["}) })
+}
