@@ -2,8 +2,12 @@ package ghmigrate_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -357,4 +361,70 @@ func idsOf(migrations []*ghmigrate.Migration) []int64 {
 		ids = append(ids, m.ID)
 	}
 	return ids
+}
+
+// A github is one of the forms in which GitHub answers.
+type github struct {
+	name    string
+	version string
+	opts    []ghmigratetest.Option
+}
+
+func (g github) isGHES() bool { return len(g.opts) > 0 }
+
+func githubs() []github {
+	ghes := []ghmigratetest.Option{ghmigratetest.WithGHES()}
+	return []github{
+		{"GitHub.com, version 2022-11-28", "2022-11-28", nil},
+		{"GitHub.com, version 2026-03-10", "2026-03-10", nil},
+		{"GHES, version 2022-11-28", "2022-11-28", ghes},
+		{"GHES, version 2026-03-10", "2026-03-10", ghes},
+	}
+}
+
+// accountOf is what the server tells of an account.
+func accountOf(server *ghmigratetest.Server, login, kind string, id int64) *ghmigrate.User {
+	api, web := server.URL()+"/users/"+login, "https://github.com/"+login
+	if strings.HasPrefix(server.StorageURL(), strings.TrimSuffix(server.URL(), "/api/v3")) { // as a GHES does
+		web = "https://ghes.example.com/" + login
+	}
+	return &ghmigrate.User{
+		Login:        login,
+		ID:           id,
+		NodeID:       base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "0%d:%s%d", len(kind), kind, id)),
+		Type:         kind,
+		AvatarURL:    fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", id),
+		URL:          api,
+		HTMLURL:      web,
+		UserViewType: "public",
+		StarredAt:    "2020-07-09T00:17:55Z",
+		UserURLs: ghmigrate.UserURLs{
+			FollowersURL:      api + "/followers",
+			FollowingURL:      api + "/following{/other_user}",
+			GistsURL:          api + "/gists{/gist_id}",
+			StarredURL:        api + "/starred{/owner}{/repo}",
+			SubscriptionsURL:  api + "/subscriptions",
+			OrganizationsURL:  api + "/orgs",
+			ReposURL:          api + "/repos",
+			EventsURL:         api + "/events{/privacy}",
+			ReceivedEventsURL: api + "/received_events",
+		},
+	}
+}
+
+// plain takes from a migration what does not compare: the zone of its
+// times, and its repositories, whose names it returns.
+func plain(m *ghmigrate.Migration) (*ghmigrate.Migration, []string) {
+	c := *m
+	c.CreatedAt, c.UpdatedAt, c.Repositories = m.CreatedAt.UTC(), m.UpdatedAt.UTC(), nil
+	var names []string
+	for i := range m.Repositories {
+		names = append(names, m.Repositories[i].FullName)
+	}
+	return &c, names
+}
+
+func sha256Of(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
