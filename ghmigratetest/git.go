@@ -15,9 +15,9 @@ import (
 )
 
 // CheckGit tells why [FromGit] cannot be used for dir: no git on this machine,
-// or no repository there.
+// or no repository there; nil if it can.
 func CheckGit(dir string) error {
-	_, err := git{}.run("-C", dir, "rev-parse", "--git-dir")
+	_, err := git{}.run("-c", "safe.directory=*", "-C", dir, "rev-parse", "--git-dir")
 	return err
 }
 
@@ -63,7 +63,8 @@ func cloneBare(dir, bare string) (string, error) {
 	source := func(args ...string) (string, error) { return g.run(append([]string{"-C", dir}, args...)...) }
 	target := func(args ...string) (string, error) { return g.run(append([]string{"-C", bare}, args...)...) }
 
-	if _, err := source("rev-parse", "--git-dir"); err != nil {
+	gitDir, err := source("rev-parse", "--absolute-git-dir") // dir may be a folder in a checkout
+	if err != nil {
 		return "", err
 	}
 	format, err := source("rev-parse", "--show-object-format")
@@ -79,7 +80,7 @@ func cloneBare(dir, bare string) (string, error) {
 	}
 	fetch := []string{"-c", "fetch.unpackLimit=1", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
 		"fetch", "--quiet", "--update-shallow", "--no-tags", "--no-write-fetch-head",
-		dir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"}
+		gitDir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"}
 	if refspec != "" {
 		fetch = append(fetch, refspec)
 	}

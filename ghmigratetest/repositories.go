@@ -35,10 +35,10 @@ type attachment struct {
 
 func (r *repository) fullName() string { return r.owner.login + "/" + r.name }
 
-// FromGit puts a bare clone of the git repository at dir, with its branches
-// and tags, into the repository's archives. It is made by the git of the
-// machine when the repository is added: see [CheckGit]. Without this option a
-// repository has one commit, made up without git.
+// FromGit puts a bare clone of the git repository that dir is in, with its
+// branches and tags, into the repository's archives. It is made by the git of
+// the machine when the repository is added: see [CheckGit]. Without this
+// option a repository has one commit, made up without git.
 func FromGit(dir string) RepositoryOption { return func(r *repository) { r.source = dir } }
 
 // WithIssues gives the repository n issues, each with one comment.

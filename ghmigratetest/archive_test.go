@@ -1,0 +1,270 @@
+package ghmigratetest_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// An unpacked archive: its entries in their order, and what the files hold.
+type unpacked struct {
+	gzip    gzip.Header
+	entries []*tar.Header
+	files   map[string][]byte
+}
+
+// fetch downloads the archive of a migration and reads it to its end.
+func (c client) fetch(id int64) unpacked {
+	c.t.Helper()
+	return unpack(c.t, c.do("GET", c.signed(id), "").body)
+}
+
+func unpack(t *testing.T, data string) unpacked {
+	t.Helper()
+	z, err := gzip.NewReader(strings.NewReader(data))
+	require.NoError(t, err)
+	whole, err := io.ReadAll(z)
+	require.NoError(t, err)
+	require.Zero(t, len(whole)%10240, "GNU tar's padding")
+	u := unpacked{gzip: z.Header, files: make(map[string][]byte)}
+	r := tar.NewReader(bytes.NewReader(whole))
+	for {
+		h, err := r.Next()
+		if err == io.EOF {
+			return u
+		}
+		require.NoError(t, err)
+		u.entries = append(u.entries, h)
+		if h.Typeflag == tar.TypeReg {
+			u.files[strings.TrimPrefix(h.Name, "./")], err = io.ReadAll(r)
+			require.NoError(t, err)
+		}
+	}
+}
+
+// writeTo lays the files out under dir, as tar would.
+func (u unpacked) writeTo(t *testing.T, dir string) {
+	t.Helper()
+	for _, h := range u.entries {
+		name := filepath.Join(dir, filepath.FromSlash(h.Name))
+		if h.Typeflag == tar.TypeDir {
+			require.NoError(t, os.MkdirAll(name, 0o700))
+			continue
+		}
+		require.NoError(t, os.WriteFile(name, u.files[strings.TrimPrefix(h.Name, "./")], 0o600))
+	}
+}
+
+// top returns the names at the top, and of the folders there, sorted.
+func (u unpacked) top() []string {
+	var names []string
+	for name := range u.files {
+		first, _, _ := strings.Cut(name, "/")
+		if !slices.Contains(names, first) {
+			names = append(names, first)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (u unpacked) records(t *testing.T, kind string) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	for n := 1; ; n++ {
+		data, ok := u.files[fmt.Sprintf("%s_%06d.json", kind, n)]
+		if !ok {
+			return all
+		}
+		var shard []map[string]any
+		require.NoError(t, json.Unmarshal(data, &shard))
+		require.LessOrEqual(t, len(shard), 100)
+		all = append(all, shard...)
+	}
+}
+
+func TestArchivesHaveGitHubsLayout(t *testing.T) {
+	c := newServer(t)
+	long := "octo/" + strings.Repeat("long-", 19) + "name"
+	c.AddRepository("octo/hello", ghmigratetest.WithIssues(250), ghmigratetest.WithAttachment("picture.png", []byte("PNG")))
+	c.AddRepository(long, ghmigratetest.Private(), ghmigratetest.WithAttachment("notes.unknown", nil))
+	id := c.exported(`{"repositories":["octo/hello","` + long + `"]}`)
+	a := c.do("GET", c.signed(id), "")
+	u := unpack(t, a.body)
+
+	assert.Equal(t, []byte{0x1f, 0x8b, 8, 0}, []byte(a.body[:4]), "no name and no comment")
+	assert.EqualValues(t, 3, a.body[9], "Unix")
+	modified, err := http.ParseTime(a.header.Get("Last-Modified"))
+	require.NoError(t, err)
+	assert.True(t, modified.Equal(u.gzip.ModTime), "%v, %v", modified, u.gzip.ModTime)
+
+	made := map[string]bool{"./": true}
+	schemaAt := 0
+	for i, h := range u.entries {
+		assert.True(t, strings.HasPrefix(h.Name, "./"), h.Name)
+		assert.Equal(t, tar.FormatGNU, h.Format)
+		if h.Typeflag == tar.TypeDir {
+			made[h.Name] = true
+		}
+		if h.Name == "./schema.json" {
+			schemaAt = i
+		}
+		if i > 0 {
+			assert.True(t, made["./"+strings.TrimPrefix(path.Dir(strings.TrimSuffix(h.Name, "/"))+"/", "./")], "the folder of %s has no entry before it", h.Name)
+		}
+	}
+	assert.Equal(t, "./", u.entries[0].Name)
+	assert.Positive(t, schemaAt)
+	assert.Less(t, schemaAt, len(u.entries)-1)
+	assert.True(t, slices.ContainsFunc(u.entries, func(h *tar.Header) bool { return len(h.Name) > 100 }))
+
+	assert.Equal(t, []string{
+		"attachments", "attachments_000001.json", "issue_comments_000001.json", "issue_comments_000002.json",
+		"issue_comments_000003.json", "issues_000001.json", "issues_000002.json", "issues_000003.json",
+		"organizations_000001.json", "repositories", "repositories_000001.json", "schema.json", "users_000001.json",
+	}, u.top())
+	assert.Regexp(t, `^\{"version":"1\.0\.1","github_sha":"[0-9a-f]{40}"\}$`, string(u.files["schema.json"]))
+	assert.True(t, bytes.HasPrefix(u.files["issues_000001.json"],
+		[]byte("[\n  {\n    \"type\": \"issue\",\n    \"url\": \"https://github.com/octo/hello/issues/1\",\n")))
+	assert.Contains(t, string(u.files["issues_000001.json"]), "    \"assignees\": [\n\n    ],\n")
+	assert.Contains(t, string(u.files["issues_000001.json"]), `a < b && c`)
+	assert.False(t, bytes.HasSuffix(u.files["issues_000001.json"], []byte("\n")))
+
+	assert.Len(t, u.records(t, "issues"), 251)
+	assert.Len(t, u.records(t, "issue_comments"), 251)
+	repositories := u.records(t, "repositories")
+	assert.Equal(t, "tarball://root/repositories/octo/hello.git", repositories[0]["git_url"])
+	assert.Equal(t, []any{false, true}, []any{repositories[0]["private"], repositories[1]["private"]})
+	attachments := u.records(t, "attachments")
+	require.Len(t, attachments, 2)
+	assert.Equal(t, "image/png", attachments[0]["asset_content_type"])
+	assert.Equal(t, "application/octet-stream", attachments[1]["asset_content_type"])
+	file := strings.TrimPrefix(attachments[0]["asset_url"].(string), "tarball://root/")
+	assert.Equal(t, "PNG", string(u.files[file]))
+
+	// Every reference leads to a record.
+	urls := make(map[any]bool)
+	for _, kind := range []string{"users", "organizations", "repositories", "issues"} {
+		for _, r := range u.records(t, kind) {
+			urls[r["url"]] = true
+		}
+	}
+	for kind, fields := range map[string][]string{
+		"repositories": {"owner"}, "issues": {"repository", "user"},
+		"issue_comments": {"issue", "user"}, "attachments": {"issue", "user"},
+	} {
+		for _, r := range u.records(t, kind) {
+			for _, field := range fields {
+				assert.True(t, urls[r[field]], "%s of %v", field, r["url"])
+			}
+		}
+	}
+}
+
+func TestArchivesLeaveOutWhatIsExcluded(t *testing.T) {
+	const all = "attachments attachments_000001.json issue_comments_000001.json issues_000001.json organizations_000001.json " +
+		"releases releases_000001.json repositories repositories_000001.json schema.json users_000001.json"
+	for option, absent := range map[string]string{
+		"lock_repositories":      "",
+		"exclude_owner_projects": "",
+		"exclude_git_data":       "repositories",
+		"exclude_attachments":    "attachments attachments_000001.json",
+		"exclude_releases":       "releases releases_000001.json",
+		"exclude_metadata":       "attachments attachments_000001.json issue_comments_000001.json issues_000001.json releases releases_000001.json users_000001.json",
+	} {
+		c := newServer(t)
+		c.AddRepository("octo/hello", ghmigratetest.WithAttachment("a", []byte("b")), ghmigratetest.Payload(10))
+		u := c.fetch(c.exported(`{"repositories":["octo/hello"],"` + option + `":true}`))
+		var want []string
+		for name := range strings.FieldsSeq(all) {
+			if !slices.Contains(strings.Fields(absent), name) {
+				want = append(want, name)
+			}
+		}
+		assert.Equal(t, want, u.top(), option)
+	}
+
+	c := newServer(t)
+	c.AddRepository("octo/hello")
+	c.AddRepository("octocat/mine")
+	u := c.fetch(c.exported(`{"repositories":[],"org_metadata_only":true}`))
+	assert.Equal(t, []string{"organizations_000001.json", "schema.json", "users_000001.json"}, u.top())
+	id := c.start("/user", `{"repositories":["octocat/mine"]}`)
+	c.Clock().Advance(time.Minute)
+	u = unpack(t, c.do("GET", c.do("GET", "/user/migrations/"+itoa(id)+"/archive", "").header.Get("Location"), "").body)
+	assert.Equal(t, []string{"repositories", "repositories_000001.json", "schema.json", "users_000001.json"}, u.top())
+}
+
+func TestPayload(t *testing.T) {
+	const size = 3<<20 + 1
+	var payloads []string
+	for _, name := range []string{"octo/hello", "octo/hello", "octo/other"} {
+		c := newServer(t)
+		c.AddRepository(name, ghmigratetest.Payload(size))
+		id := c.exported(`{"repositories":["` + name + `"]}`)
+		a := c.do("GET", c.signed(id), "")
+		assert.Greater(t, len(a.body), size, "does not compress")
+		u := unpack(t, a.body)
+		release := u.records(t, "releases")[0]
+		asset := release["release_assets"].([]any)[0].(map[string]any)["asset_url"].(string)
+		payload := string(u.files[strings.TrimPrefix(asset, "tarball://root/")])
+		assert.Len(t, payload, size)
+		payloads = append(payloads, payload)
+	}
+	assert.True(t, payloads[0] == payloads[1])
+	assert.False(t, payloads[0] == payloads[2])
+}
+
+func TestCloseLeavesNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	t.Setenv("TMP", dir)
+	c := newServer(t)
+	c.AddRepository("octo/hello")
+	kept, deleted := c.exported(hello), c.exported(hello)
+	c.fetch(kept)
+	c.fetch(deleted)
+	archives := func() int {
+		found, err := filepath.Glob(filepath.Join(dir, "*", "archive-*"))
+		require.NoError(t, err)
+		return len(found)
+	}
+	assert.Equal(t, 2, archives())
+	c.do("DELETE", c.path(deleted)+"/archive", "")
+	assert.Equal(t, 1, archives())
+	c.Close()
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+func TestAnArchiveThatCannotBeMade(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	t.Setenv("TMP", dir)
+	c := newServer(t)
+	c.AddRepository("octo/hello")
+	location := c.signed(c.exported(hello))
+	require.NoError(t, os.RemoveAll(dir))
+	a := c.do("GET", location, "")
+	assert.Equal(t, http.StatusInternalServerError, a.status)
+	assert.Contains(t, a.body, "<Code>InternalError</Code>")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	assert.Equal(t, http.StatusOK, c.do("GET", location, "").status)
+}

@@ -1,0 +1,89 @@
+package ghmigratetest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// A migration from start to archive, with nothing but net/http.
+func Example() {
+	srv := ghmigratetest.NewServer()
+	defer srv.Close()
+	srv.AddRepository("octo/hello", ghmigratetest.WithIssues(3))
+
+	ask := func(method, path, body string) *http.Response {
+		req, err := http.NewRequest(method, srv.URL()+path, strings.NewReader(body))
+		if err != nil {
+			panic(err)
+		}
+		req.Header.Set("Accept", "application/vnd.github+json")
+		req.Header.Set("Authorization", "Bearer "+srv.Token())
+		req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
+		res, err := srv.Client().Do(req) // leaves the token behind when it is redirected to storage
+		if err != nil {
+			panic(err)
+		}
+		return res
+	}
+	var migration struct {
+		ID    int64
+		State string
+	}
+	decode := func(res *http.Response) {
+		defer res.Body.Close()
+		if err := json.NewDecoder(res.Body).Decode(&migration); err != nil {
+			panic(err)
+		}
+		fmt.Println(res.Status, migration.State)
+	}
+
+	decode(ask("POST", "/orgs/octo/migrations", `{"repositories":["octo/hello"]}`))
+	path := fmt.Sprintf("/orgs/octo/migrations/%d", migration.ID)
+	decode(ask("GET", path, ""))
+	srv.Clock().Advance(time.Minute)
+	decode(ask("GET", path, ""))
+
+	res := ask("GET", path+"/archive", "")
+	defer res.Body.Close()
+	n, err := io.Copy(io.Discard, res.Body)
+	fmt.Println(res.Status, res.Header.Get("Content-Type"), n > 1000, err)
+
+	// Output:
+	// 201 Created pending
+	// 200 OK pending
+	// 200 OK exported
+	// 200 OK application/x-gzip true <nil>
+}
+
+// The next request is too many.
+func ExampleServer_Inject() {
+	srv := ghmigratetest.NewServer()
+	defer srv.Close()
+	srv.Inject(ghmigratetest.SecondaryRateLimitAfter(time.Minute))
+
+	for range 2 {
+		req, err := http.NewRequest("GET", srv.URL()+"/user/migrations", nil)
+		if err != nil {
+			panic(err)
+		}
+		req.Header.Set("Accept", "application/vnd.github+json")
+		req.Header.Set("Authorization", "Bearer "+srv.Token())
+		req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
+		res, err := srv.Client().Do(req)
+		if err != nil {
+			panic(err)
+		}
+		res.Body.Close()
+		fmt.Println(res.Status, res.Header.Get("Retry-After"))
+	}
+
+	// Output:
+	// 403 Forbidden 60
+	// 200 OK
+}
