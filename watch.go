@@ -206,6 +206,7 @@ type followed struct {
 	state   MigrationState
 	updated time.Time
 	failing time.Time // since when it could not be looked at singly; zero if it could
+	tried   time.Time // when that was tried last; zero if it could
 }
 
 func newWatcher(a account, yield func(*Migration, error) bool) *watcher {
@@ -241,34 +242,45 @@ func (w *watcher) run(ctx context.Context) {
 // singly at what the list's first pages do not show.
 func (w *watcher) tick(ctx context.Context) error {
 	seen := map[int64]bool{}
-	if !w.user || w.known != nil || w.listServes {
+	listed := !w.user || w.known != nil || w.listServes
+	if listed {
 		if err := w.lookAtList(ctx, seen); err != nil {
 			return err
 		}
 	}
-	failures := 0
+	var trouble error
+	answered, failures := listed, 0
 	for _, id := range w.unseen(seen) {
-		switch err := w.lookAtOne(ctx, id); {
+		switch err := w.lookAtOne(ctx, id, answered); {
 		case err == nil:
-			failures = 0
-		case !isOutage(err):
+			seen[id] = true
+			if w.listServes && !listed && len(w.unseen(seen)) > 0 {
+				return w.tick(ctx) // the list tells of all the others too
+			}
+			answered, failures = true, 0
+		case !isOutage(err) || ctx.Err() != nil:
 			return err
 		default:
-			// One that cannot be looked at must not hide the others; two in a
-			// row are GitHub's trouble, and the rest would wait in vain.
-			if failures++; failures == 2 {
-				return err
-			}
+			trouble = err
+			failures++
+		}
+		// One that cannot be looked at must not hide the others; but two in a row
+		// are GitHub's trouble, in which each of the rest may take a minute.
+		if failures == 2 {
+			break
 		}
 	}
-	return nil
+	if answered {
+		return nil
+	}
+	return trouble
 }
 
 // lookAtList reads as many pages as may be needed for those that are followed,
 // and further while there is something new on them.
 func (w *watcher) lookAtList(ctx context.Context, seen map[int64]bool) error {
 	r := w.listing(ListOptions{}, !w.user)
-	r.patience = new(patience)
+	r.patience = w.patience
 	due := (len(w.live)+maxPerPage-1)/maxPerPage + 1
 	read := map[string]*sight[[]Migration]{}
 	for {
@@ -291,8 +303,8 @@ func (w *watcher) lookAtList(ctx context.Context, seen map[int64]bool) error {
 				return err
 			}
 		}
-		all := w.listServes || w.known != nil && !w.begun
-		wanted := len(w.unseen(seen)) > 0 && len(read) < due
+		all := w.known != nil && !w.begun
+		wanted := len(w.unseen(seen)) > 0 && (w.listServes || len(read) < due)
 		if r.query = page.next; r.query == nil || !all && !news && !wanted {
 			break
 		}
@@ -301,35 +313,40 @@ func (w *watcher) lookAtList(ctx context.Context, seen map[int64]bool) error {
 	return nil
 }
 
-// unseen lists the IDs that are followed and not seen, those that failed last.
+// unseen lists the IDs that are followed and not seen: last those that could
+// not be looked at, of these last the one that was tried last.
 func (w *watcher) unseen(seen map[int64]bool) []int64 {
 	ids := slices.Collect(maps.Keys(w.live))
 	ids = slices.DeleteFunc(ids, func(id int64) bool { return seen[id] })
 	slices.SortFunc(ids, func(a, b int64) int {
-		return cmp.Or(w.live[a].failing.Compare(w.live[b].failing), cmp.Compare(a, b))
+		return cmp.Or(w.live[a].tried.Compare(w.live[b].tried), cmp.Compare(a, b))
 	})
 	return ids
 }
 
 // lookAtOne looks at one migration. What is about this one alone is yielded,
-// and it is followed no more.
-func (w *watcher) lookAtOne(ctx context.Context, id int64) error {
+// and it is followed no more. A failure that passes is about this one alone if
+// it goes on while others are answered.
+func (w *watcher) lookAtOne(ctx context.Context, id int64, othersAnswered bool) error {
 	f := w.live[id]
 	err := w.look(ctx, id, &f.sight)
 	switch {
 	case err == nil:
-		f.failing = time.Time{}
+		f.failing, f.tried = time.Time{}, time.Time{}
 		return w.observe(f.sight.value, f.sight.date)
 	case ctx.Err() != nil:
 		return err
 	case errors.Is(err, ErrNotFound):
 	case !isOutage(err):
 		return err
-	case f.failing.IsZero():
-		f.failing = time.Now()
-		return err
-	case time.Since(f.failing) < maxOutage:
-		return err
+	default:
+		f.tried = time.Now()
+		if f.failing.IsZero() {
+			f.failing = f.tried
+		}
+		if !othersAnswered || time.Since(f.failing) < maxOutage {
+			return err
+		}
 	}
 	delete(w.live, id)
 	if !w.yield(&Migration{ID: id}, err) {
@@ -344,10 +361,14 @@ func isOutage(err error) bool {
 	return mayPass(err) && !errors.Is(err, ErrRateLimited) && !errors.Is(err, errStopped)
 }
 
-// maxStale is how old an unknown state may be to count as live when a watch of
-// all begins. The list shows imports too, whose states are not documented and
-// never Done.
+// maxStale is how old an unknown state may be to count as live in a watch of
+// all. The list shows imports too, whose states are not documented and never
+// Done.
 const maxStale = 7 * 24 * time.Hour
+
+func isLive(m *Migration, now time.Time) bool {
+	return m.State == StatePending || m.State == StateExporting || !m.State.Done() && now.Sub(m.UpdatedAt) < maxStale
+}
 
 // observe yields a migration if it is followed and has changed.
 func (w *watcher) observe(m *Migration, date time.Time) error {
@@ -357,21 +378,19 @@ func (w *watcher) observe(m *Migration, date time.Time) error {
 			return nil
 		}
 		w.known[m.ID] = true
-		live := m.State == StatePending || m.State == StateExporting ||
-			!m.State.Done() && date.Sub(m.UpdatedAt) < maxStale
-		if !w.begun && !live {
+		if !w.begun && !isLive(m, date) {
 			return nil
 		}
 		f = &followed{}
 		w.live[m.ID] = f
 	}
+	if m.State.Done() || w.known != nil && !isLive(m, date) {
+		delete(w.live, m.ID)
+	}
 	if f.state == m.State && f.updated.Equal(m.UpdatedAt) {
 		return nil
 	}
 	f.state, f.updated = m.State, m.UpdatedAt
-	if m.State.Done() {
-		delete(w.live, m.ID)
-	}
 	found := *m
 	if !w.yield(&found, nil) {
 		return errStopped
