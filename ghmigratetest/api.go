@@ -1,12 +1,10 @@
 package ghmigratetest
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,63 +14,6 @@ import (
 
 	"crypto/rand"
 )
-
-// An operation is one of the 22 that GitHub documents.
-type operation struct {
-	id     string // GitHub's operationId, without "migrations/"
-	method string
-	path   string   // {name} stands for one segment
-	query  []string // the parameters that it takes
-	body   bool
-	scopes []string // which the token must have
-	ghes   bool     // GHES has it too
-	serve  func(*Server, *call) response
-}
-
-func operations() []operation {
-	var (
-		paging   = []string{"page", "per_page"}
-		org      = []string{"admin:org", "repo"}
-		repo     = []string{"repo"}
-		list     = append([]string{"exclude"}, paging...)
-		exclude  = []string{"exclude"}
-		get      = http.MethodGet
-		post     = http.MethodPost
-		put      = http.MethodPut
-		patch    = http.MethodPatch
-		remove   = http.MethodDelete
-		orgs     = "/orgs/{org}/migrations"
-		user     = "/user/migrations"
-		imports  = "/repos/{owner}/{repo}/import"
-		noParams []string
-	)
-	return []operation{
-		{"list-for-org", get, orgs, list, false, org, true, (*Server).listMigrations},
-		{"start-for-org", post, orgs, noParams, true, org, true, (*Server).startMigration},
-		{"get-status-for-org", get, orgs + "/{id}", exclude, false, org, true, (*Server).getMigration},
-		{"download-archive-for-org", get, orgs + "/{id}/archive", noParams, false, org, true, (*Server).redirectToArchive},
-		{"delete-archive-for-org", remove, orgs + "/{id}/archive", noParams, false, org, true, (*Server).deleteArchive},
-		{"unlock-repo-for-org", remove, orgs + "/{id}/repos/{repo}/lock", noParams, false, org, true, (*Server).unlock},
-		{"list-repos-for-org", get, orgs + "/{id}/repositories", paging, false, org, true, (*Server).listRepositories},
-
-		{"list-for-authenticated-user", get, user, paging, false, repo, true, (*Server).listMigrations},
-		{"start-for-authenticated-user", post, user, noParams, true, repo, true, (*Server).startMigration},
-		{"get-status-for-authenticated-user", get, user + "/{id}", exclude, false, repo, false, (*Server).getMigration},
-		{"get-archive-for-authenticated-user", get, user + "/{id}/archive", noParams, false, repo, true, (*Server).redirectToArchive},
-		{"delete-archive-for-authenticated-user", remove, user + "/{id}/archive", noParams, false, repo, false, (*Server).deleteArchive},
-		{"unlock-repo-for-authenticated-user", remove, user + "/{id}/repos/{repo}/lock", noParams, false, repo, false, (*Server).unlock},
-		{"list-repos-for-authenticated-user", get, user + "/{id}/repositories", paging, false, repo, true, (*Server).listRepositories},
-
-		{"get-import-status", get, imports, noParams, false, repo, false, (*Server).getImport},
-		{"start-import", put, imports, noParams, true, repo, false, (*Server).startImport},
-		{"update-import", patch, imports, noParams, true, repo, false, (*Server).updateImport},
-		{"cancel-import", remove, imports, noParams, false, repo, false, (*Server).cancelImport},
-		{"get-commit-authors", get, imports + "/authors", []string{"since"}, false, repo, false, (*Server).listAuthors},
-		{"map-commit-author", patch, imports + "/authors/{author}", noParams, true, repo, false, (*Server).mapAuthor},
-		{"get-large-files", get, imports + "/large_files", noParams, false, repo, false, (*Server).listLargeFiles},
-		{"set-lfs-preference", patch, imports + "/lfs", noParams, true, repo, false, (*Server).setLFSPreference},
-	}
-}
 
 // A call is one request of an operation.
 type call struct {
@@ -85,21 +26,11 @@ type call struct {
 	now     time.Time
 }
 
-// A response is complete before it is sent, so that nothing is sent under the
-// server's lock.
-type response struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
 // serveAPI answers one request of the API.
 func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	res := s.answer(r)
 	h := w.Header()
-	for name, values := range res.header {
-		h[name] = values
-	}
+	maps.Copy(h, res.header)
 	h.Set("X-GitHub-Request-Id", requestID())
 	h.Set("X-GitHub-Media-Type", "github.v3; format=json")
 	if res.status != http.StatusNoContent && res.status != http.StatusNotModified {
@@ -170,61 +101,6 @@ func (s *Server) answer(r *http.Request) response {
 	return res
 }
 
-// route finds the operation, and what its path names.
-func (s *Server) route(method, escapedPath string) (*operation, map[string]string) {
-	path, ok := strings.CutPrefix(escapedPath, basePath)
-	if !ok {
-		return nil, nil
-	}
-	segments := strings.Split(path, "/")
-	for i, segment := range segments {
-		var err error
-		if segments[i], err = url.PathUnescape(segment); err != nil {
-			return nil, nil
-		}
-	}
-	segments = s.resolveOrganizationID(segments)
-	for _, op := range operations() {
-		if op.method != method {
-			continue
-		}
-		if vars, ok := match(strings.Split(op.path, "/"), segments); ok {
-			return &op, vars
-		}
-	}
-	return nil, nil
-}
-
-// resolveOrganizationID makes /organizations/ID, where GitHub's links go, the
-// same as /orgs/LOGIN.
-func (s *Server) resolveOrganizationID(segments []string) []string {
-	if len(segments) < 3 || segments[1] != "organizations" {
-		return segments
-	}
-	for _, a := range s.accounts {
-		if segments[2] == strconv.FormatInt(a.id, 10) {
-			return slices.Concat([]string{"", "orgs", a.login}, segments[3:])
-		}
-	}
-	return segments
-}
-
-func match(pattern, segments []string) (map[string]string, bool) {
-	if len(pattern) != len(segments) {
-		return nil, false
-	}
-	vars := make(map[string]string)
-	for i, p := range pattern {
-		switch {
-		case strings.HasPrefix(p, "{"):
-			vars[strings.Trim(p, "{}")] = segments[i]
-		case p != segments[i]:
-			return nil, false
-		}
-	}
-	return vars, true
-}
-
 // authenticate refuses what is not the server's token.
 func (s *Server) authenticate(r *http.Request) (response, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -262,8 +138,7 @@ func (s *Server) answerAuthenticated(c *call, r *http.Request) response {
 	if s.cfg.ghes && !c.op.ghes {
 		return failure(http.StatusNotFound, "Not Found")
 	}
-	source := strings.Contains(c.op.path, "/import")
-	if source && !s.cfg.sourceImports {
+	if c.op.isSourceImport() && !s.cfg.sourceImports {
 		return failure(s.cfg.retiredStatus, "The Source Imports API has been retired.")
 	}
 	var err error
@@ -271,7 +146,7 @@ func (s *Server) answerAuthenticated(c *call, r *http.Request) response {
 		return failure(http.StatusBadRequest, "Body could not be read")
 	}
 	if !s.cfg.lenient {
-		if len(c.body) > 0 && !c.op.body {
+		if len(c.body) > 0 && !c.op.takesBody() {
 			return failure(http.StatusBadRequest, "This request takes no body")
 		}
 		if errs := checkQuery(c); len(errs) > 0 {
@@ -348,119 +223,4 @@ func (s *Server) ssoRequired(org *account) response {
 	res.header.Set("X-GitHub-SSO", fmt.Sprintf("required; url=%s/orgs/%s/sso?authorization_request=AZSCKtL4U8yX1H3sCQIVnVgmjmon5fWxks5YrqhJ",
 		s.webURL, url.PathEscape(org.login)))
 	return res
-}
-
-// A quota is the primary rate limit: so many requests an hour, 304s free.
-type quota struct {
-	used  int
-	reset time.Time
-}
-
-// exhausted begins a new hour when it is time, and reports whether this one
-// has no requests left.
-func (q *quota) exhausted(now time.Time, cfg config) bool {
-	if !now.Before(q.reset) {
-		*q = quota{reset: now.Add(time.Hour).Truncate(time.Second)}
-	}
-	return q.used >= cfg.rateLimit && !cfg.ghes
-}
-
-func (q *quota) describe(h http.Header, cfg config) {
-	h.Set("X-RateLimit-Limit", strconv.Itoa(cfg.rateLimit))
-	h.Set("X-RateLimit-Used", strconv.Itoa(q.used))
-	h.Set("X-RateLimit-Remaining", strconv.Itoa(max(cfg.rateLimit-q.used, 0)))
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(q.reset.Unix(), 10))
-	h.Set("X-RateLimit-Resource", "core")
-}
-
-// withETag adds a validator to an answer, and leaves its body out if the
-// client knows it.
-func withETag(res response, r *http.Request) response {
-	sum := sha256.Sum256(res.body)
-	etag := `"` + hex.EncodeToString(sum[:]) + `"`
-	if res.header == nil {
-		res.header = make(http.Header)
-	}
-	res.header.Set("ETag", "W/"+etag)
-	res.header.Set("Cache-Control", "private, max-age=60")
-	res.header.Set("Vary", "Accept, Authorization, Cookie, X-GitHub-OTP")
-	for known := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {
-		known = strings.TrimSpace(known)
-		if known == "*" || strings.TrimPrefix(known, "W/") == etag {
-			return response{status: http.StatusNotModified, header: res.header}
-		}
-	}
-	return res
-}
-
-// A fieldError is an element of errors[].
-type fieldError struct {
-	Resource string `json:"resource,omitempty"`
-	Field    string `json:"field,omitempty"`
-	Code     string `json:"code"`
-	Message  string `json:"message,omitempty"`
-}
-
-func failure(status int, message string, errs ...fieldError) response {
-	return jsonResponse(status, struct {
-		Message          string       `json:"message"`
-		Errors           []fieldError `json:"errors,omitempty"`
-		DocumentationURL string       `json:"documentation_url"`
-		Status           string       `json:"status"`
-	}{message, errs, "https://docs.github.com/rest/migrations", strconv.Itoa(status)})
-}
-
-func invalid(errs ...fieldError) response {
-	return failure(http.StatusUnprocessableEntity, "Validation Failed", errs...)
-}
-
-func jsonResponse(status int, v any) response {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic(fmt.Sprintf("ghmigratetest: encode an answer: %v", err)) // cannot happen: all types are ours
-	}
-	return response{status: status, body: bytes.TrimSuffix(b.Bytes(), []byte("\n"))}
-}
-
-// paginate returns the page of all that a call asks for, and a Link header
-// that goes to base, with the call's other parameters.
-func paginate[T any](c *call, all []T, base string) ([]T, http.Header) {
-	page := max(atoi(c.query.Get("page")), 1)
-	perPage := atoi(c.query.Get("per_page"))
-	if perPage < 1 {
-		perPage = 30
-	}
-	perPage = min(perPage, 100)
-	last := max((len(all)+perPage-1)/perPage, 1)
-	link := func(page int, rel string) string {
-		q := make(url.Values)
-		for name, values := range c.query {
-			q[name] = values
-		}
-		q.Set("page", strconv.Itoa(page))
-		return fmt.Sprintf("<%s?%s>; rel=%q", base, q.Encode(), rel)
-	}
-	var links []string
-	if page > 1 {
-		links = append(links, link(min(page-1, last), "prev"))
-	}
-	if page < last {
-		links = append(links, link(page+1, "next"), link(last, "last"))
-	}
-	if page > 1 {
-		links = append(links, link(1, "first"))
-	}
-	header := make(http.Header)
-	if len(links) > 0 {
-		header.Set("Link", strings.Join(links, ", "))
-	}
-	first := min((page-1)*perPage, len(all))
-	return all[first:min(first+perPage, len(all))], header
-}
-
-func atoi(s string) int {
-	n, _ := strconv.Atoi(s)
-	return n
 }

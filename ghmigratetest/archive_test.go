@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -46,7 +48,7 @@ func unpack(t *testing.T, data string) unpacked {
 	r := tar.NewReader(bytes.NewReader(whole))
 	for {
 		h, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return u
 		}
 		require.NoError(t, err)
@@ -213,7 +215,7 @@ func TestArchivesLeaveOutWhatIsExcluded(t *testing.T) {
 
 func TestPayload(t *testing.T) {
 	const size = 3<<20 + 1
-	var payloads []string
+	var payloads [][]byte
 	for _, name := range []string{"octo/hello", "octo/hello", "octo/other"} {
 		c := newServer(t)
 		c.AddRepository(name, ghmigratetest.Payload(size))
@@ -223,12 +225,12 @@ func TestPayload(t *testing.T) {
 		u := unpack(t, a.body)
 		release := u.records(t, "releases")[0]
 		asset := release["release_assets"].([]any)[0].(map[string]any)["asset_url"].(string)
-		payload := string(u.files[strings.TrimPrefix(asset, "tarball://root/")])
+		payload := u.files[strings.TrimPrefix(asset, "tarball://root/")]
 		assert.Len(t, payload, size)
 		payloads = append(payloads, payload)
 	}
-	assert.True(t, payloads[0] == payloads[1])
-	assert.False(t, payloads[0] == payloads[2])
+	assert.Equal(t, sha256.Sum256(payloads[0]), sha256.Sum256(payloads[1]))
+	assert.NotEqual(t, sha256.Sum256(payloads[0]), sha256.Sum256(payloads[2]))
 }
 
 func TestCloseLeavesNothingBehind(t *testing.T) {

@@ -3,6 +3,7 @@ package ghmigratetest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,13 +22,13 @@ func (s *Server) decode(c *call, resource string, v any) (response, bool) {
 	dec := json.NewDecoder(bytes.NewReader(c.body))
 	var fields map[string]json.RawMessage
 	if err := dec.Decode(&fields); err != nil {
-		if _, ok := err.(*json.UnmarshalTypeError); ok {
+		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return invalid(fieldError{Resource: resource, Code: "invalid", Message: "the body is not an object"}), false
 		}
 		return failure(http.StatusBadRequest, "Problems parsing JSON"), false
 	}
 	var errs []fieldError
-	if _, err := dec.Token(); err != io.EOF && !s.cfg.lenient {
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) && !s.cfg.lenient {
 		errs = append(errs, fieldError{Resource: resource, Code: "invalid", Message: "there is data after the object"})
 	}
 	rv := reflect.ValueOf(v).Elem()

@@ -1,6 +1,7 @@
 package ghmigratetest_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,7 +19,7 @@ func Example() {
 	srv.AddRepository("octo/hello", ghmigratetest.WithIssues(3))
 
 	ask := func(method, path, body string) *http.Response {
-		req, err := http.NewRequest(method, srv.URL()+path, strings.NewReader(body))
+		req, err := http.NewRequestWithContext(context.Background(), method, srv.URL()+path, strings.NewReader(body))
 		if err != nil {
 			panic(err)
 		}
@@ -68,7 +69,7 @@ func ExampleServer_Inject() {
 	srv.Inject(ghmigratetest.SecondaryRateLimitAfter(time.Minute))
 
 	for range 2 {
-		req, err := http.NewRequest("GET", srv.URL()+"/user/migrations", nil)
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, srv.URL()+"/user/migrations", nil)
 		if err != nil {
 			panic(err)
 		}

@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -89,23 +88,20 @@ func (e *export) madeUpGit(r *repository, dir string) error {
 }
 
 func (e *export) clonedGit(r *repository, dir string) error {
-	return filepath.WalkDir(r.bare, func(p string, d fs.DirEntry, err error) error {
+	bare := os.DirFS(r.bare)
+	return fs.WalkDir(bare, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(r.bare, p)
-		if err != nil {
-			return err
-		}
-		name := path.Join(dir, filepath.ToSlash(rel))
+		name := path.Join(dir, p)
 		if d.IsDir() {
 			return e.directory(name)
 		}
-		f, err := os.Open(p)
+		f, err := bare.Open(p)
 		if err != nil {
 			return err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		info, err := f.Stat()
 		if err != nil {
 			return err
@@ -116,28 +112,6 @@ func (e *export) clonedGit(r *repository, dir string) error {
 
 // date writes a time as archives do.
 func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-type userRecord struct {
-	Type           string        `json:"type"`
-	URL            string        `json:"url"`
-	AvatarURL      string        `json:"avatar_url"`
-	Login          string        `json:"login"`
-	Name           *string       `json:"name"`
-	Bio            *string       `json:"bio"`
-	Company        *string       `json:"company"`
-	Website        *string       `json:"website"`
-	Location       *string       `json:"location"`
-	Emails         []emailRecord `json:"emails"`
-	SocialAccounts []any         `json:"social_accounts"`
-	BillingPlan    *string       `json:"billing_plan"`
-	CreatedAt      string        `json:"created_at"`
-}
-
-type emailRecord struct {
-	Address  string `json:"address"`
-	Primary  bool   `json:"primary"`
-	Verified bool   `json:"verified"`
-}
 
 func (e *export) users() error {
 	if e.options.ExcludeMetadata {
@@ -157,31 +131,6 @@ func (e *export) users() error {
 
 func (e *export) userURL() string { return e.webURL + "/" + e.user.login }
 
-type organizationRecord struct {
-	Type             string         `json:"type"`
-	URL              string         `json:"url"`
-	Login            string         `json:"login"`
-	Name             *string        `json:"name"`
-	Description      *string        `json:"description"`
-	Website          *string        `json:"website"`
-	Location         *string        `json:"location"`
-	Email            *string        `json:"email"`
-	Members          []memberRecord `json:"members"`
-	OwnersTeam       *string        `json:"owners_team"`
-	Webhooks         []any          `json:"webhooks"`
-	CreatedAt        string         `json:"created_at"`
-	MemberPrivileges struct {
-		DefaultRepositoryPermission string `json:"default_repository_permission"`
-		MembersCanCreateTeams       bool   `json:"members_can_create_teams"`
-	} `json:"member_privileges"`
-}
-
-type memberRecord struct {
-	User  string `json:"user"`
-	Role  string `json:"role"`
-	State string `json:"state"`
-}
-
 func (e *export) organizations() error {
 	if e.owner.kind != "Organization" {
 		return nil
@@ -197,43 +146,6 @@ func (e *export) organizations() error {
 	o.MemberPrivileges.DefaultRepositoryPermission = "read"
 	o.MemberPrivileges.MembersCanCreateTeams = true
 	return e.record("organizations", o)
-}
-
-type repositoryRecord struct {
-	Type             string               `json:"type"`
-	URL              string               `json:"url"`
-	Owner            string               `json:"owner"`
-	Name             string               `json:"name"`
-	Description      *string              `json:"description"`
-	Website          *string              `json:"website"`
-	Private          bool                 `json:"private"`
-	HasIssues        bool                 `json:"has_issues"`
-	HasWiki          bool                 `json:"has_wiki"`
-	HasDownloads     bool                 `json:"has_downloads"`
-	IsArchived       bool                 `json:"is_archived"`
-	Labels           []labelRecord        `json:"labels"`
-	Collaborators    []collaboratorRecord `json:"collaborators"`
-	CreatedAt        string               `json:"created_at"`
-	GitURL           string               `json:"git_url"`
-	DefaultBranch    string               `json:"default_branch"`
-	Webhooks         []any                `json:"webhooks"`
-	Page             *string              `json:"page"`
-	PublicKeys       []any                `json:"public_keys"`
-	RepositoryTopics []any                `json:"repository_topics"`
-	Autolinks        []any                `json:"autolinks"`
-}
-
-type labelRecord struct {
-	URL         string `json:"url"`
-	Name        string `json:"name"`
-	Color       string `json:"color"`
-	Description string `json:"description"`
-	CreatedAt   string `json:"created_at"`
-}
-
-type collaboratorRecord struct {
-	User       string `json:"user"`
-	Permission string `json:"permission"`
 }
 
 func (e *export) repositoryRecords() error {
@@ -270,45 +182,6 @@ func (e *export) repositoryRecords() error {
 		}
 	}
 	return nil
-}
-
-type issueRecord struct {
-	Type       string   `json:"type"`
-	URL        string   `json:"url"`
-	Repository string   `json:"repository"`
-	User       string   `json:"user"`
-	Title      string   `json:"title"`
-	Body       string   `json:"body"`
-	Assignee   *string  `json:"assignee"`
-	Assignees  []string `json:"assignees"`
-	Milestone  *string  `json:"milestone"`
-	Labels     []string `json:"labels"`
-	Reactions  []any    `json:"reactions"`
-	ClosedAt   *string  `json:"closed_at"`
-	CreatedAt  string   `json:"created_at"`
-	UpdatedAt  string   `json:"updated_at"`
-}
-
-type issueCommentRecord struct {
-	Type      string `json:"type"`
-	URL       string `json:"url"`
-	Issue     string `json:"issue"`
-	User      string `json:"user"`
-	Body      string `json:"body"`
-	Formatter string `json:"formatter"`
-	Reactions []any  `json:"reactions"`
-	CreatedAt string `json:"created_at"`
-}
-
-type attachmentRecord struct {
-	Type             string `json:"type"`
-	URL              string `json:"url"`
-	Issue            string `json:"issue"`
-	User             string `json:"user"`
-	AssetName        string `json:"asset_name"`
-	AssetContentType string `json:"asset_content_type"`
-	AssetURL         string `json:"asset_url"`
-	CreatedAt        string `json:"created_at"`
 }
 
 // discussion adds issues, their comments and what is attached to them.
@@ -399,32 +272,6 @@ func contentType(name string) string {
 func guid(words ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
-}
-
-type releaseRecord struct {
-	Type            string               `json:"type"`
-	URL             string               `json:"url"`
-	Repository      string               `json:"repository"`
-	User            string               `json:"user"`
-	Name            string               `json:"name"`
-	TagName         string               `json:"tag_name"`
-	Body            string               `json:"body"`
-	State           string               `json:"state"`
-	PendingTag      string               `json:"pending_tag"`
-	Prerelease      bool                 `json:"prerelease"`
-	TargetCommitish string               `json:"target_commitish"`
-	ReleaseAssets   []releaseAssetRecord `json:"release_assets"`
-	Reactions       []any                `json:"reactions"`
-	PublishedAt     string               `json:"published_at"`
-	CreatedAt       string               `json:"created_at"`
-}
-
-type releaseAssetRecord struct {
-	User             string `json:"user"`
-	AssetName        string `json:"asset_name"`
-	AssetContentType string `json:"asset_content_type"`
-	AssetURL         string `json:"asset_url"`
-	CreatedAt        string `json:"created_at"`
 }
 
 // releases adds what Payload asks for.

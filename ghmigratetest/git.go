@@ -59,7 +59,7 @@ func cloneBare(dir, bare string) (string, error) {
 	if err := os.WriteFile(g.config, []byte("[safe]\n\tdirectory = *\n"), 0o600); err != nil {
 		return "", err
 	}
-	defer os.Remove(g.config)
+	defer func() { _ = os.Remove(g.config) }()
 	source := func(args ...string) (string, error) { return g.run(append([]string{"-C", dir}, args...)...) }
 	target := func(args ...string) (string, error) { return g.run(append([]string{"-C", bare}, args...)...) }
 

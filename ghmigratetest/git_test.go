@@ -98,31 +98,37 @@ func TestFromGit(t *testing.T) {
 	}{
 		{"a checkout", newGit, "refs/heads/topic refs/heads/trunk refs/tags/v1", "two one"},
 		{"a bare repository", func(t *testing.T) string {
+			t.Helper()
 			bare := filepath.Join(t.TempDir(), "bare.git")
 			git(t, t.TempDir(), "clone", "--quiet", "--bare", newGit(t), bare)
 			return bare
 		}, "refs/heads/topic refs/heads/trunk refs/tags/v1", "two one"},
 		{"a folder in a checkout", func(t *testing.T) string {
+			t.Helper()
 			dir := filepath.Join(newGit(t), "sub")
 			require.NoError(t, os.Mkdir(dir, 0o700))
 			return dir
 		}, "refs/heads/topic refs/heads/trunk refs/tags/v1", "two one"},
 		{"a worktree", func(t *testing.T) string {
+			t.Helper()
 			dir := filepath.Join(t.TempDir(), "worktree")
 			git(t, newGit(t), "worktree", "add", "--quiet", dir, "topic")
 			return dir
 		}, "refs/heads/topic refs/heads/trunk refs/tags/v1", "two one"},
 		{"a shallow clone", func(t *testing.T) string {
+			t.Helper()
 			dir := filepath.Join(t.TempDir(), "shallow")
 			git(t, t.TempDir(), "clone", "--quiet", "--depth=1", "file://"+filepath.ToSlash(newGit(t)), dir)
 			return dir
 		}, "refs/heads/trunk refs/tags/v1", "two"},
 		{"a checkout of no branch, at the tip of one", func(t *testing.T) string {
+			t.Helper()
 			dir := newGit(t)
 			git(t, dir, "checkout", "--quiet", "--detach")
 			return dir
 		}, "refs/heads/topic refs/heads/trunk refs/tags/v1", "two one"},
 		{"a checkout of no branch, elsewhere", func(t *testing.T) string {
+			t.Helper()
 			dir := newGit(t)
 			git(t, dir, "branch", "main")
 			git(t, dir, "checkout", "--quiet", "--detach")
@@ -130,6 +136,7 @@ func TestFromGit(t *testing.T) {
 			return dir
 		}, "refs/heads/main refs/heads/master refs/heads/topic refs/heads/trunk refs/tags/v1", "three two one"},
 		{"a checkout as CI makes it", func(t *testing.T) string {
+			t.Helper()
 			source, dir := newGit(t), t.TempDir()
 			git(t, dir, "init", "--quiet")
 			git(t, dir, "fetch", "--quiet", "--no-tags", "--depth=1", "file://"+filepath.ToSlash(source), "+HEAD:refs/remotes/pull/1/merge")
@@ -137,6 +144,7 @@ func TestFromGit(t *testing.T) {
 			return dir
 		}, "refs/heads/main", "two"},
 		{"a branch that is not born, besides others", func(t *testing.T) string {
+			t.Helper()
 			dir := newGit(t)
 			git(t, dir, "symbolic-ref", "HEAD", "refs/heads/unborn")
 			return dir

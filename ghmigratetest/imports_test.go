@@ -61,8 +61,8 @@ func TestLifeOfAnImport(t *testing.T) {
 		listedAuthors, total int
 	}
 	var got []seen
-	for _, at := range []time.Duration{0, 20, 30, 10, 30, 20} {
-		c.Clock().Advance(at * time.Second)
+	for _, at := range []int{0, 20, 30, 10, 30, 20} {
+		c.Clock().Advance(time.Duration(at) * time.Second)
 		a := c.do("GET", importPath, "")
 		assert.NotContains(t, a.body, "hunter2")
 		i := a.object(t)

@@ -19,6 +19,7 @@ import (
 // It is safe for concurrent use.
 type Server struct {
 	cfg        config
+	operations []operation
 	clock      *Clock
 	signingKey []byte
 	apiHost    string // scheme and host of the API
@@ -152,6 +153,7 @@ func NewServer(opts ...Option) *Server {
 	}
 	s := &Server{
 		cfg:          cfg,
+		operations:   operations(),
 		clock:        new(Clock),
 		signingKey:   []byte(rand.Text()),
 		webURL:       "https://github.com",

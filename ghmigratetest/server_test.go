@@ -1,11 +1,11 @@
 package ghmigratetest_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -147,10 +147,7 @@ func TestOriginsAreTwoHosts(t *testing.T) {
 
 func (c client) path(id int64) string { return "/orgs/octo/migrations/" + itoa(id) }
 
-func itoa(n int64) string {
-	b, _ := json.Marshal(n)
-	return string(b)
-}
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // What net/http does with a redirect to another host is enough: the token
 // stays behind.
@@ -160,7 +157,7 @@ func TestPlainClientFollowsToTheArchive(t *testing.T) {
 	srv.AddRepository("octo/hello")
 	c := client{srv, t}
 	id := c.start("/orgs/octo", hello)
-	req, err := http.NewRequestWithContext(t.Context(), "GET", srv.URL()+c.path(id)+"/archive", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL()+c.path(id)+"/archive", nil)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+srv.Token())
 	req.Header.Set("Accept", "application/json")
@@ -207,7 +204,7 @@ func TestWaitsTakeNoTimeInABubble(t *testing.T) {
 		// connections stay idle.
 		clone := &http.Client{Transport: srv.Client().Transport.(*http.Transport).Clone()}
 		redirect := c.do("GET", c.path(id)+"/archive", "")
-		req, err := http.NewRequestWithContext(context.Background(), "GET", redirect.header.Get("Location"), nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, redirect.header.Get("Location"), nil)
 		require.NoError(t, err)
 		res, err := clone.Do(req)
 		require.NoError(t, err)

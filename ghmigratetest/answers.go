@@ -1,0 +1,71 @@
+package ghmigratetest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// A response is complete before it is sent, so that nothing is sent under the
+// server's lock.
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// withETag adds a validator to an answer, and leaves its body out if the
+// client knows it.
+func withETag(res response, r *http.Request) response {
+	sum := sha256.Sum256(res.body)
+	etag := `"` + hex.EncodeToString(sum[:]) + `"`
+	if res.header == nil {
+		res.header = make(http.Header)
+	}
+	res.header.Set("ETag", "W/"+etag)
+	res.header.Set("Cache-Control", "private, max-age=60")
+	res.header.Set("Vary", "Accept, Authorization, Cookie, X-GitHub-OTP")
+	for known := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {
+		known = strings.TrimSpace(known)
+		if known == "*" || strings.TrimPrefix(known, "W/") == etag {
+			return response{status: http.StatusNotModified, header: res.header}
+		}
+	}
+	return res
+}
+
+// A fieldError is an element of errors[].
+type fieldError struct {
+	Resource string `json:"resource,omitempty"`
+	Field    string `json:"field,omitempty"`
+	Code     string `json:"code"`
+	Message  string `json:"message,omitempty"`
+}
+
+func failure(status int, message string, errs ...fieldError) response {
+	return jsonResponse(status, struct {
+		Message          string       `json:"message"`
+		Errors           []fieldError `json:"errors,omitempty"`
+		DocumentationURL string       `json:"documentation_url"`
+		Status           string       `json:"status"`
+	}{message, errs, "https://docs.github.com/rest/migrations", strconv.Itoa(status)})
+}
+
+func invalid(errs ...fieldError) response {
+	return failure(http.StatusUnprocessableEntity, "Validation Failed", errs...)
+}
+
+func jsonResponse(status int, v any) response {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(fmt.Sprintf("ghmigratetest: encode an answer: %v", err)) // cannot happen: all types are ours
+	}
+	return response{status: status, body: bytes.TrimSuffix(b.Bytes(), []byte("\n"))}
+}

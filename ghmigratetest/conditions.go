@@ -1,0 +1,79 @@
+package ghmigratetest
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// failedCondition returns the name of the condition that does not hold.
+func failedCondition(r *http.Request, o *object) string {
+	if match := r.Header.Get("If-Match"); match != "" {
+		for etag := range strings.SplitSeq(match, ",") {
+			if etag = strings.TrimSpace(etag); etag == "*" || etag == o.etag {
+				return ""
+			}
+		}
+		return "If-Match"
+	}
+	since, err := http.ParseTime(r.Header.Get("If-Unmodified-Since"))
+	if err == nil && o.modified.Truncate(time.Second).After(since) {
+		return "If-Unmodified-Since"
+	}
+	return ""
+}
+
+// ifRange reports whether If-Range, if there, lets a range be sent.
+func ifRange(r *http.Request, o *object) bool {
+	validator := r.Header.Get("If-Range")
+	return validator == "" || validator == o.etag ||
+		validator == o.modified.UTC().Format(http.TimeFormat)
+}
+
+type rangeResult int
+
+const (
+	rangeGood rangeResult = iota
+	rangeIgnored
+	rangeUnsatisfiable
+)
+
+// parseRange reads a Range header. Several ranges are ignored, as S3 does.
+func parseRange(spec string, size int64) (first, last int64, result rangeResult) {
+	bounds, ok := strings.CutPrefix(spec, "bytes=")
+	from, to, ok2 := strings.Cut(bounds, "-")
+	if !ok || !ok2 || strings.Contains(bounds, ",") {
+		return 0, 0, rangeIgnored
+	}
+	if from == "" {
+		n, err := parseOffset(to)
+		switch {
+		case err != nil:
+			return 0, 0, rangeIgnored
+		case n == 0 || size == 0:
+			return 0, 0, rangeUnsatisfiable
+		}
+		return max(size-n, 0), size - 1, rangeGood
+	}
+	first, err := parseOffset(from)
+	if err != nil {
+		return 0, 0, rangeIgnored
+	}
+	last = size - 1
+	if to != "" {
+		if last, err = parseOffset(to); err != nil || last < first {
+			return 0, 0, rangeIgnored
+		}
+	}
+	if first >= size {
+		return 0, 0, rangeUnsatisfiable
+	}
+	return first, min(last, size-1), rangeGood
+}
+
+// parseOffset reads digits, and nothing else.
+func parseOffset(s string) (int64, error) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	return int64(n), err
+}

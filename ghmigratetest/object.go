@@ -1,0 +1,77 @@
+package ghmigratetest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+)
+
+// An object is an archive as it is stored: in memory or in a file.
+type object struct {
+	data     []byte
+	path     string
+	size     int64
+	etag     string // quoted, strong
+	modified time.Time
+}
+
+func newObject(data []byte, modified time.Time) *object {
+	sum := sha256.Sum256(data)
+	return &object{data: data, size: int64(len(data)), etag: objectETag(sum[:]), modified: modified}
+}
+
+// objectETag has the length of the MD5 sums that S3 uses.
+func objectETag(sum []byte) string { return `"` + hex.EncodeToString(sum[:16]) + `"` }
+
+func (o *object) open() (io.ReadSeekCloser, error) {
+	if o.path != "" {
+		return os.Open(o.path)
+	}
+	return readSeekNopCloser{bytes.NewReader(o.data)}, nil
+}
+
+type readSeekNopCloser struct{ io.ReadSeeker }
+
+func (readSeekNopCloser) Close() error { return nil }
+
+// makeArchive writes the archive of a migration to a file. The caller holds
+// m.archiveMu.
+func (s *Server) makeArchive(m *migration, dir string) (_ *object, err error) {
+	f, err := os.CreateTemp(dir, "archive-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		err = errors.Join(err, f.Close())
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	sum := sha256.New()
+	if err := s.writeExport(io.MultiWriter(untilClosed{s.closed}, sum, f), m); err != nil {
+		return nil, fmt.Errorf("make the archive of migration %d: %w", m.id, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return &object{path: f.Name(), size: info.Size(), etag: objectETag(sum.Sum(nil)), modified: m.updatedAt}, nil
+}
+
+// An untilClosed takes all that is written until its channel is closed.
+type untilClosed struct{ closed <-chan struct{} }
+
+func (w untilClosed) Write(p []byte) (int, error) {
+	select {
+	case <-w.closed:
+		return 0, http.ErrServerClosed
+	default:
+		return len(p), nil
+	}
+}

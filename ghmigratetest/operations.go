@@ -1,0 +1,129 @@
+package ghmigratetest
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// An operation is one of the 22 that GitHub documents.
+type operation struct {
+	method   string
+	path     string // {name} stands for one segment
+	ghes     bool   // GHES has it too
+	query    []string
+	serve    func(*Server, *call) response
+	segments []string // of path
+	scopes   []string // that the token must have
+}
+
+func (op *operation) takesBody() bool {
+	return op.method == http.MethodPost || op.method == http.MethodPut || op.method == http.MethodPatch
+}
+
+// isSourceImport reports whether the operation was retired in 2024.
+func (op *operation) isSourceImport() bool { return op.segments[1] == "repos" }
+
+func operations() []operation {
+	const (
+		org     = "/orgs/{org}/migrations"
+		user    = "/user/migrations"
+		imports = "/repos/{owner}/{repo}/import"
+		exclude = "exclude"
+		page    = "page"
+		perPage = "per_page"
+	)
+	type query = []string
+	ops := []operation{
+		{method: http.MethodGet, path: org, ghes: true, serve: (*Server).listMigrations, query: query{page, perPage, exclude}},
+		{method: http.MethodPost, path: org, ghes: true, serve: (*Server).startMigration},
+		{method: http.MethodGet, path: org + "/{id}", ghes: true, serve: (*Server).getMigration, query: query{exclude}},
+		{method: http.MethodGet, path: org + "/{id}/archive", ghes: true, serve: (*Server).redirectToArchive},
+		{method: http.MethodDelete, path: org + "/{id}/archive", ghes: true, serve: (*Server).deleteArchive},
+		{method: http.MethodDelete, path: org + "/{id}/repos/{repo}/lock", ghes: true, serve: (*Server).unlock},
+		{method: http.MethodGet, path: org + "/{id}/repositories", ghes: true, serve: (*Server).listRepositories, query: query{page, perPage}},
+
+		{method: http.MethodGet, path: user, ghes: true, serve: (*Server).listMigrations, query: query{page, perPage}},
+		{method: http.MethodPost, path: user, ghes: true, serve: (*Server).startMigration},
+		{method: http.MethodGet, path: user + "/{id}", serve: (*Server).getMigration, query: query{exclude}},
+		{method: http.MethodGet, path: user + "/{id}/archive", ghes: true, serve: (*Server).redirectToArchive},
+		{method: http.MethodDelete, path: user + "/{id}/archive", serve: (*Server).deleteArchive},
+		{method: http.MethodDelete, path: user + "/{id}/repos/{repo}/lock", serve: (*Server).unlock},
+		{method: http.MethodGet, path: user + "/{id}/repositories", ghes: true, serve: (*Server).listRepositories, query: query{page, perPage}},
+
+		{method: http.MethodGet, path: imports, serve: (*Server).getImport},
+		{method: http.MethodPut, path: imports, serve: (*Server).startImport},
+		{method: http.MethodPatch, path: imports, serve: (*Server).updateImport},
+		{method: http.MethodDelete, path: imports, serve: (*Server).cancelImport},
+		{method: http.MethodGet, path: imports + "/authors", serve: (*Server).listAuthors, query: query{"since"}},
+		{method: http.MethodPatch, path: imports + "/authors/{author}", serve: (*Server).mapAuthor},
+		{method: http.MethodGet, path: imports + "/large_files", serve: (*Server).listLargeFiles},
+		{method: http.MethodPatch, path: imports + "/lfs", serve: (*Server).setLFSPreference},
+	}
+	for i := range ops {
+		ops[i].segments = strings.Split(ops[i].path, "/")
+		ops[i].scopes = []string{"repo"}
+		if strings.HasPrefix(ops[i].path, org) {
+			ops[i].scopes = []string{"admin:org", "repo"}
+		}
+	}
+	return ops
+}
+
+// route finds the operation, and what its path names.
+func (s *Server) route(method, escapedPath string) (*operation, map[string]string) {
+	path, ok := strings.CutPrefix(escapedPath, basePath)
+	if !ok {
+		return nil, nil
+	}
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		var err error
+		if segments[i], err = url.PathUnescape(segment); err != nil {
+			return nil, nil
+		}
+	}
+	segments = s.resolveOrganizationID(segments)
+	for i := range s.operations {
+		op := &s.operations[i]
+		if op.method != method {
+			continue
+		}
+		if vars, ok := match(op.segments, segments); ok {
+			return op, vars
+		}
+	}
+	return nil, nil
+}
+
+// resolveOrganizationID makes /organizations/ID, where GitHub's links go, the
+// same as /orgs/LOGIN.
+func (s *Server) resolveOrganizationID(segments []string) []string {
+	if len(segments) < 3 || segments[1] != "organizations" {
+		return segments
+	}
+	for _, a := range s.accounts {
+		if segments[2] == strconv.FormatInt(a.id, 10) {
+			return slices.Concat([]string{"", "orgs", a.login}, segments[3:])
+		}
+	}
+	return segments
+}
+
+func match(pattern, segments []string) (map[string]string, bool) {
+	if len(pattern) != len(segments) {
+		return nil, false
+	}
+	vars := make(map[string]string)
+	for i, p := range pattern {
+		switch {
+		case strings.HasPrefix(p, "{"):
+			vars[strings.Trim(p, "{}")] = segments[i]
+		case p != segments[i]:
+			return nil, false
+		}
+	}
+	return vars, true
+}
