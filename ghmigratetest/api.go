@@ -1,6 +1,7 @@
 package ghmigratetest
 
 import (
+	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -11,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"crypto/rand"
 )
 
 // A call is one request of an operation.
@@ -75,7 +74,7 @@ func (s *Server) answer(r *http.Request) response {
 		return refusal
 	}
 	var res response
-	if wait := s.quota.exhausted(c.now, s.cfg); wait {
+	if s.quota.exhausted(c.now, s.cfg) {
 		res = response{status: http.StatusForbidden, body: []byte(rateLimitBody)}
 	} else {
 		res = s.answerAuthenticated(c, r)
@@ -220,7 +219,7 @@ func (s *Server) ssoRequired(org *account) response {
 	res := failure(http.StatusForbidden, "Resource protected by organization SAML enforcement. "+
 		"You must grant your Personal Access token access to this organization.")
 	res.header = http.Header{}
-	res.header.Set("X-GitHub-SSO", fmt.Sprintf("required; url=%s/orgs/%s/sso?authorization_request=AZSCKtL4U8yX1H3sCQIVnVgmjmon5fWxks5YrqhJ",
+	res.header.Set("X-GitHub-SSO", fmt.Sprintf("required; url=%s/orgs/%s/sso?authorization_request=0123456789",
 		s.webURL, url.PathEscape(org.login)))
 	return res
 }
