@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestDemoBacksUpTheCheckout(t *testing.T) {
+	t.Parallel()
+	origin := t.TempDir()
+	git(t, origin, "init", "-q", "-b", "trunk")
+	for _, subject := range []string{"one", "two", "three"} {
+		git(t, origin, "commit", "-q", "--allow-empty", "-m", subject)
+	}
+	shallow := filepath.Join(t.TempDir(), "clone") // as CIs make them
+	git(t, origin, "clone", "-q", "--depth", "2", "file://"+filepath.ToSlash(origin), shallow)
+	git(t, shallow, "checkout", "-q", "--detach")
+	git(t, shallow, "branch", "-q", "-D", "trunk")
+	linked := filepath.Join(t.TempDir(), "worktree")
+	git(t, origin, "worktree", "add", "-q", "--detach", linked, "HEAD~1")
+
+	for name, checkout := range map[string]string{
+		"this one":                          ".",
+		"a shallow clone without a branch":  shallow,
+		"a folder inside a linked worktree": filepath.Join(linked, "deep"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.NoError(t, os.MkdirAll(checkout, 0o700))
+			out := t.TempDir()
+			cmd, stdout, stderr := program(t.Context(), t, "backup", "ghp_secretOfTheUser", "-out", out)
+			cmd.Dir = checkout
+			require.NoError(t, cmd.Run(), stderr)
+			assertNoSecret(t, "", stdout.String()+stderr.String())
+
+			assertReported(t, stdout.String(), archiveIn(t, out))
+			for _, step := range []string{"start", "wait", "download", "unlock", "delete", "in all"} {
+				assert.Regexp(t, `(?m)^`+step+` +\d`, stdout.String())
+			}
+			clone := filepath.Join(t.TempDir(), "clone")
+			git(t, out, "clone", "-q", filepath.Join(unpack(t, archiveIn(t, out)), "repositories", "octo-org", "checkout.git"), clone)
+			assert.Equal(t, git(t, checkout, "rev-parse", "HEAD"), git(t, clone, "rev-parse", "HEAD"))
+			assert.Equal(t, git(t, checkout, "rev-list", "HEAD"), git(t, clone, "rev-list", "HEAD"))
+		})
+	}
+}
+
+func TestDemoMakesUpARepository(t *testing.T) {
+	t.Parallel()
+	for name, setup := range map[string]struct{ checkout, path, says string }{
+		"outside of a checkout": {t.TempDir(), os.Getenv("PATH"), "is in no git checkout"},
+		"without git":           {".", t.TempDir(), "is made up: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			temp := t.TempDir()
+			cmd, stdout, stderr := program(t.Context(), t, "backup", "")
+			cmd.Dir = setup.checkout
+			cmd.Env = append(cmd.Env, "PATH="+setup.path, "TMPDIR="+temp, "TMP="+temp)
+			require.NoError(t, cmd.Run(), stderr)
+			assert.Contains(t, stderr.String(), setup.says)
+			archive := archiveIn(t, archiveIn(t, temp)) // in a fresh folder, which is all that is left
+			assertReported(t, stdout.String(), archive)
+			assert.FileExists(t, filepath.Join(unpack(t, archive), "repositories", "octo-org", "checkout.git", "HEAD"))
+		})
+	}
+}

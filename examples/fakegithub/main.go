@@ -1,0 +1,170 @@
+// Fakegithub runs the fake GitHub of package ghmigratetest as a process of its
+// own, for scripts, other languages and crash tests.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+const usage = `Fakegithub is a fake GitHub that has the Migrations API.
+
+  fakegithub [flags]
+
+  -addr HOST:PORT           where its API listens; a free port of 127.0.0.1
+                            otherwise
+  -repo OWNER/NAME=PATH     a repository with a clone of the git repository at
+                            PATH; OWNER/NAME alone is made up; may be repeated;
+                            octo-org/hello-world if none is given; octocat is
+                            the user, other owners are organizations
+  -payload N                put N bytes that do not compress into each
+                            repository, so that archives are large
+  -rate N                   send archives at N bytes a second per connection
+  -export-duration TIME     how long exports take, 2s otherwise
+
+Standard output is a shell script that sets GITHUB_TOKEN and GITHUB_API_URL;
+standard error gets a line for each request. Everything is forgotten when it
+stops.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	repos := map[string]string{} // full name to path
+	fs := flag.NewFlagSet("fakegithub", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	addr := fs.String("addr", "127.0.0.1:0", "")
+	rate := fs.Int64("rate", 0, "")
+	payload := fs.Int64("payload", 0, "")
+	exportDuration := fs.Duration("export-duration", 2*time.Second, "")
+	fs.Func("repo", "", func(value string) error {
+		name, path, _ := strings.Cut(value, "=")
+		repos[name] = path
+		return nil
+	})
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, usage)
+		return 0
+	}
+	if err == nil && (fs.NArg() > 0 || *rate < 0 || *payload < 0 || *exportDuration < 0) {
+		err = errors.New("an argument that is no flag, or a negative number")
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "fakegithub: %v\nRun it with -h for help.\n", err)
+		return 2
+	}
+	if len(repos) == 0 {
+		repos["octo-org/hello-world"] = ""
+	}
+
+	var fake *ghmigratetest.Server
+	err = rescue(func() {
+		fake = ghmigratetest.NewServer(ghmigratetest.WithAddr(*addr),
+			ghmigratetest.WithExportDuration(*exportDuration), ghmigratetest.WithStorageRate(*rate))
+	})
+	if err != nil {
+		fmt.Fprintf(stderr, "fakegithub: %v\n", err)
+		return 1
+	}
+	defer fake.Close()
+	names := slices.Sorted(maps.Keys(repos))
+	for _, name := range names {
+		opts := []ghmigratetest.RepositoryOption{ghmigratetest.WithIssues(3), ghmigratetest.Payload(*payload)}
+		if repos[name] != "" {
+			opts = append(opts, ghmigratetest.FromGit(repos[name]))
+		}
+		if err := rescue(func() { fake.AddRepository(name, opts...) }); err != nil {
+			fmt.Fprintf(stderr, "fakegithub: %v\n", err)
+			return 1
+		}
+	}
+	fake.Inject(logged(stderr))
+	fmt.Fprintf(stdout, "export GITHUB_TOKEN=%s\nexport GITHUB_API_URL=%s\n", fake.Token(), fake.URL())
+	for _, name := range names {
+		fmt.Fprintf(stdout, "# %s is %s\n", name, cmp.Or(repos[name], "made up"))
+	}
+	fmt.Fprint(stdout, help(names[0]))
+	<-ctx.Done()
+	return 0
+}
+
+// rescue turns a panic of the fake, which is made for tests, into an error.
+func rescue(do func()) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	do()
+	return nil
+}
+
+func help(fullName string) string {
+	owner, _, _ := strings.Cut(fullName, "/")
+	account, path := "-org "+owner, "/orgs/"+owner
+	if owner == "octocat" {
+		account, path = "-user", "/user"
+	}
+	return fmt.Sprintf("# In another shell, after these lines:\n"+
+		"#   curl -H \"Authorization: Bearer $GITHUB_TOKEN\" -H 'X-GitHub-Api-Version: 2022-11-28' \\\n"+
+		"#     -H 'Accept: application/vnd.github+json' $GITHUB_API_URL%s/migrations\n"+
+		"#   go run -C examples ./backup -base-url $GITHUB_API_URL %s -repos %s\n"+
+		"# Stop it with Ctrl-C.\n", path, account, fullName)
+}
+
+// logged is no fault: it lets every request pass and writes a line for it,
+// without its query, as that may be a signature.
+func logged(w io.Writer) ghmigratetest.Fault {
+	var mu sync.Mutex
+	return ghmigratetest.Fault{Times: -1, Handler: func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		answer := &counted{ResponseWriter: rw}
+		asked := r.Header.Get("Range")
+		defer func() { // also when the client is gone
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Fprintln(w, time.Now().Format(time.TimeOnly), r.Method, r.URL.EscapedPath(), answer.status, answer.bytes, "bytes", asked)
+		}()
+		next.ServeHTTP(answer, r)
+	}}
+}
+
+// counted notes what is answered.
+type counted struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (c *counted) WriteHeader(status int) {
+	c.status = cmp.Or(c.status, status)
+	c.ResponseWriter.WriteHeader(status)
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	c.status = cmp.Or(c.status, http.StatusOK)
+	n, err := c.ResponseWriter.Write(p)
+	c.bytes += int64(n)
+	return n, err
+}
+
+func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
