@@ -1,0 +1,59 @@
+// Package transfer fetches one large object that lies behind signed URLs, and
+// does not let go of it: [File] puts it into a file, [Open] gives it as a stream.
+//
+// An archive of many gigabytes takes longer than its URL lives, than storage
+// keeps a connection, and often than the process runs. So the object is read
+// over as many connections as that takes, each for "the rest from here on", and
+// every answer must prove that it belongs to the same object.
+//
+// # Requests
+//
+// The first request is the first part of the transfer and not a probe: a GET
+// with "Range: bytes=0-" and "Accept-Encoding: identity". Storage signs a URL
+// for GET alone, so there is no HEAD. Later requests carry "If-Match" with the
+// strong ETag of the first answer, or else "If-Unmodified-Since". An object with
+// neither cannot be resumed: a cut starts a file over, a few times, and ends a
+// stream.
+//
+// A 206 must start exactly where it was asked to and repeat the validator and
+// the size; a body must be exactly as long as announced; the object must begin
+// as gzip does. A 412, a 416 that tells another size, or a 200 in answer to a
+// later range mean that the object changed. A file is then started over, once;
+// a stream, and a second change, end with [ErrChanged].
+//
+// # Trouble
+//
+// A refused URL is replaced by a fresh one from [Source].Locate; when two fresh
+// ones in a row are refused, storage's answer is returned as a [StatusError].
+// After 408, 425, 429, 5xx, broken connections and answers that contradict
+// themselves it asks again, with jittered exponential backoff or after the
+// Retry-After of storage. Certificate errors, redirects and other answers are
+// final.
+//
+// There is no total timeout and no number of retries. A connection that gives
+// no byte for a minute is dropped, and a transfer that gets less than 1 MiB in
+// five minutes ends. Time in which Locate waits for GitHub, the reader of
+// a stream does not read or a disk is slow does not count.
+//
+// # What is on the disk
+//
+// While a file is fetched, it is beside its path with the suffix ".part", and
+// a log with the suffix ".part.log" tells how far it is: lines of JSON in a
+// [durable.Log]. The first names the object; each later one holds the ranges
+// that are there, and the state of the SHA-256 at the end of the first
+// range; the last one tells size and sum of the complete object. About once a second, and
+// whenever a call ends, the part is synced, then such a line is written, then
+// the log is synced: what the log tells is there whatever happened since, and
+// what it does not tell is not believed. Hence neither a cut nor a kill nor a
+// power failure costs more than a second of the line, and the sum needs no
+// second pass.
+//
+// At the end: sync the part, log that it is complete, rename it, sync the
+// folder, remove the log. A call finishes what an earlier one left undone
+// between any two of these steps.
+//
+// # Secrets
+//
+// The query of a signed URL is a password. It reaches storage and nothing else:
+// no error, no log line, no file.
+package transfer

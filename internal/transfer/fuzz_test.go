@@ -1,0 +1,113 @@
+package transfer_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"unicode"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/internal/transfer"
+)
+
+// FuzzContentRange looks for a header that makes a stream take bytes from the
+// wrong place, or end too early.
+func FuzzContentRange(f *testing.F) {
+	for _, header := range []string{
+		"bytes 0-99/100", "bytes 0-99/*", "bytes */100", "bytes 1-99/100", "bytes 0-100/100", "bytes 0-0/100", "bytes 99-0/100",
+		"bytes +0-99/100", "bytes 0-99/0100", "bytes  0-99/100", "bytes=0-99/100", "bytes 0-99", "bytes -1-99/100", "",
+		"bytes 0-9223372036854775807/9223372036854775808", "bytes 0-9223372036854775806/9223372036854775807",
+	} {
+		f.Add(header)
+	}
+	good := regexp.MustCompile(`^bytes 0+-(\d+)/(\d+)$`)
+	object := archive(100)
+	f.Fuzz(func(t *testing.T, header string) {
+		synctest.Test(t, func(t *testing.T) {
+			source := fuzzSource(func(r *http.Request) *http.Response {
+				return &http.Response{
+					StatusCode: http.StatusPartialContent, ProtoMajor: 1, ContentLength: -1, TransferEncoding: []string{"chunked"},
+					Header: http.Header{"Content-Range": {header}, "Etag": {`"x"`}},
+					Body:   io.NopCloser(bytes.NewReader(object)),
+				}
+			})
+			stream, err := transfer.Open(t.Context(), source)
+			if err != nil {
+				assert.Regexp(t, "Content-Range|from|not a gzip archive", err.Error())
+				return
+			}
+			defer func() { assert.NoError(t, stream.Close()) }()
+			match := good.FindStringSubmatch(header)
+			if !assert.NotNil(t, match, "%q was taken", header) {
+				return
+			}
+			last, err := strconv.ParseInt(match[1], 10, 64)
+			require.NoError(t, err)
+			total, err := strconv.ParseInt(match[2], 10, 64)
+			require.NoError(t, err)
+			assert.Less(t, last, total)
+			assert.Equal(t, total, stream.Size())
+			got, err := io.ReadAll(stream)
+			assert.True(t, bytes.HasPrefix(object, got))
+			if last == 99 && total == 100 {
+				assert.NoError(t, err)
+			} else {
+				assert.Error(t, err)
+			}
+		})
+	})
+}
+
+// FuzzErrorBody looks for an answer of storage that makes its error unreadable,
+// huge or indiscreet.
+func FuzzErrorBody(f *testing.F) {
+	f.Add([]byte(`<?xml version="1.0"?><Error><Code>ExpiredToken</Code><Message>m</Message><RequestId>r</RequestId></Error>`), "id")
+	f.Add([]byte("\ufeff<Error><Message>"+secret+"</Message></Error>"), secret)
+	f.Add([]byte("<Error><Message>http://x/?"+secret+"</Message></Error>"), "")
+	f.Add([]byte("<a><Code>&#27;[2J</Code><Code>\u202e</Code></a>"), "\x00")
+	f.Add([]byte("<!DOCTYPE a [<!ENTITY b 'c'>]><a><Code>&b;</Code></a>"), "")
+	f.Add([]byte("<html><head><title>502</title>"), "")
+	f.Fuzz(func(t *testing.T, body []byte, id string) {
+		synctest.Test(t, func(t *testing.T) {
+			source := fuzzSource(func(*http.Request) *http.Response {
+				return &http.Response{
+					StatusCode: http.StatusBadRequest,
+					Header:     http.Header{"X-Amz-Request-Id": {id}},
+					Body:       io.NopCloser(bytes.NewReader(body)),
+				}
+			})
+			_, err := transfer.Open(t.Context(), source)
+			status, ok := errors.AsType[*transfer.StatusError](err)
+			require.True(t, ok, "%v", err)
+			assert.Equal(t, http.StatusBadRequest, status.StatusCode)
+			text := err.Error()
+			assert.Less(t, len(text), 1100)
+			assert.NotContains(t, text, "5bb9c6e0%2Fdeadbeef")
+			assert.NotContains(t, text, "5bb9c6e0/deadbeef")
+			assert.Equal(t, -1, strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }), "%q", text)
+		})
+	})
+}
+
+func fuzzSource(answer func(*http.Request) *http.Response) transfer.Source {
+	return transfer.Source{
+		Locate: func(context.Context) (transfer.Location, error) {
+			return transfer.Location{URL: fmt.Sprintf("https://storage.test/migration/1/2?%s", secret)}, nil
+		},
+		Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			resp := answer(r)
+			resp.Request = r
+			return resp, nil
+		})},
+	}
+}

@@ -1,0 +1,385 @@
+package transfer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/ghmigrate/ghmigrate/internal/durable"
+)
+
+// A part is a file that is being fetched, and the log of how far it is.
+//
+// Who holds the log holds everything: it is locked first and removed last. The
+// part is locked too, against whoever does not know of the log.
+type part struct {
+	fs       durable.FS
+	path     string // where the complete file goes
+	identity string
+
+	logFile durable.File
+	log     *durable.Log // nil while the log in logFile is not to be continued
+	file    durable.File // nil until open
+
+	known  *header   // what an earlier call has left, nil if that is of no use
+	mark   mark      // how far that is, and later how far this call has logged
+	done   *complete // set when the object is complete
+	placed bool      // whether it is at path, and nothing else is left
+}
+
+// A line of the log is one of these.
+type line struct {
+	Object   *header   `json:"object,omitempty"`
+	Fetched  *fetched  `json:"fetched,omitempty"`
+	Complete *complete `json:"complete,omitempty"`
+}
+
+// A header is the first line: what is being fetched.
+type header struct {
+	Version  int    `json:"version"`
+	Identity string `json:"identity"`
+	object
+}
+
+const logVersion = 1
+
+// A fetched line holds the disjoint ranges that are in the part, in order, and
+// how far it has been hashed from the start.
+type fetched struct {
+	Ranges [][2]int64 `json:"ranges"` // from, to (exclusive)
+	mark
+}
+
+// A mark is a place in the object and the state of its hash there.
+type mark struct {
+	Offset int64  `json:"hashed"`
+	State  []byte `json:"sha256_state"`
+}
+
+type complete struct {
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+func (p *part) name() string { return p.path + ".part" }
+
+func (p *part) logName() string { return p.path + ".part.log" }
+
+// openLog takes hold of what belongs to path, and reads how far an earlier
+// call got. It refuses a path that must not be replaced.
+func openLog(fsys durable.FS, path, identity string) (*part, error) {
+	p := &part{fs: fsys, path: path, identity: identity}
+	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
+		return nil, fmt.Errorf("path %q does not name a file", path)
+	}
+	for _, name := range []string{path, p.name(), p.logName()} {
+		if _, err := p.regular(name); err != nil {
+			return nil, err
+		}
+	}
+	file, err := fsys.OpenLocked(p.logName())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("folder of %s is missing: %w", path, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.logFile = file
+	if err := p.replay(); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+// regular describes name, which must be a regular file or missing (nil).
+func (p *part) regular(name string) (fs.FileInfo, error) {
+	info, err := p.fs.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return info, durable.Regular(name, info)
+}
+
+// replay reads the log. One that is damaged, or of another object, or that
+// this version cannot read, says nothing; it is left as it is until there is
+// something better to write.
+func (p *part) replay() error {
+	first, usable := true, true
+	log, err := durable.OpenLog(p.logFile, func(text []byte) error {
+		var l line
+		switch err := json.Unmarshal(text, &l); {
+		case err != nil:
+			usable = false
+		case first != (l.Object != nil):
+			usable = false
+		case first:
+			p.known = l.Object
+		case l.Fetched != nil && l.Fetched.valid():
+			p.mark = l.Fetched.mark
+		case l.Complete != nil:
+			p.done = l.Complete
+		default:
+			usable = false
+		}
+		first = false
+		return nil
+	})
+	if err != nil && !errors.Is(err, durable.ErrDamaged) {
+		return err
+	}
+	if err == nil && usable && p.known != nil && p.known.Version == logVersion && p.known.Identity == p.identity {
+		p.log = log
+		return nil
+	}
+	p.forget()
+	return nil
+}
+
+// valid reports whether the ranges make sense and cover what was hashed.
+func (f *fetched) valid() bool {
+	var end int64
+	for i, r := range f.Ranges {
+		if r[0] < end || r[1] <= r[0] || i > 0 && r[0] == end {
+			return false
+		}
+		end = r[1]
+	}
+	_, err := f.hash()
+	return err == nil && f.Offset > 0 && len(f.Ranges) > 0 && f.Ranges[0][0] == 0 && f.Offset <= f.Ranges[0][1]
+}
+
+// hash returns a SHA-256 in the state of the mark.
+func (m mark) hash() (hash.Hash, error) {
+	h := sha256.New()
+	if m.Offset == 0 {
+		return h, nil
+	}
+	state, ok := h.(encoding.BinaryUnmarshaler)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return h, state.UnmarshalBinary(m.State)
+}
+
+func (p *part) forget() { p.known, p.mark, p.done, p.log = nil, mark{}, nil, nil }
+
+// settle finishes what an earlier call logged as complete. It returns nil if
+// there is no such thing.
+func (p *part) settle(ctx context.Context) (*complete, error) {
+	done := p.done
+	if done == nil {
+		return nil, nil
+	}
+	info, err := p.regular(p.name())
+	if err != nil {
+		return nil, err
+	}
+	if info != nil && info.Size() == done.Size {
+		// Synced before the log said that it is complete, so it is.
+		if err := p.open(); err != nil {
+			return nil, err
+		}
+		return done, p.place()
+	}
+	// Only the log was left to be removed, unless somebody else has put another
+	// file there since.
+	if sum, err := p.sum(ctx, done.Size); err != nil || sum != done.SHA256 {
+		p.forget()
+		return nil, err
+	}
+	return done, p.tidy(info != nil)
+}
+
+// sum returns the SHA-256 of the file at path, or nothing if it does not have
+// the size.
+func (p *part) sum(ctx context.Context, size int64) (string, error) {
+	info, err := p.regular(p.path)
+	if err != nil || info == nil || info.Size() != size {
+		return "", err
+	}
+	file, err := p.fs.Open(p.path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	h := sha256.New()
+	block := make([]byte, blockSize)
+	for offset := int64(0); offset < size; {
+		if ctx.Err() != nil {
+			return "", contextError(ctx)
+		}
+		n, err := file.ReadAt(block, offset)
+		h.Write(block[:n])
+		offset += int64(n)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// open takes hold of the part.
+func (p *part) open() error {
+	file, err := p.fs.OpenLocked(p.name())
+	if err != nil {
+		return err
+	}
+	p.file = file
+	return nil
+}
+
+// resume returns where to go on, which is the start if the part does not have
+// what the log tells.
+func (p *part) resume() (object, int64, error) {
+	nothing := object{Size: -1}
+	info, err := p.file.Stat()
+	if err != nil || p.known == nil {
+		return nothing, 0, err
+	}
+	known, at := p.known.object, p.mark.Offset
+	if at == 0 || at > info.Size() || known.Size >= 0 && at > known.Size || !known.resumable() {
+		p.forget()
+		return nothing, 0, nil
+	}
+	return known, at, nil
+}
+
+// begin starts over with o: an empty part, and a log that names o.
+func (p *part) begin(o object) error {
+	log, err := p.empty()
+	if err != nil {
+		return err
+	}
+	p.log = log
+	if err := p.write(line{Object: &header{Version: logVersion, Identity: p.identity, object: o}}); err != nil {
+		return err
+	}
+	return p.fs.SyncDir(filepath.Dir(p.path))
+}
+
+// discard drops what an object that is no more has left.
+func (p *part) discard() error {
+	_, err := p.empty()
+	return err
+}
+
+// empty empties the log and then the part: a log must never be found beside
+// bytes that it does not tell of.
+func (p *part) empty() (*durable.Log, error) {
+	p.forget()
+	log, err := durable.CreateLog(p.logFile)
+	if err != nil {
+		return nil, err
+	}
+	return log, p.file.Truncate(0)
+}
+
+// checkpoint makes what is fetched up to m survive a crash.
+func (p *part) checkpoint(m mark) error {
+	if p.log == nil || m.Offset == p.mark.Offset {
+		return nil
+	}
+	if err := p.file.Sync(); err != nil {
+		// A second Sync may succeed although what the first could not write is lost.
+		p.log = nil
+		return fmt.Errorf("sync %s: %w", p.name(), err)
+	}
+	if err := p.write(line{Fetched: &fetched{Ranges: [][2]int64{{0, m.Offset}}, mark: m}}); err != nil {
+		return err
+	}
+	p.mark = m
+	return nil
+}
+
+// finish puts the complete part, of which sum is the SHA-256, in its place.
+func (p *part) finish(size int64, sum string) error {
+	// An earlier call may have written more than it logged.
+	if err := p.file.Truncate(size); err != nil {
+		return err
+	}
+	if err := p.file.Sync(); err != nil {
+		return fmt.Errorf("sync %s: %w", p.name(), err)
+	}
+	done := &complete{Size: size, SHA256: sum}
+	if err := p.write(line{Complete: done}); err != nil {
+		return err
+	}
+	p.done = done
+	return p.place()
+}
+
+// place renames the part and removes the log, each for good before the next.
+func (p *part) place() error {
+	// Somebody may have put a link there since we looked.
+	if _, err := p.regular(p.path); err != nil {
+		return err
+	}
+	if err := p.fs.Rename(p.name(), p.path); err != nil {
+		return err
+	}
+	return p.tidy(false)
+}
+
+// tidy removes what is not needed beside the complete file at path.
+func (p *part) tidy(removePart bool) error {
+	// The name first: without it the log is all there is.
+	if err := p.fs.SyncDir(filepath.Dir(p.path)); err != nil {
+		return err
+	}
+	if removePart {
+		if err := p.fs.Remove(p.name()); err != nil {
+			return err
+		}
+	}
+	if err := p.fs.Remove(p.logName()); err != nil {
+		return err
+	}
+	p.placed = true
+	return p.fs.SyncDir(filepath.Dir(p.path))
+}
+
+// write appends l to the log, for good.
+func (p *part) write(l line) error {
+	text, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	if err := p.log.Append(text); err != nil {
+		return err
+	}
+	return p.log.Sync()
+}
+
+// close lets go of the files. It leaves none behind that tell nothing.
+func (p *part) close() error {
+	if !p.placed && isEmpty(p.logFile) {
+		if p.file != nil && isEmpty(p.file) {
+			_ = p.fs.Remove(p.name())
+		}
+		_ = p.fs.Remove(p.logName())
+	}
+	if p.file != nil {
+		_ = p.file.Close()
+	}
+	return p.logFile.Close()
+}
+
+func isEmpty(f durable.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Size() == 0
+}

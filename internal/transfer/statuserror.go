@@ -1,0 +1,115 @@
+package transfer
+
+import (
+	"cmp"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// StatusError is storage's own answer when it gives no bytes.
+type StatusError struct {
+	StatusCode int
+
+	// Code, Message and RequestID are from the body, as S3 and Azure write it,
+	// and the request id also from the header. They are empty if not sent.
+	Code, Message, RequestID string
+}
+
+func (e *StatusError) Error() string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "storage answered %d", e.StatusCode)
+	if text := cmp.Or(e.Code, http.StatusText(e.StatusCode)); text != "" {
+		s.WriteString(" " + text)
+	}
+	if e.Message != "" {
+		s.WriteString(": " + e.Message)
+	}
+	if e.RequestID != "" {
+		s.WriteString(" (request " + e.RequestID + ")")
+	}
+	return s.String()
+}
+
+const (
+	maxErrorBody = 64 << 10
+	maxErrorText = 300
+)
+
+// decode reads what the response says about the failure. scrub takes secrets
+// out of it.
+func (e *StatusError) decode(resp *http.Response, scrub func(string) string) {
+	var body struct {
+		Code, Message string
+		RequestID     string `xml:"RequestId"`
+	}
+	// A page of a proxy, or a body that breaks off, tells what it can.
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	_ = xml.Unmarshal(text, &body)
+	id := cmp.Or(body.RequestID, resp.Header.Get("X-Amz-Request-Id"), resp.Header.Get("X-Ms-Request-Id"))
+	tidy := func(text string) string { return bounded(scrub(firstLine(text))) }
+	e.Code, e.Message, e.RequestID = tidy(body.Code), tidy(body.Message), tidy(id)
+}
+
+// firstLine returns what can be printed of the first line of text.
+func firstLine(text string) string {
+	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, text)
+}
+
+func bounded(text string) string {
+	if len(text) <= maxErrorText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxErrorText], "") + "…"
+}
+
+// classify returns e, as a setback where another request may be spared it.
+func (e *StatusError) classify(h http.Header) error {
+	switch e.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+		return &setback{kind: refusal, err: e}
+	case http.StatusBadRequest:
+		switch e.Code {
+		case "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthenticationFailed":
+			return &setback{kind: refusal, err: e}
+		}
+		return e
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return &setback{kind: cut, err: e, wait: retryAfter(h)}
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return e
+	}
+	if e.StatusCode >= http.StatusInternalServerError {
+		return &setback{kind: cut, err: e, wait: retryAfter(h)}
+	}
+	return e
+}
+
+// retryAfter reads a number of seconds, or a date, which it measures by
+// storage's own clock where the answer tells it.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
+		return max(0, time.Duration(seconds)*time.Second)
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return max(0, at.Sub(now))
+}

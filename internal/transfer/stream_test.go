@@ -1,0 +1,289 @@
+package transfer_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/internal/transfer"
+)
+
+func TestStreamReadsTheWholeObject(t *testing.T) {
+	for _, size := range []int{2, 3, 1000, 1 << 20} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStorage(t, size)
+				stream, err := transfer.Open(t.Context(), s.source(t))
+				require.NoError(t, err)
+				defer func() { require.NoError(t, stream.Close()) }()
+				assert.Equal(t, int64(size), stream.Size())
+				assert.Empty(t, stream.SHA256(), "not before the end")
+				n, err := stream.Read(nil)
+				require.NoError(t, err)
+				require.Zero(t, n)
+				got, err := io.ReadAll(stream)
+				require.NoError(t, err)
+				assert.True(t, bytes.Equal(s.object, got))
+				assert.Equal(t, sumOf(s.object), stream.SHA256())
+				_, err = stream.Read(make([]byte, 1))
+				require.Equal(t, io.EOF, err)
+				require.NoError(t, stream.Close())
+				assert.Equal(t, sumOf(s.object), stream.SHA256(), "also after Close")
+				assert.Len(t, s.seen(), 1)
+			})
+		})
+	}
+}
+
+func TestStreamIsAReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 5000)
+		stream, err := transfer.Open(t.Context(), s.source(t))
+		require.NoError(t, err)
+		defer func() { require.NoError(t, stream.Close()) }()
+		require.NoError(t, iotest.TestReader(stream, s.object))
+	})
+}
+
+func TestStreamSurvives(t *testing.T) {
+	cases := map[string]func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool{
+		"cuts": func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool { return n < 9 && s.cut(100, w, r) },
+		"silence": func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool {
+			return n < 4 && s.stall(100, w, r)
+		},
+		"dead URLs": func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool {
+			if n%2 == 0 {
+				return xmlError(http.StatusForbidden, "AccessDenied", "Request has expired")(w, r)
+			}
+			return n < 9 && s.cut(100, w, r)
+		},
+		"busy storage": func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool {
+			if n%2 == 0 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return true
+			}
+			return n < 9 && s.cut(100, w, r)
+		},
+		"an unknown size": func(s *storage, n int, w http.ResponseWriter, _ *http.Request) bool {
+			return n == 1 && s.all(w, true)
+		},
+	}
+	for name, answer := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStorage(t, 1000)
+				s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool { return answer(s, n, w, r) }
+				stream, err := transfer.Open(t.Context(), s.source(t))
+				require.NoError(t, err)
+				got, err := io.ReadAll(stream)
+				require.NoError(t, err)
+				assert.True(t, bytes.Equal(s.object, got))
+				assert.Equal(t, int64(1000), stream.Size())
+				assert.Equal(t, sumOf(s.object), stream.SHA256())
+				require.NoError(t, stream.Close())
+			})
+		})
+	}
+}
+
+func TestStreamEndsWhenTheObjectChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 1000)
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			if n > 1 {
+				s.etag = `"another"`
+			}
+			return n == 1 && s.cut(300, w, r)
+		}
+		stream, err := transfer.Open(t.Context(), s.source(t))
+		require.NoError(t, err)
+		defer func() { require.NoError(t, stream.Close()) }()
+		got, err := io.ReadAll(stream)
+		require.ErrorIs(t, err, transfer.ErrChanged)
+		require.EqualError(t, err, "read 300 of 1000 bytes: the object changed while it was fetched: storage has another one now")
+		assert.Equal(t, s.object[:300], got)
+		_, again := stream.Read(make([]byte, 1))
+		assert.Equal(t, err, again, "it stays where it is")
+		assert.Empty(t, stream.SHA256())
+		assert.Len(t, s.seen(), 2)
+	})
+}
+
+func TestStreamCannotStartOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 1000)
+		s.etag, s.modified = "", ""
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool { return s.cut(max(0, 100*(n-2)), w, r) }
+		stream, err := transfer.Open(t.Context(), s.source(t))
+		require.NoError(t, err, "as long as nothing was read it can")
+		_, err = io.ReadAll(stream)
+		require.EqualError(t, err, "read 100 of 1000 bytes: storage gives nothing to resume by: unexpected EOF")
+		require.NoError(t, stream.Close())
+	})
+}
+
+func TestOpenFailsLikeFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 1000)
+		gone := errors.New("archive is gone")
+		s.locate = func(context.Context, int) (transfer.Location, error) { return transfer.Location{}, gone }
+		_, err := transfer.Open(t.Context(), s.source(t))
+		require.Equal(t, gone, err)
+
+		s.reset()
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			return xmlError(http.StatusForbidden, "AccessDenied", "no")(w, r)
+		}
+		_, err = transfer.Open(t.Context(), s.source(t))
+		status, ok := errors.AsType[*transfer.StatusError](err)
+		require.True(t, ok)
+		assert.Equal(t, transfer.StatusError{StatusCode: 403, Code: "AccessDenied", Message: "no", RequestID: "4442587FB7D0A2F9"}, *status)
+
+		s.reset()
+		s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+			_, _ = w.Write([]byte("<html>"))
+			return true
+		}
+		_, err = transfer.Open(t.Context(), s.source(t))
+		require.ErrorContains(t, err, "not a gzip archive")
+	})
+}
+
+// A consumer that takes an hour for each part, say to put it elsewhere, finds
+// every time that storage has hung up.
+func TestStreamWaitsForASlowConsumer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 2000)
+		s.locate = func(_ context.Context, n int) (transfer.Location, error) {
+			return transfer.Location{URL: s.url(n), Expires: time.Now().Add(5 * time.Minute)}, nil
+		}
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			s.serveFirst(100, w, r)
+			_ = http.NewResponseController(w).Flush()
+			pause(r, time.Minute)
+			panic(http.ErrAbortHandler)
+		}
+		stream, err := transfer.Open(t.Context(), s.source(t))
+		require.NoError(t, err)
+		var got bytes.Buffer
+		for err == nil {
+			time.Sleep(time.Hour)
+			begin := time.Now()
+			_, err = io.CopyN(&got, stream, 100)
+			assert.Zero(t, time.Since(begin), "the next connection is opened at once")
+		}
+		require.Equal(t, io.EOF, err)
+		assert.True(t, bytes.Equal(s.object, got.Bytes()))
+		assert.Len(t, s.seen(), 20)
+		assert.Equal(t, 20, s.located)
+		require.NoError(t, stream.Close())
+	})
+}
+
+func TestStreamWithoutProgressEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 2<<20)
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool { return s.stall(1<<20, w, r) }
+		stream, err := transfer.Open(t.Context(), s.source(t))
+		require.NoError(t, err)
+		_, err = io.CopyN(io.Discard, stream, 1<<20)
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		s.answer = func(_ int, _ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }
+		begin := time.Now()
+		_, err = stream.Read(make([]byte, 1))
+		require.ErrorContains(t, err, "read 1048576 of 2097152 bytes: no progress: less than 1 MiB in five minutes: get http://storage.test")
+		assert.InDelta(t, 5*time.Minute, time.Since(begin), float64(time.Minute))
+		require.NoError(t, stream.Close())
+	})
+}
+
+func TestCloseReleasesAStreamAtOnce(t *testing.T) {
+	where := map[string]func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool{
+		"while Read waits for storage": func(s *storage, _ int, w http.ResponseWriter, r *http.Request) bool { return s.stall(100, w, r) },
+		"while Read waits to try again": func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool {
+			if n == 1 {
+				return s.cut(100, w, r)
+			}
+			w.Header().Set("Retry-After", "250")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		},
+	}
+	for name, answer := range where {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStorage(t, 1000)
+				s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool { return answer(s, n, w, r) }
+				stream, err := transfer.Open(t.Context(), s.source(t))
+				require.NoError(t, err)
+				begin := time.Now()
+				read := make(chan error)
+				go func() {
+					_, err := io.Copy(io.Discard, stream)
+					read <- err
+				}()
+				time.Sleep(10 * time.Second)
+				require.NoError(t, stream.Close())
+				err = <-read
+				require.ErrorIs(t, err, fs.ErrClosed)
+				require.EqualError(t, err, "stream is closed: file already closed")
+				assert.Equal(t, 10*time.Second, time.Since(begin))
+				require.NoError(t, stream.Close(), "twice is fine")
+				assert.Equal(t, int64(1000), stream.Size())
+				_, err = stream.Read(make([]byte, 1))
+				require.ErrorIs(t, err, fs.ErrClosed)
+			})
+		})
+	}
+	t.Run("while nobody reads", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStorage(t, 1000)
+			released := make(chan struct{})
+			s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+				defer close(released)
+				return s.stall(100, w, r)
+			}
+			stream, err := transfer.Open(t.Context(), s.source(t))
+			require.NoError(t, err)
+			require.NoError(t, stream.Close())
+			<-released
+		})
+	})
+}
+
+func TestContextGovernsAStream(t *testing.T) {
+	reason := errors.New("the operator pressed Ctrl-C")
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 1000)
+		released := make(chan struct{})
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			defer close(released)
+			return s.stall(100, w, r)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stream, err := transfer.Open(ctx, s.source(t))
+		require.NoError(t, err)
+		cancel(reason)
+		<-released // also while nobody reads
+		_, err = stream.Read(make([]byte, 10))
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, reason)
+		require.EqualError(t, err, "read 0 of 1000 bytes: context canceled: the operator pressed Ctrl-C")
+		require.NoError(t, stream.Close())
+
+		_, err = transfer.Open(ctx, s.source(t))
+		require.ErrorIs(t, err, reason)
+	})
+}

@@ -1,0 +1,91 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Source is an object behind signed URLs that die.
+type Source struct {
+	// Locate returns a fresh signed URL. It does its own retries, and its error
+	// ends the transfer and is returned wrapped. It must return when ctx ends.
+	Locate func(ctx context.Context) (Location, error)
+
+	// Client sends the requests to storage. It must have no credentials, no
+	// cookie jar, no timeout and no compression of its own, and it must not
+	// follow redirects: a 3xx is then a StatusError.
+	Client *http.Client
+
+	// Identity says what the object is, in the same words in every process.
+	Identity string
+
+	UserAgent string
+
+	// Logger gets each request at debug level and each retry as a warning.
+	// It may be nil.
+	Logger *slog.Logger
+}
+
+// Location is where an object can be fetched for a while.
+type Location struct {
+	URL string
+
+	// Expires is the end of that while by our clock, zero if it is not known.
+	// It is a hint: only storage knows.
+	Expires time.Time
+}
+
+// ErrChanged says that storage has another object now than when the transfer
+// began. What was fetched of the old one is of no use.
+var ErrChanged = errors.New("the object changed while it was fetched")
+
+var (
+	// errNoResume says that a connection was cut, and that the object has
+	// no validator by which the rest could be asked for.
+	errNoResume = errors.New("storage gives nothing to resume by")
+
+	errEmpty   = errors.New("storage has an empty object")
+	errStalled = errors.New("storage sent nothing for too long")
+)
+
+func changed(how string) error { return fmt.Errorf("%w: %s", ErrChanged, how) }
+
+// A setback is trouble that another request may be spared.
+type setback struct {
+	err  error
+	kind setbackKind
+	wait time.Duration // as storage asked
+}
+
+type setbackKind int
+
+const (
+	// A cut is a connection that broke, or storage that is busy.
+	cut setbackKind = iota
+	// A refusal is what storage says to a URL that died.
+	refusal
+	// A fault is an answer that contradicts the request or itself. Storage that
+	// does that again and again is broken.
+	fault
+)
+
+func (s *setback) Error() string { return s.err.Error() }
+
+func (s *setback) Unwrap() error { return s.err }
+
+func faulty(format string, args ...any) error {
+	return &setback{kind: fault, err: fmt.Errorf(format, args...)}
+}
+
+// contextError says that ctx ended, and why if its cause tells more.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
