@@ -124,8 +124,9 @@ func checkHost(host string) error {
 		return errors.New("the host is empty")
 	}
 	u, err := url.Parse("https://" + host)
-	if err != nil || u.Host != host || u.Hostname() == "" || strings.HasSuffix(host, ":") {
-		return fmt.Errorf("%q is not a bare host name such as ghes.example.com; a whole URL goes to WithBaseURL", host)
+	if err != nil || u.Host != host || strings.Trim(u.Hostname(), ".") != u.Hostname() || u.Hostname() == "" || strings.HasSuffix(host, ":") {
+		// Not quoted: it may have a password in it.
+		return errors.New("the host is not a bare name such as ghes.example.com; a whole URL goes to WithBaseURL")
 	}
 	name := strings.ToLower(u.Hostname())
 	switch {
@@ -154,10 +155,10 @@ func WithBaseURL(rawURL string) Option {
 		case u.User != nil:
 			return errors.New("WithBaseURL: the URL has credentials in it; give a token to WithToken")
 		case u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.Hostname() == "":
-			return fmt.Errorf("WithBaseURL: %q is not an absolute https URL", rawURL)
+			return errors.New("WithBaseURL: not an absolute https URL such as https://ghes.example.com/api/v3")
 		case u.Scheme == "http" && !isLoopback(u.Hostname()):
-			return fmt.Errorf("WithBaseURL: %q would send the token in the clear: want https", rawURL)
-		case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+			return fmt.Errorf("WithBaseURL: http://%s would get the token in the clear: want https", u.Host)
+		case u.RawQuery != "" || u.ForceQuery || strings.Contains(rawURL, "#"):
 			return errors.New("WithBaseURL: the URL has a query or a fragment")
 		}
 		cfg.rawURL = rawURL
