@@ -335,28 +335,33 @@ const (
 var errBodyTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
 
 // read reads an answer to its end, in one allocation where its length is
-// known. A failure, or an archive where its address should be, is cut short.
-func (r request) read(res *http.Response) ([]byte, error) {
+// known. A failure, or an archive where its address should be, is cut short;
+// of a failure that broke off, what arrived is kept: the status says most.
+func (r request) read(res *http.Response) (body []byte, err error) {
 	limit, cut := int64(maxBody), false
 	if !r.answeredBy(res.StatusCode) || r.redirect {
 		limit, cut = maxErrorBody, true
 	}
-	if res.Request.Method == http.MethodHead {
+	switch n := res.ContentLength; {
+	case res.Request.Method == http.MethodHead:
 		return nil, nil
+	case n > limit && !cut:
+		return nil, errBodyTooLarge
+	case n >= 0 && n <= limit:
+		var got int
+		body = make([]byte, n)
+		got, err = io.ReadFull(res.Body, body)
+		body = body[:got]
+	default:
+		body, err = io.ReadAll(io.LimitReader(res.Body, limit+1))
 	}
-	if n := res.ContentLength; n >= 0 && n <= limit {
-		body := make([]byte, n)
-		_, err := io.ReadFull(res.Body, body)
-		return body, err
-	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	switch {
+	case cut:
+		return body[:min(int64(len(body)), limit)], nil
 	case err != nil:
 		return nil, err
-	case int64(len(body)) <= limit:
-		return body, nil
-	case cut:
-		return body[:limit], nil
+	case int64(len(body)) > limit:
+		return nil, errBodyTooLarge
 	}
-	return nil, errBodyTooLarge
+	return body, nil
 }

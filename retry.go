@@ -142,21 +142,34 @@ func (c *Client) attempt(ctx context.Context, r request, target string, body []b
 		return response{}, r.wrap(err)
 	}
 	start := time.Now()
+	res, err := c.exchange(req, r)
+	if c.log.Enabled(ctx, slog.LevelDebug) {
+		attrs := []slog.Attr{
+			slog.String("method", r.method), slog.String("path", r.at.path),
+			slog.Int("status", res.status), slog.Duration("took", time.Since(start)),
+			slog.String("request_id", res.header.Get("X-Github-Request-Id")),
+		}
+		if err != nil {
+			attrs = append(attrs, slog.Any("error", err))
+		}
+		c.log.LogAttrs(ctx, slog.LevelDebug, "request", attrs...)
+	}
+	if err != nil {
+		return res, r.wrap(err)
+	}
+	return res, nil
+}
+
+func (c *Client) exchange(req *http.Request, r request) (response, error) {
 	answer, err := c.api.Do(req)
 	if err != nil {
-		return response{}, r.wrap(withoutURL(err))
+		return response{}, withoutURL(err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	c.noteRateLimit(answer.Header)
 	res := response{request: r, status: answer.StatusCode, header: answer.Header}
-	res.body, err = r.read(answer)
-	if c.log.Enabled(ctx, slog.LevelDebug) {
-		c.log.LogAttrs(ctx, slog.LevelDebug, "request", slog.String("method", r.method), slog.String("path", r.at.path),
-			slog.Int("status", res.status), slog.Duration("took", time.Since(start)),
-			slog.String("request_id", res.header.Get("X-Github-Request-Id")))
-	}
-	if err != nil {
-		return response{header: res.header}, r.wrap(fmt.Errorf("read the answer: %w", err))
+	if res.body, err = r.read(answer); err != nil {
+		return res, fmt.Errorf("read the answer: %w", err)
 	}
 	return res, nil
 }
