@@ -2,6 +2,7 @@ package ghmigrate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -55,7 +56,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 	for {
 		res, err := c.attempt(ctx, r, target, body)
 		if err == nil && isRedirect(res.status) && !r.redirect {
-			if target, err = c.follow(res, redirects); err == nil {
+			if target, err = c.follow(res, target, redirects); err == nil {
 				redirects++
 				continue
 			}
@@ -224,17 +225,17 @@ func isRedirect(status int) bool {
 
 // follow returns where a redirect leads, if the request may go there: to the
 // same origin, and not as another method, as a DELETE must not become a GET.
-func (c *Client) follow(res response, redirects int) (string, error) {
+func (c *Client) follow(res response, from string, redirects int) (string, error) {
 	refuse := func(reason string) (string, error) {
 		e := c.newAPIError(res)
 		e.Message = "redirect refused: " + reason
 		return "", e
 	}
-	to, err := c.base.Parse(res.header.Get("Location"))
+	to, err := resolve(from, res.header.Get("Location"))
 	safe := res.request.method == http.MethodGet || res.request.method == http.MethodHead
 	keeps := res.status == http.StatusTemporaryRedirect || res.status == http.StatusPermanentRedirect
 	switch {
-	case err != nil || res.header.Get("Location") == "":
+	case err != nil:
 		return refuse("it has no valid Location")
 	case !sameOrigin(to, c.base):
 		return refuse("it leads to another origin, " + to.Scheme + "://" + to.Host)
@@ -244,6 +245,15 @@ func (c *Client) follow(res response, redirects int) (string, error) {
 		return refuse("it is the 11th in a row")
 	}
 	return to.String(), nil
+}
+
+// resolve reads a Location, which may be relative to where the request went.
+func resolve(from, location string) (*url.URL, error) {
+	base, err := url.Parse(from)
+	if err != nil || location == "" {
+		return nil, cmp.Or(err, errLocation)
+	}
+	return base.Parse(location)
 }
 
 func (r request) mayRepeat() bool {
