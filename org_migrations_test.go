@@ -155,34 +155,3 @@ func TestOrgMigrationsExportMetadataOnly(t *testing.T) {
 		assert.Equal(t, ghmigrate.StateExported, m.State)
 	})
 }
-
-// Whatever an organization or a repository is called, it is one segment of the
-// path.
-func TestNamesArriveAsOneSegment(t *testing.T) {
-	for name, escaped := range map[string]string{
-		"what?":      "what%3F",
-		"a%2fb":      "a%252fb",
-		"#1":         "%231",
-		"two words":  "two%20words",
-		"žluťoučký":  "%C5%BElu%C5%A5ou%C4%8Dk%C3%BD",
-		"...":        "...",
-		"a;b,c&d=e":  "a%3Bb%2Cc&d=e",
-		`back\slash`: "back%5Cslash",
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
-				_, err := client.OrgMigrations.Get(t.Context(), name, 79, nil)
-				require.ErrorIs(t, err, ghmigrate.ErrNotFound)
-				require.ErrorIs(t, client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", 79, name), ghmigrate.ErrNotFound)
-				_, err = client.SourceImports.Get(t.Context(), name, name)
-				require.ErrorIs(t, err, ghmigrate.ErrNotFound)
-				assert.Equal(t, []sent{
-					{Method: "GET", Path: "/orgs/" + escaped + "/migrations/79"},
-					{Method: "DELETE", Path: "/orgs/octo-org/migrations/79/repos/" + escaped + "/lock"},
-					{Method: "GET", Path: "/repos/" + escaped + "/" + escaped + "/import"},
-				}, sentSince(server, 0))
-			})
-		})
-	}
-}
