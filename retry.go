@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -81,13 +82,13 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 			}
 			waited += wait
 			limits++
-		case ambiguous && r.method == http.MethodDelete && res.status == http.StatusNotFound:
+		case ambiguous && r.method == http.MethodDelete && isAbsence(failure):
 			// An earlier attempt deleted it, and its answer was lost.
 			return response{request: r, status: http.StatusNoContent, header: res.header}, nil
 		case !r.mayRepeat() || !mayPass(err) || retries >= patience.retries:
 			return res, err
 		default:
-			ambiguous = true
+			ambiguous = ambiguous || !neverSent(err)
 			wait = backoff(retries)
 			if failure != nil {
 				wait = max(wait, min(failure.retryAfter, time.Minute))
@@ -274,6 +275,19 @@ func mayPass(err error) bool {
 	_, token := errors.AsType[*tokenError](err)
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	return !argument && !token && !certificate && !errors.Is(err, errBodyTooLarge) && !errors.Is(err, errLocation)
+}
+
+// neverSent tells whether a failure is that of a connection that was not made,
+// so that the attempt had no effect.
+func neverSent(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && e.Op == "dial"
+}
+
+// isAbsence tells whether an answer says that there is no such thing, and not
+// that the token may not see it or that the API itself is gone.
+func isAbsence(e *APIError) bool {
+	return e != nil && e.StatusCode == http.StatusNotFound && !e.lacksScope() && !e.retired
 }
 
 // backoff grows from half a second to half a minute, less up to a half.
