@@ -89,12 +89,14 @@ func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, ti
 		return SignedURL{}, 0, err
 	}
 	location := res.header.Get("Location")
-	u, err := a.c.base.Parse(location)
+	u, err := a.c.base.JoinPath(r.at.path).Parse(location)
 	switch {
 	case err != nil || location == "":
 		return SignedURL{}, 0, r.wrap(errLocation)
 	case u.Scheme != "https" && (u.Scheme != "http" || a.c.base.Scheme == "https"):
 		return SignedURL{}, 0, r.wrap(fmt.Errorf("the archive's address is %s://%s: want https", u.Scheme, u.Host))
+	case u.Host == "":
+		return SignedURL{}, 0, r.wrap(errLocation)
 	}
 	signed := newSignedURL(u)
 	if signed.expires.IsZero() {
@@ -109,7 +111,10 @@ const maxArchiveAge = 7 * 24 * time.Hour
 // explain finds out why there is no archive: GitHub says no more than 404.
 func (a account) explain(ctx context.Context, id int64, patience *patience, notFound error) error {
 	looker, seen := looker{account: a, patience: patience}, &sight[Migration]{}
-	if err := looker.look(ctx, id, seen); err != nil {
+	switch err := looker.look(ctx, id, seen); {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", contextError(ctx), notFound)
+	case err != nil:
 		return notFound // the migration itself is gone, or the reason is not to be had
 	}
 	m, age := seen.value, seen.date.Sub(seen.value.UpdatedAt)
