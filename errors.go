@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
@@ -118,7 +119,21 @@ func (e *APIError) Error() string {
 	if e.RequestID != "" {
 		fmt.Fprintf(&b, " (request %s)", e.RequestID)
 	}
-	return b.String()
+	return printable(b.String())
+}
+
+// printable keeps what a server sent from moving a terminal's cursor, or from
+// passing for another line of a log.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsPrint(r):
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		}
+		return -1
+	}, s)
 }
 
 // String joins what is known, such as `repositories is invalid`.
@@ -283,12 +298,7 @@ func gist(body []byte) string {
 		return ""
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(body), "")), "\n")
-	line = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return -1
-	}, line)
+	line = printable(html.UnescapeString(line))
 	if runes := []rune(line); len(runes) > 200 {
 		line = string(runes[:200]) + "…"
 	}
