@@ -192,10 +192,10 @@ func scopeIncludes(has, want string) bool {
 	switch {
 	case has == want, strings.HasPrefix(want, has+":"):
 		return true
+	case want == "read:"+has: // of "user", "project"
+		return true
 	case has == "repo":
-		return want == "public_repo" || want == "security_events"
-	case has == "user":
-		return want == "read:user"
+		return want == "public_repo" || want == "repo_deployment" || want == "security_events"
 	case level == "admin":
 		return want == "write:"+of || want == "read:"+of
 	case level == "write":
@@ -314,7 +314,7 @@ func rateLimitWait(e *APIError, res response) (wait time.Duration, unspecified b
 		return 0, false
 	}
 	if reset := headerInt(res.header, "X-Ratelimit-Reset"); reset > 0 && res.header.Get("X-Ratelimit-Remaining") == "0" {
-		return max(time.Unix(int64(reset), 0).Sub(res.date()), 0) + time.Second, false
+		return clamp(time.Unix(int64(reset), 0).Sub(res.date())) + time.Second, false
 	}
 	if e.retryAfter > 0 {
 		return e.retryAfter, false
@@ -332,13 +332,17 @@ func rateLimitWait(e *APIError, res response) (wait time.Duration, unspecified b
 func retryAfter(res response) time.Duration {
 	value := res.header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(value); err == nil {
-		return time.Duration(min(max(seconds, 0), 1<<30)) * time.Second
+		return clamp(time.Duration(min(max(seconds, 0), 1<<30)) * time.Second)
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(res.date()), 0)
+		return clamp(at.Sub(res.date()))
 	}
 	return 0
 }
+
+// clamp keeps a time that a server names from being negative, or so long that
+// sums of it overflow.
+func clamp(d time.Duration) time.Duration { return min(max(d, 0), 10*365*24*time.Hour) }
 
 // A tokenError is a failure of the caller's TokenSource. Its text may quote a
 // token or the answer that held one, so only its kind is shown.
