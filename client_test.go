@@ -1,0 +1,351 @@
+package ghmigrate_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// wire is a RoundTripper that answers by itself, for what no server sends.
+type wire func(*http.Request) (*http.Response, error)
+
+func (w wire) RoundTrip(req *http.Request) (*http.Response, error) { return w(req) }
+
+func answer(req *http.Request, status int, header http.Header, body string) *http.Response {
+	if header == nil {
+		header = http.Header{}
+	}
+	return &http.Response{
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		StatusCode:    status,
+		Header:        header,
+		Body:          io.NopCloser(strings.NewReader(body)),
+		ContentLength: int64(len(body)),
+		Request:       req,
+	}
+}
+
+// onWire makes a client whose requests a function answers.
+func onWire(t testing.TB, transport wire, opts ...ghmigrate.Option) *ghmigrate.Client {
+	t.Helper()
+	client, err := ghmigrate.NewClient(append([]ghmigrate.Option{ghmigrate.WithHTTPClient(&http.Client{Transport: transport})}, opts...)...)
+	require.NoError(t, err)
+	return client
+}
+
+// answering makes the API of the fake GitHub answer every request with handler.
+func answering(server *ghmigratetest.Server, handler http.HandlerFunc) {
+	server.Inject(ghmigratetest.Fault{
+		Origin: ghmigratetest.API, Times: -1,
+		Handler: func(w http.ResponseWriter, r *http.Request, _ http.Handler) { handler(w, r) },
+	})
+}
+
+// asked lists what the API of the fake GitHub was asked, as "GET /path".
+func asked(server *ghmigratetest.Server) []string {
+	var list []string
+	for _, r := range server.Requests() {
+		if r.Origin == ghmigratetest.API {
+			list = append(list, r.Method+" "+r.Path)
+		}
+	}
+	return list
+}
+
+func TestDoTakesPathsRelativeToTheRoot(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/meta":                        "/api/v3/meta",
+		"meta":                         "/api/v3/meta",
+		"/orgs/octo/repos?page=2":      "/api/v3/orgs/octo/repos?page=2",
+		"/orgs/octo/repos?b=2&a=1&b=1": "/api/v3/orgs/octo/repos?a=1&b=2&b=1",
+		"/search?q=a%20b%2Bc%26d":      "/api/v3/search?q=a+b%2Bc%26d",
+		"/search?q=a+b":                "/api/v3/search?q=a+b",
+		"/search?q":                    "/api/v3/search?q=",
+		"/search?q=:/@?":               "/api/v3/search?q=%3A%2F%40%3F",
+		"/meta?":                       "/api/v3/meta",
+		"/repos/a%2fb/c":               "/api/v3/repos/a%2fb/c",
+		"/repos/a%3Fb/c%23d":           "/api/v3/repos/a%3Fb/c%23d",
+		"/repos/a b/é":                 "/api/v3/repos/a%20b/%C3%A9",
+		"/repos/a;b/c,d=e":             "/api/v3/repos/a;b/c,d=e",
+		"/repos/a:b":                   "/api/v3/repos/a:b",
+		"/repos/...":                   "/api/v3/repos/...",
+		"/repos/":                      "/api/v3/repos/",
+		"/":                            "/api/v3/",
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			var asked string
+			client := onWire(t, func(req *http.Request) (*http.Response, error) {
+				asked = req.URL.RequestURI()
+				assert.Equal(t, "ghes.example.com", req.URL.Host)
+				return answer(req, http.StatusOK, nil, `{}`), nil
+			}, ghmigrate.WithHost("ghes.example.com"))
+			_, err := client.Do(t.Context(), http.MethodGet, path, nil, nil)
+			require.NoError(t, err)
+			assert.Equal(t, want, asked)
+		})
+	}
+}
+
+func TestDoRefusesWhatIsNoPathOfTheAPI(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		t.Errorf("%s was asked", req.URL)
+		return answer(req, http.StatusOK, nil, `{}`), nil
+	}, ghmigrate.WithHost("ghes.example.com"))
+	for path, want := range map[string]string{
+		"":                              "ghmigrate: path is empty",
+		"?page=2":                       "ghmigrate: path is empty",
+		"https://ghes.example.com/meta": "ghmigrate: path is not relative to the API root",
+		"//evil.example.com/meta":       "ghmigrate: path is not relative to the API root",
+		"///evil.example.com/meta":      "ghmigrate: path is not relative to the API root",
+		"mailto:octocat@example.com":    "ghmigrate: path is not relative to the API root",
+		"/meta#top":                     "ghmigrate: path has a fragment",
+		"/meta#":                        "ghmigrate: path has a fragment",
+		"/%zz":                          `ghmigrate: path is not escaped: invalid URL escape "%zz"`,
+		"/a\nb":                         "ghmigrate: path is not escaped: net/url: invalid control character in URL",
+		"/orgs/../user":                 `ghmigrate: path has a ".." in it`,
+		"/orgs/%2e%2E/user":             `ghmigrate: path has a ".." in it`,
+		"/orgs/..%2fuser":               `ghmigrate: path has a ".." in it`,
+		"..":                            `ghmigrate: path has a ".." in it`,
+		"/orgs/./user":                  `ghmigrate: path has a "." in it`,
+		"/meta?a=%zz":                   "ghmigrate: path has a malformed query",
+		"/meta?a=1;b=2":                 "ghmigrate: path has a malformed query",
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			header, err := client.Do(t.Context(), http.MethodGet, path, nil, nil)
+			require.EqualError(t, err, want)
+			assert.Nil(t, header)
+		})
+	}
+}
+
+func FuzzDoStaysBelowTheRoot(f *testing.F) {
+	for _, seed := range []string{"/meta", "//x/y", "/a/../b", "/%2e%2e/x", "?x", "/a?b#c", "\\\\x", "/a%00", "https:x", "/a%2f..%2fb"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			assert.Equal(t, "https", req.URL.Scheme)
+			assert.Equal(t, "ghes.example.com", req.URL.Host)
+			assert.Nil(t, req.URL.User)
+			assert.True(t, strings.HasPrefix(req.URL.EscapedPath(), "/api/v3/"), req.URL.EscapedPath())
+			for segment := range strings.SplitSeq(req.URL.Path, "/") {
+				assert.NotEqual(t, "..", segment)
+			}
+			return answer(req, http.StatusOK, nil, `{}`), nil
+		}, ghmigrate.WithHost("ghes.example.com"))
+		_, _ = client.Do(t.Context(), http.MethodGet, path, nil, nil)
+	})
+}
+
+func TestDoRefusesOtherArguments(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		t.Errorf("%s was asked", req.URL)
+		return answer(req, http.StatusOK, nil, `{}`), nil
+	})
+	for _, method := range []string{"", "get", "OPTIONS", "TRACE", "CONNECT", "GET\n"} {
+		_, err := client.Do(t.Context(), method, "/meta", nil, nil)
+		assert.EqualError(t, err, fmt.Sprintf("ghmigrate: method is %q: want GET, HEAD, POST, PUT, PATCH or DELETE", method))
+	}
+	_, err := client.Do(t.Context(), http.MethodPost, "/meta", make(chan int), nil)
+	assert.EqualError(t, err, "POST /meta: encode the request: json: unsupported type: chan int")
+	var none context.Context
+	_, err = client.Do(none, http.MethodGet, "/meta", nil, nil)
+	assert.EqualError(t, err, "ghmigrate: ctx is nil")
+	_, err = client.OrgMigrations.Get(none, "octo-org", 79, nil)
+	assert.EqualError(t, err, "ghmigrate: ctx is nil")
+	_, err = ghmigrate.Collect(client.UserMigrations.List(none, nil))
+	assert.EqualError(t, err, "ghmigrate: ctx is nil")
+}
+
+func TestDoSendsInAndDecodesOut(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		answering(server, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Answer", r.Method)
+			if r.Method == http.MethodDelete {
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusAccepted)
+			_, _ = io.WriteString(w, `{"name": "hello", "others": [1, 2]}`)
+		})
+		type thing struct {
+			Name   string
+			Others []int
+		}
+		client := newClient(t, server)
+		for _, test := range []struct {
+			method  string
+			in, out any
+			want    any
+			body    string
+		}{
+			{http.MethodGet, nil, &thing{}, &thing{"hello", []int{1, 2}}, ""},
+			{http.MethodGet, nil, nil, nil, ""},
+			{http.MethodHead, nil, &thing{Name: "kept"}, &thing{Name: "kept"}, ""},
+			{http.MethodDelete, nil, &thing{Name: "kept"}, &thing{Name: "kept"}, ""},
+			{http.MethodDelete, map[string]int{"id": 1}, nil, nil, `{"id":1}`},
+			{http.MethodPost, thing{"<é>", nil}, &thing{}, &thing{"hello", []int{1, 2}}, "{\"Name\":\"\\u003cé\\u003e\",\"Others\":null}"},
+			{http.MethodPut, []string{}, &map[string]any{}, &map[string]any{"name": "hello", "others": []any{1.0, 2.0}}, "[]"},
+			{http.MethodPatch, 7, nil, nil, "7"},
+			{http.MethodPost, nil, nil, nil, ""},
+		} {
+			header, err := client.Do(t.Context(), test.method, "/things?q=1", test.in, test.out)
+			require.NoError(t, err)
+			assert.Equal(t, test.method, header.Get("X-Answer"))
+			assert.Equal(t, test.want, test.out)
+			sent := server.Requests()[len(server.Requests())-1]
+			assert.Equal(t, test.method+" /things", sent.Method+" "+sent.Path)
+			assert.Equal(t, url.Values{"q": {"1"}}, sent.Query)
+			assert.Equal(t, test.body, string(sent.Body))
+			wantType := ""
+			if test.in != nil {
+				wantType = "application/json"
+			}
+			assert.Equal(t, wantType, sent.Header.Get("Content-Type"))
+		}
+	})
+}
+
+func TestDoReturnsTheHeaderBesideAnAPIError(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server, ghmigrate.WithMaxRetries(0))
+		for _, status := range []int{http.StatusFound, http.StatusNotModified, http.StatusNotFound, http.StatusTooManyRequests, http.StatusBadGateway} {
+			server.Inject(ghmigratetest.Fault{Status: status, Header: http.Header{"X-Answer": {"7"}, "Retry-After": {"3600"}}})
+			header, err := client.Do(t.Context(), http.MethodGet, "/things", nil, nil)
+			var failure *ghmigrate.APIError
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, status, failure.StatusCode)
+			assert.Equal(t, "7", header.Get("X-Answer"))
+		}
+		server.Inject(ghmigratetest.Fault{Stall: true})
+		header, err := client.Do(t.Context(), http.MethodGet, "/things", nil, nil)
+		require.Error(t, err)
+		assert.Nil(t, header)
+	})
+}
+
+func TestAnAnswerThatIsNotJSONIsAnError(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		for body, want := range map[string]string{
+			`{"id": 79`: "GET /user/migrations/79: decode the answer: unexpected end of JSON input",
+			"":          "GET /user/migrations/79: decode the answer: unexpected end of JSON input",
+			"<html>":    "GET /user/migrations/79: decode the answer: invalid character '<' looking for beginning of value",
+			`{"id": "79"}`: "GET /user/migrations/79: decode the answer: " +
+				"json: cannot unmarshal string into Go struct field Migration.id of type int64",
+		} {
+			before := len(server.Requests())
+			server.Inject(ghmigratetest.Fault{Status: http.StatusOK, Body: body})
+			migration, err := client.UserMigrations.Get(t.Context(), 79, nil)
+			require.EqualError(t, err, want)
+			assert.Nil(t, migration)
+			assert.Len(t, server.Requests(), before+1, "it is not asked for again")
+		}
+	})
+}
+
+func TestAnAnswerThatIsTooLargeIsNotRead(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		asked++
+		res := answer(req, http.StatusOK, nil, "")
+		res.Body = io.NopCloser(unreadable{t})
+		res.ContentLength = 256<<20 + 1
+		return res, nil
+	})
+	_, err := client.Do(t.Context(), http.MethodGet, "/things", nil, &map[string]any{})
+	require.EqualError(t, err, "GET /things: read the answer: the answer is larger than 256 MiB")
+	assert.Equal(t, 1, asked)
+}
+
+type unreadable struct{ t *testing.T }
+
+func (u unreadable) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+func TestRateLimitIsThatOfTheLatestAnswer(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server, ghmigrate.WithMaxRateLimitWait(0))
+		assert.Zero(t, client.RateLimit())
+		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+		require.NoError(t, err)
+		hour := server.Clock().Now().Add(time.Hour).Truncate(time.Second)
+		assert.Equal(t, ghmigrate.RateLimit{Limit: 5000, Remaining: 4999, Used: 1, Reset: hour, Resource: "core"}, client.RateLimit())
+
+		server.Inject(ghmigratetest.Fault{Status: http.StatusNotFound, Header: http.Header{
+			"X-Ratelimit-Limit": {"60"}, "X-Ratelimit-Remaining": {"7"}, "X-Ratelimit-Used": {"53"},
+			"X-Ratelimit-Reset": {"1377013266"}, "X-Ratelimit-Resource": {"search"},
+		}})
+		_, err = client.Do(t.Context(), http.MethodGet, "/nowhere", nil, nil)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+		want := ghmigrate.RateLimit{Limit: 60, Remaining: 7, Used: 53, Reset: time.Unix(1377013266, 0).UTC(), Resource: "search"}
+		assert.Equal(t, want, client.RateLimit())
+
+		server.Inject(ghmigratetest.Fault{Status: http.StatusBadRequest})
+		_, err = client.Do(t.Context(), http.MethodGet, "/nowhere", nil, nil)
+		require.Error(t, err)
+		assert.Equal(t, want, client.RateLimit(), "an answer that tells none changes nothing")
+
+		server.Inject(ghmigratetest.PrimaryRateLimit(time.Minute))
+		_, err = client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+		require.ErrorIs(t, err, ghmigrate.ErrRateLimited)
+		assert.Equal(t, 0, client.RateLimit().Remaining)
+	})
+}
+
+func TestAServerWithoutRateLimitsHasNone(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+		require.NoError(t, err)
+		assert.Zero(t, client.RateLimit())
+	}, ghmigratetest.WithGHES())
+}
+
+func TestAClientServesManyGoroutines(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		for range 10 {
+			server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
+		}
+		var group sync.WaitGroup
+		for i := range 20 {
+			group.Go(func() {
+				_, err := client.Do(t.Context(), http.MethodGet, fmt.Sprintf("/user/migrations?page=%d", i+1), nil, nil)
+				assert.NoError(t, err)
+				client.RateLimit()
+				_ = fmt.Sprint(client)
+			})
+		}
+		group.Wait()
+		client.CloseIdleConnections()
+		assert.Len(t, asked(server), 30)
+	})
+}

@@ -1,0 +1,294 @@
+package ghmigrate_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// named are all calls with a name in their path: where the name stands, and
+// the call with that name and otherwise good arguments.
+var named = []struct {
+	method   string
+	argument string
+	path     string // {} is the name
+	call     func(t *testing.T, c *ghmigrate.Client, name string) error
+}{
+	{"OrgMigrations.Start", "org", "/orgs/{}/migrations", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.OrgMigrations.Start(t.Context(), name, ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+		return err
+	}},
+	{"OrgMigrations.List", "org", "/orgs/{}/migrations", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := ghmigrate.Collect(c.OrgMigrations.List(t.Context(), name, nil))
+		return err
+	}},
+	{"OrgMigrations.Get", "org", "/orgs/{}/migrations/79", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.OrgMigrations.Get(t.Context(), name, 79, nil)
+		return err
+	}},
+	{"OrgMigrations.ListRepositories", "org", "/orgs/{}/migrations/79/repositories", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := ghmigrate.Collect(c.OrgMigrations.ListRepositories(t.Context(), name, 79, nil))
+		return err
+	}},
+	{"OrgMigrations.Wait", "org", "/orgs/{}/migrations/79", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.OrgMigrations.Wait(t.Context(), name, 79)
+		return err
+	}},
+	{"OrgMigrations.Watch", "org", "/orgs/{}/migrations", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := ghmigrate.Collect(c.OrgMigrations.Watch(t.Context(), name, []int64{79}))
+		return err
+	}},
+	{"OrgMigrations.WatchAll", "org", "/orgs/{}/migrations", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := ghmigrate.Collect(c.OrgMigrations.WatchAll(t.Context(), name))
+		return err
+	}},
+	{"OrgMigrations.ArchiveURL", "org", "/orgs/{}/migrations/79/archive", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.OrgMigrations.ArchiveURL(t.Context(), name, 79)
+		return err
+	}},
+	{"OrgMigrations.DownloadArchive", "org", "/orgs/{}/migrations/79/archive", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.OrgMigrations.DownloadArchive(t.Context(), name, 79, t.TempDir()+"/archive.tar.gz", nil)
+		return err
+	}},
+	{"OrgMigrations.OpenArchive", "org", "/orgs/{}/migrations/79/archive", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.OrgMigrations.OpenArchive(t.Context(), name, 79)
+		return err
+	}},
+	{"OrgMigrations.DeleteArchive", "org", "/orgs/{}/migrations/79/archive", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		return c.OrgMigrations.DeleteArchive(t.Context(), name, 79)
+	}},
+	{"OrgMigrations.UnlockRepository", "org", "/orgs/{}/migrations/79/repos/hello/lock", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		return c.OrgMigrations.UnlockRepository(t.Context(), name, 79, "hello")
+	}},
+	{"OrgMigrations.UnlockRepository", "repo", "/orgs/octo-org/migrations/79/repos/{}/lock", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		return c.OrgMigrations.UnlockRepository(t.Context(), "octo-org", 79, name)
+	}},
+	{"UserMigrations.UnlockRepository", "repo", "/user/migrations/79/repos/{}/lock", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		return c.UserMigrations.UnlockRepository(t.Context(), 79, name)
+	}},
+	{"SourceImports.Start", "owner", "/repos/{}/hello/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.SourceImports.Start(t.Context(), name, "hello", ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com"})
+		return err
+	}},
+	{"SourceImports.Start", "repo", "/repos/octocat/{}/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.SourceImports.Start(t.Context(), "octocat", name, ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com"})
+		return err
+	}},
+	{"SourceImports.Get", "owner", "/repos/{}/hello/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.SourceImports.Get(t.Context(), name, "hello")
+		return err
+	}},
+	{"SourceImports.Update", "repo", "/repos/octocat/{}/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.SourceImports.Update(t.Context(), "octocat", name, ghmigrate.UpdateImportRequest{})
+		return err
+	}},
+	{"SourceImports.Cancel", "owner", "/repos/{}/hello/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		return c.SourceImports.Cancel(t.Context(), name, "hello")
+	}},
+	{"SourceImports.ListAuthors", "repo", "/repos/octocat/{}/import/authors", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := ghmigrate.Collect(c.SourceImports.ListAuthors(t.Context(), "octocat", name, nil))
+		return err
+	}},
+	{"SourceImports.MapAuthor", "owner", "/repos/{}/hello/import/authors/7", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.SourceImports.MapAuthor(t.Context(), name, "hello", 7, ghmigrate.MapAuthorRequest{Name: "Hubot"})
+		return err
+	}},
+	{"SourceImports.ListLargeFiles", "repo", "/repos/octocat/{}/import/large_files", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := ghmigrate.Collect(c.SourceImports.ListLargeFiles(t.Context(), "octocat", name))
+		return err
+	}},
+	{"SourceImports.SetLFSPreference", "owner", "/repos/{}/hello/import/lfs", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.SourceImports.SetLFSPreference(t.Context(), name, "hello", ghmigrate.LFSOptIn)
+		return err
+	}},
+	{"SourceImports.Wait", "repo", "/repos/octocat/{}/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
+		_, err := c.SourceImports.Wait(t.Context(), "octocat", name)
+		return err
+	}},
+}
+
+func TestNamesArriveAsOneSegment(t *testing.T) {
+	t.Parallel()
+	names := []string{
+		"octo-org", "Hello.World_1", "a?b", "?", "a%2fb", "%2e%2e", "%", "%zz", "a#b", "a b", " ", "žluťoučký", "日本", "a;b", "a&b=c",
+		"a+b", "a\nb", "a\r\nX-Evil: 1", "a\x00b", `a\b`, `..\..`, "...", "a:b", "@", "{org}", `"quoted"`, "\xff",
+	}
+	for _, each := range named {
+		t.Run(each.method+" "+each.argument, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				var escaped, decoded string
+				answering(server, func(w http.ResponseWriter, r *http.Request) {
+					escaped, decoded = r.URL.EscapedPath(), r.URL.Path
+					w.WriteHeader(http.StatusTeapot) // ends waits and watches too
+				})
+				client := newClient(t, server)
+				before, after, _ := strings.Cut("/api/v3"+each.path, "{}")
+				for _, name := range names {
+					escaped, decoded = "", ""
+					var failure *ghmigrate.APIError
+					require.ErrorAs(t, each.call(t, client, name), &failure, "%q", name)
+					assert.Equal(t, before+name+after, decoded, "%q", name)
+					segment, ok := strings.CutPrefix(escaped, before)
+					require.True(t, ok, escaped)
+					segment, ok = strings.CutSuffix(segment, after)
+					require.True(t, ok, escaped)
+					assert.NotContains(t, segment, "/")
+					unescaped, err := url.PathUnescape(segment)
+					require.NoError(t, err)
+					assert.Equal(t, name, unescaped)
+				}
+			})
+		})
+	}
+}
+
+func FuzzNamesAreOneSegment(f *testing.F) {
+	for _, seed := range []string{"octo-org", "a/b", "..", "%2f", "?", "#", "\x00", "é", "\xff", ";"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		asked := false
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			asked = true
+			segments := strings.Split(req.URL.EscapedPath(), "/")
+			require.Len(t, segments, 5)
+			unescaped, err := url.PathUnescape(segments[2])
+			require.NoError(t, err)
+			assert.Equal(t, name, unescaped)
+			assert.Empty(t, req.URL.RawQuery)
+			assert.Empty(t, req.URL.Fragment)
+			return answer(req, http.StatusOK, nil, `{}`), nil
+		})
+		_, err := client.OrgMigrations.Get(t.Context(), name, 79, nil)
+		refused := name == "" || name == "." || name == ".." || strings.Contains(name, "/")
+		assert.Equal(t, refused, err != nil)
+		assert.Equal(t, !refused, asked)
+	})
+}
+
+func TestNamesThatAreOtherPathsAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, each := range named {
+		t.Run(each.method+" "+each.argument, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := newClient(t, server)
+				for name, problem := range map[string]string{
+					"":        " is empty",
+					".":       ` is ".": want a single name`,
+					"..":      ` is "..": want a single name`,
+					"a/b":     ` is "a/b": want a single name`,
+					"/":       ` is "/": want a single name`,
+					"../user": ` is "../user": want a single name`,
+					"octo/":   ` is "octo/": want a single name`,
+				} {
+					assert.EqualError(t, each.call(t, client, name), "ghmigrate: "+each.argument+problem)
+				}
+				assert.Empty(t, server.Requests())
+			})
+		})
+	}
+}
+
+func TestIDsThatAreNoneAreRefused(t *testing.T) {
+	t.Parallel()
+	calls := map[string]struct {
+		argument string
+		call     func(t *testing.T, c *ghmigrate.Client, id int64) error
+	}{
+		"OrgMigrations.Get": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := c.OrgMigrations.Get(t.Context(), "octo-org", id, nil)
+			return err
+		}},
+		"OrgMigrations.ListRepositories": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := ghmigrate.Collect(c.OrgMigrations.ListRepositories(t.Context(), "octo-org", id, nil))
+			return err
+		}},
+		"OrgMigrations.Wait": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := c.OrgMigrations.Wait(t.Context(), "octo-org", id)
+			return err
+		}},
+		"OrgMigrations.ArchiveURL": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := c.OrgMigrations.ArchiveURL(t.Context(), "octo-org", id)
+			return err
+		}},
+		"OrgMigrations.DownloadArchive": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := c.OrgMigrations.DownloadArchive(t.Context(), "octo-org", id, t.TempDir()+"/archive.tar.gz", nil)
+			return err
+		}},
+		"OrgMigrations.OpenArchive": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := c.OrgMigrations.OpenArchive(t.Context(), "octo-org", id)
+			return err
+		}},
+		"OrgMigrations.DeleteArchive": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			return c.OrgMigrations.DeleteArchive(t.Context(), "octo-org", id)
+		}},
+		"OrgMigrations.UnlockRepository": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			return c.OrgMigrations.UnlockRepository(t.Context(), "octo-org", id, "hello")
+		}},
+		"UserMigrations.Get": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := c.UserMigrations.Get(t.Context(), id, nil)
+			return err
+		}},
+		"UserMigrations.ListRepositories": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := ghmigrate.Collect(c.UserMigrations.ListRepositories(t.Context(), id, nil))
+			return err
+		}},
+		"UserMigrations.Wait": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := c.UserMigrations.Wait(t.Context(), id)
+			return err
+		}},
+		"UserMigrations.ArchiveURL": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := c.UserMigrations.ArchiveURL(t.Context(), id)
+			return err
+		}},
+		"UserMigrations.DownloadArchive": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := c.UserMigrations.DownloadArchive(t.Context(), id, t.TempDir()+"/archive.tar.gz", nil)
+			return err
+		}},
+		"UserMigrations.OpenArchive": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := c.UserMigrations.OpenArchive(t.Context(), id)
+			return err
+		}},
+		"UserMigrations.DeleteArchive": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			return c.UserMigrations.DeleteArchive(t.Context(), id)
+		}},
+		"UserMigrations.UnlockRepository": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			return c.UserMigrations.UnlockRepository(t.Context(), id, "hello")
+		}},
+		"SourceImports.MapAuthor": {"authorID", func(t *testing.T, c *ghmigrate.Client, id int64) error {
+			_, err := c.SourceImports.MapAuthor(t.Context(), "octocat", "hello", id, ghmigrate.MapAuthorRequest{Name: "Hubot"})
+			return err
+		}},
+	}
+	for method, each := range calls {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := newClient(t, server)
+				assert.EqualError(t, each.call(t, client, 0), "ghmigrate: "+each.argument+" is 0: want a positive number")
+				assert.EqualError(t, each.call(t, client, -79), "ghmigrate: "+each.argument+" is -79: want a positive number")
+				assert.Empty(t, server.Requests())
+			})
+		})
+	}
+}
+
+func TestTheFirstWrongArgumentIsNamed(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		assert.EqualError(t, client.OrgMigrations.UnlockRepository(t.Context(), "", 0, ".."), "ghmigrate: org is empty")
+		assert.EqualError(t, client.OrgMigrations.UnlockRepository(t.Context(), "o", 0, ".."), "ghmigrate: id is 0: want a positive number")
+		assert.EqualError(t, client.SourceImports.Cancel(t.Context(), "", ""), "ghmigrate: owner is empty")
+		assert.Empty(t, server.Requests())
+	})
+}
