@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -68,4 +69,24 @@ func TestDemoMakesUpARepository(t *testing.T) {
 			assert.FileExists(t, filepath.Join(unpack(t, archive), "repositories", "octo-org", "checkout.git", "HEAD"))
 		})
 	}
+}
+
+func TestDemoStopped(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process cannot be sent Ctrl-C there")
+	}
+	t.Parallel()
+	temp := t.TempDir()
+	cmd, stdout, stderr := program(t.Context(), t, "backup", "")
+	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
+	require.NoError(t, cmd.Start())
+	untilFetched(t, filepath.Join(temp, "*", "octo-org-79.tar.gz"), 4<<20)
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	assert.Equal(t, 1, cmd.ProcessState.ExitCode())
+	assert.Regexp(t, `(?m)^download +\S+ +not done$`, stdout.String())
+	assert.Contains(t, stderr.String(), "backup: download archive of migration 79: ")
+	left, err := os.ReadDir(temp)
+	require.NoError(t, err)
+	assert.Empty(t, left)
 }

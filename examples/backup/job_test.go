@@ -267,8 +267,10 @@ func TestKilledWhileDownloading(t *testing.T) {
 	git(t, checkout, "commit", "-q", "--allow-empty", "-m", "one")
 	server, script, log := program(t.Context(), t, "fakegithub", "",
 		"-repo", "octo-org/large="+checkout, "-payload", strconv.Itoa(4<<20), "-rate", strconv.Itoa(2<<20), "-export-duration", "0s")
+	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) } // so that it tidies up
+	server.WaitDelay = 10 * time.Second
 	require.NoError(t, server.Start())
-	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	t.Cleanup(func() { _ = server.Wait() })
 	require.Eventually(t, func() bool { return strings.Contains(script.String(), "Ctrl-C") }, 10*time.Second, 10*time.Millisecond, log)
 	token := regexp.MustCompile(`(?m)^export GITHUB_TOKEN=(.*)$`).FindStringSubmatch(script.String())[1]
 	url := regexp.MustCompile(`(?m)^export GITHUB_API_URL=(.*)$`).FindStringSubmatch(script.String())[1]
@@ -312,11 +314,16 @@ func TestKilledWhileDownloading(t *testing.T) {
 	assert.Contains(t, stdout.String(), truth.SHA256)
 }
 
-// untilFetched waits until so much of an archive has arrived.
-func untilFetched(t *testing.T, path string, size int64) {
+// untilFetched waits until so much of an archive has arrived at a path that
+// matches the pattern.
+func untilFetched(t *testing.T, pattern string, size int64) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		info, err := os.Stat(path + ".part")
+		parts, err := filepath.Glob(pattern + ".part")
+		if err != nil || len(parts) != 1 {
+			return false
+		}
+		info, err := os.Stat(parts[0])
 		return err == nil && info.Size() >= size
 	}, 20*time.Second, 10*time.Millisecond)
 }
