@@ -615,58 +615,50 @@ func ticks(requests []ghmigratetest.Request) [][]ghmigratetest.Request {
 }
 
 func TestWatchIsThrifty(t *testing.T) {
-	const count = 250
-	newest, oldest, all := []int64{}, []int64{}, []int64{}
-	for id := int64(79); id < 79+count; id++ {
-		all = append(all, id)
-	}
-	newest, oldest = all[count-30:], all[:3]
-	for _, test := range []struct {
-		name           string
-		ids            []int64
-		pages, singles int // of each poll
-	}{
-		{"all of them: a page per hundred", all, 3, 0},
-		{"the newest: one page", newest, 1, 0},
-		{"the oldest: they are beyond the pages that are worth it", oldest, 2, 3},
-		{"both", slices.Concat(oldest, newest), 2, 3},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
-				startExports(t, server, client, count)
-				time.Sleep(10 * time.Minute) // they are exporting, and will be
-				asked, used := len(server.Requests()), client.RateLimit().Used
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		all := startExports(t, server, client, 250)
+		newest, oldest := all[len(all)-30:], all[:3]
+		time.Sleep(10 * time.Minute) // they are exporting, and will be
+		for _, test := range []struct {
+			name           string
+			ids            []int64
+			pages, singles int // of each poll
+		}{
+			{"all of them: a page per hundred", all, 3, 0},
+			{"the newest: one page", newest, 1, 0},
+			{"the oldest: they are beyond the pages that are worth it", oldest, 2, 3},
+			{"both", slices.Concat(oldest, newest), 2, 3},
+		} {
+			asked, used := len(server.Requests()), client.RateLimit().Used
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+			defer cancel()
+			lines, errs := sights(t, client.OrgMigrations.Watch(ctx, "octo-org", test.ids))
+			assert.Len(t, lines, len(test.ids)+1, test.name)
+			require.Len(t, errs, 1)
+			require.ErrorIs(t, errs[0], context.DeadlineExceeded)
 
-				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-				defer cancel()
-				lines, errs := sights(t, client.OrgMigrations.Watch(ctx, "octo-org", test.ids))
-				assert.Len(t, lines, len(test.ids)+1)
-				require.Len(t, errs, 1)
-				require.ErrorIs(t, errs[0], context.DeadlineExceeded)
-
-				polls := ticks(server.Requests()[asked:])
-				assert.Greater(t, len(polls), 5)
-				for i, poll := range polls {
-					pages, singles := 0, 0
-					for _, r := range poll {
-						if r.Path == "/orgs/octo-org/migrations" {
-							pages++
-						} else {
-							singles++
-						}
-						if i > 0 {
-							assert.NotEmpty(t, r.Header.Get("If-None-Match"))
-							assert.Equal(t, http.StatusNotModified, r.Status)
-						}
+			polls := ticks(server.Requests()[asked:])
+			assert.Greater(t, len(polls), 5)
+			for i, poll := range polls {
+				pages, singles := 0, 0
+				for _, r := range poll {
+					if r.Path == "/orgs/octo-org/migrations" {
+						pages++
+					} else {
+						singles++
 					}
-					assert.Equal(t, test.pages, pages, "poll %d", i)
-					assert.Equal(t, test.singles, singles, "poll %d", i)
+					if i > 0 {
+						assert.NotEmpty(t, r.Header.Get("If-None-Match"), test.name)
+						assert.Equal(t, http.StatusNotModified, r.Status, test.name)
+					}
 				}
-				assert.Equal(t, used+test.pages+test.singles, client.RateLimit().Used, "only the first poll costs quota")
-			}, ghmigratetest.WithExportDuration(time.Hour))
-		})
-	}
+				assert.Equal(t, test.pages, pages, "%s, poll %d", test.name, i)
+				assert.Equal(t, test.singles, singles, "%s, poll %d", test.name, i)
+			}
+			assert.Equal(t, used+test.pages+test.singles, client.RateLimit().Used, "%s: only the first poll costs quota", test.name)
+		}
+	}, ghmigratetest.WithExportDuration(time.Hour))
 }
 
 func TestWatchLooksAtAUsersSingly(t *testing.T) {
@@ -730,7 +722,9 @@ func TestWatchEndsOnOtherErrors(t *testing.T) {
 }
 
 func TestWatchSurvivesAnOutageAndEndsWithALongOne(t *testing.T) {
-	for name, fault := range passing() {
+	all := passing()
+	for _, name := range []string{"502, a page", "200, a page", "a broken connection", "no answer"} {
+		fault := all[name]
 		for _, user := range []bool{false, true} {
 			for outage, ends := range map[time.Duration]bool{13 * time.Minute: false, 20 * time.Minute: true} {
 				t.Run(fmt.Sprintf("%s, user %v, %v", name, user, outage), func(t *testing.T) {
@@ -738,7 +732,7 @@ func TestWatchSurvivesAnOutageAndEndsWithALongOne(t *testing.T) {
 					if user {
 						opts = append(opts, ghmigratetest.WithUser("octo-org"))
 					}
-					opts = append(opts, ghmigratetest.WithExportDuration(time.Hour))
+					opts = append(opts, ghmigratetest.WithExportDuration(30*time.Minute))
 					bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 						client := newClient(t, server)
 						server.AddRepository("octo-org/hello")
@@ -860,7 +854,7 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 
 func TestWatchAllFollowsLiveOnesAndThenNewOnes(t *testing.T) {
 	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server, quick())
+		client := newClient(t, server, ghmigrate.WithPollInterval(500*time.Millisecond, 500*time.Millisecond))
 		server.AddRepository("octo-org/hello")
 		server.AddRepository("octo-org/huge", ghmigratetest.PoisonsExport())
 		start := func(name string) {

@@ -1,0 +1,1110 @@
+package ghmigrate_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// redirecting makes a client of a GitHub whose archives are where location
+// says.
+func redirecting(t *testing.T, baseURL, location string) *ghmigrate.Client {
+	t.Helper()
+	return offline(t, baseURL, func(w http.ResponseWriter, r *http.Request) {
+		assert.True(t, strings.HasSuffix(r.URL.Path, "/migrations/79/archive"), r.URL.Path)
+		if location != "" {
+			w.Header().Set("Location", location)
+		}
+		w.Header().Set("Content-Type", "text/html;charset=utf-8")
+		w.WriteHeader(http.StatusFound)
+		_, _ = io.WriteString(w, location)
+	})
+}
+
+func TestArchiveURL(t *testing.T) {
+	const s3 = "https://github-cloud.s3.amazonaws.com/migration/25320/24575"
+	for _, test := range []struct {
+		name     string
+		base     string
+		location string
+		revealed string // the location, if empty
+		shown    string
+		expires  time.Time
+	}{
+		{
+			name:     "as S3 signs",
+			base:     "https://api.github.com",
+			location: s3 + "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20180913&X-Amz-Date=20180913T201100Z&X-Amz-Expires=300&X-Amz-Signature=c0ffee",
+			shown:    s3 + "?REDACTED",
+			expires:  time.Date(2018, 9, 13, 20, 16, 0, 0, time.UTC),
+		},
+		{
+			name:     "as S3 used to sign",
+			base:     "https://api.github.com",
+			location: s3 + "?AWSAccessKeyId=AKIA&Expires=1438134393&Signature=c0ffee%3D",
+			shown:    s3 + "?REDACTED",
+			expires:  time.Date(2015, 7, 29, 1, 46, 33, 0, time.UTC),
+		},
+		{
+			name:     "as Azure signs",
+			base:     "https://api.octocorp.ghe.com",
+			location: "https://octo.blob.core.windows.net/migrations/79.tar.gz?sv=2021-08-06&se=2026-03-10T12%3A05%3A00Z&sr=b&sp=r&sig=Signature=",
+			shown:    "https://octo.blob.core.windows.net/migrations/79.tar.gz?REDACTED",
+			expires:  time.Date(2026, 3, 10, 12, 5, 0, 0, time.UTC),
+		},
+		{
+			name:     "as a GHES stores by itself",
+			base:     "https://ghes.example.com/api/v3",
+			location: "https://ghes.example.com/storage/migrations/79/archive/0b989ba4-242f-11e5-81e1-c7b6966d2516?token=AAAA",
+			shown:    "https://ghes.example.com/storage/migrations/79/archive/0b989ba4-242f-11e5-81e1-c7b6966d2516?REDACTED",
+		},
+		{
+			name:     "as an older GHES does",
+			base:     "https://ghes.example.com/api/v3",
+			location: "https://media.ghes.example.com/79?token=AAAA",
+			shown:    "https://media.ghes.example.com/79?REDACTED",
+		},
+		{
+			name:     "relative to the host",
+			base:     "https://ghes.example.com/api/v3",
+			location: "/storage/79?token=AAAA",
+			revealed: "https://ghes.example.com/storage/79?token=AAAA",
+			shown:    "https://ghes.example.com/storage/79?REDACTED",
+		},
+		{
+			name:     "relative to what was asked for",
+			base:     "https://ghes.example.com/api/v3",
+			location: "archive.tar.gz?token=AAAA",
+			revealed: "https://ghes.example.com/api/v3/orgs/octo-org/migrations/79/archive.tar.gz?token=AAAA",
+			shown:    "https://ghes.example.com/api/v3/orgs/octo-org/migrations/79/archive.tar.gz?REDACTED",
+		},
+		{
+			name:     "with a password and a fragment",
+			base:     "https://api.github.com",
+			location: "https://user:" + importPassword + "@storage.example.com/a%2Fb?sig=AAAA#top",
+			shown:    "https://storage.example.com/a%2Fb?REDACTED",
+		},
+		{
+			name:     "dates that are none",
+			base:     "https://api.github.com",
+			location: s3 + "?X-Amz-Date=yesterday&X-Amz-Expires=300&Expires=soon&se=later",
+			shown:    s3 + "?REDACTED",
+		},
+		{
+			name:     "plain http, from a GitHub that is asked so too",
+			base:     "http://127.0.0.1:8000/api/v3",
+			location: "http://127.0.0.2:9000/79?token=AAAA",
+			shown:    "http://127.0.0.2:9000/79?REDACTED",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			client := redirecting(t, test.base, test.location)
+			signed, err := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+			require.NoError(t, err)
+			ofUser, err := client.UserMigrations.ArchiveURL(t.Context(), 79)
+			require.NoError(t, err)
+			assert.Equal(t, test.shown == ofUser.String(), !strings.Contains(test.shown, "octo-org"))
+
+			want := test.location
+			if test.revealed != "" {
+				want = test.revealed
+			}
+			assert.Equal(t, want, signed.Reveal())
+			assert.True(t, test.expires.Equal(signed.Expires()), signed.Expires())
+
+			var log bytes.Buffer
+			slog.New(slog.NewJSONHandler(&log, nil)).Info("here", "url", signed, "pointer", &signed, "group", slog.GroupValue(slog.Any("url", signed)))
+			encoded, err := json.Marshal(map[string]any{"url": signed, "pointer": &signed})
+			require.NoError(t, err)
+			texts := []string{signed.String(), log.String(), string(encoded)}
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T of %v"} {
+				texts = append(texts, fmt.Sprintf(strings.Replace(verb, "%T of ", "", 1), signed), fmt.Sprintf(verb, struct{ U *ghmigrate.SignedURL }{&signed}))
+				if verb != "%T of %v" {
+					assert.Equal(t, test.shown, fmt.Sprintf(verb, signed), verb)
+				}
+			}
+			_, query, _ := strings.Cut(test.location, "?")
+			for _, text := range texts {
+				assert.NotContains(t, text, "AAAA")
+				assert.NotContains(t, text, "c0ffee")
+				assert.NotContains(t, text, query)
+				assertNoSecret(t, text)
+			}
+			assert.Contains(t, log.String(), test.shown)
+			assert.Contains(t, string(encoded), test.shown)
+		})
+	}
+
+	var none ghmigrate.SignedURL
+	assert.Empty(t, none.Reveal()+none.String()+fmt.Sprint(none))
+	assert.True(t, none.Expires().IsZero())
+}
+
+func TestArchiveURLRefusesLocations(t *testing.T) {
+	for _, test := range []struct{ name, location, says string }{
+		{"none", "", "malformed Location"},
+		{"malformed", "https://storage.example.com/%zz?X-Amz-Signature=AAAA", "malformed Location"},
+		{"malformed, of another kind", "https://storage.example.com:port/79?X-Amz-Signature=AAAA", "malformed Location"},
+		{"plain http, from https", "http://storage.example.com/79?X-Amz-Signature=AAAA", "http://storage.example.com: want https"},
+		{"another scheme", "ftp://storage.example.com/79?X-Amz-Signature=AAAA", "ftp://storage.example.com: want https"},
+		{"a file", "file:///etc/passwd?X-Amz-Signature=AAAA", "want https"},
+		{"no host", "https:///79?X-Amz-Signature=AAAA", "malformed Location"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			client := redirecting(t, "https://api.github.com", test.location)
+			signed, err := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+			assert.Empty(t, signed.Reveal())
+			_, downloadErr := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, "archive.tar.gz", nil)
+			_, openErr := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
+			for _, err := range []error{err, downloadErr, openErr} {
+				require.ErrorContains(t, err, test.says)
+				assert.ErrorContains(t, err, "GET /orgs/octo-org/migrations/79/archive: ")
+				assertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err), "AAAA")
+			}
+		})
+	}
+}
+
+// explained are the calls that say why there is no archive.
+func explained(t *testing.T, client *ghmigrate.Client, id int64) map[string]error {
+	t.Helper()
+	_, asked := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", id)
+	_, downloaded := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", id, filepath.Join(t.TempDir(), "archive.tar.gz"), nil)
+	_, opened := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", id)
+	return map[string]error{"ArchiveURL": asked, "DownloadArchive": downloaded, "OpenArchive": opened}
+}
+
+// sentinelsOf lists those about archives that an error matches.
+func sentinelsOf(err error) []error {
+	var all []error
+	for _, target := range []error{
+		ghmigrate.ErrArchiveNotReady, ghmigrate.ErrMigrationFailed, ghmigrate.ErrArchiveGone, ghmigrate.ErrArchiveChanged, ghmigrate.ErrNotFound,
+	} {
+		if errors.Is(err, target) {
+			all = append(all, target)
+		}
+	}
+	return all
+}
+
+func TestWhyThereIsNoArchive(t *testing.T) {
+	const week = 7 * 24 * time.Hour
+	for _, test := range []struct {
+		name    string
+		prepare func(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client)
+		reason  error // nil: none but 404
+		says    string
+	}{
+		{"it is pending", func(*testing.T, *ghmigratetest.Server, *ghmigrate.Client) {}, ghmigrate.ErrArchiveNotReady, "migration 79 is pending"},
+		{"it is exporting", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Clock().Advance(6 * time.Minute)
+		}, ghmigrate.ErrArchiveNotReady, "migration 79 is exporting"},
+		{"it is in an unknown state", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"archiving"}`})
+		}, ghmigrate.ErrArchiveNotReady, "migration 79 is archiving"},
+		{"the export failed", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"failed"}`})
+		}, ghmigrate.ErrMigrationFailed, "migration 79: migration failed"},
+		{"it was deleted", func(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client) {
+			server.Clock().Advance(time.Hour)
+			require.NoError(t, client.OrgMigrations.DeleteArchive(t.Context(), "octo-org", 79))
+		}, ghmigrate.ErrArchiveGone, "migration 79: archive gone"},
+		{"it died of its age", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Clock().Advance(week + 2*time.Hour)
+		}, ghmigrate.ErrArchiveGone, "migration 79 was exported 7 days ago"},
+		{"the migration is forgotten", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Forget(79)
+		}, nil, "404 Not Found"},
+		{"nobody knows: it should be there", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Clock().Advance(time.Hour)
+			fault := ghmigratetest.ServerError(http.StatusNotFound)
+			fault.Path, fault.Times = polled+"/archive", -1
+			server.Inject(fault)
+		}, nil, "404 Server Error"},
+		{"the reason is not to be had", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusInternalServerError})
+		}, nil, "404 Not Found"},
+		{"the reason is to be had at the second try", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Inject(ghmigratetest.Fault{Path: polled, Times: 2, Status: http.StatusBadGateway})
+		}, ghmigrate.ErrArchiveNotReady, "migration 79 is pending"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := newClient(t, server)
+				startExports(t, server, client, 1)
+				test.prepare(t, server, client)
+				for call, err := range explained(t, client, 79) {
+					want := []error{ghmigrate.ErrNotFound}
+					if test.reason != nil {
+						want = []error{test.reason, ghmigrate.ErrNotFound}
+					}
+					assert.Equal(t, want, sentinelsOf(err), "%s: %v", call, err)
+					assert.ErrorContains(t, err, test.says, call)
+					failure, ok := errors.AsType[*ghmigrate.APIError](err)
+					if assert.True(t, ok, call) {
+						assert.Equal(t, polled+"/archive", failure.Path)
+					}
+				}
+			}, ghmigratetest.WithExportDuration(50*time.Minute))
+		})
+	}
+	t.Run("the age is by the server's clock, not by ours", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := newClient(t, server)
+			server.Clock().Advance(-300 * 24 * time.Hour)
+			startExports(t, server, client, 1)
+			server.Clock().Advance(time.Hour)
+			fault := ghmigratetest.ServerError(http.StatusNotFound)
+			fault.Path, fault.Times = polled+"/archive", -1
+			server.Inject(fault)
+			for call, err := range explained(t, client, 79) {
+				assert.Equal(t, []error{ghmigrate.ErrNotFound}, sentinelsOf(err), "%s: %v", call, err)
+			}
+		})
+	})
+	t.Run("of a user of a GHES", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := newClient(t, server)
+			server.AddRepository("octocat/hello")
+			m, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
+			require.NoError(t, err)
+			_, err = client.UserMigrations.ArchiveURL(t.Context(), m.ID)
+			assert.Equal(t, []error{ghmigrate.ErrArchiveNotReady, ghmigrate.ErrNotFound}, sentinelsOf(err), "%v", err)
+			server.Clock().Advance(8 * 24 * time.Hour)
+			_, err = client.UserMigrations.ArchiveURL(t.Context(), m.ID)
+			assert.Equal(t, []error{ghmigrate.ErrArchiveGone, ghmigrate.ErrNotFound}, sentinelsOf(err), "%v", err)
+			_, err = client.UserMigrations.ArchiveURL(t.Context(), 12345)
+			assert.Equal(t, []error{ghmigrate.ErrNotFound}, sentinelsOf(err), "%v", err)
+		}, ghmigratetest.WithGHES())
+	})
+	t.Run("the context ends while the reason is asked for", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := newClient(t, server)
+			startExports(t, server, client, 1)
+			server.Inject(ghmigratetest.Fault{Path: polled, Stall: true})
+			reason := errors.New("the user is gone")
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, reason)
+			defer cancel()
+			_, err := client.OrgMigrations.ArchiveURL(ctx, "octo-org", 79)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, reason)
+		})
+	})
+}
+
+// archiveBytes makes up an archive of n bytes, one for each seed.
+func archiveBytes(n int, seed byte) []byte {
+	data := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{seed}).Read(data)
+	copy(data, "\x1f\x8b\x08") // as gzip begins
+	return data
+}
+
+// exported has octo-org/hello exported as migration 79, with an archive of
+// these bytes.
+func exported(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client, data []byte) {
+	t.Helper()
+	startExports(t, server, client, 1)
+	server.Clock().Advance(time.Hour)
+	server.SetArchive(79, data)
+}
+
+// fetches are the offsets from which storage was asked for bytes, in the
+// requests after the first n.
+func fetches(t *testing.T, server *ghmigratetest.Server, n int) []int64 {
+	t.Helper()
+	var all []int64
+	for _, r := range server.Requests()[n:] {
+		if r.Origin != ghmigratetest.Storage {
+			continue
+		}
+		from, ok := strings.CutPrefix(strings.TrimSuffix(r.Header.Get("Range"), "-"), "bytes=")
+		offset, err := strconv.ParseInt(from, 10, 64)
+		require.True(t, ok && err == nil, "Range %q", r.Header.Get("Range"))
+		all = append(all, offset)
+	}
+	return all
+}
+
+// located is how often the API was asked where an archive is.
+func located(server *ghmigratetest.Server) int {
+	n := 0
+	for _, r := range server.Requests() {
+		if r.Path == polled+"/archive" {
+			n++
+		}
+	}
+	return n
+}
+
+// requireFile fails the test unless path has these bytes, is its owner's
+// alone, and is alone in its folder.
+func requireFile(t *testing.T, path string, data []byte) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(data, got), "the file has other bytes")
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+	entries, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	assert.Len(t, entries, 1, "nothing is left beside the file")
+}
+
+func TestDownloadArchive(t *testing.T) {
+	for name, opts := range map[string][]ghmigratetest.Option{"GitHub.com": nil, "GHES": {ghmigratetest.WithGHES()}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := newClient(t, server, ghmigrate.WithUserAgent("backup/1.0"))
+				data := archiveBytes(3<<20+17, 1)
+				exported(t, server, client, data)
+				path := filepath.Join(t.TempDir(), "archive.tar.gz")
+
+				result, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+				require.NoError(t, err)
+				assert.Equal(t, &ghmigrate.DownloadResult{Path: path, Size: int64(len(data)), SHA256: sha256Of(data)}, result)
+				requireFile(t, path, data)
+				assert.Equal(t, []int64{0}, fetches(t, server, 0), "the first request is the first part, not a probe")
+				assert.Equal(t, 1, located(server))
+				for _, r := range server.Requests() {
+					if r.Origin == ghmigratetest.Storage {
+						assert.Equal(t, http.Header{
+							"Accept-Encoding": {"identity"}, "Range": {"bytes=0-"}, "User-Agent": {"backup/1.0"},
+						}, r.Header, "and nothing else")
+						assert.Equal(t, http.MethodGet, r.Method)
+					}
+				}
+			}, opts...)
+		})
+	}
+}
+
+func TestDownloadArchiveResumesInAnotherClient(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		first := newClient(t, server)
+		data := archiveBytes(4<<20, 1)
+		exported(t, server, first, data)
+		path := filepath.Join(t.TempDir(), "archive.tar.gz")
+		reason := errors.New("killed")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+
+		var written int64
+		result, err := first.OrgMigrations.DownloadArchive(ctx, "octo-org", 79, path, &ghmigrate.DownloadOptions{Progress: func(w, _ int64) {
+			if written = w; w > 3<<20 {
+				cancel(reason)
+			}
+		}})
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, reason)
+		assert.ErrorContains(t, err, "download archive of migration 79: ")
+		assert.Nil(t, result)
+		assert.NoFileExists(t, path, "nothing less than the whole file has its name")
+		assert.FileExists(t, path+".part")
+		assert.FileExists(t, path+".part.log")
+
+		asked := len(server.Requests())
+		var progress []int64
+		result, err = newClient(t, server).OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, &ghmigrate.DownloadOptions{Progress: func(w, total int64) {
+			progress = append(progress, w)
+			assert.Equal(t, int64(len(data)), total)
+		}})
+		require.NoError(t, err)
+		assert.Equal(t, &ghmigrate.DownloadResult{Path: path, Size: int64(len(data)), SHA256: sha256Of(data), Resumed: written}, result)
+		requireFile(t, path, data)
+		assert.Equal(t, []int64{written}, fetches(t, server, asked), "only the rest is fetched")
+		assert.Greater(t, progress[0], written-1, "what was there counts")
+
+		// A complete file is not a part: the next call fetches all of it anew.
+		asked = len(server.Requests())
+		result, err = first.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+		require.NoError(t, err)
+		assert.Zero(t, result.Resumed)
+		assert.Equal(t, []int64{0}, fetches(t, server, asked))
+		requireFile(t, path, data)
+	}, ghmigratetest.WithStorageRate(1<<20))
+}
+
+// What one migration left is of no use to another.
+func TestDownloadArchiveResumesOnlyItsOwn(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		startExports(t, server, client, 2)
+		server.Clock().Advance(time.Hour)
+		data := archiveBytes(2<<20, 1)
+		server.SetArchive(79, data)
+		server.SetArchive(80, data) // the same bytes, the same ETag
+		path := filepath.Join(t.TempDir(), "archive.tar.gz")
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		_, err := client.OrgMigrations.DownloadArchive(ctx, "octo-org", 79, path, nil)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		asked := len(server.Requests())
+		result, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 80, path, nil)
+		require.NoError(t, err)
+		assert.Zero(t, result.Resumed)
+		assert.Equal(t, []int64{0}, fetches(t, server, asked))
+		requireFile(t, path, data)
+	}, ghmigratetest.WithStorageRate(1<<20))
+}
+
+// storageTrouble is what storage does to an archive on its way, none of which
+// is seen by who fetches it.
+func storageTrouble() map[string][]ghmigratetest.Fault {
+	fault := func(f ghmigratetest.Fault) ghmigratetest.Fault {
+		f.Origin = ghmigratetest.Storage
+		return f
+	}
+	xml := func(code string) string {
+		return `<?xml version="1.0" encoding="UTF-8"?><Error><Code>` + code + `</Code><Message>Please try again.</Message></Error>`
+	}
+	return map[string][]ghmigratetest.Fault{
+		"connections are cut": {
+			fault(ghmigratetest.Fault{CutAfter: 100_000}), fault(ghmigratetest.Fault{CutAfter: ghmigratetest.AfterHeader}), fault(ghmigratetest.Fault{Reset: true}),
+		},
+		"a connection falls silent":  {fault(ghmigratetest.Fault{StallAfter: 100_000})},
+		"there is no answer":         {fault(ghmigratetest.Fault{Stall: true})},
+		"storage is overloaded":      {fault(ghmigratetest.Fault{Status: http.StatusServiceUnavailable, Body: xml("SlowDown"), Times: 3})},
+		"storage has a fault":        {fault(ghmigratetest.Fault{Status: http.StatusInternalServerError, Body: xml("InternalError")})},
+		"storage is asked too often": {fault(ghmigratetest.Fault{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"90"}}})},
+		"a proxy has a bad day":      {fault(ghmigratetest.HTMLError(http.StatusBadGateway))},
+		"a URL is refused once":      {fault(ghmigratetest.Fault{Status: http.StatusForbidden, Body: xml("AccessDenied")})},
+	}
+}
+
+func TestDownloadArchiveSurvivesTroubleAtStorage(t *testing.T) {
+	for name, faults := range storageTrouble() {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := newClient(t, server)
+				data := archiveBytes(1<<20, 1)
+				exported(t, server, client, data)
+				for _, f := range faults {
+					server.Inject(f)
+				}
+				path := filepath.Join(t.TempDir(), "archive.tar.gz")
+				result, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+				require.NoError(t, err)
+				assert.Equal(t, sha256Of(data), result.SHA256)
+				assert.Zero(t, result.Resumed, "that is for what an earlier call left")
+				requireFile(t, path, data)
+			})
+		})
+	}
+}
+
+func TestOpenArchiveSurvivesTroubleAtStorage(t *testing.T) {
+	for name, faults := range storageTrouble() {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := newClient(t, server)
+				data := archiveBytes(1<<20, 1)
+				exported(t, server, client, data)
+				for _, f := range faults {
+					server.Inject(f)
+				}
+				stream, err := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
+				require.NoError(t, err)
+				defer stream.Close()
+				got, err := io.ReadAll(stream)
+				require.NoError(t, err)
+				assert.True(t, bytes.Equal(data, got))
+				assert.Equal(t, sha256Of(data), stream.SHA256())
+			})
+		})
+	}
+}
+
+// A signed URL lives for five minutes, an archive takes its time.
+func TestDownloadArchiveRenewsURLs(t *testing.T) {
+	t.Run("one that is known to have died", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := newClient(t, server)
+			data := archiveBytes(1<<20, 1)
+			exported(t, server, client, data)
+			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19}) // after half a minute
+			path := filepath.Join(t.TempDir(), "archive.tar.gz")
+			_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+			require.NoError(t, err)
+			requireFile(t, path, data)
+			assert.Equal(t, []int64{0, 1 << 19}, fetches(t, server, 0), "it is not tried again")
+			assert.Equal(t, 2, located(server))
+		}, ghmigratetest.WithStorageRate(1<<20/60), ghmigratetest.WithURLLifetime(20*time.Second))
+	})
+	t.Run("one that died unexpectedly", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := newClient(t, server)
+			data := archiveBytes(1<<20, 1)
+			exported(t, server, client, data)
+			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19})
+			path := filepath.Join(t.TempDir(), "archive.tar.gz")
+			advanced := false
+			_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, &ghmigrate.DownloadOptions{Progress: func(int64, int64) {
+				if !advanced {
+					server.Clock().Advance(10 * time.Minute)
+					advanced = true
+				}
+			}})
+			require.NoError(t, err)
+			requireFile(t, path, data)
+			assert.Equal(t, 2, located(server))
+			assert.Len(t, fetches(t, server, 0), 3, "the first, the one that is refused, the rest")
+		})
+	})
+	t.Run("our clock is wrong", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			server.Clock().Advance(-24 * time.Hour) // by ours, every URL has been dead for a day
+			client := newClient(t, server)
+			data := archiveBytes(1<<20, 1)
+			exported(t, server, client, data)
+			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19})
+			path := filepath.Join(t.TempDir(), "archive.tar.gz")
+			_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+			require.NoError(t, err)
+			requireFile(t, path, data)
+			assert.Equal(t, 1, located(server), "the URL's life is measured by the clock that signed it")
+		})
+	})
+	t.Run("its archive is deleted meanwhile", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := newClient(t, server)
+			exported(t, server, client, archiveBytes(1<<20, 1))
+			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19})
+			path := filepath.Join(t.TempDir(), "archive.tar.gz")
+			_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, &ghmigrate.DownloadOptions{Progress: func(int64, int64) {
+				_ = client.OrgMigrations.DeleteArchive(t.Context(), "octo-org", 79)
+			}})
+			assert.Equal(t, []error{ghmigrate.ErrArchiveGone, ghmigrate.ErrNotFound}, sentinelsOf(err), "%v", err)
+			assert.NoFileExists(t, path)
+		})
+	})
+}
+
+func TestDownloadsWaitRateLimitsOut(t *testing.T) {
+	for name, fault := range map[string]ghmigratetest.Fault{
+		"primary":                      ghmigratetest.PrimaryRateLimit(time.Hour),
+		"secondary":                    ghmigratetest.SecondaryRateLimitAfter(10 * time.Minute),
+		"secondary without any header": ghmigratetest.SecondaryRateLimit(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := newClient(t, server, ghmigrate.WithMaxRateLimitWait(0))
+				data := archiveBytes(1<<20, 1)
+				exported(t, server, client, data)
+				fault.Path, fault.Times = polled+"/archive", 3
+				server.Inject(fault)
+				path := filepath.Join(t.TempDir(), "archive.tar.gz")
+				_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+				require.NoError(t, err)
+				requireFile(t, path, data)
+
+				server.Inject(fault)
+				stream, err := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
+				require.NoError(t, err)
+				require.NoError(t, stream.Close())
+
+				server.Inject(fault)
+				_, err = client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+				require.ErrorIs(t, err, ghmigrate.ErrRateLimited, "a call of its own waits as long as it is told")
+				_, err = client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+				require.ErrorIs(t, err, ghmigrate.ErrRateLimited)
+
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				_, err = client.OrgMigrations.OpenArchive(ctx, "octo-org", 79)
+				require.ErrorIs(t, err, context.DeadlineExceeded, "only the context bounds it")
+			})
+		})
+	}
+}
+
+// The caller's Timeout is for calls of the API, and its cookies too.
+func TestDownloadArchiveTakesNeitherTimeoutNorCookiesOfTheCaller(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		hc := guarded(t, server)
+		hc.Timeout = 10 * time.Second
+		jar, err := cookiejar.New(nil)
+		require.NoError(t, err)
+		for _, origin := range []string{server.URL(), server.StorageURL()} {
+			u, err := url.Parse(origin)
+			require.NoError(t, err)
+			jar.SetCookies(u, []*http.Cookie{{Name: "session", Value: "private", Path: "/"}})
+		}
+		hc.Jar = jar
+		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithToken(server.Token()), ghmigrate.WithHTTPClient(hc))
+		require.NoError(t, err)
+		defer client.CloseIdleConnections()
+		data := archiveBytes(1<<20, 1)
+		exported(t, server, client, data)
+		began := time.Now()
+		path := filepath.Join(t.TempDir(), "archive.tar.gz")
+		_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+		require.NoError(t, err)
+		requireFile(t, path, data)
+		assert.Greater(t, time.Since(began), 55*time.Second)
+		assert.Equal(t, []int64{0}, fetches(t, server, 0))
+		for _, r := range server.Requests() {
+			want := []string{"session=private"}
+			if r.Origin == ghmigratetest.Storage {
+				want = nil
+			}
+			assert.Equal(t, want, r.Header["Cookie"])
+		}
+		assert.Equal(t, 10*time.Second, hc.Timeout, "the caller's client is not changed")
+		assert.Nil(t, hc.CheckRedirect)
+	}, ghmigratetest.WithStorageRate(1<<20/60))
+}
+
+func TestDownloadArchiveOfAnArchiveThatChanges(t *testing.T) {
+	versions := [][]byte{archiveBytes(1<<20, 1), archiveBytes(1<<20+1, 2), archiveBytes(1<<20+2, 3), archiveBytes(1<<20+3, 4)}
+	// Each request that is served gets less than all; the archive is another
+	// one before the second, and before the fourth.
+	changing := func(server *ghmigratetest.Server, changes int) {
+		n := 0
+		server.Inject(ghmigratetest.Fault{
+			Origin: ghmigratetest.Storage, Times: 2 * changes, CutAfter: 1 << 19,
+			Handler: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+				if n++; n%2 == 0 {
+					server.SetArchive(79, versions[n/2])
+				}
+				next.ServeHTTP(w, r)
+			},
+		})
+	}
+	t.Run("once: it is fetched from the start", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := newClient(t, server)
+			exported(t, server, client, versions[0])
+			changing(server, 1)
+			path := filepath.Join(t.TempDir(), "archive.tar.gz")
+			result, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+			require.NoError(t, err)
+			assert.Equal(t, &ghmigrate.DownloadResult{Path: path, Size: int64(len(versions[1])), SHA256: sha256Of(versions[1])}, result)
+			requireFile(t, path, versions[1])
+			assert.Equal(t, []int64{0, 1 << 19, 0}, fetches(t, server, 0))
+		})
+	})
+	t.Run("twice: that is an error", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := newClient(t, server)
+			exported(t, server, client, versions[0])
+			changing(server, 2)
+			path := filepath.Join(t.TempDir(), "archive.tar.gz")
+			result, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+			assert.Equal(t, []error{ghmigrate.ErrArchiveChanged}, sentinelsOf(err), "%v", err)
+			assert.Nil(t, result)
+			assert.NoFileExists(t, path)
+			assert.Equal(t, []int64{0, 1 << 19, 0, 1 << 19}, fetches(t, server, 0))
+		})
+	})
+	t.Run("once, between two calls", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := newClient(t, server)
+			exported(t, server, client, versions[0])
+			path := filepath.Join(t.TempDir(), "archive.tar.gz")
+			ctx, cancel := context.WithCancel(t.Context())
+			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, StallAfter: 1 << 19})
+			time.AfterFunc(5*time.Second, cancel)
+			_, err := client.OrgMigrations.DownloadArchive(ctx, "octo-org", 79, path, nil)
+			require.ErrorIs(t, err, context.Canceled)
+			server.SetArchive(79, versions[1])
+			result, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+			require.NoError(t, err)
+			assert.Zero(t, result.Resumed)
+			requireFile(t, path, versions[1])
+		})
+	})
+	t.Run("a stream cannot start over", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := newClient(t, server)
+			exported(t, server, client, versions[0])
+			changing(server, 1)
+			stream, err := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
+			require.NoError(t, err)
+			defer stream.Close()
+			got, err := io.ReadAll(stream)
+			assert.Equal(t, []error{ghmigrate.ErrArchiveChanged}, sentinelsOf(err), "%v", err)
+			assert.True(t, bytes.Equal(versions[0][:1<<19], got))
+			assert.Empty(t, stream.SHA256())
+			_, again := stream.Read(make([]byte, 1))
+			assert.Equal(t, err.Error(), again.Error(), "the error stays")
+		})
+	})
+}
+
+func TestStorageErrorsAreShownWithoutTheirSecrets(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault ghmigratetest.Fault
+		says  []string
+		asked int // fresh URLs
+	}{
+		"a URL that is refused twice": {ghmigratetest.Fault{Status: http.StatusForbidden, Body: `<Error><Code>SignatureDoesNotMatch</Code>` +
+			`<Message>The request signature we calculated does not match</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>`},
+			[]string{"403", "SignatureDoesNotMatch", "does not match", "4442587FB7D0A2F9"}, 2},
+		"an archive that storage does not have": {ghmigratetest.Fault{Status: http.StatusNotFound, Body: `<Error><Code>NoSuchKey</Code></Error>`},
+			[]string{"404", "NoSuchKey"}, 2},
+		"storage that wants another request": {ghmigratetest.Fault{Status: http.StatusBadRequest, Body: `<Error><Code>InvalidArgument</Code></Error>`},
+			[]string{"400", "InvalidArgument"}, 1},
+		"a page in place of the archive": {ghmigratetest.HTMLError(http.StatusOK), []string{"not a gzip archive"}, 1},
+		"a message that quotes the URL": {ghmigratetest.Fault{Handler: func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = fmt.Fprintf(w, "<Error><Code>InvalidURI</Code><Message>%s</Message></Error>", strings.ReplaceAll(r.URL.String(), "&", "&amp;"))
+		}}, []string{"400", "InvalidURI"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := newClient(t, server)
+				exported(t, server, client, archiveBytes(1<<20, 1))
+				test.fault.Origin, test.fault.Times = ghmigratetest.Storage, -1
+				server.Inject(test.fault)
+				path := filepath.Join(t.TempDir(), "archive.tar.gz")
+
+				_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+				assert.Equal(t, test.asked, located(server))
+				_, openErr := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
+				for _, err := range []error{err, openErr} {
+					require.ErrorContains(t, err, "download archive of migration 79: ")
+					for _, part := range test.says {
+						require.ErrorContains(t, err, part)
+					}
+					_, isAPI := errors.AsType[*ghmigrate.APIError](err)
+					assert.False(t, isAPI, "storage is not the API")
+					assert.Empty(t, sentinelsOf(err), "%v", err)
+					for e := err; e != nil; e = errors.Unwrap(e) {
+						assertNoSecret(t, fmt.Sprintf("%v %+v %#v", e, e, e), server.Token(), "X-Amz-")
+					}
+				}
+				assert.NoFileExists(t, path)
+				entries, err := os.ReadDir(filepath.Dir(path))
+				require.NoError(t, err)
+				assert.Empty(t, entries, "nothing came, nothing is left")
+			})
+		})
+	}
+}
+
+func TestDownloadArchiveLooksWhereItWrites(t *testing.T) {
+	for name, test := range map[string]struct {
+		prepare func(t *testing.T, path string)
+		err     error // nil: no particular one
+	}{
+		"a folder":            {func(t *testing.T, path string) { t.Helper(); require.NoError(t, os.Mkdir(path, 0o700)) }, nil},
+		"a link":              {func(t *testing.T, path string) { t.Helper(); require.NoError(t, os.Symlink("elsewhere", path)) }, nil},
+		"a link for the part": {func(t *testing.T, path string) { t.Helper(); require.NoError(t, os.Symlink("elsewhere", path+".part")) }, nil},
+		"a link for the log": {func(t *testing.T, path string) {
+			t.Helper()
+			require.NoError(t, os.Symlink("elsewhere", path+".part.log"))
+		}, nil},
+		"a folder that is missing": {func(t *testing.T, path string) { t.Helper(); require.NoError(t, os.Remove(filepath.Dir(path))) }, fs.ErrNotExist},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := newClient(t, server)
+				exported(t, server, client, archiveBytes(1<<20, 1))
+				path := filepath.Join(t.TempDir(), "archive.tar.gz")
+				test.prepare(t, path)
+				asked := len(server.Requests())
+				_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+				require.Error(t, err)
+				if test.err != nil {
+					require.ErrorIs(t, err, test.err)
+				}
+				assert.ErrorContains(t, err, "archive.tar.gz")
+				assert.Len(t, server.Requests(), asked, "nothing is asked for that cannot be written")
+				assert.NoFileExists(t, filepath.Join(filepath.Dir(path), "elsewhere"))
+			})
+		})
+	}
+}
+
+func TestDownloadArchiveReplacesAFileOnlyByAWholeOne(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		data := archiveBytes(2<<20, 1)
+		exported(t, server, client, data)
+		path := filepath.Join(t.TempDir(), "archive.tar.gz")
+		require.NoError(t, os.WriteFile(path, []byte("yesterday's"), 0o600))
+
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		_, err := client.OrgMigrations.DownloadArchive(ctx, "octo-org", 79, path, nil)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		old, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, "yesterday's", string(old))
+
+		_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+		require.NoError(t, err)
+		requireFile(t, path, data)
+	}, ghmigratetest.WithStorageRate(1<<20))
+}
+
+func TestDownloadArchiveIsDoneByOneAtATime(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		data := archiveBytes(2<<20, 1)
+		exported(t, server, client, data)
+		path := filepath.Join(t.TempDir(), "archive.tar.gz")
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+			assert.NoError(t, err)
+		})
+		time.Sleep(time.Second)
+		asked := len(server.Requests())
+		_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+		require.ErrorContains(t, err, "archive.tar.gz")
+		assert.Len(t, server.Requests(), asked)
+		wg.Wait()
+		requireFile(t, path, data)
+	}, ghmigratetest.WithStorageRate(1<<20))
+}
+
+func TestDownloadArchiveTellsItsProgress(t *testing.T) {
+	type call struct {
+		at             time.Time
+		written, total int64
+	}
+	for name, cut := range map[string]bool{"to the end": false, "to where it stopped": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := newClient(t, server)
+				data := archiveBytes(3<<20, 1)
+				exported(t, server, client, data)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				var calls []call
+				var running atomic.Int32
+				_, err := client.OrgMigrations.DownloadArchive(ctx, "octo-org", 79, filepath.Join(t.TempDir(), "archive.tar.gz"), &ghmigrate.DownloadOptions{
+					Progress: func(written, total int64) {
+						assert.Equal(t, int32(1), running.Add(1), "from one goroutine")
+						calls = append(calls, call{time.Now(), written, total})
+						if cut && written > 1<<20 {
+							cancel()
+						}
+						running.Add(-1)
+					},
+				})
+				assert.Equal(t, cut, err != nil)
+				last := calls[len(calls)-1]
+				if !cut {
+					assert.Equal(t, int64(len(data)), last.written)
+					assert.Greater(t, len(calls), 20, "3 s long")
+					assert.LessOrEqual(t, len(calls), 32)
+				}
+				for i, c := range calls {
+					if last.total == int64(len(data)) && c.total != -1 {
+						assert.Equal(t, last.total, c.total)
+					}
+					if i > 0 {
+						assert.GreaterOrEqual(t, c.written, calls[i-1].written)
+					}
+					if i > 0 && i < len(calls)-1 {
+						assert.GreaterOrEqual(t, c.at.Sub(calls[i-1].at), 100*time.Millisecond, "call %d", i)
+					}
+				}
+			}, ghmigratetest.WithStorageRate(1<<20))
+		})
+	}
+}
+
+func TestOpenArchive(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		data := archiveBytes(2<<20+1, 1)
+		exported(t, server, client, data)
+		stream, err := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
+		require.NoError(t, err)
+		assert.Equal(t, int64(len(data)), stream.Size())
+		assert.Empty(t, stream.SHA256(), "not known yet")
+
+		h := sha256.New()
+		half, err := io.CopyN(h, stream, 1<<20)
+		require.NoError(t, err)
+		assert.Empty(t, stream.SHA256())
+		// Who reads may take longer than the URL, the connection and the
+		// patience of a download last.
+		time.Sleep(time.Hour)
+		rest, err := io.Copy(h, stream)
+		require.NoError(t, err)
+		assert.Equal(t, int64(len(data)), half+rest)
+		assert.Equal(t, sha256Of(data), fmt.Sprintf("%x", h.Sum(nil)))
+		assert.Equal(t, sha256Of(data), stream.SHA256())
+		_, err = stream.Read(make([]byte, 1))
+		assert.Equal(t, io.EOF, err) //nolint:testifylint // io.EOF itself, as readers promise
+		require.NoError(t, stream.Close())
+
+		m, err := client.UserMigrations.OpenArchive(t.Context(), 79)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "it is the organization's")
+		assert.Nil(t, m)
+	})
+}
+
+func TestOpenArchiveEndsWhenItIsTold(t *testing.T) {
+	reason := errors.New("the user is gone")
+	for name, end := range map[string]func(stream *ghmigrate.ArchiveStream, cancel context.CancelCauseFunc) error{
+		"by Close":       func(stream *ghmigrate.ArchiveStream, _ context.CancelCauseFunc) error { return stream.Close() },
+		"by its context": func(_ *ghmigrate.ArchiveStream, cancel context.CancelCauseFunc) error { cancel(reason); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := newClient(t, server)
+				exported(t, server, client, archiveBytes(2<<20, 1))
+				server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, StallAfter: 1 << 20})
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				stream, err := client.OrgMigrations.OpenArchive(ctx, "octo-org", 79)
+				require.NoError(t, err)
+				defer stream.Close()
+				_, err = io.CopyN(io.Discard, stream, 1<<20)
+				require.NoError(t, err)
+
+				time.AfterFunc(10*time.Second, func() { assert.NoError(t, end(stream, cancel)) })
+				began := time.Now()
+				n, err := stream.Read(make([]byte, 1<<20))
+				assert.Zero(t, n)
+				assert.Equal(t, 10*time.Second, time.Since(began), "at once, whoever is reading")
+				require.Error(t, err)
+				assert.NotErrorIs(t, err, io.EOF)
+				assert.ErrorContains(t, err, "download archive of migration 79: ")
+				if name == "by Close" {
+					assert.ErrorIs(t, err, fs.ErrClosed)
+				} else {
+					assert.ErrorIs(t, err, context.Canceled)
+					assert.ErrorIs(t, err, reason)
+				}
+				assert.Empty(t, stream.SHA256())
+				_, again := stream.Read(make([]byte, 1))
+				assert.Error(t, again)
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+// A GitHub of its own, over TLS, with the transport of its client that has
+// spoken HTTP/2 with it already.
+func TestStorageIsAskedOverHTTP1WhateverTheCallersTransportSpeaks(t *testing.T) {
+	data := archiveBytes(1<<20, 1)
+	var mu sync.Mutex
+	protocols := map[string]string{}
+	var server *httptest.Server
+	server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		protocols[r.URL.Path] = r.Proto
+		mu.Unlock()
+		switch r.URL.Path {
+		case "/api/v3/orgs/octo-org/migrations/79/archive":
+			http.Redirect(w, r, server.URL+"/storage/79?token=AAAA", http.StatusFound)
+		case "/storage/79":
+			assert.Empty(t, r.Header.Get("Authorization"))
+			assert.Equal(t, "identity", r.Header.Get("Accept-Encoding"))
+			w.Header().Set("ETag", `"1"`)
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+		default:
+			_, _ = io.WriteString(w, `{"id":79,"state":"exported"}`)
+		}
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	res, err := server.Client().Get(server.URL + "/warm-up")
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, "HTTP/2.0", protocols["/warm-up"], "the test is worth something")
+
+	for name, hc := range map[string]*http.Client{
+		"a transport that spoke HTTP/2":     server.Client(),
+		"a transport that may speak HTTP/2": {Transport: server.Client().Transport.(*http.Transport).Clone()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL+"/api/v3"), ghmigrate.WithToken(offlineToken), ghmigrate.WithHTTPClient(hc))
+			require.NoError(t, err)
+			defer client.CloseIdleConnections()
+			_, err = client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
+			require.NoError(t, err)
+			path := filepath.Join(t.TempDir(), "archive.tar.gz")
+			_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+			require.NoError(t, err)
+			requireFile(t, path, data)
+			assert.Equal(t, "HTTP/2.0", protocols["/api/v3/orgs/octo-org/migrations/79"])
+			assert.Equal(t, "HTTP/1.1", protocols["/storage/79"])
+		})
+	}
+}
+
+// Storage may send a request on, but not with the signed URL beside it, and
+// not out of TLS.
+func TestRedirectsOfStorage(t *testing.T) {
+	data := archiveBytes(1<<20, 1)
+	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a request went over plain http")
+	}))
+	defer plain.Close()
+	var target string
+	var server *httptest.Server
+	server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/api/v3/orgs/octo-org/migrations/79/archive":
+			http.Redirect(w, r, server.URL+"/storage/79?X-Amz-Signature=AAAA", http.StatusFound)
+		case "/storage/79":
+			http.Redirect(w, r, target, http.StatusTemporaryRedirect)
+		case "/bucket/79":
+			assert.Empty(t, r.Header.Get("Authorization"))
+			assert.Empty(t, r.Header.Get("Referer"))
+			assert.Equal(t, "bytes=0-", r.Header.Get("Range"))
+			w.Header().Set("ETag", `"1"`)
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+		}
+	}))
+	defer server.Close()
+	client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL+"/api/v3"), ghmigrate.WithToken(offlineToken), ghmigrate.WithHTTPClient(server.Client()))
+	require.NoError(t, err)
+	defer client.CloseIdleConnections()
+	dir := t.TempDir()
+
+	target = server.URL + "/bucket/79?sig=BBBB"
+	_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, filepath.Join(dir, "archive.tar.gz"), nil)
+	require.NoError(t, err)
+	requireFile(t, filepath.Join(dir, "archive.tar.gz"), data)
+
+	for name, to := range map[string]string{
+		"to plain http": plain.URL + "/79?sig=BBBB",
+		"to itself":     server.URL + "/storage/79?X-Amz-Signature=AAAA",
+	} {
+		target = to
+		_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, filepath.Join(dir, "other.tar.gz"), nil)
+		require.Error(t, err, name)
+		assert.ErrorContains(t, err, "307", name)
+		assertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err), "AAAA", "BBBB", "sig=")
+		assert.NoFileExists(t, filepath.Join(dir, "other.tar.gz"))
+	}
+}
