@@ -1,0 +1,443 @@
+package ghmigrate_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// The eight operations, in the order of an import's life against a server that
+// still has them: what each sends, and what comes back.
+func TestSourceImports(t *testing.T) {
+	for _, version := range []string{"2022-11-28", "2026-03-10"} {
+		for name, forms := range map[string]struct {
+			opts                 []ghmigratetest.Option
+			undecided, in, outed ghmigrate.LFSPreference
+		}{
+			"use_lfs as a boolean": {nil, ghmigrate.LFSOptOut, ghmigrate.LFSOptIn, ghmigrate.LFSOptOut},
+			"use_lfs as a string":  {[]ghmigratetest.Option{ghmigratetest.WithLFSStrings()}, ghmigrate.LFSUndecided, ghmigrate.LFSOptIn, ghmigrate.LFSOptOut},
+		} {
+			t.Run(version+", "+name, func(t *testing.T) {
+				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+					const base, source = "/repos/octo-org/hello/import", "https://svn.example.com/private/subversion/large"
+					server.AddRepository("octo-org/hello")
+					client := newClient(t, server, ghmigrate.WithAPIVersion(version), quick())
+					imports, ctx := client.SourceImports, t.Context()
+					asked := 0
+					requireSent := func(want ...sent) {
+						t.Helper()
+						require.Equal(t, want, sentSince(server, asked))
+						asked = len(server.Requests())
+					}
+					want := &ghmigrate.Import{
+						VCSURL:        source,
+						UseLFS:        forms.undecided,
+						Status:        ghmigrate.ImportDetecting,
+						StatusText:    "Detecting...",
+						URL:           server.URL() + base,
+						HTMLURL:       "https://import.github.com/octo-org/hello/import",
+						AuthorsURL:    server.URL() + base + "/authors",
+						RepositoryURL: server.URL() + "/repos/octo-org/hello",
+					}
+
+					got, err := imports.Start(ctx, "octo-org", "hello", ghmigrate.StartImportRequest{VCSURL: source, VCSUsername: "octocat"})
+					require.NoError(t, err)
+					assert.Equal(t, want, got)
+					requireSent(sent{"PUT", base, "", `{"vcs_url":"` + source + `","vcs_username":"octocat"}`})
+
+					got, err = imports.Get(ctx, "octo-org", "hello")
+					require.NoError(t, err)
+					assert.Equal(t, want, got)
+					requireSent(sent{"GET", base, "", ""})
+
+					got, err = imports.Wait(ctx, "octo-org", "hello")
+					require.ErrorIs(t, err, ghmigrate.ErrImportNeedsAction)
+					require.EqualError(t, err, "import into octo-org/hello: import needs action: detection_needs_auth")
+					assert.Equal(t, ghmigrate.ImportDetectionNeedsAuth, got.Status)
+					assert.True(t, got.Status.NeedsAction())
+					asked = len(server.Requests())
+
+					want.VCS, want.SVCRoot, want.SVNRoot = "subversion", "/trunk", "/trunk"
+					want.Status, want.StatusText, want.ImportPercent, want.CommitCount = ghmigrate.ImportImporting, "Importing...", new(int), new(int)
+					got, err = imports.Update(ctx, "octo-org", "hello", ghmigrate.UpdateImportRequest{VCS: "subversion", VCSUsername: "hubot", VCSPassword: importPassword})
+					require.NoError(t, err)
+					assert.Equal(t, want, got)
+					requireSent(sent{"PATCH", base, "", `{"vcs":"subversion","vcs_username":"hubot","vcs_password":"` + importPassword + `"}`})
+
+					got, err = imports.Wait(ctx, "octo-org", "hello")
+					require.NoError(t, err)
+					want.Status, want.StatusText = ghmigrate.ImportComplete, "Done"
+					want.ImportPercent, want.PushPercent, want.CommitCount, want.AuthorsCount = new(100), new(100), new(1042), new(4)
+					want.HasLargeFiles, want.LargeFilesSize, want.LargeFilesCount = true, 110485760+111534336+112582912, 3
+					assert.Equal(t, want, got)
+					asked = len(server.Requests())
+
+					authors, err := ghmigrate.Collect(imports.ListAuthors(ctx, "octo-org", "hello", nil))
+					require.NoError(t, err)
+					require.Len(t, authors, 4)
+					author := &ghmigrate.ImportAuthor{
+						ID:         2268557,
+						RemoteID:   "nobody@fc7da526-431c-80fe-3c8c-c148ff18d7ef",
+						RemoteName: "nobody",
+						Email:      "nobody@fc7da526-431c-80fe-3c8c-c148ff18d7ef",
+						Name:       "nobody",
+						URL:        server.URL() + base + "/authors/2268557",
+						ImportURL:  server.URL() + base,
+					}
+					assert.Equal(t, author, authors[0])
+					requireSent(sent{"GET", base + "/authors", "", ""})
+
+					since, err := ghmigrate.Collect(imports.ListAuthors(ctx, "octo-org", "hello", &ghmigrate.ListAuthorsOptions{Since: authors[1].ID}))
+					require.NoError(t, err)
+					assert.Equal(t, authors[2:], since)
+					requireSent(sent{"GET", base + "/authors", "since=2268558", ""})
+
+					mapped, err := imports.MapAuthor(ctx, "octo-org", "hello", author.ID, ghmigrate.MapAuthorRequest{Email: "hubot@github.com", Name: "Hubot"})
+					require.NoError(t, err)
+					author.Email, author.Name = "hubot@github.com", "Hubot"
+					assert.Equal(t, author, mapped)
+					requireSent(sent{"PATCH", base + "/authors/2268557", "", `{"email":"hubot@github.com","name":"Hubot"}`})
+
+					_, err = imports.MapAuthor(ctx, "octo-org", "hello", author.ID, ghmigrate.MapAuthorRequest{Name: "Hubot the Robot"})
+					require.NoError(t, err)
+					requireSent(sent{"PATCH", base + "/authors/2268557", "", `{"name":"Hubot the Robot"}`})
+
+					files, err := ghmigrate.Collect(imports.ListLargeFiles(ctx, "octo-org", "hello"))
+					require.NoError(t, err)
+					assert.Equal(t, []*ghmigrate.LargeFile{
+						{RefName: "refs/heads/master", Path: "foo/bar/1", OID: "d3d9446802a44259755d38e6d163e820", Size: 110485760},
+						{RefName: "refs/heads/master", Path: "foo/bar/2", OID: "6512bd43d9caa6e02c990b0a82652dca", Size: 111534336},
+						{RefName: "refs/heads/master", Path: "foo/bar/3", OID: "c20ad4d76fe97759aa27a0c99bff6710", Size: 112582912},
+					}, files)
+					requireSent(sent{"GET", base + "/large_files", "", ""})
+
+					got, err = imports.SetLFSPreference(ctx, "octo-org", "hello", ghmigrate.LFSOptIn)
+					require.NoError(t, err)
+					assert.Equal(t, forms.in, got.UseLFS)
+					requireSent(sent{"PATCH", base + "/lfs", "", `{"use_lfs":"opt_in"}`})
+					got, err = imports.SetLFSPreference(ctx, "octo-org", "hello", ghmigrate.LFSOptOut)
+					require.NoError(t, err)
+					assert.Equal(t, forms.outed, got.UseLFS)
+					requireSent(sent{"PATCH", base + "/lfs", "", `{"use_lfs":"opt_out"}`})
+
+					got, err = imports.Update(ctx, "octo-org", "hello", ghmigrate.UpdateImportRequest{})
+					require.NoError(t, err)
+					assert.Equal(t, ghmigrate.ImportImporting, got.Status, "it begins anew")
+					requireSent(sent{"PATCH", base, "", ""})
+					requests := server.Requests()
+					assert.Empty(t, requests[len(requests)-1].Header.Get("Content-Type"), "there is no content")
+
+					require.NoError(t, imports.Cancel(ctx, "octo-org", "hello"))
+					requireSent(sent{"DELETE", base, "", ""})
+					_, err = imports.Get(ctx, "octo-org", "hello")
+					require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+					require.NotErrorIs(t, err, ghmigrate.ErrSourceImportsRetired, "this server has them")
+				}, append(forms.opts, ghmigratetest.WithSourceImports())...)
+			})
+		}
+	}
+}
+
+func TestSourceImportsLetTheUserChoose(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.AddRepository("octo-org/hello")
+		imports := newClient(t, server, quick()).SourceImports
+		_, err := imports.Start(t.Context(), "octo-org", "hello", ghmigrate.StartImportRequest{
+			VCSURL: "https://tfs.example.com/collection", VCS: "tfvc", VCSUsername: "octocat", VCSPassword: importPassword,
+		})
+		require.NoError(t, err)
+		found, err := imports.Wait(t.Context(), "octo-org", "hello")
+		require.ErrorIs(t, err, ghmigrate.ErrImportNeedsAction)
+		assert.Equal(t, ghmigrate.ImportChoose, found.Status)
+		assert.Equal(t, []ghmigrate.ProjectChoice{
+			{VCS: "tfvc", TFVCProject: "project1", HumanName: "project1 (tfs)"},
+			{VCS: "tfvc", TFVCProject: "project2", HumanName: "project2 (tfs)"},
+		}, found.ProjectChoices)
+
+		asked, choice := len(server.Requests()), found.ProjectChoices[1]
+		_, err = imports.Update(t.Context(), "octo-org", "hello", ghmigrate.UpdateImportRequest{
+			VCS: choice.VCS, TFVCProject: choice.TFVCProject, HumanName: choice.HumanName,
+		})
+		require.NoError(t, err)
+		assert.Equal(t, []sent{{
+			"PATCH", "/repos/octo-org/hello/import", "", `{"vcs":"tfvc","tfvc_project":"project2","human_name":"project2 (tfs)"}`,
+		}}, sentSince(server, asked))
+		found, err = imports.Wait(t.Context(), "octo-org", "hello")
+		require.NoError(t, err)
+		assert.Equal(t, "project2", found.TFVCProject)
+		assert.Equal(t, ghmigrate.ImportComplete, found.Status)
+	}, ghmigratetest.WithSourceImports())
+}
+
+func TestWaitForAnImport(t *testing.T) {
+	for _, test := range []struct {
+		name, source string
+		password     ghmigrate.Secret
+		status       ghmigrate.ImportStatus
+		err          error
+		says         string
+	}{
+		{"complete", "https://git.example.com/hello", "", ghmigrate.ImportComplete, nil, ""},
+		{
+			"broken", "https://git.example.com/broken", "", ghmigrate.ImportError, ghmigrate.ErrImportFailed,
+			"import into octo-org/hello: import failed: error: import: The repository could not be read.",
+		},
+		{
+			"nothing there", "https://git.example.com/nothing", "", ghmigrate.ImportDetectionFoundNothing, ghmigrate.ErrImportFailed,
+			"import into octo-org/hello: import failed: detection_found_nothing",
+		},
+		{
+			"several there", "https://git.example.com/multiple", "", ghmigrate.ImportDetectionFoundMultiple, ghmigrate.ErrImportNeedsAction,
+			"import into octo-org/hello: import needs action: detection_found_multiple",
+		},
+		{
+			"a wrong password", "https://git.example.com/private", "wrong", ghmigrate.ImportAuthFailed, ghmigrate.ErrImportNeedsAction,
+			"import into octo-org/hello: import needs action: auth_failed",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				server.AddRepository("octo-org/hello")
+				imports := newClient(t, server).SourceImports
+				_, err := imports.Start(t.Context(), "octo-org", "hello", ghmigrate.StartImportRequest{VCSURL: test.source, VCSPassword: test.password})
+				require.NoError(t, err)
+				for _, fault := range []ghmigratetest.Fault{
+					ghmigratetest.HTMLError(http.StatusBadGateway), ghmigratetest.PrimaryRateLimit(time.Hour), {Reset: true},
+				} {
+					fault.Path = "/repos/octo-org/hello/import"
+					server.Inject(fault)
+				}
+				found, err := imports.Wait(t.Context(), "octo-org", "hello")
+				require.NotNil(t, found)
+				assert.Equal(t, test.status, found.Status)
+				if test.err == nil {
+					require.NoError(t, err)
+					return
+				}
+				require.ErrorIs(t, err, test.err)
+				assert.EqualError(t, err, test.says)
+			}, ghmigratetest.WithSourceImports(), ghmigratetest.WithExportDuration(10*time.Minute))
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			server.AddRepository("octo-org/hello")
+			found, err := newClient(t, server).SourceImports.Wait(t.Context(), "octo-org", "hello")
+			require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+			assert.Nil(t, found)
+			assert.Len(t, server.Requests(), 1)
+		}, ghmigratetest.WithSourceImports())
+	})
+	t.Run("the context ends", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			server.AddRepository("octo-org/hello")
+			client := newClient(t, server)
+			_, err := client.SourceImports.Start(t.Context(), "octo-org", "hello", ghmigrate.StartImportRequest{VCSURL: "https://git.example.com/hello"})
+			require.NoError(t, err)
+			used, reason := client.RateLimit().Used, errors.New("enough")
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Minute, reason)
+			defer cancel()
+			found, err := client.SourceImports.Wait(ctx, "octo-org", "hello")
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, reason)
+			assert.Equal(t, ghmigrate.ImportDetecting, found.Status)
+			assert.Less(t, client.RateLimit().Used-used, len(server.Requests()), "304s cost nothing")
+		}, ghmigratetest.WithSourceImports(), ghmigratetest.WithExportDuration(1000*time.Hour))
+	})
+}
+
+func TestImportStatus(t *testing.T) {
+	done := []ghmigrate.ImportStatus{ghmigrate.ImportComplete, ghmigrate.ImportError, ghmigrate.ImportDetectionFoundNothing}
+	needsAction := []ghmigrate.ImportStatus{
+		ghmigrate.ImportAuth, ghmigrate.ImportAuthFailed, ghmigrate.ImportChoose, ghmigrate.ImportDetectionNeedsAuth, ghmigrate.ImportDetectionFoundMultiple,
+	}
+	for _, status := range []ghmigrate.ImportStatus{
+		"auth", "error", "none", "detecting", "choose", "auth_failed", "importing", "mapping", "waiting_to_push", "pushing", "complete", "setup",
+		"unknown", "detection_found_multiple", "detection_found_nothing", "detection_needs_auth", "something new", "",
+	} {
+		assert.Equal(t, slices.Contains(done, status), status.Done(), status)
+		assert.Equal(t, slices.Contains(needsAction, status), status.NeedsAction(), status)
+	}
+}
+
+func TestLFSPreferenceReadsBothForms(t *testing.T) {
+	for body, want := range map[string]ghmigrate.LFSPreference{
+		`{"use_lfs":true}`:        ghmigrate.LFSOptIn,
+		`{"use_lfs":false}`:       ghmigrate.LFSOptOut,
+		`{"use_lfs":"opt_in"}`:    ghmigrate.LFSOptIn,
+		`{"use_lfs":"opt_out"}`:   ghmigrate.LFSOptOut,
+		`{"use_lfs":"undecided"}`: ghmigrate.LFSUndecided,
+		`{"use_lfs":"perhaps"}`:   "perhaps",
+		`{"use_lfs":null}`:        "",
+		`{}`:                      "",
+	} {
+		var i ghmigrate.Import
+		require.NoError(t, json.Unmarshal([]byte(body), &i), body)
+		assert.Equal(t, want, i.UseLFS, body)
+	}
+	var i ghmigrate.Import
+	assert.Error(t, json.Unmarshal([]byte(`{"use_lfs":7}`), &i))
+}
+
+// The password of an import goes over the wire, and nowhere else.
+func TestImportPasswordIsNotPrinted(t *testing.T) {
+	start := ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com", VCSUsername: "octocat", VCSPassword: importPassword}
+	update := ghmigrate.UpdateImportRequest{VCSPassword: importPassword}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		assertNoSecret(t, fmt.Sprintf(verb, start)+fmt.Sprintf(verb, &start)+fmt.Sprintf(verb, update), fmt.Sprintf("%x", importPassword))
+	}
+	encoded, err := json.Marshal([]any{start, update})
+	require.NoError(t, err)
+	assertNoSecret(t, string(encoded))
+
+	for _, status := range []int{http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable} {
+		bodies := 0
+		client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			assert.NoError(t, err)
+			assert.Contains(t, string(body), `"vcs_password":"`+importPassword+`"`)
+			bodies++
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, `{"message":"Validation Failed"}`)
+		})
+		_, startErr := client.SourceImports.Start(t.Context(), "octo-org", "hello", start)
+		_, updateErr := client.SourceImports.Update(t.Context(), "octo-org", "hello", update)
+		assert.Equal(t, 2, bodies, "neither is sent twice")
+		for _, err := range []error{startErr, updateErr} {
+			require.Error(t, err)
+			assertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err))
+		}
+	}
+}
+
+// importCalls are the eight operations, and Wait.
+func importCalls() map[string]func(context.Context, *ghmigrate.SourceImports) error {
+	return map[string]func(context.Context, *ghmigrate.SourceImports) error{
+		"Start": func(ctx context.Context, s *ghmigrate.SourceImports) error {
+			_, err := s.Start(ctx, "octo-org", "hello", ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com"})
+			return err
+		},
+		"Get": func(ctx context.Context, s *ghmigrate.SourceImports) error {
+			_, err := s.Get(ctx, "octo-org", "hello")
+			return err
+		},
+		"Update": func(ctx context.Context, s *ghmigrate.SourceImports) error {
+			_, err := s.Update(ctx, "octo-org", "hello", ghmigrate.UpdateImportRequest{})
+			return err
+		},
+		"Cancel": func(ctx context.Context, s *ghmigrate.SourceImports) error { return s.Cancel(ctx, "octo-org", "hello") },
+		"ListAuthors": func(ctx context.Context, s *ghmigrate.SourceImports) error {
+			return drain(s.ListAuthors(ctx, "octo-org", "hello", nil))
+		},
+		"MapAuthor": func(ctx context.Context, s *ghmigrate.SourceImports) error {
+			_, err := s.MapAuthor(ctx, "octo-org", "hello", 1, ghmigrate.MapAuthorRequest{})
+			return err
+		},
+		"ListLargeFiles": func(ctx context.Context, s *ghmigrate.SourceImports) error {
+			return drain(s.ListLargeFiles(ctx, "octo-org", "hello"))
+		},
+		"SetLFSPreference": func(ctx context.Context, s *ghmigrate.SourceImports) error {
+			_, err := s.SetLFSPreference(ctx, "octo-org", "hello", ghmigrate.LFSOptIn)
+			return err
+		},
+		"Wait": func(ctx context.Context, s *ghmigrate.SourceImports) error {
+			_, err := s.Wait(ctx, "octo-org", "hello")
+			return err
+		},
+	}
+}
+
+// Which status says that GitHub has no source imports any more depends on who
+// says it; what was said is kept.
+func TestSourceImportsRetired(t *testing.T) {
+	cloud, elsewhere := []int{404, 410, 501, 503}, []int{410, 501}
+	for base, retired := range map[string][]int{
+		"https://api.github.com":           cloud,
+		"https://api.octocorp.ghe.com":     cloud,
+		"https://ghes.example.com/api/v3":  elsewhere,
+		"https://github.com.example/api":   elsewhere,
+		"https://evilghe.com/api":          elsewhere,
+		"http://127.0.0.1:8000/api/v3":     elsewhere,
+		"https://api.github.com.evil/api/": elsewhere,
+	} {
+		for _, status := range []int{404, 410, 501, 503} {
+			for name, call := range importCalls() {
+				t.Run(fmt.Sprintf("%s %d %s", base, status, name), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						asked, began := 0, time.Now()
+						client := offline(t, base, func(w http.ResponseWriter, _ *http.Request) {
+							asked++
+							w.Header().Set("X-Github-Request-Id", "0A70:B8D825")
+							w.WriteHeader(status)
+							_, _ = io.WriteString(w, `{"message":"The Source Imports API has been retired.","documentation_url":"https://gh.io/source-imports-api-deprecation"}`)
+						})
+						err := call(t.Context(), client.SourceImports)
+						assert.Equal(t, slices.Contains(retired, status), errors.Is(err, ghmigrate.ErrSourceImportsRetired), "%v", err)
+						assert.Equal(t, status == 404, errors.Is(err, ghmigrate.ErrNotFound), "%v", err)
+						if slices.Contains(retired, status) {
+							assert.ErrorContains(t, err, "retired on 2024-04-12")
+						}
+						failure, ok := errors.AsType[*ghmigrate.APIError](err)
+						require.True(t, ok, "%v", err)
+						assert.Equal(t, status, failure.StatusCode)
+						assert.Equal(t, "The Source Imports API has been retired.", failure.Message)
+						assert.Equal(t, "https://gh.io/source-imports-api-deprecation", failure.DocumentationURL)
+						assert.Equal(t, "0A70:B8D825", failure.RequestID)
+						assert.Equal(t, 1, asked, "nothing is retried")
+						assert.Equal(t, began, time.Now(), "nor waited for")
+					})
+				})
+			}
+		}
+	}
+}
+
+// What is not of source imports is retried on 503, on GitHub.com too.
+func TestOtherPathsAreNotRetiredWithSourceImports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		client := offline(t, "https://api.github.com", func(w http.ResponseWriter, _ *http.Request) {
+			asked++
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		_, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
+		require.Error(t, err)
+		require.NotErrorIs(t, err, ghmigrate.ErrSourceImportsRetired)
+		assert.Equal(t, 4, asked)
+	})
+}
+
+// The fake GitHub has retired them by default, as GitHub has.
+func TestSourceImportsOfTheFakeGitHub(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.AddRepository("octo-org/hello")
+		_, err := newClient(t, server).SourceImports.Get(t.Context(), "octo-org", "hello")
+		require.ErrorIs(t, err, ghmigrate.ErrSourceImportsRetired)
+		assert.EqualError(t, errWithoutRequest(err),
+			"GET /repos/octo-org/hello/import: 410 The Source Imports API has been retired.: the Source Imports API was retired on 2024-04-12")
+	}, ghmigratetest.WithRetiredStatus(http.StatusGone))
+}
+
+// errWithoutRequest is an error without the ID of its request, which is
+// another one each time.
+func errWithoutRequest(err error) error {
+	if failure, ok := errors.AsType[*ghmigrate.APIError](err); ok {
+		c := *failure
+		c.RequestID = ""
+		return &c
+	}
+	return err
+}
