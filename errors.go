@@ -314,7 +314,8 @@ func rateLimitWait(e *APIError, res response) (wait time.Duration, unspecified b
 		return 0, false
 	}
 	if reset := headerInt(res.header, "X-Ratelimit-Reset"); reset > 0 && res.header.Get("X-Ratelimit-Remaining") == "0" {
-		return clamp(time.Unix(int64(reset), 0).Sub(res.date())) + time.Second, false
+		left := clamp(time.Unix(min(int64(reset), 1<<40), 0).Sub(res.date()))
+		return left + time.Second, left == 0 // one that is over and goes on does not say how long it lasts
 	}
 	if e.retryAfter > 0 {
 		return e.retryAfter, false
