@@ -1,0 +1,815 @@
+package ghmigrate_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// patiently makes a client that waits long for rate limits.
+func patiently(t *testing.T, server *ghmigratetest.Server, opts ...ghmigrate.Option) *ghmigrate.Client {
+	t.Helper()
+	return newClient(t, server, append([]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(24 * time.Hour)}, opts...)...)
+}
+
+// do asks for /things and tells how long it took, in virtual time.
+func do(t *testing.T, client *ghmigrate.Client, method string) (time.Duration, error) {
+	t.Helper()
+	start := time.Now()
+	_, err := client.Do(t.Context(), method, "/things", nil, nil)
+	return time.Since(start), err
+}
+
+func TestHowOftenARequestIsSentThatKeepsFailing(t *testing.T) {
+	t.Parallel()
+	const (
+		once      = 1
+		fourTimes = 4 // three retries
+	)
+	failures := map[string]struct {
+		fault      ghmigratetest.Fault
+		repeatable int // GET, HEAD, DELETE
+		status     int // of the APIError; 0 if there is none
+	}{
+		"500":                   {ghmigratetest.ServerError(500), fourTimes, 500},
+		"502":                   {ghmigratetest.ServerError(502), fourTimes, 502},
+		"502 of HTML":           {ghmigratetest.HTMLError(502), fourTimes, 502},
+		"503":                   {ghmigratetest.ServerError(503), fourTimes, 503},
+		"504":                   {ghmigratetest.ServerError(504), fourTimes, 504},
+		"502 with a cut body":   {ghmigratetest.Fault{Status: 502, Body: `{"message": "Server Error"}`, CutAfter: 9}, fourTimes, 502},
+		"reset before answer":   {ghmigratetest.Fault{Reset: true}, fourTimes, 0},
+		"reset after effect":    {ghmigratetest.Fault{Applied: true}, fourTimes, 0},
+		"header, then cut":      {ghmigratetest.Fault{Status: 200, Body: `{"id": 7}`, CutAfter: ghmigratetest.AfterHeader}, fourTimes, 0},
+		"cut body":              {ghmigratetest.Fault{Status: 200, Body: `{"id": 7}`, CutAfter: 4}, fourTimes, 0},
+		"accepts, no answer":    {ghmigratetest.Fault{Stall: true}, fourTimes, 0},
+		"body that stalls":      {ghmigratetest.Fault{Status: 200, Body: `{"id": 7}`, StallAfter: 4}, fourTimes, 0},
+		"400":                   {ghmigratetest.ServerError(400), once, 400},
+		"401":                   {ghmigratetest.ServerError(401), once, 401},
+		"403":                   {ghmigratetest.ServerError(403), once, 403},
+		"404":                   {ghmigratetest.ServerError(404), once, 404},
+		"404 with a cut body":   {ghmigratetest.Fault{Status: 404, Body: `{"message": "Not Found"}`, CutAfter: 9}, once, 404},
+		"409":                   {ghmigratetest.ServerError(409), once, 409},
+		"410":                   {ghmigratetest.ServerError(410), once, 410},
+		"418":                   {ghmigratetest.ServerError(418), once, 418},
+		"422":                   {ghmigratetest.ServerError(422), once, 422},
+		"501":                   {ghmigratetest.ServerError(501), once, 501},
+		"505":                   {ghmigratetest.ServerError(505), once, 505},
+		"507":                   {ghmigratetest.ServerError(507), once, 507},
+		"304 nobody asked for":  {ghmigratetest.Fault{Status: 304}, once, 304},
+		"300":                   {ghmigratetest.Fault{Status: 300}, once, 300},
+		"redirect to elsewhere": {ghmigratetest.Fault{Status: 307, Header: http.Header{"Location": {"https://evil.example.net"}}}, once, 307},
+	}
+	for name, failure := range failures {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				failure.fault.Times = -1
+				server.Inject(failure.fault)
+				for method, want := range map[string]int{
+					http.MethodGet:    failure.repeatable,
+					http.MethodHead:   failure.repeatable,
+					http.MethodDelete: failure.repeatable,
+					http.MethodPost:   once,
+					http.MethodPut:    once,
+					http.MethodPatch:  once,
+				} {
+					if method == http.MethodHead && failure.fault.Status == http.StatusOK {
+						continue // has no body that could be cut
+					}
+					client := newClient(t, server) // of fresh connections
+					before := len(server.Requests())
+					took, err := do(t, client, method)
+					require.Error(t, err, method)
+					assert.Equal(t, want, len(server.Requests())-before, method)
+					var apiError *ghmigrate.APIError
+					if failure.status == 0 {
+						assert.NotErrorAs(t, err, &apiError)
+					} else if assert.ErrorAs(t, err, &apiError, method) {
+						assert.Equal(t, failure.status, apiError.StatusCode)
+					}
+					if failure.fault.Stall || failure.fault.StallAfter > 0 {
+						assert.GreaterOrEqual(t, took, time.Duration(want)*time.Minute)
+						took -= time.Duration(want) * time.Minute
+					}
+					assert.Less(t, took, 4*time.Second)
+					client.CloseIdleConnections()
+				}
+			})
+		})
+	}
+}
+
+func TestWhatPassesIsSurvived(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]ghmigratetest.Fault{
+		"500":                 ghmigratetest.ServerError(500),
+		"502 of HTML":         ghmigratetest.HTMLError(502),
+		"503":                 ghmigratetest.ServerError(503),
+		"504":                 ghmigratetest.ServerError(504),
+		"reset before answer": {Reset: true},
+		"cut body":            {CutAfter: 5},
+		"body that stalls":    {StallAfter: 5},
+		"accepts, no answer":  {Stall: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				server.AddRepository("octo-org/hello")
+				client := newClient(t, server)
+				started, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+				require.NoError(t, err)
+				client.CloseIdleConnections() // a reset of an idle connection is net/http's own affair
+				fault.Times = 3
+				server.Inject(fault)
+				got, err := client.OrgMigrations.Get(t.Context(), "octo-org", started.ID, nil)
+				require.NoError(t, err)
+				assert.Equal(t, started.GUID, got.GUID)
+				assert.Len(t, server.Requests(), 5)
+			})
+		})
+	}
+}
+
+func TestMaxRetriesIsTheNumberOfRetries(t *testing.T) {
+	t.Parallel()
+	for retries, want := range map[int]int{0: 1, 1: 2, 3: 4, 5: 6, 20: 21} {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			fault := ghmigratetest.ServerError(http.StatusBadGateway)
+			fault.Times = -1
+			server.Inject(fault)
+			for _, method := range []string{http.MethodGet, http.MethodDelete} {
+				before := len(server.Requests())
+				_, err := do(t, newClient(t, server, ghmigrate.WithMaxRetries(retries)), method)
+				require.Error(t, err)
+				assert.Len(t, server.Requests(), before+want)
+			}
+		})
+	}
+}
+
+func TestAPostIsNeverSentTwice(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]ghmigratetest.Fault{
+		"502 but created":      {Applied: true, Status: http.StatusBadGateway},
+		"504 but created":      {Applied: true, Status: http.StatusGatewayTimeout},
+		"created, answer lost": {Applied: true},
+		"created, answer cut":  {CutAfter: 20},
+		"created, no answer":   {Applied: true, Stall: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				server.AddRepository("octo-org/hello")
+				fault.Method = http.MethodPost
+				server.Inject(fault)
+				client := newClient(t, server, ghmigrate.WithMaxRetries(10))
+				_, err := client.OrgMigrations.Get(t.Context(), "octo-org", 1, nil)
+				require.ErrorIs(t, err, ghmigrate.ErrNotFound, "leaves an idle connection for the POST")
+				_, err = client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+				require.Error(t, err)
+				assert.Len(t, server.Migrations(), 1)
+				assert.Len(t, server.Requests(), 2)
+			})
+		})
+	}
+}
+
+// locked exports a repository that stays locked.
+func locked(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client) (id int64) {
+	t.Helper()
+	server.AddRepository("octo-org/hello")
+	migration, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{
+		Repositories: []string{"octo-org/hello"}, LockRepositories: true,
+	})
+	require.NoError(t, err)
+	server.Clock().Advance(time.Hour)
+	require.Equal(t, []string{"octo-org/hello"}, server.Migration(migration.ID).Locked)
+	client.CloseIdleConnections()
+	return migration.ID
+}
+
+func TestADeleteThatWorkedUnseenSucceeds(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]ghmigratetest.Fault{
+		"502":       {Applied: true, Status: http.StatusBadGateway},
+		"503":       {Applied: true, Status: http.StatusServiceUnavailable},
+		"reset":     {Applied: true},
+		"no answer": {Applied: true, Stall: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := newClient(t, server)
+				id := locked(t, server, client)
+				fault.Method = http.MethodDelete
+				server.Inject(fault)
+				before := len(server.Requests())
+				require.NoError(t, client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", id, "hello"))
+				assert.Empty(t, server.Migration(id).Locked)
+				requests := server.Requests()[before:]
+				require.Len(t, requests, 2)
+				assert.Equal(t, http.StatusNotFound, requests[1].Status)
+
+				server.Inject(fault)
+				require.NoError(t, client.OrgMigrations.DeleteArchive(t.Context(), "octo-org", id))
+				assert.True(t, server.Migration(id).ArchiveDeleted)
+			})
+		})
+	}
+}
+
+func TestADeleteThatCannotHaveWorkedDoesNotSucceed(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := patiently(t, server)
+		id := locked(t, server, client)
+		unlock := func() error { return client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", id, "other") }
+		require.ErrorIs(t, unlock(), ghmigrate.ErrNotFound, "at the first try")
+
+		server.Inject(ghmigratetest.SecondaryRateLimit())
+		require.ErrorIs(t, unlock(), ghmigrate.ErrNotFound, "after a rate limit, which says that nothing happened")
+
+		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
+		server.Inject(ghmigratetest.Fault{Status: http.StatusNotFound, Body: `{"message": "Not Found"}`, Header: http.Header{
+			"X-Oauth-Scopes": {"gist"}, "X-Accepted-Oauth-Scopes": {"admin:org, repo"},
+		}})
+		require.ErrorIs(t, unlock(), ghmigrate.ErrMissingScope, "to a token that may not see it")
+
+		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
+		server.Inject(ghmigratetest.ServerError(http.StatusForbidden))
+		require.ErrorIs(t, unlock(), ghmigrate.ErrForbidden)
+
+		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
+		_, err := client.Do(t.Context(), http.MethodGet, fmt.Sprintf("/orgs/octo-org/migrations/%d/archive/none", id), nil, nil)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "only a DELETE may")
+	})
+}
+
+func TestADeleteThatNeverConnectedDoesNotSucceed(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		hc := guarded(t, server)
+		transport := hc.Transport.(*http.Transport)
+		dial, dials := transport.DialContext, 0
+		transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if dials++; dials <= 2 {
+				return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("connection refused")}
+			}
+			return dial(ctx, network, addr)
+		}
+		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithToken(server.Token()), ghmigrate.WithHTTPClient(hc))
+		require.NoError(t, err)
+		err = client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", 79, "hello")
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+		assert.Equal(t, 3, dials)
+	})
+}
+
+func TestRetriesBackOff(t *testing.T) {
+	t.Parallel()
+	firsts := map[time.Duration]bool{}
+	for range 5 {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			fault := ghmigratetest.ServerError(http.StatusBadGateway)
+			fault.Times = -1
+			server.Inject(fault)
+			_, err := do(t, newClient(t, server, ghmigrate.WithMaxRetries(10)), http.MethodGet)
+			require.Error(t, err)
+			gaps := gaps(server)
+			require.Len(t, gaps, 10)
+			firsts[gaps[0]] = true
+			for i, gap := range gaps {
+				most := min(500*time.Millisecond<<i, 30*time.Second)
+				assert.GreaterOrEqual(t, gap, most/2, "retry %d", i+1)
+				assert.Less(t, gap, most, "retry %d", i+1)
+			}
+		})
+	}
+	assert.Greater(t, len(firsts), 1, "the waits are jittered")
+}
+
+// gaps lists the times between the requests that a server got.
+func gaps(server *ghmigratetest.Server) []time.Duration {
+	var list []time.Duration
+	requests := server.Requests()
+	for i := 1; i < len(requests); i++ {
+		list = append(list, requests[i].Time.Sub(requests[i-1].Time))
+	}
+	return list
+}
+
+func TestRetriesHonourRetryAfterWithinBounds(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		status int
+		value  func(server *ghmigratetest.Server) string
+		want   time.Duration
+	}{
+		"seconds":             {503, func(*ghmigratetest.Server) string { return "7" }, 7 * time.Second},
+		"seconds of a 502":    {502, func(*ghmigratetest.Server) string { return "7" }, 7 * time.Second},
+		"an hour":             {503, func(*ghmigratetest.Server) string { return "3600" }, time.Minute},
+		"beyond any duration": {503, func(*ghmigratetest.Server) string { return "9223372036854775807" }, time.Minute},
+		"a date": {503, func(s *ghmigratetest.Server) string {
+			return s.Clock().Now().Add(9 * time.Second).Format(http.TimeFormat)
+		}, 9 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				server.Clock().Advance(3 * time.Hour)
+				server.Inject(ghmigratetest.Fault{Status: test.status, Header: http.Header{"Retry-After": {test.value(server)}}})
+				_, err := do(t, newClient(t, server), http.MethodGet)
+				require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+				assert.Equal(t, []time.Duration{test.want}, gaps(server))
+			})
+		})
+	}
+	for _, value := range []string{"0", "-5", "soon", "99999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT"} {
+		t.Run(value, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				server.Inject(ghmigratetest.Fault{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {value}}})
+				_, err := do(t, newClient(t, server), http.MethodGet)
+				require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+				assert.Less(t, gaps(server)[0], 500*time.Millisecond)
+			})
+		})
+	}
+}
+
+func TestSourceImportsInMaintenanceAreNotAskedAgain(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		fault := ghmigratetest.ServerError(http.StatusServiceUnavailable)
+		fault.Times = -1
+		server.Inject(fault)
+		client := newClient(t, server)
+		_, err := client.SourceImports.Get(t.Context(), "octo-org", "hello")
+		require.Error(t, err)
+		require.Error(t, client.SourceImports.Cancel(t.Context(), "octo-org", "hello"))
+		_, err = client.Do(t.Context(), http.MethodGet, "/repos/octo-org/hello/import/authors", nil, nil)
+		require.Error(t, err)
+		assert.Len(t, server.Requests(), 3)
+		server.ClearFaults()
+		fault = ghmigratetest.ServerError(http.StatusBadGateway)
+		server.Inject(fault)
+		_, err = client.SourceImports.Get(t.Context(), "octo-org", "hello")
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+		assert.Len(t, server.Requests(), 5, "other failures are")
+	}, ghmigratetest.WithSourceImports())
+}
+
+func TestCertificatesThatAreWrongAreNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	handshakes := atomic.Int32{}
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		handshakes.Add(1)
+		return nil, nil
+	}}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	known := x509.NewCertPool()
+	known.AddCert(server.Certificate())
+	for name, config := range map[string]*tls.Config{
+		"unknown authority": {RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12},
+		"other name":        {RootCAs: known, ServerName: "ghes.example.net", MinVersion: tls.VersionTLS12},
+		"expired":           {RootCAs: known, Time: func() time.Time { return time.Now().AddDate(1000, 0, 0) }, MinVersion: tls.VersionTLS12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := &http.Transport{TLSClientConfig: config}
+			defer transport.CloseIdleConnections()
+			client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL), ghmigrate.WithToken(secretToken),
+				ghmigrate.WithHTTPClient(&http.Client{Transport: transport}))
+			require.NoError(t, err)
+			before := handshakes.Load()
+			_, err = client.Do(t.Context(), http.MethodGet, "/things", nil, nil)
+			var certificate *tls.CertificateVerificationError
+			require.ErrorAs(t, err, &certificate)
+			assert.Equal(t, int32(1), handshakes.Load()-before)
+			assertNoSecret(t, err.Error(), secretToken)
+		})
+	}
+}
+
+func TestTheEndOfTheContextEndsACall(t *testing.T) {
+	t.Parallel()
+	errOwn := errors.New("the caller's own reason")
+	ends := map[string]struct {
+		after func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
+		is    []error
+	}{
+		"cancel": {
+			func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(ctx)
+				time.AfterFunc(d, cancel)
+				return ctx, cancel
+			},
+			[]error{context.Canceled},
+		},
+		"cancel with a cause": {
+			func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancelCause(ctx)
+				time.AfterFunc(d, func() { cancel(errOwn) })
+				return ctx, func() { cancel(nil) }
+			},
+			[]error{context.Canceled, errOwn},
+		},
+		"deadline": {
+			context.WithTimeout,
+			[]error{context.DeadlineExceeded},
+		},
+		"deadline with a cause": {
+			func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+				return context.WithTimeoutCause(ctx, d, errOwn)
+			},
+			[]error{context.DeadlineExceeded, errOwn},
+		},
+	}
+	moments := map[string]struct {
+		faults []ghmigratetest.Fault
+		when   time.Duration
+	}{
+		"before the request":       {nil, 0},
+		"while there is no answer": {[]ghmigratetest.Fault{{Stall: true}}, 10 * time.Second},
+		"in the body":              {[]ghmigratetest.Fault{{Status: 200, Body: `{"id": 7}`, StallAfter: 4}}, 10 * time.Second},
+		"in the body of a failure": {[]ghmigratetest.Fault{{Status: 404, Body: `{"id": 7}`, StallAfter: 4}}, 10 * time.Second},
+		"in a second attempt":      {[]ghmigratetest.Fault{ghmigratetest.ServerError(502), {Stall: true}}, 10 * time.Second},
+		"between attempts":         {[]ghmigratetest.Fault{{Status: 503, Header: http.Header{"Retry-After": {"60"}}}}, 10 * time.Second},
+		"in a rate limit":          {[]ghmigratetest.Fault{ghmigratetest.SecondaryRateLimitAfter(time.Minute)}, 10 * time.Second},
+		"in a primary rate limit":  {[]ghmigratetest.Fault{ghmigratetest.PrimaryRateLimit(time.Minute)}, 10 * time.Second},
+	}
+	for end, how := range ends {
+		for moment, at := range moments {
+			t.Run(end+" "+moment, func(t *testing.T) {
+				t.Parallel()
+				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+					for _, fault := range at.faults {
+						server.Inject(fault)
+					}
+					ctx, cancel := how.after(t.Context(), at.when)
+					defer cancel()
+					if at.when == 0 {
+						<-ctx.Done()
+					}
+					start := time.Now()
+					_, err := newClient(t, server).Do(ctx, http.MethodGet, "/things", nil, nil)
+					assert.Equal(t, at.when, time.Since(start))
+					require.ErrorContains(t, err, "GET /things: ")
+					for _, target := range how.is {
+						require.ErrorIs(t, err, target)
+					}
+					require.ErrorIs(t, err, ctx.Err())
+					require.ErrorIs(t, err, context.Cause(ctx))
+					assert.Len(t, server.Requests(), len(at.faults))
+				})
+			})
+		}
+	}
+}
+
+// limit is a fault with a rate limit in one of the forms that GitHub gives it.
+func limit(status int, header http.Header, body string) ghmigratetest.Fault {
+	return ghmigratetest.Fault{Origin: ghmigratetest.API, Status: status, Header: header, Body: body}
+}
+
+func TestRateLimitsAreRecognisedAndWaitedOut(t *testing.T) {
+	t.Parallel()
+	const docs = "https://docs.github.com/free-pro-team@latest/rest/using-the-rest-api/rate-limits-for-the-rest-api"
+	forms := map[string]struct {
+		fault func(s *ghmigratetest.Server) ghmigratetest.Fault
+		want  time.Duration
+		slack time.Duration // a reset is a whole second
+	}{
+		"primary, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return ghmigratetest.PrimaryRateLimit(30 * time.Second)
+		}, 30 * time.Second, 2 * time.Second},
+		"primary, 429": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			f := ghmigratetest.PrimaryRateLimit(30 * time.Second)
+			f.Status = http.StatusTooManyRequests
+			return f
+		}, 30 * time.Second, 2 * time.Second},
+		"primary, over by now": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
+			reset := s.Clock().Now().Add(-time.Minute).Unix()
+			return limit(403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}}, "")
+		}, 0, time.Second},
+		"secondary with seconds, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return ghmigratetest.SecondaryRateLimitAfter(20 * time.Second)
+		}, 20 * time.Second, 0},
+		"secondary with seconds, 429": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(429, http.Header{"Retry-After": {"20"}}, "")
+		}, 20 * time.Second, 0},
+		"secondary with seconds, quota left": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, http.Header{"Retry-After": {"20"}, "X-Ratelimit-Remaining": {"4000"}, "X-Ratelimit-Reset": {"9999999999"}}, "")
+		}, 20 * time.Second, 0},
+		"secondary with a date": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, http.Header{"Retry-After": {s.Clock().Now().Add(25 * time.Second).Format(http.TimeFormat)}}, "")
+		}, 25 * time.Second, 0},
+		"secondary by its message": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return ghmigratetest.SecondaryRateLimit()
+		}, time.Minute, 0},
+		"secondary by its message, 429": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			f := ghmigratetest.SecondaryRateLimit()
+			f.Status = http.StatusTooManyRequests
+			return f
+		}, time.Minute, 0},
+		"abuse detection": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, nil, `{"message": "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."}`)
+		}, time.Minute, 0},
+		"secondary by its documentation": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, nil, `{"message": "Forbidden", "documentation_url": "`+docs+`#about-secondary-rate-limits"}`)
+		}, time.Minute, 0},
+		"secondary by its documentation, message of another form": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, nil, `{"message": {"text": "Forbidden"}, "documentation_url": "`+docs+`#about-secondary-rate-limits"}`)
+		}, time.Minute, 0},
+		"429 that says nothing": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(429, nil, "")
+		}, time.Minute, 0},
+		"429 of HTML": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return ghmigratetest.HTMLError(http.StatusTooManyRequests)
+		}, time.Minute, 0},
+	}
+	for name, form := range forms {
+		for _, skew := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
+			t.Run(fmt.Sprintf("%s, clock off by %v", name, skew), func(t *testing.T) {
+				t.Parallel()
+				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+					server.Clock().Advance(skew)
+					for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+						if method == http.MethodHead && form.want == time.Minute && name != "429 that says nothing" && name != "429 of HTML" && name != "secondary by its message, 429" {
+							continue // a HEAD's answer has no message
+						}
+						before := len(server.Requests())
+						server.Inject(form.fault(server))
+						server.Inject(ghmigratetest.Fault{Status: http.StatusOK})
+						start := time.Now()
+						_, err := newClient(t, server, ghmigrate.WithMaxRetries(0)).Do(t.Context(), method, "/things", map[string]int{"id": 7}, nil)
+						require.NoError(t, err)
+						assert.GreaterOrEqual(t, time.Since(start), form.want)
+						assert.LessOrEqual(t, time.Since(start), form.want+form.slack)
+						sent := server.Requests()[before:]
+						require.Len(t, sent, 2)
+						assert.JSONEq(t, `{"id": 7}`, string(sent[1].Body))
+						assert.Equal(t, sent[0].Body, sent[1].Body)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestALimitThatLastsTooLongIsReturnedAtOnce(t *testing.T) {
+	t.Parallel()
+	second, minute := time.Second, time.Minute
+	for name, test := range map[string]struct {
+		opts       []ghmigrate.Option
+		fault      ghmigratetest.Fault
+		retryAfter time.Duration
+	}{
+		"longer than the default":    {nil, ghmigratetest.SecondaryRateLimitAfter(91 * second), 91 * second},
+		"longer than allowed":        {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(19 * second)}, ghmigratetest.SecondaryRateLimitAfter(20 * second), 20 * second},
+		"0 is never":                 {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(0)}, ghmigratetest.SecondaryRateLimitAfter(second), second},
+		"0 is never, primary":        {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(0)}, ghmigratetest.PrimaryRateLimit(-minute), 2 * second},
+		"0 is never, without a hint": {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(0)}, ghmigratetest.SecondaryRateLimit(), minute},
+		"hours of the primary":       {nil, ghmigratetest.PrimaryRateLimit(time.Hour), time.Hour + second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				server.Clock().Advance(-42 * time.Hour)
+				client := newClient(t, server, test.opts...)
+				for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+					before := len(server.Requests())
+					server.Inject(test.fault)
+					took, err := do(t, client, method)
+					assert.Zero(t, took)
+					assert.Len(t, server.Requests(), before+1)
+					var failure *ghmigrate.APIError
+					require.ErrorAs(t, err, &failure)
+					assert.Equal(t, test.retryAfter, failure.RetryAfter)
+					require.ErrorIs(t, err, ghmigrate.ErrRateLimited)
+					require.NotErrorIs(t, err, ghmigrate.ErrForbidden)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitsForRateLimitsAddUp(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		fault := ghmigratetest.SecondaryRateLimitAfter(45 * time.Second)
+		fault.Times = -1
+		server.Inject(fault)
+		took, err := do(t, newClient(t, server), http.MethodPost)
+		var failure *ghmigrate.APIError
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, 45*time.Second, failure.RetryAfter)
+		assert.Equal(t, 90*time.Second, took, "two waits fit into the default, a third does not")
+		assert.Len(t, server.Requests(), 3)
+
+		_, err = do(t, newClient(t, server, ghmigrate.WithMaxRateLimitWait(100*time.Second)), http.MethodPost)
+		require.ErrorIs(t, err, ghmigrate.ErrRateLimited)
+		assert.Len(t, server.Requests(), 6, "the next call has its own")
+	})
+}
+
+func TestALimitWithoutAHintLastsLongerEachTime(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		fault := ghmigratetest.SecondaryRateLimit()
+		fault.Times = 5
+		server.Inject(fault)
+		_, err := do(t, patiently(t, server), http.MethodGet)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+		minute := time.Minute
+		assert.Equal(t, []time.Duration{minute, 2 * minute, 4 * minute, 8 * minute, 16 * minute}, gaps(server))
+
+		server.Inject(ghmigratetest.SecondaryRateLimit())
+		server.Inject(ghmigratetest.SecondaryRateLimit())
+		_, err = do(t, newClient(t, server), http.MethodGet)
+		var failure *ghmigrate.APIError
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, 2*time.Minute, failure.RetryAfter)
+	})
+}
+
+func TestALimitThatIsOverAndGoesOnLastsLongerEachTime(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		fault := limit(http.StatusForbidden, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1377013266"}}, "")
+		fault.Times = 4
+		server.Inject(fault)
+		_, err := do(t, patiently(t, server), http.MethodGet)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+		second := time.Second
+		assert.Equal(t, []time.Duration{second, 2 * second, 4 * second, 8 * second}, gaps(server))
+	})
+}
+
+func TestRateLimitsAreNotRetries(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		for range 3 {
+			server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
+			server.Inject(ghmigratetest.SecondaryRateLimitAfter(5 * time.Second))
+			server.Inject(ghmigratetest.PrimaryRateLimit(5 * time.Second))
+		}
+		_, err := do(t, newClient(t, server), http.MethodGet)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "the answer behind them all")
+		assert.Len(t, server.Requests(), 10)
+	})
+}
+
+func TestAStartIsRepeatedAfterARateLimitAndStartsOnce(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.AddRepository("octo-org/hello")
+		server.Inject(ghmigratetest.SecondaryRateLimit())
+		server.Inject(ghmigratetest.SecondaryRateLimitAfter(time.Second))
+		migration, err := newClient(t, server).OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+		require.NoError(t, err)
+		require.Len(t, server.Migrations(), 1)
+		assert.Equal(t, server.Migrations()[0].ID, migration.ID)
+		assert.Len(t, server.Requests(), 3)
+	})
+}
+
+func TestAUsedUpQuotaEndsWithTheHour(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.Clock().Advance(100 * time.Hour)
+		client := newClient(t, server)
+		for range 2 {
+			_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+			require.NoError(t, err)
+		}
+		start := time.Now()
+		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+		var failure *ghmigrate.APIError
+		require.ErrorAs(t, err, &failure)
+		assert.InDelta(t, time.Hour, failure.RetryAfter, float64(2*time.Second))
+		assert.Zero(t, time.Since(start))
+		server.Clock().Advance(failure.RetryAfter)
+		_, err = client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+		require.NoError(t, err, "after RetryAfter it is over")
+	}, ghmigratetest.WithRateLimit(2))
+}
+
+func TestWhatLooksLikeARateLimitButIsNotIsReturnedAtOnce(t *testing.T) {
+	t.Parallel()
+	limited := http.Header{"Retry-After": {"5"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}
+	with := func(pairs ...string) http.Header {
+		h := limited.Clone()
+		for pair := range slices.Chunk(pairs, 2) {
+			h.Set(pair[0], pair[1])
+		}
+		return h
+	}
+	const message = `{"message": "API rate limit exceeded"}`
+	for name, test := range map[string]struct {
+		fault ghmigratetest.Fault
+		is    []error
+	}{
+		"401": {limit(401, limited, message), []error{ghmigrate.ErrUnauthorized}},
+		"single sign-on": {
+			limit(403, with("X-Github-Sso", "required; url=https://github.com/orgs/octo-org/sso?authorization_request=A"), message),
+			[]error{ghmigrate.ErrSSORequired, ghmigrate.ErrForbidden},
+		},
+		"missing scope": {
+			limit(403, with("X-Oauth-Scopes", "gist, read:org", "X-Accepted-Oauth-Scopes", "admin:org, repo"), message),
+			[]error{ghmigrate.ErrMissingScope, ghmigrate.ErrForbidden},
+		},
+		"no scopes at all": {
+			limit(403, with("X-Oauth-Scopes", "", "X-Accepted-Oauth-Scopes", "admin:org, repo"), message),
+			[]error{ghmigrate.ErrMissingScope, ghmigrate.ErrForbidden},
+		},
+		"404": {limit(404, limited, message), []error{ghmigrate.ErrNotFound}},
+		"422": {limit(422, limited, message), []error{ghmigrate.ErrValidation}},
+		"a plain 403 with quota left": {
+			limit(403, http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"9999999999"}}, `{"message": "Must have admin rights"}`),
+			[]error{ghmigrate.ErrForbidden},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				test.fault.Times = -1
+				server.Inject(test.fault)
+				took, err := do(t, patiently(t, server), http.MethodGet)
+				for _, target := range test.is {
+					require.ErrorIs(t, err, target)
+				}
+				require.NotErrorIs(t, err, ghmigrate.ErrRateLimited)
+				var failure *ghmigrate.APIError
+				require.ErrorAs(t, err, &failure)
+				assert.Zero(t, failure.RetryAfter)
+				assert.Zero(t, took)
+				assert.Len(t, server.Requests(), 1)
+			})
+		})
+	}
+}
+
+func TestResetsBeyondAnyDurationAreLimitsAllTheSame(t *testing.T) {
+	t.Parallel()
+	for _, reset := range []string{"1700000000000", "9223372036854775807", "253402300800"} {
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			return answer(req, http.StatusForbidden, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {reset}}, ""), nil
+		})
+		_, err := client.Do(t.Context(), http.MethodGet, "/things", nil, nil)
+		require.ErrorIs(t, err, ghmigrate.ErrRateLimited, reset)
+		require.NotErrorIs(t, err, ghmigrate.ErrForbidden)
+	}
+}
+
+func TestAServerWithoutRateHeadersCanLimit(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		server.Inject(ghmigratetest.SecondaryRateLimit())
+		start := time.Now()
+		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+		require.NoError(t, err)
+		assert.Equal(t, time.Minute, time.Since(start))
+		assert.Zero(t, client.RateLimit())
+	}, ghmigratetest.WithGHES())
+}
+
+func TestAnEndlessErrorBodyIsCutShort(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		answering(server, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusNotFound)
+			for r.Context().Err() == nil {
+				if _, err := io.WriteString(w, "no such thing, "); err != nil {
+					return
+				}
+			}
+		})
+		_, err := do(t, newClient(t, server), http.MethodGet)
+		var failure *ghmigrate.APIError
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, http.StatusNotFound, failure.StatusCode)
+		assert.Less(t, len(err.Error()), 1000)
+	})
+}
