@@ -656,7 +656,7 @@ func TestALimitWithoutAHintLastsLongerEachTime(t *testing.T) {
 func TestALimitThatIsOverAndGoesOnLastsLongerEachTime(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		fault := limit(http.StatusForbidden, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1377013266"}}, "")
+		fault := limit(http.StatusForbidden, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}, "")
 		fault.Times = 4
 		server.Inject(fault)
 		_, err := do(t, patiently(t, server), http.MethodGet)
