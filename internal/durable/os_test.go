@@ -39,6 +39,20 @@ func TestOpenLockedCreatesAPrivateFileAndKeepsWhatIsThere(t *testing.T) {
 	require.NoError(t, f.Close())
 }
 
+func TestStartSyncChangesNothing(t *testing.T) {
+	f, err := durable.OS{}.OpenLocked(filepath.Join(t.TempDir(), "file"))
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte("hello"), 0)
+	require.NoError(t, err)
+	durable.StartSync(f, 0, 5)
+	durable.StartSync(f, 100, 5)
+	durable.StartSync(&memFile{}, 0, 5)
+	got, err := io.ReadAll(io.NewSectionReader(f, 0, 100))
+	require.NoError(t, err)
+	assert.Equal(t, "hello", string(got))
+	require.NoError(t, f.Close())
+}
+
 func TestOpenLockedRefusesASecondHolderUntilTheFirstCloses(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
 	first, err := durable.OS{}.OpenLocked(name)

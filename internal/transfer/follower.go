@@ -7,15 +7,18 @@ import (
 	"hash"
 	"sync"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
 const (
 	// Blocks are large enough to make the work around each of them small, and
-	// few enough to stay in the processor's cache: 2 MiB in all.
-	blockSize  = 256 << 10
+	// few enough to stay in the processor's cache: 4 MiB in all.
+	blockSize  = 512 << 10
 	blockCount = 8
 
 	checkpointEvery = time.Second
+	startSyncEvery  = 16 << 20 // bytes
 )
 
 // A follower works behind the one who writes a part: it hashes what was
@@ -55,7 +58,7 @@ func follow(p *part) (*follower, error) {
 }
 
 func (f *follower) run() {
-	marks := make(chan mark)
+	marks, spans := make(chan mark), make(chan [2]int64)
 	f.work.Go(func() {
 		for m := range marks {
 			if err := f.part.checkpoint(m); err != nil {
@@ -64,11 +67,17 @@ func (f *follower) run() {
 			}
 		}
 	})
+	f.work.Go(func() {
+		for s := range spans {
+			durable.StartSync(f.part.file, s[0], s[1]-s[0])
+		}
+	})
 	defer close(marks)
+	defer close(spans)
 
 	tick := time.NewTicker(checkpointEvery)
 	defer tick.Stop()
-	marked := f.hashed
+	marked, started := f.hashed, f.hashed
 	for {
 		select {
 		case block, ok := <-f.blocks:
@@ -78,6 +87,13 @@ func (f *follower) run() {
 			f.hash.Write(block)
 			f.hashed += int64(len(block))
 			f.free <- block[:cap(block)]
+			if f.hashed-started >= startSyncEvery {
+				select {
+				case spans <- [2]int64{started, f.hashed}:
+					started = f.hashed
+				default: // the disk has enough to do
+				}
+			}
 		case <-tick.C:
 			// Until the first block the part belongs to the writer.
 			if f.hashed == marked {

@@ -1,0 +1,7 @@
+//go:build !linux || arm
+
+package durable
+
+import "os"
+
+func startSync(*os.File, int64, int64) {}
