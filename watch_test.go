@@ -41,8 +41,8 @@ func pollsOf(server *ghmigratetest.Server, path string) (times []time.Duration, 
 	return times, requests
 }
 
-// gaps are the pauses between times.
-func gaps(times []time.Duration) []time.Duration {
+// pausesOf returns the pauses between times.
+func pausesOf(times []time.Duration) []time.Duration {
 	var all []time.Duration
 	for i := 1; i < len(times); i++ {
 		all = append(all, times[i]-times[i-1])
@@ -74,14 +74,14 @@ func TestWaitPollsMoreAndMoreSlowly(t *testing.T) {
 				times, requests := pollsOf(server, polled)
 				assert.Equal(t, began, requests[0].Time.Local(), "the first poll is at once")
 				interval, distinct := test.min, map[time.Duration]bool{}
-				for i, gap := range gaps(times) {
+				for i, gap := range pausesOf(times) {
 					assert.LessOrEqual(t, gap, interval, "pause %d", i)
 					assert.GreaterOrEqual(t, gap, interval*9/10, "pause %d", i)
 					distinct[gap] = true
 					interval = min(interval*3/2, test.max)
 				}
 				assert.Equal(t, test.max, interval, "the test is long enough")
-				assert.Greater(t, len(distinct), len(times)*3/4, "no two clients poll in step: %v", gaps(times))
+				assert.Greater(t, len(distinct), len(times)*3/4, "no two clients poll in step: %v", pausesOf(times))
 				for _, r := range requests {
 					assert.Equal(t, "exclude=repositories", r.Query.Encode())
 				}
@@ -286,7 +286,7 @@ func TestWaitPollsOnceAtATime(t *testing.T) {
 				if fault.Reset {
 					times = times[1:] // net/http asks again, once, when it had the connection from before
 				}
-				for i, gap := range gaps(times) {
+				for i, gap := range pausesOf(times) {
 					assert.GreaterOrEqual(t, gap, 4500*time.Millisecond, "pause %d", i)
 				}
 			}, ghmigratetest.WithExportDuration(time.Minute))
@@ -322,11 +322,11 @@ func TestWaitWaitsRateLimitsOut(t *testing.T) {
 				times, requests := pollsOf(server, polled)
 				for i, atLeast := range test.gaps {
 					assert.Equal(t, http.StatusForbidden, requests[1+i].Status)
-					gap := gaps(times)[1+i]
+					gap := pausesOf(times)[1+i]
 					assert.GreaterOrEqual(t, gap, atLeast, "pause %d", i)
 					assert.Less(t, gap, atLeast+2*time.Minute, "pause %d", i)
 				}
-				if rest := gaps(times)[1+len(test.gaps):]; assert.NotEmpty(t, rest) {
+				if rest := pausesOf(times)[1+len(test.gaps):]; assert.NotEmpty(t, rest) {
 					assert.LessOrEqual(t, rest[0], time.Minute, "and then as before")
 				}
 			}, ghmigratetest.WithExportDuration(5*time.Hour))
