@@ -162,7 +162,7 @@ func (c *Client) CloseIdleConnections() {
 
 // isCloud tells whether GitHub runs the server, on GitHub.com or GHE.com.
 func (c *Client) isCloud() bool {
-	name := c.base.Hostname()
+	name := strings.ToLower(c.base.Hostname())
 	return name == "api.github.com" || strings.HasSuffix(name, ".ghe.com")
 }
 

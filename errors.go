@@ -274,12 +274,11 @@ func (e *APIError) readBody(body []byte) {
 		DocumentationURL string            `json:"documentation_url"`
 		Errors           []json.RawMessage `json:"errors"`
 	}
-	err := json.Unmarshal(body, &wire)
-	if _, unknown := errors.AsType[*json.UnmarshalTypeError](err); err != nil && !unknown {
+	// One property of an unknown shape must not cost the others.
+	if err := json.Unmarshal(body, &wire); err != nil && wire.Message == "" && wire.DocumentationURL == "" && wire.Errors == nil {
 		e.Message = gist(body)
 		return
 	}
-	// One property of an unknown shape must not cost the others.
 	e.Message, e.DocumentationURL = wire.Message, wire.DocumentationURL
 	for _, raw := range wire.Errors {
 		var detail ErrorDetail
