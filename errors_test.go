@@ -1,0 +1,393 @@
+package ghmigrate_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// failing returns the APIError that an answer becomes.
+func failing(t *testing.T, status int, header http.Header, body string, opts ...ghmigrate.Option) *ghmigrate.APIError {
+	t.Helper()
+	return failingAt(t, "/orgs/octo-org/migrations", status, header, body, opts...)
+}
+
+func failingAt(t *testing.T, path string, status int, header http.Header, body string, opts ...ghmigrate.Option) *ghmigrate.APIError {
+	t.Helper()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		return answer(req, status, header, body), nil
+	}, append(opts, ghmigrate.WithMaxRetries(0), ghmigrate.WithMaxRateLimitWait(0))...)
+	_, err := client.Do(t.Context(), http.MethodPost, path, nil, nil)
+	var failure *ghmigrate.APIError
+	require.ErrorAs(t, err, &failure)
+	return failure
+}
+
+func TestAPIErrorTellsAllThatGitHubTold(t *testing.T) {
+	t.Parallel()
+	failure := failingAt(t, "/orgs/octo%20org/migrations?page=2", http.StatusTooManyRequests, http.Header{
+		"Date":                    {"Wed, 21 Oct 2015 07:28:00 GMT"},
+		"Retry-After":             {"Wed, 21 Oct 2015 07:30:00 GMT"},
+		"X-Github-Request-Id":     {"A214:55543D:FA68EEBE:4D0FD2F056"},
+		"X-Oauth-Scopes":          {"repo, admin:org", "gist"},
+		"X-Accepted-Oauth-Scopes": {"repo,  admin:org"},
+	}, `{
+		"message": "You have exceeded a secondary rate limit.",
+		"documentation_url": "https://docs.github.com/rest",
+		"errors": [
+			{"resource": "Migration", "field": "repositories", "code": "missing", "message": "octo/none does not exist", "index": 3},
+			"Repository is locked",
+			{"resource": "Migration", "code": "custom"},
+			{"code": 7},
+			12
+		],
+		"status": "429"
+	}`)
+	shown := *failure
+	assert.Equal(t, "POST /orgs/octo%20org/migrations: 429 You have exceeded a secondary rate limit.: "+
+		`octo/none does not exist, Repository is locked, Migration custom, {"code": 7}, 12: rate limited for 2m0s (request A214:55543D:FA68EEBE:4D0FD2F056)`, shown.Error())
+	assertFields(t, ghmigrate.APIError{
+		StatusCode:       429,
+		Method:           "POST",
+		Path:             "/orgs/octo%20org/migrations",
+		RequestID:        "A214:55543D:FA68EEBE:4D0FD2F056",
+		Message:          "You have exceeded a secondary rate limit.",
+		DocumentationURL: "https://docs.github.com/rest",
+		Errors: []ghmigrate.ErrorDetail{
+			{Resource: "Migration", Field: "repositories", Code: "missing", Message: "octo/none does not exist"},
+			{Message: "Repository is locked"},
+			{Resource: "Migration", Code: "custom"},
+			{Message: `{"code": 7}`},
+			{Message: "12"},
+		},
+		RetryAfter:     2 * time.Minute,
+		TokenScopes:    []string{"repo", "admin:org", "gist"},
+		AcceptedScopes: []string{"repo", "admin:org"},
+	}, failure)
+}
+
+// assertFields compares the exported fields of an APIError.
+func assertFields(t *testing.T, want ghmigrate.APIError, got *ghmigrate.APIError) {
+	t.Helper()
+	assert.Equal(t, want, ghmigrate.APIError{
+		StatusCode: got.StatusCode, Method: got.Method, Path: got.Path, RequestID: got.RequestID,
+		Message: got.Message, DocumentationURL: got.DocumentationURL, Errors: got.Errors,
+		RetryAfter: got.RetryAfter, TokenScopes: got.TokenScopes, AcceptedScopes: got.AcceptedScopes, SSOURL: got.SSOURL,
+	})
+}
+
+func TestAPIErrorsOfGitHubsOwn(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.AddRepository("octo-org/hello")
+		server.RequireSSO("octo-org")
+		client := newClient(t, server)
+		_, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
+		var failure *ghmigrate.APIError
+		require.ErrorAs(t, err, &failure)
+		assert.NotEmpty(t, failure.RequestID)
+		assertFields(t, ghmigrate.APIError{
+			StatusCode: http.StatusForbidden,
+			Method:     http.MethodGet,
+			Path:       "/orgs/octo-org/migrations/79",
+			RequestID:  failure.RequestID,
+			Message: "Resource protected by organization SAML enforcement. " +
+				"You must grant your Personal Access token access to this organization.",
+			DocumentationURL: "https://docs.github.com/rest/migrations",
+			TokenScopes:      []string{"admin:org", "repo"},
+			AcceptedScopes:   []string{"admin:org", "repo"},
+			SSOURL:           failure.SSOURL,
+		}, failure)
+		assert.Regexp(t, `^https://github\.com/orgs/octo-org/sso\?authorization_request=\w+$`, failure.SSOURL)
+		assert.Equal(t, "GET /orgs/octo-org/migrations/79: 403 "+failure.Message+
+			": authorize the token for single sign-on (request "+failure.RequestID+")", err.Error())
+
+		_, err = client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/none"}})
+		require.ErrorIs(t, err, ghmigrate.ErrValidation)
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, []ghmigrate.ErrorDetail{
+			{Resource: "Migration", Field: "repositories", Code: "missing", Message: "octocat/none does not exist"},
+		}, failure.Errors)
+		assert.Equal(t, "POST /user/migrations: 422 Validation Failed: octocat/none does not exist (request "+failure.RequestID+")", err.Error())
+	})
+}
+
+func TestTextsOfAPIErrors(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		status int
+		header http.Header
+		body   string
+		want   string // after "POST /orgs/octo-org/migrations: "
+	}{
+		"message":                {404, nil, `{"message": "Not Found"}`, "404 Not Found"},
+		"no body":                {404, nil, "", "404 Not Found"},
+		"no body, no known text": {599, nil, "", "599"},
+		"empty object":           {502, nil, `{}`, "502 Bad Gateway"},
+		"blank message":          {502, nil, `{"message": "  "}`, "502 Bad Gateway"},
+		"null":                   {502, nil, `null`, "502 Bad Gateway"},
+		"unicorn": {
+			502, nil,
+			"<!DOCTYPE html>\n<html>\n<head><title>Unicorn! &middot; GitHub</title></head><body>We had issues</body></html>",
+			"502 Unicorn! · GitHub",
+		},
+		"page without a title": {502, nil, "<html><body>" + strings.Repeat("x", 500), "502 Bad Gateway"},
+		"plain text":           {503, nil, "upstream connect error\r\nreset reason: overflow", "503 upstream connect error"},
+		"long text":            {503, nil, strings.Repeat("é", 300), "503 " + strings.Repeat("é", 200) + "…"},
+		"bytes":                {503, nil, "\x00\xff\x1b[31mred\x07", "503 [31mred"},
+		"broken JSON":          {422, nil, `{"message": "Validation`, "422 Unprocessable Entity"},
+		"a bare string":        {400, nil, `"Problems"`, `400 "Problems"`},
+		"errors of no list":    {422, nil, `{"message": "Validation Failed", "errors": {"a": "b"}}`, "422 Validation Failed"},
+		"message of no string": {422, nil, `{"message": 7, "errors": ["too large"]}`, "422 Unprocessable Entity: too large"},
+		"details without a message": {
+			422, nil,
+			`{"message": "Validation Failed", "errors": [{"resource": "Migration", "field": "repositories", "code": "invalid"}, {"field": "exclude", "code": "invalid"}]}`,
+			"422 Validation Failed: Migration repositories invalid, exclude invalid",
+		},
+		"control characters": {
+			422, nil, `{"message": "one\n\u001b[2Jtwo", "errors": ["three\r\nfour"]}`,
+			"422 one [2Jtwo: three  four",
+		},
+		"request": {
+			500, http.Header{"X-Github-Request-Id": {"A:1"}}, "",
+			"500 Internal Server Error (request A:1)",
+		},
+		"rate limit": {
+			429, http.Header{"Retry-After": {"90"}}, `{"message": "Slow down"}`,
+			"429 Slow down: rate limited for 1m30s",
+		},
+		"missing scope": {
+			403, http.Header{"X-Oauth-Scopes": {"gist, repo:status"}, "X-Accepted-Oauth-Scopes": {"admin:org, repo"}}, `{"message": "Must have admin rights"}`,
+			`403 Must have admin rights: the token has the scopes ["gist" "repo:status"], one of ["admin:org" "repo"] is needed`,
+		},
+		"missing scope behind a 404": {
+			404, http.Header{"X-Oauth-Scopes": {""}, "X-Accepted-Oauth-Scopes": {"admin:org"}}, "",
+			`404 Not Found: the token has the scopes [], one of ["admin:org"] is needed`,
+		},
+		"single sign-on": {
+			403, http.Header{"X-Github-Sso": {"required; url=https://github.com/orgs/o/sso?authorization_request=A"}}, "",
+			"403 Forbidden: authorize the token for single sign-on",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, "POST /orgs/octo-org/migrations: "+test.want, failing(t, test.status, test.header, test.body).Error())
+		})
+	}
+}
+
+var sentinels = map[string]error{
+	"ErrUnauthorized":         ghmigrate.ErrUnauthorized,
+	"ErrForbidden":            ghmigrate.ErrForbidden,
+	"ErrSSORequired":          ghmigrate.ErrSSORequired,
+	"ErrMissingScope":         ghmigrate.ErrMissingScope,
+	"ErrNotFound":             ghmigrate.ErrNotFound,
+	"ErrValidation":           ghmigrate.ErrValidation,
+	"ErrRateLimited":          ghmigrate.ErrRateLimited,
+	"ErrMigrationFailed":      ghmigrate.ErrMigrationFailed,
+	"ErrArchiveNotReady":      ghmigrate.ErrArchiveNotReady,
+	"ErrArchiveGone":          ghmigrate.ErrArchiveGone,
+	"ErrArchiveChanged":       ghmigrate.ErrArchiveChanged,
+	"ErrImportFailed":         ghmigrate.ErrImportFailed,
+	"ErrImportNeedsAction":    ghmigrate.ErrImportNeedsAction,
+	"ErrSourceImportsRetired": ghmigrate.ErrSourceImportsRetired,
+}
+
+// assertIs compares all sentinels that an error is.
+func assertIs(t *testing.T, err error, want ...string) {
+	t.Helper()
+	var is []string
+	for name, sentinel := range sentinels {
+		if errors.Is(err, sentinel) {
+			is = append(is, name)
+		}
+	}
+	assert.ElementsMatch(t, want, is, "%v", err)
+}
+
+func TestWhatAPIErrorsAre(t *testing.T) {
+	t.Parallel()
+	sso := http.Header{"X-Github-Sso": {"required; url=https://github.com/orgs/o/sso"}}
+	scopes := func(has, accepted string) http.Header {
+		return http.Header{"X-Oauth-Scopes": {has}, "X-Accepted-Oauth-Scopes": {accepted}}
+	}
+	for name, test := range map[string]struct {
+		status int
+		header http.Header
+		want   []string
+	}{
+		"400":                              {400, nil, nil},
+		"401":                              {401, nil, []string{"ErrUnauthorized"}},
+		"401 with sign-on":                 {401, sso, []string{"ErrUnauthorized"}},
+		"402":                              {402, nil, nil},
+		"403":                              {403, nil, []string{"ErrForbidden"}},
+		"403 with sign-on":                 {403, sso, []string{"ErrForbidden", "ErrSSORequired"}},
+		"403 with partial sign-on":         {403, http.Header{"X-Github-Sso": {"partial-results; organizations=21955855"}}, []string{"ErrForbidden"}},
+		"403 with the scope":               {403, scopes("repo, admin:org", "admin:org"), []string{"ErrForbidden"}},
+		"403 without":                      {403, scopes("repo", "admin:org"), []string{"ErrForbidden", "ErrMissingScope"}},
+		"403 with no scope":                {403, scopes("", "admin:org"), []string{"ErrForbidden", "ErrMissingScope"}},
+		"403 that needs none":              {403, scopes("repo", ""), []string{"ErrForbidden"}},
+		"403 to a token that has no kind":  {403, http.Header{"X-Accepted-Oauth-Scopes": {"repo"}}, []string{"ErrForbidden"}},
+		"403 with Retry-After":             {403, http.Header{"Retry-After": {"5"}}, []string{"ErrRateLimited"}},
+		"403 with no quota":                {403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}, []string{"ErrRateLimited"}},
+		"403 with quota":                   {403, http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"9999999999"}}, []string{"ErrForbidden"}},
+		"404":                              {404, nil, []string{"ErrNotFound"}},
+		"404 without the scope":            {404, scopes("gist", "repo"), []string{"ErrNotFound", "ErrForbidden", "ErrMissingScope"}},
+		"404 with the scope":               {404, scopes("repo", "repo"), []string{"ErrNotFound"}},
+		"409":                              {409, nil, nil},
+		"410":                              {410, nil, nil},
+		"422":                              {422, nil, []string{"ErrValidation"}},
+		"422 without the scope":            {422, scopes("gist", "repo"), []string{"ErrValidation"}},
+		"429":                              {429, nil, []string{"ErrRateLimited"}},
+		"429 with Retry-After":             {429, http.Header{"Retry-After": {"5"}}, []string{"ErrRateLimited"}},
+		"500":                              {500, nil, nil},
+		"501":                              {501, nil, nil},
+		"503 with Retry-After is no limit": {503, http.Header{"Retry-After": {"5"}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			failure := failing(t, test.status, test.header, "")
+			assertIs(t, failure, test.want...)
+			assertIs(t, fmt.Errorf("wrapped: %w", failure), test.want...)
+		})
+	}
+}
+
+func TestScopesThatIncludeOthers(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		has, accepted string
+		lacks         bool
+	}{
+		{"repo", "repo", false},
+		{"repo", "public_repo, repo:status", false},
+		{"repo", "repo_deployment", false},
+		{"repo", "security_events", false},
+		{"repo:status", "repo", true},
+		{"public_repo", "repo", true},
+		{"admin:org", "read:org", false},
+		{"admin:org", "write:org", false},
+		{"write:org", "read:org", false},
+		{"write:org", "admin:org", true},
+		{"read:org", "write:org", true},
+		{"admin:org", "admin:org_hook", true},
+		{"admin:org_hook", "admin:org", true},
+		{"admin:repo_hook", "read:repo_hook", false},
+		{"user", "read:user", false},
+		{"user", "user:email", false},
+		{"user:email", "user", true},
+		{"project", "read:project", false},
+		{"read:project", "project", true},
+		{"gist", "repo", true},
+		{"gist, repo", "admin:org, repo", false},
+	} {
+		header := http.Header{"X-Oauth-Scopes": {test.has}, "X-Accepted-Oauth-Scopes": {test.accepted}}
+		assert.Equal(t, test.lacks, errors.Is(failing(t, http.StatusForbidden, header, ""), ghmigrate.ErrMissingScope), "%s for %s", test.has, test.accepted)
+	}
+}
+
+func TestRetiredSourceImportsByHost(t *testing.T) {
+	t.Parallel()
+	const here = "/repos/octo-org/hello/import"
+	var (
+		cloud = map[int][]string{
+			400: nil,
+			404: {"ErrNotFound", "ErrSourceImportsRetired"},
+			410: {"ErrSourceImportsRetired"},
+			422: {"ErrValidation"},
+			500: nil,
+			501: {"ErrSourceImportsRetired"},
+			503: {"ErrSourceImportsRetired"},
+		}
+		elsewhere = map[int][]string{
+			400: nil,
+			404: {"ErrNotFound"},
+			410: {"ErrSourceImportsRetired"},
+			422: {"ErrValidation"},
+			500: nil,
+			501: {"ErrSourceImportsRetired"},
+			503: nil,
+		}
+	)
+	for _, test := range []struct {
+		name  string
+		where ghmigrate.Option
+		path  string
+		want  map[int][]string
+	}{
+		{"github.com", ghmigrate.WithHost("github.com"), here, cloud},
+		{"github.com by its URL", ghmigrate.WithBaseURL("https://API.github.com"), here, cloud},
+		{"ghe.com", ghmigrate.WithHost("octocorp.ghe.com"), here, cloud},
+		{"a GHES", ghmigrate.WithHost("ghes.example.com"), here, elsewhere},
+		{"a GHES that looks like github.com", ghmigrate.WithBaseURL("https://api.github.com.example.com"), here, elsewhere},
+		{"authors", ghmigrate.WithHost("github.com"), here + "/authors", cloud},
+		{"an author", ghmigrate.WithHost("github.com"), here + "/authors/7", cloud},
+		{"large files", ghmigrate.WithHost("github.com"), here + "/large_files", cloud},
+		{"LFS", ghmigrate.WithHost("github.com"), here + "/lfs", cloud},
+		{"another path", ghmigrate.WithHost("github.com"), "/repos/octo-org/hello/imports", map[int][]string{404: {"ErrNotFound"}, 410: nil, 501: nil, 503: nil}},
+		{"a repository named import", ghmigrate.WithHost("github.com"), "/repos/octo-org/import", map[int][]string{404: {"ErrNotFound"}, 410: nil, 501: nil, 503: nil}},
+		{"an organization's migrations", ghmigrate.WithHost("github.com"), "/orgs/import/migrations/import", map[int][]string{404: {"ErrNotFound"}, 410: nil, 503: nil}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for status, want := range test.want {
+				failure := failingAt(t, test.path, status, nil, `{"message": "What GitHub said"}`, test.where)
+				assertIs(t, failure, want...)
+				assert.Equal(t, status, failure.StatusCode)
+				assert.Equal(t, "What GitHub said", failure.Message, "the answer is kept")
+				says := strings.Contains(failure.Error(), "the Source Imports API was retired on 2024-04-12")
+				assert.Equal(t, errors.Is(failure, ghmigrate.ErrSourceImportsRetired), says, failure.Error())
+			}
+		})
+	}
+}
+
+func TestTheServiceOfSourceImportsSaysThatItIsRetired(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		return answer(req, http.StatusNotFound, nil, `{"message": "Not Found"}`), nil
+	})
+	_, err := client.SourceImports.Get(t.Context(), "octo-org", "hello")
+	assertIs(t, err, "ErrNotFound", "ErrSourceImportsRetired")
+	assert.EqualError(t, err, "GET /repos/octo-org/hello/import: 404 Not Found: the Source Imports API was retired on 2024-04-12")
+}
+
+func FuzzAPIError(f *testing.F) {
+	f.Add(404, []byte(`{"message":"Not Found","documentation_url":"https://docs.github.com"}`), "", "", "", "")
+	f.Add(422, []byte(`{"message":"Validation Failed","errors":[{"code":"x"},"y",null,[]]}`), "", "", "", "")
+	f.Add(502, []byte("<html><title>Unicorn!</title>"), "A:1", "", "", "")
+	f.Add(403, []byte("{}"), "A:1", "0", "9223372036854775807", "required; url=x")
+	f.Add(429, []byte("\x1b]0;\x07\xff{"), "", "-1", "1", ";;url=")
+	f.Add(403, []byte(`{"message":"rate limit","errors":7}`), "\x00", "Wed, 21 Oct 2015 07:28:00 GMT", "-9223372036854775808", "")
+	f.Fuzz(func(t *testing.T, status int, body []byte, requestID, retryAfter, reset, sso string) {
+		status = 400 + (status%200+200)%200
+		failure := failing(t, status, http.Header{
+			"X-Github-Request-Id":   {requestID},
+			"Retry-After":           {retryAfter},
+			"X-Ratelimit-Remaining": {"0"},
+			"X-Ratelimit-Reset":     {reset},
+			"X-Github-Sso":          {sso},
+		}, string(body))
+		assert.Equal(t, status, failure.StatusCode)
+		text := failure.Error()
+		assert.LessOrEqual(t, len(text), 3*(64<<10)+len(requestID)*3+1000)
+		for _, r := range text {
+			assert.True(t, unicode.IsPrint(r), "%q", text)
+		}
+		assert.GreaterOrEqual(t, failure.RetryAfter, time.Duration(0))
+		assert.Equal(t, failure.RetryAfter > 0, errors.Is(failure, ghmigrate.ErrRateLimited))
+		assert.False(t, errors.Is(failure, ghmigrate.ErrRateLimited) && errors.Is(failure, ghmigrate.ErrForbidden))
+		assert.Equal(t, status == http.StatusForbidden && failure.RetryAfter == 0, errors.Is(failure, ghmigrate.ErrForbidden))
+	})
+}
