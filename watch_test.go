@@ -180,9 +180,9 @@ func TestWaitEndsAtOnceWithoutTrustOrToken(t *testing.T) {
 	}{
 		{"a certificate of nobody's", []ghmigrate.Option{
 			ghmigrate.WithToken(offlineToken),
-			ghmigrate.WithHTTPClient(&http.Client{Transport: failing{notTrusted}}),
+			ghmigrate.WithHTTPClient(&http.Client{Transport: alwaysFailing{notTrusted}}),
 		}, notTrusted},
-		{"a token source that fails", []ghmigrate.Option{ghmigrate.WithTokenSource(failing{noToken})}, noToken},
+		{"a token source that fails", []ghmigrate.Option{ghmigrate.WithTokenSource(alwaysFailing{noToken})}, noToken},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -198,11 +198,11 @@ func TestWaitEndsAtOnceWithoutTrustOrToken(t *testing.T) {
 	}
 }
 
-// A failing is a network, and a token source, that always fails.
-type failing struct{ err error }
+// An alwaysFailing is a network, and a token source, that always fails.
+type alwaysFailing struct{ err error }
 
-func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
-func (f failing) Token() (*oauth2.Token, error)                   { return nil, f.err }
+func (f alwaysFailing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
+func (f alwaysFailing) Token() (*oauth2.Token, error)                   { return nil, f.err }
 
 // passing are failures that pass, all the same to a wait.
 func passing() map[string]ghmigratetest.Fault {
@@ -600,6 +600,44 @@ func TestWatchGoesOnWithoutOneThatIsGone(t *testing.T) {
 			}, opts...)
 		})
 	}
+}
+
+// The loop's own body may end the context.
+func TestWatchEndsWithinItsLoop(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		startExports(t, server, client, 1)
+		reason := errors.New("seen enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		asked, began := len(server.Requests()), time.Now()
+		var end error
+		for _, err := range client.OrgMigrations.WatchAll(ctx, "octo-org") {
+			end = err
+			cancel(reason)
+		}
+		require.ErrorIs(t, end, context.Canceled)
+		require.ErrorIs(t, end, reason)
+		assert.Len(t, server.Requests(), asked+1)
+		assert.Equal(t, began, time.Now())
+	})
+}
+
+// A list without an end is no reason to poll for good, or to read for good.
+func TestWatchOfAListThatLeadsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, asked := time.Now(), 0
+		client := offline(t, "https://api.github.com", func(w http.ResponseWriter, _ *http.Request) {
+			asked++
+			w.Header().Set("Link", `<https://api.github.com/organizations/1/migrations?per_page=100>; rel="next"`)
+			_, _ = io.WriteString(w, `[{"id":80,"state":"exported"}]`)
+		})
+		lines, errs := sights(t, client.OrgMigrations.Watch(t.Context(), "octo-org", []int64{79}))
+		assert.Equal(t, []string{"error"}, lines)
+		require.ErrorContains(t, errs[0], "leads back")
+		assert.Less(t, time.Since(began), 20*time.Minute)
+		assert.Less(t, asked, 30)
+	})
 }
 
 // ticks are the requests of each poll.
@@ -1025,6 +1063,7 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 				assert.Equal(t, []string{fmt.Sprintf("%d exporting", id), "error"}, lines)
 				requirePolls(1 + pages)
 
+				server.Inject(ghmigratetest.Fault{Path: "/user/migrations", After: 1, Times: 3, Status: http.StatusBadGateway})
 				m, err = client.UserMigrations.Wait(t.Context(), id)
 				require.NoError(t, err)
 				assert.Equal(t, ghmigrate.StateExported, m.State)
