@@ -124,7 +124,7 @@ func checkHost(host string) error {
 		return errors.New("the host is empty")
 	}
 	u, err := url.Parse("https://" + host)
-	if err != nil || u.Host != host || strings.Trim(u.Hostname(), ".") != u.Hostname() || u.Hostname() == "" || strings.HasSuffix(host, ":") {
+	if err != nil || u.Host != host || u.String() != "https://"+host || strings.Trim(u.Hostname(), ".") != u.Hostname() || u.Hostname() == "" || strings.HasSuffix(host, ":") {
 		// Not quoted: it may have a password in it.
 		return errors.New("the host is not a bare name such as ghes.example.com; a whole URL goes to WithBaseURL")
 	}

@@ -221,6 +221,8 @@ func TestHostsOfNoGitHubAreRefused(t *testing.T) {
 		"octocorp.ghe.com:443",
 		"octocorp.ghe.com.",
 		"2001:db8::7",
+		"ghés.example.com",
+		"\xffocto.ghe.com",
 	} {
 		t.Run(host, func(t *testing.T) {
 			t.Parallel()
