@@ -1,0 +1,157 @@
+package ghmigrate_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+)
+
+// page is a page of GitHub's example migration, as GitHub sends it: without
+// white space.
+func page(tb testing.TB, migrations, repositories int) []byte {
+	tb.Helper()
+	body, err := os.ReadFile(filepath.Join("testdata", "get-status-for-org.json"))
+	require.NoError(tb, err)
+	var migration map[string]json.RawMessage
+	require.NoError(tb, json.Unmarshal(body, &migration))
+	var one []json.RawMessage
+	require.NoError(tb, json.Unmarshal(migration["repositories"], &one))
+	many := make([]json.RawMessage, repositories)
+	for i := range many {
+		many[i] = one[0]
+	}
+	migration["repositories"], err = json.Marshal(many)
+	require.NoError(tb, err)
+	whole := make([]any, migrations)
+	for i := range whole {
+		whole[i] = migration
+	}
+	text, err := json.Marshal(whole)
+	require.NoError(tb, err)
+	return text
+}
+
+// overhead measures two ways to do the same, in turns so that the machine is
+// equally busy for both, and reports the first in relation to the second.
+func overhead(b *testing.B, ours, bare func() error) {
+	b.Helper()
+	for _, warm := range []func() error{ours, bare, ours, bare} {
+		require.NoError(b, warm())
+	}
+	var took [2]time.Duration
+	var allocated, bytes [2]uint64
+	var before, after runtime.MemStats
+	const batch = 50
+	b.ReportAllocs()
+	for b.Loop() {
+		for side, call := range []func() error{ours, bare} {
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			for range batch {
+				if err := call(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			took[side] += time.Since(start)
+			runtime.ReadMemStats(&after)
+			allocated[side] += after.Mallocs - before.Mallocs
+			bytes[side] += after.TotalAlloc - before.TotalAlloc
+		}
+	}
+	b.ReportMetric(float64(took[0])/float64(took[1]), "time/bare")
+	b.ReportMetric(float64(allocated[0])/float64(allocated[1]), "allocs/bare")
+	b.ReportMetric(float64(bytes[0])/float64(bytes[1]), "bytes/bare")
+	b.ReportMetric(float64(took[0].Nanoseconds())/float64(b.N*batch), "ns/call")
+	b.ReportMetric(float64(allocated[0])/float64(b.N*batch), "allocs/call")
+}
+
+// BenchmarkCall compares one call with one of net/http and encoding/json with
+// the same headers to the same server.
+func BenchmarkCall(b *testing.B) {
+	for _, size := range []struct {
+		name         string
+		repositories int
+	}{{"without repositories", 0}, {"with 1 repository", 1}, {"with 20 repositories", 20}} {
+		body := page(b, 1, size.repositories)
+		body = body[1 : len(body)-1]
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			h := w.Header()
+			h.Set("Content-Type", "application/json; charset=utf-8")
+			h.Set("Content-Length", fmt.Sprint(len(body)))
+			h.Set("X-Ratelimit-Limit", "5000")
+			h.Set("X-Ratelimit-Remaining", "4999")
+			h.Set("X-Ratelimit-Used", "1")
+			h.Set("X-Ratelimit-Reset", "1377013266")
+			h.Set("X-Ratelimit-Resource", "core")
+			h.Set("X-Github-Request-Id", "A214:55543D:FA68EEBE:4D0FD2F056")
+			_, _ = w.Write(body)
+		}))
+		defer server.Close()
+		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL), ghmigrate.WithToken(secretToken),
+			ghmigrate.WithHTTPClient(&http.Client{Transport: &http.Transport{}}))
+		require.NoError(b, err)
+		defer client.CloseIdleConnections()
+		bare := &http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
+		defer bare.CloseIdleConnections()
+		b.Run(size.name, func(b *testing.B) {
+			overhead(b,
+				func() error {
+					_, err := client.OrgMigrations.Get(b.Context(), "octo-org", 79, nil)
+					return err
+				},
+				func() error { return bareCall(b, bare, server.URL+"/orgs/octo-org/migrations/79") })
+		})
+	}
+}
+
+// bareCall is what a careful program does by hand.
+func bareCall(b *testing.B, client *http.Client, url string) error {
+	b.Helper()
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", "application/vnd.github+json")
+	req.Header.Set("X-Github-Api-Version", "2022-11-28")
+	req.Header.Set("User-Agent", "ghmigrate")
+	req.Header.Set("Authorization", "Bearer "+secretToken)
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %d", res.StatusCode)
+	}
+	return json.NewDecoder(res.Body).Decode(new(ghmigrate.Migration))
+}
+
+// BenchmarkDecodeMigrations decodes a page of GitHub's default size.
+func BenchmarkDecodeMigrations(b *testing.B) {
+	body := page(b, 30, 20)
+	client := onWire(b, func(req *http.Request) (*http.Response, error) {
+		res := answer(req, http.StatusOK, nil, "")
+		res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		return res, nil
+	})
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		migrations, err := ghmigrate.Collect(client.OrgMigrations.List(b.Context(), "octo-org", nil))
+		if err != nil || len(migrations) != 30 || len(migrations[29].Repositories) != 20 {
+			b.Fatal(len(migrations), err)
+		}
+	}
+}
