@@ -476,6 +476,38 @@ func TestDownloadArchiveResumesOnlyItsOwn(t *testing.T) {
 	}, ghmigratetest.WithStorageRate(1<<20))
 }
 
+// Nor where storage keeps both at the same address, with the same validator.
+func TestDownloadArchiveResumesOnlyItsOwnWhereverItIs(t *testing.T) {
+	data := archiveBytes(1<<20, 1)
+	var asked []string
+	client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Host == "ghes.example.com" {
+			http.Redirect(w, r, "https://media.example.com/latest?token=AAAA", http.StatusFound)
+			return
+		}
+		asked = append(asked, r.Header.Get("Range"))
+		w.Header().Set("ETag", `"1"`)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	})
+	path := filepath.Join(t.TempDir(), "archive.tar.gz")
+	stopped := func(id int64) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		_, err := client.OrgMigrations.DownloadArchive(ctx, "octo-org", id, path, &ghmigrate.DownloadOptions{Progress: func(int64, int64) { cancel() }})
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	stopped(79)
+	stopped(79)
+	result, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 80, path, nil)
+	require.NoError(t, err)
+	assert.Zero(t, result.Resumed)
+	requireFile(t, path, data)
+	require.Len(t, asked, 3)
+	assert.Equal(t, "bytes=0-", asked[0])
+	assert.NotEqual(t, "bytes=0-", asked[1], "the same one goes on")
+	assert.Equal(t, "bytes=0-", asked[2], "another one does not")
+}
+
 // storageTrouble is what storage does to an archive on its way, none of which
 // is seen by who fetches it.
 func storageTrouble() map[string][]ghmigratetest.Fault {

@@ -102,8 +102,8 @@ var errPageLoop = errors.New("the list leads back to a page that was read alread
 // nextQuery is the query of the next page: that of the link, merged into the
 // query of this page; nil if this page is the last. Nothing else of the link
 // is read: GitHub's leads to another path, a GHES's may lead to another host.
-// A malformed query adds nothing, so that it leads back to this page, which is
-// an error and not a list that ends too soon.
+// What is malformed in it adds nothing, so that it leads back to this page,
+// which is an error and not a list that ends too soon.
 func nextQuery(res response) url.Values {
 	target, ok := linkTo("next", res.header.Values("Link"))
 	if !ok {
@@ -111,12 +111,10 @@ func nextQuery(res response) url.Values {
 	}
 	target, _, _ = strings.Cut(target, "#")
 	_, raw, _ := strings.Cut(target, "?")
-	next, err := url.ParseQuery(raw)
+	next, _ := url.ParseQuery(raw)
 	merged := url.Values{}
 	maps.Copy(merged, res.request.query)
-	if err == nil {
-		maps.Copy(merged, next)
-	}
+	maps.Copy(merged, next)
 	return merged
 }
 

@@ -221,6 +221,8 @@ func TestWaitForAnImport(t *testing.T) {
 					server.Inject(fault)
 				}
 				found, err := imports.Wait(t.Context(), "octo-org", "hello")
+				times, _ := pollsOf(server, "/repos/octo-org/hello/import")
+				assert.GreaterOrEqual(t, pausesOf(times)[0], 4500*time.Millisecond, "a poll is sent once")
 				require.NotNil(t, found)
 				assert.Equal(t, test.status, found.Status)
 				if test.err == nil {

@@ -1,6 +1,7 @@
 package ghmigrate_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 
 	"testing"
@@ -351,6 +353,27 @@ func TestWaitCountsNoRateLimitAsAnOutage(t *testing.T) {
 	})
 }
 
+// GitHub wants to be left alone the longer the more often it has to say so on
+// end, not the more often it ever had to.
+func TestWaitForgetsRateLimitsThatAreOver(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		startExports(t, server, client, 1)
+		for i := range 4 { // every other poll
+			limit := ghmigratetest.SecondaryRateLimit()
+			limit.Path, limit.After = polled, 1+i
+			server.Inject(limit)
+		}
+		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.NoError(t, err)
+		times, requests := pollsOf(server, polled)
+		assert.Equal(t, http.StatusForbidden, requests[7].Status)
+		for i, pause := range pausesOf(times) {
+			assert.LessOrEqual(t, pause, time.Minute, "pause %d", i)
+		}
+	}, ghmigratetest.WithExportDuration(time.Hour))
+}
+
 func TestWaitHonoursRetryAfter(t *testing.T) {
 	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := newClient(t, server)
@@ -473,6 +496,13 @@ func TestWatchYieldsChangesAsTheyAreSeen(t *testing.T) {
 		assert.Empty(t, errs)
 		assert.Len(t, server.Requests(), asked+1)
 	}, ghmigratetest.WithExportDuration(12*time.Second))
+}
+
+func TestWatchOfABadID(t *testing.T) {
+	client := offline(t, "https://api.github.com", func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+	lines, errs := sights(t, client.OrgMigrations.Watch(t.Context(), "octo-org", []int64{79, 0}))
+	assert.Equal(t, []string{"error"}, lines)
+	assert.EqualError(t, errs[0], "ghmigrate: ids has 0 at index 1: want positive numbers")
 }
 
 func TestWatchOfNothing(t *testing.T) {
@@ -839,6 +869,46 @@ func TestWatchGoesOnWithoutOneThatCannotBeLookedAt(t *testing.T) {
 	}, ghmigratetest.WithExportDuration(time.Hour))
 }
 
+func TestWatchSeesTheOthersAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		server.AddRepository("octocat/hello")
+		for range 3 {
+			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
+			require.NoError(t, err)
+		}
+		server.Inject(ghmigratetest.Fault{Path: "/user/migrations/79", Times: -1, Status: http.StatusBadGateway})
+		began := time.Now()
+		var seen []int64
+		for m, err := range client.UserMigrations.Watch(t.Context(), []int64{79, 80, 81}) {
+			require.NoError(t, err)
+			assert.Equal(t, began, time.Now())
+			if seen = append(seen, m.ID); len(seen) == 2 {
+				break
+			}
+		}
+		assert.Equal(t, []int64{80, 81}, seen)
+	})
+}
+
+// Each request to a server that never answers takes a minute. All of those
+// that are watched, one after the other, would take hours.
+func TestWatchOfManyDoesNotHang(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		var ids []int64
+		for id := range int64(200) {
+			ids = append(ids, id+1)
+		}
+		server.Inject(ghmigratetest.Fault{Times: -1, Stall: true})
+		began := time.Now()
+		lines, errs := sights(t, client.UserMigrations.Watch(t.Context(), ids))
+		assert.Equal(t, []string{"error"}, lines)
+		require.ErrorContains(t, errs[0], "polls have failed for 1")
+		assert.Less(t, time.Since(began), 20*time.Minute)
+	})
+}
+
 func TestWatchWaitsRateLimitsOut(t *testing.T) {
 	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := newClient(t, server)
@@ -932,6 +1002,7 @@ func TestWatchAllFindsLiveOnesHoweverFarBackTheyAre(t *testing.T) {
 			require.NoError(t, err)
 		}
 		server.Clock().Advance(24 * time.Hour)
+		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/migrations", After: 1, Status: http.StatusBadGateway})
 		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/migrations", Times: -1, Handler: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			rec := httptest.NewRecorder()
 			next.ServeHTTP(rec, r)
@@ -957,9 +1028,41 @@ func TestWatchAllFindsLiveOnesHoweverFarBackTheyAre(t *testing.T) {
 		lines, _ := sights(t, client.OrgMigrations.WatchAll(ctx, "octo-org"))
 		assert.Equal(t, []string{"79 exporting", "79 exported", "error"}, lines, "its own answer says otherwise")
 		polls := ticks(server.Requests()[asked:])
-		assert.Len(t, polls[0], 3, "the first time all pages are read")
-		assert.Len(t, polls[1], 3, "two pages, and one migration singly")
-		assert.Len(t, polls[2], 1, "and then the first page alone")
+		assert.Len(t, polls[0], 2, "the second page could not be read")
+		assert.Len(t, polls[1], 3, "the first time all pages are read")
+		assert.Len(t, polls[2], 3, "two pages, and one migration singly")
+		assert.Len(t, polls[3], 1, "and then the first page alone")
+	})
+}
+
+// listed answers a list whose pages have these IDs, newest first, in pages of
+// one; all are in one state.
+func listed(w http.ResponseWriter, r *http.Request, state string, ids ...int64) {
+	page, err := strconv.Atoi(cmp.Or(r.URL.Query().Get("page"), "1"))
+	if err != nil || !strings.HasSuffix(r.URL.Path, "/migrations") {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	if page < len(ids) {
+		w.Header().Set("Link", fmt.Sprintf(`<https://ghes.example.com/organizations/1/migrations?page=%d>; rel="next"`, page+1))
+	}
+	_, _ = fmt.Fprintf(w, `[{"id":%d,"state":%q}]`, ids[page-1], state)
+}
+
+func TestWatchAllSeesMoreNewOnesThanAPageHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
+			if time.Since(began) < time.Minute {
+				listed(w, r, "exported", 80, 79)
+			} else {
+				listed(w, r, "exported", 84, 83, 82, 81, 80, 79)
+			}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		lines, _ := sights(t, client.OrgMigrations.WatchAll(ctx, "octo-org"))
+		assert.Equal(t, []string{"84 exported", "83 exported", "82 exported", "81 exported", "error"}, lines)
 	})
 }
 
@@ -1071,6 +1174,31 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 			}, ghmigratetest.WithGHES(), ghmigratetest.WithExportDuration(5*time.Minute))
 		})
 	}
+	t.Run("far back in the list", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			began, polls := time.Now(), map[time.Duration][]string{}
+			client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
+				at := time.Since(began)
+				polls[at] = append(polls[at], strings.TrimPrefix(r.URL.Path, "/api/v3/user/migrations")+"?"+r.URL.Query().Get("page"))
+				state := "exporting"
+				if at > 20*time.Second {
+					state = "exported"
+				}
+				listed(w, r, state, 84, 83, 82, 81, 80, 79)
+			})
+			lines, errs := sights(t, client.UserMigrations.Watch(t.Context(), []int64{80, 83}))
+			assert.Empty(t, errs)
+			assert.Equal(t, []string{"80 exporting", "83 exporting", "83 exported", "80 exported"}, lines)
+			for at, asked := range polls {
+				want := []string{"?", "?2", "?3", "?4", "?5"} // not the sixth
+				if at == 0 {
+					want = append([]string{"/80?"}, append(want, "?", "?2")...) // 83 is known from the list then
+				}
+				assert.Equal(t, want, asked[:min(len(want), len(asked))], "%v", at)
+				assert.LessOrEqual(t, len(asked), 11)
+			}
+		})
+	})
 	t.Run("many at once", func(t *testing.T) {
 		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			client := newClient(t, server)
