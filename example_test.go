@@ -55,7 +55,7 @@ func Example() {
 
 	dir, err := os.MkdirTemp("", "backup-")
 	check(err)
-	defer os.RemoveAll(dir)
+	defer func() { check(os.RemoveAll(dir)) }()
 	archive, err := client.OrgMigrations.DownloadArchive(ctx, "octo-org", m.ID, filepath.Join(dir, "backup.tar.gz"), nil)
 	check(err)
 	info, err := os.Stat(archive.Path)

@@ -287,14 +287,14 @@ func TestBadArgumentsAreRefusedBeforeAnyRequest(t *testing.T) {
 				t.Error("a request was sent")
 			})
 			err := test.call(t.Context(), c)
-			all, ok := err.(errorList) //nolint:errorlint // it is the list itself
+			all, ok := err.(callErrors) //nolint:errorlint // it is the list itself
 			if !ok {
-				all = errorList{err}
+				all = callErrors{err}
 			}
 			for i, err := range all {
 				require.Error(t, err, "call %d", i)
-				assert.ErrorContains(t, err, "ghmigrate: ", "call %d", i)
-				assert.ErrorContains(t, err, test.says, "call %d", i)
+				require.ErrorContains(t, err, "ghmigrate: ", "call %d", i)
+				require.ErrorContains(t, err, test.says, "call %d", i)
 				assertNoSecret(t, err.Error())
 			}
 		})
@@ -317,13 +317,13 @@ func TestNilContextIsRefusedBeforeAnyRequest(t *testing.T) {
 	}
 }
 
-// errorList keeps nil errors, which errors.Join drops.
-type errorList []error
+// callErrors keep nil errors, which errors.Join drops.
+type callErrors []error
 
-func (l errorList) Error() string { return fmt.Sprint([]error(l)) }
+func (l callErrors) Error() string { return fmt.Sprint([]error(l)) }
 
 // both makes one error of the errors of several calls, all of which must fail.
-func both(errs ...error) error { return errorList(errs) }
+func both(errs ...error) error { return callErrors(errs) }
 
 // sent is a request as it went over the wire.
 type sent struct{ Method, Path, Query, Body string }

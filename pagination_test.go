@@ -199,7 +199,7 @@ func TestListFollowsLinks(t *testing.T) {
 				return
 			}
 			require.Len(t, errs, 1)
-			assert.ErrorContains(t, errs[0], test.err)
+			require.ErrorContains(t, errs[0], test.err)
 			assert.ErrorContains(t, errs[0], "GET /orgs/octo-org/migrations")
 		})
 	}
@@ -324,7 +324,7 @@ func TestListAsksForPagesOfASize(t *testing.T) {
 			})
 			require.NoError(t, test.list(t.Context(), client))
 			assert.Equal(t, []string{test.query}, queries)
-			assert.Equal(t, omit, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}, "the caller's options are not changed")
+			assert.Equal(t, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}, omit, "the caller's options are not changed")
 		})
 	}
 }
@@ -372,7 +372,7 @@ func TestCollect(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := ghmigrate.Collect(test.seq)
 			assert.Equal(t, test.want, got)
-			assert.Equal(t, test.err, err) //nolint:testifylint // the very error, not one that wraps it
+			assert.Equal(t, test.err, err)
 		})
 	}
 }
