@@ -534,6 +534,7 @@ func TestASecretIsRedactedEverywhereButOnTheWire(t *testing.T) {
 		})
 	}
 	assert.Equal(t, importPassword, secret.Reveal())
+	assert.Equal(t, "REDACTED", slog.AnyValue(secret).Resolve().Any())
 	assert.Equal(t, "REDACTED REDACTED REDACTED", fmt.Sprintf("%v %s %q", secret, secret, secret))
 	assert.Equal(t, "", fmt.Sprint(ghmigrate.Secret("")), "that there is none is no secret")
 	text, err := json.Marshal(ghmigrate.Secret(""))

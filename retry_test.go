@@ -13,8 +13,10 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -260,6 +262,36 @@ func TestADeleteThatCannotHaveWorkedDoesNotSucceed(t *testing.T) {
 		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
 		_, err := client.Do(t.Context(), http.MethodGet, fmt.Sprintf("/orgs/octo-org/migrations/%d/archive/none", id), nil, nil)
 		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "only a DELETE may")
+	})
+}
+
+func TestADeleteWhoseConnectionBrokeMayHaveWorked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			if asked++; asked == 1 {
+				return nil, &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}
+			}
+			return answer(req, http.StatusNotFound, nil, ""), nil
+		})
+		require.NoError(t, client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", 79, "hello"))
+		assert.Equal(t, 2, asked)
+	})
+}
+
+func TestACancelOfARetiredImportDoesNotSucceed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		statuses := []int{http.StatusBadGateway, http.StatusNotFound}
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			status := statuses[0]
+			statuses = statuses[1:]
+			return answer(req, status, nil, ""), nil
+		})
+		err := client.SourceImports.Cancel(t.Context(), "octo-org", "hello")
+		require.ErrorIs(t, err, ghmigrate.ErrSourceImportsRetired, "there was no import that the first try could have cancelled")
+		assert.Empty(t, statuses)
 	})
 }
 
@@ -798,10 +830,12 @@ func TestAServerWithoutRateHeadersCanLimit(t *testing.T) {
 func TestAnEndlessErrorBodyIsCutShort(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		answering(server, func(w http.ResponseWriter, r *http.Request) {
+		sent := 0
+		answering(server, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusNotFound)
-			for r.Context().Err() == nil {
-				if _, err := io.WriteString(w, "no such thing, "); err != nil {
+			for sent < 1<<20 {
+				n, err := io.WriteString(w, strings.Repeat("no such thing, ", 100))
+				if sent += n; err != nil {
 					return
 				}
 			}
@@ -811,5 +845,7 @@ func TestAnEndlessErrorBodyIsCutShort(t *testing.T) {
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, http.StatusNotFound, failure.StatusCode)
 		assert.Less(t, len(err.Error()), 1000)
+		synctest.Wait()
+		assert.Less(t, sent, 1<<20)
 	})
 }
