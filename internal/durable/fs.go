@@ -12,8 +12,8 @@ import (
 // like, in a *[fs.PathError].
 type FS interface {
 	// OpenLocked opens the regular file name for reading and writing, creates
-	// it with mode 0600 if it is missing, and holds it by a lock that ends when
-	// the file is closed. It fails with ErrLocked while another open file holds
+	// it if it is missing, makes it private (mode 0600), and holds it by a lock
+	// that ends when the file is closed. It fails with ErrLocked while another open file holds
 	// the lock, and with ErrNotRegular for a link, a folder or a device. When it
 	// returns, name still leads to the file: a file that its last holder
 	// renamed or removed in the meantime is not handed out.

@@ -30,6 +30,9 @@ func (OS) OpenLocked(name string) (File, error) {
 			return nil, &fs.PathError{Op: "lock", Path: name, Err: err}
 		}
 		if same(f, name) {
+			// What was there may be open to everyone. Where it is not ours, or there
+			// are no modes, it stays as it is.
+			_ = f.Chmod(0o600)
 			return &lockedFile{f}, nil
 		}
 		_ = unlock(f)

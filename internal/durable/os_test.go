@@ -31,8 +31,14 @@ func TestOpenLockedCreatesAPrivateFileAndKeepsWhatIsThere(t *testing.T) {
 		assert.Equal(t, fs.FileMode(0o600), info.Mode())
 	}
 
+	require.NoError(t, os.Chmod(name, 0o644))
 	f, err = durable.OS{}.OpenLocked(name)
 	require.NoError(t, err)
+	info, err = f.Stat()
+	require.NoError(t, err)
+	if runtime.GOOS != "windows" {
+		assert.Equal(t, fs.FileMode(0o600), info.Mode())
+	}
 	got, err := io.ReadAll(io.NewSectionReader(f, 0, 100))
 	require.NoError(t, err)
 	assert.Equal(t, "hello", string(got))

@@ -30,9 +30,9 @@ func open(name string, write bool) (*os.File, error) {
 }
 
 const (
-	errorAccessDenied     = syscall.Errno(5)
-	errorSharingViolation = syscall.Errno(32)
-	errorLockViolation    = syscall.Errno(33)
+	errAccessDenied     = syscall.Errno(5)
+	errSharingViolation = syscall.Errno(32)
+	errLockViolation    = syscall.Errno(33)
 )
 
 func rename(oldname, newname string) error {
@@ -40,10 +40,10 @@ func rename(oldname, newname string) error {
 	for wait := 10 * time.Millisecond; ; wait *= 2 {
 		err := os.Rename(oldname, newname)
 		if err == nil || !time.Now().Before(deadline) ||
-			!errors.Is(err, errorAccessDenied) && !errors.Is(err, errorSharingViolation) && !errors.Is(err, errorLockViolation) {
+			!errors.Is(err, errAccessDenied) && !errors.Is(err, errSharingViolation) && !errors.Is(err, errLockViolation) {
 			return err
 		}
-		<-time.NewTimer(wait/2 + rand.N(wait/2)).C
+		<-time.NewTimer(wait/2 + rand.N(wait/2)).C //nolint:gosec // spreads load, keeps no secret
 	}
 }
 
@@ -60,11 +60,11 @@ func lockRange() *syscall.Overlapped { return &syscall.Overlapped{Offset: 0, Off
 
 func lock(f *os.File) error {
 	ok, _, err := syscall.NewLazyDLL("kernel32.dll").NewProc("LockFileEx").Call(
-		f.Fd(), lockfileExclusiveLock|lockfileFailImmediately, 0, 1, 0, uintptr(unsafe.Pointer(lockRange())))
+		f.Fd(), lockfileExclusiveLock|lockfileFailImmediately, 0, 1, 0, uintptr(unsafe.Pointer(lockRange()))) //nolint:gosec // as the call wants it
 	switch {
 	case ok != 0:
 		return nil
-	case errors.Is(err, errorLockViolation), errors.Is(err, syscall.ERROR_IO_PENDING):
+	case errors.Is(err, errLockViolation), errors.Is(err, syscall.ERROR_IO_PENDING):
 		return ErrLocked
 	default:
 		return err
@@ -73,7 +73,7 @@ func lock(f *os.File) error {
 
 func unlock(f *os.File) error {
 	ok, _, err := syscall.NewLazyDLL("kernel32.dll").NewProc("UnlockFileEx").Call(
-		f.Fd(), 0, 1, 0, uintptr(unsafe.Pointer(lockRange())))
+		f.Fd(), 0, 1, 0, uintptr(unsafe.Pointer(lockRange()))) //nolint:gosec // as the call wants it
 	if ok == 0 {
 		return err
 	}

@@ -27,7 +27,6 @@ type address struct {
 
 	url      *url.URL // nil when it has to be asked for
 	expires  time.Time
-	asked    bool // whether a request was sent to url
 	served   bool // whether url has given a byte
 	located  bool // whether there was a URL before
 	refusals int  // of fresh URLs, one after the other
@@ -35,7 +34,7 @@ type address struct {
 
 // renew asks for a fresh URL unless there is one that may still work.
 func (a *address) renew(ctx context.Context) error {
-	dying := a.asked && !a.expires.IsZero() && time.Until(a.expires) < expiryMargin
+	dying := !a.expires.IsZero() && time.Until(a.expires) < expiryMargin
 	if a.url != nil && !dying {
 		return nil
 	}
@@ -52,7 +51,7 @@ func (a *address) renew(ctx context.Context) error {
 		a.logger.WarnContext(ctx, "signed URL renewed", "host", u.Host, "path", u.Path)
 	}
 	a.url, a.expires, a.located = u, location.Expires, true
-	a.asked, a.served = false, false
+	a.served = false
 	return nil
 }
 

@@ -99,7 +99,7 @@ func (f *fetcher) connected(ctx context.Context) error {
 		case f.offset == f.object.Size:
 			return io.EOF
 		case f.pace.left() <= 0:
-			return errNoProgress // a trickle
+			return errNoProgress
 		case f.conn != nil:
 			return nil
 		}
@@ -133,6 +133,9 @@ func (f *fetcher) overcome(ctx context.Context, err error) error {
 	var delay time.Duration
 	if wait {
 		delay = max(f.pace.backoff(), back.wait)
+	}
+	if errors.Is(back.err, errNoProgress) {
+		return back.err
 	}
 	if delay >= f.pace.left() {
 		return fmt.Errorf("%w: %w", errNoProgress, back.err)
@@ -173,7 +176,6 @@ func (f *fetcher) request(ctx context.Context) error {
 	if f.offset > 0 {
 		f.object.condition(req.Header)
 	}
-	f.address.asked = true
 	watch.arm(f.pace.patience())
 	resp, err := f.source.Client.Do(req)
 	if err != nil {
@@ -340,9 +342,10 @@ func (c *connection) close() {
 
 // A watch ends a request when nothing comes for too long.
 type watch struct {
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	timer    *time.Timer
+	patience time.Duration
 }
 
 func newWatch(ctx context.Context) *watch {
@@ -352,7 +355,10 @@ func newWatch(ctx context.Context) *watch {
 	return &watch{ctx: ctx, cancel: cancel, timer: timer}
 }
 
-func (w *watch) arm(patience time.Duration) { w.timer.Reset(patience) }
+func (w *watch) arm(patience time.Duration) {
+	w.patience = patience
+	w.timer.Reset(patience)
+}
 
 func (w *watch) disarm() { w.timer.Stop() }
 
@@ -363,8 +369,12 @@ func (w *watch) end() {
 
 // explain returns err, or what the watch made of it.
 func (w *watch) explain(err error) error {
-	if errors.Is(context.Cause(w.ctx), errStalled) {
+	switch {
+	case !errors.Is(context.Cause(w.ctx), errStalled):
+		return err
+	case w.patience < stallLimit: // it was the pace that ended
+		return errNoProgress
+	default:
 		return errStalled
 	}
-	return err
 }

@@ -189,6 +189,8 @@ func (d *download) explain(err error) error {
 	}
 	next := "the next call resumes"
 	switch at := d.part.mark.Offset; {
+	case d.part.done != nil:
+		next = "the next call finishes"
 	case !d.fetch.object.resumable() || at == 0:
 		next = "the next call starts over"
 	case at < d.offset:

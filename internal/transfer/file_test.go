@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,11 +67,16 @@ func TestFileReplacesAFileOnlyByACompleteOne(t *testing.T) {
 		requireComplete(t, path, s.object)
 		info, err := os.Stat(path)
 		require.NoError(t, err)
-		assert.Equal(t, fs.FileMode(0o600), info.Mode())
+		if runtime.GOOS != "windows" {
+			assert.Equal(t, fs.FileMode(0o600), info.Mode())
+		}
 	})
 }
 
 func TestFileRefusesATargetBeforeAnyRequest(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need a privilege there")
+	}
 	dir := t.TempDir()
 	folder, link, file := filepath.Join(dir, "folder"), filepath.Join(dir, "link"), filepath.Join(dir, "file")
 	require.NoError(t, os.Mkdir(folder, 0o700))
@@ -78,7 +84,6 @@ func TestFileRefusesATargetBeforeAnyRequest(t *testing.T) {
 	require.NoError(t, os.Symlink(file, link))
 	for _, suffix := range []string{".part", ".part.log"} {
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "folder"+suffix), 0o700))
-		require.NoError(t, os.Symlink(file, filepath.Join(dir, "linked"+suffix+suffix)))
 		require.NoError(t, os.Symlink(file, filepath.Join(dir, "x"+suffix[1:]+suffix)))
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "y"+suffix[1:]+suffix), 0o700))
 	}

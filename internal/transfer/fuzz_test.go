@@ -3,10 +3,14 @@ package transfer_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -110,4 +114,58 @@ func fuzzSource(answer func(*http.Request) *http.Response) transfer.Source {
 			return resp, nil
 		})},
 	}
+}
+
+// FuzzLog looks for a log, undamaged as far as its checksums tell, that makes a
+// call panic or end with anything but the object behind what it resumed.
+func FuzzLog(f *testing.F) {
+	object := archive(1000)
+	header := `{"object":{"version":1,"identity":"org octo 79","path":"/migration/1/2","size":1000,"etag":"\"x\""}}`
+	h := sha256.New()
+	h.Write(object[:600])
+	state, err := json.Marshal(must(h.(encoding.BinaryMarshaler).MarshalBinary()))
+	require.NoError(f, err)
+	f.Add(header, `{"fetched":{"ranges":[[0,600]],"hashed":600,"sha256_state":`+string(state)+`}}`)
+	f.Add(header, `{"fetched":{"ranges":[[0,300],[400,600]],"hashed":300,"sha256_state":`+string(state)+`}}`)
+	f.Add(header, `{"fetched":{"ranges":[[-1,9223372036854775807]],"hashed":-1}}`)
+	f.Add(header, `{"complete":{"size":600,"sha256":"x"}}`)
+	f.Add(header, `{"complete":{"size":-1,"sha256":""}}`)
+	f.Add(strings.Replace(header, "1000", "-5", 1), `{"fetched":null}`)
+	f.Add(`{"object":null}`, `[]`)
+	f.Fuzz(func(t *testing.T, first, second string) {
+		if strings.Contains(first+second, "\n") {
+			return
+		}
+		synctest.Test(t, func(t *testing.T) {
+			path := target(t)
+			require.NoError(t, os.WriteFile(path+".part", object[:600], 0o600))
+			writeLog(t, path, []string{first, second})
+			source := fuzzSource(func(r *http.Request) *http.Response {
+				from, _ := rangeStart(r)
+				from = min(max(from, 0), 999)
+				return &http.Response{
+					StatusCode: http.StatusPartialContent, ProtoMajor: 1, ContentLength: int64(1000 - from),
+					Header: http.Header{"Content-Range": {fmt.Sprintf("bytes %d-999/1000", from)}, "Etag": {`"x"`}},
+					Body:   io.NopCloser(bytes.NewReader(object[from:])),
+				}
+			})
+			source.Identity = "org octo 79"
+			got, err := transfer.File(t.Context(), source, path, transfer.Options{})
+			require.NoError(t, err)
+			require.LessOrEqual(t, got.Resumed, int64(600))
+			if got.Resumed < got.Size {
+				assert.Equal(t, int64(1000), got.Size)
+			}
+			inPlace, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.True(t, bytes.Equal(object[:got.Size], inPlace))
+		})
+	})
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

@@ -64,7 +64,7 @@ func (p *pace) backoff() time.Duration {
 		return 0
 	}
 	d := min(maxBackoff, firstBackoff<<min(p.setbacks-2, 10))
-	return d/2 + rand.N(d/2)
+	return d/2 + rand.N(d/2) //nolint:gosec // spreads load, keeps no secret
 }
 
 // sleep waits for d, or less if ctx ends.

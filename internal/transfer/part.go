@@ -122,8 +122,6 @@ func (p *part) replay() error {
 		switch err := json.Unmarshal(text, &l); {
 		case err != nil:
 			usable = false
-		case first != (l.Object != nil):
-			usable = false
 		case first:
 			p.known = l.Object
 		case l.Fetched != nil && l.Fetched.valid():
@@ -195,42 +193,41 @@ func (p *part) settle(ctx context.Context) (*complete, error) {
 	}
 	// Only the log was left to be removed, unless somebody else has put another
 	// file there since.
-	if sum, err := p.sum(ctx, done.Size); err != nil || sum != done.SHA256 {
+	if there, err := p.isAtPath(ctx, done); err != nil || !there {
 		p.forget()
 		return nil, err
 	}
 	return done, p.tidy(info != nil)
 }
 
-// sum returns the SHA-256 of the file at path, or nothing if it does not have
-// the size.
-func (p *part) sum(ctx context.Context, size int64) (string, error) {
+// isAtPath reports whether the file at path is what the log tells of.
+func (p *part) isAtPath(ctx context.Context, done *complete) (bool, error) {
 	info, err := p.regular(p.path)
-	if err != nil || info == nil || info.Size() != size {
-		return "", err
+	if err != nil || info == nil || info.Size() != done.Size {
+		return false, err
 	}
 	file, err := p.fs.Open(p.path)
 	if err != nil {
-		return "", err
+		return false, err
 	}
 	defer func() { _ = file.Close() }()
 	h := sha256.New()
 	block := make([]byte, blockSize)
-	for offset := int64(0); offset < size; {
+	for offset := int64(0); offset < done.Size; {
 		if ctx.Err() != nil {
-			return "", contextError(ctx)
+			return false, contextError(ctx)
 		}
 		n, err := file.ReadAt(block, offset)
 		h.Write(block[:n])
 		offset += int64(n)
 		if err != nil && !errors.Is(err, io.EOF) {
-			return "", err
+			return false, err
 		}
 		if n == 0 {
 			break
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(h.Sum(nil)) == done.SHA256, nil
 }
 
 // open takes hold of the part.
@@ -252,7 +249,7 @@ func (p *part) resume() (object, int64, error) {
 		return nothing, 0, err
 	}
 	known, at := p.known.object, p.mark.Offset
-	if at == 0 || at > info.Size() || known.Size >= 0 && at > known.Size || !known.resumable() {
+	if at == 0 || at > info.Size() || !known.resumable() {
 		p.forget()
 		return nothing, 0, nil
 	}

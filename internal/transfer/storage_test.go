@@ -302,11 +302,6 @@ func requireNoSecret(t *testing.T, text string) {
 // each calls f for the requests of these numbers only.
 func each(numbers []int, f func(w http.ResponseWriter, r *http.Request) bool) func(int, http.ResponseWriter, *http.Request) bool {
 	return func(n int, w http.ResponseWriter, r *http.Request) bool {
-		for _, number := range numbers {
-			if n == number {
-				return f(w, r)
-			}
-		}
-		return false
+		return slices.Contains(numbers, n) && f(w, r)
 	}
 }

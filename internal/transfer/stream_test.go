@@ -203,7 +203,7 @@ func TestStreamWithoutProgressEnds(t *testing.T) {
 		s.answer = func(_ int, _ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }
 		begin := time.Now()
 		_, err = stream.Read(make([]byte, 1))
-		require.ErrorContains(t, err, "read 1048576 of 2097152 bytes: no progress: less than 1 MiB in five minutes: get http://storage.test")
+		require.ErrorContains(t, err, "read 1048576 of 2097152 bytes: get http://storage.test/migration/25320/24575: no progress: less than 1 MiB in five minutes")
 		assert.InDelta(t, 5*time.Minute, time.Since(begin), float64(time.Minute))
 		require.NoError(t, stream.Close())
 	})

@@ -49,7 +49,7 @@ var (
 	errNoResume = errors.New("storage gives nothing to resume by")
 
 	errEmpty   = errors.New("storage has an empty object")
-	errStalled = errors.New("storage sent nothing for too long")
+	errStalled = errors.New("storage sent nothing for a minute")
 )
 
 func changed(how string) error { return fmt.Errorf("%w: %s", ErrChanged, how) }
