@@ -194,6 +194,36 @@ func TestArchiveURLRefusesLocations(t *testing.T) {
 	}
 }
 
+func FuzzArchiveURL(f *testing.F) {
+	f.Add("https://github-cloud.s3.amazonaws.com/migration/25320/24575?X-Amz-Date=20180913T201100Z&X-Amz-Expires=300")
+	f.Add("https://media.ghes.example.com/79?Expires=1438134393&se=2026-03-10T12%3A05%3A00Z")
+	f.Add("https://user:password@[::1]:443/%2f;a,b#top")
+	f.Add("//elsewhere.example/a b")
+	f.Add("mailto:octocat@github.com")
+	f.Add("/storage/\x00%zz")
+	f.Fuzz(func(t *testing.T, location string) {
+		const secret = "SIGNATURE0123456789"
+		location += "&?sig=" + secret
+		signed, err := redirecting(t, "https://ghes.example.com/api/v3", location).OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+		assertNoSecret(t, fmt.Sprintf("%v %#v %v %#v", err, err, signed, signed), secret)
+		if err != nil {
+			assert.Empty(t, signed.Reveal())
+			return
+		}
+		whole, err := url.Parse(signed.Reveal())
+		if err != nil {
+			return // such as "//::", which package url takes only where it is relative
+		}
+		shown, err := url.Parse(signed.String())
+		require.NoError(t, err)
+		assert.Equal(t, "https", whole.Scheme)
+		assert.NotEmpty(t, whole.Host)
+		assert.Equal(t, whole.Host, shown.Host)
+		assert.Equal(t, whole.Path, shown.Path)
+		assert.Equal(t, "REDACTED", shown.RawQuery)
+	})
+}
+
 // explained are the calls that say why there is no archive.
 func explained(t *testing.T, client *ghmigrate.Client, id int64) map[string]error {
 	t.Helper()
