@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -80,32 +81,17 @@ func overhead(b *testing.B, ours, bare func() error) {
 // BenchmarkCall compares one call with one of net/http and encoding/json with
 // the same headers to the same server.
 func BenchmarkCall(b *testing.B) {
-	for _, size := range []struct {
-		name         string
-		repositories int
-	}{{"without repositories", 0}, {"with 1 repository", 1}, {"with 20 repositories", 20}} {
-		body := page(b, 1, size.repositories)
-		body = body[1 : len(body)-1]
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			h := w.Header()
-			h.Set("Content-Type", "application/json; charset=utf-8")
-			h.Set("Content-Length", fmt.Sprint(len(body)))
-			h.Set("X-Ratelimit-Limit", "5000")
-			h.Set("X-Ratelimit-Remaining", "4999")
-			h.Set("X-Ratelimit-Used", "1")
-			h.Set("X-Ratelimit-Reset", "1377013266")
-			h.Set("X-Ratelimit-Resource", "core")
-			h.Set("X-Github-Request-Id", "A214:55543D:FA68EEBE:4D0FD2F056")
-			_, _ = w.Write(body)
-		}))
-		defer server.Close()
-		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL), ghmigrate.WithToken(secretToken),
-			ghmigrate.WithHTTPClient(&http.Client{Transport: &http.Transport{}}))
-		require.NoError(b, err)
-		defer client.CloseIdleConnections()
-		bare := &http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
-		defer bare.CloseIdleConnections()
-		b.Run(size.name, func(b *testing.B) {
+	for name, repositories := range map[string]int{"WithoutRepositories": 0, "With1Repository": 1, "With20Repositories": 20} {
+		b.Run(name, func(b *testing.B) {
+			body := page(b, 1, repositories)
+			server := httptest.NewServer(answeringLikeGitHub(body[1 : len(body)-1]))
+			defer server.Close()
+			client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL), ghmigrate.WithToken(secretToken),
+				ghmigrate.WithHTTPClient(&http.Client{Transport: &http.Transport{}}))
+			require.NoError(b, err)
+			defer client.CloseIdleConnections()
+			bare := &http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
+			defer bare.CloseIdleConnections()
 			overhead(b,
 				func() error {
 					_, err := client.OrgMigrations.Get(b.Context(), "octo-org", 79, nil)
@@ -114,6 +100,21 @@ func BenchmarkCall(b *testing.B) {
 				func() error { return bareCall(b, bare, server.URL+"/orgs/octo-org/migrations/79") })
 		})
 	}
+}
+
+func answeringLikeGitHub(body []byte) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", "application/json; charset=utf-8")
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+		h.Set("X-Ratelimit-Limit", "5000")
+		h.Set("X-Ratelimit-Remaining", "4999")
+		h.Set("X-Ratelimit-Used", "1")
+		h.Set("X-Ratelimit-Reset", "1377013266")
+		h.Set("X-Ratelimit-Resource", "core")
+		h.Set("X-Github-Request-Id", "A214:55543D:FA68EEBE:4D0FD2F056")
+		_, _ = w.Write(body)
+	})
 }
 
 // bareCall is what a careful program does by hand.

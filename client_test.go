@@ -2,6 +2,7 @@ package ghmigrate_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,10 +39,10 @@ func answer(req *http.Request, status int, header http.Header, body string) *htt
 }
 
 // onWire makes a client whose requests a function answers.
-func onWire(t testing.TB, transport wire, opts ...ghmigrate.Option) *ghmigrate.Client {
-	t.Helper()
+func onWire(tb testing.TB, transport wire, opts ...ghmigrate.Option) *ghmigrate.Client {
+	tb.Helper()
 	client, err := ghmigrate.NewClient(append([]ghmigrate.Option{ghmigrate.WithHTTPClient(&http.Client{Transport: transport})}, opts...)...)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return client
 }
 
@@ -161,17 +162,17 @@ func TestDoRefusesOtherArguments(t *testing.T) {
 	})
 	for _, method := range []string{"", "get", "OPTIONS", "TRACE", "CONNECT", "GET\n"} {
 		_, err := client.Do(t.Context(), method, "/meta", nil, nil)
-		assert.EqualError(t, err, fmt.Sprintf("ghmigrate: method is %q: want GET, HEAD, POST, PUT, PATCH or DELETE", method))
+		require.EqualError(t, err, fmt.Sprintf("ghmigrate: method is %q: want GET, HEAD, POST, PUT, PATCH or DELETE", method))
 	}
 	_, err := client.Do(t.Context(), http.MethodPost, "/meta", make(chan int), nil)
-	assert.EqualError(t, err, "POST /meta: encode the request: json: unsupported type: chan int")
+	require.EqualError(t, err, "POST /meta: encode the request: json: unsupported type: chan int")
 	var none context.Context
 	_, err = client.Do(none, http.MethodGet, "/meta", nil, nil)
-	assert.EqualError(t, err, "ghmigrate: ctx is nil")
+	require.EqualError(t, err, "ghmigrate: ctx is nil")
 	_, err = client.OrgMigrations.Get(none, "octo-org", 79, nil)
-	assert.EqualError(t, err, "ghmigrate: ctx is nil")
+	require.EqualError(t, err, "ghmigrate: ctx is nil")
 	_, err = ghmigrate.Collect(client.UserMigrations.List(none, nil))
-	assert.EqualError(t, err, "ghmigrate: ctx is nil")
+	require.EqualError(t, err, "ghmigrate: ctx is nil")
 }
 
 func TestDoSendsInAndDecodesOut(t *testing.T) {
@@ -336,15 +337,16 @@ func TestAClientServesManyGoroutines(t *testing.T) {
 			server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
 		}
 		var group sync.WaitGroup
-		for i := range 20 {
+		var errs [20]error
+		for i := range errs {
 			group.Go(func() {
-				_, err := client.Do(t.Context(), http.MethodGet, fmt.Sprintf("/user/migrations?page=%d", i+1), nil, nil)
-				assert.NoError(t, err)
+				_, errs[i] = client.Do(t.Context(), http.MethodGet, fmt.Sprintf("/user/migrations?page=%d", i+1), nil, nil)
 				client.RateLimit()
 				_ = fmt.Sprint(client)
 			})
 		}
 		group.Wait()
+		require.NoError(t, errors.Join(errs[:]...))
 		client.CloseIdleConnections()
 		assert.Len(t, asked(server), 30)
 	})

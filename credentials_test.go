@@ -149,13 +149,13 @@ func TestARefusedRedirectTellsWhere(t *testing.T) {
 		failure := &ghmigrate.APIError{}
 		require.ErrorAs(t, err, &failure)
 		failure.RequestID = ""
-		assert.EqualError(t, failure, "GET /things: 302 redirect refused: it leads to another origin, https://evil.example.net:8443")
+		require.EqualError(t, failure, "GET /things: 302 redirect refused: it leads to another origin, https://evil.example.net:8443")
 
 		redirect(server, http.StatusMovedPermanently, server.URL()+"/elsewhere")
 		_, err = client.Do(t.Context(), http.MethodDelete, "/things", nil, nil)
 		require.ErrorAs(t, err, &failure)
 		failure.RequestID = ""
-		assert.EqualError(t, failure, "DELETE /things: 301 redirect refused: it would turn the DELETE into a GET")
+		require.EqualError(t, failure, "DELETE /things: 301 redirect refused: it would turn the DELETE into a GET")
 		assert.Equal(t, []string{"GET /things", "DELETE /things"}, asked(server))
 	})
 }
@@ -536,7 +536,7 @@ func TestASecretIsRedactedEverywhereButOnTheWire(t *testing.T) {
 	assert.Equal(t, importPassword, secret.Reveal())
 	assert.Equal(t, "REDACTED", slog.AnyValue(secret).Resolve().Any())
 	assert.Equal(t, "REDACTED REDACTED REDACTED", fmt.Sprintf("%v %s %q", secret, secret, secret))
-	assert.Equal(t, "", fmt.Sprint(ghmigrate.Secret("")), "that there is none is no secret")
+	assert.Empty(t, fmt.Sprint(ghmigrate.Secret("")), "that there is none is no secret")
 	text, err := json.Marshal(ghmigrate.Secret(""))
 	require.NoError(t, err)
 	assert.Equal(t, `""`, string(text))

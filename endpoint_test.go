@@ -190,7 +190,7 @@ func TestNamesThatAreOtherPathsAreRefused(t *testing.T) {
 					"../user": ` is "../user": want a single name`,
 					"octo/":   ` is "octo/": want a single name`,
 				} {
-					assert.EqualError(t, each.call(t, client, name), "ghmigrate: "+each.argument+problem)
+					require.EqualError(t, each.call(t, client, name), "ghmigrate: "+each.argument+problem)
 				}
 				assert.Empty(t, server.Requests())
 			})
@@ -274,8 +274,8 @@ func TestIDsThatAreNoneAreRefused(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := newClient(t, server)
-				assert.EqualError(t, each.call(t, client, 0), "ghmigrate: "+each.argument+" is 0: want a positive number")
-				assert.EqualError(t, each.call(t, client, -79), "ghmigrate: "+each.argument+" is -79: want a positive number")
+				require.EqualError(t, each.call(t, client, 0), "ghmigrate: "+each.argument+" is 0: want a positive number")
+				require.EqualError(t, each.call(t, client, -79), "ghmigrate: "+each.argument+" is -79: want a positive number")
 				assert.Empty(t, server.Requests())
 			})
 		})
@@ -286,9 +286,9 @@ func TestTheFirstWrongArgumentIsNamed(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := newClient(t, server)
-		assert.EqualError(t, client.OrgMigrations.UnlockRepository(t.Context(), "", 0, ".."), "ghmigrate: org is empty")
-		assert.EqualError(t, client.OrgMigrations.UnlockRepository(t.Context(), "o", 0, ".."), "ghmigrate: id is 0: want a positive number")
-		assert.EqualError(t, client.SourceImports.Cancel(t.Context(), "", ""), "ghmigrate: owner is empty")
+		require.EqualError(t, client.OrgMigrations.UnlockRepository(t.Context(), "", 0, ".."), "ghmigrate: org is empty")
+		require.EqualError(t, client.OrgMigrations.UnlockRepository(t.Context(), "o", 0, ".."), "ghmigrate: id is 0: want a positive number")
+		require.EqualError(t, client.SourceImports.Cancel(t.Context(), "", ""), "ghmigrate: owner is empty")
 		assert.Empty(t, server.Requests())
 	})
 }

@@ -348,13 +348,13 @@ func clamp(d time.Duration) time.Duration { return min(max(d, 0), 10*365*24*time
 // token or the answer that held one, so only its kind is shown.
 type tokenError struct{ err error }
 
-// errBadToken is what a TokenSource did wrong, in words that hold no secret.
-type errBadToken string
+// A badTokenError is what a TokenSource did wrong, in words that hold no secret.
+type badTokenError string
 
-func (e errBadToken) Error() string { return string(e) }
+func (e badTokenError) Error() string { return string(e) }
 
 func (e *tokenError) Error() string {
-	if bad, ok := errors.AsType[errBadToken](e.err); ok {
+	if bad, ok := errors.AsType[badTokenError](e.err); ok {
 		return "token source: " + bad.Error()
 	}
 	if errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded) {

@@ -70,9 +70,9 @@ func (cfg *config) setTokens(option string, ts oauth2.TokenSource) error {
 		case err != nil:
 			return &tokenError{err}
 		case token == nil || token.AccessToken == "":
-			return &tokenError{errBadToken("it gave no token")}
+			return &tokenError{badTokenError("it gave no token")}
 		case !isHeaderValue(token.AccessToken):
-			return &tokenError{errBadToken("its token has white space or control characters in it")}
+			return &tokenError{badTokenError("its token has white space or control characters in it")}
 		}
 		token.SetAuthHeader(req)
 		return nil

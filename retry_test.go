@@ -410,7 +410,6 @@ func TestSourceImportsInMaintenanceAreNotAskedAgain(t *testing.T) {
 }
 
 func TestCertificatesThatAreWrongAreNotTriedAgain(t *testing.T) {
-	t.Parallel()
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	handshakes := atomic.Int32{}
 	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {

@@ -213,7 +213,7 @@ func TestAMigrationIsDecodedWhole(t *testing.T) {
 	require.Len(t, got.Repositories, 1)
 	repository := got.Repositories[0]
 	assert.Equal(t, "octocat/Hello-World", repository.FullName)
-	assert.Equal(t, "", repository.Language, "null is none")
+	assert.Empty(t, repository.Language, "null is none")
 	assert.Nil(t, repository.TemplateRepository)
 	assert.Equal(t, &ghmigrate.RepositoryPermissions{Pull: true}, repository.Permissions)
 	assert.Equal(t, "ABTLWHOULUVAXGTRYU7OC2876QJ2O", repository.TempCloneToken.Reveal())

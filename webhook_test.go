@@ -3,7 +3,7 @@ package ghmigrate_test
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // what GitHub's older header has
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -33,9 +33,9 @@ func signature(secret, body []byte) string {
 }
 
 // delivery is a webhook's request as GitHub makes it.
-func delivery(t testing.TB, body []byte) *http.Request {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/webhook", bytes.NewReader(body))
+func delivery(tb testing.TB, body []byte) *http.Request {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, "/webhook", bytes.NewReader(body))
 	r.Header = http.Header{
 		"Content-Type":        {"application/json"},
 		"User-Agent":          {"GitHub-Hookshot/044aadd"},
@@ -46,10 +46,10 @@ func delivery(t testing.TB, body []byte) *http.Request {
 	return r
 }
 
-func importEvent(t testing.TB) []byte {
-	t.Helper()
+func importEvent(tb testing.TB) []byte {
+	tb.Helper()
 	body, err := os.ReadFile(filepath.Join("testdata", "repository_import.json"))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return body
 }
 
