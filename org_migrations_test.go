@@ -1,10 +1,11 @@
 package ghmigrate_test
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -231,25 +232,30 @@ func TestAClientServesManyAtOnce(t *testing.T) {
 		client := newClient(t, server)
 		server.AddRepository("octo-org/hello")
 		dir := t.TempDir()
-		var wg sync.WaitGroup
-		for i := range 8 {
-			wg.Go(func() {
-				m, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{
-					Repositories: []string{"octo-org/hello"}, OmitRepositories: true,
-				})
-				if !assert.NoError(t, err) {
-					return
-				}
-				_, err = client.OrgMigrations.Wait(t.Context(), "octo-org", m.ID)
-				assert.NoError(t, err)
-				_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", m.ID, filepath.Join(dir, fmt.Sprint(i)), nil)
-				assert.NoError(t, err)
-				assert.Equal(t, 5000, client.RateLimit().Limit)
-				_, err = ghmigrate.Collect(client.OrgMigrations.List(t.Context(), "octo-org", &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}))
-				assert.NoError(t, err)
+		job := func(i int) error {
+			m, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{
+				Repositories: []string{"octo-org/hello"}, OmitRepositories: true,
 			})
+			if err != nil {
+				return err
+			}
+			if _, err := client.OrgMigrations.Wait(t.Context(), "octo-org", m.ID); err != nil {
+				return err
+			}
+			path := filepath.Join(dir, strconv.Itoa(i))
+			if _, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", m.ID, path, nil); err != nil {
+				return err
+			}
+			assert.Equal(t, 5000, client.RateLimit().Limit)
+			return drain(client.OrgMigrations.List(t.Context(), "octo-org", &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}))
+		}
+		errs := make([]error, 8)
+		var wg sync.WaitGroup
+		for i := range errs {
+			wg.Go(func() { errs[i] = job(i) })
 		}
 		wg.Wait()
+		require.NoError(t, errors.Join(errs...))
 		files, err := os.ReadDir(dir)
 		require.NoError(t, err)
 		assert.Len(t, files, 8)
