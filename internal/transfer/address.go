@@ -44,7 +44,7 @@ func (a *address) renew(ctx context.Context) error {
 	}
 	// The error of url.Parse quotes the URL.
 	u, err := url.Parse(location.URL)
-	if err != nil || u.Host == "" {
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return errors.New("storage's address is not a URL")
 	}
 	if a.located {

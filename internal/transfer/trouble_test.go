@@ -499,7 +499,7 @@ func TestRefusedURLsAreRenewed(t *testing.T) {
 		})
 	})
 	t.Run("unless they are no URL", func(t *testing.T) {
-		for _, url := range []string{"", "not a url", "http://%zz?" + secret, "/path?" + secret} {
+		for _, url := range []string{"", "not a url", "http://%zz?" + secret, "/path?" + secret, "ftp://storage.test/path?" + secret} {
 			s := transfer.Source{Locate: func(context.Context) (transfer.Location, error) { return transfer.Location{URL: url}, nil }}
 			_, err := transfer.File(t.Context(), s, target(t), transfer.Options{})
 			require.EqualError(t, err, "storage's address is not a URL")
