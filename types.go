@@ -264,7 +264,8 @@ type CodeSearchIndexStatus struct {
 
 // A Secret is a string that does not print: every verb of package fmt,
 // package slog and package encoding/json show REDACTED in its place, or nothing
-// if it is empty.
+// if it is empty. Package fmt cannot ask what is in an unexported field of a
+// struct and shows it as it is: keep it in an exported one.
 type Secret string
 
 // Reveal returns the secret itself.
