@@ -80,7 +80,6 @@ type APIError struct {
 	SSOURL           string        // where to authorize the token for single sign-on; empty if that is not needed
 
 	retired     bool          // the answer of retired source imports
-	final       bool          // a 5xx that will not pass
 	retryAfter  time.Duration // Retry-After of any answer
 	unspecified bool          // a rate limit that does not say how long it lasts
 }
@@ -214,11 +213,8 @@ func (c *Client) newAPIError(res response) *APIError {
 		RequestID:      res.header.Get("X-Github-Request-Id"),
 		TokenScopes:    scopes(res.header, "X-Oauth-Scopes"),
 		AcceptedScopes: scopes(res.header, "X-Accepted-Oauth-Scopes"),
+		retired:        res.request.at.isSourceImport() && c.retiresSourceImports(res.status),
 		retryAfter:     retryAfter(res),
-	}
-	if res.request.at.isSourceImport() {
-		e.retired = c.retiresSourceImports(e.StatusCode)
-		e.final = e.StatusCode == http.StatusServiceUnavailable
 	}
 	e.readBody(res.body)
 	if res.request.redirect && e.StatusCode < 300 {

@@ -85,7 +85,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 		case ambiguous && r.method == http.MethodDelete && isAbsence(failure):
 			// An earlier attempt deleted it, and its answer was lost.
 			return response{request: r, status: http.StatusNoContent, header: res.header}, nil
-		case !r.mayRepeat() || !mayPass(err) || retries >= patience.retries:
+		case !r.mayRepeat(res.status) || !mayPass(err) || retries >= patience.retries:
 			return res, err
 		default:
 			ambiguous = ambiguous || !neverSent(err)
@@ -257,7 +257,13 @@ func resolve(from, location string) (*url.URL, error) {
 	return base.Parse(location)
 }
 
-func (r request) mayRepeat() bool {
+// mayRepeat tells whether a request can be sent again after an answer of this
+// status, or after none. The 503 of source imports is documented as
+// maintenance, which no retry of a call outlasts.
+func (r request) mayRepeat(status int) bool {
+	if r.at.isSourceImport() && status == http.StatusServiceUnavailable {
+		return false
+	}
 	return r.method == http.MethodGet || r.method == http.MethodHead || r.method == http.MethodDelete
 }
 
@@ -267,7 +273,7 @@ func mayPass(err error) bool {
 	if e, ok := errors.AsType[*APIError](err); ok {
 		switch e.StatusCode {
 		case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-			return !e.final
+			return !e.retired
 		}
 		return false
 	}

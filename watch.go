@@ -76,7 +76,10 @@ func (p *pace) pause(ctx context.Context, err error) error {
 	if failure != nil {
 		wait = max(wait, min(failure.retryAfter, maxOutage))
 	}
-	return sleep(ctx, wait)
+	if err := sleep(ctx, wait); err != nil {
+		return fmt.Errorf("wait for the next poll: %w", err)
+	}
+	return nil
 }
 
 // A sight is the latest answer to a request that is sent again and again.
