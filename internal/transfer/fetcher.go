@@ -158,7 +158,8 @@ func (f *fetcher) request(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if f.offset > 0 && f.address.url.Path != f.object.Path {
+	// A strong ETag says by itself that it is the same object; a date does not.
+	if f.offset > 0 && f.object.ETag == "" && f.address.url.Path != f.object.Path {
 		return changed("its address is another one")
 	}
 
@@ -199,7 +200,7 @@ func (f *fetcher) request(ctx context.Context) error {
 // failed explains why no answer came.
 func (f *fetcher) failed(resp *http.Response, err error) error {
 	if resp != nil { // a redirect that the client refused: the body is closed
-		return &StatusError{StatusCode: resp.StatusCode}
+		return fmt.Errorf("%w: %w", &StatusError{StatusCode: resp.StatusCode}, f.address.clean(err))
 	}
 	final := isCertificateError(err)
 	err = fmt.Errorf("get %s: %w", &f.address, f.address.clean(err))

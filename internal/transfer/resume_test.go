@@ -189,7 +189,11 @@ func TestFileResumesFromWhatTheLogTells(t *testing.T) {
 		{"a part that is gone", []string{header, fetched("[[0,600]]", 600)}, -1, 0, false},
 		{"another identity", []string{strings.Replace(header, "79", "80", 1), fetched("[[0,600]]", 600)}, 600, 0, false},
 		{"another version", []string{strings.Replace(header, `n":1`, `n":2`, 1), fetched("[[0,600]]", 600)}, 600, 0, false},
-		{"another path", []string{strings.Replace(header, "24575", "24576", 1), fetched("[[0,600]]", 600)}, 600, 0, false},
+		{"another path", []string{strings.Replace(header, "24575", "24576", 1), fetched("[[0,600]]", 600)}, 600, 600, false},
+		{"another path and no ETag", []string{
+			strings.NewReplacer("24575", "24576", `etag":"\"0123456789abcdef\"`, `last_modified":"Thu, 13 Sep 2018 17:46:16 GMT`).Replace(header),
+			fetched("[[0,600]]", 600),
+		}, 600, 0, false},
 		{"another ETag", []string{strings.Replace(header, "0123", "abcd", 1), fetched("[[0,600]]", 600)}, 600, 0, true},
 		{"another size", []string{strings.Replace(header, "1000", "1001", 1), fetched("[[0,600]]", 600)}, 600, 0, true},
 		{"no validator", []string{strings.Replace(header, "etag", "tag", 1), fetched("[[0,600]]", 600)}, 600, 0, false},

@@ -16,8 +16,8 @@ type Source struct {
 	Locate func(ctx context.Context) (Location, error)
 
 	// Client sends the requests to storage. It must have no credentials, no
-	// cookie jar, no timeout and no compression of its own, and it must not
-	// follow redirects: a 3xx is then a StatusError.
+	// cookie jar, no timeout and no compression of its own. Where it follows
+	// a redirect is its own affair; a 3xx that it does not is a StatusError.
 	Client *http.Client
 
 	// Identity says what the object is, in the same words in every process.

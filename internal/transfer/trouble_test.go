@@ -209,27 +209,36 @@ func TestFileStartsOverOnceWhenTheObjectChanges(t *testing.T) {
 			})
 		})
 	}
-	t.Run("its address", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := newStorage(t, 1000)
-			path := target(t)
-			s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
-				switch n {
-				case 1:
-					return s.cut(300, w, r)
-				case 2:
-					s.path = "/migration/25320/99999"
-					w.WriteHeader(http.StatusForbidden)
-					return true
+	for name, tt := range map[string]struct {
+		etag string
+		want []string
+	}{
+		"its address, with an ETag":    {`"1"`, []string{"bytes=0-", "bytes=300-", "bytes=300-"}},
+		"its address, without an ETag": {"", []string{"bytes=0-", "bytes=300-", "bytes=0-"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStorage(t, 1000)
+				s.etag = tt.etag
+				path := target(t)
+				s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+					switch n {
+					case 1:
+						return s.cut(300, w, r)
+					case 2:
+						s.path = "/migration/25320/99999"
+						w.WriteHeader(http.StatusForbidden)
+						return true
+					}
+					return false
 				}
-				return false
-			}
-			_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
-			require.NoError(t, err)
-			assert.Equal(t, []string{"bytes=0-", "bytes=300-", "bytes=0-"}, s.ranges())
-			requireComplete(t, path, s.object)
+				_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
+				require.NoError(t, err)
+				assert.Equal(t, tt.want, s.ranges())
+				requireComplete(t, path, s.object)
+			})
 		})
-	})
+	}
 	t.Run("before a byte of it was used", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStorage(t, 1000)
@@ -612,7 +621,7 @@ func TestFinalAnswersAreNotRetried(t *testing.T) {
 			source := s.source(t)
 			source.Client.CheckRedirect = func(req *http.Request, _ []*http.Request) error { return fmt.Errorf("not to %s", req.URL) }
 			_, err := transfer.File(t.Context(), source, target(t), transfer.Options{})
-			require.EqualError(t, err, "storage answered 302 Found")
+			require.EqualError(t, err, "storage answered 302 Found: not to https://elsewhere.test/?REDACTED")
 			assert.Len(t, s.seen(), 1)
 		})
 	})
