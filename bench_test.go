@@ -11,12 +11,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
 // page is a page of GitHub's example migration, as GitHub sends it: without
@@ -154,5 +156,112 @@ func BenchmarkDecodeMigrations(b *testing.B) {
 		if err != nil || len(migrations) != 30 || len(migrations[29].Repositories) != 20 {
 			b.Fatal(len(migrations), err)
 		}
+	}
+}
+
+// BenchmarkDownload compares a download of 1 GiB, hashed, logged and synced,
+// with a plain io.Copy of the same archive into a file that is synced, in
+// turns, and reports the peak of the heap in use, the fake GitHub's included.
+func BenchmarkDownload(b *testing.B) {
+	server := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0), ghmigratetest.WithURLLifetime(time.Hour))
+	defer server.Close()
+	server.AddRepository("octo-org/large", ghmigratetest.Payload(1<<30))
+	client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithToken(server.Token()),
+		ghmigrate.WithHTTPClient(server.Client()))
+	require.NoError(b, err)
+	m, err := client.OrgMigrations.Start(b.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/large"}})
+	require.NoError(b, err)
+
+	path := filepath.Join(b.TempDir(), "archive.tar.gz")
+	var size int64
+	ours := func() error {
+		result, err := client.OrgMigrations.DownloadArchive(b.Context(), "octo-org", m.ID, path, nil)
+		if err == nil {
+			size = result.Size
+		}
+		return err
+	}
+	bare := func() error {
+		signed, err := client.OrgMigrations.ArchiveURL(b.Context(), "octo-org", m.ID)
+		if err != nil {
+			return err
+		}
+		return bareDownload(b, server.Client(), signed.Reveal(), path)
+	}
+	require.NoError(b, ours()) // the fake GitHub builds the archive when it is first asked for
+	idle := heapInUse()
+	var took [2]time.Duration
+	var peak uint64
+	b.SetBytes(2 * size)
+	for b.Loop() {
+		for side, download := range []func() error{ours, bare} {
+			require.NoError(b, os.Remove(path))
+			stop := watchHeap()
+			start := time.Now()
+			require.NoError(b, download())
+			took[side] += time.Since(start)
+			if highest := stop(); side == 0 {
+				peak = max(peak, highest)
+			}
+		}
+	}
+	rate := func(took time.Duration) float64 { return float64(size) * float64(b.N) / took.Seconds() / 1e6 }
+	b.ReportMetric(rate(took[0]), "MB/s-ours")
+	b.ReportMetric(rate(took[1]), "MB/s-bare")
+	b.ReportMetric(rate(took[0])/rate(took[1]), "rate/bare")
+	b.ReportMetric(float64(max(peak, idle)-idle)/(1<<20), "peak-MiB")
+}
+
+func bareDownload(b *testing.B, client *http.Client, url, path string) error {
+	b.Helper()
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := io.Copy(file, res.Body); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+func heapInUse() uint64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapInuse + stats.StackInuse
+}
+
+// watchHeap looks at the heap every ten milliseconds until it is stopped, and
+// then tells the most that was in use.
+func watchHeap() (stop func() uint64) {
+	highest, done := uint64(0), make(chan struct{})
+	var work sync.WaitGroup
+	work.Go(func() {
+		for tick := time.NewTicker(10 * time.Millisecond); ; {
+			var stats runtime.MemStats
+			runtime.ReadMemStats(&stats)
+			highest = max(highest, stats.HeapInuse+stats.StackInuse)
+			select {
+			case <-tick.C:
+			case <-done:
+				tick.Stop()
+				return
+			}
+		}
+	})
+	return func() uint64 {
+		close(done)
+		work.Wait()
+		return highest
 	}
 }
