@@ -1,0 +1,107 @@
+package contract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+
+	"github.com/ghmigrate/ghmigrate"
+)
+
+// kinds say how the library's users recognize a documented failure. 503 is that
+// of source imports, which GitHub.com has retired.
+var kinds = map[int]error{
+	http.StatusUnauthorized:        ghmigrate.ErrUnauthorized,
+	http.StatusForbidden:           ghmigrate.ErrForbidden,
+	http.StatusNotFound:            ghmigrate.ErrNotFound,
+	http.StatusUnprocessableEntity: ghmigrate.ErrValidation,
+	http.StatusServiceUnavailable:  ghmigrate.ErrSourceImportsRetired,
+}
+
+// CheckFailures answers every operation with each of its documented failures
+// and finds those that are no APIError, not recognized, or lose what GitHub
+// said. An answer of 304, documented though nothing was asked under a
+// condition, must not pass for a success.
+func CheckFailures(ctx context.Context, d *Description, exchanges []*Exchange) (count Count, problems []string) {
+	for _, operation := range d.Operations {
+		i := slices.IndexFunc(exchanges, func(x *Exchange) bool { return x.Operation == operation })
+		if i < 0 {
+			continue
+		}
+		for _, response := range operation.Documented() {
+			if response.Status == operation.Success().Status {
+				continue
+			}
+			count.All++
+			if found := response.checkFailure(ctx, d, exchanges[i]); len(found) == 0 {
+				count.Got++
+			} else {
+				for _, problem := range found {
+					problems = append(problems, fmt.Sprintf("%s, status %d: %s", operation.ID, response.Status, problem))
+				}
+			}
+		}
+	}
+	return count, problems
+}
+
+func (response Response) checkFailure(ctx context.Context, d *Description, x *Exchange) (problems []string) {
+	trees := []any{nil}
+	if response.Schema != nil {
+		trees = Instances(response.Schema)
+	}
+	for _, tree := range trees {
+		r := &Recorder{Description: d, Call: x.Call, Answer: func(operation *Operation, req *http.Request) (int, http.Header, []byte) {
+			if operation != x.Operation { // why an archive is missing
+				return success(operation, req)
+			}
+			header := http.Header{"Content-Type": {"application/json"}}
+			if tree == nil {
+				return response.Status, header, nil
+			}
+			return response.Status, header, encode(tree)
+		}}
+		client, err := r.Client()
+		if err != nil {
+			return []string{err.Error()}
+		}
+		_, err = x.Call.Do(ctx, client)
+		problems = append(problems, checkError(response.Status, tree, err)...)
+	}
+	return problems
+}
+
+func checkError(status int, tree any, err error) (problems []string) {
+	apiError, ok := errors.AsType[*ghmigrate.APIError](err)
+	if !ok {
+		return []string{fmt.Sprintf("the error is no APIError but a %T: %v", err, err)}
+	}
+	if apiError.StatusCode != status {
+		problems = append(problems, fmt.Sprintf("the error has the status %d", apiError.StatusCode))
+	}
+	if status < 400 {
+		return problems
+	}
+	if kind := kinds[status]; kind == nil || !errors.Is(err, kind) {
+		problems = append(problems, fmt.Sprintf("the error is not recognized: %v", err))
+	}
+	said, _ := tree.(map[string]any)
+	if apiError.Message != said["message"] || apiError.DocumentationURL != said["documentation_url"] {
+		problems = append(problems, fmt.Sprintf("the error says %q and %q instead of %q and %q",
+			apiError.Message, apiError.DocumentationURL, said["message"], said["documentation_url"]))
+	}
+	var want []ghmigrate.ErrorDetail
+	details, _ := said["errors"].([]any)
+	for _, item := range details {
+		detail, _ := item.(map[string]any)
+		text := func(name string) string { s, _ := detail[name].(string); return s }
+		want = append(want, ghmigrate.ErrorDetail{Resource: text("resource"), Field: text("field"), Code: text("code"), Message: text("message")})
+	}
+	if !reflect.DeepEqual(apiError.Errors, want) {
+		problems = append(problems, fmt.Sprintf("the error has the details %+v instead of %+v", apiError.Errors, want))
+	}
+	return problems
+}

@@ -1,0 +1,202 @@
+package contract
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// CheckFields finds documented properties of success responses that no field
+// takes.
+func CheckFields(d *Description, exchanges []*Exchange) (count Count, problems []string) {
+	for _, operation := range d.Operations {
+		schema := operation.Success().Schema
+		i := slices.IndexFunc(exchanges, func(x *Exchange) bool { return x.Operation == operation })
+		if schema == nil || i < 0 {
+			continue
+		}
+		method := exchanges[i].Call.Method
+		result := method.Result()
+		if method.IsList() {
+			result = reflect.SliceOf(result)
+		}
+		walkProperties(schema, "$", nil, func(path string, _ *openapi3.Schema) {
+			count.All++
+			if reason := lookUp(result, path); reason == "" {
+				count.Got++
+			} else {
+				problems = append(problems, fmt.Sprintf("%s: %s of the response is lost: %s", operation.ID, path, reason))
+			}
+		})
+	}
+	slices.Sort(problems)
+	return count, problems
+}
+
+// lookUp says why a path, as of PropertyPaths, leads to no field of a type.
+func lookUp(typ reflect.Type, path string) (reason string) {
+	for step := range strings.SplitSeq(strings.ReplaceAll(path, "[]", ".[]"), ".") {
+		for typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
+		switch {
+		case step == "$":
+		case step == "[]" && typ.Kind() == reflect.Slice, step != "[]" && typ.Kind() == reflect.Map:
+			typ = typ.Elem()
+		case step == "[]":
+			return fmt.Sprintf("a %v is no list", typ)
+		case typ.Kind() == reflect.Interface:
+			return ""
+		case typ.Kind() != reflect.Struct:
+			return fmt.Sprintf("a %v has no %s", typ, step)
+		default:
+			fields := slices.DeleteFunc(reflect.VisibleFields(typ), func(f reflect.StructField) bool {
+				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+				return !f.IsExported() || name != step
+			})
+			if len(fields) != 1 {
+				return fmt.Sprintf("%v has %d fields for %s", typ, len(fields), step)
+			}
+			typ = fields[0].Type
+		}
+	}
+	return ""
+}
+
+// CheckDecoding gives every method each answer that its operation may give,
+// and finds what does not survive decoding and encoding.
+func CheckDecoding(ctx context.Context, d *Description, exchanges []*Exchange) (problems []string) {
+	for _, operation := range d.Operations {
+		i := slices.IndexFunc(exchanges, func(x *Exchange) bool { return x.Operation == operation })
+		if operation.Success().Schema == nil || i < 0 {
+			continue
+		}
+		seen := map[string]bool{}
+		for _, answer := range operation.answers() {
+			for _, problem := range answer.check(ctx, d, exchanges[i].Call) {
+				if !seen[problem] {
+					problems = append(problems, fmt.Sprintf("%s, %s: %s", operation.ID, answer.kind, problem))
+				}
+				seen[problem] = true
+			}
+		}
+	}
+	return problems
+}
+
+// An answer is a body that an operation may give.
+type answer struct {
+	kind    string
+	tree    any
+	isWild  bool // may be invalid
+	decodes bool // decoding it must not fail; nothing more is asked
+}
+
+func (o *Operation) answers() []answer {
+	response := o.Success()
+	var all []answer
+	for name, example := range response.Content.Get("application/json").Examples {
+		all = append(all, answer{kind: "documented example " + name, tree: example.Value.Value, isWild: true})
+	}
+	for i, full := range Instances(response.Schema) {
+		all = append(all, answer{kind: fmt.Sprintf("instance %d", i), tree: full})
+		if i > 0 {
+			continue
+		}
+		all = append(all,
+			answer{kind: "null where allowed", tree: rewrite(response.Schema, full, func(_, property *openapi3.Schema, _ string, value any) (any, bool) {
+				if property.Nullable {
+					return nil, true
+				}
+				return value, true
+			})},
+			answer{kind: "only what is required", tree: rewrite(response.Schema, full, func(object, _ *openapi3.Schema, name string, value any) (any, bool) {
+				return value, slices.Contains(object.Required, name)
+			})},
+			answer{kind: "use_lfs as a text", tree: rewrite(response.Schema, full, func(_, _ *openapi3.Schema, name string, value any) (any, bool) {
+				if name == "use_lfs" {
+					return "undecided", true
+				}
+				return value, true
+			}), isWild: true},
+			answer{kind: "null everywhere", tree: rewrite(response.Schema, full, func(*openapi3.Schema, *openapi3.Schema, string, any) (any, bool) {
+				return nil, true
+			}), isWild: true, decodes: true},
+			answer{kind: "nothing", tree: rewrite(response.Schema, full, func(*openapi3.Schema, *openapi3.Schema, string, any) (any, bool) {
+				return nil, false
+			}), isWild: true, decodes: true},
+		)
+	}
+	return all
+}
+
+// rewrite copies a value of a schema and lets change decide what each property
+// becomes and whether it stays.
+func rewrite(schema *openapi3.Schema, tree any, change func(object, property *openapi3.Schema, name string, value any) (any, bool)) any {
+	switch tree := tree.(type) {
+	case map[string]any:
+		all := properties(schema)
+		fresh := map[string]any{}
+		for name, value := range tree {
+			property := all[name]
+			if property == nil {
+				fresh[name] = value
+			} else if value, keep := change(schema, property, name, rewrite(property, value, change)); keep {
+				fresh[name] = value
+			}
+		}
+		return fresh
+	case []any:
+		fresh := []any{}
+		for _, item := range tree {
+			if inner := items(schema); inner != nil {
+				item = rewrite(inner, item, change)
+			}
+			fresh = append(fresh, item)
+		}
+		return fresh
+	}
+	return tree
+}
+
+func (a answer) check(ctx context.Context, d *Description, call Call) []string {
+	response := Response{}
+	r := &Recorder{Description: d, Call: call, Answer: func(operation *Operation, _ *http.Request) (int, http.Header, []byte) {
+		response = operation.Success()
+		return response.Status, http.Header{"Content-Type": {"application/json"}}, encode(a.tree)
+	}}
+	client, err := r.Client()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	got, err := call.Do(ctx, client)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if a.decodes {
+		return nil
+	}
+	encoded, err := json.Marshal(got)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var want, back any
+	if err := json.Unmarshal(encode(a.tree), &want); err != nil {
+		return []string{err.Error()}
+	}
+	if err := json.Unmarshal(encoded, &back); err != nil {
+		return []string{err.Error()}
+	}
+	if !a.isWild {
+		if err := response.Schema.VisitJSON(want); err != nil {
+			return []string{"the answer is not valid: " + err.Error()}
+		}
+	}
+	return lost(want, back, "$", secrets(reflect.ValueOf(got)))
+}

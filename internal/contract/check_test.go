@@ -1,0 +1,138 @@
+package contract_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/internal/contract"
+)
+
+func TestEveryOperationIsCalledByExactlyOneMethod(t *testing.T) {
+	methods, _ := contract.Methods()
+	var all []*contract.Exchange
+	for _, d := range descriptions(t) {
+		exchanges := exchangesWith(t, d)
+		_, problems := contract.CheckOperations(d, exchanges)
+		for _, problem := range problems {
+			assert.Fail(t, d.Name()+": "+problem)
+		}
+		all = append(all, exchanges...)
+	}
+	noProblems(t, contract.CheckMethods(methods, all))
+}
+
+func TestEveryRequestIsAsDescribed(t *testing.T) {
+	t.Parallel()
+	eachDescription(t, func(t *testing.T, _ *contract.Description, exchanges []*contract.Exchange) {
+		noProblems(t, contract.CheckRequests(exchanges))
+	})
+}
+
+func TestEveryParameterIsGivenByAnArgument(t *testing.T) {
+	t.Parallel()
+	eachDescription(t, func(t *testing.T, d *contract.Description, exchanges []*contract.Exchange) {
+		_, problems := contract.CheckParameters(d, exchanges)
+		noProblems(t, problems)
+		_, problems = contract.CheckBodies(d, exchanges)
+		noProblems(t, problems)
+	})
+}
+
+func TestEveryPropertyOfAnAnswerHasAField(t *testing.T) {
+	t.Parallel()
+	eachDescription(t, func(t *testing.T, d *contract.Description, exchanges []*contract.Exchange) {
+		_, problems := contract.CheckFields(d, exchanges)
+		noProblems(t, problems)
+	})
+}
+
+func TestEveryAnswerSurvivesDecodingAndEncoding(t *testing.T) {
+	t.Parallel()
+	eachDescription(t, func(t *testing.T, d *contract.Description, exchanges []*contract.Exchange) {
+		noProblems(t, contract.CheckDecoding(t.Context(), d, exchanges))
+	})
+}
+
+func TestEveryFailureIsRecognized(t *testing.T) {
+	t.Parallel()
+	eachDescription(t, func(t *testing.T, d *contract.Description, exchanges []*contract.Exchange) {
+		_, problems := contract.CheckFailures(t.Context(), d, exchanges)
+		noProblems(t, problems)
+	})
+}
+
+// What the library's own tests read is what GitHub documents today.
+func TestTheExamplesInTestdataAreUpToDate(t *testing.T) {
+	t.Parallel()
+	want, err := contract.Examples(descriptions(t))
+	require.NoError(t, err)
+	testdata := filepath.Join("..", "..", "testdata")
+	for name, content := range want {
+		got, err := os.ReadFile(filepath.Join(testdata, name))
+		require.NoError(t, err, "run: go generate -C internal/contract .")
+		assert.Equal(t, string(content), string(got), "%s is out of date; run: go generate -C internal/contract .", name)
+	}
+	files, err := filepath.Glob(filepath.Join(testdata, "*.json"))
+	require.NoError(t, err)
+	for _, file := range files {
+		name := filepath.Base(file)
+		if name != "repository_import.json" { // a webhook's; GitHub has no example
+			assert.Contains(t, want, name, "%s is no example of GitHub's any more", name)
+		}
+	}
+}
+
+// A check that finds nothing must be one that would find something.
+func TestWhatIsNewInADescriptionIsNamed(t *testing.T) {
+	t.Parallel()
+	all, err := contract.Load(".", "api.github.com") // fresh ones, to be changed
+	require.NoError(t, err)
+	d := all[0]
+	find := func(id string) *contract.Operation {
+		return d.Operations[slices.IndexFunc(d.Operations, func(o *contract.Operation) bool { return o.ID == id })]
+	}
+	text := func() *openapi3.SchemaRef { return openapi3.NewStringSchema().NewRef() }
+
+	list := find("migrations/list-for-org")
+	list.Parameters = append(list.Parameters, &openapi3.ParameterRef{Value: openapi3.NewQueryParameter("of_late").WithSchema(text().Value)})
+	start := find("migrations/start-for-org")
+	start.RequestBody.Value.Content.Get("application/json").Schema.Value.Properties["of_late"] = text()
+	large := find("migrations/get-large-files")
+	large.Success().Schema.Items.Value.Properties["of_late"] = text()
+	get := find("migrations/get-status-for-org")
+	get.Responses.Set("418", &openapi3.ResponseRef{Value: openapi3.NewResponse().WithDescription("A teapot")})
+	d.Operations = append(d.Operations, &contract.Operation{
+		ID: "migrations/of-late", Method: http.MethodPost, Path: "/orgs/{org}/migrations/of_late",
+		Operation: &openapi3.Operation{Responses: openapi3.NewResponses(openapi3.WithStatus(http.StatusOK, &openapi3.ResponseRef{Value: openapi3.NewResponse()}))},
+	})
+
+	exchanges := exchangesWith(t, d)
+	count, problems := contract.CheckOperations(d, exchanges)
+	assert.Equal(t, "22 of 23", count.String())
+	assert.Equal(t, []string{"migrations/of-late (POST /orgs/{org}/migrations/of_late) is called by no method"}, problems)
+	_, problems = contract.CheckParameters(d, exchanges)
+	assert.Equal(t, []string{"migrations/list-for-org: no argument gives the parameter of_late of the query"}, problems)
+	_, problems = contract.CheckBodies(d, exchanges)
+	assert.Equal(t, []string{"migrations/start-for-org: no argument gives the property $.of_late of the body"}, problems)
+	_, problems = contract.CheckFields(d, exchanges)
+	assert.Equal(t, []string{"migrations/get-large-files: $[].of_late of the response is lost: ghmigrate.LargeFile has 0 fields for of_late"}, problems)
+	problems = contract.CheckDecoding(t.Context(), d, exchanges)
+	require.NotEmpty(t, problems)
+	assert.Regexp(t, `^migrations/get-large-files, instance 0: \$\[0\]\.of_late is <nil> instead of `, problems[0])
+	_, problems = contract.CheckFailures(t.Context(), d, exchanges)
+	assert.NotEmpty(t, problems)
+
+	delete(start.RequestBody.Value.Content.Get("application/json").Schema.Value.Properties, "exclude_releases")
+	list.Parameters = slices.DeleteFunc(list.Parameters, func(p *openapi3.ParameterRef) bool { return p.Value.Name == "exclude" })
+	assert.Subset(t, contract.CheckRequests(exchanges), []string{
+		"OrgMigrations.Start with maximal arguments: the body has $.exclude_releases, which is not declared",
+		"OrgMigrations.List with maximal arguments: the query has exclude, which is not declared",
+	})
+}

@@ -1,0 +1,171 @@
+package contract
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3filter"
+
+	"github.com/ghmigrate/ghmigrate"
+)
+
+// An Exchange is a request of the library and its answer.
+type Exchange struct {
+	Call      Call
+	Operation *Operation // nil if the product has none like it
+	Request   *http.Request
+	Body      []byte // of the request
+	Status    int
+	Header    http.Header // of the answer
+	Answer    []byte      // the answer's body
+
+	description *Description
+	input       *openapi3filter.RequestValidationInput
+}
+
+// An Answerer says what comes back for a request of an operation; the
+// operation is nil if the description has none like it.
+type Answerer func(operation *Operation, req *http.Request) (status int, header http.Header, body []byte)
+
+// A Recorder is a transport that answers in GitHub's place and keeps what was
+// said.
+type Recorder struct {
+	Description *Description
+	Call        Call // what is being called
+	Answer      Answerer
+	Next        http.RoundTripper // asked if Answer is nil
+	Base        string            // where Next has the API, in place of the described server
+	Exchanges   []*Exchange
+}
+
+// Client is a client of the described product that talks to the recorder.
+func (r *Recorder) Client(opts ...ghmigrate.Option) (*ghmigrate.Client, error) {
+	return ghmigrate.NewClient(append([]ghmigrate.Option{
+		ghmigrate.WithHost(r.Description.host),
+		ghmigrate.WithToken("ghp_contract"),
+		ghmigrate.WithAPIVersion(r.Description.Version),
+		ghmigrate.WithHTTPClient(&http.Client{Transport: r}),
+		ghmigrate.WithMaxRetries(0),
+		ghmigrate.WithMaxRateLimitWait(0),
+	}, opts...)...)
+}
+
+// RoundTrip answers a request.
+func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := &Exchange{Call: r.Call, Request: req.Clone(req.Context()), description: r.Description}
+	if req.Body != nil {
+		var err error
+		if x.Body, err = io.ReadAll(req.Body); err != nil {
+			return nil, err
+		}
+		req.Body.Close()
+		req.Body = readCloser(x.Body)
+	}
+	if err := r.find(x); err != nil {
+		return nil, err
+	}
+	res, err := r.answer(x, req)
+	if err != nil {
+		return nil, err
+	}
+	x.Status, x.Header = res.StatusCode, res.Header
+	x.Answer, err = io.ReadAll(res.Body)
+	res.Body.Close()
+	res.Body = readCloser(x.Answer)
+	r.Exchanges = append(r.Exchanges, x)
+	return res, err
+}
+
+func (r *Recorder) answer(x *Exchange, req *http.Request) (*http.Response, error) {
+	if r.Answer == nil {
+		return r.Next.RoundTrip(req)
+	}
+	status, header, body := r.Answer(x.Operation, req)
+	return &http.Response{
+		StatusCode: status, Status: fmt.Sprint(status), Header: header, Request: req,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Body: readCloser(body), ContentLength: int64(len(body)),
+	}, nil
+}
+
+// find finds the operation that a request is of.
+func (r *Recorder) find(x *Exchange) error {
+	d := r.Description
+	if below, ok := strings.CutPrefix(x.Request.URL.String(), r.Base+"/"); ok && r.Base != "" {
+		var err error
+		if x.Request.URL, err = url.Parse(d.server + "/" + below); err != nil {
+			return err
+		}
+		x.Request.Host = x.Request.URL.Host
+	}
+	route, params, err := d.router.FindRoute(x.Request)
+	if err != nil {
+		return nil //nolint:nilerr // the exchange has no operation then
+	}
+	for _, operation := range d.Operations {
+		if operation.Path == route.Path && operation.Method == route.Method {
+			x.Operation = operation
+		}
+	}
+	x.input = &openapi3filter.RequestValidationInput{
+		Request: x.Request, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{
+			RejectWhenRequestBodyNotSpecified: true,
+			IncludeResponseStatus:             true,
+			MultiError:                        true,
+			SkipSettingDefaults:               true,
+			AuthenticationFunc:                openapi3filter.NoopAuthenticationFunc,
+		},
+	}
+	return nil
+}
+
+// Exchanges calls every method with every kind of arguments and returns what
+// was asked, each answered with a documented success. Problems are calls that
+// failed, and those that do not send one request.
+func (d *Description) Exchanges(ctx context.Context, methods []Method) (all []*Exchange, problems []string) {
+	r := &Recorder{Description: d, Answer: success}
+	client, err := r.Client()
+	if err != nil {
+		return nil, []string{err.Error()}
+	}
+	for _, method := range methods {
+		for _, call := range method.Calls(World{Org: "octo-org", User: "octocat", Repo: "hello-world", ID: 79}) {
+			r.Call, r.Exchanges = call, nil
+			_, err := call.Do(ctx, client)
+			switch {
+			case len(r.Exchanges) != 1:
+				problems = append(problems, fmt.Sprintf("%v: %d requests instead of one (%v)", call, len(r.Exchanges), err))
+			case err != nil && r.Exchanges[0].Operation != nil:
+				problems = append(problems, fmt.Sprintf("%v: %v", call, err))
+			}
+			all = append(all, r.Exchanges...)
+		}
+	}
+	return all, problems
+}
+
+// success answers an operation as its description says, with every property
+// there is.
+func success(operation *Operation, _ *http.Request) (int, http.Header, []byte) {
+	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
+	if operation == nil {
+		return http.StatusTeapot, header, []byte(`{"message":"There is no such operation"}`)
+	}
+	response := operation.Success()
+	if response.Status == http.StatusFound {
+		header.Set("Location", "https://storage.example.com/archive?signature=secret")
+		header.Del("Content-Type")
+	}
+	if response.Schema == nil {
+		return response.Status, header, nil
+	}
+	return response.Status, header, encode(instance(response.Schema, 0))
+}
+
+func readCloser(data []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(data)) }
