@@ -20,8 +20,14 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// documented are the bodies of testdata, each GitHub's documented example of a
-// response, and the call that gets it.
+// documented are the calls that get the answers in testdata, by the name of the
+// operation. Each file there is GitHub's documented example of a response,
+// written by
+//
+//	go generate -C internal/contract .
+//
+// The name of a file says in which version of the API, or of which product, an
+// example is another.
 var documented = map[string]func(t *testing.T, c *ghmigrate.Client) (any, error){
 	"list-for-org": func(t *testing.T, c *ghmigrate.Client) (any, error) {
 		return ghmigrate.Collect(c.OrgMigrations.List(t.Context(), "github", nil))
@@ -32,13 +38,7 @@ var documented = map[string]func(t *testing.T, c *ghmigrate.Client) (any, error)
 	"get-status-for-org": func(t *testing.T, c *ghmigrate.Client) (any, error) {
 		return c.OrgMigrations.Get(t.Context(), "github", 79, nil)
 	},
-	"get-status-for-org.2026-03-10": func(t *testing.T, c *ghmigrate.Client) (any, error) {
-		return c.OrgMigrations.Get(t.Context(), "github", 79, nil)
-	},
 	"list-repos-for-org": func(t *testing.T, c *ghmigrate.Client) (any, error) {
-		return ghmigrate.Collect(c.OrgMigrations.ListRepositories(t.Context(), "github", 79, nil))
-	},
-	"list-repos-for-org.2026-03-10": func(t *testing.T, c *ghmigrate.Client) (any, error) {
 		return ghmigrate.Collect(c.OrgMigrations.ListRepositories(t.Context(), "github", 79, nil))
 	},
 	"list-for-authenticated-user": func(t *testing.T, c *ghmigrate.Client) (any, error) {
@@ -85,14 +85,17 @@ func TestDocumentedAnswersSurviveDecodingAndEncoding(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join("testdata", "*.json"))
 	require.NoError(t, err)
+	unread := maps.Clone(documented)
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		if name == "repository_import" {
 			continue // a webhook's
 		}
+		operation, _, _ := strings.Cut(name, ".")
+		delete(unread, operation)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			call := documented[name]
+			call := documented[operation]
 			require.NotNil(t, call, "%s is decoded by no call", file)
 			body, err := os.ReadFile(file)
 			require.NoError(t, err)
@@ -104,11 +107,12 @@ func TestDocumentedAnswersSurviveDecodingAndEncoding(t *testing.T) {
 			assertSurvives(t, body, got)
 		})
 	}
-	assert.Len(t, files, len(documented)+1)
+	assert.Empty(t, slices.Collect(maps.Keys(unread)), "have no example")
 }
 
 // assertSurvives fails the test if a property of a body, unless null, is not
-// there, or has another value, after decoding and encoding.
+// there, or has another value, after decoding and encoding, or if a value is
+// there that was not.
 func assertSurvives(t *testing.T, body []byte, decoded any) {
 	t.Helper()
 	encoded, err := json.Marshal(decoded)
@@ -118,6 +122,9 @@ func assertSurvives(t *testing.T, body []byte, decoded any) {
 	require.NoError(t, json.Unmarshal(encoded, &got))
 	for _, lost := range lostIn(want, got, "$") {
 		t.Error(lost)
+	}
+	for _, invented := range inventedIn(want, got, "$") {
+		t.Error(invented)
 	}
 }
 
@@ -145,6 +152,32 @@ func lostIn(want, got any, path string) []string {
 		}
 	}
 	return lost
+}
+
+// inventedIn lists what of got is not in want, and not zero.
+func inventedIn(want, got any, path string) []string {
+	var invented []string
+	switch got := got.(type) {
+	case map[string]any:
+		object, _ := want.(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(got)) {
+			invented = append(invented, inventedIn(object[name], got[name], path+"."+name)...)
+		}
+	case []any:
+		array, _ := want.([]any)
+		for i := range got {
+			if i >= len(array) {
+				return []string{fmt.Sprintf("%s has %d elements instead of %d", path, len(got), len(array))}
+			}
+			invented = append(invented, inventedIn(array[i], got[i], fmt.Sprintf("%s[%d]", path, i))...)
+		}
+	case nil:
+	default:
+		if want == nil && !reflect.ValueOf(got).IsZero() {
+			return []string{fmt.Sprintf("%s is %#v instead of nothing", path, got)}
+		}
+	}
+	return invented
 }
 
 func isSame(want, got any, path string) bool {
@@ -234,6 +267,84 @@ func TestAMigrationIsDecodedWhole(t *testing.T) {
 		ID: 79, NodeID: "MDEyOk9yZ2FuaXphdGlvbjE=", GUID: "0b989ba4-242f-11e5-81e1-c7b6966d2516", State: ghmigrate.StateExported,
 		LockRepositories: true, URL: "https://api.github.com/orgs/octo-org/migrations/79",
 	}, got)
+}
+
+func TestDocumentedAnswersAreDecodedWhole(t *testing.T) {
+	t.Parallel()
+	const imports, repo = "https://api.github.com/repos/octocat/socm/import", "https://api.github.com/repos/octocat/socm"
+	author := func(id int64, remoteName, remoteID, name, email string) *ghmigrate.ImportAuthor {
+		return &ghmigrate.ImportAuthor{
+			ID: id, RemoteID: remoteID, RemoteName: remoteName, Email: email, Name: name,
+			URL: fmt.Sprintf("%s/authors/%d", imports, id), ImportURL: imports,
+		}
+	}
+	for file, want := range map[string]any{
+		"get-import-status": &ghmigrate.Import{
+			VCS: "subversion", VCSURL: "http://svn.example.com/svn/myproject", UseLFS: ghmigrate.LFSOptIn,
+			Status: ghmigrate.ImportComplete, StatusText: "Done", AuthorsCount: new(4),
+			HasLargeFiles: true, LargeFilesSize: 132331036, LargeFilesCount: 1,
+			URL: imports, HTMLURL: "https://import.github.com/octocat/socm/import", AuthorsURL: imports + "/authors", RepositoryURL: repo,
+		},
+		"update-import-2": &ghmigrate.Import{
+			VCS: "tfvc", VCSURL: "http://tfs.example.com/tfs/myproject", UseLFS: ghmigrate.LFSOptIn, TFVCProject: "project1",
+			Status: ghmigrate.ImportImporting, StatusText: "Importing...", AuthorsCount: new(0), CommitCount: new(1042),
+			URL: imports, HTMLURL: "https://import.github.com/octocat/socm/import", AuthorsURL: imports + "/authors", RepositoryURL: repo,
+		},
+		"get-commit-authors": []*ghmigrate.ImportAuthor{
+			author(2268557, "nobody", "nobody@fc7da526-431c-80fe-3c8c-c148ff18d7ef", "Hubot", "hubot@github.com"),
+			author(2268558, "svner", "svner@fc7da526-431c-80fe-3c8c-c148ff18d7ef", "svner", "svner@fc7da526-431c-80fe-3c8c-c148ff18d7ef"),
+			author(2268559, "svner@example.com", "svner@example.com@fc7da526-431c-80fe-3c8c-c148ff18d7ef",
+				"svner@example.com", "svner@example.com@fc7da526-431c-80fe-3c8c-c148ff18d7ef"),
+		},
+		"get-large-files": []*ghmigrate.LargeFile{
+			{RefName: "refs/heads/master", Path: "foo/bar/1", OID: "d3d9446802a44259755d38e6d163e820", Size: 10485760},
+			{RefName: "refs/heads/master", Path: "foo/bar/2", OID: "6512bd43d9caa6e02c990b0a82652dca", Size: 11534336},
+			{RefName: "refs/heads/master", Path: "foo/bar/3", OID: "c20ad4d76fe97759aa27a0c99bff6710", Size: 12582912},
+		},
+		"list-repos-for-org.2026-03-10": []*ghmigrate.Repository{simpleRepository()},
+	} {
+		body, err := os.ReadFile(filepath.Join("testdata", file+".json"))
+		require.NoError(t, err)
+		operation, _, _ := strings.Cut(file, ".")
+		got, err := documented[operation](t, onWire(t, func(req *http.Request) (*http.Response, error) {
+			return answer(req, http.StatusOK, nil, string(body)), nil
+		}))
+		require.NoError(t, err)
+		assert.Equal(t, want, got, file)
+	}
+}
+
+// simpleRepository is what API version 2026-03-10 tells of a repository.
+func simpleRepository() *ghmigrate.Repository {
+	const user, repo = "https://api.github.com/users/octocat", "https://api.github.com/repos/octocat/Hello-World"
+	return &ghmigrate.Repository{
+		ID: 1296269, NodeID: "MDEwOlJlcG9zaXRvcnkxMjk2MjY5", Name: "Hello-World", FullName: "octocat/Hello-World",
+		Owner: &ghmigrate.User{
+			Login: "octocat", ID: 1, NodeID: "MDQ6VXNlcjE=", Type: "User",
+			AvatarURL: "https://github.com/images/error/octocat_happy.gif", URL: user, HTMLURL: "https://github.com/octocat",
+			UserURLs: ghmigrate.UserURLs{
+				FollowersURL: user + "/followers", FollowingURL: user + "/following{/other_user}", GistsURL: user + "/gists{/gist_id}",
+				StarredURL: user + "/starred{/owner}{/repo}", SubscriptionsURL: user + "/subscriptions", OrganizationsURL: user + "/orgs",
+				ReposURL: user + "/repos", EventsURL: user + "/events{/privacy}", ReceivedEventsURL: user + "/received_events",
+			},
+		},
+		Description: "This your first repo!", URL: repo, HTMLURL: "https://github.com/octocat/Hello-World",
+		RepositoryURLs: ghmigrate.RepositoryURLs{
+			ArchiveURL: repo + "/{archive_format}{/ref}", AssigneesURL: repo + "/assignees{/user}", BlobsURL: repo + "/git/blobs{/sha}",
+			BranchesURL: repo + "/branches{/branch}", CollaboratorsURL: repo + "/collaborators{/collaborator}",
+			CommentsURL: repo + "/comments{/number}", CommitsURL: repo + "/commits{/sha}", CompareURL: repo + "/compare/{base}...{head}",
+			ContentsURL: repo + "/contents/{+path}", ContributorsURL: repo + "/contributors", DeploymentsURL: repo + "/deployments",
+			DownloadsURL: repo + "/downloads", EventsURL: repo + "/events", ForksURL: repo + "/forks",
+			GitCommitsURL: repo + "/git/commits{/sha}", GitRefsURL: repo + "/git/refs{/sha}", GitTagsURL: repo + "/git/tags{/sha}",
+			HooksURL: repo + "/hooks", IssueCommentURL: repo + "/issues/comments{/number}", IssueEventsURL: repo + "/issues/events{/number}",
+			IssuesURL: repo + "/issues{/number}", KeysURL: repo + "/keys{/key_id}", LabelsURL: repo + "/labels{/name}",
+			LanguagesURL: repo + "/languages", MergesURL: repo + "/merges", MilestonesURL: repo + "/milestones{/number}",
+			NotificationsURL: repo + "/notifications{?since,all,participating}", PullsURL: repo + "/pulls{/number}",
+			ReleasesURL: repo + "/releases{/id}", StargazersURL: repo + "/stargazers", StatusesURL: repo + "/statuses/{sha}",
+			SubscribersURL: repo + "/subscribers", SubscriptionURL: repo + "/subscription", TagsURL: repo + "/tags",
+			TeamsURL: repo + "/teams", TreesURL: repo + "/git/trees{/sha}",
+		},
+	}
 }
 
 func TestTimesComeInThreeForms(t *testing.T) {
