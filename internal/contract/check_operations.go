@@ -10,7 +10,12 @@ import (
 // A Count is how many of the documented things the library has.
 type Count struct{ Got, All int }
 
-func (c Count) String() string { return fmt.Sprintf("%d of %d", c.Got, c.All) }
+func (c Count) String() string {
+	if c.All == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%d of %d", c.Got, c.All)
+}
 
 // CheckOperations finds operations that no method or several call.
 func CheckOperations(d *Description, exchanges []*Exchange) (count Count, problems []string) {

@@ -98,42 +98,47 @@ type answer struct {
 	decodes bool // decoding it must not fail; nothing more is asked
 }
 
+// answers are the documented examples of a success, and what can be made of
+// its schema.
 func (o *Operation) answers() []answer {
-	response := o.Success()
 	var all []answer
+	response := o.Success()
 	for name, example := range response.Content.Get("application/json").Examples {
 		all = append(all, answer{kind: "documented example " + name, tree: example.Value.Value, isWild: true})
 	}
-	for i, full := range Instances(response.Schema) {
+	return append(all, bodies(response.Schema)...)
+}
+
+// bodies are what can be made of a schema: all there is, null or nothing.
+func bodies(schema *openapi3.Schema) []answer {
+	var all []answer
+	for i, full := range Instances(schema) {
 		all = append(all, answer{kind: fmt.Sprintf("instance %d", i), tree: full})
-		if i > 0 {
-			continue
-		}
-		all = append(all,
-			answer{kind: "null where allowed", tree: rewrite(response.Schema, full, func(_, property *openapi3.Schema, _ string, value any) (any, bool) {
-				if property.Nullable {
-					return nil, true
-				}
-				return value, true
-			})},
-			answer{kind: "only what is required", tree: rewrite(response.Schema, full, func(object, _ *openapi3.Schema, name string, value any) (any, bool) {
-				return value, slices.Contains(object.Required, name)
-			})},
-			answer{kind: "use_lfs as a text", tree: rewrite(response.Schema, full, func(_, _ *openapi3.Schema, name string, value any) (any, bool) {
-				if name == "use_lfs" {
-					return "undecided", true
-				}
-				return value, true
-			}), isWild: true},
-			answer{kind: "null everywhere", tree: rewrite(response.Schema, full, func(*openapi3.Schema, *openapi3.Schema, string, any) (any, bool) {
-				return nil, true
-			}), isWild: true, decodes: true},
-			answer{kind: "nothing", tree: rewrite(response.Schema, full, func(*openapi3.Schema, *openapi3.Schema, string, any) (any, bool) {
-				return nil, false
-			}), isWild: true, decodes: true},
-		)
 	}
-	return all
+	variant := func(kind string, change func(object, property *openapi3.Schema, name string, value any) (any, bool)) answer {
+		return answer{kind: kind, tree: rewrite(schema, instance(schema, 0), change)}
+	}
+	nulls := variant("null where allowed", func(_, property *openapi3.Schema, _ string, value any) (any, bool) {
+		if property.Nullable {
+			return nil, true
+		}
+		return value, true
+	})
+	least := variant("only what is required", func(object, _ *openapi3.Schema, name string, value any) (any, bool) {
+		return value, slices.Contains(object.Required, name)
+	})
+	recorded := variant("use_lfs as a text", func(_, _ *openapi3.Schema, name string, value any) (any, bool) {
+		if name == "use_lfs" {
+			return "undecided", true
+		}
+		return value, true
+	})
+	recorded.isWild = true
+	null := variant("null everywhere", func(*openapi3.Schema, *openapi3.Schema, string, any) (any, bool) { return nil, true })
+	null.isWild, null.decodes = true, true
+	nothing := variant("nothing", func(*openapi3.Schema, *openapi3.Schema, string, any) (any, bool) { return nil, false })
+	nothing.isWild, nothing.decodes = true, true
+	return append(all, nulls, least, recorded, null, nothing)
 }
 
 // rewrite copies a value of a schema and lets change decide what each property
@@ -166,9 +171,10 @@ func rewrite(schema *openapi3.Schema, tree any, change func(object, property *op
 }
 
 func (a answer) check(ctx context.Context, d *Description, call Call) []string {
-	response := Response{}
+	var schema *openapi3.Schema
 	r := &Recorder{Description: d, Call: call, Answer: func(operation *Operation, _ *http.Request) (int, http.Header, []byte) {
-		response = operation.Success()
+		response := operation.Success()
+		schema = response.Schema
 		return response.Status, http.Header{"Content-Type": {"application/json"}}, encode(a.tree)
 	}}
 	client, err := r.Client()
@@ -179,6 +185,12 @@ func (a answer) check(ctx context.Context, d *Description, call Call) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
+	return a.compare(schema, got)
+}
+
+// compare finds what of the answer is not in the value that it was decoded
+// into.
+func (a answer) compare(schema *openapi3.Schema, got any) []string {
 	if a.decodes {
 		return nil
 	}
@@ -194,7 +206,7 @@ func (a answer) check(ctx context.Context, d *Description, call Call) []string {
 		return []string{err.Error()}
 	}
 	if !a.isWild {
-		if err := response.Schema.VisitJSON(want); err != nil {
+		if err := schema.VisitJSON(want); err != nil {
 			return []string{"the answer is not valid: " + err.Error()}
 		}
 	}

@@ -1,10 +1,12 @@
 package contract_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -57,6 +59,22 @@ func TestEveryAnswerSurvivesDecodingAndEncoding(t *testing.T) {
 	t.Parallel()
 	eachDescription(t, func(t *testing.T, d *contract.Description, exchanges []*contract.Exchange) {
 		noProblems(t, contract.CheckDecoding(t.Context(), d, exchanges))
+	})
+}
+
+func TestTheWebhookIsDecodedWhole(t *testing.T) {
+	t.Parallel()
+	example, err := os.ReadFile(filepath.Join("..", "..", "testdata", "repository_import.json"))
+	require.NoError(t, err)
+	var payload any
+	require.NoError(t, json.Unmarshal(example, &payload))
+	eachDescription(t, func(t *testing.T, d *contract.Description, _ []*contract.Exchange) {
+		_, problems := contract.CheckEvent(d)
+		noProblems(t, problems)
+		noProblems(t, contract.CheckEvents(t.Context(), d))
+		if d.Event != nil {
+			assert.NoError(t, d.Event.VisitJSON(payload), "the library's own example")
+		}
 	})
 }
 
@@ -114,20 +132,18 @@ func TestWhatIsNewInADescriptionIsNamed(t *testing.T) {
 	})
 
 	exchanges := exchangesWith(t, d)
-	count, problems := contract.CheckOperations(d, exchanges)
-	assert.Equal(t, "22 of 23", count.String())
-	assert.Equal(t, []string{"migrations/of-late (POST /orgs/{org}/migrations/of_late) is called by no method"}, problems)
+	_, problems := contract.CheckOperations(d, exchanges)
+	assert.Contains(t, problems, "migrations/of-late (POST /orgs/{org}/migrations/of_late) is called by no method")
 	_, problems = contract.CheckParameters(d, exchanges)
-	assert.Equal(t, []string{"migrations/list-for-org: no argument gives the parameter of_late of the query"}, problems)
+	assert.Contains(t, problems, "migrations/list-for-org: no argument gives the parameter of_late of the query")
 	_, problems = contract.CheckBodies(d, exchanges)
-	assert.Equal(t, []string{"migrations/start-for-org: no argument gives the property $.of_late of the body"}, problems)
+	assert.Contains(t, problems, "migrations/start-for-org: no argument gives the property $.of_late of the body")
 	_, problems = contract.CheckFields(d, exchanges)
-	assert.Equal(t, []string{"migrations/get-large-files: $[].of_late of the response is lost: ghmigrate.LargeFile has 0 fields for of_late"}, problems)
-	problems = contract.CheckDecoding(t.Context(), d, exchanges)
-	require.NotEmpty(t, problems)
-	assert.Regexp(t, `^migrations/get-large-files, instance 0: \$\[0\]\.of_late is <nil> instead of `, problems[0])
+	assert.Contains(t, problems, "migrations/get-large-files: $[].of_late of the response is lost: ghmigrate.LargeFile has 0 fields for of_late")
+	assert.Contains(t, strings.Join(contract.CheckDecoding(t.Context(), d, exchanges), "\n"),
+		"migrations/get-large-files, instance 0: $[0].of_late is <nil> instead of ")
 	_, problems = contract.CheckFailures(t.Context(), d, exchanges)
-	assert.NotEmpty(t, problems)
+	assert.Contains(t, strings.Join(problems, "\n"), "migrations/get-status-for-org, status 418: the error is not recognized: ")
 
 	delete(start.RequestBody.Value.Content.Get("application/json").Schema.Value.Properties, "exclude_releases")
 	list.Parameters = slices.DeleteFunc(list.Parameters, func(p *openapi3.ParameterRef) bool { return p.Value.Name == "exclude" })

@@ -18,8 +18,8 @@ func TestCoverage(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	require.NoError(t, err)
 	rows := []string{
-		"| product | API version | operations | parameters | properties of requests | properties of responses | failures |",
-		"|---|---|---|---|---|---|---|",
+		"| product | API version | operations | parameters | properties of requests | properties of responses | failures | properties of the webhook |",
+		"|---|---|---|---|---|---|---|---|",
 	}
 	var lacking []string
 	for _, d := range descriptions(t) {
@@ -29,6 +29,9 @@ func TestCoverage(t *testing.T) {
 			contract.CheckOperations, contract.CheckParameters, contract.CheckBodies, contract.CheckFields,
 			func(d *contract.Description, exchanges []*contract.Exchange) (contract.Count, []string) {
 				return contract.CheckFailures(t.Context(), d, exchanges)
+			},
+			func(d *contract.Description, _ []*contract.Exchange) (contract.Count, []string) {
+				return contract.CheckEvent(d)
 			},
 		} {
 			count, _ := check(d, exchanges)

@@ -25,8 +25,9 @@ type Description struct {
 	Product    string // such as "api.github.com" or "ghes-3.19"
 	Version    string // such as "2022-11-28"
 	Operations []*Operation
-	host       string // for WithHost
-	server     string // the API's root there
+	Event      *openapi3.Schema // the payload of the webhook repository_import; nil if there is none
+	host       string           // for WithHost
+	server     string           // the API's root there
 	router     routers.Router
 }
 
@@ -128,8 +129,9 @@ func readJSON(file string, out any) error {
 	return nil
 }
 
-// newDescription hands an excerpt of a document to the OpenAPI library.
-func newDescription(product, version string, excerpt map[string]any) (*Description, error) {
+// newDescription hands an excerpt of a document to the OpenAPI library. event
+// is the name of the schema that becomes Event.
+func newDescription(product, version string, excerpt map[string]any, event string) (*Description, error) {
 	fail := func(err error) (*Description, error) {
 		return nil, fmt.Errorf("description of %s, version %s: %w", product, version, err)
 	}
@@ -145,6 +147,9 @@ func newDescription(product, version string, excerpt map[string]any) (*Descripti
 	d.router, err = gorillamux.NewRouter(doc)
 	if err != nil {
 		return fail(err)
+	}
+	if ref := doc.Components.Schemas[event]; ref != nil {
+		d.Event = ref.Value
 	}
 	for path, item := range doc.Paths.Map() {
 		for method, operation := range item.Operations() {

@@ -15,6 +15,7 @@ type Document struct {
 	product    string
 	head       map[string]json.RawMessage
 	paths      map[string]json.RawMessage
+	webhooks   map[string]json.RawMessage
 	components map[string]map[string]json.RawMessage
 }
 
@@ -27,6 +28,7 @@ func ReadDocument(product string, data []byte) (*Document, error) {
 	}{
 		{func() []byte { return data }, &doc.head},
 		{func() []byte { return doc.head["paths"] }, &doc.paths},
+		{func() []byte { return doc.head["x-webhooks"] }, &doc.webhooks},
 		{func() []byte { return doc.head["components"] }, &doc.components},
 	} {
 		if err := json.Unmarshal(part.data(), part.into); err != nil {
@@ -51,7 +53,11 @@ func (doc *Document) Versions() ([]*Description, error) {
 		if err != nil {
 			return nil, fmt.Errorf("description of %s, version %s: %w", doc.product, version, err)
 		}
-		d, err := newDescription(doc.product, version, small)
+		event, err := e.event()
+		if err != nil {
+			return nil, fmt.Errorf("description of %s, version %s: %w", doc.product, version, err)
+		}
+		d, err := newDescription(doc.product, version, small, event)
 		if err != nil {
 			return nil, err
 		}
@@ -90,10 +96,36 @@ func (e *excerpt) migrations() (map[string]any, error) {
 		}
 		paths[path] = item
 	}
+	// The components are those of event too.
 	return map[string]any{
 		"openapi": e.doc.head["openapi"], "info": e.doc.head["info"], "servers": e.doc.head["servers"],
 		"paths": paths, "components": e.components,
 	}, nil
+}
+
+// event takes in the payload of the webhook repository_import and returns the
+// name of its schema, which is empty if there is no such webhook.
+func (e *excerpt) event() (name string, err error) {
+	raw, ok := e.doc.webhooks["repository-import"]
+	if !ok {
+		return "", nil
+	}
+	var webhook struct {
+		Post struct {
+			RequestBody struct {
+				Content map[string]struct {
+					Schema struct {
+						Ref string `json:"$ref"`
+					} `json:"schema"`
+				} `json:"content"`
+			} `json:"requestBody"`
+		} `json:"post"`
+	}
+	if err := json.Unmarshal(raw, &webhook); err != nil {
+		return "", err
+	}
+	ref := webhook.Post.RequestBody.Content["application/json"].Schema.Ref
+	return strings.TrimPrefix(ref, "#/components/schemas/"), e.includeComponent(ref)
 }
 
 // isMigrations tells whether a path is one of the library's, or GitHub counts
