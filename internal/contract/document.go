@@ -12,28 +12,22 @@ import (
 // some 13 MB, of which the migration endpoints are a hundredth: only what they
 // refer to is ever looked at.
 type Document struct {
-	product    string
-	head       map[string]json.RawMessage
-	paths      map[string]json.RawMessage
-	webhooks   map[string]json.RawMessage
-	components map[string]map[string]json.RawMessage
+	product string
+	parts   struct {
+		OpenAPI    json.RawMessage                       `json:"openapi"`
+		Info       json.RawMessage                       `json:"info"`
+		Servers    json.RawMessage                       `json:"servers"`
+		Paths      map[string]json.RawMessage            `json:"paths"`
+		Webhooks   map[string]json.RawMessage            `json:"x-webhooks"`
+		Components map[string]map[string]json.RawMessage `json:"components"`
+	}
 }
 
 // ReadDocument reads the description of a product.
 func ReadDocument(product string, data []byte) (*Document, error) {
 	doc := &Document{product: product}
-	for _, part := range []struct {
-		data func() []byte
-		into any
-	}{
-		{func() []byte { return data }, &doc.head},
-		{func() []byte { return doc.head["paths"] }, &doc.paths},
-		{func() []byte { return doc.head["x-webhooks"] }, &doc.webhooks},
-		{func() []byte { return doc.head["components"] }, &doc.components},
-	} {
-		if err := json.Unmarshal(part.data(), part.into); err != nil {
-			return nil, fmt.Errorf("description of %s: %w", product, err)
-		}
+	if err := json.Unmarshal(data, &doc.parts); err != nil {
+		return nil, fmt.Errorf("description of %s: %w", product, err)
 	}
 	return doc, nil
 }
@@ -83,7 +77,7 @@ type excerpt struct {
 
 func (e *excerpt) migrations() (map[string]any, error) {
 	paths := map[string]any{}
-	for path, raw := range e.doc.paths {
+	for path, raw := range e.doc.parts.Paths {
 		item := map[string]any{}
 		if err := json.Unmarshal(raw, &item); err != nil {
 			return nil, err
@@ -98,7 +92,7 @@ func (e *excerpt) migrations() (map[string]any, error) {
 	}
 	// The components are those of event too.
 	return map[string]any{
-		"openapi": e.doc.head["openapi"], "info": e.doc.head["info"], "servers": e.doc.head["servers"],
+		"openapi": e.doc.parts.OpenAPI, "info": e.doc.parts.Info, "servers": e.doc.parts.Servers,
 		"paths": paths, "components": e.components,
 	}, nil
 }
@@ -106,7 +100,7 @@ func (e *excerpt) migrations() (map[string]any, error) {
 // event takes in the payload of the webhook repository_import and returns the
 // name of its schema, which is empty if there is no such webhook.
 func (e *excerpt) event() (name string, err error) {
-	raw, ok := e.doc.webhooks["repository-import"]
+	raw, ok := e.doc.parts.Webhooks["repository-import"]
 	if !ok {
 		return "", nil
 	}
@@ -175,7 +169,7 @@ func (e *excerpt) include(part any) error {
 func (e *excerpt) includeComponent(ref string) error {
 	path, ok := strings.CutPrefix(ref, "#/components/")
 	section, name, ok2 := strings.Cut(path, "/")
-	raw, ok3 := e.doc.components[section][name]
+	raw, ok3 := e.doc.parts.Components[section][name]
 	if !ok || !ok2 || !ok3 {
 		return fmt.Errorf("reference to %s, which is not there", ref)
 	}
