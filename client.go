@@ -248,7 +248,7 @@ func parseRelative(path string) (endpoint, url.Values, error) {
 	u, err := url.Parse(path)
 	switch {
 	case err != nil:
-		return endpoint{}, nil, badArgument("path", "is not escaped: %v", errors.Unwrap(err))
+		return endpoint{}, nil, badArgument("path", "is not an escaped path")
 	case u.Scheme != "" || u.Host != "" || u.User != nil || strings.HasPrefix(path, "//"):
 		return endpoint{}, nil, badArgument("path", "is not relative to the API root")
 	case u.Fragment != "" || strings.Contains(path, "#"):
@@ -305,6 +305,7 @@ type response struct {
 	status  int
 	header  http.Header
 	body    []byte
+	unsent  bool // beside an error: the request never left
 }
 
 func (res response) decode(out any) error {

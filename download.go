@@ -136,7 +136,7 @@ type DownloadOptions struct {
 	// Progress, if not nil, is told how many bytes are fetched, those of
 	// earlier calls included, and how many there are in all, -1 if that is not
 	// known: at most ten times a second, from one goroutine, and a last time
-	// when the download ends.
+	// when the download ends. It is not called if the path was refused.
 	Progress func(written, total int64)
 	// Concurrency is how many ranges are fetched at once; 0 picks. At present
 	// it is always one.
@@ -211,6 +211,7 @@ func (a account) open(ctx context.Context, id int64) (*ArchiveStream, error) {
 	}
 	stream, err := transfer.Open(ctx, source)
 	if err != nil {
+		a.c.storage.CloseIdleConnections()
 		return nil, explainTransfer(id, err)
 	}
 	return &ArchiveStream{id: id, stream: stream, close: a.c.storage.CloseIdleConnections}, nil
@@ -223,12 +224,17 @@ func (a account) source(ctx context.Context, id int64) (transfer.Source, error) 
 		return transfer.Source{}, err
 	}
 	r.patience = &patience{retries: a.c.patience.retries, limitWait: forever}
+	located := false
 	return transfer.Source{
 		Locate: func(ctx context.Context) (transfer.Location, error) {
 			signed, lives, err := a.locate(ctx, r, id)
+			if err != nil && located && mayPass(err) {
+				err = transfer.Passing(err) // what has come is worth more patience
+			}
 			if err != nil {
 				return transfer.Location{}, err
 			}
+			located = true
 			location := transfer.Location{URL: signed.Reveal()}
 			if lives > 0 {
 				location.Expires = time.Now().Add(lives)

@@ -659,6 +659,35 @@ func TestDownloadArchiveRenewsURLs(t *testing.T) {
 			assert.Equal(t, 1, located(server), "the URL's life is measured by the clock that signed it")
 		})
 	})
+	t.Run("during an outage of the API", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := newClient(t, server, ghmigrate.WithMaxRetries(0))
+			data := archiveBytes(1<<20, 1)
+			exported(t, server, client, data)
+			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19})
+			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Status: http.StatusForbidden})
+			for range 8 {
+				server.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/migrations/79/archive", After: 1, Status: http.StatusBadGateway})
+			}
+			path := filepath.Join(t.TempDir(), "archive.tar.gz")
+			_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+			require.NoError(t, err)
+			requireFile(t, path, data)
+		})
+	})
+	t.Run("but not before there is anything to lose", func(t *testing.T) {
+		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := newClient(t, server, ghmigrate.WithMaxRetries(0))
+			exported(t, server, client, archiveBytes(1<<20, 1))
+			server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
+			began := time.Now()
+			_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, filepath.Join(t.TempDir(), "archive.tar.gz"), nil)
+			failure, ok := errors.AsType[*ghmigrate.APIError](err)
+			require.True(t, ok, "%v", err)
+			assert.Equal(t, http.StatusBadGateway, failure.StatusCode)
+			assert.Equal(t, began, time.Now())
+		})
+	})
 	t.Run("its archive is deleted meanwhile", func(t *testing.T) {
 		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			client := newClient(t, server)

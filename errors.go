@@ -103,7 +103,7 @@ func (e *APIError) Error() string {
 		b.WriteString(" " + text)
 	}
 	for i, detail := range e.Errors {
-		b.WriteString([]string{": ", ", "}[min(i, 1)] + detail.String())
+		b.WriteString([]string{": ", ", "}[min(i, 1)] + detail.text())
 	}
 	switch {
 	case e.retired:
@@ -135,8 +135,8 @@ func printable(s string) string {
 	}, s)
 }
 
-// String joins what is known, such as `repositories is invalid`.
-func (d ErrorDetail) String() string {
+// text joins what is known.
+func (d ErrorDetail) text() string {
 	if d.Message != "" {
 		return d.Message
 	}
@@ -366,16 +366,19 @@ func (e *tokenError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Er
 
 var errLocation = errors.New("redirect to a malformed Location")
 
-// withoutURL takes the URLs out of an error of net/http: they may be signed.
-func withoutURL(err error) error {
-	u, ok := errors.AsType[*url.Error](err)
-	if !ok {
-		return err
+// clean takes out of an error of net/http the URLs, which may be signed, and
+// io.EOF, which a reader would take for the end of an archive.
+func clean(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
 	}
-	if strings.HasPrefix(u.Err.Error(), "failed to parse Location header") { // net/http quotes it
+	switch {
+	case strings.HasPrefix(err.Error(), "failed to parse Location header"): // net/http quotes it
 		return errLocation
+	case errors.Is(err, io.EOF):
+		return io.ErrUnexpectedEOF
 	}
-	return u.Err
+	return err
 }
 
 // contextError is why ctx ended: both the kind of end and the caller's cause.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,11 +11,14 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
 // A patience is how much trouble one call puts up with. That of a poll is none:
@@ -88,7 +90,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 		case !r.mayRepeat(res.status) || !mayPass(err) || retries >= patience.retries:
 			return res, err
 		default:
-			ambiguous = ambiguous || !neverSent(err)
+			ambiguous = ambiguous || !res.unsent
 			wait = backoff(retries)
 			if failure != nil {
 				wait = max(wait, min(failure.retryAfter, time.Minute))
@@ -138,7 +140,7 @@ func (c *Client) attempt(ctx context.Context, r request, target string, body []b
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, reader)
 	if err != nil {
-		return response{}, r.wrap(withoutURL(err))
+		return response{}, r.wrap(clean(err))
 	}
 	if err := c.setHeader(req, r); err != nil {
 		return response{}, r.wrap(err)
@@ -163,17 +165,41 @@ func (c *Client) attempt(ctx context.Context, r request, target string, body []b
 }
 
 func (c *Client) exchange(req *http.Request, r request) (response, error) {
+	unsent := func() bool { return false }
+	if r.method == http.MethodDelete {
+		req, unsent = watchSending(req)
+	}
 	answer, err := c.api.Do(req)
 	if err != nil {
-		return response{}, withoutURL(err)
+		return response{unsent: unsent()}, c.timedOut(req, clean(err))
 	}
 	defer func() { _ = answer.Body.Close() }()
 	c.noteRateLimit(answer.Header)
 	res := response{request: r, status: answer.StatusCode, header: answer.Header}
 	if res.body, err = r.read(answer); err != nil {
-		return res, fmt.Errorf("read the answer: %w", err)
+		return res, fmt.Errorf("read the answer: %w", c.timedOut(req, clean(err)))
 	}
 	return res, nil
+}
+
+// watchSending returns a request that knows whether it never left: whether
+// a connection was looked for, and no header was written to one.
+func watchSending(req *http.Request) (watched *http.Request, unsent func() bool) {
+	var sought, sent atomic.Bool
+	trace := &httptrace.ClientTrace{
+		GetConn:      func(string) { sought.Store(true) },
+		WroteHeaders: func() { sent.Store(true) },
+	}
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), trace)), func() bool { return sought.Load() && !sent.Load() }
+}
+
+// timedOut tells an attempt that took too long from a caller's context that
+// ended: net/http has the same error for both.
+func (c *Client) timedOut(req *http.Request, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && req.Context().Err() == nil {
+		return fmt.Errorf("no whole answer within %v", c.api.Timeout)
+	}
+	return err
 }
 
 // setHeader sets every header of a request, and here alone it is decided where
@@ -279,15 +305,7 @@ func mayPass(err error) bool {
 	}
 	_, argument := errors.AsType[*argumentError](err)
 	_, token := errors.AsType[*tokenError](err)
-	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
-	return !argument && !token && !certificate && !errors.Is(err, errBodyTooLarge) && !errors.Is(err, errLocation)
-}
-
-// neverSent tells whether a failure is that of a connection that was not made,
-// so that the attempt had no effect.
-func neverSent(err error) bool {
-	e, ok := errors.AsType[*net.OpError](err)
-	return ok && e.Op == "dial"
+	return !argument && !token && !transfer.IsCertificateError(err) && !errors.Is(err, errBodyTooLarge) && !errors.Is(err, errLocation)
 }
 
 // isAbsence tells whether an answer says that there is no such thing, and not

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/url"
 	"regexp"
@@ -77,10 +78,19 @@ func (a *address) String() string {
 	return (&url.URL{Scheme: a.url.Scheme, Host: a.url.Host, Path: a.url.Path}).String()
 }
 
-// clean returns an error of net/http without the URL, which it quotes whole.
+var errLocation = errors.New("redirect to a malformed Location")
+
+// clean returns an error of net/http without the URLs that it quotes whole, and
+// with no io.EOF inside: that is what a reader takes for the end.
 func (a *address) clean(err error) error {
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err
+	}
+	switch {
+	case strings.HasPrefix(err.Error(), "failed to parse Location header"):
+		return errLocation
+	case errors.Is(err, io.EOF):
+		return io.ErrUnexpectedEOF
 	}
 	if text := a.scrub(err.Error()); text != err.Error() {
 		return errors.New(text)

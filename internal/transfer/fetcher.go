@@ -202,15 +202,17 @@ func (f *fetcher) failed(resp *http.Response, err error) error {
 	if resp != nil { // a redirect that the client refused: the body is closed
 		return fmt.Errorf("%w: %w", &StatusError{StatusCode: resp.StatusCode}, f.address.clean(err))
 	}
-	final := isCertificateError(err)
+	final := IsCertificateError(err)
 	err = fmt.Errorf("get %s: %w", &f.address, f.address.clean(err))
-	if final {
+	if final || errors.Is(err, errLocation) {
 		return err
 	}
 	return &setback{kind: cut, err: err}
 }
 
-func isCertificateError(err error) bool {
+// IsCertificateError tells whether err is about a server's certificate, or
+// about a server that has none. Another attempt is of no use then.
+func IsCertificateError(err error) bool {
 	return is[*tls.CertificateVerificationError](err) || is[tls.RecordHeaderError](err) ||
 		is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) ||
 		is[x509.CertificateInvalidError](err) || is[x509.SystemRootsError](err) ||
@@ -312,6 +314,9 @@ func (c *connection) expectGzip(contentType string, patience time.Duration) erro
 		err = c.watch.explain(err)
 		if errors.Is(err, io.EOF) && c.selfDelimiting {
 			return errEmpty
+		}
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
 		}
 		return &setback{kind: cut, err: err}
 	}

@@ -93,6 +93,9 @@ func (d *download) run(ctx context.Context) (Result, error) {
 		sum, err := d.copy(ctx)
 		switch {
 		case err == nil:
+			if size := d.fetch.object.Size; d.offset != size {
+				return Result{}, d.explain(fmt.Errorf("ended at %d of %d bytes", d.offset, size))
+			}
 			if err := d.part.finish(d.offset, sum); err != nil {
 				return Result{}, d.explain(err)
 			}
@@ -128,8 +131,10 @@ func (d *download) copy(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	defer func() { _ = f.stop() }() // for a Progress that panics
 	err = d.write(ctx, f)
-	if stopErr := f.stop(); errors.Is(err, io.EOF) {
+	// io.EOF itself: a connection that broke has one inside.
+	if stopErr := f.stop(); err == io.EOF { //nolint:errorlint // see above
 		err = stopErr
 	}
 	if err == nil {

@@ -32,6 +32,8 @@ type follower struct {
 	failed chan error  // of a checkpoint, at most one
 	work   sync.WaitGroup
 
+	stop func() error // end, once
+
 	hash   hash.Hash
 	hashed int64
 }
@@ -53,6 +55,7 @@ func follow(p *part) (*follower, error) {
 	for range blockCount {
 		f.free <- make([]byte, blockSize)
 	}
+	f.stop = sync.OnceValue(f.end)
 	f.work.Go(f.run)
 	return f, nil
 }
@@ -112,9 +115,9 @@ func (f *follower) run() {
 	}
 }
 
-// stop waits until everything written is hashed and the last checkpoint has
+// end waits until everything written is hashed and the last checkpoint has
 // ended. It returns that one's error.
-func (f *follower) stop() error {
+func (f *follower) end() error {
 	close(f.blocks)
 	f.work.Wait()
 	select {

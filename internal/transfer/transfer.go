@@ -11,8 +11,8 @@ import (
 
 // Source is an object behind signed URLs that die.
 type Source struct {
-	// Locate returns a fresh signed URL. It does its own retries, and its error
-	// ends the transfer and is returned wrapped. It must return when ctx ends.
+	// Locate returns a fresh signed URL. Its error ends the transfer and is
+	// returned wrapped, unless it is a Passing one. It must return when ctx ends.
 	Locate func(ctx context.Context) (Location, error)
 
 	// Client sends the requests to storage. It must have no credentials, no
@@ -72,6 +72,10 @@ const (
 	// does that again and again is broken.
 	fault
 )
+
+// Passing returns err as one that Locate may not meet again: the transfer tries
+// until it makes no progress.
+func Passing(err error) error { return &setback{kind: cut, err: err} }
 
 func (s *setback) Error() string { return s.err.Error() }
 
