@@ -216,7 +216,7 @@ func isHeaderValue(s string) bool {
 }
 
 // WithLogger logs every request at debug level, every retry and every wait for
-// a rate limit at warn level. No query, header or body is logged.
+// a rate limit at warn level. No query and no credential is logged.
 func WithLogger(l *slog.Logger) Option {
 	return func(cfg *config) error {
 		if l == nil {

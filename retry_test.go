@@ -265,6 +265,39 @@ func TestADeleteThatCannotHaveWorkedDoesNotSucceed(t *testing.T) {
 	})
 }
 
+// A handshake that fails is a connection that was not made, whatever its error.
+func TestADeleteThatNeverLeftCannotHaveWorked(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	defer server.Close()
+	transport := server.Client().Transport.(*http.Transport).Clone()
+	dialed := 0
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if dialed++; dialed == 1 && err == nil {
+			_ = conn.Close() // the handshake will find it so
+		}
+		return conn, err
+	}
+	client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL), ghmigrate.WithHTTPClient(&http.Client{Transport: transport}))
+	require.NoError(t, err)
+	defer client.CloseIdleConnections()
+	require.ErrorIs(t, client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", 79, "hello"), ghmigrate.ErrNotFound)
+	assert.Equal(t, 2, dialed)
+}
+
+// An attempt that took too long is not the caller's context that ended.
+func TestAnAttemptThatTookTooLongSaysSo(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.Inject(ghmigratetest.Fault{Stall: true})
+		_, err := newClient(t, server).OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+		require.EqualError(t, err, "POST /orgs/octo-org/migrations: no whole answer within 1m0s")
+	})
+}
+
 func TestADeleteWhoseConnectionBrokeMayHaveWorked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

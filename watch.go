@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -35,12 +36,13 @@ func wait[T any](ctx context.Context, c *Client, look func() (*T, error), done f
 
 // A pace is the rhythm of polls, and how long they may go on failing.
 type pace struct {
+	log           *slog.Logger
 	interval, max time.Duration
 	failing       time.Time // since when; zero while polls succeed
 	limits        int       // rate limits in a row
 }
 
-func (c *Client) newPace() *pace { return &pace{interval: c.pollMin, max: c.pollMax} }
+func (c *Client) newPace() *pace { return &pace{log: c.log, interval: c.pollMin, max: c.pollMax} }
 
 // maxOutage is how long polls may go on failing.
 const maxOutage = 15 * time.Minute
@@ -75,6 +77,9 @@ func (p *pace) pause(ctx context.Context, err error) error {
 	}
 	if failure != nil {
 		wait = max(wait, min(failure.retryAfter, maxOutage))
+	}
+	if err != nil {
+		p.log.LogAttrs(ctx, slog.LevelWarn, "polling again", slog.Duration("wait", wait), slog.Bool("rate_limited", limited), slog.Any("error", err))
 	}
 	if err := sleep(ctx, wait); err != nil {
 		return fmt.Errorf("wait for the next poll: %w", err)
@@ -200,6 +205,7 @@ type watcher struct {
 	live  map[int64]*followed
 	known map[int64]bool // all that were ever listed; nil unless new ones are followed too
 	begun bool           // the first look at the list is over
+	whole bool           // the last one was not cut short, so that what is new comes first
 	pages map[string]*sight[[]Migration]
 }
 
@@ -286,6 +292,8 @@ func (w *watcher) lookAtList(ctx context.Context, seen map[int64]bool) error {
 	r.patience = w.patience
 	due := (len(w.live)+maxPerPage-1)/maxPerPage + 1
 	read := map[string]*sight[[]Migration]{}
+	whole := w.whole
+	w.whole = false
 	for {
 		key := r.query.Encode()
 		if read[key] != nil {
@@ -306,13 +314,13 @@ func (w *watcher) lookAtList(ctx context.Context, seen map[int64]bool) error {
 				return err
 			}
 		}
-		all := w.known != nil && !w.begun
+		all := w.known != nil && !whole
 		wanted := len(w.unseen(seen)) > 0 && (w.listServes || len(read) < due)
 		if r.query = page.next; r.query == nil || !all && !news && !wanted {
 			break
 		}
 	}
-	w.pages, w.begun = read, true
+	w.pages, w.begun, w.whole = read, true, true
 	return nil
 }
 

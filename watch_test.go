@@ -6,19 +6,17 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"maps"
-
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
-
 	"testing"
 	"testing/synctest"
 	"time"
@@ -1248,5 +1246,64 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 		})
 		_, err := client.UserMigrations.Wait(t.Context(), 79)
 		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+	})
+}
+
+// A poll that breaks off must not take what it saw for all there is.
+func TestWatchAllMissesNothingAfterABrokenPoll(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := newClient(t, server)
+		server.AddRepository("octo-org/hello")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var found []int64
+		go func() {
+			time.Sleep(time.Minute)
+			for range 150 {
+				_, err := client.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+				assert.NoError(t, err)
+			}
+			second := false
+			server.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/migrations", Method: "GET", Times: -1,
+				Handler: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+					if r.URL.Query().Get("page") == "2" && !second {
+						second = true
+						w.WriteHeader(http.StatusBadGateway)
+						return
+					}
+					next.ServeHTTP(w, r)
+				}})
+			time.Sleep(30 * time.Minute)
+			cancel()
+		}()
+		for m, err := range client.OrgMigrations.WatchAll(ctx, "octo-org") {
+			if err != nil {
+				require.ErrorIs(t, err, context.Canceled)
+				break
+			}
+			if !slices.Contains(found, m.ID) {
+				found = append(found, m.ID)
+			}
+		}
+		assert.Len(t, found, 150)
+	}, ghmigratetest.WithExportDuration(2*time.Hour))
+}
+
+func TestWaitsLogWhatTheyWaitOut(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		log := &lockedBuffer{}
+		client := newClient(t, server, ghmigrate.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+		server.AddRepository("octo-org/hello")
+		m, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+		require.NoError(t, err)
+		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
+		server.Inject(ghmigratetest.SecondaryRateLimitAfter(time.Hour))
+		_, err = client.OrgMigrations.Wait(t.Context(), "octo-org", m.ID)
+		require.NoError(t, err)
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		require.Len(t, lines, 2)
+		assert.Contains(t, lines[0], "level=WARN")
+		assert.Contains(t, lines[0], "rate_limited=false")
+		assert.Contains(t, lines[1], "wait=1h0m0s rate_limited=true")
 	})
 }

@@ -23,7 +23,7 @@ const AfterHeader = -1
 // it. Faults are tried in the order of their injection and a request suffers
 // at most one.
 //
-// net/http sends a GET or DELETE again by itself if a connection that it has
+// net/http sends a GET again by itself if a connection that it has
 // used before breaks without an answer: a Reset may then need Times.
 type Fault struct {
 	// Which requests.
