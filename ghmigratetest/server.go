@@ -74,7 +74,8 @@ type config struct {
 func InMemory() Option { return func(c *config) { c.inMemory = true } }
 
 // WithAddr sets the address on which the API listens, "127.0.0.1:0" by
-// default. Storage listens on a free port of the same host.
+// default. Storage listens on a free port of the same host; beside a loopback
+// address it is called localhost, which serves this machine only.
 func WithAddr(addr string) Option { return func(c *config) { c.addr = addr } }
 
 // WithExportDuration sets how long an export takes from start to end, 2

@@ -49,8 +49,9 @@ Where:
                              ghes.example.com for GitHub Enterprise Server
   -base-url URL              the root of its API, spelled out
 
-Stop it with Ctrl-C: what it locked is unlocked. Run it again with the same
-flags, -out among them, and it goes on where it was; also after a crash.
+Stop it with Ctrl-C: what it locked is unlocked, if the export has ended, which
+is when GitHub can. Run it again with the same flags, -out among them, and it
+goes on where it was, and unlocks what is still locked; also after a crash.
 
 Exit status: 0 if all was done, 2 if the flags make no sense, 1 otherwise.
 `

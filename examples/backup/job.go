@@ -166,11 +166,15 @@ func (j *job) unlock(ctx context.Context) (string, error) {
 		}
 		set("Unlocking " + repo.FullName)
 		err := j.account.UnlockRepository(patient, j.record.Migration, repo.Name)
-		if err != nil && !errors.Is(err, ghmigrate.ErrNotFound) { // that is how GitHub says that it is not locked
+		switch {
+		case err == nil:
+			count++
+		case errors.Is(err, ghmigrate.ErrNotFound) && j.resumed: // the earlier run may have unlocked it
+		case errors.Is(err, ghmigrate.ErrNotFound): // not locked, no permission, or a server that has no such call
+			failures = append(failures, fmt.Errorf("%s may still be locked: %w", repo.FullName, err))
+		default:
 			failures = append(failures, fmt.Errorf("%s is still locked: %w", repo.FullName, err))
-			continue
 		}
-		count++
 	}
 	if len(failures) > 0 {
 		return "", errors.Join(failures...)

@@ -152,6 +152,16 @@ func TestAnUnlockThatFails(t *testing.T) {
 	assert.True(t, fake.Migration(79).ArchiveDeleted)
 }
 
+// A GHES that is not known as one by its -base-url has no call to unlock.
+func TestAnUnlockThatFindsNothing(t *testing.T) {
+	fake := newFake(t, ghmigratetest.WithGHES())
+	fake.AddRepository("octocat/a")
+	res := backup(t.Context(), t, fake, "-user", "-repos", "octocat/a", "-lock", "-keep", "-out", t.TempDir())
+	assert.Equal(t, 1, res.status)
+	assert.Contains(t, res.stderr, "octocat/a may still be locked: ")
+	assert.True(t, fake.Locked("octocat/a"))
+}
+
 func TestAnotherJobInTheSameFolder(t *testing.T) {
 	t.Parallel()
 	fake, out := newFake(t), t.TempDir()

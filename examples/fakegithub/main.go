@@ -36,6 +36,13 @@ const usage = `Fakegithub is a fake GitHub that has the Migrations API.
                             repository, so that archives are large
   -rate N                   send archives at N bytes a second per connection
   -export-duration TIME     how long exports take, 2s otherwise
+  -token TOKEN              the token that it takes; a new one otherwise
+  -ghes                     be a GitHub Enterprise Server
+  -lenient                  be no stricter than GitHub: take any Accept header,
+                            no API version, and the like
+
+It serves this machine: archives come from an address of their own, with a host
+name that leads nowhere from elsewhere.
 
 Standard output is a shell script that sets GITHUB_TOKEN and GITHUB_API_URL;
 standard error gets a line for each request. Everything is forgotten when it
@@ -56,6 +63,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	rate := fs.Int64("rate", 0, "")
 	payload := fs.Int64("payload", 0, "")
 	exportDuration := fs.Duration("export-duration", 2*time.Second, "")
+	token := fs.String("token", "", "")
+	ghes := fs.Bool("ghes", false, "")
+	lenient := fs.Bool("lenient", false, "")
 	fs.Func("repo", "", func(value string) error {
 		name, path, _ := strings.Cut(value, "=")
 		repos[name] = path
@@ -77,11 +87,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		repos["octo-org/hello-world"] = ""
 	}
 
+	opts := []ghmigratetest.Option{
+		ghmigratetest.WithAddr(*addr), ghmigratetest.WithExportDuration(*exportDuration), ghmigratetest.WithStorageRate(*rate),
+	}
+	if *token != "" {
+		opts = append(opts, ghmigratetest.WithToken(*token))
+	}
+	if *ghes {
+		opts = append(opts, ghmigratetest.WithGHES())
+	}
+	if *lenient {
+		opts = append(opts, ghmigratetest.Lenient())
+	}
 	var fake *ghmigratetest.Server
-	err = rescue(func() {
-		fake = ghmigratetest.NewServer(ghmigratetest.WithAddr(*addr),
-			ghmigratetest.WithExportDuration(*exportDuration), ghmigratetest.WithStorageRate(*rate))
-	})
+	err = rescue(func() { fake = ghmigratetest.NewServer(opts...) })
 	if err != nil {
 		fmt.Fprintf(stderr, "fakegithub: %v\n", err)
 		return 1

@@ -31,7 +31,7 @@ func main() {
 func watch(ctx context.Context, token, org string) error {
 	client, err := ghmigrate.NewClient(ghmigrate.WithToken(token))
 	if token == "" {
-		slog.Info("GITHUB_TOKEN is not set: starting an export at a fake GitHub")
+		slog.Info("GITHUB_TOKEN is not set: starting an export at a fake GitHub; stop with Ctrl-C")
 		fake := ghmigratetest.NewServer()
 		defer fake.Close()
 		fake.AddRepository(org + "/hello-world")
