@@ -3,10 +3,8 @@ package ghmigrate
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -285,84 +283,4 @@ func call[T any](ctx context.Context, c *Client, r request) (*T, error) {
 func run(ctx context.Context, c *Client, r request) error {
 	_, err := c.send(ctx, r)
 	return err
-}
-
-// A request is one call, before it is known how often it will be sent.
-type request struct {
-	method   string
-	at       endpoint
-	query    url.Values
-	body     any       // sent as JSON; nil sends nothing
-	invalid  error     // why the arguments are refused
-	etag     string    // sent as If-None-Match; then 304 is an answer, not a failure
-	redirect bool      // a redirect is the answer, as for an archive
-	patience *patience // nil means the client's
-}
-
-// A response is the answer to one call, read to its end.
-type response struct {
-	request request
-	status  int
-	header  http.Header
-	body    []byte
-	unsent  bool // beside an error: the request never left
-}
-
-func (res response) decode(out any) error {
-	if err := json.Unmarshal(res.body, out); err != nil {
-		return res.request.wrap(fmt.Errorf("decode the answer: %w", err))
-	}
-	return nil
-}
-
-// date is the server's time when it answered, ours if it did not say.
-func (res response) date() time.Time {
-	if t, err := http.ParseTime(res.header.Get("Date")); err == nil {
-		return t
-	}
-	return time.Now()
-}
-
-func (r request) wrap(err error) error {
-	return fmt.Errorf("%s %s: %w", r.method, r.at.path, err)
-}
-
-// maxBody and maxErrorBody bound what is read of an answer.
-const (
-	maxBody      = 256 << 20
-	maxErrorBody = 64 << 10
-)
-
-var errBodyTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
-
-// read reads an answer to its end, in one allocation where its length is
-// known. A failure, or an archive where its address should be, is cut short;
-// of a failure that broke off, what arrived is kept: the status says most.
-func (r request) read(res *http.Response) (body []byte, err error) {
-	limit, cut := int64(maxBody), false
-	if !r.answeredBy(res.StatusCode) || r.redirect {
-		limit, cut = maxErrorBody, true
-	}
-	switch n := res.ContentLength; {
-	case res.Request.Method == http.MethodHead:
-		return nil, nil
-	case n > limit && !cut:
-		return nil, errBodyTooLarge
-	case n >= 0 && n <= limit:
-		var got int
-		body = make([]byte, n)
-		got, err = io.ReadFull(res.Body, body)
-		body = body[:got]
-	default:
-		body, err = io.ReadAll(io.LimitReader(res.Body, limit+1))
-	}
-	switch {
-	case cut:
-		return body[:min(int64(len(body)), limit)], nil
-	case err != nil:
-		return nil, err
-	case int64(len(body)) > limit:
-		return nil, errBodyTooLarge
-	}
-	return body, nil
 }

@@ -123,12 +123,15 @@ func checkHost(host string) error {
 	if host == "" {
 		return errors.New("the host is empty")
 	}
+	notBare := errors.New("the host is not a bare name such as ghes.example.com; a whole URL goes to WithBaseURL") // and may hold a password
 	u, err := url.Parse("https://" + host)
-	if err != nil || u.Host != host || u.String() != "https://"+host || strings.Trim(u.Hostname(), ".") != u.Hostname() || u.Hostname() == "" || strings.HasSuffix(host, ":") {
-		// Not quoted: it may have a password in it.
-		return errors.New("the host is not a bare name such as ghes.example.com; a whole URL goes to WithBaseURL")
+	if err != nil || u.Host != host || u.String() != "https://"+host || strings.HasSuffix(host, ":") {
+		return notBare
 	}
 	name := strings.ToLower(u.Hostname())
+	if name == "" || strings.Trim(name, ".") != name {
+		return notBare
+	}
 	switch {
 	case strings.HasSuffix(name, ".github.com"):
 		return fmt.Errorf("%q is a part of GitHub.com: want github.com", host)

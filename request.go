@@ -1,0 +1,276 @@
+package ghmigrate
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// A request is one call, before it is known how often it will be sent.
+type request struct {
+	method   string
+	at       endpoint
+	query    url.Values
+	body     any       // sent as JSON; nil sends nothing
+	invalid  error     // why the arguments are refused
+	etag     string    // sent as If-None-Match; then 304 is an answer, not a failure
+	redirect bool      // a redirect is the answer, as for an archive
+	patience *patience // nil means the client's
+}
+
+// encode refuses what is wrong with a request and marshals its body.
+func (r request) encode(ctx context.Context) ([]byte, error) {
+	switch {
+	case ctx == nil:
+		return nil, badArgument("ctx", "is nil")
+	case r.at.err != nil:
+		return nil, r.at.err
+	case r.invalid != nil:
+		return nil, r.invalid
+	case r.body == nil:
+		return nil, nil
+	}
+	body, err := json.Marshal(r.body)
+	if err != nil {
+		return nil, r.wrap(fmt.Errorf("encode the request: %w", err))
+	}
+	return body, nil
+}
+
+func (r request) wrap(err error) error {
+	return fmt.Errorf("%s %s: %w", r.method, r.at.path, err)
+}
+
+// attempt sends a request once and reads its answer to the end.
+func (c *Client) attempt(ctx context.Context, r request, target string, body []byte) (response, error) {
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, target, reader)
+	if err != nil {
+		return response{}, r.wrap(clean(err))
+	}
+	if err := c.setHeader(req, r); err != nil {
+		return response{}, r.wrap(err)
+	}
+	start := time.Now()
+	res, err := c.exchange(req, r)
+	if c.log.Enabled(ctx, slog.LevelDebug) {
+		attrs := []slog.Attr{
+			slog.String("method", r.method), slog.String("path", r.at.path),
+			slog.Int("status", res.status), slog.Duration("took", time.Since(start)),
+			slog.String("request_id", res.header.Get("X-Github-Request-Id")),
+		}
+		if err != nil {
+			attrs = append(attrs, slog.Any("error", err))
+		}
+		c.log.LogAttrs(ctx, slog.LevelDebug, "request", attrs...)
+	}
+	if err != nil {
+		return res, r.wrap(err)
+	}
+	return res, nil
+}
+
+func (c *Client) target(r request) string {
+	target := c.root + r.at.path
+	if len(r.query) > 0 {
+		target += "?" + r.query.Encode()
+	}
+	return target
+}
+
+// setHeader sets every header of a request, and here alone it is decided where
+// the token goes.
+func (c *Client) setHeader(req *http.Request, r request) error {
+	req.Header = http.Header{
+		"Accept":               c.accept,
+		"X-Github-Api-Version": c.version,
+		"User-Agent":           c.userAgent,
+	}
+	if r.etag != "" {
+		req.Header.Set("If-None-Match", r.etag)
+	}
+	if req.Body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.authorize == nil || !sameOrigin(req.URL, c.base) {
+		return nil
+	}
+	return c.authorize(req)
+}
+
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+}
+
+func (c *Client) exchange(req *http.Request, r request) (response, error) {
+	unsent := func() bool { return false }
+	if r.method == http.MethodDelete {
+		req, unsent = watchSending(req)
+	}
+	answer, err := c.api.Do(req)
+	if err != nil {
+		return response{unsent: unsent()}, c.timedOut(req, clean(err))
+	}
+	defer func() { _ = answer.Body.Close() }()
+	c.noteRateLimit(answer.Header)
+	res := response{request: r, status: answer.StatusCode, header: answer.Header}
+	if res.body, err = r.read(answer); err != nil {
+		return res, fmt.Errorf("read the answer: %w", c.timedOut(req, clean(err)))
+	}
+	return res, nil
+}
+
+// watchSending returns a request that knows whether it never left: whether
+// a connection was looked for, and no header was written to one.
+func watchSending(req *http.Request) (watched *http.Request, unsent func() bool) {
+	var sought, sent atomic.Bool
+	trace := &httptrace.ClientTrace{
+		GetConn:      func(string) { sought.Store(true) },
+		WroteHeaders: func() { sent.Store(true) },
+	}
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), trace)), func() bool { return sought.Load() && !sent.Load() }
+}
+
+// timedOut tells an attempt that took too long from a caller's context that
+// ended: net/http has the same error for both.
+func (c *Client) timedOut(req *http.Request, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && req.Context().Err() == nil {
+		return fmt.Errorf("no whole answer within %v", c.api.Timeout)
+	}
+	return err
+}
+
+// answeredBy tells whether a status is what the request hoped for.
+func (r request) answeredBy(status int) bool {
+	if r.redirect {
+		return isRedirect(status)
+	}
+	return status >= 200 && status < 300 || status == http.StatusNotModified && r.etag != ""
+}
+
+func isRedirect(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+// A response is the answer to one call, read to its end.
+type response struct {
+	request request
+	status  int
+	header  http.Header
+	body    []byte
+	unsent  bool // beside an error: the request never left
+}
+
+// maxBody and maxErrorBody bound what is read of an answer.
+const (
+	maxBody      = 256 << 20
+	maxErrorBody = 64 << 10
+)
+
+var errBodyTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
+
+// read reads an answer to its end, in one allocation where its length is
+// known. A failure, or an archive where its address should be, is cut short;
+// of a failure that broke off, what arrived is kept: the status says most.
+func (r request) read(res *http.Response) (body []byte, err error) {
+	limit, cut := int64(maxBody), false
+	if !r.answeredBy(res.StatusCode) || r.redirect {
+		limit, cut = maxErrorBody, true
+	}
+	switch n := res.ContentLength; {
+	case res.Request.Method == http.MethodHead:
+		return nil, nil
+	case n > limit && !cut:
+		return nil, errBodyTooLarge
+	case n >= 0 && n <= limit:
+		var got int
+		body = make([]byte, n)
+		got, err = io.ReadFull(res.Body, body)
+		body = body[:got]
+	default:
+		body, err = io.ReadAll(io.LimitReader(res.Body, limit+1))
+	}
+	switch {
+	case cut:
+		return body[:min(int64(len(body)), limit)], nil
+	case err != nil:
+		return nil, err
+	case int64(len(body)) > limit:
+		return nil, errBodyTooLarge
+	}
+	return body, nil
+}
+
+func (res response) decode(out any) error {
+	if err := json.Unmarshal(res.body, out); err != nil {
+		return res.request.wrap(fmt.Errorf("decode the answer: %w", err))
+	}
+	return nil
+}
+
+// date is the server's time when it answered, ours if it did not say.
+func (res response) date() time.Time {
+	if t, err := http.ParseTime(res.header.Get("Date")); err == nil {
+		return t
+	}
+	return time.Now()
+}
+
+// follow returns where a redirect leads, if the request may go there: to the
+// same origin, and not as another method, as a DELETE must not become a GET.
+func (c *Client) follow(res response, from string, redirects int) (string, error) {
+	refuse := func(reason string) (string, error) {
+		e := c.newAPIError(res)
+		e.Message = "redirect refused: " + reason
+		return "", e
+	}
+	to, err := resolve(from, res.header.Get("Location"))
+	safe := res.request.method == http.MethodGet || res.request.method == http.MethodHead
+	keeps := res.status == http.StatusTemporaryRedirect || res.status == http.StatusPermanentRedirect
+	switch {
+	case err != nil:
+		return refuse("it has no valid Location")
+	case !sameOrigin(to, c.base):
+		return refuse("it leads to another origin, " + to.Scheme + "://" + to.Host)
+	case !safe && !keeps:
+		return refuse("it would turn the " + res.request.method + " into a GET")
+	case redirects >= 10:
+		return refuse("it is the 11th in a row")
+	}
+	return to.String(), nil
+}
+
+// resolve reads a Location, which may be relative to where the request went.
+func resolve(from, location string) (*url.URL, error) {
+	base, err := url.Parse(from)
+	if err != nil || location == "" {
+		return nil, cmp.Or(err, errLocation)
+	}
+	return base.Parse(location)
+}

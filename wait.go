@@ -1,0 +1,174 @@
+package ghmigrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// wait looks again and again until done says so. Beside every error it returns
+// the last value seen.
+func wait[T any](ctx context.Context, c *Client, look func() (*T, error), done func(*T) (bool, error)) (*T, error) {
+	var last *T
+	pace := c.newPace()
+	for {
+		value, err := look()
+		if err == nil {
+			last = value
+			if ok, err := done(value); ok {
+				return last, err
+			}
+		}
+		if err := pace.pause(ctx, err); err != nil {
+			return last, err
+		}
+	}
+}
+
+// A pace is the rhythm of polls, and how long they may go on failing.
+type pace struct {
+	log           *slog.Logger
+	interval, max time.Duration
+	failing       time.Time // since when; zero while polls succeed
+	limits        int       // rate limits in a row
+}
+
+func (c *Client) newPace() *pace { return &pace{log: c.log, interval: c.pollMin, max: c.pollMax} }
+
+// maxOutage is how long polls may go on failing.
+const maxOutage = 15 * time.Minute
+
+// pause waits for the next poll after one that ended in err, or returns the
+// error that ends the polls.
+func (p *pace) pause(ctx context.Context, err error) error {
+	failure, _ := errors.AsType[*APIError](err)
+	limited := failure != nil && failure.RetryAfter > 0
+	switch {
+	case err != nil && !limited && !mayPass(err):
+		return err
+	case ctx.Err() == nil:
+	case errors.Is(err, ctx.Err()):
+		return err
+	default:
+		return contextError(ctx)
+	}
+	wait := p.interval - rand.N(p.interval/10+1) //nolint:gosec // spreads load, keeps no secret
+	p.interval = min(p.interval+p.interval/2, p.max)
+	switch {
+	case err == nil:
+		p.failing, p.limits = time.Time{}, 0
+	case limited:
+		wait = max(wait, failure.lasts(p.limits))
+		p.failing = time.Time{}
+		p.limits++
+	case p.failing.IsZero():
+		p.failing = time.Now()
+	case time.Since(p.failing) >= maxOutage:
+		return fmt.Errorf("polls have failed for %v: %w", time.Since(p.failing).Round(time.Second), err)
+	}
+	if failure != nil {
+		wait = max(wait, min(failure.retryAfter, maxOutage))
+	}
+	if err != nil {
+		p.log.LogAttrs(ctx, slog.LevelWarn, "polling again", slog.Duration("wait", wait), slog.Bool("rate_limited", limited), slog.Any("error", err))
+	}
+	if err := sleep(ctx, wait); err != nil {
+		return fmt.Errorf("wait for the next poll: %w", err)
+	}
+	return nil
+}
+
+// A sight is the latest answer to a request that is sent again and again.
+type sight[T any] struct {
+	value *T
+	etag  string
+	next  url.Values // the query of the next page; nil if there is none
+	date  time.Time  // when that was, by the server's clock
+}
+
+// look sends the request. An answer that says nothing changed costs no quota.
+func (s *sight[T]) look(ctx context.Context, c *Client, r request) error {
+	r.etag = s.etag
+	res, err := c.send(ctx, r)
+	if err != nil {
+		return err
+	}
+	s.date = res.date()
+	if res.status == http.StatusNotModified {
+		return nil
+	}
+	value := new(T)
+	if err := res.decode(value); err != nil {
+		return err
+	}
+	s.value, s.etag, s.next = value, res.header.Get("Etag"), nextQuery(res)
+	return nil
+}
+
+func (a account) wait(ctx context.Context, id int64) (*Migration, error) {
+	looker, seen := looker{account: a, patience: new(patience)}, &sight[Migration]{}
+	return wait(ctx, a.c, func() (*Migration, error) {
+		err := looker.look(ctx, id, seen)
+		return seen.value, err
+	}, func(m *Migration) (bool, error) {
+		if m.State == StateFailed {
+			return true, fmt.Errorf("migration %d: %w", id, ErrMigrationFailed)
+		}
+		return m.State.Done(), nil
+	})
+}
+
+// A looker looks at single migrations.
+type looker struct {
+	account
+	patience   *patience
+	listServes bool // there is no status endpoint; learned from a 404
+}
+
+// look asks for one migration without its repositories. A GHES has no such
+// call for users; there it is taken from the list.
+func (l *looker) look(ctx context.Context, id int64, s *sight[Migration]) error {
+	if l.listServes {
+		if err := l.lookInList(ctx, id, s); !errors.Is(err, errNotListed) {
+			return err
+		}
+	}
+	r := l.get(id, &GetOptions{OmitRepositories: true})
+	r.patience = l.patience
+	err := s.look(ctx, l.c, r)
+	if l.user && !l.listServes && !l.c.isCloud() && errors.Is(err, ErrNotFound) {
+		if listErr := l.lookInList(ctx, id, s); !errors.Is(listErr, errNotListed) {
+			l.listServes = listErr == nil
+			return listErr
+		}
+	}
+	if s.value != nil {
+		s.value.Repositories = nil // an older GHES does not know exclude
+	}
+	return err
+}
+
+var errNotListed = errors.New("not in the list")
+
+func (l *looker) lookInList(ctx context.Context, id int64, s *sight[Migration]) error {
+	r := l.listing(ListOptions{}, false)
+	r.patience = l.patience
+	for page, err := range pages[Migration](ctx, l.c, r) {
+		if err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(page.items, func(m Migration) bool { return m.ID == id }); i >= 0 {
+			found := page.items[i]
+			found.Repositories = nil
+			s.value, s.date = &found, page.date
+			return nil
+		}
+	}
+	return errNotListed
+}
