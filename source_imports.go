@@ -163,8 +163,8 @@ type UpdateImportRequest struct {
 
 // A MapAuthorRequest says who an author is on GitHub. Zero fields are not sent.
 type MapAuthorRequest struct {
-	Email string `json:"email,omitzero"`
-	Name  string `json:"name,omitzero"`
+	Email string `json:"email,omitzero"` // the author's, in commits
+	Name  string `json:"name,omitzero"`  // the author's, in commits
 }
 
 // ListAuthorsOptions say which authors to list.
@@ -218,15 +218,15 @@ func (s *SourceImports) Update(ctx context.Context, owner, repo string, req Upda
 	return call[Import](ctx, s.c, r)
 }
 
-// Cancel stops an import.
+// Cancel stops an import. It fails with [ErrNotFound] if there is none.
 //
 // https://docs.github.com/rest/migrations/source-imports#cancel-an-import
 func (s *SourceImports) Cancel(ctx context.Context, owner, repo string) error {
 	return run(ctx, s.c, request{method: http.MethodDelete, at: sourceImport(owner, repo)})
 }
 
-// ListAuthors lists the authors that an import has found, by ID. Nil options
-// list all.
+// ListAuthors lists the authors that an import has found, by ID, and nothing if
+// it has found none. Nil options list all.
 //
 // https://docs.github.com/rest/migrations/source-imports#get-commit-authors
 func (s *SourceImports) ListAuthors(ctx context.Context, owner, repo string, opts *ListAuthorsOptions) iter.Seq2[*ImportAuthor, error] {
@@ -249,7 +249,8 @@ func (s *SourceImports) MapAuthor(ctx context.Context, owner, repo string, autho
 	return call[ImportAuthor](ctx, s.c, request{method: http.MethodPatch, at: at, body: req})
 }
 
-// ListLargeFiles lists the files of more than 100 MB that an import has found.
+// ListLargeFiles lists the files of more than 100 MB that an import has found,
+// and nothing if it has found none.
 //
 // https://docs.github.com/rest/migrations/source-imports#get-large-files
 func (s *SourceImports) ListLargeFiles(ctx context.Context, owner, repo string) iter.Seq2[*LargeFile, error] {
@@ -270,10 +271,13 @@ func (s *SourceImports) SetLFSPreference(ctx context.Context, owner, repo string
 	return call[Import](ctx, s.c, r)
 }
 
-// Wait polls an import until it is complete, and returns its last state (nil
-// if there is none) beside every error: [ErrImportFailed] if it failed,
-// [ErrImportNeedsAction] if it waits for [SourceImports.Update]. Failures that
-// pass and rate limits are waited out as in [OrgMigrations.Wait].
+// Wait polls an import until it is complete, and returns it. Beside every error
+// it returns the last state seen, nil if there is none: [ErrImportFailed] if it
+// failed or there is no import any more, [ErrImportNeedsAction] if it waits for
+// [SourceImports.Update]. Failures that pass, maintenance and rate limits are
+// waited out as in [OrgMigrations.Wait].
+//
+// https://docs.github.com/rest/migrations/source-imports#get-an-import-status
 func (s *SourceImports) Wait(ctx context.Context, owner, repo string) (*Import, error) {
 	r, seen := getImport(owner, repo), &sight[Import]{}
 	r.patience = new(patience)
@@ -286,7 +290,7 @@ func (s *SourceImports) Wait(ctx context.Context, owner, repo string) (*Import, 
 			return true, fmt.Errorf("import into %s: %w: %s", at, ErrImportNeedsAction, i.Status)
 		case i.Status == ImportComplete:
 			return true, nil
-		case i.Status.Done():
+		case i.Status.Done(), i.Status == ImportNone:
 			return true, fmt.Errorf("import into %s: %w: %s", at, ErrImportFailed,
 				strings.Join(nonEmpty(string(i.Status), i.FailedStep, i.ErrorMessage), ": "))
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -243,6 +244,14 @@ func TestWaitForAnImport(t *testing.T) {
 			assert.Len(t, server.Requests(), 1)
 		}, ghmigratetest.WithSourceImports())
 	})
+	t.Run("none any more", func(t *testing.T) {
+		client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"status":"none"}`)
+		})
+		found, err := client.SourceImports.Wait(t.Context(), "octo-org", "hello")
+		require.ErrorIs(t, err, ghmigrate.ErrImportFailed)
+		assert.Equal(t, &ghmigrate.Import{Status: ghmigrate.ImportNone}, found)
+	})
 	t.Run("the context ends", func(t *testing.T) {
 		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			server.AddRepository("octo-org/hello")
@@ -266,10 +275,29 @@ func TestImportStatus(t *testing.T) {
 	needsAction := []ghmigrate.ImportStatus{
 		ghmigrate.ImportAuth, ghmigrate.ImportAuthFailed, ghmigrate.ImportChoose, ghmigrate.ImportDetectionNeedsAuth, ghmigrate.ImportDetectionFoundMultiple,
 	}
-	for _, status := range []ghmigrate.ImportStatus{
-		"auth", "error", "none", "detecting", "choose", "auth_failed", "importing", "mapping", "waiting_to_push", "pushing", "complete", "setup",
-		"unknown", "detection_found_multiple", "detection_found_nothing", "detection_needs_auth", "something new", "",
-	} {
+	documented := map[ghmigrate.ImportStatus]ghmigrate.ImportStatus{
+		"auth":                     ghmigrate.ImportAuth,
+		"auth_failed":              ghmigrate.ImportAuthFailed,
+		"choose":                   ghmigrate.ImportChoose,
+		"complete":                 ghmigrate.ImportComplete,
+		"detecting":                ghmigrate.ImportDetecting,
+		"detection_found_multiple": ghmigrate.ImportDetectionFoundMultiple,
+		"detection_found_nothing":  ghmigrate.ImportDetectionFoundNothing,
+		"detection_needs_auth":     ghmigrate.ImportDetectionNeedsAuth,
+		"error":                    ghmigrate.ImportError,
+		"importing":                ghmigrate.ImportImporting,
+		"mapping":                  ghmigrate.ImportMapping,
+		"none":                     ghmigrate.ImportNone,
+		"pushing":                  ghmigrate.ImportPushing,
+		"setup":                    ghmigrate.ImportSetup,
+		"unknown":                  ghmigrate.ImportUnknown,
+		"waiting_to_push":          ghmigrate.ImportWaitingToPush,
+	}
+	assert.Len(t, documented, 16)
+	for text, constant := range documented {
+		assert.Equal(t, text, constant)
+	}
+	for _, status := range append(slices.Collect(maps.Keys(documented)), "something new", "") {
 		assert.Equal(t, slices.Contains(done, status), status.Done(), status)
 		assert.Equal(t, slices.Contains(needsAction, status), status.NeedsAction(), status)
 	}

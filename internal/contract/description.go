@@ -143,6 +143,9 @@ func newDescription(product, version string, excerpt map[string]any, event strin
 	if err != nil {
 		return fail(err)
 	}
+	if len(doc.Servers) == 0 {
+		return fail(errors.New("it names no server"))
+	}
 	d := &Description{Product: product, Version: version, host: settle(doc.Servers), server: doc.Servers[0].URL}
 	d.router, err = gorillamux.NewRouter(doc)
 	if err != nil {

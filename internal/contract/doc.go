@@ -11,7 +11,7 @@
 // fetches it, from the root of the repository. The tests of this package are
 // the check, and they fail without it. What they cover is printed by
 //
-//	go test -C internal/contract -v -run TestCoverage .
+//	go test -C internal/contract -count=1 -v -run TestCoverage .
 //
 // To see what GitHub has changed since, install the latest package:
 //

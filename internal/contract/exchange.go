@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 
 	"github.com/ghmigrate/ghmigrate"
@@ -112,15 +113,19 @@ func (r *Recorder) find(x *Exchange) error {
 			x.Operation = operation
 		}
 	}
+	options := &openapi3filter.Options{
+		RejectWhenRequestBodyNotSpecified: true,
+		IncludeResponseStatus:             true,
+		MultiError:                        true,
+		SkipSettingDefaults:               true,
+		AuthenticationFunc:                openapi3filter.NoopAuthenticationFunc,
+	}
+	// Otherwise an error prints whole schemas.
+	options.WithCustomSchemaErrorFunc(func(e *openapi3.SchemaError) string {
+		return "/" + strings.Join(e.JSONPointer(), "/") + ": " + e.Reason
+	})
 	x.input = &openapi3filter.RequestValidationInput{
-		Request: x.Request, PathParams: params, Route: route,
-		Options: &openapi3filter.Options{
-			RejectWhenRequestBodyNotSpecified: true,
-			IncludeResponseStatus:             true,
-			MultiError:                        true,
-			SkipSettingDefaults:               true,
-			AuthenticationFunc:                openapi3filter.NoopAuthenticationFunc,
-		},
+		Request: x.Request, PathParams: params, Route: route, Options: options,
 	}
 	return nil
 }
