@@ -47,9 +47,16 @@
 // A wrong argument is an error before any request. When a context ends, the
 // error matches both its Err and its Cause.
 //
+// # Lists
+//
+// A list asks for page after page as the loop over it goes on. An error is
+// yielded once, beside nil, and ends the sequence; what came before is valid.
+// Leaving the loop asks for nothing more, and ranging again begins anew.
+// [Collect] makes a slice of it.
+//
 // # Retries
 //
-// GET and DELETE are sent again, at most [WithMaxRetries] times with growing
+// GET, HEAD and DELETE are sent again, at most [WithMaxRetries] times with growing
 // pauses, after a network error and after 500, 502, 503 and 504. POST, PUT and
 // PATCH never are: what was answered with a failure may have happened. A DELETE
 // that finds nothing after a first try whose answer was lost has succeeded.
@@ -60,7 +67,8 @@
 // redirects and errors of a token source are final.
 //
 // One attempt, its answer's body included, takes at most 60 seconds, unless the
-// client of [WithHTTPClient] has a Timeout of its own. Archives are exempt.
+// client of [WithHTTPClient] has a Timeout of its own, and an answer may have 256
+// MiB. Archives are exempt from both.
 //
 // # Waiting
 //

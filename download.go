@@ -139,13 +139,13 @@ type DownloadOptions struct {
 	// when the download ends. It is not called if the path was refused.
 	Progress func(written, total int64)
 	// Concurrency is how many ranges are fetched at once; 0 picks. At present
-	// it is always one.
+	// it is always one. A negative number is an error.
 	Concurrency int
 }
 
 // A DownloadResult is what landed on disk.
 type DownloadResult struct {
-	Path    string
+	Path    string // as given
 	Size    int64  // bytes
 	SHA256  string // hex, of all of them
 	Resumed int64  // bytes that an earlier call had already fetched

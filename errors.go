@@ -51,7 +51,8 @@ var (
 	// seven days. Matches ErrNotFound too.
 	ErrArchiveGone = errors.New("archive gone")
 	// ErrArchiveChanged means that the archive was replaced while it was
-	// fetched.
+	// fetched, for a file twice. Nothing of it is kept; the next call starts
+	// anew.
 	ErrArchiveChanged = errors.New("archive changed while it was fetched")
 
 	// ErrImportFailed means that GitHub gave a source import up.
@@ -87,10 +88,10 @@ type APIError struct {
 // An ErrorDetail is one reason why GitHub refused a request. A reason that
 // was a bare string is a Message alone.
 type ErrorDetail struct {
-	Resource string `json:"resource"`
-	Field    string `json:"field"`
-	Code     string `json:"code"`
-	Message  string `json:"message"`
+	Resource string `json:"resource"` // such as "Migration"; empty if not told
+	Field    string `json:"field"`    // such as "repositories"; empty if not told
+	Code     string `json:"code"`     // such as "missing_field", "invalid", "custom"; empty if not told
+	Message  string `json:"message"`  // in words; empty if not told
 }
 
 // Error says what was asked, what came back, and what may mend it.

@@ -76,7 +76,7 @@ type StartMigrationRequest struct {
 
 // GetOptions say what to leave out of an answer.
 type GetOptions struct {
-	OmitRepositories bool // leaves Migration.Repositories nil
+	OmitRepositories bool // asks for no repositories; an older GHES sends them all the same
 }
 
 // migrationStart is what reaches the wire.

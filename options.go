@@ -13,7 +13,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// An Option sets up a [Client].
+// An Option sets up a [Client]. [NewClient] refuses options that are malformed
+// or contradict each other.
 type Option func(*config) error
 
 // config collects what the options say.
@@ -218,8 +219,8 @@ func isHeaderValue(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-// WithLogger logs every request at debug level, every retry and every wait for
-// a rate limit at warn level. No query and no credential is logged.
+// WithLogger logs every request at debug level, and at warn level every retry,
+// failed poll and wait for a rate limit. No query and no credential is logged.
 func WithLogger(l *slog.Logger) Option {
 	return func(cfg *config) error {
 		if l == nil {

@@ -19,7 +19,7 @@ func (s *OrgMigrations) of(org string) account {
 // ListOrgMigrationsOptions say which migrations of an organization to list.
 type ListOrgMigrationsOptions struct {
 	ListOptions
-	OmitRepositories bool // leaves Migration.Repositories nil; answers are much smaller
+	OmitRepositories bool // asks for no repositories; answers are much smaller
 }
 
 // Start starts the export of repositories and returns the new migration, which
@@ -33,7 +33,8 @@ func (s *OrgMigrations) Start(ctx context.Context, org string, req StartMigratio
 
 // List lists the migrations of an organization, newest first, those that are
 // long over and imports included. Nil options list all, with their
-// repositories.
+// repositories. Unless the options say otherwise, a request asks for 100 if
+// repositories are omitted and else for what GitHub gives, which is 30.
 //
 // https://docs.github.com/rest/migrations/orgs#list-organization-migrations
 func (s *OrgMigrations) List(ctx context.Context, org string, opts *ListOrgMigrationsOptions) iter.Seq2[*Migration, error] {

@@ -54,7 +54,7 @@ const maxEvent = 25 << 20
 
 // ParseRepositoryImportEvent reads a webhook's request. Its signature is
 // checked with the webhook's secret before anything is parsed; an empty secret
-// is refused. Another event, a payload that is not JSON or is larger than
+// is refused. A missing or wrong signature, another event, a payload that is not JSON or is larger than
 // GitHub sends (25 MiB) is an error. It reads r.Body and does not close it.
 //
 // https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries

@@ -43,7 +43,7 @@ type Fault struct {
 
 	// The answer. Status 0 means the true one.
 
-	Status int
+	Status int         // 0 means the true answer
 	Header http.Header // set on the answer, on the true one too; an empty list removes
 	Body   string      // with Status
 
