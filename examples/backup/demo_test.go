@@ -80,7 +80,7 @@ func TestDemoStopped(t *testing.T) {
 	cmd, stdout, stderr := program(t.Context(), t, "backup", "")
 	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
 	require.NoError(t, cmd.Start())
-	untilFetched(t, filepath.Join(temp, "*", "octo-org-79.tar.gz"), 4<<20)
+	untilFetched(t, filepath.Join(temp, "*", "octo-org-79.tar.gz"), 2<<20)
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	require.Error(t, cmd.Wait())
 	assert.Equal(t, 1, cmd.ProcessState.ExitCode())

@@ -247,12 +247,12 @@ func TestStoppedWhileDownloading(t *testing.T) {
 		t.Skip("a process cannot be sent Ctrl-C there")
 	}
 	t.Parallel()
-	fake, out := newFake(t, ghmigratetest.WithStorageRate(2<<20)), t.TempDir()
+	fake, out := newFake(t, ghmigratetest.WithStorageRate(1<<20)), t.TempDir()
 	fake.AddRepository("octo-org/large", ghmigratetest.Payload(4<<20))
 	args := []string{"-base-url", fake.URL(), "-org", "octo-org", "-lock", "-repos", "octo-org/large", "-out", out}
 	cmd, stdout, stderr := program(t.Context(), t, "backup", fake.Token(), args...)
 	require.NoError(t, cmd.Start())
-	untilFetched(t, filepath.Join(out, "octo-org-79.tar.gz"), 5<<19)
+	untilFetched(t, filepath.Join(out, "octo-org-79.tar.gz"), 3<<19)
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	require.Error(t, cmd.Wait())
 	assert.Equal(t, 1, cmd.ProcessState.ExitCode())
@@ -335,5 +335,5 @@ func untilFetched(t *testing.T, pattern string, size int64) {
 		}
 		info, err := os.Stat(parts[0])
 		return err == nil && info.Size() >= size
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 20*time.Second, 10*time.Millisecond, "%s.part never had %d bytes, or was there too briefly to be seen", pattern, size)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,19 +31,19 @@ func TestWatchLogsEveryState(t *testing.T) {
 	var states []string
 	ended := make(chan error, 1)
 	go func() { ended <- watch(ctx, "", "octo-org") }()
-	for line := range log {
-		if _, state, ok := strings.Cut(line, "migration=79 state="); ok {
-			state, _, _ = strings.Cut(state, " ")
-			states = append(states, state)
-		}
-		if ctx.Err() != nil || strings.Contains(line, "state=exported") {
-			break
+	for !slices.Contains(states, "exported") && ctx.Err() == nil {
+		select {
+		case line := <-log:
+			if _, state, ok := strings.Cut(line, "migration=79 state="); ok {
+				state, _, _ = strings.Cut(state, " ")
+				states = append(states, state)
+			}
+		case <-ctx.Done():
 		}
 	}
 	stop()
 	require.NoError(t, <-ended)
-	assert.Subset(t, []string{"pending", "exporting", "exported"}, states)
-	assert.Contains(t, states, "exported")
+	assert.Equal(t, []string{"pending", "exporting", "exported"}, states)
 }
 
 func TestWatchNeedsAnOrganization(t *testing.T) {
