@@ -26,6 +26,10 @@ type FS interface {
 	// Lstat describes name, and not what a link there leads to.
 	Lstat(name string) (fs.FileInfo, error)
 
+	// Leads reports whether name leads to f. It does not any more if somebody
+	// has renamed or removed the file that was opened by it.
+	Leads(name string, f File) (bool, error)
+
 	// Rename gives oldname the name newname, replacing a file that has it.
 	// A crash leaves the one file or the other at newname, never a part.
 	Rename(oldname, newname string) error

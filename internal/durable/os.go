@@ -29,7 +29,7 @@ func (OS) OpenLocked(name string) (File, error) {
 			_ = f.Close()
 			return nil, &fs.PathError{Op: "lock", Path: name, Err: err}
 		}
-		if same(f, name) {
+		if ok, _ := (OS{}).Leads(name, f); ok {
 			// What was there may be open to everyone. Where it is not ours, or there
 			// are no modes, it stays as it is.
 			_ = f.Chmod(0o600)
@@ -52,6 +52,19 @@ func (OS) Open(name string) (File, error) {
 
 // Lstat implements [FS].
 func (OS) Lstat(name string) (fs.FileInfo, error) { return os.Lstat(name) }
+
+// Leads implements [FS].
+func (OS) Leads(name string, f File) (bool, error) {
+	opened, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	named, err := os.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(opened, named), err
+}
 
 // Rename implements [FS]. On Windows it tries for some seconds while another
 // program, such as a virus scanner, has one of the files open.
@@ -92,16 +105,6 @@ func openRegular(name string, write bool) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-// same reports whether name leads to f.
-func same(f *os.File, name string) bool {
-	opened, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	named, err := os.Lstat(name)
-	return err == nil && os.SameFile(opened, named)
 }
 
 // A lockedFile gives its lock back before it is closed: a child that another

@@ -28,9 +28,10 @@ type address struct {
 
 	url      *url.URL // nil when it has to be asked for
 	expires  time.Time
-	served   bool // whether url has given a byte
-	located  bool // whether there was a URL before
-	refusals int  // of fresh URLs, one after the other
+	got      int64     // bytes that url has given
+	since    time.Time // when url was new
+	located  bool      // whether there was a URL before
+	refusals int       // of fresh URLs, one after the other
 }
 
 // renew asks for a fresh URL unless there is one that may still work.
@@ -52,13 +53,13 @@ func (a *address) renew(ctx context.Context) error {
 		a.logger.WarnContext(ctx, "signed URL renewed", "host", u.Host, "path", u.Path)
 	}
 	a.url, a.expires, a.located = u, location.Expires, true
-	a.served = false
+	a.got, a.since = 0, time.Now()
 	return nil
 }
 
 // gave notes that storage gave bytes at the URL.
-func (a *address) gave() {
-	a.served = true
+func (a *address) gave(n int) {
+	a.got += int64(n)
 	a.refusals = 0
 }
 
@@ -66,8 +67,10 @@ func (a *address) gave() {
 // whether that should be given some time.
 func (a *address) refused() (hopeless, wait bool) {
 	a.url = nil
-	if a.served {
-		return false, false
+	if a.got > 0 {
+		// One that dies as soon as it has given a little must not be asked for
+		// again and again without a pause.
+		return false, a.got < goodBytes && time.Since(a.since) < goodAge
 	}
 	a.refusals++
 	return a.refusals >= maxFreshRefusals, true

@@ -46,7 +46,7 @@ func check(resp *http.Response, offset int64, want object) (answer, error) {
 	switch status := resp.StatusCode; {
 	case status == http.StatusOK:
 		if offset > 0 {
-			return answer{}, changed("storage sent all of it instead of the rest")
+			return answer{}, checkRestart(resp, want)
 		}
 		return checkWhole(resp)
 	case status == http.StatusPartialContent:
@@ -60,10 +60,24 @@ func check(resp *http.Response, offset int64, want object) (answer, error) {
 	}
 }
 
+// checkRestart tells what a 200 to a later range means. With a validator it is
+// an object; without one it is a page that a proxy sent, and no reason to give
+// up what is there.
+func checkRestart(resp *http.Response, want object) error {
+	found := describe(resp, resp.ContentLength)
+	if want.ETag != "" && found.ETag == "" || want.ETag == "" && found.LastModified == "" {
+		return faulty("storage sent %.100q, without saying of what, instead of the rest", resp.Header.Get("Content-Type"))
+	}
+	return changed("storage sent all of it instead of the rest")
+}
+
 // checkWhole checks a 200.
 func checkWhole(resp *http.Response) (answer, error) {
 	if resp.ContentLength == 0 {
 		return answer{}, errEmpty
+	}
+	if len(resp.Header.Values("Content-Range")) > 0 {
+		return answer{}, faulty("storage sent a 200 with a Content-Range")
 	}
 	if err := checkEncoding(resp); err != nil {
 		return answer{}, err

@@ -40,17 +40,18 @@
 // While a file is fetched, it is beside its path with the suffix ".part", and
 // a log with the suffix ".part.log" tells how far it is: lines of JSON in a
 // [durable.Log]. The first names the object; each later one holds the ranges
-// that are there, and the state of the SHA-256 at the end of the first
-// range; the last one tells size and sum of the complete object. About once a second, and
-// whenever a call ends, the part is synced, then such a line is written, then
-// the log is synced: what the log tells is there whatever happened since, and
-// what it does not tell is not believed. Hence neither a cut nor a kill nor a
-// power failure costs more than a second of the line, and the sum needs no
-// second pass.
+// that are there, and the state of the SHA-256 at the end of the first range;
+// the last one tells size and sum of the complete object. About once a second,
+// and whenever a call ends, the part is synced, then such a line is written,
+// then the log is synced: what the log tells is there whatever happened since,
+// and what it does not tell is not believed. Hence neither a cut nor a kill nor
+// a power failure costs more than a second of the line, and the sum needs no
+// second pass. A part without a log is started over.
 //
 // At the end: sync the part, log that it is complete, rename it, sync the
 // folder, remove the log. A call finishes what an earlier one left undone
-// between any two of these steps.
+// between any two of these steps. What was renamed or removed under its hands
+// is never put in place.
 //
 // # Secrets
 //

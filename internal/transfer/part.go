@@ -305,6 +305,9 @@ func (p *part) checkpoint(m mark) error {
 
 // finish puts the complete part, of which sum is the SHA-256, in its place.
 func (p *part) finish(size int64, sum string) error {
+	if err := p.held(); err != nil {
+		return err
+	}
 	// An earlier call may have written more than it logged.
 	if err := p.file.Truncate(size); err != nil {
 		return err
@@ -320,8 +323,29 @@ func (p *part) finish(size int64, sum string) error {
 	return p.place()
 }
 
+// held fails if what has the names of part and log is not what we hold: if
+// somebody removed those, another call may be at work on files of these names.
+func (p *part) held() error {
+	if err := p.leads(p.name(), p.file); err != nil {
+		return err
+	}
+	return p.leads(p.logName(), p.logFile)
+}
+
+func (p *part) leads(name string, file durable.File) error {
+	ok, err := p.fs.Leads(name, file)
+	if err == nil && !ok {
+		p.forget()
+		err = fmt.Errorf("%s was renamed or removed by somebody else", name)
+	}
+	return err
+}
+
 // place renames the part and removes the log, each for good before the next.
 func (p *part) place() error {
+	if err := p.held(); err != nil {
+		return err
+	}
 	// Somebody may have put a link there since we looked.
 	if _, err := p.regular(p.path); err != nil {
 		return err
@@ -343,11 +367,19 @@ func (p *part) tidy(removePart bool) error {
 			return err
 		}
 	}
-	if err := p.fs.Remove(p.logName()); err != nil {
+	if err := p.remove(p.logName(), p.logFile); err != nil {
 		return err
 	}
 	p.placed = true
 	return p.fs.SyncDir(filepath.Dir(p.path))
+}
+
+// remove removes a file that we hold, and not another one of its name.
+func (p *part) remove(name string, file durable.File) error {
+	if ok, err := p.fs.Leads(name, file); err != nil || !ok {
+		return err
+	}
+	return p.fs.Remove(name)
 }
 
 // write appends l to the log, for good.
@@ -366,9 +398,9 @@ func (p *part) write(l line) error {
 func (p *part) close() error {
 	if !p.placed && isEmpty(p.logFile) {
 		if p.file != nil && isEmpty(p.file) {
-			_ = p.fs.Remove(p.name())
+			_ = p.remove(p.name(), p.file)
 		}
-		_ = p.fs.Remove(p.logName())
+		_ = p.remove(p.logName(), p.logFile)
 	}
 	if p.file != nil {
 		_ = p.file.Close()
