@@ -92,11 +92,11 @@ func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, ti
 	u, err := a.c.base.JoinPath(r.at.path).Parse(location)
 	switch {
 	case err != nil || location == "":
-		return SignedURL{}, 0, r.wrap(errLocation)
+		return SignedURL{}, 0, r.wrap(transfer.ErrLocation)
 	case u.Scheme != "https" && (u.Scheme != "http" || a.c.base.Scheme == "https"):
 		return SignedURL{}, 0, r.wrap(fmt.Errorf("the archive's address is %s://%s: want https", u.Scheme, u.Host))
 	case u.Host == "":
-		return SignedURL{}, 0, r.wrap(errLocation)
+		return SignedURL{}, 0, r.wrap(transfer.ErrLocation)
 	}
 	signed := newSignedURL(u)
 	if signed.expires.IsZero() {
@@ -113,7 +113,7 @@ func (a account) explain(ctx context.Context, id int64, patience *patience, notF
 	looker, seen := looker{account: a, patience: patience}, &sight[Migration]{}
 	switch err := looker.look(ctx, id, seen); {
 	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", contextError(ctx), notFound)
+		return fmt.Errorf("%w: %w", transfer.ContextError(ctx), notFound)
 	case err != nil:
 		return notFound // the migration itself is gone, or the reason is not to be had
 	}

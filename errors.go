@@ -9,7 +9,6 @@ import (
 	"html"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -364,29 +363,3 @@ func (e *tokenError) Unwrap() error { return e.err }
 
 // Format keeps %#v from looking inside.
 func (e *tokenError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
-
-var errLocation = errors.New("redirect to a malformed Location")
-
-// clean takes out of an error of net/http the URLs, which may be signed, and
-// io.EOF, which a reader would take for the end of an archive.
-func clean(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err
-	}
-	switch {
-	case strings.HasPrefix(err.Error(), "failed to parse Location header"): // net/http quotes it
-		return errLocation
-	case errors.Is(err, io.EOF):
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// contextError is why ctx ended: both the kind of end and the caller's cause.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
 // A request is one call, before it is known how often it will be sent.
@@ -60,7 +62,7 @@ func (c *Client) attempt(ctx context.Context, r request, target string, body []b
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, reader)
 	if err != nil {
-		return response{}, r.wrap(clean(err))
+		return response{}, r.wrap(transfer.Clean(err))
 	}
 	if err := c.setHeader(req, r); err != nil {
 		return response{}, r.wrap(err)
@@ -130,13 +132,13 @@ func (c *Client) exchange(req *http.Request, r request) (response, error) {
 	}
 	answer, err := c.api.Do(req)
 	if err != nil {
-		return response{unsent: unsent()}, c.timedOut(req, clean(err))
+		return response{unsent: unsent()}, c.timedOut(req, transfer.Clean(err))
 	}
 	defer func() { _ = answer.Body.Close() }()
 	c.noteRateLimit(answer.Header)
 	res := response{request: r, status: answer.StatusCode, header: answer.Header}
 	if res.body, err = r.read(answer); err != nil {
-		return res, fmt.Errorf("read the answer: %w", c.timedOut(req, clean(err)))
+		return res, fmt.Errorf("read the answer: %w", c.timedOut(req, transfer.Clean(err)))
 	}
 	return res, nil
 }
@@ -270,7 +272,7 @@ func (c *Client) follow(res response, from string, redirects int) (string, error
 func resolve(from, location string) (*url.URL, error) {
 	base, err := url.Parse(from)
 	if err != nil || location == "" {
-		return nil, cmp.Or(err, errLocation)
+		return nil, cmp.Or(err, transfer.ErrLocation)
 	}
 	return base.Parse(location)
 }

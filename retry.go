@@ -62,7 +62,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 			err = c.newAPIError(res)
 		}
 		if ctx.Err() != nil {
-			return res, r.wrap(contextError(ctx))
+			return res, r.wrap(transfer.ContextError(ctx))
 		}
 		failure, _ := errors.AsType[*APIError](err)
 		var wait time.Duration
@@ -90,7 +90,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 		}
 		c.log.LogAttrs(ctx, slog.LevelWarn, "sending again", slog.String("method", r.method), slog.String("path", r.at.path),
 			slog.Duration("wait", wait), slog.Bool("rate_limited", failure != nil && failure.RetryAfter > 0), slog.Any("error", err))
-		if err := sleep(ctx, wait); err != nil {
+		if err := transfer.Sleep(ctx, wait); err != nil {
 			return res, r.wrap(err)
 		}
 	}
@@ -118,7 +118,7 @@ func mayPass(err error) bool {
 	}
 	_, argument := errors.AsType[*argumentError](err)
 	_, token := errors.AsType[*tokenError](err)
-	return !argument && !token && !transfer.IsCertificateError(err) && !errors.Is(err, errBodyTooLarge) && !errors.Is(err, errLocation)
+	return !argument && !token && !transfer.IsCertificateError(err) && !errors.Is(err, errBodyTooLarge) && !errors.Is(err, transfer.ErrLocation)
 }
 
 // isAbsence tells whether an answer says that there is no such thing, and not
@@ -131,16 +131,4 @@ func isAbsence(e *APIError) bool {
 func backoff(retries int) time.Duration {
 	d := min(500*time.Millisecond<<min(retries, 6), 30*time.Second)
 	return d/2 + rand.N(d/2) //nolint:gosec // spreads load, keeps no secret
-}
-
-// sleep waits, or returns why the context ended.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return contextError(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

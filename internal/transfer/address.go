@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/url"
 	"regexp"
@@ -81,20 +80,10 @@ func (a *address) String() string {
 	return (&url.URL{Scheme: a.url.Scheme, Host: a.url.Host, Path: a.url.Path}).String()
 }
 
-var errLocation = errors.New("redirect to a malformed Location")
-
-// clean returns an error of net/http without the URLs that it quotes whole, and
-// with no io.EOF inside: that is what a reader takes for the end.
+// clean returns an error of net/http without what Clean takes out, and without
+// what is secret of the URL.
 func (a *address) clean(err error) error {
-	if urlErr, ok := errors.AsType[*url.Error](err); ok {
-		err = urlErr.Err
-	}
-	switch {
-	case strings.HasPrefix(err.Error(), "failed to parse Location header"):
-		return errLocation
-	case errors.Is(err, io.EOF):
-		return io.ErrUnexpectedEOF
-	}
+	err = Clean(err)
 	if text := a.scrub(err.Error()); text != err.Error() {
 		return errors.New(text)
 	}

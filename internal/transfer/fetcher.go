@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -86,7 +84,7 @@ func (f *fetcher) close() {
 func (f *fetcher) connected(ctx context.Context) error {
 	for {
 		if ctx.Err() != nil {
-			return contextError(ctx)
+			return ContextError(ctx)
 		}
 		if f.trouble != nil {
 			err := f.overcome(ctx, f.trouble)
@@ -111,7 +109,7 @@ func (f *fetcher) connected(ctx context.Context) error {
 // nothing is left to try.
 func (f *fetcher) overcome(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return contextError(ctx)
+		return ContextError(ctx)
 	}
 	back, ok := errors.AsType[*setback](err)
 	if !ok {
@@ -141,7 +139,7 @@ func (f *fetcher) overcome(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", errNoProgress, back.err)
 	}
 	f.logger.WarnContext(ctx, "transfer interrupted", "error", back.err, "offset", f.offset, "wait", delay)
-	if err := sleep(ctx, delay); err != nil {
+	if err := Sleep(ctx, delay); err != nil {
 		return err
 	}
 	if f.offset > 0 && !f.object.resumable() {
@@ -204,24 +202,10 @@ func (f *fetcher) failed(resp *http.Response, err error) error {
 	}
 	final := IsCertificateError(err)
 	err = fmt.Errorf("get %s: %w", &f.address, f.address.clean(err))
-	if final || errors.Is(err, errLocation) {
+	if final || errors.Is(err, ErrLocation) {
 		return err
 	}
 	return &setback{kind: cut, err: err}
-}
-
-// IsCertificateError tells whether err is about a server's certificate, or
-// about a server that has none. Another attempt is of no use then.
-func IsCertificateError(err error) bool {
-	return is[*tls.CertificateVerificationError](err) || is[tls.RecordHeaderError](err) ||
-		is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) ||
-		is[x509.CertificateInvalidError](err) || is[x509.SystemRootsError](err) ||
-		errors.Is(err, http.ErrSchemeMismatch)
-}
-
-func is[E error](err error) bool {
-	_, ok := errors.AsType[E](err)
-	return ok
 }
 
 // accept turns an answer into a connection, if it is what was asked for.

@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"context"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -65,16 +64,4 @@ func (p *pace) backoff() time.Duration {
 	}
 	d := min(maxBackoff, firstBackoff<<min(p.setbacks-2, 10))
 	return d/2 + rand.N(d/2) //nolint:gosec // spreads load, keeps no secret
-}
-
-// sleep waits for d, or less if ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return contextError(ctx)
-	}
 }

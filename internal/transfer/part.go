@@ -215,7 +215,7 @@ func (p *part) isAtPath(ctx context.Context, done *complete) (bool, error) {
 	block := make([]byte, blockSize)
 	for offset := int64(0); offset < done.Size; {
 		if ctx.Err() != nil {
-			return false, contextError(ctx)
+			return false, ContextError(ctx)
 		}
 		n, err := file.ReadAt(block, offset)
 		h.Write(block[:n])

@@ -84,12 +84,3 @@ func (s *setback) Unwrap() error { return s.err }
 func faulty(format string, args ...any) error {
 	return &setback{kind: fault, err: fmt.Errorf(format, args...)}
 }
-
-// contextError says that ctx ended, and why if its cause tells more.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}
