@@ -1,0 +1,3 @@
+// Package tools holds no code: its module pins the linter that the checks run,
+// apart from the library's dependencies.
+package tools
