@@ -1,0 +1,87 @@
+package archive
+
+import "cmp"
+
+// An Attachment is a picture or film that somebody put into an issue, a pull
+// request or a comment. The bytes are where AssetURL says.
+type Attachment struct {
+	Type      string `json:"type"`
+	URL       URL    `json:"url"`                 // as in the text that shows it
+	LegacyURL string `json:"legacy_url,omitzero"` // in archives since 2024
+	// Exactly one of the next three is set. GitHub may know others, which Raw
+	// has.
+	Issue            URL    `json:"issue,omitzero"`
+	IssueComment     URL    `json:"issue_comment,omitzero"`
+	PullRequest      URL    `json:"pull_request,omitzero"`
+	Repository       URL    `json:"repository,omitzero"` // exporters for Trac alone write it
+	User             URL    `json:"user"`                // empty if the account is gone
+	AssetName        string `json:"asset_name"`
+	AssetContentType string `json:"asset_content_type"` // such as "image/png"
+	AssetURL         string `json:"asset_url"`          // tarball://root/attachments/<guid>/shot.png
+	// CreatedAt is read from created_date too: exporters for GitLab and
+	// Bitbucket write that.
+	CreatedAt Time `json:"created_at"`
+
+	raw
+}
+
+// Kind returns "attachment".
+func (a *Attachment) Kind() string { return "attachment" }
+
+// Key returns the attachment's URL.
+func (a *Attachment) Key() string { return string(a.URL) }
+
+func (a *Attachment) references(yield func(kind string, to URL)) {
+	yield("issue", a.Issue)
+	yield("issue_comment", a.IssueComment)
+	yield("pull_request", a.PullRequest)
+	yield("repository", a.Repository)
+	yield("user", a.User)
+}
+
+// Parent returns the URL of what a is attached to; empty if that is something
+// that this package does not know.
+func (a *Attachment) Parent() URL { return cmp.Or(a.Issue, a.IssueComment, a.PullRequest) }
+
+// UnmarshalJSON reads created_date where there is no created_at.
+func (a *Attachment) UnmarshalJSON(data []byte) error {
+	type fields Attachment
+	read := struct {
+		fields
+		CreatedDate Time `json:"created_date"`
+	}{fields: fields(*a)}
+	if err := unmarshal(data, &read); err != nil {
+		return err
+	}
+	*a = Attachment(read.fields)
+	if a.CreatedAt.IsZero() {
+		a.CreatedAt = read.CreatedDate
+	}
+	return nil
+}
+
+// A RepositoryFile is a file other than a picture that somebody put into an
+// issue, a pull request or a comment. The bytes are where FileURL says.
+type RepositoryFile struct {
+	Type            string `json:"type"`
+	URL             URL    `json:"url"` // …/octo-org/app/files/<id>/log.txt
+	Repository      URL    `json:"repository"`
+	User            URL    `json:"user"` // empty if the account is gone
+	FileName        string `json:"file_name"`
+	FileContentType string `json:"file_content_type"` // such as "text/plain"
+	FileURL         string `json:"file_url"`          // tarball://root/repository_files/<id>/log.txt
+	CreatedAt       Time   `json:"created_at"`
+
+	raw
+}
+
+// Kind returns "repository_file".
+func (f *RepositoryFile) Kind() string { return "repository_file" }
+
+// Key returns the file's URL.
+func (f *RepositoryFile) Key() string { return string(f.URL) }
+
+func (f *RepositoryFile) references(yield func(kind string, to URL)) {
+	yield("repository", f.Repository)
+	yield("user", f.User)
+}

@@ -1,0 +1,56 @@
+package archive
+
+// A Discussion is a discussion of a repository. Archives with comments on one
+// are not known to the public.
+type Discussion struct {
+	Type               string     `json:"type"`
+	URL                URL        `json:"url"`
+	Repository         URL        `json:"repository"`
+	User               URL        `json:"user"` // who began it; empty if the account is gone
+	Title              string     `json:"title"`
+	Body               string     `json:"body"`   // Markdown
+	Labels             []URL      `json:"labels"` // as in the labels of the Repository
+	Reactions          []Reaction `json:"reactions"`
+	CreatedAt          Time       `json:"created_at"`
+	UpdatedAt          Time       `json:"updated_at"`
+	DiscussionCategory URL        `json:"discussion_category"`
+
+	raw
+}
+
+// Kind returns "discussion".
+func (d *Discussion) Kind() string { return "discussion" }
+
+// Key returns the discussion's URL.
+func (d *Discussion) Key() string { return string(d.URL) }
+
+func (d *Discussion) references(yield func(kind string, to URL)) {
+	yield("repository", d.Repository)
+	yield("user", d.User)
+	yieldAll(yield, "label", d.Labels)
+	yieldReactions(yield, d.Reactions)
+	yield("discussion_category", d.DiscussionCategory)
+}
+
+// A DiscussionCategory is a category of discussions. Every repository has six,
+// whether anything was discussed or not.
+type DiscussionCategory struct {
+	Type        string `json:"type"`
+	URL         URL    `json:"url"`
+	Repository  URL    `json:"repository"`
+	Name        string `json:"name"`
+	Emoji       string `json:"emoji"`       // such as ":mega:"
+	Description string `json:"description"` // empty if there is none
+
+	raw
+}
+
+// Kind returns "discussion_category".
+func (c *DiscussionCategory) Kind() string { return "discussion_category" }
+
+// Key returns the category's URL.
+func (c *DiscussionCategory) Key() string { return string(c.URL) }
+
+func (c *DiscussionCategory) references(yield func(kind string, to URL)) {
+	yield("repository", c.Repository)
+}

@@ -1,0 +1,210 @@
+package archive
+
+import (
+	"cmp"
+	"encoding/json"
+)
+
+// A Milestone is a milestone of a repository.
+type Milestone struct {
+	Type        string `json:"type"`
+	URL         URL    `json:"url"`
+	Repository  URL    `json:"repository"`
+	User        URL    `json:"user"` // who made it
+	Title       string `json:"title"`
+	Description string `json:"description"` // empty if there is none
+	State       string `json:"state"`       // "open" or "closed"
+	DueOn       Time   `json:"due_on"`      // zero if it is not due
+	CreatedAt   Time   `json:"created_at"`
+	UpdatedAt   Time   `json:"updated_at"` // zero from exporters for GitLab
+	ClosedAt    Time   `json:"closed_at"`  // zero while it is open, and from exporters for GitLab
+
+	raw
+}
+
+// Kind returns "milestone".
+func (m *Milestone) Kind() string { return "milestone" }
+
+// Key returns the milestone's URL.
+func (m *Milestone) Key() string { return string(m.URL) }
+
+func (m *Milestone) references(yield func(kind string, to URL)) {
+	yield("repository", m.Repository)
+	yield("user", m.User)
+}
+
+// An Issue is an issue of a repository. Its number is in its URL
+// ([URL.Number]); it is closed when ClosedAt is set. Whether it is locked or
+// pinned, only its events tell.
+type Issue struct {
+	Type       string     `json:"type"`
+	URL        URL        `json:"url"`
+	Repository URL        `json:"repository"`
+	User       URL        `json:"user"` // who wrote it; empty if the account is gone
+	Title      string     `json:"title"`
+	Body       string     `json:"body"`      // Markdown, with "\r\n" as often as "\n"; empty if there is none
+	Assignee   URL        `json:"assignee"`  // the first of Assignees
+	Assignees  []URL      `json:"assignees"` // users; none from exporters for GitLab
+	Milestone  URL        `json:"milestone"`
+	Labels     []URL      `json:"labels"` // as in the labels of the Repository
+	Reactions  []Reaction `json:"reactions"`
+	ClosedAt   Time       `json:"closed_at"` // zero while it is open
+	CreatedAt  Time       `json:"created_at"`
+	UpdatedAt  Time       `json:"updated_at"` // zero from exporters for GitLab
+
+	raw
+}
+
+// Kind returns "issue".
+func (i *Issue) Kind() string { return "issue" }
+
+// Key returns the issue's URL.
+func (i *Issue) Key() string { return string(i.URL) }
+
+func (i *Issue) references(yield func(kind string, to URL)) {
+	yield("repository", i.Repository)
+	yield("user", i.User)
+	yield("user", i.Assignee)
+	yieldAll(yield, "user", i.Assignees)
+	yield("milestone", i.Milestone)
+	yieldAll(yield, "label", i.Labels)
+	yieldReactions(yield, i.Reactions)
+}
+
+// A Reaction is what somebody clicked below an issue, a comment or a release.
+type Reaction struct {
+	User        URL             `json:"user"` // empty if the account is gone
+	Content     ReactionContent `json:"content"`
+	SubjectType string          `json:"subject_type"` // such as "Issue", "IssueComment" or "Release"
+	CreatedAt   Time            `json:"created_at"`
+}
+
+// ReactionContent is the picture of a [Reaction]. Archives do not spell all of
+// them as the REST API does. The set is open: other values pass through.
+type ReactionContent string
+
+// The pictures, and what the REST API calls those that it calls otherwise.
+const (
+	ReactionPlusOne      ReactionContent = "+1"
+	ReactionMinusOne     ReactionContent = "-1"
+	ReactionHeart        ReactionContent = "heart"
+	ReactionTada         ReactionContent = "tada"          // "hooray"
+	ReactionThinkingFace ReactionContent = "thinking_face" // "confused"
+	ReactionRocket       ReactionContent = "rocket"
+	ReactionEyes         ReactionContent = "eyes"
+)
+
+// An IssueComment is a comment on an issue or in the conversation of a pull
+// request. Exactly one of Issue and PullRequest is set.
+type IssueComment struct {
+	Type        string     `json:"type"`
+	URL         URL        `json:"url"`
+	Issue       URL        `json:"issue,omitzero"`
+	PullRequest URL        `json:"pull_request,omitzero"`
+	User        URL        `json:"user"` // who wrote it; empty if the account is gone
+	Body        string     `json:"body"`
+	Formatter   string     `json:"formatter"` // "markdown", or "email" for an answer by mail
+	Reactions   []Reaction `json:"reactions"`
+	CreatedAt   Time       `json:"created_at"`
+
+	raw
+}
+
+// Kind returns "issue_comment".
+func (c *IssueComment) Kind() string { return "issue_comment" }
+
+// Key returns the comment's URL.
+func (c *IssueComment) Key() string { return string(c.URL) }
+
+func (c *IssueComment) references(yield func(kind string, to URL)) {
+	yield("issue", c.Issue)
+	yield("pull_request", c.PullRequest)
+	yield("user", c.User)
+	yieldReactions(yield, c.Reactions)
+}
+
+// Parent returns the URL of the issue or pull request that c is on.
+func (c *IssueComment) Parent() URL { return cmp.Or(c.Issue, c.PullRequest) }
+
+// An IssueEvent is what happened to an issue or a pull request. Exactly one of
+// Issue and PullRequest is set. Event tells which of the fields after it are:
+// all of them are zero where they do not belong to the event.
+type IssueEvent struct {
+	Type        string `json:"type"`
+	URL         URL    `json:"url"`
+	Issue       URL    `json:"issue,omitzero"`
+	PullRequest URL    `json:"pull_request,omitzero"`
+	Actor       URL    `json:"actor"` // who did it; empty if the account is gone
+	// Event is what happened, such as "closed", "labeled", "renamed" or
+	// "merged". The set is open.
+	Event string `json:"event"`
+
+	// labeled and unlabeled. The label may be gone since.
+	Label          URL    `json:"label,omitzero"`
+	LabelName      string `json:"label_name,omitzero"`
+	LabelColor     string `json:"label_color,omitzero"`      // hexadecimal, without "#"
+	LabelTextColor string `json:"label_text_color,omitzero"` // "ffffff", "000000", or "fff" in old events
+	// renamed (the title) and base_ref_changed (the branch).
+	TitleWas string `json:"title_was,omitzero"`
+	TitleIs  string `json:"title_is,omitzero"`
+	// head_ref_force_pushed and base_ref_force_pushed, with CommitRepository.
+	Ref             string `json:"ref,omitzero"`
+	BeforeCommitOID string `json:"before_commit_oid,omitzero"`
+	AfterCommitOID  string `json:"after_commit_oid,omitzero"`
+	// referenced and merged; closed, if a commit did it.
+	CommitID         string `json:"commit_id,omitzero"`
+	CommitRepository URL    `json:"commit_repository,omitzero"` // of referenced; perhaps one that the archive does not have
+	// assigned and unassigned (the user; not in the oldest), comment_deleted
+	// and transferred.
+	Subject URL `json:"subject,omitzero"`
+	// milestoned and demilestoned.
+	MilestoneTitle string `json:"milestone_title,omitzero"`
+
+	CreatedAt Time `json:"created_at"`
+
+	raw
+}
+
+// Kind returns "issue_event".
+func (e *IssueEvent) Kind() string { return "issue_event" }
+
+// Key returns the event's URL.
+func (e *IssueEvent) Key() string { return string(e.URL) }
+
+func (e *IssueEvent) references(yield func(kind string, to URL)) {
+	yield("issue", e.Issue)
+	yield("pull_request", e.PullRequest)
+	yield("user", e.Actor)
+	yield("label", e.Label)
+	yield("repository", e.CommitRepository)
+	if e.Event == "assigned" || e.Event == "unassigned" {
+		yield("user", e.Subject)
+	}
+}
+
+// Parent returns the URL of the issue or pull request that e happened to.
+func (e *IssueEvent) Parent() URL { return cmp.Or(e.Issue, e.PullRequest) }
+
+// A Project is a classic project of a repository, an organization or a user.
+// No archive with one is known to the public: the fields are those that others
+// who read archives name, and Raw has the rest.
+type Project struct {
+	Type    string            `json:"type"`
+	URL     URL               `json:"url"` // …/octo-org/app/projects/1, or …/orgs/octo-org/projects/1
+	Name    string            `json:"name"`
+	Body    string            `json:"body"`    // empty if there is none
+	Creator URL               `json:"creator"` // a User
+	Columns []json.RawMessage `json:"columns"` // in a shape that nobody has documented
+
+	raw
+}
+
+// Kind returns "project".
+func (p *Project) Kind() string { return "project" }
+
+// Key returns the project's URL.
+func (p *Project) Key() string { return string(p.URL) }
+
+func (p *Project) references(yield func(kind string, to URL)) {
+	yield("user", p.Creator)
+}

@@ -1,0 +1,256 @@
+package archive
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// A PullRequest is a pull request of a repository. Its number is in its URL
+// ([URL.Number]). Its comments and events are those of issues; who merged it,
+// its "merged" [IssueEvent] tells.
+type PullRequest struct {
+	Type                 string                `json:"type"`
+	URL                  URL                   `json:"url"`
+	User                 URL                   `json:"user"` // who opened it; empty if the account is gone
+	Repository           URL                   `json:"repository"`
+	Title                string                `json:"title"`
+	Body                 string                `json:"body"` // Markdown; empty if there is none
+	Base                 PullRequestBranch     `json:"base"` // where it is to go
+	Head                 PullRequestBranch     `json:"head"` // what is to go there
+	Assignee             URL                   `json:"assignee"`
+	Assignees            []URL                 `json:"assignees"` // users
+	Milestone            URL                   `json:"milestone"`
+	Labels               []URL                 `json:"labels"` // as in the labels of the Repository
+	Reactions            []Reaction            `json:"reactions"`
+	ReviewRequests       []json.RawMessage     `json:"review_requests"` // in a shape that nobody has documented
+	CloseIssueReferences []CloseIssueReference `json:"close_issue_references"`
+	WorkInProgress       bool                  `json:"work_in_progress"` // a draft
+	MergedAt             Time                  `json:"merged_at"`        // zero if it is not merged
+	ClosedAt             Time                  `json:"closed_at"`        // zero while it is open
+	CreatedAt            Time                  `json:"created_at"`
+	// MergeCommitSHA may be set while a pull request is open: MergedAt tells
+	// whether it is merged. Empty in archives older than 2022.
+	MergeCommitSHA string `json:"merge_commit_sha,omitzero"`
+
+	raw
+}
+
+// A PullRequestBranch is one end of a [PullRequest].
+type PullRequestBranch struct {
+	Ref  string `json:"ref"` // a branch, such as "main"
+	SHA  string `json:"sha"` // its commit
+	User URL    `json:"user"`
+	Repo URL    `json:"repo"` // empty if the fork is gone; perhaps one that the archive does not have
+}
+
+// A CloseIssueReference tells that merging a [PullRequest] closes an issue.
+type CloseIssueReference struct {
+	Issue           URL    `json:"issue"`
+	IssueRepository URL    `json:"issue_repository"`
+	Actor           URL    `json:"actor"`
+	Source          string `json:"source"` // "xref"
+	CreatedAt       Time   `json:"created_at"`
+}
+
+// Kind returns "pull_request".
+func (p *PullRequest) Kind() string { return "pull_request" }
+
+// Key returns the pull request's URL.
+func (p *PullRequest) Key() string { return string(p.URL) }
+
+func (p *PullRequest) references(yield func(kind string, to URL)) {
+	yield("user", p.User)
+	yield("repository", p.Repository)
+	yield("user", p.Base.User)
+	yield("repository", p.Base.Repo)
+	yield("user", p.Head.User)
+	yield("repository", p.Head.Repo)
+	yield("user", p.Assignee)
+	yieldAll(yield, "user", p.Assignees)
+	yield("milestone", p.Milestone)
+	yieldAll(yield, "label", p.Labels)
+	yieldReactions(yield, p.Reactions)
+	for i := range p.CloseIssueReferences {
+		reference := &p.CloseIssueReferences[i]
+		yield("issue", reference.Issue)
+		yield("repository", reference.IssueRepository)
+		yield("user", reference.Actor)
+	}
+}
+
+// A PullRequestReview is a review of a pull request.
+type PullRequestReview struct {
+	Type        string      `json:"type"`
+	URL         URL         `json:"url"`
+	PullRequest URL         `json:"pull_request"`
+	User        URL         `json:"user"`      // empty if the account is gone
+	Body        string      `json:"body"`      // empty if only the comments say something
+	HeadSHA     string      `json:"head_sha"`  // the commit that was reviewed
+	Formatter   string      `json:"formatter"` // "markdown"
+	State       ReviewState `json:"state"`
+	Reactions   []Reaction  `json:"reactions"`
+	CreatedAt   Time        `json:"created_at"`
+	SubmittedAt Time        `json:"submitted_at"` // zero if it is not submitted
+
+	raw
+}
+
+// Kind returns "pull_request_review".
+func (r *PullRequestReview) Kind() string { return "pull_request_review" }
+
+// Key returns the review's URL.
+func (r *PullRequestReview) Key() string { return string(r.URL) }
+
+func (r *PullRequestReview) references(yield func(kind string, to URL)) {
+	yield("pull_request", r.PullRequest)
+	yield("user", r.User)
+	yieldReactions(yield, r.Reactions)
+}
+
+// ReviewState tells what came out of a [PullRequestReview]. Archives have it
+// as a number. The set is open: those of pending and dismissed reviews are not
+// known.
+type ReviewState int
+
+// The states that are known.
+const (
+	ReviewCommented        ReviewState = 1
+	ReviewChangesRequested ReviewState = 30
+	ReviewApproved         ReviewState = 40
+)
+
+// String returns "commented", "changes requested" or "approved", and the
+// number of others.
+func (s ReviewState) String() string {
+	switch s {
+	case ReviewCommented:
+		return "commented"
+	case ReviewChangesRequested:
+		return "changes requested"
+	case ReviewApproved:
+		return "approved"
+	default:
+		return "review state " + strconv.Itoa(int(s))
+	}
+}
+
+// A PullRequestReviewThread is a place in a diff that review comments are on.
+// Exporters for GitLab and Bitbucket write none, and comments without them.
+type PullRequestReviewThread struct {
+	Type              string `json:"type"`
+	URL               URL    `json:"url"`
+	PullRequest       URL    `json:"pull_request"`
+	PullRequestReview URL    `json:"pull_request_review"`
+	DiffHunk          string `json:"diff_hunk"`
+	Path              string `json:"path"`
+	// A position counts the lines of the diff of the file, from its first "@@";
+	// nil if the line is not in the newest diff.
+	Position         *int64 `json:"position"`
+	OriginalPosition *int64 `json:"original_position"`
+	CommitID         string `json:"commit_id"`
+	OriginalCommitID string `json:"original_commit_id"`
+	// The lines of the file, from 1. Start is nil if it is one line; Line is
+	// nil if it is not in the newest diff.
+	StartLine         *int64 `json:"start_line"`
+	Line              *int64 `json:"line"`
+	StartSide         string `json:"start_side,omitzero"` // empty if it is one line
+	Side              string `json:"side,omitzero"`       // "right" for the new file, "left" for the old; empty if not told
+	OriginalStartLine *int64 `json:"original_start_line"`
+	OriginalLine      *int64 `json:"original_line"`
+	CreatedAt         Time   `json:"created_at"`
+	ResolvedAt        Time   `json:"resolved_at"` // zero while it is not resolved
+	Resolver          URL    `json:"resolver"`    // who resolved it
+
+	// In new archives only.
+	StartPositionOffset *int64 `json:"start_position_offset,omitzero"`
+	BlobPosition        *int64 `json:"blob_position,omitzero"`
+	SubjectType         string `json:"subject_type,omitzero"` // such as "line"
+	Outdated            bool   `json:"outdated,omitzero"`
+
+	raw
+}
+
+// Kind returns "pull_request_review_thread".
+func (t *PullRequestReviewThread) Kind() string { return "pull_request_review_thread" }
+
+// Key returns the thread's URL.
+func (t *PullRequestReviewThread) Key() string { return string(t.URL) }
+
+func (t *PullRequestReviewThread) references(yield func(kind string, to URL)) {
+	yield("pull_request", t.PullRequest)
+	yield("pull_request_review", t.PullRequestReview)
+	yield("user", t.Resolver)
+}
+
+// A PullRequestReviewComment is a comment on a line of a pull request's diff.
+type PullRequestReviewComment struct {
+	Type                    string `json:"type"`
+	URL                     URL    `json:"url"`
+	PullRequest             URL    `json:"pull_request"`
+	PullRequestReview       URL    `json:"pull_request_review"`                 // empty if it belongs to none
+	PullRequestReviewThread URL    `json:"pull_request_review_thread,omitzero"` // empty if not told
+	User                    URL    `json:"user"`                                // empty if the account is gone
+	Body                    string `json:"body"`
+	Formatter               string `json:"formatter"` // "markdown"
+	DiffHunk                string `json:"diff_hunk"`
+	Path                    string `json:"path"`
+	// As in PullRequestReviewThread.
+	Position         *int64     `json:"position"`
+	OriginalPosition *int64     `json:"original_position"`
+	CommitID         string     `json:"commit_id"`
+	OriginalCommitID string     `json:"original_commit_id"`
+	State            int64      `json:"state"`       // 1 is submitted; others are not known
+	InReplyTo        URL        `json:"in_reply_to"` // another review comment; empty if it is the first
+	Reactions        []Reaction `json:"reactions"`
+	CreatedAt        Time       `json:"created_at"`
+
+	// In new archives only.
+	SubjectType string `json:"subject_type,omitzero"` // such as "line"
+	UpdatedAt   Time   `json:"updated_at,omitzero"`
+
+	raw
+}
+
+// Kind returns "pull_request_review_comment".
+func (c *PullRequestReviewComment) Kind() string { return "pull_request_review_comment" }
+
+// Key returns the comment's URL.
+func (c *PullRequestReviewComment) Key() string { return string(c.URL) }
+
+func (c *PullRequestReviewComment) references(yield func(kind string, to URL)) {
+	yield("pull_request", c.PullRequest)
+	yield("pull_request_review", c.PullRequestReview)
+	yield("pull_request_review_thread", c.PullRequestReviewThread)
+	yield("user", c.User)
+	yield("pull_request_review_comment", c.InReplyTo)
+	yieldReactions(yield, c.Reactions)
+}
+
+// A CommitComment is a comment on a commit, or on a line of it.
+type CommitComment struct {
+	Type       string     `json:"type"`
+	URL        URL        `json:"url"`
+	Repository URL        `json:"repository"`
+	User       URL        `json:"user"` // empty if the account is gone
+	Body       string     `json:"body"`
+	Formatter  string     `json:"formatter"`     // "markdown"
+	Path       string     `json:"path,omitzero"` // empty if it is on the whole commit
+	Position   *int64     `json:"position"`      // in the diff of the file; nil if it is on the whole commit or file
+	CommitID   string     `json:"commit_id"`
+	Reactions  []Reaction `json:"reactions"`
+	CreatedAt  Time       `json:"created_at"`
+
+	raw
+}
+
+// Kind returns "commit_comment".
+func (c *CommitComment) Kind() string { return "commit_comment" }
+
+// Key returns the comment's URL.
+func (c *CommitComment) Key() string { return string(c.URL) }
+
+func (c *CommitComment) references(yield func(kind string, to URL)) {
+	yield("repository", c.Repository)
+	yield("user", c.User)
+	yieldReactions(yield, c.Reactions)
+}

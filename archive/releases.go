@@ -1,0 +1,49 @@
+package archive
+
+// A Release is a release of a repository.
+type Release struct {
+	Type            string         `json:"type"`
+	URL             URL            `json:"url"` // …/releases/tag/v1.0
+	Repository      URL            `json:"repository"`
+	User            URL            `json:"user"`     // empty if the account is gone
+	Name            string         `json:"name"`     // often empty
+	TagName         string         `json:"tag_name"` // such as "v1.0"; "untagged-…" for drafts
+	Body            string         `json:"body"`     // Markdown; empty if there is none
+	State           string         `json:"state"`    // "published" or "draft"
+	PendingTag      string         `json:"pending_tag"`
+	Prerelease      bool           `json:"prerelease"`
+	TargetCommitish string         `json:"target_commitish"` // a branch or commit that the tag is to be made on
+	ReleaseAssets   []ReleaseAsset `json:"release_assets"`
+	Reactions       []Reaction     `json:"reactions"`    // in archives since about 2023
+	PublishedAt     Time           `json:"published_at"` // zero if it is a draft
+	CreatedAt       Time           `json:"created_at"`
+
+	raw
+}
+
+// A ReleaseAsset is a file of a [Release]. The bytes are where AssetURL says.
+// No archive with one is known to the public: Gitea reads these fields, and
+// the release's Raw has the rest.
+type ReleaseAsset struct {
+	URL              URL    `json:"url,omitzero"`
+	User             URL    `json:"user"` // empty if the account is gone
+	AssetName        string `json:"asset_name"`
+	AssetContentType string `json:"asset_content_type"` // such as "application/zip"
+	AssetURL         string `json:"asset_url"`          // tarball://root/releases/<guid>/app.zip
+	CreatedAt        Time   `json:"created_at"`
+}
+
+// Kind returns "release".
+func (r *Release) Kind() string { return "release" }
+
+// Key returns the release's URL.
+func (r *Release) Key() string { return string(r.URL) }
+
+func (r *Release) references(yield func(kind string, to URL)) {
+	yield("repository", r.Repository)
+	yield("user", r.User)
+	for i := range r.ReleaseAssets {
+		yield("user", r.ReleaseAssets[i].User)
+	}
+	yieldReactions(yield, r.Reactions)
+}

@@ -1,0 +1,76 @@
+package archive
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Time is a moment of a record. The zero Time stands for null: it has not
+// happened, or is not known.
+//
+// It reads every form in which archives spell time: 2024-07-26T14:47:57Z, as
+// GitHub does nearly everywhere; 2019-11-13T04:22:13.000+08:00, as it does in
+// reactions and topics; 2023-03-30T09:03:48.563Z and 2025-03-02 13:11:12 +0000,
+// as exporters from elsewhere do. It writes RFC 3339.
+type Time struct{ time.Time }
+
+// MarshalJSON returns t in RFC 3339, or null for the zero Time.
+func (t Time) MarshalJSON() ([]byte, error) {
+	if t.IsZero() {
+		return []byte("null"), nil
+	}
+	return t.Time.MarshalJSON()
+}
+
+// UnmarshalJSON reads one of the forms, or null.
+func (t *Time) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*t = Time{}
+		return nil
+	}
+	if at, ok := parseUTC(data); ok {
+		t.Time = at
+		return nil
+	}
+	var text string
+	if err := unmarshal(data, &text); err != nil {
+		return err
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		if at, err = time.Parse("2006-01-02 15:04:05 -0700", text); err != nil {
+			return fmt.Errorf("%q is no time", text)
+		}
+	}
+	t.Time = at
+	return nil
+}
+
+// parseUTC reads "2024-07-26T14:47:57Z", quotes included: nearly all the times
+// of an archive, several in each record. It reads nothing that [time.Parse]
+// refuses.
+func parseUTC(data []byte) (time.Time, bool) {
+	const form = `"dddd-dd-ddTdd:dd:ddZ"`
+	if len(data) != len(form) {
+		return time.Time{}, false
+	}
+	for i := range data {
+		if form[i] == 'd' {
+			if data[i]-'0' > 9 {
+				return time.Time{}, false
+			}
+		} else if data[i] != form[i] {
+			return time.Time{}, false
+		}
+	}
+	two := func(i int) int { return int(data[i]-'0')*10 + int(data[i+1]-'0') }
+	year, month, day := two(1)*100+two(3), time.Month(two(6)), two(9)
+	hour, minute, second := two(12), two(15), two(18)
+	at := time.Date(year, month, day, hour, minute, second, 0, time.UTC)
+	// time.Date carries what is too large over into the next unit.
+	y, m, d := at.Date()
+	if y != year || m != month || d != day || hour > 23 || minute > 59 || second > 59 {
+		return time.Time{}, false
+	}
+	return at, true
+}

@@ -1,0 +1,179 @@
+package archive
+
+import "strings"
+
+// A User is an account that the archive's records refer to: not only members,
+// but whoever wrote something. The records of bots are of this type too, with
+// a URL such as https://github.com/dependabot[bot].
+type User struct {
+	Type           string          `json:"type"`
+	URL            URL             `json:"url"`
+	AvatarURL      string          `json:"avatar_url,omitzero"` // a picture; empty from exporters for GitLab and Bitbucket
+	Login          string          `json:"login"`
+	Name           string          `json:"name"`            // empty if none is told, as are the next four
+	Bio            string          `json:"bio"`             //
+	Company        string          `json:"company"`         //
+	Website        string          `json:"website"`         // free text, not always a URL
+	Location       string          `json:"location"`        //
+	Emails         []Email         `json:"emails"`          // often only the noreply address
+	SocialAccounts []SocialAccount `json:"social_accounts"` // in archives since late 2022
+	BillingPlan    *BillingPlan    `json:"billing_plan"`    // of the account that was exported; nil for all others
+	CreatedAt      Time            `json:"created_at"`      // zero from exporters for GitLab
+
+	raw
+}
+
+// An Email is an address of a [User].
+type Email struct {
+	Address  string `json:"address"`
+	Primary  bool   `json:"primary"`
+	Verified bool   `json:"verified"` // false where it is not told: exporters from elsewhere leave it out
+}
+
+// A SocialAccount is an account of a [User] somewhere else.
+type SocialAccount struct {
+	Provider string `json:"provider"` // such as "twitter" or "generic"
+	URL      string `json:"url"`
+}
+
+// A BillingPlan is what an account has booked at GitHub.
+type BillingPlan struct {
+	Name         string `json:"name"`
+	Space        int64  `json:"space"`         // as GitHub counts it; its unit is not documented
+	PrivateRepos int64  `json:"private_repos"` // how many the plan allows
+}
+
+// Kind returns "user".
+func (u *User) Kind() string { return "user" }
+
+// Key returns the account's URL.
+func (u *User) Key() string { return string(u.URL) }
+
+// ID returns the account's number at GitHub, which an archive tells only in
+// the address of the picture; 0 if that has none.
+func (u *User) ID() int64 {
+	address, _, _ := strings.Cut(u.AvatarURL, "?")
+	if !strings.Contains(address, "/u/") {
+		return 0
+	}
+	return URL(address).Number()
+}
+
+// An Organization is the account that owns what was exported.
+type Organization struct {
+	Type               string               `json:"type"`
+	URL                URL                  `json:"url"`
+	Login              string               `json:"login"`
+	Name               string               `json:"name"`        // empty if none is told, as are the next four
+	Description        string               `json:"description"` //
+	Website            string               `json:"website"`     //
+	Location           string               `json:"location"`    //
+	Email              string               `json:"email"`       //
+	Members            []OrganizationMember `json:"members"`
+	OwnersTeam         URL                  `json:"owners_team"` // a Team, of organizations that are old enough to have one
+	Webhooks           []Webhook            `json:"webhooks"`
+	CreatedAt          Time                 `json:"created_at"`                   // zero from exporters for GitLab
+	MemberPrivileges   *MemberPrivileges    `json:"member_privileges,omitzero"`   // nil if not told
+	RepositoryDefaults *RepositoryDefaults  `json:"repository_defaults,omitzero"` // nil in archives older than about 2023
+
+	raw
+}
+
+// An OrganizationMember is a person in an [Organization].
+type OrganizationMember struct {
+	User  URL    `json:"user"`
+	Role  string `json:"role"`  // "admin" or "direct_member"
+	State string `json:"state"` // "active"
+}
+
+// MemberPrivileges tell what members of an [Organization] may do.
+type MemberPrivileges struct {
+	DefaultRepositoryPermission            string `json:"default_repository_permission"` // such as "read" or "none"
+	MembersCanCreatePublicRepositories     bool   `json:"members_can_create_public_repositories"`
+	MembersCanCreatePrivateRepositories    bool   `json:"members_can_create_private_repositories"`
+	MembersCanCreateInternalRepositories   bool   `json:"members_can_create_internal_repositories"`
+	MembersCanInviteOutsideCollaborators   bool   `json:"members_can_invite_outside_collaborators"`
+	AllowsPrivateRepositoryForking         bool   `json:"allows_private_repository_forking"`
+	MembersCanCreatePages                  bool   `json:"members_can_create_pages"`
+	MembersCanChangeRepoVisibility         bool   `json:"members_can_change_repo_visibility"`
+	MembersCanDeleteRepositories           bool   `json:"members_can_delete_repositories"`
+	MembersCanDeleteIssues                 bool   `json:"members_can_delete_issues"`
+	DisplayCommenterFullNameSettingEnabled bool   `json:"display_commenter_full_name_setting_enabled"`
+	ReadersCanCreateDiscussions            bool   `json:"readers_can_create_discussions"`
+	MembersCanCreateTeams                  bool   `json:"members_can_create_teams"`
+	MembersCanViewDependencyInsights       bool   `json:"members_can_view_dependency_insights"`
+}
+
+// RepositoryDefaults are what new repositories of an [Organization] get.
+type RepositoryDefaults struct {
+	RepositoryDefaultBranch string         `json:"repository_default_branch"`
+	CommitSignoff           bool           `json:"commit_signoff"`
+	RepositoryLabels        []DefaultLabel `json:"repository_labels"`
+}
+
+// A DefaultLabel is a label that new repositories get.
+type DefaultLabel struct {
+	Name        string `json:"name"`
+	Description string `json:"description"` // empty if there is none
+	Color       string `json:"color"`       // six hexadecimal digits, without "#"
+}
+
+// Kind returns "organization".
+func (o *Organization) Kind() string { return "organization" }
+
+// Key returns the organization's URL.
+func (o *Organization) Key() string { return string(o.URL) }
+
+func (o *Organization) references(yield func(kind string, to URL)) {
+	yield("team", o.OwnersTeam)
+	for i := range o.Members {
+		yield("user", o.Members[i].User)
+	}
+}
+
+// A Team is a team of an organization. An archive has all of them, even if
+// only one repository was exported.
+type Team struct {
+	Type         string           `json:"type"`
+	URL          URL              `json:"url"`
+	Organization URL              `json:"organization"`
+	ParentTeam   URL              `json:"parent_team"` // empty at the top
+	Name         string           `json:"name"`
+	Description  string           `json:"description"` // empty if there is none
+	Privacy      string           `json:"privacy"`     // "secret" or "closed"
+	Permissions  []TeamPermission `json:"permissions"` // also on repositories that the archive does not have
+	Members      []TeamMember     `json:"members"`
+	CreatedAt    Time             `json:"created_at"`
+
+	raw
+}
+
+// A TeamPermission tells what a [Team] may do with a repository.
+type TeamPermission struct {
+	Repository URL    `json:"repository"`
+	Access     string `json:"access"`        // "pull", "push" or "admin"; "write" from exporters for GitLab
+	Role       string `json:"role,omitzero"` // "read", "write", "maintain" or "admin"; empty from exporters for GitLab
+}
+
+// A TeamMember is a person in a [Team].
+type TeamMember struct {
+	User URL    `json:"user"`
+	Role string `json:"role"` // "maintainer" or "member"
+}
+
+// Kind returns "team".
+func (t *Team) Kind() string { return "team" }
+
+// Key returns the team's URL.
+func (t *Team) Key() string { return string(t.URL) }
+
+func (t *Team) references(yield func(kind string, to URL)) {
+	yield("organization", t.Organization)
+	yield("team", t.ParentTeam)
+	for i := range t.Permissions {
+		yield("repository", t.Permissions[i].Repository)
+	}
+	for i := range t.Members {
+		yield("user", t.Members[i].User)
+	}
+}
