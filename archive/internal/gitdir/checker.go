@@ -1,0 +1,137 @@
+// Package gitdir checks bare Git repositories whose files stream by, one after
+// another, in any order: each once and none of them kept.
+//
+// It finds what was damaged or lost in a repository without reading its
+// history: the checksums that Git keeps in its files are computed again, packs
+// are compared with their indexes, and the objects that refs point to must be
+// there. It does not unpack the objects of packs.
+package gitdir
+
+import (
+	"errors"
+	"hash/maphash"
+	"io"
+	"strings"
+)
+
+// A Checker checks the files of one bare repository. It remembers 8 bytes for
+// each object and 24 for each ref.
+type Checker struct {
+	// Budget is how many bytes of loose objects may still be inflated. Checkers
+	// may share it; nil stands for no bound.
+	Budget *int64
+
+	buf  []byte
+	seed maphash.Seed
+	zlib inflater
+
+	objects   []([]uint64) // hashed ids, in pieces that are never moved
+	stats     Stats
+	sha1      bool // objects were named by SHA-1
+	sha256    bool
+	uncertain bool // objects are elsewhere, or the index that names them is damaged
+
+	packs     map[string]*pack // by name without extension
+	midxPacks []string         // indexes that a multi-pack-index names
+	chained   []chained
+	layers    map[string]bool // files that a chain may name
+
+	head       bool
+	tips       []tip
+	looseNames []string // of tips, and "refs" first
+	refNames   []uint64 // hashed names of loose refs, symbolic ones too
+}
+
+// Stats tells what is in a repository.
+type Stats struct {
+	Objects int64 // an object in two packs counts twice
+	Refs    int64 // without HEAD
+	Packs   int64
+	SHA256  bool // objects are named by SHA-256
+}
+
+// New returns a Checker.
+func New() *Checker {
+	return &Checker{
+		buf:        make([]byte, 256<<10),
+		seed:       maphash.MakeSeed(),
+		packs:      map[string]*pack{},
+		layers:     map[string]bool{},
+		looseNames: []string{"refs"},
+	}
+}
+
+// File checks a file of the repository, named by its path in it, and calls
+// report for what is wrong, with the place in the file or -1. Files that it
+// knows nothing of it does not read. The error is what r failed with.
+func (c *Checker) File(name string, r io.Reader, report func(offset int64, err error)) error {
+	src := &source{r: r}
+	switch {
+	case name == "HEAD":
+		c.checkHEAD(src, report)
+	case name == "packed-refs":
+		c.checkPackedRefs(src, report)
+	case name == "config":
+		c.readConfig(src)
+	case strings.HasPrefix(name, "refs/"):
+		c.checkLooseRef(name, src, report)
+	case strings.HasPrefix(name, "objects/"):
+		c.checkObjects(strings.TrimPrefix(name, "objects/"), src, report)
+	}
+	return src.err
+}
+
+func (c *Checker) checkObjects(name string, src *source, report func(int64, error)) {
+	dir, file, _ := strings.Cut(name, "/")
+	switch {
+	case dir == "pack":
+		c.checkPackFile(file, src, report)
+	case name == "info/alternates":
+		c.checkAlternates(src, report)
+	case name == "info/commit-graph", strings.HasPrefix(name, "info/commit-graphs/"):
+		c.checkGraphFile(name, src, report)
+	case isHex(dir, 2) && (isHex(file, 38) || isHex(file, 62)):
+		c.checkLooseObject(dir+file, src, report)
+	}
+}
+
+// Close reports what can be told only after the last file, with the name of
+// the file that it is about.
+func (c *Checker) Close(report func(name string, err error)) Stats {
+	if !c.head {
+		report("HEAD", errors.New("missing"))
+	}
+	if c.sha1 && c.sha256 {
+		report("objects", errors.New("some objects are named by SHA-1 and some by SHA-256"))
+	}
+	c.closePacks(report)
+	c.closeChains(report)
+	c.closeRefs(report)
+	c.stats.SHA256 = c.sha256 || c.stats.SHA256 && !c.sha1
+	return c.stats
+}
+
+// add remembers an object.
+func (c *Checker) add(id []byte) {
+	c.stats.Objects++
+	last := len(c.objects) - 1
+	if last < 0 || len(c.objects[last]) == cap(c.objects[last]) {
+		// The first piece is small for the sake of small repositories.
+		c.objects = append(c.objects, make([]uint64, 0, min(256<<min(len(c.objects), 8), 64<<10)))
+		last++
+	}
+	c.objects[last] = append(c.objects[last], maphash.Bytes(c.seed, id))
+}
+
+func (c *Checker) sawFormat(f format) {
+	if f.size == sha256Format().size {
+		c.sha256 = true
+	} else {
+		c.sha1 = true
+	}
+}
+
+// isHex reports whether s has n digits as Git writes them.
+func isHex(s string, n int) bool {
+	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
+}

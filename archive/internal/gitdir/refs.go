@@ -1,0 +1,230 @@
+package gitdir
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"slices"
+	"strings"
+)
+
+// maxLooseNames bounds how many loose refs are remembered by name. Git packs
+// them long before.
+const maxLooseNames = 100_000
+
+// A tip is an object that a ref points to.
+type tip struct {
+	id, ref uint64 // hashed
+	packed  bool
+	where   uint32 // in packed-refs the line, else in looseNames
+}
+
+// checkHEAD checks the ref that tells the default branch. The branch need not
+// be there: an empty repository has none yet.
+func (c *Checker) checkHEAD(src *source, report func(int64, error)) {
+	c.head = true
+	c.checkRef("HEAD", src, report)
+}
+
+// checkLooseRef checks a file below refs.
+func (c *Checker) checkLooseRef(name string, src *source, report func(int64, error)) {
+	base := name[strings.LastIndex(name, "/")+1:]
+	if strings.HasPrefix(base, ".") || strings.HasSuffix(base, ".lock") {
+		return // Git passes them over
+	}
+	if !isRefName(name) {
+		report(-1, errors.New("it cannot be the name of a ref"))
+		return
+	}
+	c.stats.Refs++
+	c.refNames = append(c.refNames, maphash.String(c.seed, name))
+	c.checkRef(name, src, report)
+}
+
+// checkRef checks the content of a ref: the name of an object, or "ref: " and
+// that of another ref. What follows white space Git does not look at.
+func (c *Checker) checkRef(name string, src *source, report func(int64, error)) {
+	text, ok := c.readSmall(src)
+	switch {
+	case src.err != nil:
+		return
+	case !ok || len(text) > 8<<10:
+		report(-1, errors.New("too long to be a ref"))
+		return
+	}
+	value := strings.TrimRight(string(text), " \t\r\n")
+	if target, symbolic := strings.CutPrefix(value, "ref:"); symbolic {
+		target = strings.TrimLeft(target, " \t\r\n")
+		if !strings.HasPrefix(target, "refs/") || !isRefName(target) {
+			report(-1, fmt.Errorf("%.80q is no ref that it could point to", target))
+		}
+		return
+	}
+	id, ok := c.objectID(value)
+	if !ok {
+		report(-1, fmt.Errorf("it is no ref: %.80q", value))
+		return
+	}
+	var where uint32
+	if len(c.looseNames) < maxLooseNames {
+		where = uint32(len(c.looseNames))
+		c.looseNames = append(c.looseNames, name)
+	}
+	c.tips = append(c.tips, tip{id: id, where: where})
+}
+
+// checkPackedRefs checks the file that has most refs: after a header that
+// begins with "#" a line for each, with object and name, and after an
+// annotated tag a line with "^" and the object that the tag is of.
+func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
+	lines := bufio.NewReaderSize(src, 64<<10)
+	var (
+		number uint32
+		offset int64
+		sorted bool
+		last   []byte // the name of the ref before
+		ref    uint64
+	)
+	for {
+		line, err := lines.ReadSlice('\n')
+		if src.err != nil || errors.Is(err, io.EOF) && len(line) == 0 {
+			return
+		}
+		number++
+		text := bytes.TrimSuffix(line, []byte("\n"))
+		digits, name, _ := bytes.Cut(text, []byte(" "))
+		peeled, isPeeled := bytes.CutPrefix(text, []byte("^"))
+		if isPeeled {
+			digits = peeled
+		}
+		id, isID := c.objectID(string(digits))
+		var fault error
+		switch {
+		case err != nil:
+			report(offset, fmt.Errorf("line %d has no end", number))
+			return
+		case number == 1 && bytes.HasPrefix(text, []byte("#")):
+			sorted = slices.Contains(strings.Fields(string(text)), "sorted")
+			offset += int64(len(line))
+			continue
+		case !isID, isPeeled && last == nil:
+			fault = fmt.Errorf("line %d is no ref: %.80q", number, text)
+		case isPeeled:
+		case !isRefName(string(name)):
+			fault = fmt.Errorf("line %d: %.80q cannot be the name of a ref", number, name)
+		case sorted && last != nil && bytes.Compare(last, name) >= 0:
+			fault = fmt.Errorf("line %d: %s is not in order", number, name)
+		}
+		switch {
+		case fault != nil:
+			report(offset, fault)
+		case !isPeeled:
+			c.stats.Refs++
+			ref = maphash.Bytes(c.seed, name)
+			last = append(last[:0], name...)
+			fallthrough
+		default:
+			c.tips = append(c.tips, tip{id: id, ref: ref, packed: true, where: number})
+		}
+		offset += int64(len(line))
+	}
+}
+
+// checkAlternates reports other object stores that the repository needs.
+func (c *Checker) checkAlternates(src *source, report func(int64, error)) {
+	text, _ := c.readSmall(src)
+	if len(bytes.TrimSpace(text)) > 0 {
+		c.uncertain = true
+		report(0, errors.New("it needs the objects of other repositories, which are not here"))
+	}
+}
+
+// readConfig looks for the format of a repository that has no objects yet.
+func (c *Checker) readConfig(src *source) {
+	text, _ := c.readSmall(src)
+	for line := range bytes.Lines(text) {
+		key, value, _ := bytes.Cut(bytes.ToLower(line), []byte("="))
+		if string(bytes.TrimSpace(key)) == "objectformat" && string(bytes.TrimSpace(value)) == "sha256" {
+			c.stats.SHA256 = true
+		}
+	}
+}
+
+// closeRefs looks for the objects that refs point to.
+func (c *Checker) closeRefs(report func(string, error)) {
+	loose := make(map[uint64]struct{}, len(c.refNames))
+	for _, name := range c.refNames {
+		loose[name] = struct{}{}
+	}
+	missing := make(map[uint64]struct{})
+	var last uint64
+	for _, t := range c.tips {
+		if t.packed {
+			if _, ok := loose[t.ref]; ok {
+				// The loose ref counts; the object of the packed one may be gone.
+				if t.ref != last {
+					c.stats.Refs--
+				}
+				last = t.ref
+				continue
+			}
+		}
+		missing[t.id] = struct{}{}
+	}
+	for _, piece := range c.objects {
+		for _, id := range piece {
+			delete(missing, id)
+		}
+	}
+	if c.uncertain || len(missing) == 0 {
+		return // where objects are not known, why is reported
+	}
+	for _, t := range c.tips {
+		if _, ok := missing[t.id]; !ok {
+			continue
+		}
+		if !t.packed {
+			report(c.looseNames[t.where], errors.New("the object that it points to is missing"))
+		} else if _, ok := loose[t.ref]; !ok {
+			report("packed-refs", fmt.Errorf("line %d: the object is missing", t.where))
+		}
+	}
+}
+
+// objectID returns the hashed name of an object.
+func (c *Checker) objectID(digits string) (uint64, bool) {
+	if !isHex(digits, 40) && !isHex(digits, 64) {
+		return 0, false
+	}
+	if len(digits) == 64 {
+		c.stats.SHA256 = true
+	}
+	id, err := hex.DecodeString(digits)
+	return maphash.Bytes(c.seed, id), err == nil
+}
+
+// readSmall reads a file of less than the buffer's length, or as much of it.
+func (c *Checker) readSmall(src *source) ([]byte, bool) {
+	n, err := io.ReadFull(src, c.buf)
+	return c.buf[:n], err != nil
+}
+
+// isRefName reports whether Git would let a ref have this name.
+func isRefName(name string) bool {
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") {
+			return false
+		}
+	}
+	for _, c := range []byte(name) {
+		if c <= ' ' || c == 0x7f {
+			return false
+		}
+	}
+	return name != "@" && !strings.HasSuffix(name, ".") && !strings.ContainsAny(name, `~^:?*[\`) &&
+		!strings.Contains(name, "..") && !strings.Contains(name, "@{")
+}
