@@ -11,21 +11,31 @@ import (
 	"errors"
 	"hash/maphash"
 	"io"
+	"math"
 	"strings"
 )
+
+// A Shared is what the Checkers of an archive have in common, so that each has
+// little of its own: they are for one goroutine.
+type Shared struct {
+	buf    []byte
+	zlib   inflater
+	budget int64
+	seed   maphash.Seed
+}
+
+// NewShared returns a Shared whose Checkers inflate up to budget bytes of loose
+// objects, all together.
+func NewShared(budget int64) *Shared {
+	return &Shared{buf: make([]byte, 256<<10), budget: budget, seed: maphash.MakeSeed()}
+}
 
 // A Checker checks the files of one bare repository. It remembers 8 bytes for
 // each object and 24 for each ref.
 type Checker struct {
-	// Budget is how many bytes of loose objects may still be inflated. Checkers
-	// may share it; nil stands for no bound.
-	Budget *int64
+	*Shared
 
-	buf  []byte
-	seed maphash.Seed
-	zlib inflater
-
-	objects   []([]uint64) // hashed ids, in pieces that are never moved
+	objects   [][]uint64 // hashed ids, in pieces that are never moved
 	stats     Stats
 	sha1      bool // objects were named by SHA-1
 	sha256    bool
@@ -50,11 +60,13 @@ type Stats struct {
 	SHA256  bool // objects are named by SHA-256
 }
 
+// New returns a Checker that shares nothing, and inflates what there is.
+func New() *Checker { return NewShared(math.MaxInt64).New() }
+
 // New returns a Checker.
-func New() *Checker {
+func (s *Shared) New() *Checker {
 	return &Checker{
-		buf:        make([]byte, 256<<10),
-		seed:       maphash.MakeSeed(),
+		Shared:     s,
 		packs:      map[string]*pack{},
 		layers:     map[string]bool{},
 		looseNames: []string{"refs"},
@@ -109,6 +121,15 @@ func (c *Checker) Close(report func(name string, err error)) Stats {
 	c.closeRefs(report)
 	c.stats.SHA256 = c.sha256 || c.stats.SHA256 && !c.sha1
 	return c.stats
+}
+
+// Memory returns about how many bytes the Checker holds on to.
+func (c *Checker) Memory() int64 {
+	n := 1<<10 + 24*len(c.tips) + 8*len(c.refNames) + 64*(len(c.looseNames)+len(c.layers)+len(c.midxPacks)+len(c.chained)) + 512*len(c.packs)
+	for _, piece := range c.objects {
+		n += 8 * cap(piece)
+	}
+	return int64(n)
 }
 
 // add remembers an object.

@@ -158,10 +158,11 @@ func readChunks(s *sealed, n int, chunk func(id string, size int64) error) error
 	table = bytes.Clone(table)
 	for ; len(table) > 12; table = table[12:] {
 		begin, end := binary.BigEndian.Uint64(table[4:]), binary.BigEndian.Uint64(table[16:])
-		if begin != uint64(s.pos) || begin > end || end > math.MaxInt64 {
+		size := end - begin
+		if begin != uint64(max(0, s.pos)) || begin > end || size > math.MaxInt64 {
 			return errors.New("its chunks do not follow each other")
 		}
-		if err := chunk(string(table[:4]), int64(end-begin)); err != nil {
+		if err := chunk(string(table[:4]), int64(size)); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,7 @@ func (c *Checker) checkLooseObject(name string, src *source, report func(int64, 
 		report(-1, err)
 	}
 	// A damaged object is one fault, and not one more for each ref to it.
-	id, _ := hex.DecodeString(name) //nolint:errcheck // isHex looked at it
+	id, _ := hex.DecodeString(name) // isHex looked at it
 	c.add(id)
 }
 
@@ -31,24 +31,22 @@ func (c *Checker) checkInflated(name string, f format, src *source) error {
 		return fmt.Errorf("inflate: %w", err)
 	}
 	// An end here is an end for the reads below too.
-	n, _ := io.ReadFull(z, c.buf[:maxHeader]) //nolint:errcheck // as said
+	n, _ := io.ReadFull(z, c.buf[:maxHeader])
 	size, err := objectSize(c.buf[:n])
 	if err != nil {
 		return err
 	}
-	if c.Budget != nil && size > *c.Budget {
-		return fmt.Errorf("not checked: it would inflate to %d bytes, and %d are left of what loose objects may", size, *c.Budget)
+	if size > c.budget {
+		return fmt.Errorf("not checked: it would inflate to %d bytes, and %d are left of what loose objects may", size, c.budget)
 	}
 	sum := f.new()
 	var done int64
 	for {
-		sum.Write(c.buf[:n]) //nolint:errcheck // it never fails
+		sum.Write(c.buf[:n])
 		if done += int64(n); done > size {
 			return errors.New("it is longer than it says")
 		}
-		if c.Budget != nil {
-			*c.Budget -= int64(n)
-		}
+		c.budget -= int64(n)
 		if errors.Is(err, io.EOF) {
 			break
 		}

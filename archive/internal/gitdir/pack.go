@@ -227,7 +227,7 @@ func (t *nameTable) add(id []byte) error {
 
 func (t *nameTable) counts() (fanout [256]uint32) {
 	var n uint32
-	for i, m := range t.first {
+	for i, m := range &t.first {
 		n += m
 		fanout[i] = n
 	}

@@ -19,9 +19,10 @@ const maxLooseNames = 100_000
 // A tip is an object that a ref points to.
 type tip struct {
 	id, ref uint64 // hashed
-	packed  bool
-	where   uint32 // in packed-refs the line, else in looseNames
+	where   int    // the line of packed-refs; else, negated, a place in looseNames
 }
+
+func (t tip) packed() bool { return t.where > 0 }
 
 // checkHEAD checks the ref that tells the default branch. The branch need not
 // be there: an empty repository has none yet.
@@ -69,12 +70,12 @@ func (c *Checker) checkRef(name string, src *source, report func(int64, error)) 
 		report(-1, fmt.Errorf("it is no ref: %.80q", value))
 		return
 	}
-	var where uint32
+	where := 0
 	if len(c.looseNames) < maxLooseNames {
-		where = uint32(len(c.looseNames))
+		where = len(c.looseNames)
 		c.looseNames = append(c.looseNames, name)
 	}
-	c.tips = append(c.tips, tip{id: id, where: where})
+	c.tips = append(c.tips, tip{id: id, where: -where})
 }
 
 // checkPackedRefs checks the file that has most refs: after a header that
@@ -83,7 +84,7 @@ func (c *Checker) checkRef(name string, src *source, report func(int64, error)) 
 func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
 	lines := bufio.NewReaderSize(src, 64<<10)
 	var (
-		number uint32
+		number int
 		offset int64
 		sorted bool
 		last   []byte // the name of the ref before
@@ -128,7 +129,7 @@ func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
 			last = append(last[:0], name...)
 			fallthrough
 		default:
-			c.tips = append(c.tips, tip{id: id, ref: ref, packed: true, where: number})
+			c.tips = append(c.tips, tip{id: id, ref: ref, where: number})
 		}
 		offset += int64(len(line))
 	}
@@ -163,7 +164,7 @@ func (c *Checker) closeRefs(report func(string, error)) {
 	missing := make(map[uint64]struct{})
 	var last uint64
 	for _, t := range c.tips {
-		if t.packed {
+		if t.packed() {
 			if _, ok := loose[t.ref]; ok {
 				// The loose ref counts; the object of the packed one may be gone.
 				if t.ref != last {
@@ -187,8 +188,8 @@ func (c *Checker) closeRefs(report func(string, error)) {
 		if _, ok := missing[t.id]; !ok {
 			continue
 		}
-		if !t.packed {
-			report(c.looseNames[t.where], errors.New("the object that it points to is missing"))
+		if !t.packed() {
+			report(c.looseNames[-t.where], errors.New("the object that it points to is missing"))
 		} else if _, ok := loose[t.ref]; !ok {
 			report("packed-refs", fmt.Errorf("line %d: the object is missing", t.where))
 		}
