@@ -1,23 +1,63 @@
 package archive
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"hash"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 )
 
 // VerifyOptions are the options of [Verify].
 type VerifyOptions struct {
 	Limits       Limits
-	Repositories []string // "owner/name", those that must be there
+	Repositories []string // "owner/name", in any case: those that must be there
 	SHA256       string   // hex, of the whole archive; empty: not compared
-	// What the export was told to leave out, as in its start request.
+	// What the export was told to leave out, as in its start request: it need
+	// not be there.
 	ExcludeMetadata, ExcludeGitData, ExcludeAttachments, ExcludeReleases bool
 	// SkipReferences saves the memory of looking for references to records
-	// that are not there: 16 bytes for each record and reference.
+	// that are not there: up to 16 bytes for each record and reference.
 	SkipReferences bool
 }
 
-// Verify reads an archive to its end and checks it.
+// Verify reads an archive to its very end, and tells what is in it and
+// everything that is wrong with it. The error is a [*FaultError] if anything is
+// wrong; what r itself fails with is returned as it is, joined with the faults
+// before it. The Summary is never nil: it tells of what could be read. nil
+// options are good.
+//
+// Wrong is, each named with its entry:
+//
+//   - a container that is not exactly one gzip member, whole, with the right
+//     checksum, and in it one tar, whole, with its own end; limits exceeded;
+//   - entries that are neither files nor directories, whose name leads out of
+//     the archive, or is taken by an earlier entry;
+//   - no schema.json, or one of another major version than 1;
+//   - files of records that are not JSON arrays, records without a type, links
+//     (tarball://root/…) to what is not in the archive;
+//   - in bare repositories: no HEAD; a pack without its index, an index without
+//     its pack; packs, indexes and other files whose checksum is not that of
+//     their content, or which disagree; loose objects that do not inflate, or
+//     whose name is not their hash; refs to objects that are not there;
+//   - a repository asked for that is not there, with its record and Git data;
+//   - an archive whose SHA-256 is not the one asked for.
+//
+// Not wrong, but counted in the Summary, are references to records that are not
+// there, since much that is referred to is never exported; types of records that
+// this package does not know; and records of the same URL.
+//
+// What was damaged after GitHub compressed the archive does not escape it, and
+// with the SHA-256 no change at all does. Of what was wrong before, Verify
+// cannot see what leaves no trace: an attachment with the wrong content, a record
+// or a file of records that was never written, a number or a text that is wrong
+// in valid JSON, objects in a pack that cannot be unpacked although the pack's
+// checksum is right, commits without their parents.
 func Verify(r io.Reader, opts *VerifyOptions) (*Summary, error) {
 	return verify(r, opts, nil)
 }
@@ -31,5 +71,330 @@ func Verify(r io.Reader, opts *VerifyOptions) (*Summary, error) {
 // all the same. Any other error, of create, Write or Close, ends verify and is
 // returned as it is.
 func verify(r io.Reader, opts *VerifyOptions, create func(*Entry) (io.WriteCloser, error)) (*Summary, error) {
-	return &Summary{}, errors.New("not yet")
+	if opts == nil {
+		opts = new(VerifyOptions)
+	}
+	if create == nil {
+		create = func(*Entry) (io.WriteCloser, error) { return nil, nil } //nolint:nilnil // nowhere
+	}
+	v := &verifier{
+		opts:         opts,
+		create:       create,
+		catalog:      newCatalog(),
+		repositories: make(map[string]*RepositorySummary),
+		summary:      &Summary{Records: make(map[string]int64), Unknown: make(map[string]int64)},
+	}
+	v.bare = newBareRepositories(opts.Limits)
+	if !opts.SkipReferences {
+		v.references = newReferenceCheck()
+	}
+	input := &input{r: r, sum: sha256.New()}
+	err := v.read(input)
+	v.summary.Size = input.size
+	if err == nil {
+		v.summary.SHA256 = hex.EncodeToString(input.sum.Sum(nil))
+		v.finish()
+	}
+	v.summarize()
+	switch faults := v.faults.orNil(); {
+	case err == nil:
+		return v.summary, faults
+	case faults == nil:
+		return v.summary, err
+	default:
+		return v.summary, errors.Join(err, faults)
+	}
+}
+
+// A verifier is one run of verify.
+type verifier struct {
+	opts         *VerifyOptions
+	create       func(*Entry) (io.WriteCloser, error)
+	summary      *Summary
+	faults       FaultError
+	catalog      *catalog
+	references   *referenceCheck               // nil if not asked for
+	repositories map[string]*RepositorySummary // by name in lower case
+	bare         *bareRepositories
+	schema       bool // there is one
+}
+
+// read reads the input to its end. The error is not about the archive.
+func (v *verifier) read(input *input) error {
+	r, err := NewReader(input, &ReaderOptions{Limits: v.opts.Limits})
+	if err != nil {
+		return err
+	}
+	for e, err := range r.Entries() {
+		if fault, ok := errors.AsType[*Fault](err); ok {
+			v.faults.add(fault)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := v.entry(e); err != nil {
+			return err
+		}
+	}
+	// Where the container is damaged, something is left.
+	_, err = io.Copy(io.Discard, input)
+	return err
+}
+
+// entry checks one entry. The error is that of writing it.
+func (v *verifier) entry(e *Entry) error {
+	v.summary.Entries++
+	v.summary.Unpacked += e.Size
+	if err := v.catalog.add(e.Name, e.Mode.IsDir()); err != nil {
+		v.report(e.Name, -1, err)
+	}
+	w, err := v.create(e)
+	if fault, ok := errors.AsType[*Fault](err); ok {
+		v.faults.add(fault)
+	} else if err != nil {
+		return err
+	}
+	if w == nil {
+		v.check(e)
+		return nil
+	}
+	tee := &tee{w: w}
+	// TODO e.tee = tee
+	v.check(e)
+	if tee.err == nil {
+		io.Copy(io.Discard, e) //nolint:errcheck // the next entry's error is the same
+	}
+	if err := w.Close(); tee.err == nil {
+		return err
+	}
+	return tee.err
+}
+
+func (v *verifier) check(e *Entry) {
+	switch e.Kind {
+	case KindSchema:
+		v.checkSchema(e)
+	case KindRecords:
+		v.checkRecords(e)
+	case KindGit:
+		v.bare.check(e, func(offset int64, err error) { v.report(e.Name, offset, err) })
+	default: // There is nothing to compare other files with.
+	}
+}
+
+func (v *verifier) checkSchema(e *Entry) {
+	v.schema = true
+	text, err := io.ReadAll(io.LimitReader(e, 1<<20))
+	if err != nil {
+		return // It is the container's.
+	}
+	schema := &v.summary.Schema
+	if err := json.Unmarshal(text, schema); err != nil {
+		v.report(e.Name, -1, err)
+		return
+	}
+	if major, _, _ := strings.Cut(schema.Version, "."); major != "1" {
+		v.report(e.Name, -1, fmt.Errorf("version %q, but only those that begin with 1 are known", shorten(schema.Version)))
+	}
+}
+
+func (v *verifier) checkRecords(e *Entry) {
+	for r, err := range e.Records() {
+		if fault, ok := errors.AsType[*Fault](err); ok {
+			v.faults.add(fault)
+			continue
+		}
+		if err != nil {
+			return // It comes again with the next entry.
+		}
+		kind := r.Kind()
+		count(v.summary.Records, kind)
+		if _, ok := r.(*Unknown); ok {
+			count(v.summary.Unknown, kind)
+			if kind == "" {
+				v.report(e.Name, -1, errors.New("record without a type"))
+			}
+		}
+		if r, ok := r.(*Repository); ok {
+			v.repository(repositoryName(r)).Record = true
+		}
+		if v.references != nil {
+			v.references.addRecord(r)
+		}
+		links(r, func(link string) {
+			if v.excluded(link) {
+				return
+			}
+			if err := v.catalog.link(e.Name, link); err != nil {
+				v.report(e.Name, -1, err)
+			}
+		})
+	}
+}
+
+// excluded reports whether the export was told to leave out what link names.
+// The records are there all the same.
+func (v *verifier) excluded(link string) bool {
+	name := strings.TrimPrefix(link, linkRoot)
+	dir, _, _ := strings.Cut(strings.TrimPrefix(name, "./"), "/")
+	switch dir {
+	case "repositories":
+		return v.opts.ExcludeGitData
+	case "attachments", "repository_files":
+		return v.opts.ExcludeAttachments
+	case "releases":
+		return v.opts.ExcludeReleases
+	default:
+		return false
+	}
+}
+
+// finish checks what can be told only at the end.
+func (v *verifier) finish() {
+	v.bare.finish(&v.faults)
+	v.addBare()
+	if !v.schema {
+		v.report("schema.json", -1, errMissing)
+	}
+	v.catalog.missing(func(shard string, err error) { v.report(shard, -1, err) })
+	asked := make(map[string]bool)
+	for _, name := range v.opts.Repositories {
+		if lower := strings.ToLower(name); !asked[lower] {
+			asked[lower] = true
+			v.checkPresence(name)
+		}
+	}
+	if v.references != nil {
+		v.summary.Dangling, v.summary.Duplicates = v.references.resolve()
+	}
+	if want, got := v.opts.SHA256, v.summary.SHA256; want != "" && !strings.EqualFold(want, got) {
+		v.report("", -1, fmt.Errorf("the archive's SHA-256 is %s, not %s", got, shorten(want)))
+	}
+}
+
+// errMissing is the fault of an entry that should be there.
+var errMissing = errors.New("not in the archive")
+
+// addBare adds what was found in bare repositories to the summaries of those
+// that they belong to.
+func (v *verifier) addBare() {
+	for _, b := range v.bare.inTurn {
+		name, isWiki := strings.CutSuffix(b.name, ".wiki")
+		s := v.repository(name)
+		s.Git = s.Git || !isWiki
+		s.Wiki = s.Wiki || isWiki
+		s.GitBytes += b.size
+		s.Objects += b.stats.Objects
+		s.Refs += b.stats.Refs
+	}
+}
+
+// checkPresence checks that a repository that was asked for is there.
+func (v *verifier) checkPresence(name string) {
+	s := v.repositories[strings.ToLower(name)]
+	if s == nil {
+		v.report("", -1, fmt.Errorf("repository %s is not in the archive", name))
+		return
+	}
+	// Whether an export without metadata has records of repositories is not
+	// documented.
+	if !s.Record && !v.opts.ExcludeMetadata {
+		v.report("", -1, fmt.Errorf("repository %s has no record", name))
+	}
+	if !s.Git && !v.opts.ExcludeGitData {
+		v.report("repositories/"+s.Name+".git", -1, errMissing)
+	}
+}
+
+func (v *verifier) repository(name string) *RepositorySummary {
+	lower := strings.ToLower(name)
+	s := v.repositories[lower]
+	if s == nil {
+		s = &RepositorySummary{Name: name}
+		v.repositories[lower] = s
+	}
+	return s
+}
+
+// repositoryName returns "owner/name". The link to the bare repository tells it
+// as the archive spells it; the record's own URL may have another form where the
+// archive does not come from GitHub.
+func repositoryName(r *Repository) string {
+	name, ok := strings.CutPrefix(r.GitURL, linkRoot+"repositories/")
+	if name, isGit := strings.CutSuffix(name, ".git"); ok && isGit && strings.Count(name, "/") == 1 {
+		return name
+	}
+	owner := string(r.Owner)
+	return owner[strings.LastIndexByte(owner, '/')+1:] + "/" + r.Name
+}
+
+func (v *verifier) summarize() {
+	for _, name := range slices.Sorted(maps.Keys(v.repositories)) {
+		v.summary.Repositories = append(v.summary.Repositories, *v.repositories[name])
+	}
+}
+
+func (v *verifier) report(entry string, offset int64, err error) {
+	v.faults.add(&Fault{Entry: entry, Offset: offset, Err: err})
+}
+
+// count counts one of a kind that an archive names: of those, only so many are
+// told apart.
+func count(counts map[string]int64, kind string) {
+	const most = 1000
+	kind = shorten(kind)
+	if _, ok := counts[kind]; !ok && len(counts) >= most {
+		kind = "…"
+	}
+	counts[kind]++
+}
+
+// input is the archive itself, hashed as it is read.
+type input struct {
+	r    io.Reader
+	sum  hash.Hash
+	size int64
+}
+
+func (i *input) Read(p []byte) (int, error) {
+	n, err := i.r.Read(p)
+	i.sum.Write(p[:n]) //nolint:errcheck // it never fails
+	i.size += int64(n)
+	return n, err
+}
+
+// tee passes on what is read of an entry, and remembers that this failed: an
+// error of the disk is none of the archive.
+type tee struct {
+	w   io.Writer
+	err error
+}
+
+func (t *tee) Write(p []byte) (int, error) {
+	if t.err != nil {
+		return 0, t.err
+	}
+	n, err := t.w.Write(p)
+	t.err = err
+	return n, err
+}
+
+// maxFaults bounds how many faults are told one by one.
+const maxFaults = 1000
+
+func (e *FaultError) add(fault *Fault) {
+	if len(e.Faults) < maxFaults {
+		e.Faults = append(e.Faults, fault)
+	} else {
+		e.More++
+	}
+}
+
+// orNil returns e as an error if there are faults.
+func (e *FaultError) orNil() error {
+	if len(e.Faults) == 0 && e.More == 0 {
+		return nil
+	}
+	return e
 }

@@ -1,0 +1,147 @@
+package archive
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+)
+
+// ErrNotFound is the error of [Archive.Lookup] where no record has the URL.
+var ErrNotFound = errors.New("no such record")
+
+// An Archive is an archive whose records can be looked up by their URLs, and
+// joined. It may be used by several goroutines at once.
+type Archive struct {
+	spill *os.File
+	name  string // of spill, if it must be removed on Close
+	index index
+}
+
+// Open reads the archive in the file at path once, and copies its records, and
+// nothing else, to a temporary file in
+// [os.TempDir], which only the current user can read. In memory it keeps 32
+// bytes for each record, and 24 more for each thing that one belongs to, as a
+// comment belongs to its issue. nil options are good.
+//
+// A file that is not whole, or in which a record cannot be read, is not opened:
+// a record that is missing would look like one that never was. The error is a
+// [*FaultError] then; a [Reader] reads what there is. Open does not look at Git
+// repositories and files; [Verify] does.
+func Open(path string, opts *ReaderOptions) (*Archive, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open archive: %w", err)
+	}
+	defer f.Close()
+	a, err := newArchive()
+	if err != nil {
+		return nil, fmt.Errorf("open archive %s: %w", path, err)
+	}
+	if err := a.read(f, opts); err != nil {
+		a.Close()
+		return nil, fmt.Errorf("open archive %s: %w", path, err)
+	}
+	return a, nil
+}
+
+// Close removes the temporary file. What is used later fails with
+// [os.ErrClosed].
+func (a *Archive) Close() error {
+	err := a.spill.Close()
+	if a.name != "" {
+		err = errors.Join(err, os.Remove(a.name))
+		a.name = ""
+	}
+	return err
+}
+
+// Lookup returns the record of this URL, or an error that is [ErrNotFound]: a
+// reference may name a record that was not exported. Of several records of the
+// same URL it is the first.
+func (a *Archive) Lookup(url URL) (Record, error) {
+	for number := range a.index.find(url) {
+		r, err := a.record(number)
+		if err != nil {
+			return nil, err
+		}
+		if r.Key() == string(url) {
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %q", ErrNotFound, url)
+}
+
+// All yields the records of type T, such as *[Issue], in the order of the
+// archive. T may be [Record] itself, which all records are. An error ends the
+// sequence.
+func All[T Record](a *Archive) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for number := range a.index.all(kindOf[T]()) {
+			r, err := a.record(number)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			if r, ok := r.(T); ok && !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// newArchive makes the temporary file. Where the system permits, it has no name
+// any more, so that it is gone whatever becomes of this program.
+func newArchive() (*Archive, error) {
+	f, err := os.CreateTemp("", "archive-*.json")
+	if err != nil {
+		return nil, err
+	}
+	a := &Archive{spill: f, index: newIndex()}
+	if err := os.Remove(f.Name()); err != nil {
+		a.name = f.Name()
+	}
+	return a, nil
+}
+
+// read copies the records of an archive, and indexes them.
+func (a *Archive) read(f io.Reader, opts *ReaderOptions) error {
+	r, err := NewReader(f, opts)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(a.spill, 1<<20)
+	var faults FaultError
+	for rec, err := range r.Records() {
+		if fault, ok := errors.AsType[*Fault](err); ok {
+			faults.add(fault)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		text := rec.Raw()
+		a.index.add(rec, len(text))
+		if _, err := out.Write(text); err != nil {
+			return err
+		}
+	}
+	if err := faults.orNil(); err != nil {
+		return err
+	}
+	a.index.sort()
+	return out.Flush()
+}
+
+// record reads one record from the temporary file.
+func (a *Archive) record(number uint32) (Record, error) {
+	offset, size := a.index.place(number)
+	text := make([]byte, size)
+	if _, err := a.spill.ReadAt(text, offset); err != nil {
+		return nil, fmt.Errorf("read record: %w", err)
+	}
+	return decode(text)
+}

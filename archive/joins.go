@@ -1,0 +1,78 @@
+package archive
+
+import (
+	"iter"
+	"slices"
+)
+
+// Comments yields the comments of an issue, or those in the conversation of a
+// pull request. As all joins do, it yields the oldest first, nothing if the
+// archive has none, and ends after an error.
+func (a *Archive) Comments(of URL) iter.Seq2[*IssueComment, error] {
+	return join[*IssueComment](a, of)
+}
+
+// Events yields what happened to an issue or a pull request.
+func (a *Archive) Events(of URL) iter.Seq2[*IssueEvent, error] {
+	return join[*IssueEvent](a, of)
+}
+
+// Reviews yields the reviews of a pull request.
+func (a *Archive) Reviews(pullRequest URL) iter.Seq2[*PullRequestReview, error] {
+	return join[*PullRequestReview](a, pullRequest)
+}
+
+// Threads yields the threads of a pull request or of one of its reviews.
+func (a *Archive) Threads(of URL) iter.Seq2[*PullRequestReviewThread, error] {
+	return join[*PullRequestReviewThread](a, of)
+}
+
+// ReviewComments yields the comments on the changes of a pull request: all of
+// them, those of one review, or those of one thread.
+func (a *Archive) ReviewComments(of URL) iter.Seq2[*PullRequestReviewComment, error] {
+	return join[*PullRequestReviewComment](a, of)
+}
+
+// Attachments yields what is attached to an issue, a pull request or a comment
+// on one. The bytes are not in the Archive, but in the file that it was made of.
+func (a *Archive) Attachments(of URL) iter.Seq2[*Attachment, error] {
+	return join[*Attachment](a, of)
+}
+
+func join[T Record](a *Archive, of URL) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for number := range a.index.of(of, kindOf[T]()) {
+			r, err := a.record(number)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			// Another URL may have the same hash.
+			_, parents := parents(r)
+			if r, ok := r.(T); ok && slices.Contains(parents, of) && !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// parents returns what a record belongs to, and when it was made.
+func parents(r Record) (Time, []URL) {
+	switch r := r.(type) {
+	case *IssueComment:
+		return r.CreatedAt, []URL{r.Parent()}
+	case *IssueEvent:
+		return r.CreatedAt, []URL{r.Issue, r.PullRequest}
+	case *PullRequestReview:
+		return r.CreatedAt, []URL{r.PullRequest}
+	case *PullRequestReviewThread:
+		return r.CreatedAt, []URL{r.PullRequest, r.PullRequestReview}
+	case *PullRequestReviewComment:
+		return r.CreatedAt, []URL{r.PullRequest, r.PullRequestReview, r.PullRequestReviewThread}
+	case *Attachment:
+		return r.CreatedAt, []URL{r.Parent()}
+	default:
+		return Time{}, nil
+	}
+}

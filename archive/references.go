@@ -1,0 +1,111 @@
+package archive
+
+import (
+	"hash/maphash"
+	"slices"
+)
+
+// A referenceCheck finds out which references name a record that the archive does not
+// have. Records come in any order, so that it can be told only at the end. Until
+// then it holds a hash of eight bytes for each record and for each reference.
+type referenceCheck struct {
+	seed  maphash.Seed
+	kinds []string // what a reference can refer to, numbered
+	keys  hashes   // tagged with what has the URL
+	refs  hashes   // tagged with what they refer to
+}
+
+// What has a URL, as tags in referenceCheck.keys.
+const (
+	keyPart   = iota // a label, inside its repository's record
+	keyRecord        // a record
+)
+
+func newReferenceCheck() *referenceCheck {
+	return &referenceCheck{seed: maphash.MakeSeed()}
+}
+
+// addRecord adds the URLs that a record has and those that it refers to.
+func (c *referenceCheck) addRecord(r Record) {
+	keys(r, func(key URL) {
+		tag := keyPart
+		if string(key) == r.Key() {
+			tag = keyRecord
+		}
+		c.keys.add(c.hash(key), tag)
+	})
+	references(r, func(kind string, to URL) {
+		c.refs.add(c.hash(to), c.number(kind))
+	})
+}
+
+func (c *referenceCheck) hash(u URL) uint64 { return maphash.String(c.seed, string(u)) }
+
+func (c *referenceCheck) number(kind string) int {
+	i := slices.Index(c.kinds, kind)
+	if i < 0 {
+		i = len(c.kinds)
+		c.kinds = append(c.kinds, kind)
+	}
+	return i
+}
+
+// resolve counts the references that name no record, by the type that they
+// refer to, and the records whose URL another record has, too. It empties c.
+func (c *referenceCheck) resolve() (dangling map[string]int64, duplicates int64) {
+	dangling = make(map[string]int64)
+	var keys, refs []uint64
+	for i := range c.keys {
+		keys, refs = c.keys.take(i, keys), c.refs.take(i, refs)
+		slices.Sort(keys)
+		slices.Sort(refs)
+		for j := 1; j < len(keys); j++ {
+			if keys[j] == keys[j-1] && tag(keys[j]) == keyRecord {
+				duplicates++
+			}
+		}
+		rest := keys
+		for _, ref := range refs {
+			for len(rest) > 0 && rest[0]>>tagBits < ref>>tagBits {
+				rest = rest[1:]
+			}
+			if len(rest) == 0 || rest[0]>>tagBits != ref>>tagBits {
+				dangling[c.kinds[tag(ref)]]++
+			}
+		}
+	}
+	return dangling, duplicates
+}
+
+// hashes holds hashes of 64 bits, each with a tag of 8 bits, in 64 bits: the
+// upper eight bits of a hash tell its bucket and leave room for the tag. Buckets
+// are sorted one by one, so that sorting takes little memory of its own, and
+// hold their hashes in pieces, so that growing takes none.
+type hashes [1 << tagBits][][]uint64
+
+const (
+	tagBits   = 8
+	pieceSize = 512
+)
+
+func (h *hashes) add(hash uint64, tag int) {
+	bucket := &h[hash>>(64-tagBits)]
+	last := len(*bucket) - 1
+	if last < 0 || len((*bucket)[last]) == pieceSize {
+		*bucket = append(*bucket, make([]uint64, 0, pieceSize))
+		last++
+	}
+	(*bucket)[last] = append((*bucket)[last], hash<<tagBits|uint64(tag)) //nolint:gosec // a tag has 8 bits
+}
+
+// take moves the hashes of one bucket into buf, and lets the bucket go.
+func (h *hashes) take(bucket int, buf []uint64) []uint64 {
+	buf = buf[:0]
+	for _, piece := range h[bucket] {
+		buf = append(buf, piece...)
+	}
+	h[bucket] = nil
+	return buf
+}
+
+func tag(hash uint64) int { return int(hash & (1<<tagBits - 1)) }
