@@ -22,7 +22,7 @@ type Attachment struct {
 	// Bitbucket write that.
 	CreatedAt Time `json:"created_at"`
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "attachment".
@@ -72,7 +72,7 @@ type RepositoryFile struct {
 	FileURL         string `json:"file_url"`          // tarball://root/repository_files/<id>/log.txt
 	CreatedAt       Time   `json:"created_at"`
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "repository_file".

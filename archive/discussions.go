@@ -15,7 +15,7 @@ type Discussion struct {
 	UpdatedAt          Time       `json:"updated_at"`
 	DiscussionCategory URL        `json:"discussion_category"`
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "discussion".
@@ -42,7 +42,7 @@ type DiscussionCategory struct {
 	Emoji       string `json:"emoji"`       // such as ":mega:"
 	Description string `json:"description"` // empty if there is none
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "discussion_category".

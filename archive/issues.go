@@ -19,7 +19,7 @@ type Milestone struct {
 	UpdatedAt   Time   `json:"updated_at"` // zero from exporters for GitLab
 	ClosedAt    Time   `json:"closed_at"`  // zero while it is open, and from exporters for GitLab
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "milestone".
@@ -52,7 +52,7 @@ type Issue struct {
 	CreatedAt  Time       `json:"created_at"`
 	UpdatedAt  Time       `json:"updated_at"` // zero from exporters for GitLab
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "issue".
@@ -107,7 +107,7 @@ type IssueComment struct {
 	Reactions   []Reaction `json:"reactions"`
 	CreatedAt   Time       `json:"created_at"`
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "issue_comment".
@@ -162,7 +162,7 @@ type IssueEvent struct {
 
 	CreatedAt Time `json:"created_at"`
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "issue_event".
@@ -196,7 +196,7 @@ type Project struct {
 	Creator URL               `json:"creator"` // a User
 	Columns []json.RawMessage `json:"columns"` // in a shape that nobody has documented
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "project".

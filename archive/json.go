@@ -30,6 +30,9 @@ func marshal(v any) ([]byte, error) {
 
 // valid returns nil if data is one JSON value, and otherwise what is wrong.
 func valid(data []byte) error {
+	if jsontext.Value(data).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+		return nil
+	}
 	var v jsontext.Value
 	return unmarshal(data, &v)
 }

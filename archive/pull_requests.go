@@ -32,7 +32,7 @@ type PullRequest struct {
 	// whether it is merged. Empty in archives older than 2022.
 	MergeCommitSHA string `json:"merge_commit_sha,omitzero"`
 
-	raw
+	raw `json:"-"`
 }
 
 // A PullRequestBranch is one end of a [PullRequest].
@@ -92,7 +92,7 @@ type PullRequestReview struct {
 	CreatedAt   Time        `json:"created_at"`
 	SubmittedAt Time        `json:"submitted_at"` // zero if it is not submitted
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "pull_request_review".
@@ -167,7 +167,7 @@ type PullRequestReviewThread struct {
 	SubjectType         string `json:"subject_type,omitzero"` // such as "line"
 	Outdated            bool   `json:"outdated,omitzero"`
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "pull_request_review_thread".
@@ -208,7 +208,7 @@ type PullRequestReviewComment struct {
 	SubjectType string `json:"subject_type,omitzero"` // such as "line"
 	UpdatedAt   Time   `json:"updated_at,omitzero"`
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "pull_request_review_comment".
@@ -240,7 +240,7 @@ type CommitComment struct {
 	Reactions  []Reaction `json:"reactions"`
 	CreatedAt  Time       `json:"created_at"`
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "commit_comment".

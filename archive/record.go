@@ -33,7 +33,7 @@ type Unknown struct {
 	// if the type is not known.
 	Err error `json:"-"`
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns the record's type.

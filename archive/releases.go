@@ -18,7 +18,7 @@ type Release struct {
 	PublishedAt     Time           `json:"published_at"` // zero if it is a draft
 	CreatedAt       Time           `json:"created_at"`
 
-	raw
+	raw `json:"-"`
 }
 
 // A ReleaseAsset is a file of a [Release]. The bytes are where AssetURL says.

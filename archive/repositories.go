@@ -34,7 +34,7 @@ type Repository struct {
 	ActionsGeneralSettings *ActionsGeneralSettings `json:"actions_general_settings,omitzero"`
 	WikiURL                string                  `json:"wiki_url,omitzero"` // tarball://root/repositories/octo-org/app.wiki.git; empty if there is no wiki
 
-	raw
+	raw `json:"-"`
 }
 
 // A Label is a label of a [Repository]. Issues and pull requests refer to it
@@ -175,7 +175,7 @@ type ProtectedBranch struct {
 	// RequiredStatusChecks is in a shape that nobody has documented.
 	RequiredStatusChecks []json.RawMessage `json:"required_status_checks"`
 
-	raw
+	raw `json:"-"`
 }
 
 // Kind returns "protected_branch".

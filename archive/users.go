@@ -20,7 +20,7 @@ type User struct {
 	BillingPlan    *BillingPlan    `json:"billing_plan"`    // of the account that was exported; nil for all others
 	CreatedAt      Time            `json:"created_at"`      // zero from exporters for GitLab
 
-	raw
+	raw `json:"-"`
 }
 
 // An Email is an address of a [User].
@@ -76,7 +76,7 @@ type Organization struct {
 	MemberPrivileges   *MemberPrivileges    `json:"member_privileges,omitzero"`   // nil if not told
 	RepositoryDefaults *RepositoryDefaults  `json:"repository_defaults,omitzero"` // nil in archives older than about 2023
 
-	raw
+	raw `json:"-"`
 }
 
 // An OrganizationMember is a person in an [Organization].
@@ -145,7 +145,7 @@ type Team struct {
 	Members      []TeamMember     `json:"members"`
 	CreatedAt    Time             `json:"created_at"`
 
-	raw
+	raw `json:"-"`
 }
 
 // A TeamPermission tells what a [Team] may do with a repository.
