@@ -1,0 +1,54 @@
+package archive
+
+// appendPretty appends a JSON value to dst as GitHub's exporter spells it, as a
+// part of something that is indented depth times: two spaces for each depth, an
+// empty list over three lines. Strings and numbers stay as they are.
+func appendPretty(dst, value []byte, depth int) []byte {
+	line := func() {
+		dst = append(dst, '\n')
+		for range depth {
+			dst = append(dst, "  "...)
+		}
+	}
+	opened := false // the latest token opened an object or a list
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		switch c {
+		case ' ', '\t', '\r', '\n':
+			continue
+		case ']', '}':
+			depth--
+			if opened && c == ']' {
+				dst = append(dst, '\n')
+			}
+			if !opened || c == ']' {
+				line()
+			}
+			dst = append(dst, c)
+			opened = false
+			continue
+		}
+		if opened {
+			line()
+			opened = false
+		}
+		switch c {
+		case '[', '{':
+			dst = append(dst, c)
+			depth++
+			opened = true
+		case ',':
+			dst = append(dst, c)
+			line()
+		case ':':
+			dst = append(dst, ": "...)
+		case '"':
+			end := skipString(value, i)
+			dst = append(dst, value[i:end]...)
+			i = end - 1
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
