@@ -75,7 +75,10 @@ func (c *Checker) checkLayer(name, digits string, src *source, report func(int64
 // checkChain checks a file with the checksum of a layer on each line.
 func (c *Checker) checkChain(name, format string, src *source, report func(int64, error)) {
 	text, ok := c.readSmall(src)
-	if !ok {
+	switch {
+	case src.err != nil:
+		return
+	case !ok:
 		report(-1, errors.New("not checked: it is too long"))
 		return
 	}

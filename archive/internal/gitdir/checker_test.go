@@ -1,0 +1,448 @@
+package gitdir_test
+
+import (
+	"bytes"
+	"compress/zlib"
+	"crypto/sha1"
+	"errors"
+	"io"
+	"path"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
+)
+
+func formats() []string { return []string{"sha1", "sha256"} }
+
+func TestWhatGitMakesIsWhole(t *testing.T) {
+	t.Parallel()
+	for _, format := range formats() {
+		sha256 := format == "sha256"
+		for name, want := range map[string]gitdir.Stats{
+			"empty":                    {},
+			"loose":                    {Objects: 4, Refs: 3},
+			"packed":                   {Objects: 5, Refs: 4, Packs: 1},
+			"detached":                 {Objects: 2},
+			"index of version 1":       {Objects: 4, Refs: 1, Packs: 1},
+			"index with large offsets": {Objects: 4, Refs: 1, Packs: 1},
+			"many packs":               {Objects: 6, Refs: 1, Packs: 2},
+			"cruft":                    {Objects: 3, Refs: 2, Packs: 2},
+			"overridden refs":          {Objects: 3, Refs: 3},
+		} {
+			t.Run(format+" "+name, func(t *testing.T) {
+				t.Parallel()
+				want.SHA256 = sha256
+				faults, stats := newRepository(t, format, shapeNamed(name)).check(t)
+				assert.Empty(t, faults)
+				assert.Equal(t, want, stats)
+			})
+		}
+	}
+}
+
+func shapeNamed(name string) shape {
+	for _, s := range shapes() {
+		if s.name == name {
+			return s
+		}
+	}
+	panic("no shape " + name)
+}
+
+func TestEveryFlippedByteIsReported(t *testing.T) {
+	t.Parallel()
+	for _, format := range formats() {
+		for _, s := range shapes() {
+			t.Run(format+" "+s.name, func(t *testing.T) {
+				t.Parallel()
+				shared := gitdir.NewShared(1 << 20)
+				for name, content := range newRepository(t, format, s) {
+					if !hasChecksum(name) {
+						continue
+					}
+					for i := range content {
+						for _, flip := range []byte{1 << (i % 8), 0xff} {
+							damaged := bytes.Clone(content)
+							damaged[i] ^= flip
+							if len(checkFile(t, shared.New(), name, damaged)) != 1 && !inflateAlike(content, damaged) {
+								t.Errorf("%s: byte %d ^ %#x is not reported once", name, i, flip)
+							}
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// inflateAlike tells whether all that differs are the bits that fill up the
+// last byte of a deflated object.
+func inflateAlike(a, b []byte) bool {
+	x, err := zlib.NewReader(bytes.NewReader(a))
+	y, err2 := zlib.NewReader(bytes.NewReader(b))
+	if err != nil || err2 != nil {
+		return false
+	}
+	of, err := io.ReadAll(x)
+	of2, err2 := io.ReadAll(y)
+	return err == nil && err2 == nil && bytes.Equal(of, of2)
+}
+
+func TestEveryCutIsReported(t *testing.T) {
+	t.Parallel()
+	for _, format := range formats() {
+		for _, s := range shapes() {
+			t.Run(format+" "+s.name, func(t *testing.T) {
+				t.Parallel()
+				shared := gitdir.NewShared(1 << 20)
+				for name, content := range newRepository(t, format, s) {
+					if !hasChecksum(name) {
+						continue
+					}
+					for n := range content {
+						if len(checkFile(t, shared.New(), name, content[:n])) != 1 {
+							t.Errorf("%s: cut after %d of %d bytes, not reported once", name, n, len(content))
+						}
+					}
+					if len(checkFile(t, shared.New(), name, append(content, 0))) != 1 {
+						t.Errorf("%s: a byte more is not reported once", name)
+					}
+				}
+			})
+		}
+	}
+}
+
+// hasChecksum tells files in which Git itself would find every change.
+func hasChecksum(name string) bool {
+	base := path.Base(name)
+	return strings.HasPrefix(name, "objects/") && base != "packs" && base != "commit-graph-chain"
+}
+
+func TestFilesComeInAnyOrder(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t, "sha1", shapeNamed("packed"))
+	for name := range r { // in the order of the map
+		c := gitdir.New()
+		var faults []string
+		faults = append(faults, checkFile(t, c, name, r[name])...)
+		for other, content := range r {
+			if other != name {
+				faults = append(faults, checkFile(t, c, other, content)...)
+			}
+		}
+		c.Close(func(name string, err error) { faults = append(faults, name+": "+err.Error()) })
+		assert.Empty(t, faults)
+	}
+}
+
+func TestEveryChangedObjectNameOfARefIsReported(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"loose", "packed", "detached"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRepository(t, "sha1", shapeNamed(name))
+			changed := 0
+			for name, content := range r {
+				if !strings.HasPrefix(name, "refs/") && name != "packed-refs" && name != "HEAD" {
+					continue
+				}
+				for start := range content {
+					end := start + 40
+					if end > len(content) || strings.Trim(string(content[start:end]), "0123456789abcdef") != "" {
+						continue
+					}
+					for i := start; i < end; i++ {
+						for bit := range 8 {
+							damaged := bytes.Clone(content)
+							damaged[i] ^= 1 << bit
+							faults, _ := r.with(map[string][]byte{name: damaged}).check(t)
+							assert.NotEmpty(t, faults, "%s: byte %d, bit %d", name, i, bit)
+							changed++
+						}
+					}
+				}
+			}
+			assert.Positive(t, changed)
+		})
+	}
+}
+
+func TestWhatIsLostIsNamed(t *testing.T) {
+	t.Parallel()
+	packed := newRepository(t, "sha1", shapeNamed("packed"))
+	other := newRepository(t, "sha1", shapeNamed("cruft"))
+	many := newRepository(t, "sha1", shapeNamed("many packs"))
+	loose := newRepository(t, "sha1", shapeNamed("loose"))
+	sha256 := newRepository(t, "sha256", shapeNamed("packed"))
+
+	pack := strings.TrimSuffix(packed.only(t, "objects/pack/*.pack"), ".pack")
+	tree := "objects/4b/825dc642cb6eb9a060e54bf8d69288fbee4904" // Git's empty tree, that no ref points to
+	cruft := strings.TrimSuffix(other.only(t, "objects/pack/*.mtimes"), ".mtimes")
+	head := string(bytes.TrimSpace(loose["refs/heads/main"]))
+	missing := strings.Repeat("1", 40)
+
+	for name, test := range map[string]struct {
+		in   repository
+		with map[string][]byte
+		want []string
+	}{
+		"no HEAD": {
+			packed, map[string][]byte{"HEAD": nil}, []string{"HEAD: missing"},
+		},
+		"no index": {
+			packed, map[string][]byte{pack + ".idx": nil}, []string{pack + ".idx: missing"},
+		},
+		"no pack": {
+			packed, map[string][]byte{pack + ".pack": nil}, []string{pack + ".pack: missing"},
+		},
+		"no pack and no index": {
+			packed, map[string][]byte{pack + ".pack": nil, pack + ".idx": nil, pack + ".rev": nil, pack + ".bitmap": nil},
+			[]string{
+				"packed-refs: line 2: the object is missing",
+				"packed-refs: line 3: the object is missing",
+				"packed-refs: line 4: the object is missing",
+				"packed-refs: line 5: the object is missing",
+				"packed-refs: line 6: the object is missing",
+			},
+		},
+		"a pack that is cut": {
+			packed, map[string][]byte{pack + ".pack": packed[pack+".pack"][:100]},
+			[]string{pack + ".pack: its checksum does not match"},
+		},
+		"an empty pack file": {
+			packed, map[string][]byte{pack + ".pack": {}}, []string{pack + ".pack: too short"},
+		},
+		"the index of another pack": {
+			packed, map[string][]byte{pack + ".idx": other[cruft+".idx"]},
+			[]string{pack + ".idx: it is the index of another pack, " + strings.TrimPrefix(cruft, "objects/pack/pack-")},
+		},
+		"the reverse index of another pack": {
+			packed, map[string][]byte{pack + ".rev": other[cruft+".rev"]},
+			[]string{pack + ".rev: it belongs to another pack, " + strings.TrimPrefix(cruft, "objects/pack/pack-")},
+		},
+		"a bitmap of another pack": {
+			other, map[string][]byte{cruft + ".bitmap": packed[pack+".bitmap"]},
+			[]string{cruft + ".bitmap: it belongs to another pack, " + strings.TrimPrefix(pack, "objects/pack/pack-")},
+		},
+		"no multi-pack-index": {
+			many, map[string][]byte{"objects/pack/multi-pack-index": nil}, nil, // Git looks into the packs
+		},
+		"an object": {
+			loose, map[string][]byte{"objects/" + head[:2] + "/" + head[2:]: nil},
+			[]string{"refs/heads/main: the object that it points to is missing"},
+		},
+		"an object under another name": {
+			loose, map[string][]byte{tree: loose["objects/"+head[:2]+"/"+head[2:]]},
+			[]string{tree + ": its name is not the hash of its content"},
+		},
+		"a branch": {
+			loose, map[string][]byte{"refs/heads/main": nil}, nil, // it leaves no trace
+		},
+		"a ref to nothing": {
+			loose, map[string][]byte{"refs/heads/x": []byte(missing + "\n")},
+			[]string{"refs/heads/x: the object that it points to is missing"},
+		},
+		"HEAD to nothing": {
+			loose, map[string][]byte{"HEAD": []byte(missing + "\n")},
+			[]string{"HEAD: the object that it points to is missing"},
+		},
+		"refs that are none": {
+			loose, map[string][]byte{
+				"HEAD":              []byte("ref: refs/heads/.invalid\n"),
+				"refs/heads/empty":  {},
+				"refs/heads/short":  []byte(missing[:39] + "\n"),
+				"refs/heads/upper":  []byte(strings.Repeat("A", 40) + "\n"),
+				"refs/heads/out":    []byte("ref: ../../config\n"),
+				"refs/heads/a..b":   []byte(head + "\n"),
+				"refs/heads/x.lock": {}, // left by an update that did not end
+				"refs/heads/.x":     {},
+				"refs/heads/crlf":   []byte(head + "\r\n"),
+				"refs/heads/long":   bytes.Repeat([]byte(" "), 1<<20),
+			},
+			[]string{
+				`HEAD: "refs/heads/.invalid" is no ref that it could point to`,
+				"refs/heads/a..b: it cannot be the name of a ref",
+				`refs/heads/empty: it is no ref: ""`,
+				"refs/heads/long: too long to be a ref",
+				`refs/heads/out: "../../config" is no ref that it could point to`,
+				`refs/heads/short: it is no ref: "111111111111111111111111111111111111111"`,
+				`refs/heads/upper: it is no ref: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"`,
+			},
+		},
+		"packed refs that are none": {
+			loose, map[string][]byte{"packed-refs": []byte("# pack-refs with: peeled fully-peeled sorted \n" +
+				head + " refs/heads/b\n" +
+				head + " refs/heads/a\n" +
+				head + "\n" +
+				"^" + missing + "\n" +
+				"\n" +
+				"# comment\n" +
+				head + " refs/heads/c d\n" +
+				head + " refs/heads/e")},
+			[]string{
+				"packed-refs: line 3: refs/heads/a is not in order",
+				`packed-refs: line 4: "" cannot be the name of a ref`,
+				`packed-refs: line 6 is no ref: ""`,
+				`packed-refs: line 7 is no ref: "# comment"`,
+				`packed-refs: line 8: "refs/heads/c d" cannot be the name of a ref`,
+				"packed-refs: line 9 has no end",
+				"packed-refs: line 5: the object is missing",
+			},
+		},
+		"packed refs of an endless line": {
+			loose, map[string][]byte{"packed-refs": bytes.Repeat([]byte("a"), 100_000)},
+			[]string{"packed-refs: line 1 has no end"},
+		},
+		"objects that are elsewhere": {
+			packed, map[string][]byte{"objects/info/alternates": []byte("/data/network.git/objects\n"), pack + ".pack": nil, pack + ".idx": nil},
+			[]string{
+				"objects/info/alternates: it needs the objects of other repositories, which are not here",
+				pack + ".pack: missing",
+			},
+		},
+		"no objects elsewhere": {
+			packed, map[string][]byte{"objects/info/alternates": []byte("\n")}, nil,
+		},
+		"what a repack leaves behind": {
+			packed, map[string][]byte{
+				"objects/pack/tmp_pack_x":         {},
+				"objects/pack/.tmp-1-pack-x.pack": {},
+				pack + ".keep":                    {},
+				"objects/ab/tmp_obj_x":            {},
+				"hooks/post-update.sample":        {},
+			}, nil,
+		},
+		"two formats": {
+			packed, map[string][]byte{sha256.only(t, "objects/pack/*.pack"): sha256[sha256.only(t, "objects/pack/*.pack")], sha256.only(t, "objects/pack/*.idx"): sha256[sha256.only(t, "objects/pack/*.idx")]},
+			[]string{"objects: some objects are named by SHA-1 and some by SHA-256"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			faults, _ := test.in.with(test.with).check(t)
+			assert.Equal(t, test.want, faults)
+		})
+	}
+}
+
+func TestChainsAndIndexesOfPacksNameWhatTheyNeed(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t, "sha1", shapeNamed("many packs"))
+	var index string
+	lost := map[string][]byte{}
+	for name := range r {
+		switch path.Ext(name) {
+		case ".idx":
+			index = name
+		case ".graph":
+			lost[name] = nil
+		}
+	}
+	faults, _ := r.with(map[string][]byte{index: nil, strings.TrimSuffix(index, ".idx") + ".pack": nil}).check(t)
+	assert.Contains(t, faults, index+": missing, though the multi-pack-index names it")
+
+	faults, _ = r.with(lost).check(t)
+	require.Len(t, lost, 2)
+	assert.Len(t, faults, 2)
+	for _, fault := range faults {
+		name, what, _ := strings.Cut(fault, ": ")
+		assert.Contains(t, lost, name)
+		assert.Equal(t, "missing, though commit-graph-chain names it", what)
+	}
+}
+
+func TestStructureIsCheckedWhereChecksumsAreRight(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t, "sha1", shapeNamed("packed"))
+	large := newRepository(t, "sha1", shapeNamed("index with large offsets"))
+	pack := strings.TrimSuffix(r.only(t, "objects/pack/*.pack"), ".pack")
+	largeIndex := large.only(t, "objects/pack/*.idx")
+	many := newRepository(t, "sha1", shapeNamed("many packs"))
+	const fanout, ids, objects = 8, 8 + 4*256, 5
+	const offsets = ids + objects*(20+4)
+
+	for name, test := range map[string]struct {
+		in     repository
+		file   string
+		change func([]byte) []byte
+		want   string
+	}{
+		"a fan-out table of other objects":   {r, pack + ".idx", func(b []byte) []byte { b[fanout+3] ^= 1; return b }, "its fan-out table does not fit its objects"},
+		"objects out of order":               {r, pack + ".idx", func(b []byte) []byte { b[ids] = 0xff; return b }, "its objects are not in order"},
+		"an index of the future":             {r, pack + ".idx", func(b []byte) []byte { b[7] = 3; return b }, "version 3 of an index is not known"},
+		"a large offset without a table":     {r, pack + ".idx", func(b []byte) []byte { b[offsets] = 0x80; b[offsets+3] = 9; return b }, "an offset is beyond the table of large offsets"},
+		"an offset beyond the pack":          {r, pack + ".idx", func(b []byte) []byte { b[offsets+1] = 1; return b }, "an object would begin at 65"},
+		"something after the index":          {r, pack + ".idx", func(b []byte) []byte { return append(b, 0, 0, 0, 0) }, "4 bytes too many for 5 objects, of which 0 have large offsets"},
+		"more objects than bytes":            {r, pack + ".idx", func(b []byte) []byte { b[ids-4] = 0xff; return b }, "too short"},
+		"a large offset beyond every pack":   {large, largeIndex, func(b []byte) []byte { b[len(b)-28] = 0xff; return b }, "an offset is beyond every pack"},
+		"a large offset beyond its pack":     {large, largeIndex, func(b []byte) []byte { b[len(b)-27] = 1; return b }, "an object would begin at 2814"},
+		"a pack of the future":               {r, pack + ".pack", func(b []byte) []byte { b[7] = 4; return b }, "it is no pack of version 2 or 3"},
+		"a reverse index for fewer objects":  {r, pack + ".rev", func(b []byte) []byte { return append(b[:12], b[16:]...) }, "it has 4 objects, and its pack 5"},
+		"a reverse index within a row":       {r, pack + ".rev", func(b []byte) []byte { return append(b[:12], b[13:]...) }, "it ends within a row"},
+		"a reverse index for another format": {r, pack + ".rev", func(b []byte) []byte { b[11] = 2; return b }, "it is made for SHA-256"},
+		"a bitmap of the future":             {r, pack + ".bitmap", func(b []byte) []byte { b[5] = 9; return b }, "it is no .bitmap of version 1"},
+		"chunks that overlap":                {many, "objects/pack/multi-pack-index", func(b []byte) []byte { b[12+11]--; return b }, "its chunks do not follow each other"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := test.in[test.file]
+			body = test.change(bytes.Clone(body[:len(body)-sha1.Size]))
+			sum := sha1.Sum(body)
+			faults, _ := test.in.with(map[string][]byte{test.file: append(body, sum[:]...)}).check(t)
+			require.Len(t, faults, 1)
+			assert.Contains(t, faults[0], test.file+": "+test.want)
+		})
+	}
+}
+
+func TestLooseObjectsInflateWithinTheBudgetOfAll(t *testing.T) {
+	t.Parallel()
+	git := newGit(t, t.TempDir(), "sha1")
+	dir := strings.TrimSpace(git("rev-parse", "--absolute-git-dir"))
+	git("hash-object", "-w", "-t", "blob", "--stdin")
+	r := readRepository(t, dir)
+	empty := r.only(t, "objects/e6/*")
+	shared := gitdir.NewShared(20) // "blob 0" and a zero are seven bytes
+	assert.Empty(t, checkFile(t, shared.New(), empty, r[empty]))
+	assert.Empty(t, checkFile(t, shared.New(), empty, r[empty]))
+	assert.Equal(t, []string{empty + ": not checked: it would inflate to 7 bytes, and 6 are left of what loose objects may"},
+		checkFile(t, shared.New(), empty, r[empty]))
+}
+
+func TestAnErrorOfTheReaderIsReturnedAndNoFault(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for _, s := range shapes() {
+		for name, content := range newRepository(t, "sha1", s) {
+			for _, n := range []int{0, 1, len(content) / 2, len(content)} {
+				n = min(n, len(content))
+				c := gitdir.New()
+				r := &counting{r: io.MultiReader(bytes.NewReader(content[:n]), iotest.ErrReader(broken))}
+				err := c.File(name, r, func(_ int64, err error) { t.Errorf("%s: %v", name, err) })
+				if r.failed {
+					assert.Equal(t, broken, err, name)
+				} else {
+					assert.NoError(t, err, name)
+				}
+			}
+		}
+	}
+}
+
+// counting tells whether its reader has failed.
+type counting struct {
+	r      io.Reader
+	failed bool
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.failed = c.failed || err != nil
+	return n, err
+}
