@@ -3,9 +3,9 @@ package archive
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"maps"
-	"reflect"
 	"slices"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -55,29 +55,41 @@ func stringMember(object []byte, name string) []byte {
 // encode spells a record. What the struct does not know of the text that it
 // was read from is kept.
 func encode(r Record) (json.RawMessage, error) {
+	if _, ok := r.(keeper); !ok {
+		return nil, fmt.Errorf("%T is no record of this package", r)
+	}
 	if u, ok := r.(*Unknown); ok && u.text != nil {
 		return u.text, nil
 	}
-	now, err := marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	if rest, ok := bytes.CutPrefix(now, []byte(`{"type":""`)); ok {
-		now = append([]byte(`{"type":"`+r.Kind()+`"`), rest...)
-	}
+	now, err := spell(r)
 	text := r.Raw()
-	if text == nil {
-		return now, nil
+	if err != nil || text == nil {
+		return now, err
 	}
-	read := reflect.New(reflect.TypeOf(r).Elem()).Interface()
+	read := newRecord(r.Kind())
 	if err := unmarshal(text, read); err != nil {
 		return nil, err
 	}
-	base, err := marshal(read)
+	base, err := spell(read)
 	if err != nil {
 		return nil, err
 	}
 	return merge(text, base, now), nil
+}
+
+// spell spells a record as its struct alone knows it. Its type is its Kind,
+// whatever Type says: nobody has to fill that in.
+func spell(r Record) ([]byte, error) {
+	text, err := marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := marshal(r.Kind())
+	if err != nil {
+		return nil, err
+	}
+	const before = `{"type":` // the first field of every struct
+	return slices.Concat(text[:len(before)], kind, text[skipValue(text, len(before)):]), nil
 }
 
 // merge returns text, which was read and then spelled as base, with what

@@ -25,7 +25,6 @@ type Release struct {
 // No archive with one is known to the public: Gitea reads these fields, and
 // the release's Raw has the rest.
 type ReleaseAsset struct {
-	URL              URL    `json:"url,omitzero"`
 	User             URL    `json:"user"` // empty if the account is gone
 	AssetName        string `json:"asset_name"`
 	AssetContentType string `json:"asset_content_type"` // such as "application/zip"
