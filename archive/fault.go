@@ -1,0 +1,82 @@
+package archive
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A Fault is one thing that is wrong in an archive. The sequences of a [Reader]
+// yield it as their error; [Verify] and [Extract] collect it in a [FaultError].
+//
+// The Fault of an archive that was cut is io.ErrUnexpectedEOF for [errors.Is].
+// An error of the stream that the archive is read from is not a Fault.
+type Fault struct {
+	// Entry is the name of the entry, as in [Entry]; empty for the archive as a
+	// whole. A name that an entry must not have is as it stands there.
+	Entry string
+	// Offset is where it is, in the bytes of the entry, or in those of the
+	// unpacked tar where Entry is empty; -1 if it has no place.
+	Offset int64
+	// Err tells what is wrong.
+	Err error
+}
+
+// Error tells where it is and what is wrong.
+func (f *Fault) Error() string {
+	var b strings.Builder
+	if f.Entry == "" {
+		b.WriteString("archive")
+	} else if quoted := strconv.Quote(f.Entry); quoted[1:len(quoted)-1] == f.Entry {
+		b.WriteString(f.Entry)
+	} else {
+		b.WriteString(quoted) // whatever it would do to a terminal
+	}
+	if f.Offset >= 0 {
+		fmt.Fprintf(&b, " at byte %d", f.Offset)
+	}
+	fmt.Fprintf(&b, ": %v", f.Err)
+	return b.String()
+}
+
+// Unwrap returns Err.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// A FaultError is the error of an archive in which anything is wrong.
+type FaultError struct {
+	Faults []*Fault // in the order in which they were found, at most a thousand
+	More   int      // how many were found beyond those
+}
+
+// Error tells the first faults, and how many there are.
+func (e *FaultError) Error() string {
+	const told = 3
+	var b strings.Builder
+	total := len(e.Faults) + e.More
+	if total != 1 {
+		fmt.Fprintf(&b, "%d faults in the archive", total)
+	}
+	for i, fault := range e.Faults[:min(told, len(e.Faults))] {
+		switch {
+		case i > 0:
+			b.WriteString("; ")
+		case total != 1:
+			b.WriteString(": ")
+		}
+		b.WriteString(fault.Error())
+	}
+	if total > told {
+		b.WriteString("; …")
+	}
+	return b.String()
+}
+
+// Unwrap returns Faults, so that [errors.Is] and [errors.AsType] find what is in
+// them.
+func (e *FaultError) Unwrap() []error {
+	errs := make([]error, len(e.Faults))
+	for i, fault := range e.Faults {
+		errs[i] = fault
+	}
+	return errs
+}

@@ -1,0 +1,228 @@
+package archive
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+)
+
+// A splitter splits a file of records, a JSON array, into its elements without
+// decoding them. It holds one element at a time, for only that has a bound.
+//
+// It takes anything for an element whose quotes and brackets are balanced;
+// whoever decodes the element finds the rest.
+type splitter struct {
+	r     io.Reader
+	entry string // that r reads, for faults
+	limit int64  // of an element
+
+	buffer []byte // what was read; start is how far it was split
+	start  int
+	offset int64 // of buffer, in the entry
+	begun  bool  // the array
+	ended  bool
+}
+
+// splitterBuffer holds many records of the usual size.
+const splitterBuffer = 64 << 10
+
+// reset begins with a new file, in the memory of the last one.
+func (s *splitter) reset(r io.Reader, entry string, limit int64) {
+	*s = splitter{r: r, entry: entry, limit: limit, buffer: s.buffer[:0]}
+}
+
+// next returns the next element and its offset in the entry. The element is
+// valid until the next call. An error is a *Fault or that of r; at the end, and
+// after an error that was the end, it is io.EOF.
+func (s *splitter) next() (element []byte, offset int64, err error) {
+	if s.ended {
+		return nil, 0, io.EOF
+	}
+	if err := s.separate(); err != nil {
+		s.ended = true
+		return nil, 0, err
+	}
+	offset = s.offset + int64(s.start)
+	var scan scanner
+	size, tooLarge := 0, false
+	for done := false; !done; {
+		var n int
+		n, done = scan.element(s.buffer[s.start+size:])
+		size += n
+		if tooLarge = tooLarge || int64(size) > s.limit; tooLarge {
+			s.start += size // let it go
+			size = 0
+		}
+		if !done {
+			if err := s.fill(); err != nil {
+				s.ended = true
+				return nil, 0, s.cut(err)
+			}
+		}
+	}
+	if tooLarge {
+		err := fmt.Errorf("a record is larger than %d bytes (Limits.RecordSize)", s.limit)
+		return nil, 0, &Fault{Entry: s.entry, Offset: offset, Err: err}
+	}
+	element = s.buffer[s.start : s.start+size]
+	s.start += size
+	return element, offset, nil
+}
+
+// separate goes to the beginning of the next element. At the end of the array,
+// if the entry ends too, the error is io.EOF.
+func (s *splitter) separate() error {
+	c, err := s.peek()
+	switch {
+	case err != nil:
+		return s.cut(err)
+	case !s.begun && c != '[':
+		return s.unexpected(c, "where records should begin")
+	case s.begun && c == ']':
+		return s.finish()
+	case s.begun && c != ',':
+		return s.unexpected(c, "after a record")
+	}
+	s.start++
+	c, err = s.peek()
+	switch {
+	case err != nil:
+		return s.cut(err)
+	case !s.begun && c == ']':
+		return s.finish()
+	case c == ',' || c == ']' || c == '}':
+		return s.unexpected(c, "where a record should be")
+	}
+	s.begun = true
+	return nil
+}
+
+// finish reads what comes after the elements.
+func (s *splitter) finish() error {
+	s.start++
+	c, err := s.peek()
+	if err == nil {
+		return s.unexpected(c, "after all records")
+	}
+	return err
+}
+
+func (s *splitter) unexpected(c byte, where string) error {
+	return &Fault{Entry: s.entry, Offset: s.offset + int64(s.start), Err: fmt.Errorf("unexpected %q %s", c, where)}
+}
+
+// cut makes an end that comes too early a *Fault.
+func (s *splitter) cut(err error) error {
+	if isEOF(err) {
+		err = fmt.Errorf("the records end too early: %w", io.ErrUnexpectedEOF)
+		return &Fault{Entry: s.entry, Offset: s.offset + int64(len(s.buffer)), Err: err}
+	}
+	return err
+}
+
+// peek returns the next byte that is not white space.
+func (s *splitter) peek() (byte, error) {
+	for {
+		for ; s.start < len(s.buffer); s.start++ {
+			switch c := s.buffer[s.start]; c {
+			case ' ', '\n', '\r', '\t':
+			default:
+				return c, nil
+			}
+		}
+		if err := s.fill(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// fill reads more, and forgets what is before start.
+func (s *splitter) fill() error {
+	kept := s.buffer[s.start:]
+	size := max(cap(s.buffer), splitterBuffer)
+	switch {
+	case len(kept) > size/2:
+		size = int(min(2*int64(size), s.limit+splitterBuffer)) // kept is not beyond the limit
+	case len(kept) < splitterBuffer/2:
+		size = splitterBuffer
+	}
+	s.offset += int64(s.start)
+	s.start = 0
+	if size == cap(s.buffer) {
+		s.buffer = s.buffer[:copy(s.buffer, kept)]
+	} else {
+		s.buffer = append(make([]byte, 0, size), kept...)
+	}
+	n, err := s.r.Read(s.buffer[len(s.buffer):cap(s.buffer)])
+	s.buffer = s.buffer[:len(s.buffer)+n]
+	if n > 0 {
+		return nil // an error comes again
+	}
+	return err
+}
+
+// A scanner finds the end of a JSON value that comes in pieces.
+type scanner struct {
+	depth   int  // of brackets
+	quoted  bool // in a string
+	escaped bool // which goes on after a backslash
+}
+
+// element returns how many bytes of p belong to the value, and whether the value
+// ends there.
+func (s *scanner) element(p []byte) (n int, done bool) {
+	for n < len(p) {
+		if s.quoted {
+			n += s.text(p[n:])
+			if !s.quoted && s.depth == 0 {
+				return n, true
+			}
+			continue
+		}
+		switch p[n] {
+		case '"':
+			s.quoted = true
+		case '{', '[':
+			s.depth++
+		case '}', ']':
+			if s.depth == 0 {
+				return n, true // the end of the array, after a number or a word
+			}
+			if s.depth--; s.depth == 0 {
+				return n + 1, true
+			}
+		case ',', ' ', '\n', '\r', '\t':
+			if s.depth == 0 {
+				return n, true
+			}
+		}
+		n++
+	}
+	return n, false
+}
+
+// text returns how many bytes of p belong to a string that has begun.
+func (s *scanner) text(p []byte) int {
+	i := 0
+	if s.escaped {
+		s.escaped = false
+		i = 1
+	}
+	for {
+		end := len(p)
+		if n := bytes.IndexByte(p[i:], '"'); n >= 0 {
+			end = i + n
+		}
+		plain := bytes.TrimRight(p[i:end], `\`)
+		escaped := (end-i-len(plain))%2 == 1
+		switch {
+		case end == len(p):
+			s.escaped = escaped
+			return end
+		case !escaped:
+			s.quoted = false
+			return end + 1
+		}
+		i = end + 1
+	}
+}
