@@ -70,7 +70,7 @@ func encode(r Record) (json.RawMessage, error) {
 	if err := unmarshal(text, read); err != nil {
 		return nil, err
 	}
-	base, err := spell(read)
+	base, err := marshal(read)
 	if err != nil {
 		return nil, err
 	}

@@ -645,19 +645,23 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		assert.Equal(t, string(element), string(r.Raw()))
-		text := encodeRecord(t, r)
-		assert.Equal(t, strings.TrimLeft(string(element), " \t\r\n"), strings.TrimLeft(text, " \t\r\n"))
+		if reflect.ValueOf(r).Elem().FieldByName("Type").String() == r.Kind() { // and no second "type"
+			text := encodeRecord(t, r)
+			assert.Equal(t, strings.TrimLeft(string(element), " \t\r\n"), strings.TrimLeft(text, " \t\r\n"))
+		}
 		archive.References(r)
 		archive.Keys(r)
 		archive.Links(r)
 		if _, ok := r.(*archive.Unknown); ok {
 			return
 		}
-		// Without the text, what the struct knows survives.
-		kind := reflect.TypeOf(r)
+		// What the struct knows survives a change of something else, and the
+		// loss of the text.
+		reflect.ValueOf(r).Elem().FieldByName("URL").SetString("https://github.com/changed")
+		changed := decodeRecord(t, []byte(encodeRecord(t, r)))
 		literal := encodeRecord(t, archive.Forget(r))
 		again := decodeRecord(t, []byte(literal))
-		require.IsType(t, reflect.Zero(kind).Interface(), again)
+		assert.Equal(t, literal, encodeRecord(t, archive.Forget(changed)))
 		assert.Equal(t, literal, encodeRecord(t, archive.Forget(again)))
 	})
 }
