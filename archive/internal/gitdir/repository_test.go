@@ -106,7 +106,7 @@ func shapes() []shape {
 			commits(tb, git, 3)
 			git("-c", "repack.writeBitmaps=false", "gc", "-q")
 			dir := strings.TrimSpace(git("rev-parse", "--absolute-git-dir"))
-			packs, err := filepath.Glob(filepath.Join(dir, "objects/pack/*.pack"))
+			packs, err := filepath.Glob(filepath.Join(dir, "objects", "pack", "*.pack"))
 			require.NoError(tb, err)
 			require.Len(tb, packs, 1)
 			require.NoError(tb, os.Remove(strings.TrimSuffix(packs[0], ".pack")+".idx"))
