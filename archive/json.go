@@ -141,8 +141,8 @@ func mergeObjects(text, base, now []byte) []byte {
 		}
 	}
 	for key, after := range members(now) {
-		name := string(unquote(key))
-		if _, missing := is[name]; missing && !bytes.Equal(was[name], after) {
+		name := unquote(key)
+		if _, missing := is[string(name)]; missing && !bytes.Equal(was[string(name)], after) {
 			add(key, after)
 		}
 	}

@@ -13,17 +13,13 @@ type URL string
 // …/pull/5#issuecomment-123 and of …/pull/5/files#r123. It is 0 if the URL ends
 // in none: a tag such as …/releases/tag/v1.2.3 is a name and no number.
 func (u URL) Number() int64 {
-	digits, ok := "", false
-	if path, fragment, found := strings.Cut(string(u), "#"); found {
-		digits = strings.TrimLeft(fragment, "abcdefghijklmnopqrstuvwxyz-_")
-		ok = len(digits) < len(fragment)
-	} else {
-		digits = path[strings.LastIndexByte(path, '/')+1:]
-		ok = len(digits) < len(path)
+	path, fragment, found := strings.Cut(string(u), "#")
+	digits, named := strings.TrimLeft(fragment, "abcdefghijklmnopqrstuvwxyz-_"), fragment
+	if !found {
+		digits, named = path[strings.LastIndexByte(path, '/')+1:], path
 	}
-	// ParseUint takes no sign.
-	n, err := strconv.ParseUint(digits, 10, 63)
-	if !ok || err != nil {
+	n, err := strconv.ParseUint(digits, 10, 63) // unlike ParseInt, it takes no sign
+	if err != nil || digits == named {
 		return 0
 	}
 	return int64(n)
