@@ -209,7 +209,7 @@ func (w *Writer) write(r Record) error {
 	if url == "" && r.Raw() == nil { // what was read is passed on as it is
 		return fmt.Errorf("the %s has no URL", kind)
 	}
-	text, err := spell(r)
+	text, err := textOf(r)
 	if err != nil {
 		return fmt.Errorf("%s: %w", url, err)
 	}
@@ -234,8 +234,8 @@ func (w *Writer) write(r Record) error {
 	return nil
 }
 
-// spell returns a record in JSON.
-func spell(r Record) ([]byte, error) {
+// textOf returns a record in JSON.
+func textOf(r Record) ([]byte, error) {
 	t := reflect.TypeOf(r)
 	if t.Kind() == reflect.Pointer && t.Elem().PkgPath() == reflect.TypeFor[Writer]().PkgPath() {
 		return encode(r)
@@ -433,7 +433,7 @@ func (w *Writer) copyFile(to string, fsys fs.FS, name string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it is only read
 	info, err := f.Stat()
 	if err != nil {
 		return err

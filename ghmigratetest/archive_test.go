@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghmigrate/ghmigrate/archive"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
@@ -117,23 +118,18 @@ func TestArchivesHaveGitHubsLayout(t *testing.T) {
 	assert.True(t, modified.Equal(u.gzip.ModTime), "%v, %v", modified, u.gzip.ModTime)
 
 	made := map[string]bool{"./": true}
-	schemaAt := 0
 	for i, h := range u.entries {
 		assert.True(t, strings.HasPrefix(h.Name, "./"), h.Name)
 		assert.Equal(t, tar.FormatGNU, h.Format)
 		if h.Typeflag == tar.TypeDir {
 			made[h.Name] = true
 		}
-		if h.Name == "./schema.json" {
-			schemaAt = i
-		}
 		if i > 0 {
 			assert.True(t, made["./"+strings.TrimPrefix(path.Dir(strings.TrimSuffix(h.Name, "/"))+"/", "./")], "the folder of %s has no entry before it", h.Name)
 		}
 	}
 	assert.Equal(t, "./", u.entries[0].Name)
-	assert.Positive(t, schemaAt)
-	assert.Less(t, schemaAt, len(u.entries)-1)
+	assert.Equal(t, "./schema.json", u.entries[len(u.entries)-1].Name)
 	assert.True(t, slices.ContainsFunc(u.entries, func(h *tar.Header) bool { return len(h.Name) > 100 }))
 
 	assert.Equal(t, []string{
@@ -211,6 +207,59 @@ func TestArchivesLeaveOutWhatIsExcluded(t *testing.T) {
 	c.Clock().Advance(time.Minute)
 	u = unpack(t, c.do("GET", c.do("GET", "/user/migrations/"+itoa(id)+"/archive", "").header.Get("Location"), "").body)
 	assert.Equal(t, []string{"repositories", "repositories_000001.json", "schema.json", "users_000001.json"}, u.top())
+}
+
+func TestArchivesPassVerification(t *testing.T) {
+	for name, want := range map[string]archive.VerifyOptions{
+		"lock_repositories":      {},
+		"exclude_owner_projects": {},
+		"exclude_git_data":       {ExcludeGitData: true},
+		"exclude_attachments":    {ExcludeAttachments: true},
+		"exclude_releases":       {ExcludeReleases: true},
+		"exclude_metadata":       {ExcludeMetadata: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newServer(t)
+			c.AddRepository("octo/hello", ghmigratetest.WithIssues(120), ghmigratetest.WithAttachment("a", []byte("b")), ghmigratetest.Payload(100_000))
+			c.AddRepository("octo/git", ghmigratetest.FromGit(newGit(t)))
+			c.AddRepository("octo/other")
+			id := c.exported(`{"repositories":["octo/hello","octo/git"],"` + name + `":true}`)
+			data := c.do("GET", c.signed(id), "").body
+			want.Repositories = []string{"octo/hello", "octo/git"}
+			want.SHA256 = fmt.Sprintf("%x", sha256.Sum256([]byte(data)))
+			summary, err := archive.Verify(strings.NewReader(data), &want)
+			require.NoError(t, err)
+
+			var found []string
+			for _, r := range summary.Repositories {
+				assert.True(t, r.Record, r.Name)
+				assert.Equal(t, !want.ExcludeGitData, r.Git, r.Name)
+				found = append(found, r.Name)
+			}
+			assert.ElementsMatch(t, want.Repositories, found)
+			assert.Empty(t, summary.Unknown)
+			records := map[string]int64{
+				"organization": 1, "user": 1, "repository": 2, "issue": 120, "issue_comment": 120, "attachment": 1, "release": 1,
+			}
+			dangling := map[string]int64{}
+			if want.ExcludeMetadata {
+				records = map[string]int64{"organization": 1, "repository": 2}
+				dangling["user"] = 3 // a member of the organization, a collaborator of each repository
+			}
+			if want.ExcludeAttachments {
+				delete(records, "attachment")
+			}
+			if want.ExcludeReleases {
+				delete(records, "release")
+			}
+			assert.Equal(t, records, summary.Records)
+			assert.Equal(t, dangling, summary.Dangling)
+
+			want.Repositories = append(want.Repositories, "octo/other")
+			_, err = archive.Verify(strings.NewReader(data), &want)
+			require.ErrorContains(t, err, "octo/other")
+		})
+	}
 }
 
 func TestPayload(t *testing.T) {

@@ -1,8 +1,6 @@
 package ghmigratetest
 
 import (
-	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -14,23 +12,24 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate/archive"
 )
 
 // writeExport writes the archive of a migration. It needs no lock: nothing
 // that it reads changes once a migration is exported.
 func (s *Server) writeExport(w io.Writer, m *migration) error {
-	level := gzip.DefaultCompression
+	opts := archive.WriterOptions{
+		ModTime: m.updatedAt,
+		Schema:  archive.Schema{Version: "1.0.1", GitHubSHA: "e00c8eee08dbff330139a0a24efb0d7b63da2152"},
+	}
 	for _, r := range m.repositories {
 		if r.payload > 0 && m.includesReleases() {
-			level = gzip.NoCompression // payloads do not compress, and can be large
+			opts.Level = -1 // payloads do not compress, and can be large
 		}
 	}
-	a, err := newArchiveWriter(w, m.updatedAt, level)
-	if err != nil {
-		return err
-	}
-	e := &export{Server: s, archiveWriter: a, migration: m}
-	steps := []func() error{e.gitData, e.repositoryRecords, e.schema, e.organizations, e.users, e.discussion, e.releases, e.close}
+	e := &export{Server: s, migration: m, archive: archive.NewWriter(w, &opts)}
+	steps := []func() error{e.gitData, e.repositoryRecords, e.organizations, e.users, e.discussion, e.releases, e.archive.Close}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -50,8 +49,8 @@ func (m *migration) includesReleases() bool {
 // An export is an archive in the making.
 type export struct {
 	*Server
-	*archiveWriter
 	*migration
+	archive *archive.Writer
 }
 
 // gitData adds the bare repositories.
@@ -60,122 +59,83 @@ func (e *export) gitData() error {
 		return nil
 	}
 	for _, r := range e.migration.repositories {
-		dir := "repositories/" + r.fullName() + ".git"
-		add := e.madeUpGit
+		var bare fs.FS = madeUpRepository(r)
 		if r.bare != "" {
-			add = e.clonedGit
+			bare = os.DirFS(r.bare)
 		}
-		if err := add(r, dir); err != nil {
+		if err := e.archive.AddRepository(r.fullName(), bare); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-func (e *export) madeUpGit(r *repository, dir string) error {
-	files, directories := madeUpRepository(r)
-	for _, d := range directories {
-		if err := e.directory(dir + "/" + d); err != nil {
-			return err
-		}
-	}
-	for _, f := range files {
-		if err := e.file(dir+"/"+f.name, int64(len(f.data)), bytes.NewReader(f.data)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *export) clonedGit(r *repository, dir string) error {
-	bare := os.DirFS(r.bare)
-	return fs.WalkDir(bare, ".", func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name := path.Join(dir, p)
-		if d.IsDir() {
-			return e.directory(name)
-		}
-		f, err := bare.Open(p)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }()
-		info, err := f.Stat()
-		if err != nil {
-			return err
-		}
-		return e.file(name, info.Size(), f)
-	})
-}
-
-// date writes a time as archives do.
-func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func (e *export) users() error {
 	if e.options.ExcludeMetadata {
 		return nil
 	}
 	u := e.user
-	return e.record("users", userRecord{
-		Type:           "user",
-		URL:            e.userURL(),
-		AvatarURL:      e.avatarURL(u),
-		Login:          u.login,
-		Emails:         []emailRecord{{fmt.Sprintf("%d+%s@users.noreply.github.com", u.id, u.login), true, true}},
-		SocialAccounts: []any{},
-		CreatedAt:      date(born),
+	return e.archive.Write(&archive.User{
+		URL:       e.userURL(),
+		AvatarURL: e.avatarURL(u),
+		Login:     u.login,
+		Emails: []archive.Email{{
+			Address:  fmt.Sprintf("%d+%s@users.noreply.github.com", u.id, u.login),
+			Primary:  true,
+			Verified: true,
+		}},
+		CreatedAt: archive.Time{Time: born},
 	})
 }
 
-func (e *export) userURL() string { return e.webURL + "/" + e.user.login }
+func (e *export) userURL() archive.URL { return e.url(e.user.login) }
+
+// url returns where a path is on the web.
+func (e *export) url(path string) archive.URL { return archive.URL(e.webURL + "/" + path) }
 
 func (e *export) organizations() error {
 	if e.owner.kind != "Organization" {
 		return nil
 	}
-	o := organizationRecord{
-		Type:      "organization",
-		URL:       e.webURL + "/" + e.owner.login,
+	return e.archive.Write(&archive.Organization{
+		URL:       e.url(e.owner.login),
 		Login:     e.owner.login,
-		Members:   []memberRecord{{e.userURL(), "admin", "active"}},
-		Webhooks:  []any{},
-		CreatedAt: date(born),
-	}
-	o.MemberPrivileges.DefaultRepositoryPermission = "read"
-	o.MemberPrivileges.MembersCanCreateTeams = true
-	return e.record("organizations", o)
+		Members:   []archive.OrganizationMember{{User: e.userURL(), Role: "admin", State: "active"}},
+		CreatedAt: archive.Time{Time: born},
+		MemberPrivileges: &archive.MemberPrivileges{
+			DefaultRepositoryPermission: "read",
+			MembersCanCreateTeams:       true,
+		},
+	})
 }
 
 func (e *export) repositoryRecords() error {
 	for _, r := range e.migration.repositories {
-		repo := e.webURL + "/" + r.fullName()
-		var labels []labelRecord
-		for _, l := range []struct{ name, color, description string }{
-			{"bug", "d73a4a", "Something isn't working"},
-			{"good first issue", "7057ff", "Good for newcomers"},
-		} {
-			labels = append(labels, labelRecord{repo + "/labels/" + url.PathEscape(l.name), l.name, l.color, l.description, date(born)})
+		label := func(name, color, description string) archive.Label {
+			return archive.Label{
+				URL:         e.url(r.fullName() + "/labels/" + url.PathEscape(name)),
+				Name:        name,
+				Color:       color,
+				Description: description,
+				CreatedAt:   archive.Time{Time: born},
+			}
 		}
-		err := e.record("repositories", repositoryRecord{
-			Type:             "repository",
-			URL:              repo,
-			Owner:            e.webURL + "/" + r.owner.login,
-			Name:             r.name,
-			Private:          r.private,
-			HasIssues:        true,
-			HasWiki:          true,
-			HasDownloads:     true,
-			Labels:           labels,
-			Collaborators:    []collaboratorRecord{{e.userURL(), "admin"}},
-			CreatedAt:        date(born),
-			GitURL:           "tarball://root/repositories/" + r.fullName() + ".git",
-			DefaultBranch:    r.branch,
-			Webhooks:         []any{},
-			PublicKeys:       []any{},
-			RepositoryTopics: []any{},
-			Autolinks:        []any{},
+		err := e.archive.Write(&archive.Repository{
+			URL:          e.url(r.fullName()),
+			Owner:        e.url(r.owner.login),
+			Name:         r.name,
+			Private:      r.private,
+			HasIssues:    true,
+			HasWiki:      true,
+			HasDownloads: true,
+			Labels: []archive.Label{
+				label("bug", "d73a4a", "Something isn't working"),
+				label("good first issue", "7057ff", "Good for newcomers"),
+			},
+			Collaborators: []archive.Collaborator{{User: e.userURL(), Permission: "admin"}},
+			CreatedAt:     archive.Time{Time: born},
+			GitURL:        "tarball://root/repositories/" + r.fullName() + ".git",
+			DefaultBranch: r.branch,
 		})
 		if err != nil {
 			return err
@@ -190,37 +150,28 @@ func (e *export) discussion() error {
 		return nil
 	}
 	for _, r := range e.migration.repositories {
-		repo := e.webURL + "/" + r.fullName()
 		for n := 1; n <= r.issues; n++ {
-			issue := fmt.Sprintf("%s/issues/%d", repo, n)
-			err := e.record("issues", issueRecord{
-				Type:       "issue",
-				URL:        issue,
-				Repository: repo,
+			at := archive.Time{Time: born.Add(time.Duration(n) * time.Minute)}
+			err := e.archive.Write(&archive.Issue{
+				URL:        e.issueURL(r, n),
+				Repository: e.url(r.fullName()),
 				User:       e.userURL(),
 				Title:      fmt.Sprintf("Issue %d", n),
 				Body:       "It says \"a < b && c\".\r\n\r\nČeština, 日本語, 🙂",
-				Assignees:  []string{},
-				Labels:     []string{repo + "/labels/bug"},
-				Reactions:  []any{},
-				CreatedAt:  date(born.Add(time.Duration(n) * time.Minute)),
-				UpdatedAt:  date(born.Add(time.Duration(n) * time.Minute)),
+				Labels:     []archive.URL{e.url(r.fullName() + "/labels/bug")},
+				CreatedAt:  at,
+				UpdatedAt:  at,
 			})
 			if err != nil {
 				return err
 			}
-		}
-		for n := 1; n <= r.issues; n++ {
-			issue := fmt.Sprintf("%s/issues/%d", repo, n)
-			err := e.record("issue_comments", issueCommentRecord{
-				Type:      "issue_comment",
-				URL:       fmt.Sprintf("%s#issuecomment-%d", issue, r.id+int64(n)),
-				Issue:     issue,
+			err = e.archive.Write(&archive.IssueComment{
+				URL:       e.issueURL(r, n) + archive.URL(fmt.Sprintf("#issuecomment-%d", r.id+int64(n))),
+				Issue:     e.issueURL(r, n),
 				User:      e.userURL(),
 				Body:      "Same here.",
 				Formatter: "markdown",
-				Reactions: []any{},
-				CreatedAt: date(born.Add(time.Duration(n) * time.Hour)),
+				CreatedAt: archive.Time{Time: born.Add(time.Duration(n) * time.Hour)},
 			})
 			if err != nil {
 				return err
@@ -233,26 +184,32 @@ func (e *export) discussion() error {
 	return nil
 }
 
+func (e *export) issueURL(r *repository, n int) archive.URL {
+	return e.url(fmt.Sprintf("%s/issues/%d", r.fullName(), n))
+}
+
 func (e *export) attachmentsOf(r *repository) error {
 	if e.options.ExcludeAttachments {
 		return nil
 	}
-	repo := e.webURL + "/" + r.fullName()
 	for i, a := range r.attachments {
 		id := guid("attachment", r.fullName(), fmt.Sprint(i))
 		name := "attachments/" + id + "/" + a.name
-		if err := e.file(name, int64(len(a.data)), bytes.NewReader(a.data)); err != nil {
+		f, err := e.archive.Create(name, int64(len(a.data)))
+		if err == nil {
+			_, err = f.Write(a.data)
+		}
+		if err != nil {
 			return err
 		}
-		err := e.record("attachments", attachmentRecord{
-			Type:             "attachment",
-			URL:              "https://github.com/user-attachments/assets/" + id,
-			Issue:            repo + "/issues/1",
+		err = e.archive.Write(&archive.Attachment{
+			URL:              archive.URL("https://github.com/user-attachments/assets/" + id),
+			Issue:            e.issueURL(r, 1),
 			User:             e.userURL(),
 			AssetName:        a.name,
 			AssetContentType: contentType(a.name),
 			AssetURL:         "tarball://root/" + name,
-			CreatedAt:        date(born),
+			CreatedAt:        archive.Time{Time: born},
 		})
 		if err != nil {
 			return err
@@ -283,33 +240,34 @@ func (e *export) releases() error {
 		if r.payload <= 0 {
 			continue
 		}
-		repo := e.webURL + "/" + r.fullName()
 		name := "releases/" + guid("release", r.fullName()) + "/payload.bin"
-		err := e.record("releases", releaseRecord{
-			Type:            "release",
-			URL:             repo + "/releases/tag/v1.0.0",
-			Repository:      repo,
+		err := e.archive.Write(&archive.Release{
+			URL:             e.url(r.fullName() + "/releases/tag/v1.0.0"),
+			Repository:      e.url(r.fullName()),
 			User:            e.userURL(),
 			Name:            "v1.0.0",
 			TagName:         "v1.0.0",
 			State:           "published",
 			PendingTag:      "v1.0.0",
 			TargetCommitish: r.branch,
-			ReleaseAssets: []releaseAssetRecord{{
+			ReleaseAssets: []archive.ReleaseAsset{{
 				User:             e.userURL(),
 				AssetName:        "payload.bin",
 				AssetContentType: "application/octet-stream",
 				AssetURL:         "tarball://root/" + name,
-				CreatedAt:        date(born),
+				CreatedAt:        archive.Time{Time: born},
 			}},
-			Reactions:   []any{},
-			PublishedAt: date(born),
-			CreatedAt:   date(born),
+			PublishedAt: archive.Time{Time: born},
+			CreatedAt:   archive.Time{Time: born},
 		})
 		if err != nil {
 			return err
 		}
-		if err := e.file(name, r.payload, rand.NewChaCha8(sha256.Sum256([]byte(r.fullName())))); err != nil {
+		f, err := e.archive.Create(name, r.payload)
+		if err == nil {
+			_, err = io.CopyN(f, rand.NewChaCha8(sha256.Sum256([]byte(r.fullName()))), r.payload)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -7,11 +7,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing/fstest"
 )
 
 // CheckGit tells why [FromGit] cannot be used for dir: no git on this machine,
@@ -136,15 +138,13 @@ func defaultBranch(source func(args ...string) (string, error)) (branch, refspec
 	return "", "", errors.New("the commit that is checked out is on no branch, and all names for one are taken")
 }
 
-type gitFile struct {
-	name string
-	data []byte
-}
-
-// madeUpRepository returns the files of a bare repository with one commit, and
-// the directories that it has besides.
-func madeUpRepository(r *repository) (files []gitFile, directories []string) {
-	var objects []gitFile
+// madeUpRepository returns the files of a bare repository with one commit.
+func madeUpRepository(r *repository) fstest.MapFS {
+	files := make(fstest.MapFS)
+	for _, name := range []string{"branches", "hooks", "objects/info", "objects/pack", "refs/heads", "refs/tags"} {
+		files[name] = &fstest.MapFile{Mode: fs.ModeDir}
+	}
+	add := func(name string, data []byte) { files[name] = &fstest.MapFile{Data: data} }
 	store := func(kind string, content []byte) string {
 		raw := append(fmt.Appendf(nil, "%s %d\x00", kind, len(content)), content...)
 		sum := sha1.Sum(raw) //nolint:gosec // as above
@@ -153,7 +153,7 @@ func madeUpRepository(r *repository) (files []gitFile, directories []string) {
 		z := zlib.NewWriter(&b)
 		_, _ = z.Write(raw)
 		_ = z.Close()
-		objects = append(objects, gitFile{"objects/" + id[:2] + "/" + id[2:], b.Bytes()})
+		add("objects/"+id[:2]+"/"+id[2:], b.Bytes())
 		return id
 	}
 	blob := store("blob", []byte("# "+r.name+"\n"))
@@ -162,14 +162,11 @@ func madeUpRepository(r *repository) (files []gitFile, directories []string) {
 	who := fmt.Sprintf("Monalisa Octocat <octocat@users.noreply.github.com> %d +0000", born.Unix())
 	commit := store("commit", fmt.Appendf(nil, "tree %s\nauthor %s\ncommitter %s\n\nBegin %s\n", tree, who, who, r.name))
 
-	files = []gitFile{
-		{"HEAD", []byte("ref: refs/heads/" + r.branch + "\n")},
-		{"config", []byte("[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n" +
-			"[remote \"origin\"]\n\turl = " + internalURL + "\n\tmirror = true\n")},
-		{"description", []byte("Unnamed repository; edit this file 'description' to name the repository.\n")},
-		{"info/exclude", nil},
-	}
-	files = append(files, objects...)
-	files = append(files, gitFile{"packed-refs", []byte("# pack-refs with: peeled fully-peeled sorted \n" + commit + " refs/heads/" + r.branch + "\n")})
-	return files, []string{"branches", "hooks", "objects/info", "objects/pack", "refs/heads", "refs/tags"}
+	add("HEAD", []byte("ref: refs/heads/"+r.branch+"\n"))
+	add("config", []byte("[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"+
+		"[remote \"origin\"]\n\turl = "+internalURL+"\n\tmirror = true\n"))
+	add("description", []byte("Unnamed repository; edit this file 'description' to name the repository.\n"))
+	add("info/exclude", nil)
+	add("packed-refs", []byte("# pack-refs with: peeled fully-peeled sorted \n"+commit+" refs/heads/"+r.branch+"\n"))
+	return files
 }
