@@ -37,7 +37,7 @@ func (c *Checker) checkLooseRef(name string, src *source, report func(int64, err
 	if strings.HasPrefix(base, ".") || strings.HasSuffix(base, ".lock") {
 		return // Git passes them over
 	}
-	if !isRefName(name) {
+	if !IsRefName(name) {
 		report(-1, errors.New("it cannot be the name of a ref"))
 		return
 	}
@@ -46,36 +46,57 @@ func (c *Checker) checkLooseRef(name string, src *source, report func(int64, err
 	c.checkRef(name, src, report)
 }
 
-// checkRef checks the content of a ref: the name of an object, or "ref: " and
-// that of another ref. What follows white space Git does not look at.
+// checkRef checks the content of a ref, which may point to an object.
 func (c *Checker) checkRef(name string, src *source, report func(int64, error)) {
-	text, ok := c.readSmall(src)
+	text, _ := c.readSmall(src)
+	if src.err != nil {
+		return
+	}
+	digits, err := parseRef(text)
 	switch {
-	case src.err != nil:
+	case err != nil:
+		report(-1, err)
 		return
-	case !ok || len(text) > 8<<10:
-		report(-1, errors.New("too long to be a ref"))
-		return
-	}
-	value := strings.TrimRight(string(text), " \t\r\n")
-	if target, symbolic := strings.CutPrefix(value, "ref:"); symbolic {
-		target = strings.TrimLeft(target, " \t\r\n")
-		if !strings.HasPrefix(target, "refs/") || !isRefName(target) {
-			report(-1, fmt.Errorf("%.80q is no ref that it could point to", target))
-		}
-		return
-	}
-	id, ok := c.objectID(value)
-	if !ok {
-		report(-1, fmt.Errorf("it is no ref: %.80q", value))
-		return
+	case digits == "":
+		return // It points to another ref, which need not be there.
 	}
 	where := 0
 	if len(c.looseNames) < maxLooseNames {
 		where = len(c.looseNames)
 		c.looseNames = append(c.looseNames, name)
 	}
+	id, _ := c.objectID(digits)
 	c.tips = append(c.tips, tip{id: id, where: -where})
+}
+
+// MaxRef is how long the content of a ref may be.
+const MaxRef = 8 << 10
+
+// IsRef reports whether text is the content of a loose ref: the name of an
+// object, or "ref: " and that of another ref, and white space.
+func IsRef(text []byte) bool {
+	_, err := parseRef(text)
+	return err == nil
+}
+
+// parseRef returns the digits of the object that a ref points to, or none if it
+// points to another ref.
+func parseRef(text []byte) (digits string, err error) {
+	if len(text) > MaxRef {
+		return "", errors.New("too long to be a ref")
+	}
+	value := strings.TrimRight(string(text), " \t\r\n")
+	if target, symbolic := strings.CutPrefix(value, "ref:"); symbolic {
+		target = strings.TrimLeft(target, " \t\r\n")
+		if !strings.HasPrefix(target, "refs/") || !IsRefName(target) {
+			return "", fmt.Errorf("%.80q is no ref that it could point to", target)
+		}
+		return "", nil
+	}
+	if !isHex(value, 40) && !isHex(value, 64) {
+		return "", fmt.Errorf("it is no ref: %.80q", value)
+	}
+	return value, nil
 }
 
 // checkPackedRefs checks the file that has most refs: after a header that
@@ -115,7 +136,7 @@ func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
 		case !isID, isPeeled && last == nil:
 			fault = fmt.Errorf("line %d is no ref: %.80q", number, text)
 		case isPeeled:
-		case !isRefName(string(name)):
+		case !IsRefName(string(name)):
 			fault = fmt.Errorf("line %d: %.80q cannot be the name of a ref", number, name)
 		case sorted && last != nil && bytes.Compare(last, name) >= 0:
 			fault = fmt.Errorf("line %d: %s is not in order", number, name)
@@ -147,12 +168,19 @@ func (c *Checker) checkAlternates(src *source, report func(int64, error)) {
 // readConfig looks for the format of a repository that has no objects yet.
 func (c *Checker) readConfig(src *source) {
 	text, _ := c.readSmall(src)
-	for line := range bytes.Lines(text) {
-		key, value, _ := bytes.Cut(bytes.ToLower(line), []byte("="))
+	c.stats.SHA256 = c.stats.SHA256 || DeclaresSHA256(text)
+}
+
+// DeclaresSHA256 reports whether a config says that objects are named by
+// SHA-256, in the form in which Git writes it.
+func DeclaresSHA256(config []byte) bool {
+	for line := range bytes.Lines(bytes.ToLower(config)) {
+		key, value, _ := bytes.Cut(line, []byte("="))
 		if string(bytes.TrimSpace(key)) == "objectformat" && string(bytes.TrimSpace(value)) == "sha256" {
-			c.stats.SHA256 = true
+			return true
 		}
 	}
+	return false
 }
 
 // closeRefs looks for the objects that refs point to.
@@ -214,8 +242,8 @@ func (c *Checker) readSmall(src *source) ([]byte, bool) {
 	return c.buf[:n], err != nil
 }
 
-// isRefName reports whether Git would let a ref have this name.
-func isRefName(name string) bool {
+// IsRefName reports whether Git would let a ref have this name.
+func IsRefName(name string) bool {
 	for part := range strings.SplitSeq(name, "/") {
 		if part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") {
 			return false
