@@ -513,6 +513,18 @@ func TestChangesKeepWhatTheStructDoesNotKnow(t *testing.T) {
 	}
 }
 
+func TestChangesReplaceWhatWasEmpty(t *testing.T) {
+	comment := decodeAs[*archive.IssueComment](t, `{"type":"issue_comment","issue":null,"pull_request":"p","x":1}`)
+	comment.Issue, comment.PullRequest = "i", ""
+	assertSpelled(t, `{"type":"issue_comment","issue":"i","x":1}`, comment)
+
+	repository := decodeAs[*archive.Repository](t, `{"type":"repository","page":null,"wiki_url":""}`)
+	repository.WikiURL = "tarball://root/repositories/o/r.wiki.git"
+	repository.Page = &archive.Page{CNAME: "docs"}
+	again := decodeRecord(t, []byte(encodeRecord(t, repository)))
+	assert.Equal(t, archive.Forget(repository), archive.Forget(again))
+}
+
 func TestNamesThatOccurTwice(t *testing.T) {
 	const text = `{"type":"issue","title":"a","x":1,"title":"b","x":2}`
 	issue := decodeAs[*archive.Issue](t, text)

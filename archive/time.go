@@ -38,9 +38,13 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		if at, err = time.Parse("2006-01-02 15:04:05 -0700", text); err != nil {
-			return fmt.Errorf("%q is no time", text)
-		}
+		at, err = time.Parse("2006-01-02 15:04:05 -0700", text)
+	}
+	if err == nil {
+		_, err = at.MarshalText() // time.Parse takes an offset of 24 hours, RFC 3339 does not
+	}
+	if err != nil {
+		return fmt.Errorf("%q is no time", text)
 	}
 	t.Time = at
 	return nil
@@ -65,12 +69,9 @@ func parseUTC(data []byte) (time.Time, bool) {
 	}
 	two := func(i int) int { return int(data[i]-'0')*10 + int(data[i+1]-'0') }
 	year, month, day := two(1)*100+two(3), time.Month(two(6)), two(9)
-	hour, minute, second := two(12), two(15), two(18)
-	at := time.Date(year, month, day, hour, minute, second, 0, time.UTC)
-	// time.Date carries what is too large over into the next unit.
+	minute, second := two(15), two(18)
+	at := time.Date(year, month, day, two(12), minute, second, 0, time.UTC)
+	// What is too large, time.Date carries over: a 30 February, a 24th hour.
 	y, m, d := at.Date()
-	if y != year || m != month || d != day || hour > 23 || minute > 59 || second > 59 {
-		return time.Time{}, false
-	}
-	return at, true
+	return at, y == year && m == month && d == day && minute <= 59 && second <= 59
 }
