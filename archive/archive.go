@@ -35,14 +35,13 @@ func Open(path string, opts *ReaderOptions) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open archive: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	a, err := newArchive()
 	if err != nil {
 		return nil, fmt.Errorf("open archive %s: %w", path, err)
 	}
 	if err := a.read(f, opts); err != nil {
-		a.Close()
-		return nil, fmt.Errorf("open archive %s: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("open archive %s: %w", path, err), a.Close())
 	}
 	return a, nil
 }

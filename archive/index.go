@@ -82,7 +82,7 @@ func (x *index) all(kind string) iter.Seq[uint32] {
 			return
 		}
 		for number, place := range x.records {
-			if (kind == "" || place.kind == k) && !yield(uint32(number)) { //nolint:gosec // as in add
+			if (kind == "" || place.kind == k) && !yield(uint32(number)) {
 				return
 			}
 		}

@@ -1,0 +1,204 @@
+package archive_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+const joined = `[
+{"type":"pull_request","url":"o/r/pull/2","user":"u/a","title":"Mend it"},
+{"type":"issue_comment","url":"o/r/issues/1#issuecomment-2","issue":"o/r/issues/1","user":"u/a","body":"second","created_at":"2024-02-02T00:00:00Z"},
+{"type":"issue_comment","url":"o/r/pull/2#issuecomment-3","pull_request":"o/r/pull/2","user":"u/a","body":"third","created_at":"2024-02-03T00:00:00Z"},
+{"type":"issue_comment","url":"o/r/issues/1#issuecomment-1","issue":"o/r/issues/1","user":"u/b","body":"first","created_at":"2024-02-01T00:00:00Z"},
+{"type":"issue_event","url":"o/r/issues/1#event-1","issue":"o/r/issues/1","actor":"u/a","event":"closed","created_at":"2024-02-04T00:00:00Z"},
+{"type":"pull_request_review","url":"review-1","pull_request":"o/r/pull/2","user":"u/b","state":40},
+{"type":"pull_request_review_thread","url":"thread-1","pull_request":"o/r/pull/2","pull_request_review":"review-1"},
+{"type":"pull_request_review_thread","url":"thread-2","pull_request":"o/r/pull/2","pull_request_review":"review-2"},
+{"type":"pull_request_review_comment","url":"rc-1","pull_request":"o/r/pull/2","pull_request_review":"review-1","pull_request_review_thread":"thread-1","body":"here"},
+{"type":"pull_request_review_comment","url":"rc-2","pull_request":"o/r/pull/2","pull_request_review":"review-2","pull_request_review_thread":"thread-2","body":"there"},
+{"type":"attachment","url":"at-1","issue_comment":"o/r/pull/2#issuecomment-3","asset_name":"shot.png"},
+{"type":"user","url":"u/a","login":"a"},
+{"type":"user","url":"u/a","login":"a again"},
+{"type":"user","url":"u/x","login":7},
+{"type":"novel","url":"n/1","text":"kept"}
+]`
+
+func TestOpenJoinsRecords(t *testing.T) {
+	t.Parallel()
+	a := open(t, joined)
+
+	body := func(c *archive.IssueComment) string { return c.Body }
+	assert.Equal(t, []string{"first", "second"}, collect(t, a.Comments("o/r/issues/1"), body))
+	assert.Equal(t, []string{"third"}, collect(t, a.Comments("o/r/pull/2"), body))
+	assert.Empty(t, collect(t, a.Comments("o/r/issues/3"), body))
+	assert.Equal(t, []string{"closed"}, collect(t, a.Events("o/r/issues/1"), func(e *archive.IssueEvent) string { return e.Event }))
+	assert.Equal(t, []string{"review-1"}, collect(t, a.Reviews("o/r/pull/2"), (*archive.PullRequestReview).Key))
+	assert.Equal(t, []string{"thread-1", "thread-2"}, collect(t, a.Threads("o/r/pull/2"), (*archive.PullRequestReviewThread).Key))
+	assert.Equal(t, []string{"thread-2"}, collect(t, a.Threads("review-2"), (*archive.PullRequestReviewThread).Key))
+	assert.Equal(t, []string{"rc-1", "rc-2"}, collect(t, a.ReviewComments("o/r/pull/2"), (*archive.PullRequestReviewComment).Key))
+	assert.Equal(t, []string{"rc-1"}, collect(t, a.ReviewComments("review-1"), (*archive.PullRequestReviewComment).Key))
+	assert.Equal(t, []string{"rc-2"}, collect(t, a.ReviewComments("thread-2"), (*archive.PullRequestReviewComment).Key))
+	assert.Equal(t, []string{"at-1"}, collect(t, a.Attachments("o/r/pull/2#issuecomment-3"), (*archive.Attachment).Key))
+
+	for _, err := range a.Comments("o/r/issues/1") {
+		require.NoError(t, err)
+		break
+	}
+}
+
+func TestOpenLooksRecordsUp(t *testing.T) {
+	t.Parallel()
+	a := open(t, joined)
+
+	r, err := a.Lookup("u/a")
+	require.NoError(t, err)
+	user, ok := r.(*archive.User)
+	require.True(t, ok)
+	assert.Equal(t, "a", user.Login)
+	assert.JSONEq(t, `{"type":"user","url":"u/a","login":"a"}`, string(user.Raw()))
+	for _, url := range []archive.URL{"u/b", ""} {
+		r, err = a.Lookup(url)
+		require.ErrorIs(t, err, archive.ErrNotFound)
+		assert.Nil(t, r)
+	}
+}
+
+func TestAllYieldsRecordsOfOneType(t *testing.T) {
+	t.Parallel()
+	a := open(t, joined)
+
+	assert.Equal(t, []string{"a", "a again"}, collect(t, archive.All[*archive.User](a), func(u *archive.User) string { return u.Login }))
+	assert.Equal(t, []string{"u/x", "n/1"}, collect(t, archive.All[*archive.Unknown](a), (*archive.Unknown).Key))
+	assert.Empty(t, collect(t, archive.All[*archive.Team](a), (*archive.Team).Key))
+	assert.Len(t, collect(t, archive.All[archive.Record](a), archive.Record.Key), strings.Count(joined, "\n")-1)
+	for _, err := range archive.All[*archive.User](a) {
+		require.NoError(t, err)
+		break
+	}
+}
+
+func TestAnArchiveServesManyGoroutines(t *testing.T) {
+	t.Parallel()
+	a := open(t, joined)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 50 {
+				if _, err := a.Lookup("u/a"); err != nil {
+					t.Error(err)
+				}
+				for _, err := range a.Comments("o/r/issues/1") {
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestCloseRemovesTheTemporaryFile(t *testing.T) {
+	path := fileOf(t, joined)
+	dir := temporary(t)
+	a, err := archive.Open(path, nil)
+	require.NoError(t, err)
+	require.NoError(t, a.Close())
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+
+	_, err = a.Lookup("u/a")
+	require.ErrorIs(t, err, os.ErrClosed)
+	for _, err := range a.Comments("o/r/issues/1") {
+		require.ErrorIs(t, err, os.ErrClosed)
+	}
+	for _, err := range archive.All[*archive.User](a) {
+		require.ErrorIs(t, err, os.ErrClosed)
+	}
+}
+
+func TestOpenRefusesWhatIsNotWhole(t *testing.T) {
+	path := fileOf(t, joined)
+	whole := readFile(t, path)
+	notJSON := readFile(t, fileOf(t, strings.Replace(joined, ":", ";", 1)))
+	folder := t.TempDir()
+	dir := temporary(t)
+	for name, test := range map[string]struct {
+		file []byte
+	}{
+		"cut short": {file: whole[:len(whole)-1]},
+		"not JSON":  {file: notJSON},
+		"empty":     {file: nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(folder, "a.tar.gz")
+			require.NoError(t, os.WriteFile(path, test.file, 0o600))
+			a, err := archive.Open(path, nil)
+			require.Nil(t, a)
+			var faults *archive.FaultError
+			require.ErrorAs(t, err, &faults)
+			left, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			assert.Empty(t, left)
+		})
+	}
+	_, err := archive.Open(filepath.Join(dir, "none"), nil)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	_, err = archive.Open(path, &archive.ReaderOptions{Limits: archive.Limits{RecordSize: 10}})
+	require.Error(t, err)
+}
+
+// temporary makes the folder of temporary files one that is empty.
+func temporary(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	t.Setenv("TMP", dir)
+	return dir
+}
+
+// open opens an archive that has these records.
+func open(t *testing.T, records string) *archive.Archive {
+	t.Helper()
+	a, err := archive.Open(fileOf(t, records), nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, a.Close()) })
+	return a
+}
+
+func fileOf(t *testing.T, records string) string {
+	t.Helper()
+	l := new(layout)
+	l.add("schema.json", `{"version":"1.0.1"}`)
+	l.add("records_000001.json", records)
+	path := filepath.Join(t.TempDir(), "a.tar.gz")
+	require.NoError(t, os.WriteFile(path, l.file(t), 0o600))
+	return path
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return data
+}
+
+// collect returns what of tells of the records of a sequence.
+func collect[T any](t *testing.T, seq func(func(T, error) bool), of func(T) string) []string {
+	t.Helper()
+	var all []string
+	for r, err := range seq {
+		require.NoError(t, err)
+		all = append(all, of(r))
+	}
+	return all
+}

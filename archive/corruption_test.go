@@ -1,0 +1,330 @@
+package archive_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+// TestVerifyFindsEveryChangeOfTheFile cuts, lengthens and changes a small
+// archive in every place. Each time Verify must report it, or the file must
+// still unpack to the very same tar, by another program's reckoning.
+func TestVerifyFindsEveryChangeOfTheFile(t *testing.T) {
+	t.Parallel()
+	relax(t)
+	whole := smallArchive(t)
+	_, err := archive.Verify(bytes.NewReader(whole), nil)
+	require.NoError(t, err)
+	tar, err := unpack(whole)
+	require.NoError(t, err)
+	sum := sha256.Sum256(whole)
+	d := &damage{tar: tar, sha256: hex.EncodeToString(sum[:])}
+
+	t.Run("every proper prefix", func(t *testing.T) {
+		t.Parallel()
+		for n := range whole {
+			assert.False(t, d.check(t, whole[:n], "the first %d bytes", n), n)
+		}
+	})
+	t.Run("every byte after the end", func(t *testing.T) {
+		t.Parallel()
+		for b := range 256 {
+			assert.False(t, d.check(t, append(bytes.Clone(whole), byte(b)), "%#02x appended", b))
+		}
+		for _, n := range []int{2, 8, 511, 512, 10240, 1 << 20} {
+			assert.False(t, d.check(t, append(bytes.Clone(whole), make([]byte, n)...), "%d zeros appended", n))
+		}
+		assert.False(t, d.check(t, append(bytes.Clone(whole), whole...), "two archives"))
+		var empty bytes.Buffer
+		require.NoError(t, gzip.NewWriter(&empty).Close())
+		assert.False(t, d.check(t, append(bytes.Clone(whole), empty.Bytes()...), "an empty member appended"))
+	})
+	for mask := 1; mask < 1<<8; mask <<= 1 {
+		d.flip(t, whole, byte(mask))
+	}
+	d.flip(t, whole, 0xFF)
+
+	t.Cleanup(func() {
+		t.Logf("of %d changes to %d bytes, %d were harmless: %d in what gzip notes of time and system, %d to how the same bytes are encoded",
+			d.all, len(whole), d.notes+d.encoding, d.notes, d.encoding)
+	})
+}
+
+// damage counts what damaged archives were taken for.
+type damage struct {
+	tar    []byte // what the whole archive unpacks to
+	sha256 string // of the whole archive
+
+	mu              sync.Mutex
+	all             int
+	notes, encoding int // harmless changes
+}
+
+func (d *damage) flip(t *testing.T, whole []byte, mask byte) {
+	t.Helper()
+	t.Run(fmt.Sprintf("every byte xor %#02x", mask), func(t *testing.T) {
+		t.Parallel()
+		damaged := bytes.Clone(whole)
+		for i := range damaged {
+			damaged[i] ^= mask
+			if d.check(t, damaged, "byte %d xor %#02x", i, mask) {
+				d.harmless(i)
+			}
+			damaged[i] ^= mask
+		}
+	})
+}
+
+// harmless counts a change that did no harm.
+func (d *damage) harmless(at int) {
+	const header = 10
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if at < header {
+		d.notes++
+	} else {
+		d.encoding++
+	}
+}
+
+// check verifies a changed archive, and reports whether the change is harmless.
+func (d *damage) check(t *testing.T, changed []byte, what string, args ...any) bool {
+	t.Helper()
+	summary, err := archive.Verify(bytes.NewReader(changed), nil)
+	d.mu.Lock()
+	d.all++
+	d.mu.Unlock()
+	if faults, ok := errors.AsType[*archive.FaultError](err); ok {
+		if len(faults.Faults) == 0 || int64(len(changed)) != summary.Size {
+			t.Errorf("%s: no fault is told, or the size is wrong", fmt.Sprintf(what, args...))
+		}
+		return false
+	}
+	what = fmt.Sprintf(what, args...)
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+		return false
+	}
+	tar, err := unpack(changed)
+	if err != nil || !bytes.Equal(tar, d.tar) {
+		t.Errorf("%s: Verify does not see that the tar is another (%v)", what, err)
+		return false
+	}
+	_, err = archive.Verify(bytes.NewReader(changed), &archive.VerifyOptions{SHA256: d.sha256})
+	if _, ok := errors.AsType[*archive.FaultError](err); !ok {
+		t.Errorf("%s: the SHA-256 is another, and Verify says %v", what, err)
+	}
+	return true
+}
+
+// relax makes the garbage collector run less often, which thousands of small
+// archives would otherwise keep busy.
+func relax(t *testing.T) {
+	t.Helper()
+	percent := debug.SetGCPercent(1000)
+	t.Cleanup(func() { debug.SetGCPercent(percent) })
+}
+
+// unpack returns the tar in exactly one gzip member.
+func unpack(file []byte) ([]byte, error) {
+	in := bytes.NewReader(file)
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		return nil, err
+	}
+	z.Multistream(false)
+	tar, err := io.ReadAll(z)
+	if err == nil && in.Len() > 0 {
+		err = errors.New("something follows")
+	}
+	return tar, err
+}
+
+// smallArchive makes an archive with git, GNU tar and gzip, as GitHub does.
+func smallArchive(tb testing.TB) []byte {
+	tb.Helper()
+	dir := tb.TempDir()
+	for name, text := range map[string]string{
+		"schema.json": `{"version":"1.0.1","github_sha":"0123456789abcdef0123456789abcdef01234567"}`,
+		"users_000001.json": `[
+  {
+    "type": "user",
+    "url": "https://github.com/octocat",
+    "login": "octocat"
+  }
+]`,
+		"repositories_000001.json": `[
+  {
+    "type": "repository",
+    "url": "https://github.com/octocat/app",
+    "owner": "https://github.com/octocat",
+    "name": "app",
+    "labels": [
+
+    ],
+    "git_url": "tarball://root/repositories/octocat/app.git"
+  }
+]`,
+		"issues_000001.json": `[
+  {
+    "type": "issue",
+    "url": "https://github.com/octocat/app/issues/1",
+    "repository": "https://github.com/octocat/app",
+    "user": "https://github.com/octocat",
+    "title": "It broke",
+    "created_at": "2024-07-26T14:58:43Z"
+  }
+]`,
+		"attachments_000001.json": `[
+  {
+    "type": "attachment",
+    "url": "https://github.com/user-attachments/assets/1",
+    "issue": "https://github.com/octocat/app/issues/1",
+    "user": "https://github.com/octocat",
+    "asset_name": "shot.png",
+    "asset_url": "tarball://root/attachments/1/shot.png"
+  }
+]`,
+		"attachments/1/shot.png": "not really a picture",
+	} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		require.NoError(tb, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(tb, os.WriteFile(path, []byte(text), 0o644))
+	}
+	bare := filepath.Join(dir, "repositories", "octocat", "app.git")
+	run(tb, dir, "", "git", "init", "-q", "--bare", "--template=", "--initial-branch=main", bare)
+	tree := strings.TrimSpace(run(tb, bare, "", "git", "mktree"))
+	first := strings.TrimSpace(run(tb, bare, "first", "git", "commit-tree", tree))
+	run(tb, bare, "", "git", "update-ref", "refs/heads/main", first)
+	run(tb, bare, "", "git", "-c", "pack.writeReverseIndex=true", "repack", "-q", "-a", "-d")
+	run(tb, bare, "", "git", "pack-refs", "--all")
+	blob := strings.TrimSpace(run(tb, bare, "loose", "git", "hash-object", "-w", "--stdin"))
+	run(tb, bare, "", "git", "update-ref", "refs/tags/loose", blob)
+	return []byte(run(tb, dir, "", "sh", "-c",
+		"tar --format=gnu --sort=name --mtime=2024-07-26T15:00:00Z --owner=git:500 --group=git:500 --mode=u+w -C "+dir+" -cf - . | gzip -9"))
+}
+
+// run runs a program that the tests of archives stand on.
+func run(tb testing.TB, dir, stdin, name string, args ...string) string {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), name, args...)
+	cmd.Dir = dir
+	cmd.Stdin = strings.NewReader(stdin)
+	cmd.Stderr = tb.Output()
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C", "TZ=UTC",
+		"GIT_AUTHOR_NAME=octocat", "GIT_AUTHOR_EMAIL=octocat@example.com", "GIT_AUTHOR_DATE=2024-07-26T14:00:00Z",
+		"GIT_COMMITTER_NAME=octocat", "GIT_COMMITTER_EMAIL=octocat@example.com", "GIT_COMMITTER_DATE=2024-07-26T14:00:00Z")
+	out, err := cmd.Output()
+	require.NoError(tb, err, "%s %s: these tests need git, GNU tar and gzip", name, strings.Join(args, " "))
+	return string(out)
+}
+
+// TestVerifyFindsEveryChangeInGit changes the files of a bare repository that
+// carry a checksum, as if that had happened before they were packed.
+func TestVerifyFindsEveryChangeInGit(t *testing.T) {
+	t.Parallel()
+	relax(t)
+	small := smallArchive(t)
+	whole, err := unpack(small)
+	require.NoError(t, err)
+	l := readLayout(t, small)
+	const packs = "repositories/octocat/app.git/objects/pack/"
+	for _, m := range []*member{l.find(packs, ".pack"), l.find(packs, ".idx"), l.find(packs, ".rev"), l.loose()} {
+		start := bytes.Index(whole, m.body)
+		require.Positive(t, start)
+		require.Equal(t, -1, bytes.Index(whole[start+1:], m.body), "found more than once")
+		t.Run(path.Base(m.name), func(t *testing.T) {
+			t.Parallel()
+			unpacked := bytes.Clone(whole)
+			var file bytes.Buffer
+			var harmless int
+			for i := start; i < start+len(m.body); i++ {
+				for _, mask := range []byte{1 << (i % 8), 0xFF} {
+					unpacked[i] ^= mask
+					store(t, &file, unpacked)
+					_, err := archive.Verify(&file, nil)
+					faults, ok := errors.AsType[*archive.FaultError](err)
+					switch {
+					case ok && faults.Faults[0].Entry == m.name:
+					case err == nil && sameObject(m.body, unpacked[start:start+len(m.body)]):
+						harmless++
+					default:
+						t.Errorf("byte %d xor %#02x: %v", i-start, mask, err)
+					}
+					unpacked[i] ^= mask
+				}
+			}
+			t.Logf("%d bytes, %d harmless changes", len(m.body), harmless)
+		})
+	}
+}
+
+// sameObject tells whether two loose objects inflate to the same.
+func sameObject(a, b []byte) bool {
+	inflate := func(p []byte) []byte {
+		z, err := zlib.NewReader(bytes.NewReader(p))
+		if err != nil {
+			return nil
+		}
+		object, err := io.ReadAll(z)
+		if err != nil {
+			return nil
+		}
+		return object
+	}
+	object := inflate(a)
+	return object != nil && bytes.Equal(object, inflate(b))
+}
+
+// store puts a tar into a gzip member without compressing it.
+func store(tb testing.TB, into *bytes.Buffer, unpacked []byte) {
+	tb.Helper()
+	into.Reset()
+	z, err := gzip.NewWriterLevel(into, gzip.NoCompression)
+	require.NoError(tb, err)
+	_, err = z.Write(unpacked)
+	require.NoError(tb, err)
+	require.NoError(tb, z.Close())
+}
+
+// FuzzVerify looks for tars that make Verify fail in another way than it may.
+func FuzzVerify(f *testing.F) {
+	whole, err := unpack(smallArchive(f))
+	require.NoError(f, err)
+	f.Add(whole)
+	f.Fuzz(func(t *testing.T, unpacked []byte) {
+		var file bytes.Buffer
+		store(t, &file, unpacked)
+		size := file.Len()
+		summary, err := archive.Verify(&file, &archive.VerifyOptions{
+			Limits:       archive.Limits{RecordSize: 1 << 16, UnpackedSize: 1 << 20, Entries: 100},
+			Repositories: []string{"octocat/app"},
+		})
+		require.NotNil(t, summary)
+		require.Equal(t, int64(size), summary.Size)
+		if err != nil {
+			faults, ok := errors.AsType[*archive.FaultError](err)
+			require.True(t, ok, "%v", err)
+			require.NotEmpty(t, faults.Faults)
+			require.NotEmpty(t, err.Error())
+		}
+	})
+}

@@ -1,0 +1,113 @@
+package archive_test
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/metrics"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+// BenchmarkVerifyMemory verifies an archive of many small records, and reports
+// the memory that it needs at most for each record and reference, beyond what it
+// needs without references.
+func BenchmarkVerifyMemory(b *testing.B) {
+	const records, references = 1_000_000, 4
+	for b.Loop() {
+		without := peak(b, func() { verifyMany(b, records, true) })
+		with := peak(b, func() { verifyMany(b, records, false) })
+		b.ReportMetric(float64(without)/(1<<20), "MiB-without")
+		b.ReportMetric(float64(with)/(1<<20), "MiB-with")
+		b.ReportMetric(float64(with-without)/(records*(1+references)), "B/reference")
+	}
+}
+
+func verifyMany(b *testing.B, records int, skip bool) {
+	b.Helper()
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(writeMany(w, records)) }()
+	summary, err := archive.Verify(r, &archive.VerifyOptions{SkipReferences: skip})
+	require.NoError(b, err)
+	require.Equal(b, int64(records), summary.Records["issue_comment"])
+	if !skip {
+		require.Equal(b, map[string]int64{"user": 3 * int64(records), "issue": int64(records)}, summary.Dangling)
+	}
+}
+
+// writeMany writes an archive whose comments refer to as many issues and users.
+func writeMany(w io.Writer, records int) error {
+	z, err := gzip.NewWriterLevel(w, gzip.HuffmanOnly)
+	if err != nil {
+		return err
+	}
+	buffered := bufio.NewWriterSize(z, 1<<20)
+	t := tar.NewWriter(buffered)
+	schema := `{"version":"1.0.1"}`
+	if err := t.WriteHeader(&tar.Header{Name: "./schema.json", Size: int64(len(schema)), Mode: 0o644}); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(t, schema); err != nil {
+		return err
+	}
+	record := func(i int) string {
+		return fmt.Sprintf(`{"type":"issue_comment","url":"https://github.com/o/r/issues/%09d#issuecomment-%09d",`+
+			`"issue":"https://github.com/o/r/issues/%09d","user":"https://github.com/u%09d",`+
+			`"reactions":[{"user":"https://github.com/r%09d"},{"user":"https://github.com/r%09d"}]}`, i, i, i, i, i, i+1)
+	}
+	size := int64(len(record(0))+1) * int64(records)
+	if err := t.WriteHeader(&tar.Header{Name: "./issue_comments_000001.json", Size: size + 1, Mode: 0o644}); err != nil {
+		return err
+	}
+	separator := "["
+	for i := range records {
+		if _, err := io.WriteString(t, separator+record(i)); err != nil {
+			return err
+		}
+		separator = ","
+	}
+	if _, err := io.WriteString(t, "]"); err != nil {
+		return err
+	}
+	if err := t.Close(); err != nil {
+		return err
+	}
+	if err := buffered.Flush(); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+// peak returns the most memory that the heap had while f ran.
+func peak(b *testing.B, f func()) uint64 {
+	b.Helper()
+	runtime.GC()
+	done := make(chan struct{})
+	result := make(chan uint64)
+	go func() {
+		ticker := time.NewTicker(5 * time.Millisecond)
+		defer ticker.Stop()
+		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		var most uint64
+		for {
+			select {
+			case <-ticker.C:
+				metrics.Read(sample)
+				most = max(most, sample[0].Value.Uint64())
+			case <-done:
+				result <- most
+				return
+			}
+		}
+	}()
+	f()
+	close(done)
+	return <-result
+}

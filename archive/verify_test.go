@@ -1,0 +1,578 @@
+package archive_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+func TestVerifyTellsWhatIsInside(t *testing.T) {
+	t.Parallel()
+	file := smallArchive(t)
+	sum := sha256.Sum256(file)
+	opts := &archive.VerifyOptions{Repositories: []string{"Octocat/APP"}, SHA256: strings.ToUpper(hex.EncodeToString(sum[:]))}
+	summary, err := archive.Verify(bytes.NewReader(file), opts)
+	require.NoError(t, err)
+
+	require.Len(t, summary.Repositories, 1)
+	assert.Positive(t, summary.Repositories[0].GitBytes)
+	summary.Repositories[0].GitBytes = 0
+	assert.Positive(t, summary.Unpacked)
+	summary.Unpacked = 0
+	assert.Positive(t, summary.Entries)
+	summary.Entries = 0
+	assert.Equal(t, &archive.Summary{
+		SHA256:       hex.EncodeToString(sum[:]),
+		Size:         int64(len(file)),
+		Schema:       archive.Schema{Version: "1.0.1", GitHubSHA: "0123456789abcdef0123456789abcdef01234567"},
+		Records:      map[string]int64{"user": 1, "repository": 1, "issue": 1, "attachment": 1},
+		Unknown:      map[string]int64{},
+		Repositories: []archive.RepositorySummary{{Name: "octocat/app", Record: true, Git: true, Objects: 3, Refs: 2}},
+		Dangling:     map[string]int64{},
+	}, summary)
+}
+
+func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
+	t.Parallel()
+	const (
+		bare  = "repositories/octocat/app.git"
+		users = "users_000001.json"
+	)
+	file := smallArchive(t)
+	for name, test := range map[string]struct {
+		damage func(*layout)
+		opts   archive.VerifyOptions
+		want   map[string]string // what is said of each entry
+	}{
+		"nothing": {
+			damage: func(*layout) {},
+		},
+		"a byte in a pack": {
+			damage: func(l *layout) { l.find(bare+"/objects/pack/", ".pack").body[40] ^= 1 },
+			want:   map[string]string{bare + "/objects/pack/*.pack": "checksum"},
+		},
+		"a byte in an index": {
+			damage: func(l *layout) { l.find(bare+"/objects/pack/", ".idx").body[1040] ^= 1 },
+			want:   map[string]string{bare + "/objects/pack/*.idx": "checksum"},
+		},
+		"a byte in a reverse index": {
+			damage: func(l *layout) { l.find(bare+"/objects/pack/", ".rev").body[15] ^= 1 },
+			want:   map[string]string{bare + "/objects/pack/*.rev": "checksum"},
+		},
+		"a pack without its index": {
+			damage: func(l *layout) { l.remove(bare+"/objects/pack/", ".idx") },
+			want:   map[string]string{bare + "/objects/pack/*.idx": "missing"},
+		},
+		"an index without its pack": {
+			damage: func(l *layout) { l.remove(bare+"/objects/pack/", ".pack") },
+			want:   map[string]string{bare + "/objects/pack/*.pack": "missing"},
+		},
+		"a byte in a loose object": {
+			damage: func(l *layout) { l.loose().body[5] ^= 1 },
+			want:   map[string]string{bare + "/objects/*/*": ""},
+		},
+		"a loose object of another name": {
+			damage: func(l *layout) {
+				m := l.loose()
+				m.name = m.name[:len(m.name)-1] + map[bool]string{true: "1", false: "0"}[strings.HasSuffix(m.name, "0")]
+			},
+			want: map[string]string{bare + "/objects/*/*": "its name is not the hash", bare + "/refs/tags/loose": "missing"},
+		},
+		"a ref to nothing": {
+			damage: func(l *layout) {
+				l.find(bare+"/refs/tags/loose", "").body = []byte("0123456789012345678901234567890123456789\n")
+			},
+			want: map[string]string{bare + "/refs/tags/loose": "missing"},
+		},
+		"a ref that is none": {
+			damage: func(l *layout) { l.find(bare+"/refs/tags/loose", "").body = []byte("hello\n") },
+			want:   map[string]string{bare + "/refs/tags/loose": ""},
+		},
+		"packed refs to nothing": {
+			damage: func(l *layout) {
+				m := l.find(bare+"/packed-refs", "")
+				i := bytes.IndexByte(m.body, '\n') + 1
+				copy(m.body[i:], "0123456789")
+			},
+			want: map[string]string{bare + "/packed-refs": "missing"},
+		},
+		"packed refs that are none": {
+			damage: func(l *layout) { l.find(bare+"/packed-refs", "").body = []byte("hello\n") },
+			want:   map[string]string{bare + "/packed-refs": ""},
+		},
+		"no HEAD": {
+			damage: func(l *layout) { l.remove(bare+"/HEAD", "") },
+			want:   map[string]string{bare + "/HEAD": "missing"},
+		},
+		"objects elsewhere": {
+			damage: func(l *layout) { l.add(bare+"/objects/info/alternates", "/srv/objects\n") },
+			want:   map[string]string{bare + "/objects/info/alternates": ""},
+		},
+		"a shard that ends early": {
+			damage: func(l *layout) { m := l.find(users, ""); m.body = m.body[:len(m.body)-1] },
+			want:   map[string]string{users: ""},
+		},
+		"a shard that goes on": {
+			damage: func(l *layout) { m := l.find(users, ""); m.body = append(m.body, ']') },
+			want:   map[string]string{users: ""},
+		},
+		"a shard that is no array": {
+			damage: func(l *layout) { l.find(users, "").body = []byte(`{"type":"user"}`) },
+			want:   map[string]string{users: ""},
+		},
+		"an empty shard": {
+			damage: func(l *layout) { l.find(users, "").body = nil },
+			want:   map[string]string{users: ""},
+		},
+		"a record of no type": {
+			damage: func(l *layout) {
+				m := l.find(users, "")
+				m.body = bytes.Replace(m.body, []byte("type"), []byte("tyqe"), 1)
+			},
+			want: map[string]string{users: "without a type"},
+		},
+		"a record of bad syntax": {
+			damage: func(l *layout) { m := l.find(users, ""); m.body = bytes.Replace(m.body, []byte(":"), []byte(";"), 1) },
+			want:   map[string]string{users: ""},
+		},
+		"no schema": {
+			damage: func(l *layout) { l.remove("schema.json", "") },
+			want:   map[string]string{"schema.json": "not in the archive"},
+		},
+		"another schema": {
+			damage: func(l *layout) { l.find("schema.json", "").body = []byte(`{"version":"2.0.0"}`) },
+			want:   map[string]string{"schema.json": `version "2.0.0"`},
+		},
+		"a schema that is none": {
+			damage: func(l *layout) { l.find("schema.json", "").body = []byte(`{"version"`) },
+			want:   map[string]string{"schema.json": ""},
+		},
+		"a schema without a version": {
+			damage: func(l *layout) { l.find("schema.json", "").body = []byte(`{}`) },
+			want:   map[string]string{"schema.json": `version ""`},
+		},
+		"a directory for a schema": {
+			damage: func(l *layout) {
+				l.remove("schema.json", "")
+				l.members = append(l.members, &member{name: "schema.json/", mode: tar.TypeDir})
+			},
+			want: map[string]string{"schema.json": "not in the archive"},
+		},
+		"an attachment that is missing": {
+			damage: func(l *layout) { l.remove("attachments/1/shot.png", "") },
+			want:   map[string]string{"attachments_000001.json": "tarball://root/attachments/1/shot.png"},
+		},
+		"attachments that were left out": {
+			damage: func(l *layout) { l.remove("attachments/", "") },
+			opts:   archive.VerifyOptions{ExcludeAttachments: true},
+		},
+		"a link out of the archive": {
+			damage: func(l *layout) { l.replace("attachments_000001.json", "root/attachments", "root/../attachments") },
+			want:   map[string]string{"attachments_000001.json": "out of the archive"},
+		},
+		"a link to a place of the machine": {
+			damage: func(l *layout) { l.replace("attachments_000001.json", "root/attachments", "root//attachments") },
+			want:   map[string]string{"attachments_000001.json": "out of the archive"},
+		},
+		"a link to another root": {
+			damage: func(l *layout) { l.replace("attachments_000001.json", "root/attachments", "toor/attachments") },
+			want:   map[string]string{"attachments_000001.json": "out of the archive"},
+		},
+		"a link that is percent-encoded": {
+			damage: func(l *layout) { l.replace("attachments_000001.json", "/shot.png", "/%73hot.png") },
+		},
+		"links before what they name": {
+			damage: func(l *layout) { l.last("attachments/1/shot.png"); l.last(bare + "/") },
+		},
+		"links after what they name": {
+			damage: func(l *layout) { l.last("attachments_000001.json"); l.last("repositories_000001.json") },
+		},
+		"no entries for directories": {
+			damage: func(l *layout) {
+				l.members = slices.DeleteFunc(l.members, func(m *member) bool { return m.mode == tar.TypeDir })
+			},
+			opts: archive.VerifyOptions{Repositories: []string{"octocat/app"}},
+		},
+		"a repository whose entries are everywhere": {
+			damage: func(l *layout) {
+				slices.SortFunc(l.members, func(a, b *member) int { return strings.Compare(path.Base(b.name), path.Base(a.name)) })
+			},
+			opts: archive.VerifyOptions{Repositories: []string{"octocat/app"}},
+		},
+		"a repository that nobody exported": {
+			damage: func(*layout) {},
+			opts:   archive.VerifyOptions{Repositories: []string{"octocat/app", "octocat/other", "OCTOCAT/other"}},
+			want:   map[string]string{"": "repository octocat/other is not in the archive"},
+		},
+		"a repository without its record": {
+			damage: func(l *layout) { l.remove("repositories_000001.json", "") },
+			opts:   archive.VerifyOptions{Repositories: []string{"octocat/app"}},
+			want:   map[string]string{"": "repository octocat/app has no record"},
+		},
+		"metadata that was left out": {
+			damage: func(l *layout) { l.remove("", "_000001.json") },
+			opts:   archive.VerifyOptions{Repositories: []string{"octocat/app"}, ExcludeMetadata: true},
+		},
+		"a repository without its Git data": {
+			damage: func(l *layout) { l.remove("repositories/", "") },
+			opts:   archive.VerifyOptions{Repositories: []string{"Octocat/App"}},
+			want: map[string]string{
+				bare:                       "not in the archive",
+				"repositories_000001.json": "tarball://root/" + bare,
+			},
+		},
+		"Git data that were left out": {
+			damage: func(l *layout) { l.remove("repositories/", "") },
+			opts:   archive.VerifyOptions{Repositories: []string{"octocat/app"}, ExcludeGitData: true},
+		},
+		"an empty repository": {
+			damage: func(l *layout) {
+				l.remove(bare+"/", "")
+				l.members = append(l.members, &member{name: bare + "/", mode: tar.TypeDir})
+			},
+			want: map[string]string{bare + "/HEAD": "missing"},
+		},
+		"the same name twice": {
+			damage: func(l *layout) { l.add(users, "[]") },
+			want:   map[string]string{users: "same name"},
+		},
+		"the same directory twice": {
+			damage: func(l *layout) {
+				l.members = append(l.members, &member{name: "repositories/", mode: tar.TypeDir})
+			},
+		},
+		"a file that is a directory": {
+			damage: func(l *layout) { l.add("attachments/1", "x") },
+			want:   map[string]string{"attachments/1": "same name"},
+		},
+		"a file in a file": {
+			damage: func(l *layout) { l.add("attachments/1/shot.png/x", "x") },
+			want:   map[string]string{"attachments/1/shot.png/x": "is a file"},
+		},
+		"a link of the file system": {
+			damage: func(l *layout) {
+				l.members = append(l.members, &member{name: "attachments/2", mode: tar.TypeSymlink, link: "/etc/passwd"})
+			},
+			want: map[string]string{"attachments/2": ""},
+		},
+		"a name that leads out": {
+			damage: func(l *layout) { l.add("../evil", "x") },
+			want:   map[string]string{"../evil": ""},
+		},
+		"a name that is absolute": {
+			damage: func(l *layout) { l.add("/etc/passwd", "x") },
+			want:   map[string]string{"/etc/passwd": ""},
+		},
+		"another archive": {
+			damage: func(*layout) {},
+			opts:   archive.VerifyOptions{SHA256: strings.Repeat("0", 64)},
+			want:   map[string]string{"": "SHA-256"},
+		},
+		"many things at once": {
+			damage: func(l *layout) {
+				l.remove("schema.json", "")
+				l.remove(bare+"/HEAD", "")
+				l.find(bare+"/objects/pack/", ".pack").body[40] ^= 1
+				l.replace("issues_000001.json", "]", "")
+				l.remove("attachments/1/shot.png", "")
+			},
+			opts: archive.VerifyOptions{Repositories: []string{"octocat/other"}},
+			want: map[string]string{
+				"schema.json":                 "not in",
+				bare + "/HEAD":                "missing",
+				bare + "/objects/pack/*.pack": "checksum",
+				"issues_000001.json":          "",
+				"attachments_000001.json":     "shot.png",
+				"":                            "octocat/other",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := readLayout(t, file)
+			test.damage(l)
+			summary, err := archive.Verify(bytes.NewReader(l.file(t)), &test.opts)
+			require.NotNil(t, summary)
+			requireFaults(t, err, test.want)
+		})
+	}
+}
+
+func TestVerifyReadsTheTarsOwnEnd(t *testing.T) {
+	t.Parallel()
+	whole, err := unpack(smallArchive(t))
+	require.NoError(t, err)
+	end := len(bytes.TrimRight(whole, "\x00"))
+	end += 512 - end%512
+	require.Less(t, end+1024, len(whole))
+	for name, test := range map[string]struct {
+		tar  []byte
+		want error // nil: any fault
+	}{
+		"no more than two blocks": {tar: whole[:end+1024]},
+		"no end":                  {tar: whole[:end], want: io.ErrUnexpectedEOF},
+		"half an end":             {tar: whole[:end+512], want: io.ErrUnexpectedEOF},
+		"something in it":         {tar: slices.Concat(whole[:end+100], []byte("x"), whole[end+101:]), want: tar.ErrHeader},
+		"something after it":      {tar: slices.Concat(whole[:end+1024], []byte("x"), make([]byte, 511))},
+		"another tar":             {tar: slices.Concat(whole, whole)},
+		"a damaged header":        {tar: slices.Concat([]byte("x"), whole[1:]), want: tar.ErrHeader},
+		"nothing":                 {tar: nil, want: io.ErrUnexpectedEOF},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			summary, err := archive.Verify(bytes.NewReader(compress(t, test.tar)), nil)
+			require.NotNil(t, summary)
+			if name == "no more than two blocks" {
+				require.NoError(t, err)
+				return
+			}
+			faults, ok := errors.AsType[*archive.FaultError](err)
+			require.True(t, ok, "%v", err)
+			require.NotEmpty(t, faults.Faults)
+			if test.want != nil {
+				require.ErrorIs(t, err, test.want)
+			}
+		})
+	}
+}
+
+func TestVerifyReturnsTheReadersOwnError(t *testing.T) {
+	t.Parallel()
+	file := smallArchive(t)
+	broken := errors.New("the network is gone")
+	for n := range file {
+		r := io.MultiReader(bytes.NewReader(file[:n]), iotest.ErrReader(broken))
+		summary, err := archive.Verify(r, &archive.VerifyOptions{Repositories: []string{"octocat/other"}})
+		require.ErrorIs(t, err, broken)
+		require.NotErrorIs(t, err, io.ErrUnexpectedEOF)
+		_, ok := errors.AsType[*archive.FaultError](err)
+		require.False(t, ok, "after %d bytes: %v", n, err)
+		require.Equal(t, int64(n), summary.Size)
+		require.Empty(t, summary.SHA256)
+	}
+}
+
+func TestVerifyCountsReferencesToRecordsThatAreNotThere(t *testing.T) {
+	t.Parallel()
+	l := readLayout(t, smallArchive(t))
+	l.add("issue_comments_000001.json", `[
+	{"type":"issue_comment","url":"c1","issue":"https://github.com/octocat/app/issues/1","user":"https://github.com/octocat"},
+	{"type":"issue_comment","url":"c2","issue":"https://github.com/octocat/app/issues/2","user":"https://github.com/hubot"},
+	{"type":"issue_comment","url":"c2","pull_request":"https://github.com/octocat/app/pull/3","user":"https://github.com/hubot"},
+	{"type":"issue_comment","url":"c3","issue":"https://github.com/octocat/app/issues/1","user":null},
+	{"type":"novel","url":"n1","issue":"https://github.com/octocat/app/issues/4"}
+	]`)
+	file := l.file(t)
+	summary, err := archive.Verify(bytes.NewReader(file), nil)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]int64{"issue": 1, "pull_request": 1, "user": 2}, summary.Dangling)
+	assert.Equal(t, int64(1), summary.Duplicates)
+	assert.Equal(t, map[string]int64{"novel": 1}, summary.Unknown)
+
+	summary, err = archive.Verify(bytes.NewReader(file), &archive.VerifyOptions{SkipReferences: true})
+	require.NoError(t, err)
+	assert.Nil(t, summary.Dangling)
+	assert.Zero(t, summary.Duplicates)
+}
+
+func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
+	t.Parallel()
+	t.Run("a bomb of zeros", func(t *testing.T) {
+		t.Parallel()
+		l := readLayout(t, smallArchive(t))
+		l.add("attachments/2/zeros", strings.Repeat("\x00", 32<<20))
+		file := l.file(t)
+		_, err := archive.Verify(bytes.NewReader(file), nil)
+		require.NoError(t, err)
+		summary, err := archive.Verify(bytes.NewReader(file), &archive.VerifyOptions{Limits: archive.Limits{UnpackedSize: 1 << 20}})
+		require.Error(t, err)
+		_, ok := errors.AsType[*archive.FaultError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, int64(len(file)), summary.Size)
+	})
+	t.Run("a file of a size that nothing has", func(t *testing.T) {
+		t.Parallel()
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: "users_000001.json", Size: 1 << 62, Mode: 0o644, Format: tar.FormatGNU}))
+		_, err := io.WriteString(w, "[")
+		require.NoError(t, err)
+		_, err = archive.Verify(bytes.NewReader(compress(t, b.Bytes())), nil)
+		_, ok := errors.AsType[*archive.FaultError](err)
+		require.True(t, ok, "%v", err)
+	})
+	t.Run("too many entries", func(t *testing.T) {
+		t.Parallel()
+		l := readLayout(t, smallArchive(t))
+		_, err := archive.Verify(bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Entries: 5}})
+		_, ok := errors.AsType[*archive.FaultError](err)
+		require.True(t, ok, "%v", err)
+	})
+	t.Run("a record that is too large", func(t *testing.T) {
+		t.Parallel()
+		l := readLayout(t, smallArchive(t))
+		l.add("users_000002.json", `[{"type":"user","url":"a"},{"type":"user","url":"b","bio":"`+strings.Repeat("x", 4096)+`"},{"type":"user","url":"c"}]`)
+		summary, err := archive.Verify(bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{RecordSize: 4096}})
+		requireFaults(t, err, map[string]string{"users_000002.json": ""})
+		assert.Equal(t, int64(3), summary.Records["user"])
+	})
+	t.Run("a million faults", func(t *testing.T) {
+		t.Parallel()
+		l := readLayout(t, smallArchive(t))
+		const n = 1_000_000
+		l.add("users_000002.json", "["+strings.Repeat("{},", n-1)+"{}]")
+		_, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+		faults, ok := errors.AsType[*archive.FaultError](err)
+		require.True(t, ok, "%v", err)
+		assert.Len(t, faults.Faults, 1000)
+		assert.Equal(t, n-1000, faults.More)
+		assert.Less(t, len(err.Error()), 1000)
+	})
+	t.Run("a million types", func(t *testing.T) {
+		t.Parallel()
+		l := readLayout(t, smallArchive(t))
+		var b strings.Builder
+		for i := range 100_000 {
+			fmt.Fprintf(&b, ",{\"type\":\"novel_%d\"}", i)
+		}
+		l.add("novels_000001.json", "["+b.String()[1:]+"]")
+		summary, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, len(summary.Records), 1001)
+	})
+}
+
+// requireFaults compares the entries that faults name, which may be patterns,
+// and looks for a text in each.
+func requireFaults(t *testing.T, err error, want map[string]string) {
+	t.Helper()
+	if len(want) == 0 {
+		require.NoError(t, err)
+		return
+	}
+	faults, ok := errors.AsType[*archive.FaultError](err)
+	require.True(t, ok, "%v", err)
+	assert.Len(t, faults.Faults, len(want), "%v", faults.Faults)
+	for pattern, text := range want {
+		assert.True(t, slices.ContainsFunc(faults.Faults, func(f *archive.Fault) bool {
+			ok, err := path.Match(pattern, f.Entry)
+			require.NoError(t, err)
+			return ok && strings.Contains(f.Err.Error(), text)
+		}), "%s: %s: not in %v", pattern, text, faults.Faults)
+	}
+}
+
+// A layout is what is in a tar.
+type layout struct{ members []*member }
+
+type member struct {
+	name string
+	mode byte
+	link string
+	body []byte
+}
+
+func readLayout(t *testing.T, file []byte) *layout {
+	t.Helper()
+	unpacked, err := unpack(file)
+	require.NoError(t, err)
+	l := new(layout)
+	r := tar.NewReader(bytes.NewReader(unpacked))
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return l
+		}
+		require.NoError(t, err)
+		body, err := io.ReadAll(r)
+		require.NoError(t, err)
+		l.members = append(l.members, &member{strings.TrimPrefix(h.Name, "./"), h.Typeflag, h.Linkname, body})
+	}
+}
+
+// find returns the first file whose name begins and ends so.
+func (l *layout) find(prefix, suffix string) *member {
+	for _, m := range l.members {
+		if m.mode == tar.TypeReg && strings.HasPrefix(m.name, prefix) && strings.HasSuffix(m.name, suffix) {
+			return m
+		}
+	}
+	panic("no " + prefix + "…" + suffix)
+}
+
+// loose returns a loose object.
+func (l *layout) loose() *member {
+	for _, m := range l.members {
+		if ok, _ := path.Match("repositories/*/*/objects/??/*", m.name); ok && m.mode == tar.TypeReg {
+			return m
+		}
+	}
+	panic("no loose object")
+}
+
+func (l *layout) remove(prefix, suffix string) {
+	l.members = slices.DeleteFunc(l.members, func(m *member) bool {
+		return strings.HasPrefix(m.name, prefix) && strings.HasSuffix(m.name, suffix)
+	})
+}
+
+func (l *layout) add(name, body string) {
+	l.members = append(l.members, &member{name: name, mode: tar.TypeReg, body: []byte(body)})
+}
+
+func (l *layout) replace(name, old, text string) {
+	m := l.find(name, "")
+	m.body = bytes.Replace(m.body, []byte(old), []byte(text), 1)
+}
+
+// last moves what is below prefix to the end.
+func (l *layout) last(prefix string) {
+	slices.SortStableFunc(l.members, func(a, b *member) int {
+		rank := func(m *member) int { return map[bool]int{true: 1}[strings.HasPrefix(m.name, prefix)] }
+		return rank(a) - rank(b)
+	})
+}
+
+func (l *layout) file(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, m := range l.members {
+		name := m.name
+		if !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "..") {
+			name = "./" + name
+		}
+		require.NoError(t, w.WriteHeader(&tar.Header{
+			Typeflag: m.mode, Name: name, Linkname: m.link, Size: int64(len(m.body)), Mode: 0o644, Format: tar.FormatGNU,
+		}))
+		_, err := w.Write(m.body)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return compress(t, b.Bytes())
+}
+
+func compress(t *testing.T, unpacked []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := z.Write(unpacked)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	return b.Bytes()
+}
