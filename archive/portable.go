@@ -1,0 +1,84 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// checkPortable tells why not every system could hold a file of this name, or
+// why Git would make something of it.
+func checkPortable(name string) error {
+	const most = 4096 // of Linux, for a whole path
+	if len(name) > most {
+		return fmt.Errorf("its name has more than %d bytes", most)
+	}
+	if !utf8.ValidString(name) {
+		return errors.New("its name is not in UTF-8")
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if err := checkPortablePart(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkPortablePart(part string) error {
+	const most = 255 // of nearly all file systems
+	switch {
+	case len(part) > most:
+		return fmt.Errorf("a part of its name has more than %d bytes", most)
+	case part == "" || part == "." || part == "..":
+		return fmt.Errorf("%q cannot be a part of its name", part)
+	case strings.ContainsAny(part, `<>:"|?*\`):
+		return fmt.Errorf(`%q is no name on Windows, with one of <>:"|?*\`, part)
+	case strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return fmt.Errorf("a control character is in %q", part)
+	case strings.HasSuffix(part, ".") || strings.HasSuffix(part, " "):
+		return fmt.Errorf("%q is no name on Windows, with a dot or a space at its end", part)
+	case isDevice(part):
+		return fmt.Errorf("%q is a device on Windows", part)
+	case isDotGit(part):
+		return fmt.Errorf("%q could be taken for .git", part)
+	default:
+		return nil
+	}
+}
+
+// isDevice reports whether Windows takes a name for that of a device. What comes
+// after a dot does not count.
+func isDevice(part string) bool {
+	base, _, _ := strings.Cut(part, ".")
+	base = strings.ToUpper(strings.TrimRight(base, " "))
+	switch base {
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
+		return true
+	}
+	number, ok := strings.CutPrefix(base, "COM")
+	if !ok {
+		number, ok = strings.CutPrefix(base, "LPT")
+	}
+	return ok && utf8.RuneCountInString(number) == 1 && strings.Trim(number, "0123456789¹²³") == ""
+}
+
+// isDotGit reports whether a file system may take a name for ".git": those of
+// Windows know it by a short name, too.
+func isDotGit(part string) bool {
+	number, short := strings.CutPrefix(strings.ToLower(part), "git~")
+	return sameName(part, ".git") || short && number != "" && strings.Trim(number, "0123456789") == ""
+}
+
+// sameName reports whether a file system may take a name for another. Those of
+// Apple pass over some characters that cannot be seen.
+func sameName(part, name string) bool {
+	return strings.EqualFold(name, strings.Map(func(r rune) rune {
+		switch {
+		case r >= 0x200c && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x206a && r <= 0x206f, r == 0xfeff:
+			return -1
+		default:
+			return r
+		}
+	}, part))
+}
