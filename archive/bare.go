@@ -12,12 +12,13 @@ import (
 // bareRepositories checks the bare repositories of an archive. Their entries may
 // come in any order, though tar writes those of one after one another.
 type bareRepositories struct {
-	all    map[string]*bareRepository // by directory
-	inTurn []*bareRepository          // all, the first seen first
-	open   []*bareRepository          // with a checker, the least recently used first
-	memory int64                      // of open
-	held   int                        // faults
-	shared *gitdir.Shared
+	all     map[string]*bareRepository // by directory
+	inTurn  []*bareRepository          // all, the first seen first
+	open    []*bareRepository          // with a checker, the least recently used first
+	memory  int64                      // of open
+	held    int                        // faults
+	tooMany bool                       // repositories
+	shared  *gitdir.Shared
 }
 
 // A bareRepository is a directory such as repositories/octo-org/app.git.
@@ -52,7 +53,7 @@ func newBareRepositories(limits Limits) *bareRepositories {
 // check checks an entry of a bare repository.
 func (b *bareRepositories) check(e *Entry, report func(offset int64, err error)) {
 	repo := b.use(e.Repository)
-	if !e.Mode.IsRegular() {
+	if repo == nil || !e.Mode.IsRegular() {
 		return
 	}
 	repo.size += e.Size
@@ -65,11 +66,14 @@ func (b *bareRepositories) check(e *Entry, report func(offset int64, err error))
 	repo.checker.File(name, e, report) //nolint:errcheck // an error of the entry comes again with the next
 }
 
-// use returns a repository with a checker.
+// use returns a repository with a checker, or nil if there are too many.
 func (b *bareRepositories) use(name string) *bareRepository {
 	dir := "repositories/" + name + ".git"
 	repo := b.all[dir]
 	if repo == nil {
+		if b.tooMany = b.tooMany || len(b.all) == maxRepositories; b.tooMany {
+			return nil
+		}
 		repo = &bareRepository{name: name, dir: dir}
 		b.all[dir] = repo
 		b.inTurn = append(b.inTurn, repo)

@@ -19,17 +19,17 @@ type catalog struct {
 	dirs    map[uint64]struct{} // with those that have no entry of their own
 	last    string              // the directory of the latest file
 	pending []pendingLink
-	texts   []string // of pending links
-	size    int      // of texts
-	shards  []string // that have pending links
+	decoded map[uint64]uint64 // targets of percent-encoded links
+	texts   []string          // of pending links
+	size    int               // of texts
+	shards  []string          // that have pending links
 }
 
 // A pendingLink is a link to something that was not seen yet.
 type pendingLink struct {
-	target  uint64
-	decoded uint64 // the target if the link is percent-encoded
-	shard   uint32 // index in shards
-	text    uint32 // index in texts, plus one; 0 if texts was full
+	target uint64
+	shard  uint32 // index in shards
+	text   uint32 // index in texts, plus one; 0 if texts was full
 }
 
 // linkRoot is what every link into the archive begins with.
@@ -41,9 +41,10 @@ const maxTexts = 8 << 20
 
 func newCatalog() *catalog {
 	return &catalog{
-		seed:  maphash.MakeSeed(),
-		files: make(map[uint64]struct{}),
-		dirs:  make(map[uint64]struct{}),
+		seed:    maphash.MakeSeed(),
+		files:   make(map[uint64]struct{}),
+		dirs:    make(map[uint64]struct{}),
+		decoded: make(map[uint64]uint64),
 	}
 }
 
@@ -87,14 +88,6 @@ func (c *catalog) addParents(name string) error {
 	return nil
 }
 
-func (c *catalog) has(hash uint64) bool {
-	if _, ok := c.files[hash]; ok {
-		return true
-	}
-	_, ok := c.dirs[hash]
-	return ok
-}
-
 func (c *catalog) hash(name string) uint64 { return maphash.String(c.seed, name) }
 
 // link adds a link that a record of a shard has. The error tells why it can
@@ -105,11 +98,10 @@ func (c *catalog) link(shard, link string) error {
 		return err
 	}
 	pending := pendingLink{target: c.hash(name)}
-	pending.decoded = pending.target
-	if decoded, err := url.PathUnescape(name); err == nil && fs.ValidPath(decoded) {
-		pending.decoded = c.hash(decoded)
+	if decoded, err := url.PathUnescape(name); err == nil && decoded != name {
+		c.decoded[pending.target] = c.hash(decoded)
 	}
-	if c.has(pending.target) || c.has(pending.decoded) {
+	if c.reaches(pending.target) {
 		return nil
 	}
 	if n := len(c.shards); n == 0 || c.shards[n-1] != shard {
@@ -125,11 +117,26 @@ func (c *catalog) link(shard, link string) error {
 	return nil
 }
 
+// reaches reports whether the target of a link was seen. Whether exporters
+// percent-encode links is not documented.
+func (c *catalog) reaches(target uint64) bool {
+	decoded, ok := c.decoded[target]
+	return c.has(target) || ok && c.has(decoded)
+}
+
+func (c *catalog) has(hash uint64) bool {
+	if _, ok := c.files[hash]; ok {
+		return true
+	}
+	_, ok := c.dirs[hash]
+	return ok
+}
+
 // missing calls yield for each link whose target the archive does not have.
 func (c *catalog) missing(yield func(shard string, err error)) {
 	for _, link := range c.pending {
 		switch {
-		case c.has(link.target), c.has(link.decoded):
+		case c.reaches(link.target):
 		case link.text > 0:
 			yield(c.shards[link.shard], fmt.Errorf("link to what is not in the archive: %q", shorten(c.texts[link.text-1])))
 		default:

@@ -64,7 +64,8 @@ func Verify(r io.Reader, opts *VerifyOptions) (*Summary, error) {
 
 // verify is Verify, and Extract with the create of an extraction. It calls
 // create for every file and directory, in the archive's order and before any of
-// it is read; what is neither is a fault already. It writes the bytes of the
+// it is read, but not for what is neither, or has the name of an earlier entry:
+// that is a fault already. It writes the bytes of the
 // entry to what create returned, if not nil, and closes that after the last of
 // them, or after the last that could be read: whoever must know compares with
 // the entry's size. A *Fault from create says why an entry is refused: it is
@@ -117,6 +118,7 @@ type verifier struct {
 	repositories map[string]*RepositorySummary // by name in lower case
 	bare         *bareRepositories
 	schema       bool // there is one
+	tooMany      bool // repositories
 }
 
 // read reads the input to its end. The error is not about the archive.
@@ -146,18 +148,20 @@ func (v *verifier) read(input *input) error {
 func (v *verifier) entry(e *Entry) error {
 	v.summary.Entries++
 	v.summary.Unpacked += e.Size
-	if err := v.catalog.add(e.Name, e.Mode.IsDir()); err != nil {
-		v.report(e.Name, -1, err)
-	}
-	if e.special != "" {
+	var w io.WriteCloser
+	switch err := v.catalog.add(e.Name, e.Mode.IsDir()); {
+	case e.special != "":
 		v.report(e.Name, -1, fmt.Errorf("%s, which has no place in an archive", e.special))
 		return nil
-	}
-	w, err := v.create(e)
-	if fault, ok := errors.AsType[*Fault](err); ok {
-		v.faults.add(fault)
-	} else if err != nil {
-		return err
+	case err != nil:
+		v.report(e.Name, -1, err)
+	default:
+		w, err = v.create(e)
+		if fault, ok := errors.AsType[*Fault](err); ok {
+			v.faults.add(fault)
+		} else if err != nil {
+			return err
+		}
 	}
 	if w == nil {
 		v.check(e)
@@ -264,6 +268,9 @@ func (v *verifier) finish() {
 		v.report("schema.json", -1, errMissing)
 	}
 	v.catalog.missing(func(shard string, err error) { v.report(shard, -1, err) })
+	if v.tooMany || v.bare.tooMany {
+		v.report("", -1, fmt.Errorf("more than %d repositories: the others were not checked", maxRepositories))
+	}
 	asked := make(map[string]bool)
 	for _, name := range v.opts.Repositories {
 		if lower := strings.ToLower(name); !asked[lower] {
@@ -313,11 +320,19 @@ func (v *verifier) checkPresence(name string) {
 	}
 }
 
+// maxRepositories bounds what an archive can make a Summary tell. An export that
+// was asked for has a hundred.
+const maxRepositories = 100_000
+
 func (v *verifier) repository(name string) *RepositorySummary {
 	lower := strings.ToLower(name)
 	s := v.repositories[lower]
 	if s == nil {
 		s = &RepositorySummary{Name: name}
+		if len(v.repositories) == maxRepositories {
+			v.tooMany = true
+			return s // which nobody sees
+		}
 		v.repositories[lower] = s
 	}
 	return s

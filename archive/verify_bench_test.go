@@ -4,8 +4,10 @@ import (
 	"archive/tar"
 	"bufio"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"runtime/metrics"
 	"testing"
@@ -15,6 +17,35 @@ import (
 
 	"github.com/ghmigrate/ghmigrate/archive"
 )
+
+// BenchmarkVerify verifies the archives of the other benchmarks. They have
+// neither everything that records refer to nor, the one of packs, a schema.
+func BenchmarkVerify(b *testing.B) {
+	verify := func(b *testing.B, path string, opts *archive.VerifyOptions) {
+		b.Helper()
+		f, err := os.Open(path)
+		require.NoError(b, err)
+		defer f.Close()
+		_, err = archive.Verify(f, opts)
+		if faults, ok := errors.AsType[*archive.FaultError](err); !ok || faults.Faults[0].Entry != "schema.json" {
+			require.NoError(b, err)
+		}
+	}
+	b.Run("JSON", func(b *testing.B) {
+		path, size := jsonArchive(b, *jsonMiB<<20)
+		b.Run("references", func(b *testing.B) {
+			compare(b, size, func() { verify(b, path, nil) }, func() { listWithTar(b, path) })
+		})
+		b.Run("no references", func(b *testing.B) {
+			opts := &archive.VerifyOptions{SkipReferences: true}
+			compare(b, size, func() { verify(b, path, opts) }, func() { listWithTar(b, path) })
+		})
+	})
+	b.Run("packs", func(b *testing.B) {
+		path, size := packArchive(b, *packMiB<<20)
+		compare(b, size, func() { verify(b, path, nil) }, func() { listWithTar(b, path) })
+	})
+}
 
 // BenchmarkVerifyMemory verifies an archive of many small records, and reports
 // the memory that it needs at most for each record and reference, beyond what it

@@ -390,6 +390,48 @@ func TestVerifyCountsReferencesToRecordsThatAreNotThere(t *testing.T) {
 	assert.Zero(t, summary.Duplicates)
 }
 
+func TestVerifyKeepsTrackOfThousandsOfRepositories(t *testing.T) {
+	t.Parallel()
+	const n = 6000
+	heads := func(l *layout) {
+		for i := range n {
+			l.add(fmt.Sprintf("repositories/o/r%d.git/HEAD", i), "ref: refs/heads/main\n")
+		}
+	}
+	configs := func(l *layout) {
+		for i := range n {
+			l.add(fmt.Sprintf("repositories/o/r%d.git/config", i), "")
+		}
+	}
+	schema := func(l *layout) { l.add("schema.json", `{"version":"1.0.1"}`) }
+	for name, test := range map[string]struct {
+		parts []func(*layout)
+		want  int
+	}{
+		"in order":     {parts: []func(*layout){schema, heads}},
+		"mixed":        {parts: []func(*layout){schema, configs, heads}},
+		"without HEAD": {parts: []func(*layout){schema, configs}, want: n},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := new(layout)
+			for _, part := range test.parts {
+				part(l)
+			}
+			summary, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+			require.Len(t, summary.Repositories, n)
+			if test.want == 0 {
+				require.NoError(t, err)
+				return
+			}
+			faults, ok := errors.AsType[*archive.FaultError](err)
+			require.True(t, ok, "%v", err)
+			assert.Equal(t, test.want, len(faults.Faults)+faults.More)
+			assert.Equal(t, "repositories/o/r0.git/HEAD", faults.Faults[0].Entry)
+		})
+	}
+}
+
 func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 	t.Parallel()
 	t.Run("a bomb of zeros", func(t *testing.T) {
@@ -443,7 +485,19 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 		assert.Equal(t, n-1000, faults.More)
 		assert.Less(t, len(err.Error()), 1000)
 	})
-	t.Run("a million types", func(t *testing.T) {
+	t.Run("too many repositories", func(t *testing.T) {
+		t.Parallel()
+		l := readLayout(t, smallArchive(t))
+		var b strings.Builder
+		for i := range 100_000 {
+			fmt.Fprintf(&b, ",{\"type\":\"repository\",\"owner\":\"o\",\"name\":\"%d\"}", i)
+		}
+		l.add("repositories_000002.json", "["+b.String()[1:]+"]")
+		summary, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+		requireFaults(t, err, map[string]string{"": "more than 100000 repositories"})
+		assert.Len(t, summary.Repositories, 100_000)
+	})
+	t.Run("more types than there can be", func(t *testing.T) {
 		t.Parallel()
 		l := readLayout(t, smallArchive(t))
 		var b strings.Builder
