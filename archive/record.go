@@ -12,7 +12,9 @@ import (
 // The structs have the fields that archives are known to have, by their names
 // there, and first Type, which repeats the Kind and may be left empty in a
 // record to be written. Where archives say null or nothing, fields are zero. A
-// field of type [URL] names another record or is empty.
+// field of type [URL] names another record or is empty. In a record that was
+// never read, an empty URL, [Time] or pointer is written as null, an empty
+// string as "", and a field that not every archive has not at all.
 type Record interface {
 	// Kind is the record's type in GitHub's spelling, such as "issue_comment".
 	Kind() string

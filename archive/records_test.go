@@ -91,6 +91,45 @@ func TestExamplesComeOutAsTheyWentIn(t *testing.T) {
 	}
 }
 
+// Examples that are written into an archive are read from it, text and all,
+// whether they were read before or are literals.
+func TestExamplesSurviveAnArchive(t *testing.T) {
+	for name, before := range map[string]func(archive.Record) archive.Record{
+		"read":     func(r archive.Record) archive.Record { return r },
+		"literals": archive.Forget,
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := map[string]archive.Record{}
+			var buf bytes.Buffer
+			w := archive.NewWriter(&buf, nil)
+			for _, elements := range examples(t) {
+				for _, element := range elements {
+					r := before(decodeRecord(t, element))
+					require.NoError(t, w.Write(r))
+					want[r.Key()] = r
+				}
+			}
+			require.NoError(t, w.Close())
+
+			reader, err := archive.NewReader(&buf, nil)
+			require.NoError(t, err)
+			for r, err := range reader.Records() {
+				require.NoError(t, err)
+				written := want[r.Key()]
+				require.NotNil(t, written, r.Key())
+				assert.Equal(t, compact(t, []byte(encodeRecord(t, written))), compact(t, r.Raw()))
+				if name == "literals" {
+					assert.Equal(t, encodeRecord(t, written), encodeRecord(t, archive.Forget(r)))
+				} else {
+					assert.Equal(t, archive.Forget(written), archive.Forget(r))
+				}
+				delete(want, r.Key())
+			}
+			assert.Empty(t, want)
+		})
+	}
+}
+
 // A record that was never read is spelled as GitHub does: the same keys in the
 // same order, and the same values but for the offsets of times.
 func TestLiteralsAreSpelledAsGitHubDoes(t *testing.T) {
