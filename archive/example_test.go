@@ -1,0 +1,198 @@
+package archive_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+// Count what is in an archive, without decoding any of it.
+func ExampleReader_Entries() {
+	r, err := archive.NewReader(exampleArchive(), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	files, size := 0, int64(0)
+	for entry, err := range r.Entries() {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if entry.Kind == archive.KindAttachment && entry.Mode.IsRegular() {
+			files++
+			size += entry.Size
+		}
+	}
+	fmt.Printf("%d attachment of %d bytes\n", files, size)
+	// Output:
+	// 1 attachment of 12 bytes
+}
+
+// Stream the issues of an archive, in constant memory whatever its size.
+func ExampleReader_Records() {
+	r, err := archive.NewReader(exampleArchive(), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for record, err := range r.Records("issue") {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if issue, ok := record.(*archive.Issue); ok {
+			fmt.Printf("#%d %s, closed: %t\n", issue.URL.Number(), issue.Title, !issue.ClosedAt.IsZero())
+		}
+	}
+	// Output:
+	// #1 It does not start, closed: true
+	// #2 Say how to stop it, closed: false
+}
+
+// Go through the issues with their comments and the names of their authors,
+// which is beyond one pass.
+func ExampleOpen() {
+	path := exampleFile(exampleArchive())
+	defer os.Remove(path)
+
+	a, err := archive.Open(path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer a.Close()
+	for issue, err := range archive.All[*archive.Issue](a) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("#%d %s\n", issue.URL.Number(), issue.Title)
+		for comment, err := range a.Comments(issue.URL) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			author := "somebody"
+			if record, err := a.Lookup(comment.User); err == nil {
+				author = record.(*archive.User).Login
+			} else if !errors.Is(err, archive.ErrNotFound) {
+				log.Fatal(err)
+			}
+			fmt.Printf("   %s: %s\n", author, comment.Body)
+		}
+	}
+	// Output:
+	// #1 It does not start
+	//    octocat: Have you switched it on?
+	//    somebody: Thanks!
+	// #2 Say how to stop it
+}
+
+// Make sure that a backup is one: whole, consistent, and of all that was asked
+// for.
+func ExampleVerify() {
+	summary, err := archive.Verify(exampleArchive(), &archive.VerifyOptions{
+		Repositories: []string{"octo-org/app"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(summary.Records)) {
+		fmt.Println(summary.Records[kind], kind)
+	}
+	// Output:
+	// 1 attachment
+	// 2 issue
+	// 2 issue_comment
+	// 1 organization
+	// 1 repository
+	// 1 user
+}
+
+// Everything that is wrong comes in one error, each fault with its entry.
+func ExampleVerify_faults() {
+	_, err := archive.Verify(exampleArchive(), &archive.VerifyOptions{
+		Repositories: []string{"octo-org/app", "octo-org/gone"},
+	})
+	if faults, ok := errors.AsType[*archive.FaultError](err); ok {
+		for _, fault := range faults.Faults {
+			fmt.Println(fault)
+		}
+	}
+
+	whole, _ := io.ReadAll(exampleArchive())
+	_, err = archive.Verify(bytes.NewReader(whole[:len(whole)/2]), nil)
+	fmt.Println("cut short:", errors.Is(err, io.ErrUnexpectedEOF))
+	// Output:
+	// archive: repository octo-org/gone is not in the archive
+	// cut short: true
+}
+
+// Unpack an archive. What is in dir/repositories can be cloned.
+func ExampleExtract() {
+	dir, err := os.MkdirTemp("", "example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+
+	if _, err := archive.Extract(exampleArchive(), dir, nil); err != nil {
+		log.Fatal(err)
+	}
+	config, err := os.ReadFile(filepath.Join(dir, "repositories/octo-org/app.git/config"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s", config)
+	// Output:
+	// [core]
+	// 	repositoryformatversion = 0
+	// 	filemode = true
+	// 	bare = true
+}
+
+// Write an archive: for a test, or for GitHub's importer.
+func ExampleWriter() {
+	const repo = "https://github.com/octo-org/app"
+	var b bytes.Buffer
+	w := archive.NewWriter(&b, nil)
+	records := []archive.Record{
+		&archive.User{URL: "https://github.com/octocat", Login: "octocat"},
+		&archive.Organization{URL: "https://github.com/octo-org", Login: "octo-org"},
+		&archive.Repository{
+			URL:           repo,
+			Owner:         "https://github.com/octo-org",
+			Name:          "app",
+			DefaultBranch: "main",
+			GitURL:        "tarball://root/repositories/octo-org/app.git",
+		},
+		&archive.Issue{
+			URL:        repo + "/issues/1",
+			Repository: repo,
+			User:       "https://github.com/octocat",
+			Title:      "It does not start",
+			CreatedAt:  archive.Time{Time: time.Date(2026, 3, 10, 9, 30, 0, 0, time.UTC)},
+		},
+	}
+	for _, record := range records {
+		if err := w.Write(record); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := w.AddRepository("octo-org/app", emptyRepository()); err != nil {
+		log.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		log.Fatal(err)
+	}
+	summary, err := archive.Verify(&b, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(summary.Repositories[0].Name, summary.Dangling)
+	// Output:
+	// octo-org/app map[]
+}
