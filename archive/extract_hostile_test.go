@@ -1,0 +1,211 @@
+package archive_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+// TestGitRunsNothingOfAnArchive plants what would make Git run a program, in the
+// repository of an archive and wherever else Git could find it, and works in
+// every directory.
+func TestGitRunsNothingOfAnArchive(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("the program that must not run is a script of a Unix shell")
+	}
+	trap := newTrap(t)
+	l := readLayout(t, smallArchive(t))
+	l.remove("repositories/octocat/app.git/config", "")
+	trap.plant(l, "repositories/octocat/app.git", nil)
+	for _, dir := range []string{
+		"", ".git", "repositories", "repositories/octocat", "repositories/octocat/.git", "Repositories/octocat/app.git",
+		"repositories/octocat/app.GIT", "repositories/octocat/app.git/logs", "repositories/octocat/app.git/refs",
+		"repositories/octocat/app.git/refs/heads", "repositories/octocat/app.git/objects", "repositories/octocat/app.git/objects/pack",
+		"repositories/octocat/app.git/hooks", "repositories/octocat/app.git/info", "repositories/octocat/app.git/worktrees/x",
+		"repositories/octocat/app.git/.git", "attachments", "attachments/1", "attachments/1/.git", "attachments/1/x.git", "releases/1",
+		"repository_files/1", "novelties", "novelties/x", "repositories/octocat/new.git", "repositories/octocat/new.git/refs",
+	} {
+		trap.plant(l, dir, []string{"HEAD", "objects", "refs"})
+	}
+	// A directory whose HEAD and config are in two places.
+	for name, text := range map[string]string{
+		"attachments/2/HEAD": "ref: refs/heads/main\n", "attachments/2/commondir": "../../novelties/y\n",
+		"novelties/y/config": trap.config, "novelties/y/objects/x": "", "novelties/y/refs/x": "",
+		"attachments/3/.git":                     "gitdir: ../../novelties/z\n",
+		"novelties/z/HEAD":                       "ref: refs/heads/main\n",
+		"novelties/z/config":                     trap.config,
+		"repositories/octocat/app.git/commondir": "../../../novelties/y\n",
+	} {
+		l.add(name, text)
+	}
+
+	plain := t.TempDir() // what would happen
+	l.unpack(plain)
+	assert.Greater(t, len(trap.visit(t, plain)), 100, "the trap is blunt")
+
+	dir := t.TempDir()
+	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	require.Error(t, err)
+	tree(t, dir)
+	assert.Empty(t, trap.visit(t, dir))
+	config, err := os.ReadFile(filepath.Join(dir, "repositories", "octocat", "app.git", "github-config"))
+	require.NoError(t, err)
+	assert.Equal(t, trap.config, string(config))
+	assert.Contains(t, run(t, filepath.Join(dir, "repositories", "octocat", "app.git"), "", "git", "log", "main"), "first")
+}
+
+// A trap is a program that leaves a mark, and what could make Git run it.
+type trap struct {
+	program, mark, config, worktree string
+}
+
+func newTrap(t *testing.T) *trap {
+	t.Helper()
+	dir := t.TempDir()
+	p := &trap{program: filepath.Join(dir, "program"), mark: filepath.Join(dir, "mark")}
+	require.NoError(t, os.WriteFile(p.program, []byte("#!/bin/sh\necho ran >> "+p.mark+"\n"), 0o700))
+	included := filepath.Join(dir, "included")
+	require.NoError(t, os.WriteFile(included, []byte("[alias]\n\tincluded = !"+p.program+"\n"), 0o600))
+	p.config = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n" +
+		"\tfsmonitor = " + p.program + "\n\tsshCommand = " + p.program + "\n\thooksPath = hooks\n\tpager = " + p.program + "\n" +
+		"\teditor = " + p.program + "\n[alias]\n\tplanted = !" + p.program + "\n[include]\n\tpath = " + included + "\n" +
+		"[remote \"origin\"]\n\turl = ssh://localhost/x\n\tfetch = +refs/*:refs/*\n[extensions]\n\tworktreeConfig = true\n"
+	p.worktree = "[alias]\n\tworktree = !" + p.program + "\n"
+	return p
+}
+
+// plant puts into dir what Git could take for a repository.
+func (p *trap) plant(l *layout, dir string, of []string) {
+	for _, name := range of {
+		switch name {
+		case "HEAD":
+			l.add(path.Join(dir, name), "ref: refs/heads/main\n")
+		default:
+			l.members = append(l.members, &member{name: path.Join(dir, name), mode: tar.TypeDir})
+		}
+	}
+	l.add(path.Join(dir, "config"), p.config)
+	l.add(path.Join(dir, "config.worktree"), p.worktree)
+	l.add(path.Join(dir, "hooks", "reference-transaction"), "#!/bin/sh\nexec "+p.program+"\n")
+}
+
+// unpack writes a layout as it is, as far as that is possible.
+func (l *layout) unpack(dir string) {
+	for _, m := range l.members {
+		file := filepath.Join(dir, filepath.FromSlash(m.name))
+		if m.mode == tar.TypeDir {
+			_ = os.MkdirAll(file, 0o700)
+			continue
+		}
+		_ = os.MkdirAll(filepath.Dir(file), 0o700)
+		if _, err := os.Lstat(file); err != nil {
+			_ = os.WriteFile(file, m.body, 0o700)
+		}
+	}
+}
+
+// visit works with Git in every directory, and returns what made the program
+// run.
+func (p *trap) visit(t *testing.T, dir string) (ran []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		for _, command := range []string{"planted", "included", "worktree", "status", "fetch", "log -p main", "branch -a", "gc --auto", "tag made HEAD", "update-ref refs/heads/made main"} {
+			cmd := exec.CommandContext(t.Context(), "git", strings.Fields(command)...)
+			cmd.Dir = at
+			cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir),
+				"GIT_TERMINAL_PROMPT=0", "GIT_COMMITTER_NAME=x", "GIT_COMMITTER_EMAIL=x@example.com")
+			out, _ := cmd.CombinedOutput()
+			if _, err := os.Stat(p.mark); err == nil {
+				ran = append(ran, fmt.Sprintf("git %s in %s: %s", command, strings.TrimPrefix(at, dir), out))
+				return os.Remove(p.mark)
+			}
+		}
+		return nil
+	}))
+	return ran
+}
+
+// FuzzExtract extracts entries of any names, one in each line, after a letter
+// for the type.
+func FuzzExtract(f *testing.F) {
+	const git = "0repositories/o/r.git/"
+	for _, seed := range []string{
+		"0attachments/1/x\n0attachments/1/X\n5attachments/1\n0schema.json\n0/x\n0../x\n0a/../../x\n",
+		git + "HEAD\n" + git + "config\n" + git + "refs/heads/config\n" + git + "logs/HEAD\n" + git + "hooks/x\n5repositories/o/r.git/objects\n",
+		git + "objects/pack/pack-x.idx\n" + git + "objects/ab/0123456789012345678901234567890123456789\n" + git + "objects/info/alternates\n",
+		"2attachments/1/link\n1x\n3x\n4x\n6x\n7x\nSx\nLx\nKx\nxx\ngx\n",
+		"0.git/HEAD\n0.GIT\n0git~1\n0.g\u200cit\n0nul.txt\n0a:b\n0a\\b\n0x.\n0 \n0commondir\n0HEAD\n5HEAD\n",
+		"0a\n0a/b\n5a/b/c\n0repositories\n0repositories/o\n0repositories/o/r.git\n" + git + "HEAD\n",
+	} {
+		f.Add(seed, "ref: refs/heads/main\n")
+		f.Add(seed, "[alias]\n\tx = !x\n")
+	}
+	f.Fuzz(func(t *testing.T, entries, content string) {
+		if len(entries) > 10_000 || len(content) > 10_000 {
+			return
+		}
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		for line := range strings.Lines(entries) {
+			line = strings.TrimSuffix(line, "\n")
+			if line == "" {
+				continue
+			}
+			h := &tar.Header{Typeflag: line[0], Name: line[1:], Linkname: "../../outside", Mode: 0o7777}
+			if h.Typeflag == tar.TypeReg {
+				h.Size, h.Linkname = int64(len(content)), ""
+			}
+			if w.WriteHeader(h) == nil && h.Size > 0 {
+				_, err := w.Write([]byte(content))
+				require.NoError(t, err)
+			}
+		}
+		if w.Close() != nil {
+			return
+		}
+		parent := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(parent, "outside"), []byte("mine"), 0o600))
+		dir := filepath.Join(parent, "dir")
+		_, err := archive.Extract(bytes.NewReader(compress(t, b.Bytes())), dir, nil)
+		require.NotErrorIs(t, err, fs.ErrNotExist)
+
+		files := tree(t, parent)
+		require.Equal(t, "mine", files["outside"])
+		delete(files, "outside")
+		for name, text := range files {
+			name, inside := strings.CutPrefix(name, "dir/")
+			require.True(t, inside, name)
+			parts := strings.Split(name, "/")
+			bare := len(parts) > 3 && parts[0] == "repositories" && strings.HasSuffix(parts[2], ".git")
+			base := strings.ToLower(parts[len(parts)-1])
+			switch {
+			case base == ".git", base == "commondir" && len(parts) == 4, base == "head" && !bare:
+				t.Errorf("%s was extracted", name)
+			case bare && name == path.Join(path.Join(parts[:3]...), "config"):
+				require.True(t, strings.HasPrefix(text, "[core]\n\trepositoryformatversion = ") && strings.Count(text, "\n") <= 6, text)
+			case bare && len(parts) > 3 && (parts[3] == "refs" || parts[3] == "HEAD" && len(parts) == 4):
+				require.Equal(t, content, text)
+				require.NotContains(t, text, "[")
+			case text != "": // an entry of another type of file has none
+				require.Equal(t, content, text)
+			}
+		}
+	})
+}

@@ -1,0 +1,389 @@
+package archive_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+// exported is an archive of two repositories with wikis, one of each format, and
+// all that repositories at GitHub are seen to have.
+func exported(tb testing.TB) *layout {
+	tb.Helper()
+	l := new(layout)
+	for name, text := range map[string]string{
+		"schema.json":              `{"version":"1.0.1"}`,
+		"users_000001.json":        `[{"type":"user","url":"https://github.com/octocat"}]`,
+		"audit_log.csv":            "action\n",
+		"attachments/1/shot.png":   "a picture",
+		"attachments/2/shot.png":   "another",
+		"releases/3/app.tar.gz":    strings.Repeat("large ", 100_000),
+		"repository_files/4/a.txt": "",
+		"novelties/5/6/7":          "of the future",
+	} {
+		l.add(name, text)
+	}
+	l.members = append(l.members, &member{name: "attachments/3", mode: tar.TypeDir})
+	for name, format := range map[string]string{
+		"octocat/app": "sha1", "octocat/app.wiki": "sha1", "octocat/next": "sha256", "octocat/next.wiki": "sha256", "octocat/empty": "sha256",
+	} {
+		dir := tb.TempDir()
+		git := func(args ...string) string { tb.Helper(); return run(tb, dir, "", "git", args...) }
+		git("init", "-q", "--bare", "--initial-branch=main", "--object-format="+format, ".")
+		git("config", "remote.origin.url", "10.0.0.1:/data/repositories/1/nw/aa/bb/cc/2/3.git")
+		git("config", "remote.origin.mirror", "true")
+		extra := map[string]string{"logs/HEAD": "", "dgit-state": "1\n", "dgit-state.flock": "", "audit_log": "{}\n", "info/nwo": name + "\n", "objects/info/alternates": ""}
+		if path.Base(name) != "empty" {
+			tree := strings.TrimSpace(git("mktree"))
+			git("update-ref", "refs/heads/main", strings.TrimSpace(git("commit-tree", "-m", "First", tree)))
+			git("tag", "-a", "-m", "Tagged", "v1", "main")
+			git("update-ref", "refs/pull/1/head", "main")
+			git("-c", "pack.writeReverseIndex=true", "gc", "-q")
+			git("update-ref", "refs/heads/config", strings.TrimSpace(git("commit-tree", "-m", "Second", "-p", "main", tree)))
+			git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/main")
+		}
+		for name, text := range extra {
+			require.NoError(tb, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
+			require.NoError(tb, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+		}
+		l.addTree(tb, dir, "repositories/"+name+".git")
+	}
+	slices.SortFunc(l.members, func(a, b *member) int { return strings.Compare(a.name, b.name) })
+	return l
+}
+
+func (l *layout) addTree(tb testing.TB, dir, as string) {
+	tb.Helper()
+	require.NoError(tb, filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		m := &member{name: path.Join(as, filepath.ToSlash(rel)), mode: tar.TypeDir}
+		if !d.IsDir() {
+			m.mode = tar.TypeReg
+			m.body, err = os.ReadFile(file)
+		}
+		l.members = append(l.members, m)
+		return err
+	}))
+}
+
+// extracted returns what of the layout should be found after extracting.
+func (l *layout) extracted() map[string]string {
+	files := map[string]string{}
+	for _, m := range l.members {
+		dir, rest, git := strings.Cut(m.name, ".git/")
+		switch {
+		case git && rest == "config":
+			files[dir+".git/github-config"] = string(m.body)
+			files[m.name] = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
+			if strings.Contains(string(m.body), "sha256") {
+				files[m.name] = "[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n"
+			}
+		case m.mode != tar.TypeReg, git && (strings.HasPrefix(rest, "hooks/") || strings.HasPrefix(rest, "logs/") ||
+			rest == "dgit-state.flock" || rest == "objects/info/alternates"):
+		default:
+			files[m.name] = string(m.body)
+		}
+	}
+	return files
+}
+
+// tree returns the files in dir, and checks what holds for all that is there.
+func tree(tb testing.TB, dir string) map[string]string {
+	tb.Helper()
+	files := map[string]string{}
+	require.NoError(tb, filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || file == dir {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		want := fs.FileMode(0o600)
+		if d.IsDir() {
+			want = fs.ModeDir | 0o700
+		}
+		if runtime.GOOS == "windows" {
+			want = want.Type() | info.Mode().Perm()
+		}
+		assert.Equal(tb, want, info.Mode(), file)
+		if d.IsDir() {
+			return nil
+		}
+		content, err := os.ReadFile(file)
+		rel, relErr := filepath.Rel(dir, file)
+		files[filepath.ToSlash(rel)] = string(content)
+		return errors.Join(err, relErr)
+	}))
+	return files
+}
+
+func TestExtractWritesWhatIsThereInAnyOrder(t *testing.T) {
+	t.Parallel()
+	l := exported(t)
+	want := l.extracted()
+	random := rand.New(rand.NewPCG(1, 2))
+	for name, order := range map[string]func(){
+		"sorted":   func() {},
+		"backward": func() { slices.Reverse(l.members) },
+		"mixed": func() {
+			random.Shuffle(len(l.members), func(i, j int) { l.members[i], l.members[j] = l.members[j], l.members[i] })
+		},
+		"without directories": func() {
+			l.members = slices.DeleteFunc(l.members, func(m *member) bool { return m.mode == tar.TypeDir })
+		},
+	} {
+		order()
+		file := l.file(t)
+		dir := filepath.Join(t.TempDir(), "made", "for it")
+		summary, err := archive.Extract(bytes.NewReader(file), dir, nil)
+		require.NoError(t, err, name)
+		verified, err := archive.Verify(bytes.NewReader(file), nil)
+		require.NoError(t, err, name)
+		assert.Equal(t, verified, summary, name)
+		got := tree(t, dir)
+		assert.Equal(t, slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got)), name)
+		assert.Equal(t, want, got, name)
+	}
+}
+
+func TestExtractLeavesRepositoriesThatGitAccepts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	_, err := archive.Extract(bytes.NewReader(exported(t).file(t)), dir, nil)
+	require.NoError(t, err)
+	for name, refs := range map[string]int{"app": 5, "app.wiki": 5, "next": 5, "next.wiki": 5, "empty": 0} {
+		bare := filepath.Join(dir, "repositories", "octocat", name+".git")
+		run(t, bare, "", "git", "fsck", "--full", "--strict")
+		clone := filepath.Join(t.TempDir(), "clone")
+		run(t, dir, "", "git", "clone", "-q", "--mirror", bare, clone)
+		assert.Equal(t, refs, strings.Count(run(t, clone, "", "git", "for-each-ref"), "\n"), name)
+		format := strings.TrimSpace(run(t, bare, "", "git", "rev-parse", "--show-object-format"))
+		assert.Equal(t, map[bool]string{true: "sha1", false: "sha256"}[strings.HasPrefix(name, "app")], format, name)
+	}
+}
+
+func TestExtractWantsAnEmptyDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "precious")
+	require.NoError(t, os.WriteFile(file, []byte("mine"), 0o600))
+	untouched := func() io.Reader { return readerFunc(func([]byte) (int, error) { t.Error("read"); return 0, io.EOF }) }
+
+	summary, err := archive.Extract(untouched(), dir, nil)
+	require.ErrorContains(t, err, "is not empty")
+	assert.NotNil(t, summary)
+	_, err = archive.Extract(untouched(), file, nil)
+	require.Error(t, err)
+	assert.Equal(t, map[string]string{"precious": "mine"}, tree(t, dir))
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestExtractEndsWhenItCannotWrite(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("an open directory cannot be removed")
+	}
+	dir := filepath.Join(t.TempDir(), "dir")
+	file := bytes.NewReader(smallArchive(t))
+	_, err := archive.Extract(readerFunc(func(p []byte) (int, error) {
+		require.NoError(t, os.RemoveAll(dir))
+		return file.Read(p)
+	}), dir, nil)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, ok := errors.AsType[*archive.Fault](err)
+	assert.False(t, ok, "%v", err)
+	assert.Regexp(t, `^extract .*: mkdirat `, err)
+}
+
+func TestExtractReturnsTheReadersOwnError(t *testing.T) {
+	t.Parallel()
+	file, broken := smallArchive(t), errors.New("broken")
+	dir := t.TempDir()
+	_, err := archive.Extract(io.MultiReader(bytes.NewReader(file[:len(file)/2]), readerFunc(func([]byte) (int, error) { return 0, broken })), dir, nil)
+	require.ErrorIs(t, err, broken)
+	tree(t, dir)
+}
+
+func TestExtractLeavesNoPartsOfFiles(t *testing.T) {
+	t.Parallel()
+	l := exported(t)
+	want := l.extracted()
+	file := l.file(t)
+	for cut := 0; cut < len(file); cut += len(file)/20 + 1 {
+		dir := t.TempDir()
+		_, err := archive.Extract(bytes.NewReader(file[:cut]), dir, nil)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		for name, content := range tree(t, dir) {
+			if path.Base(name) != "config" { // Its format may be told by what was cut off.
+				assert.Equal(t, want[name], content, "%s, cut at %d", name, cut)
+			}
+		}
+	}
+}
+
+func TestExtractGoesOnAfterWhatItRefuses(t *testing.T) {
+	t.Parallel()
+	const git = "repositories/octocat/app.git/"
+	const windows = "is no name on Windows"
+	sha := strings.Repeat("0", 40)
+	file := smallArchive(t)
+	for name, test := range map[string]struct {
+		entry member
+		want  string
+	}{
+		"a symbolic link":            {member{name: "attachments/1/link", mode: tar.TypeSymlink, link: "/etc/passwd"}, "a symbolic link"},
+		"a hard link":                {member{name: "attachments/1/link", mode: tar.TypeLink, link: "schema.json"}, "a hard link"},
+		"a character device":         {member{name: "null", mode: tar.TypeChar}, "a character device"},
+		"a block device":             {member{name: "disk", mode: tar.TypeBlock}, "a block device"},
+		"a pipe":                     {member{name: "pipe", mode: tar.TypeFifo}, "a named pipe"},
+		"an absolute name":           {member{name: "/tmp/x"}, "absolute"},
+		"a name that leads out":      {member{name: "../x"}, `".."`},
+		"a name that leads back":     {member{name: "attachments/../attachments/1/x"}, `".."`},
+		"a name that was there":      {member{name: "attachments/1/shot.png"}, "same name"},
+		"a file for a directory":     {member{name: "attachments/1/shot.png/x"}, "which is a file"},
+		"a reserved name":            {member{name: "attachments/1/aux"}, "is a device on Windows"},
+		"a reserved name, extended":  {member{name: "attachments/1/Com1.tar.gz"}, "is a device on Windows"},
+		"a reserved name with space": {member{name: "attachments/1/nul .txt"}, "is a device on Windows"},
+		"a reserved directory":       {member{name: "attachments/lpt²/x"}, "is a device on Windows"},
+		"a console":                  {member{name: "attachments/1/conOUT$"}, "is a device on Windows"},
+		"a stream":                   {member{name: "attachments/1/a:b"}, windows},
+		"a backslash":                {member{name: `attachments/1/..\..\x`}, windows},
+		"a question mark":            {member{name: "attachments/1/why?"}, windows},
+		"a quote":                    {member{name: `attachments/1/"x"`}, windows},
+		"a pipe in a name":           {member{name: "attachments/1/a|b"}, windows},
+		"an angle bracket":           {member{name: "attachments/1/<x>"}, windows},
+		"an asterisk":                {member{name: "attachments/1/*"}, windows},
+		"a dot at the end":           {member{name: "attachments/1/x."}, windows},
+		"a space at the end":         {member{name: "attachments/1 /x"}, windows},
+		"a control character":        {member{name: "attachments/1/a\x1b[2Jb"}, "control character"},
+		"a line break":               {member{name: "attachments/1/a\nb"}, "control character"},
+		"a name that is no text":     {member{name: "attachments/1/\xff"}, "UTF-8"},
+		"a long name":                {member{name: "attachments/1/" + strings.Repeat("x", 256)}, "more than 255 bytes"},
+		"a deep name":                {member{name: "x/" + strings.Repeat("x/", 2048) + "x"}, "more than 4096 bytes"},
+		".git":                       {member{name: "attachments/1/.git"}, "taken for .git"},
+		".git as a directory":        {member{name: ".git/config"}, "taken for .git"},
+		".git in a repository":       {member{name: git + ".git/config"}, "taken for .git"},
+		".git in capitals":           {member{name: "attachments/.GIT/config"}, "taken for .git"},
+		".git that cannot be seen":   {member{name: "attachments/1/.g\u200cit"}, "taken for .git"},
+		".git with a mark":           {member{name: "attachments/1/\ufeff.git"}, "taken for .git"},
+		".git by its short name":     {member{name: "attachments/1/GIT~1"}, "taken for .git"},
+		"a HEAD at the top":          {member{name: "HEAD"}, "taken for a Git repository"},
+		"a HEAD of an attachment":    {member{name: "attachments/1/Head"}, "taken for a Git repository"},
+		"a HEAD that cannot be seen": {member{name: "novelties/HE\u200dAD"}, "taken for a Git repository"},
+		"a commondir":                {member{name: "attachments/1/commondir"}, "taken for a Git repository"},
+		"too deep":                   {member{name: "attachments/1/objects/x"}, "files are at attachments/<id>/<file>"},
+		"a directory too deep":       {member{name: "releases/1/objects", mode: tar.TypeDir}, "files are at releases/<id>/<file>"},
+		"not deep enough":            {member{name: "repository_files/x"}, "files are at repository_files/<id>/<file>"},
+		"outside of repositories":    {member{name: "repositories/octocat/x"}, "not in a bare repository"},
+		"by another case":            {member{name: "repositories/octocat/app.GIT/config"}, "not in a bare repository"},
+		"another case of the top":    {member{name: "Repositories/octocat/app.git/config"}, "taken for another directory"},
+		"a short name of the top":    {member{name: "reposi~1/octocat/app.git/config"}, "taken for another directory"},
+		"a file as a repository":     {member{name: "repositories/octocat/x.git"}, "it is a file"},
+		"a hook":                     {member{name: git + "hooks/post-update"}, "run by Git"},
+		"a hook of another case":     {member{name: git + "Hooks/post-update"}, "run by Git"},
+		"a config of another case":   {member{name: git + "CONFIG"}, "tell Git what to run"},
+		"a config of a worktree":     {member{name: git + "config.worktree"}, "tell Git what to run"},
+		"a common directory":         {member{name: git + "commondir"}, "another repository"},
+		"a directory elsewhere":      {member{name: git + "gitdir"}, "another repository"},
+		"a worktree":                 {member{name: git + "worktrees/x/gitdir"}, "another repository"},
+		"a directory of worktrees":   {member{name: git + "worktrees", mode: tar.TypeDir}, "another repository"},
+		"a module":                   {member{name: git + "modules/x/config"}, "another repository"},
+		"an old remote":              {member{name: git + "branches/origin"}, "where to fetch from"},
+		"an older remote":            {member{name: git + "remotes/origin"}, "where to fetch from"},
+		"grafts":                     {member{name: git + "info/grafts"}, "history"},
+		"alternates":                 {member{name: git + "objects/info/alternates", body: []byte("/objects\n")}, "objects of other repositories"},
+		"alternates by HTTP":         {member{name: git + "objects/info/http-alternates"}, "other objects"},
+		"a ref that is none":         {member{name: git + "refs/config", body: []byte("[alias]\n\tx = !x\n")}, "it is no ref"},
+		"a ref and more":             {member{name: git + "refs/config", body: []byte(sha + "\n[alias]\n\tx = !x\n")}, "it is no ref"},
+		"a long ref":                 {member{name: git + "refs/x", body: bytes.Repeat([]byte(" "), 1<<20)}, "too long"},
+		"a ref with a bad name":      {member{name: git + "refs/heads/a..b", body: []byte(sha + "\n")}, "cannot be the name of a ref"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := readLayout(t, file)
+			want := l.extracted()
+			if test.entry.mode == 0 {
+				test.entry.mode = tar.TypeReg
+			}
+			l.members = append(l.members, &test.entry, &member{name: "attachments/9/after.txt", mode: tar.TypeReg, body: []byte("after")})
+			want["attachments/9/after.txt"] = "after"
+			parent := t.TempDir()
+			dir := filepath.Join(parent, "dir")
+			_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+			faults, ok := errors.AsType[*archive.FaultError](err)
+			require.True(t, ok, "%v", err)
+			for _, fault := range faults.Faults {
+				assert.Contains(t, fault.Entry, path.Clean(test.entry.name))
+			}
+			require.ErrorContains(t, err, test.want)
+			assert.Equal(t, want, tree(t, dir))
+			entries, err := os.ReadDir(parent)
+			require.NoError(t, err)
+			assert.Len(t, entries, 1)
+		})
+	}
+}
+
+func TestExtractKeepsNamesThatOnlyLookOdd(t *testing.T) {
+	t.Parallel()
+	l := readLayout(t, smallArchive(t))
+	for _, name := range []string{"config", "objects", "refs", "hooks", "console.txt", "com.txt", "com10", "nul-1", "git~x", ".gitignore", ".x", "émoji 👩‍💻", " x", "~", "$x", "a..b"} {
+		l.add("attachments/1/"+name, name)
+	}
+	want := l.extracted()
+	dir := t.TempDir()
+	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	require.NoError(t, err)
+	assert.Equal(t, want, tree(t, dir))
+}
+
+func TestExtractKeepsTheFirstOfTwo(t *testing.T) {
+	t.Parallel()
+	l := readLayout(t, smallArchive(t))
+	l.add("attachments/1/shot.png", "another")
+	dir := t.TempDir()
+	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	require.ErrorContains(t, err, "same name")
+	assert.Equal(t, "not really a picture", tree(t, dir)["attachments/1/shot.png"])
+}
+
+func TestExtractRefusesSparseFiles(t *testing.T) {
+	t.Parallel()
+	in, dir := t.TempDir(), t.TempDir()
+	f, err := os.Create(filepath.Join(in, "sparse"))
+	require.NoError(t, err)
+	require.NoError(t, f.Truncate(1<<30))
+	require.NoError(t, f.Close())
+	for _, format := range []string{"gnu", "posix"} {
+		file := run(t, in, "", "tar", "--sparse", "--format="+format, "-czf", "-", "sparse")
+		_, err = archive.Extract(strings.NewReader(file), filepath.Join(dir, format), nil)
+		require.ErrorContains(t, err, "a sparse file")
+		assert.Empty(t, tree(t, filepath.Join(dir, format)))
+	}
+}
