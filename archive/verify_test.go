@@ -52,6 +52,8 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 	const (
 		bare  = "repositories/octocat/app.git"
 		users = "users_000001.json"
+
+		release = `[{"type":"release","url":"r","release_assets":[{"asset_url":"tarball://root/releases/1/app.zip"}]}]`
 	)
 	file := smallArchive(t)
 	for name, test := range map[string]struct {
@@ -180,6 +182,14 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 		"attachments that were left out": {
 			damage: func(l *layout) { l.remove("attachments/", "") },
 			opts:   archive.VerifyOptions{ExcludeAttachments: true},
+		},
+		"an asset of a release that is missing": {
+			damage: func(l *layout) { l.add("releases_000001.json", release) },
+			want:   map[string]string{"releases_000001.json": "tarball://root/releases/1/app.zip"},
+		},
+		"assets of releases that were left out": {
+			damage: func(l *layout) { l.add("releases_000001.json", release) },
+			opts:   archive.VerifyOptions{ExcludeReleases: true},
 		},
 		"a link out of the archive": {
 			damage: func(l *layout) { l.replace("attachments_000001.json", "root/attachments", "root/../attachments") },
@@ -375,6 +385,7 @@ func TestVerifyCountsReferencesToRecordsThatAreNotThere(t *testing.T) {
 	{"type":"issue_comment","url":"c2","issue":"https://github.com/octocat/app/issues/2","user":"https://github.com/hubot"},
 	{"type":"issue_comment","url":"c2","pull_request":"https://github.com/octocat/app/pull/3","user":"https://github.com/hubot"},
 	{"type":"issue_comment","url":"c3","issue":"https://github.com/octocat/app/issues/1","user":null},
+	{"type":"repository","url":"https://github.com/octocat/b","owner":"https://github.com/octocat","name":"b","labels":[{"url":"l"},{"url":"l"}]},
 	{"type":"novel","url":"n1","issue":"https://github.com/octocat/app/issues/4"}
 	]`)
 	file := l.file(t)
