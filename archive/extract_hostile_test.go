@@ -96,6 +96,7 @@ func (p *trap) plant(l *layout, dir string, of []string) {
 			l.add(path.Join(dir, name), "ref: refs/heads/main\n")
 		default:
 			l.members = append(l.members, &member{name: path.Join(dir, name), mode: tar.TypeDir})
+			l.add(path.Join(dir, name, "x"), "")
 		}
 	}
 	l.add(path.Join(dir, "config"), p.config)

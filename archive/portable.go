@@ -10,7 +10,7 @@ import (
 // checkPortable tells why not every system could hold a file of this name, or
 // why Git would make something of it.
 func checkPortable(name string) error {
-	const most = 4096 // of Linux, for a whole path
+	const most = 1024 // of macOS, for a whole path
 	if len(name) > most {
 		return fmt.Errorf("its name has more than %d bytes", most)
 	}
