@@ -401,6 +401,57 @@ func TestStructureIsCheckedWhereChecksumsAreRight(t *testing.T) {
 	}
 }
 
+func TestLooseObjectsAreWhatTheySay(t *testing.T) {
+	t.Parallel()
+	deflated := func(text string) []byte {
+		var b bytes.Buffer
+		z := zlib.NewWriter(&b)
+		_, err := io.WriteString(z, text)
+		require.NoError(t, err)
+		require.NoError(t, z.Close())
+		return b.Bytes()
+	}
+	name := "objects/e6/9de29bb2d1d6434b8b29ae775ad8c2e48c5391" // the empty blob
+	for text, want := range map[string]string{
+		"blob 0\x00": "",
+		"blob 3\x00" + strings.Repeat("bomb", 1<<20): "it is longer than it says",
+		"blob 3\x00ab":                     "it ends after 9 bytes of 10",
+		"blob 00\x00":                      `"00" is no size of an object`,
+		"blob -1\x00":                      `"-1" is no size of an object`,
+		"blob 9223372036854775807\x00":     `"9223372036854775807" is no size of an object`,
+		"blob 1000000000000000000\x00":     "it ends after 25 bytes of 1000000000000000025",
+		"novel 0\x00":                      `"novel" is no type of object`,
+		"blob 0":                           "it does not begin as objects do",
+		"blob" + strings.Repeat(" ", 1000): "it does not begin as objects do",
+		"":                                 "it does not begin as objects do",
+	} {
+		faults := checkFile(t, gitdir.New(), name, deflated(text))
+		if want == "" {
+			assert.Empty(t, faults, "%.40q", text)
+		} else {
+			assert.Equal(t, []string{name + ": " + want}, faults, "%.40q", text)
+		}
+	}
+	shared := gitdir.NewShared(1 << 20) // a bomb must not use it up
+	checkFile(t, shared.New(), name, deflated("blob 3\x00"+strings.Repeat("bomb", 1<<20)))
+	assert.Empty(t, checkFile(t, shared.New(), name, deflated("blob 0\x00")))
+}
+
+func TestALayerUnderTheNameOfAnotherIsReported(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t, "sha1", shapeNamed("many packs"))
+	var layers []string
+	for name := range r {
+		if path.Ext(name) == ".graph" {
+			layers = append(layers, name)
+		}
+	}
+	require.Len(t, layers, 2)
+	sum := strings.TrimSuffix(strings.TrimPrefix(layers[1], "objects/info/commit-graphs/graph-"), ".graph")
+	faults, _ := r.with(map[string][]byte{layers[0]: r[layers[1]]}).check(t)
+	assert.Equal(t, []string{layers[0] + ": it is another file, " + sum}, faults)
+}
+
 func TestLooseObjectsInflateWithinTheBudgetOfAll(t *testing.T) {
 	t.Parallel()
 	git := newGit(t, t.TempDir(), "sha1")
