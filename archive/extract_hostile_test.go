@@ -131,7 +131,8 @@ func (p *trap) visit(t *testing.T, dir string) (ran []string) {
 			cmd := exec.CommandContext(t.Context(), "git", strings.Fields(command)...)
 			cmd.Dir = at
 			cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir),
-				"GIT_TERMINAL_PROMPT=0", "GIT_COMMITTER_NAME=x", "GIT_COMMITTER_EMAIL=x@example.com")
+				"GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.fsync", "GIT_CONFIG_VALUE_0=none",
+				"GIT_COMMITTER_NAME=x", "GIT_COMMITTER_EMAIL=x@example.com")
 			out, _ := cmd.CombinedOutput()
 			if _, err := os.Stat(p.mark); err == nil {
 				ran = append(ran, fmt.Sprintf("git %s in %s: %s", command, strings.TrimPrefix(at, dir), out))

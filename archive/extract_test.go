@@ -44,7 +44,10 @@ func exported(tb testing.TB) *layout {
 		"octocat/app": "sha1", "octocat/app.wiki": "sha1", "octocat/next": "sha256", "octocat/next.wiki": "sha256", "octocat/empty": "sha256",
 	} {
 		dir := tb.TempDir()
-		git := func(args ...string) string { tb.Helper(); return run(tb, dir, "", "git", args...) }
+		git := func(args ...string) string {
+			tb.Helper()
+			return run(tb, dir, "", "git", append([]string{"-c", "core.fsync=none"}, args...)...)
+		}
 		git("init", "-q", "--bare", "--initial-branch=main", "--object-format="+format, ".")
 		git("config", "remote.origin.url", "10.0.0.1:/data/repositories/1/nw/aa/bb/cc/2/3.git")
 		git("config", "remote.origin.mirror", "true")
