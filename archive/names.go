@@ -2,14 +2,15 @@ package archive
 
 import (
 	"errors"
+	"io/fs"
 	"path"
 	"strings"
 )
 
-// EntryKind tells what an entry holds, as far as its name says so.
+// EntryKind tells what an entry should hold, by its name.
 type EntryKind int
 
-// The kinds of entries. A directory is of the kind of what is in it.
+// The kinds of entries. Only files hold records or the schema.
 const (
 	KindOther          EntryKind = iota // anything else: audit_log.csv, urls.json, log files
 	KindSchema                          // schema.json
@@ -42,12 +43,14 @@ func (k EntryKind) String() string {
 
 // classify tells what the entry of this name holds: for Git data also whose it
 // is, for records also of which type they should be.
-func classify(name string) (kind EntryKind, repository, recordType string) {
-	if name == "schema.json" {
-		return KindSchema, "", ""
-	}
-	if prefix, ok := recordFile(name); ok {
-		return KindRecords, "", singular(prefix)
+func classify(name string, mode fs.FileMode) (kind EntryKind, repository, recordType string) {
+	if mode.IsRegular() {
+		if name == "schema.json" {
+			return KindSchema, "", ""
+		}
+		if prefix, ok := recordFile(name); ok {
+			return KindRecords, "", singular(prefix)
+		}
 	}
 	top, rest, _ := strings.Cut(name, "/")
 	switch top {

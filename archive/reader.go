@@ -249,7 +249,7 @@ func (r *Reader) newEntry(name string, header *tar.Header) *Entry {
 	if e.Mode.IsRegular() {
 		e.Size = header.Size
 	}
-	e.Kind, e.Repository, e.RecordType = classify(name)
+	e.Kind, e.Repository, e.RecordType = classify(name, e.Mode)
 	return e
 }
 
@@ -285,7 +285,7 @@ func typeBits(header *tar.Header) (mode fs.FileMode, special string) {
 func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		switch {
-		case e.Kind != KindRecords || !e.Mode.IsRegular():
+		case e.Kind != KindRecords:
 			return
 		case e.ranged:
 			yield(nil, fmt.Errorf("read %s: %w", e.Name, errSecondPass))

@@ -207,7 +207,7 @@ func (z *Reader) need(n int) error {
 // make a byte.
 func (z *Reader) ready() error {
 	z.unread()
-	return z.need(inputSlack + 1)
+	return z.need(inputSlack)
 }
 
 // unread gives bytes back that were taken as bits.

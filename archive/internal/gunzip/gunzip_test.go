@@ -200,7 +200,7 @@ func TestReaderOfEveryPrefixYieldsAPrefix(t *testing.T) {
 func check(t *testing.T, data []byte) {
 	t.Helper()
 	want, wantErr := reference(data)
-	got, err := unpack(bytes.NewReader(data), 1000)
+	got, err := unpack(bytes.NewReader(data), 50_000)
 	if len(data) >= 10 && data[3]>>5 != 0 { // which the format forbids, and compress/gzip takes
 		require.Equal(t, gunzip.ErrHeader, err)
 		return
@@ -229,6 +229,20 @@ func TestReaderFindsTheFaultsThatCompressGzipFinds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The last symbol may begin in the last byte before the trailer.
+func TestReaderDecodesUpToTheTrailer(t *testing.T) {
+	var all []byte
+	for n := range 300 {
+		all = append(all, byte(n*n>>3))
+		for _, level := range []int{gzip.BestSpeed, gzip.DefaultCompression, gzip.HuffmanOnly} {
+			check(t, pack(t, level, all))
+		}
+	}
+	fixed := []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 'c', '$', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	_, err := unpack(bytes.NewReader(fixed), 100)
+	assert.Equal(t, gunzip.ErrChecksum, err)
 }
 
 func FuzzReader(f *testing.F) {

@@ -208,7 +208,7 @@ func (z *Reader) decodeReady(buf []byte, end, limit int) (_ int, ok bool) {
 	lits, dists := &z.lits, &z.dists
 	last := z.end - inputSlack
 	ok = true
-	for end < limit && pos-int(n>>3) < last { //nolint:gosec // at most 7
+	for end < limit && pos-int(n>>3) <= last { //nolint:gosec // at most 7
 		// Now n becomes 56 or more. What is above n in bits is what is loaded there
 		// again the next time.
 		bits |= binary.LittleEndian.Uint64(in[pos:]) << (n & 63)
