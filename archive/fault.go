@@ -11,7 +11,7 @@ import (
 //
 // The Fault of an archive that was cut is io.ErrUnexpectedEOF for [errors.Is].
 // An error of the stream that the archive is read from is not a Fault.
-type Fault struct {
+type Fault struct { //nolint:errname // it is what the archive has, and an error by the way
 	// Entry is the name of the entry, as in [Entry]; empty for the archive as a
 	// whole. A name that an entry must not have is as it stands there.
 	Entry string

@@ -123,9 +123,9 @@ func TestSplitterTakesElementsOfAnySize(t *testing.T) {
 	for _, r := range []io.Reader{strings.NewReader(shard), iotest.HalfReader(strings.NewReader(shard))} {
 		got, _, err := split(r, 4<<20)
 		require.NoError(t, err)
-		require.Equal(t, len(want), len(got))
+		require.Len(t, got, len(want))
 		for i := range want {
-			require.True(t, want[i] == got[i], "element %d", i)
+			require.Equal(t, want[i], got[i], "element %d", i)
 		}
 	}
 	s := archive.NewShardSplitter(strings.NewReader(shard+strings.Repeat(" ", 100_000)), 4<<20)

@@ -164,7 +164,7 @@ func (z *Reader) header() error {
 		}
 	}
 	if flags&headerCRC != 0 {
-		want := uint16(crc) //nolint:gosec // the lower half, as gzip has it
+		want := uint16(crc)
 		if b, err = read(2); err != nil {
 			return err
 		}
@@ -212,7 +212,7 @@ func (z *Reader) ready() error {
 
 // unread gives bytes back that were taken as bits.
 func (z *Reader) unread() {
-	z.pos -= int(z.n >> 3) //nolint:gosec // at most 7
+	z.pos -= int(z.n >> 3)
 	z.n &= 7
 	z.bits &= 1<<z.n - 1
 }

@@ -152,7 +152,7 @@ func (z *Reader) dynamicHeader() error {
 		if err != nil {
 			return err
 		}
-		n := int(least + more) //nolint:gosec // at most 138
+		n := int(least + more)
 		if n > len(lengths)-i {
 			return ErrCorrupt
 		}
@@ -208,17 +208,17 @@ func (z *Reader) decodeReady(buf []byte, end, limit int) (_ int, ok bool) {
 	lits, dists := &z.lits, &z.dists
 	last := z.end - inputSlack
 	ok = true
-	for end < limit && pos-int(n>>3) <= last { //nolint:gosec // at most 7
+	for end < limit && pos-int(n>>3) <= last {
 		// Now n becomes 56 or more. What is above n in bits is what is loaded there
 		// again the next time.
 		bits |= binary.LittleEndian.Uint64(in[pos:]) << (n & 63)
-		pos += int((63 - n) >> 3) //nolint:gosec // at most 7
+		pos += int((63 - n) >> 3)
 		n |= 56
 		entry := lits[bits&(1<<litBits-1)]
 		if entry&literal != 0 {
 			bits >>= entry & takeMask
 			n -= uint(entry & takeMask)
-			buf[end] = byte(entry >> valueShift)
+			buf[end] = byte(entry >> valueShift) //nolint:gosec // the literal is a byte
 			end++
 			// Three codes of the first table are 33 bits.
 			if entry = lits[bits&(1<<litBits-1)]; entry&literal == 0 {
@@ -226,14 +226,14 @@ func (z *Reader) decodeReady(buf []byte, end, limit int) (_ int, ok bool) {
 			}
 			bits >>= entry & takeMask
 			n -= uint(entry & takeMask)
-			buf[end] = byte(entry >> valueShift)
+			buf[end] = byte(entry >> valueShift) //nolint:gosec // the literal is a byte
 			end++
 			if entry = lits[bits&(1<<litBits-1)]; entry&literal == 0 {
 				continue
 			}
 			bits >>= entry & takeMask
 			n -= uint(entry & takeMask)
-			buf[end] = byte(entry >> valueShift)
+			buf[end] = byte(entry >> valueShift) //nolint:gosec // the literal is a byte
 			end++
 			continue
 		}
@@ -254,7 +254,7 @@ func (z *Reader) decodeReady(buf []byte, end, limit int) (_ int, ok bool) {
 					z.state = atBlock
 					break
 				}
-				buf[end] = byte(entry >> valueShift)
+				buf[end] = byte(entry >> valueShift) //nolint:gosec // the literal is a byte
 				end++
 				continue
 			}

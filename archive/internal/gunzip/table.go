@@ -53,13 +53,13 @@ type symbols struct {
 
 func (s *symbols) init() {
 	for i := range s.lits[:256] {
-		s.lits[i] = literal | uint32(i)<<valueShift //nolint:gosec // a byte
+		s.lits[i] = literal | uint32(i)<<valueShift
 	}
 	s.lits[256] = special | endBlock
 	base := uint32(3)
 	for i := range s.lits[257:285] {
 		extra := max(i/4-1, 0)
-		s.lits[257+i] = base<<valueShift | uint32(extra) //nolint:gosec // at most 5
+		s.lits[257+i] = base<<valueShift | uint32(extra)
 		base += 1 << extra
 	}
 	s.lits[285] = 258 << valueShift
@@ -67,12 +67,12 @@ func (s *symbols) init() {
 	base = 1
 	for i := range s.dists[:30] {
 		extra := max(i/2-1, 0)
-		s.dists[i] = base<<valueShift | uint32(extra) //nolint:gosec // at most 13
+		s.dists[i] = base<<valueShift | uint32(extra)
 		base += 1 << extra
 	}
 	s.dists[30], s.dists[31] = special, special
 	for i := range s.codes {
-		s.codes[i] = uint32(i) << valueShift //nolint:gosec // at most 18
+		s.codes[i] = uint32(i) << valueShift
 	}
 }
 
@@ -110,7 +110,7 @@ func build(table []uint32, tableBits int, lengths []uint8, symbols []uint32) boo
 	var sorted [maxLits]uint16 // by their codes
 	for symbol, length := range lengths {
 		if length > 0 {
-			sorted[start[length]] = uint16(symbol) //nolint:gosec // at most 287
+			sorted[start[length]] = uint16(symbol)
 			start[length]++
 		}
 	}
