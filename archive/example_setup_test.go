@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"io/fs"
-	"log"
 	"os"
 	"testing/fstest"
 	"time"
@@ -62,24 +61,15 @@ func exampleArchive() io.Reader {
 			CreatedAt:        day(3),
 		},
 	} {
-		if err := w.Write(record); err != nil {
-			log.Fatal(err)
-		}
+		check(w.Write(record))
 	}
 	const content = "no power yet"
 	f, err := w.Create("attachments/5e6fb79b-5d2a-4b0f-9d1c-7e7c2b0f1a11/log.txt", int64(len(content)))
-	if err != nil {
-		log.Fatal(err)
-	}
-	if _, err := io.WriteString(f, content); err != nil {
-		log.Fatal(err)
-	}
-	if err := w.AddRepository("octo-org/app", emptyRepository()); err != nil {
-		log.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		log.Fatal(err)
-	}
+	check(err)
+	_, err = io.WriteString(f, content)
+	check(err)
+	check(w.AddRepository("octo-org/app", emptyRepository()))
+	check(w.Close())
 	return &b
 }
 
@@ -96,14 +86,16 @@ func emptyRepository() fs.FS {
 // exampleFile writes an archive to a temporary file.
 func exampleFile(r io.Reader) string {
 	f, err := os.CreateTemp("", "example-*.tar.gz")
-	if err != nil {
-		log.Fatal(err)
-	}
-	if _, err := io.Copy(f, r); err != nil {
-		log.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		log.Fatal(err)
-	}
+	check(err)
+	_, err = io.Copy(f, r)
+	check(err)
+	check(f.Close())
 	return f.Name()
+}
+
+// check ends an example that went wrong.
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"maps"
 	"os"
 	"path/filepath"
@@ -18,14 +17,10 @@ import (
 // Count what is in an archive, without decoding any of it.
 func ExampleReader_Entries() {
 	r, err := archive.NewReader(exampleArchive(), nil)
-	if err != nil {
-		log.Fatal(err)
-	}
+	check(err)
 	files, size := 0, int64(0)
 	for entry, err := range r.Entries() {
-		if err != nil {
-			log.Fatal(err)
-		}
+		check(err)
 		if entry.Kind == archive.KindAttachment && entry.Mode.IsRegular() {
 			files++
 			size += entry.Size
@@ -39,13 +34,9 @@ func ExampleReader_Entries() {
 // Stream the issues of an archive, in constant memory whatever its size.
 func ExampleReader_Records() {
 	r, err := archive.NewReader(exampleArchive(), nil)
-	if err != nil {
-		log.Fatal(err)
-	}
+	check(err)
 	for record, err := range r.Records("issue") {
-		if err != nil {
-			log.Fatal(err)
-		}
+		check(err)
 		if issue, ok := record.(*archive.Issue); ok {
 			fmt.Printf("#%d %s, closed: %t\n", issue.URL.Number(), issue.Title, !issue.ClosedAt.IsZero())
 		}
@@ -59,27 +50,22 @@ func ExampleReader_Records() {
 // which is beyond one pass.
 func ExampleOpen() {
 	path := exampleFile(exampleArchive())
-	defer os.Remove(path)
+	defer func() { check(os.Remove(path)) }()
 
 	a, err := archive.Open(path, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer a.Close()
+	check(err)
+	defer func() { check(a.Close()) }()
 	for issue, err := range archive.All[*archive.Issue](a) {
-		if err != nil {
-			log.Fatal(err)
-		}
+		check(err)
 		fmt.Printf("#%d %s\n", issue.URL.Number(), issue.Title)
 		for comment, err := range a.Comments(issue.URL) {
-			if err != nil {
-				log.Fatal(err)
-			}
-			author := "somebody"
-			if record, err := a.Lookup(comment.User); err == nil {
-				author = record.(*archive.User).Login
+			check(err)
+			author := "somebody" // whose account is gone, or was not exported
+			record, err := a.Lookup(comment.User)
+			if user, ok := record.(*archive.User); ok {
+				author = user.Login
 			} else if !errors.Is(err, archive.ErrNotFound) {
-				log.Fatal(err)
+				check(err)
 			}
 			fmt.Printf("   %s: %s\n", author, comment.Body)
 		}
@@ -97,9 +83,7 @@ func ExampleVerify() {
 	summary, err := archive.Verify(exampleArchive(), &archive.VerifyOptions{
 		Repositories: []string{"octo-org/app"},
 	})
-	if err != nil {
-		log.Fatal(err)
-	}
+	check(err)
 	for _, kind := range slices.Sorted(maps.Keys(summary.Records)) {
 		fmt.Println(summary.Records[kind], kind)
 	}
@@ -134,18 +118,13 @@ func ExampleVerify_faults() {
 // Unpack an archive. What is in dir/repositories can be cloned.
 func ExampleExtract() {
 	dir, err := os.MkdirTemp("", "example-")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
+	check(err)
+	defer func() { check(os.RemoveAll(dir)) }()
 
-	if _, err := archive.Extract(exampleArchive(), dir, nil); err != nil {
-		log.Fatal(err)
-	}
-	config, err := os.ReadFile(filepath.Join(dir, "repositories/octo-org/app.git/config"))
-	if err != nil {
-		log.Fatal(err)
-	}
+	_, err = archive.Extract(exampleArchive(), dir, nil)
+	check(err)
+	config, err := os.ReadFile(filepath.Join(dir, "repositories", "octo-org", "app.git", "config"))
+	check(err)
 	fmt.Printf("%s", config)
 	// Output:
 	// [core]
@@ -178,20 +157,12 @@ func ExampleWriter() {
 		},
 	}
 	for _, record := range records {
-		if err := w.Write(record); err != nil {
-			log.Fatal(err)
-		}
+		check(w.Write(record))
 	}
-	if err := w.AddRepository("octo-org/app", emptyRepository()); err != nil {
-		log.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		log.Fatal(err)
-	}
+	check(w.AddRepository("octo-org/app", emptyRepository()))
+	check(w.Close())
 	summary, err := archive.Verify(&b, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
+	check(err)
 	fmt.Println(summary.Repositories[0].Name, summary.Dangling)
 	// Output:
 	// octo-org/app map[]
