@@ -2,13 +2,14 @@ package archive
 
 import (
 	"archive/tar"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
 
-	"github.com/ghmigrate/ghmigrate/archive/internal/gunzip"
+	"github.com/klauspost/compress/gzip"
 )
 
 // A container reads the tar of an archive, and is strict about its end: there
@@ -120,37 +121,34 @@ func isSparse(h *tar.Header) bool {
 // reads: unpacking takes about as long as decoding records does.
 type inflater struct {
 	limit  int64
-	full   chan chunk  // closed after the last
-	free   chan []byte // buffers
+	full   chan []byte // inflated; closed after the last
+	free   chan []byte // to be filled again
 	quit   chan struct{}
 	wg     sync.WaitGroup
 	result error // of the goroutine, once full is closed
 
-	buffer []byte // of the chunk that is being read
-	rest   []byte // of the chunk
+	chunk  []byte // the one that is being read
+	rest   []byte // of chunk
 	offset int64  // of rest, in all that was inflated
 	err    error  // of the last Read, and of all later ones
 }
 
-// A chunk is something inflated, in a buffer. Before it, the buffer has what
-// came before, to which inflating looks back.
-type chunk struct{ buffer, content []byte }
-
 const (
-	chunkSize = 128 << 10
-	chunks    = 4
+	inflaterChunk  = 128 << 10
+	inflaterChunks = 4
+	inputBuffer    = 64 << 10
 )
 
 // startInflater starts the goroutine; whoever calls it calls stop in the end.
 func startInflater(r io.Reader, limit int64) *inflater {
 	in := &inflater{
 		limit: limit,
-		full:  make(chan chunk, chunks), // sending never waits
-		free:  make(chan []byte, chunks),
+		full:  make(chan []byte, inflaterChunks), // sending never waits
+		free:  make(chan []byte, inflaterChunks),
 		quit:  make(chan struct{}),
 	}
-	for range chunks {
-		in.free <- make([]byte, gunzip.Window+chunkSize+gunzip.Slack)
+	for range inflaterChunks {
+		in.free <- make([]byte, inflaterChunk)
 	}
 	in.wg.Go(func() {
 		defer close(in.full)
@@ -197,21 +195,21 @@ func (in *inflater) skipZeros() error {
 // fill sees to it that there is a rest, or an error.
 func (in *inflater) fill() {
 	for len(in.rest) == 0 && in.err == nil {
-		if in.buffer != nil {
-			in.free <- in.buffer
-			in.buffer = nil
+		if in.chunk != nil {
+			in.free <- in.chunk[:cap(in.chunk)]
+			in.chunk = nil
 		}
-		next, ok := <-in.full
+		chunk, ok := <-in.full
 		switch {
 		case !ok:
 			in.err = in.result
-		case int64(len(next.content)) > in.limit-in.offset:
+		case int64(len(chunk)) > in.limit-in.offset:
 			in.err = &Fault{
 				Offset: in.limit,
 				Err:    fmt.Errorf("it unpacks to more than %d bytes (Limits.UnpackedSize)", in.limit),
 			}
 		default:
-			in.buffer, in.rest = next.buffer, next.content
+			in.chunk, in.rest = chunk, chunk
 		}
 	}
 }
@@ -220,34 +218,50 @@ func (in *inflater) fill() {
 // comes after it.
 func (in *inflater) inflate(src *source) error {
 	var total int64
-	var last []byte // what was inflated last, as far as inflating looks back
-	z := gunzip.NewReader(src)
-	for {
-		var buffer []byte
+	input := bufio.NewReaderSize(src, inputBuffer)
+	z, err := gzip.NewReader(input)
+	if err == nil {
+		z.Multistream(false)
+	} else if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF // an archive is not empty
+	}
+	for err == nil {
+		var chunk []byte
 		select {
-		case buffer = <-in.free:
+		case chunk = <-in.free:
 		case <-in.quit:
 			return errStopped
 		}
-		// The last chunk is still what it was: nobody else writes to a buffer.
-		start := copy(buffer, last)
-		end, err := z.Fill(buffer, start)
-		last = buffer[max(0, end-gunzip.Window):end]
-		total += int64(end - start)
-		in.full <- chunk{buffer, buffer[start:end]}
-		switch {
-		case err == nil:
-		case isEOF(err):
-			return err
-		case src.err != nil:
-			return fmt.Errorf("read archive: %w", src.err)
-		case errors.Is(err, io.ErrNoProgress): // a word for what src does
-			return fmt.Errorf("read archive: %w", err)
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			return &Fault{Offset: total, Err: fmt.Errorf("the gzip member ends too early: %w", err)}
-		default:
-			return &Fault{Offset: total, Err: err}
+		n := 0
+		for n < len(chunk) && err == nil {
+			var read int
+			read, err = z.Read(chunk[n:])
+			n += read
 		}
+		total += int64(n)
+		in.full <- chunk[:n]
+	}
+	switch {
+	case isEOF(err):
+		if _, err = input.ReadByte(); err == nil {
+			err = errors.New("data after the end of the gzip member")
+		}
+	case errors.Is(err, gzip.ErrHeader):
+		err = errors.New("not in gzip format")
+	case errors.Is(err, gzip.ErrChecksum):
+		err = errors.New("wrong gzip checksum")
+	}
+	switch {
+	case src.err != nil:
+		return fmt.Errorf("read archive: %w", src.err)
+	case errors.Is(err, io.ErrNoProgress): // bufio's word for what src does
+		return fmt.Errorf("read archive: %w", err)
+	case isEOF(err):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &Fault{Offset: total, Err: fmt.Errorf("the gzip member ends too early: %w", err)}
+	default:
+		return &Fault{Offset: total, Err: err}
 	}
 }
 
