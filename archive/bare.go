@@ -2,8 +2,8 @@ package archive
 
 import (
 	"cmp"
+	"errors"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
@@ -14,11 +14,12 @@ import (
 type bareRepositories struct {
 	all     map[string]*bareRepository // by directory
 	inTurn  []*bareRepository          // all, the first seen first
-	open    []*bareRepository          // with a checker, the least recently used first
+	open    []*bareRepository          // with a checker
 	memory  int64                      // of open
 	held    int                        // faults
 	tooMany bool                       // repositories
-	shared  *gitdir.Shared
+	limits  Limits
+	shared  *gitdir.Shared // nil before the first checker
 }
 
 // A bareRepository is a directory such as repositories/octo-org/app.git.
@@ -27,47 +28,44 @@ type bareRepository struct {
 	dir     string
 	size    int64 // of its files
 	stats   gitdir.Stats
-	memory  int64 // about what checker needs
 	checker *gitdir.Checker
-	held    FaultError // what checkers found in the end
+	memory  int64      // of checker
+	held    FaultError // what the checker found in the end
 	closed  bool       // a checker was let go
 	partial bool       // and no checker saw all of it
 }
 
-const (
-	// The checkers of a small archive all stay until its end, when nothing more
-	// can come. Where there are too many, the one that was not used for longest
-	// is let go: its repository is over, to all appearance. What it found missing
-	// is forgotten if that proves wrong.
-	maxCheckers = 16 << 20
-	checkerSize = 4 << 10 // of an empty repository
-)
+// maxCheckers bounds the memory of checkers: they need 8 bytes for each object.
+// Those of a usual archive all stay until its end, when nothing more can come.
+// Where they would need more, all are let go but the one in use: the other
+// repositories are over, if tar wrote the archive. One that is not over after
+// all cannot be checked as a whole any more, and that is a fault.
+const maxCheckers = 16 << 20
 
 func newBareRepositories(limits Limits) *bareRepositories {
-	return &bareRepositories{
-		all:    make(map[string]*bareRepository),
-		shared: gitdir.NewShared(cmp.Or(limits.UnpackedSize, 100<<30)),
-	}
+	return &bareRepositories{all: make(map[string]*bareRepository), limits: limits}
 }
 
 // check checks an entry of a bare repository.
 func (b *bareRepositories) check(e *Entry, report func(offset int64, err error)) {
-	repo := b.use(e.Repository)
+	repo := b.repository(e.Repository)
 	if repo == nil || !e.Mode.IsRegular() {
 		return
 	}
 	repo.size += e.Size
-	if path.Ext(e.Name) != ".pack" {
-		// Of 28 bytes in an index a checker keeps 8, and of 60 in packed-refs 24.
-		repo.memory += e.Size / 2
-		b.memory += e.Size / 2
-	}
+	b.use(repo)
 	name := strings.TrimPrefix(e.Name, repo.dir+"/")
 	repo.checker.File(name, e, report) //nolint:errcheck // an error of the entry comes again with the next
+	b.memory -= repo.memory
+	repo.memory = repo.checker.Memory()
+	b.memory += repo.memory
+	if b.memory > maxCheckers {
+		b.closeAllBut(repo)
+	}
 }
 
-// use returns a repository with a checker, or nil if there are too many.
-func (b *bareRepositories) use(name string) *bareRepository {
+// repository returns a repository, or nil if there are too many.
+func (b *bareRepositories) repository(name string) *bareRepository {
 	dir := "repositories/" + name + ".git"
 	repo := b.all[dir]
 	if repo == nil {
@@ -78,24 +76,30 @@ func (b *bareRepositories) use(name string) *bareRepository {
 		b.all[dir] = repo
 		b.inTurn = append(b.inTurn, repo)
 	}
-	last := len(b.open) - 1
-	switch i := slices.Index(b.open, repo); {
-	case last >= 0 && i == last:
-		return repo
-	case i >= 0:
-		b.open = append(slices.Delete(b.open, i, i+1), repo)
-	default:
-		repo.partial = repo.closed
-		repo.checker = b.shared.New()
-		repo.memory = checkerSize
-		b.memory += checkerSize
-		b.open = append(b.open, repo)
-	}
-	for b.memory > maxCheckers && len(b.open) > 1 {
-		b.close(b.open[0])
-		b.open = b.open[1:]
-	}
 	return repo
+}
+
+// use sees to it that a repository has a checker.
+func (b *bareRepositories) use(repo *bareRepository) {
+	if repo.checker != nil {
+		return
+	}
+	if b.shared == nil {
+		b.shared = gitdir.NewShared(cmp.Or(b.limits.UnpackedSize, 100<<30))
+	}
+	repo.partial = repo.closed
+	repo.checker = b.shared.New()
+	b.open = append(b.open, repo)
+}
+
+// closeAllBut closes the checkers of all other repositories.
+func (b *bareRepositories) closeAllBut(repo *bareRepository) {
+	for _, other := range b.open {
+		if other != repo {
+			b.close(other)
+		}
+	}
+	b.open = append(b.open[:0], repo)
 }
 
 // close lets a checker go, and holds what it found.
@@ -111,8 +115,7 @@ func (b *bareRepositories) close(repo *bareRepository) {
 	repo.stats.Refs += stats.Refs
 	repo.stats.Packs += stats.Packs
 	b.memory -= repo.memory
-	repo.checker = nil
-	repo.closed = true
+	repo.checker, repo.memory, repo.closed = nil, 0, true
 }
 
 // finish closes all checkers, and reports what they found.
@@ -122,12 +125,19 @@ func (b *bareRepositories) finish(faults *FaultError) {
 	}
 	b.open = nil
 	for _, repo := range b.inTurn {
-		if repo.partial {
-			continue
+		report := func(name, text string) {
+			faults.add(&Fault{Entry: path.Join(repo.dir, name), Offset: -1, Err: errors.New(text)})
 		}
-		for _, fault := range repo.held.Faults {
-			faults.add(fault)
+		switch {
+		case repo.partial:
+			report("", "checked only file by file, because its files are scattered over the archive")
+		case !repo.closed:
+			report("HEAD", "missing") // as all its files
+		default:
+			for _, fault := range repo.held.Faults {
+				faults.add(fault)
+			}
+			faults.More += repo.held.More
 		}
-		faults.More += repo.held.More
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -439,6 +440,85 @@ func TestVerifyKeepsTrackOfThousandsOfRepositories(t *testing.T) {
 			require.True(t, ok, "%v", err)
 			assert.Equal(t, test.want, len(faults.Faults)+faults.More)
 			assert.Equal(t, "repositories/o/r0.git/HEAD", faults.Faults[0].Entry)
+		})
+	}
+}
+
+// index is as much of the index of a pack as tells that n objects are in it. Its
+// checksum is wrong.
+func index(n int) string {
+	b := append([]byte("\xfftOc\x00\x00\x00\x02"), make([]byte, 256*4+n*20)...)
+	for i := range 256 {
+		binary.BigEndian.PutUint32(b[8+4*i:], uint32(min(n, (i+1)*(n/256+1))))
+	}
+	for i := range n {
+		id := b[8+256*4+20*i:]
+		id[0] = byte(i / (n/256 + 1))
+		binary.BigEndian.PutUint32(id[1:], uint32(i))
+	}
+	return string(b)
+}
+
+func TestVerifyChecksRepositoriesThatAreScattered(t *testing.T) {
+	t.Parallel()
+	const (
+		a, b, c  = "repositories/o/a.git", "repositories/o/b.git", "repositories/o/c.git"
+		objects  = 1_100_000 // two repositories with as many are too much
+		packFile = "/objects/pack/pack-1111111111111111111111111111111111111111.idx"
+	)
+	head := func(repo string) tarred { return tarred{name: repo + "/HEAD", content: "ref: refs/heads/main\n"} }
+	large := index(objects)
+	many := func(repo string) tarred { return tarred{name: repo + packFile, content: large} }
+	lost := func(repo string) tarred {
+		return tarred{name: repo + "/refs/heads/main", content: strings.Repeat("1", 40) + "\n"}
+	}
+	// What is said of a repository that has nothing but such an index.
+	indexed := []string{
+		packFile[1:] + ": its checksum does not match", packFile[1:len(packFile)-3] + "pack: missing",
+	}
+	of := func(repo string, faults ...string) (all []string) {
+		for _, fault := range faults {
+			all = append(all, repo+"/"+fault)
+		}
+		return all
+	}
+	for name, test := range map[string]struct {
+		members []tarred
+		want    []string
+	}{
+		"directories first": {
+			members: []tarred{
+				{name: a + "/"}, {name: b + "/"}, {name: c + "/"},
+				head(a), {name: a + "/audit_log", content: strings.Repeat("x", 34<<20)}, head(b), lost(c),
+			},
+			want: of(c, "HEAD: missing", "refs/heads/main: the object that it points to is missing"),
+		},
+		"large ones one after another": {
+			members: []tarred{many(a), many(b), head(b)},
+			want:    slices.Concat(of(a, append(indexed, "HEAD: missing")...), of(b, indexed...)),
+		},
+		"large ones in parts": {
+			members: []tarred{many(a), many(b), head(a)},
+			want: append(of(b, append(indexed, "HEAD: missing")...), of(a, indexed[0])[0],
+				a+": checked only file by file, because its files are scattered over the archive"),
+		},
+		"nothing but a directory": {
+			members: []tarred{{name: a + "/"}},
+			want:    of(a, "HEAD: missing"),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			members := append([]tarred{{name: "schema.json", content: `{"version":"1.0.1"}`}}, test.members...)
+			_, err := archive.Verify(bytes.NewReader(archiveOf(t, members...)), nil)
+			faults, ok := errors.AsType[*archive.FaultError](err)
+			require.True(t, ok, "%v", err)
+			var got []string
+			for _, fault := range faults.Faults {
+				fault.Offset = -1
+				got = append(got, fault.Error())
+			}
+			assert.ElementsMatch(t, test.want, got)
 		})
 	}
 }
