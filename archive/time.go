@@ -22,7 +22,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return t.Time.MarshalJSON()
 }
 
-// UnmarshalJSON reads one of the forms, or null.
+// UnmarshalJSON reads one of the forms, or null. An empty string is null, too.
 func (t *Time) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		*t = Time{}
@@ -35,6 +35,10 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	var text string
 	if err := unmarshal(data, &text); err != nil {
 		return err
+	}
+	if text == "" {
+		*t = Time{}
+		return nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {

@@ -19,6 +19,7 @@ func TestTimeReadsEveryForm(t *testing.T) {
 		written    string
 	}{
 		{"null", `null`, time.Time{}, `null`},
+		{"an empty string", `""`, time.Time{}, `null`},
 		{"plain", `"2024-07-26T14:47:57Z"`, time.Date(2024, 7, 26, 14, 47, 57, 0, time.UTC), `"2024-07-26T14:47:57Z"`},
 		{"leap day", `"2024-02-29T23:59:59Z"`, time.Date(2024, 2, 29, 23, 59, 59, 0, time.UTC), `"2024-02-29T23:59:59Z"`},
 		{"milliseconds and offset", `"2019-11-13T04:22:13.000+08:00"`, time.Date(2019, 11, 13, 4, 22, 13, 0, east), `"2019-11-13T04:22:13+08:00"`},
@@ -41,7 +42,7 @@ func TestTimeReadsEveryForm(t *testing.T) {
 
 func TestTimeRefusesWhatIsNone(t *testing.T) {
 	for _, text := range []string{
-		`""`, `"yesterday"`, `5`, `true`, `{}`, `"2024-13-26T14:47:57Z"`, `"2023-02-29T00:00:00Z"`, `"2024-07-00T14:47:57Z"`,
+		`" "`, `"yesterday"`, `5`, `true`, `{}`, `"2024-13-26T14:47:57Z"`, `"2023-02-29T00:00:00Z"`, `"2024-07-00T14:47:57Z"`,
 		`"2024-07-26T24:00:00Z"`, `"2024-07-26T14:60:57Z"`, `"2024-07-26T14:47:60Z"`, `"2024-07-26T14:47:5/Z"`, `"2024-07-26 14:47:57 +2400"`, `"2024-07-26 14:47:57Z"`,
 	} {
 		var got archive.Time
