@@ -157,11 +157,14 @@ func mergeArrays(text, base, now []byte) []byte {
 	if len(texts) != len(was) {
 		return now
 	}
+	first := make(map[string]int, len(was)) // place of each element
+	for i, element := range slices.Backward(was) {
+		first[string(element)] = i
+	}
 	for i, element := range is {
-		same := func(b []byte) bool { return bytes.Equal(b, element) }
-		if i < len(was) && same(was[i]) {
+		if i < len(was) && bytes.Equal(was[i], element) {
 			is[i] = texts[i]
-		} else if j := slices.IndexFunc(was, same); j >= 0 {
+		} else if j, ok := first[string(element)]; ok {
 			is[i] = texts[j]
 		} else if len(is) == len(was) {
 			is[i] = merge(texts[i], was[i], element)

@@ -3,6 +3,7 @@ package archive_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -550,6 +551,23 @@ func TestChangesKeepWhatTheStructDoesNotKnow(t *testing.T) {
 			assert.Equal(t, archive.Forget(r), again)
 		})
 	}
+}
+
+// A list is merged in a time that grows with its length, not with the square.
+func TestChangesOfLongListsTakeNoTime(t *testing.T) {
+	const n = 300_000
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, `,"l%d"`, i)
+	}
+	r, err := archive.DecodeRecord(json.RawMessage(`{"type":"issue","url":"u","labels":[` + text.String()[1:] + `]}`))
+	require.NoError(t, err)
+	issue, ok := r.(*archive.Issue)
+	require.True(t, ok)
+	issue.Labels = issue.Labels[1:]
+	encoded, err := archive.EncodeRecord(issue)
+	require.NoError(t, err)
+	assert.Equal(t, n-1, bytes.Count(encoded, []byte(`"l`))-1) // "labels" begins so, too
 }
 
 func TestChangesReplaceWhatWasEmpty(t *testing.T) {
