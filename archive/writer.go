@@ -199,7 +199,7 @@ func (w *Writer) keep(doing string, err error) error {
 }
 
 func (w *Writer) write(r Record) error {
-	if r == nil {
+	if v := reflect.ValueOf(r); r == nil || v.Kind() == reflect.Pointer && v.IsNil() {
 		return errors.New("it is nil")
 	}
 	kind, url := r.Kind(), r.Key()

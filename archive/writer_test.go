@@ -112,6 +112,14 @@ func untarred(t *testing.T, data []byte) (whole []byte, header gzip.Header, entr
 	}
 }
 
+func TestWriterRefusesNil(t *testing.T) {
+	t.Parallel()
+	for _, r := range []archive.Record{nil, (*archive.Issue)(nil), (*archive.Unknown)(nil)} {
+		w := archive.NewWriter(io.Discard, nil)
+		require.EqualError(t, w.Write(r), "write a record: it is nil")
+	}
+}
+
 func TestWriterLayout(t *testing.T) {
 	long := strings.Repeat("long-", 20) + ".pack"
 	data := written(t, func(w *archive.Writer) {
