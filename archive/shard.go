@@ -27,6 +27,10 @@ type splitter struct {
 // splitterBuffer holds many records of the usual size.
 const splitterBuffer = 64 << 10
 
+// valueSize is how many bytes a record may have for each value in it. Values may
+// be short and still become structs of hundreds of bytes.
+const valueSize = 64
+
 // reset begins with a new file, in the memory of the last one.
 func (s *splitter) reset(r io.Reader, entry string, limit int64) {
 	*s = splitter{r: r, entry: entry, limit: limit, buffer: s.buffer[:0]}
@@ -45,12 +49,20 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 	}
 	offset = s.offset + int64(s.start)
 	var scan scanner
-	size, tooLarge := 0, false
+	var tooLarge error
+	size := 0
 	for done := false; !done; {
 		var n int
 		n, done = scan.element(s.buffer[s.start+size:])
 		size += n
-		if tooLarge = tooLarge || int64(size) > s.limit; tooLarge {
+		switch most := max(s.limit/valueSize, splitterBuffer); {
+		case tooLarge != nil:
+		case int64(size) > s.limit:
+			tooLarge = fmt.Errorf("a record is larger than %d bytes (Limits.RecordSize)", s.limit)
+		case scan.values > most:
+			tooLarge = fmt.Errorf("a record has more than %d values (Limits.RecordSize)", most)
+		}
+		if tooLarge != nil {
 			s.start += size // let it go
 			size = 0
 		}
@@ -61,9 +73,8 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 			}
 		}
 	}
-	if tooLarge {
-		err := fmt.Errorf("a record is larger than %d bytes (Limits.RecordSize)", s.limit)
-		return nil, 0, &Fault{Entry: s.entry, Offset: offset, Err: err}
+	if tooLarge != nil {
+		return nil, 0, &Fault{Entry: s.entry, Offset: offset, Err: tooLarge}
 	}
 	element = s.buffer[s.start : s.start+size]
 	s.start += size
@@ -74,6 +85,9 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 // separate goes to the beginning of the next element. At the end of the array,
 // if the entry ends too, the error is io.EOF.
 func (s *splitter) separate() error {
+	if !s.begun {
+		s.skipMark()
+	}
 	c, err := s.peek()
 	switch {
 	case err != nil:
@@ -98,6 +112,21 @@ func (s *splitter) separate() error {
 	s.begun = true
 	return nil
 }
+
+// skipMark skips the byte order mark that Windows' programs begin a text with.
+func (s *splitter) skipMark() {
+	mark := byteOrderMark()
+	for len(s.buffer) < len(mark) && bytes.HasPrefix(mark, s.buffer) {
+		if err := s.fill(); err != nil {
+			return // It comes again.
+		}
+	}
+	if bytes.HasPrefix(s.buffer, mark) {
+		s.start = len(mark)
+	}
+}
+
+func byteOrderMark() []byte { return []byte("\xef\xbb\xbf") }
 
 // finish reads what comes after the elements.
 func (s *splitter) finish() error {
@@ -165,9 +194,10 @@ func (s *splitter) fill() error {
 
 // A scanner finds the end of a JSON value that comes in pieces.
 type scanner struct {
-	depth   int  // of brackets
-	quoted  bool // in a string
-	escaped bool // which goes on after a backslash
+	values  int64 // or more, of containers and what is in them
+	depth   int   // of brackets
+	quoted  bool  // in a string
+	escaped bool  // which goes on after a backslash
 }
 
 // element returns how many bytes of p belong to the value, and whether the value
@@ -186,6 +216,7 @@ func (s *scanner) element(p []byte) (n int, done bool) {
 			s.quoted = true
 		case '{', '[':
 			s.depth++
+			s.values++
 		case '}', ']':
 			if s.depth == 0 {
 				return n, true // the end of the array, after a number or a word
@@ -193,7 +224,12 @@ func (s *scanner) element(p []byte) (n int, done bool) {
 			if s.depth--; s.depth == 0 {
 				return n + 1, true
 			}
-		case ',', ' ', '\n', '\r', '\t':
+		case ',':
+			if s.depth == 0 {
+				return n, true
+			}
+			s.values++
+		case ' ', '\n', '\r', '\t':
 			if s.depth == 0 {
 				return n, true
 			}

@@ -49,6 +49,7 @@ func TestSplitterTakesEverySpelling(t *testing.T) {
 		"many backslashes":         {`[{"a":"\\\\\\\"}]\\"},2]`, []string{`{"a":"\\\\\\\"}]\\"}`, "2"}},
 		"numbers and words":        {`[1,-2.5e3 ,true,null]`, []string{"1", "-2.5e3", "true", "null"}},
 		"empty containers":         {"[{},[],[[\n\n]]]", []string{"{}", "[]", "[[\n\n]]"}},
+		"a byte order mark":        {"\xef\xbb\xbf[1]", []string{"1"}},
 		"what is no JSON any more": {`[{"a"],zz]`, []string{`{"a"]`, "zz"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,6 +85,9 @@ func TestSplitterTellsWhatIsNoArray(t *testing.T) {
 		"cut in a record":       {`[{},{"a":"`, 1, "shard at byte 10: the records end too early: unexpected EOF"},
 		"cut before the end":    {"[{}", 1, "shard at byte 3: the records end too early: unexpected EOF"},
 		"a quote that is open":  {`[{"a":"b\"}]`, 0, "shard at byte 12: the records end too early: unexpected EOF"},
+		"half a mark":           {"\xef\xbb[]", 0, "shard at byte 0: unexpected 'ï' where records should begin"},
+		"a mark in the middle":  {" \xef\xbb\xbf[]", 0, "shard at byte 1: unexpected 'ï' where records should begin"},
+		"nothing but a mark":    {"\xef\xbb\xbf", 0, "shard at byte 3: the records end too early: unexpected EOF"},
 		"bytes beyond the text": {"[]\x00", 0, `shard at byte 2: unexpected '\x00' after all records`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -160,6 +164,33 @@ func TestSplitterPassesOverWhatIsTooLarge(t *testing.T) {
 	assert.Equal(t, `{"b":1}`, string(element))
 }
 
+// Many values in a few bytes would need much memory when they are decoded.
+func TestSplitterPassesOverWhatHasTooManyValues(t *testing.T) {
+	t.Parallel()
+	const values = 64 << 10
+	exact := "[" + strings.Repeat("0,", values-1) + "0]"
+	text := `["` + strings.Repeat("[{,}]", values) + `"]`
+	for name, element := range map[string]string{
+		"numbers":  "[" + strings.Repeat("0,", values) + "0]",
+		"objects":  `{"a":[` + strings.Repeat("{},", values/2) + "{}]}",
+		"brackets": strings.Repeat("[", values+1) + strings.Repeat("]", values+1),
+		"members":  "{" + strings.Repeat(`"":0,`, values) + `"":0}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := archive.NewShardSplitter(strings.NewReader("["+exact+","+element+","+text+"]"), 4<<20)
+			got, _, err := s.Next()
+			require.NoError(t, err)
+			assert.Len(t, got, len(exact))
+			_, _, err = s.Next()
+			require.EqualError(t, err, fmt.Sprintf("shard at byte %d: a record has more than 65536 values (Limits.RecordSize)", len(exact)+2))
+			got, _, err = s.Next()
+			require.NoError(t, err)
+			assert.Len(t, got, len(text))
+		})
+	}
+}
+
 func FuzzSplitter(f *testing.F) {
 	for _, seed := range []string{
 		`[]`, "[\n\n]", `[{"a":"]\"}\\"},1,"x" , null,[{}]]`, `[{},]`, `{"a":1}`, `[1 2]`, `["\\\\\"`, `[}`, `[1}2]`, `["a"b]`,
@@ -168,14 +199,15 @@ func FuzzSplitter(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, shard []byte, limit uint8) {
 		var want []json.RawMessage
-		err := json.Unmarshal(shard, &want)
+		text := bytes.TrimPrefix(shard, []byte("\xef\xbb\xbf"))
+		err := json.Unmarshal(text, &want)
 		got, offsets, splitErr := split(bytes.NewReader(shard), 1<<20)
 		slow, _, slowErr := split(iotest.OneByteReader(bytes.NewReader(shard)), 1<<20)
 		require.Equal(t, fmt.Sprint(got, splitErr), fmt.Sprint(slow, slowErr), "the pieces in which it comes matter")
 		for i, element := range got {
 			require.Equal(t, element, string(shard[offsets[i]:][:len(element)]))
 		}
-		if err == nil && bytes.HasPrefix(bytes.TrimSpace(shard), []byte("[")) { // not null
+		if err == nil && bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) { // not null
 			require.NoError(t, splitErr)
 			require.Len(t, got, len(want))
 			for i := range want {
