@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"sync"
 )
 
 // ErrNotFound is the error of [Archive.Lookup] where no record has the URL.
@@ -16,7 +17,7 @@ var ErrNotFound = errors.New("no such record")
 // joined. It may be used by several goroutines at once.
 type Archive struct {
 	spill *os.File
-	name  string // of spill, if it must be removed on Close
+	close func() error
 	index index
 }
 
@@ -47,15 +48,8 @@ func Open(path string, opts *ReaderOptions) (*Archive, error) {
 }
 
 // Close removes the temporary file. What is used later fails with
-// [os.ErrClosed].
-func (a *Archive) Close() error {
-	err := a.spill.Close()
-	if a.name != "" {
-		err = errors.Join(err, os.Remove(a.name))
-		a.name = ""
-	}
-	return err
-}
+// [os.ErrClosed]; only Close itself may be called again.
+func (a *Archive) Close() error { return a.close() }
 
 // Lookup returns the record of this URL, or an error that is [ErrNotFound]: a
 // reference may name a record that was not exported. Of several records of the
@@ -99,11 +93,18 @@ func newArchive() (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Archive{spill: f, index: newIndex()}
-	if err := os.Remove(f.Name()); err != nil {
-		a.name = f.Name()
-	}
-	return a, nil
+	unnamed := os.Remove(f.Name()) == nil
+	return &Archive{
+		spill: f,
+		close: sync.OnceValue(func() error {
+			err := f.Close()
+			if !unnamed {
+				err = errors.Join(err, os.Remove(f.Name()))
+			}
+			return err
+		}),
+		index: newIndex(),
+	}, nil
 }
 
 // read copies the records of an archive, and indexes them.

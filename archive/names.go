@@ -2,6 +2,7 @@ package archive
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -57,7 +58,8 @@ func classify(name string, mode fs.FileMode) (kind EntryKind, repository, record
 	case "repositories":
 		owner, rest, _ := strings.Cut(rest, "/")
 		dir, _, _ := strings.Cut(rest, "/")
-		if repo, ok := strings.CutSuffix(dir, ".git"); ok && repo != "" {
+		repo, ok := strings.CutSuffix(dir, ".git")
+		if ok && repo != "" && max(len(owner), len(dir)) <= maxPart {
 			return KindGit, owner + "/" + repo, ""
 		}
 	case "attachments":
@@ -70,12 +72,42 @@ func classify(name string, mode fs.FileMode) (kind EntryKind, repository, record
 	return KindOther, "", ""
 }
 
+// misplaced tells of a file that looks like one that has its place in an archive,
+// but is elsewhere, so that nothing reads it; place is the file, or the directory
+// that is at the wrong place with it.
+func misplaced(e *Entry) (place string, err error) {
+	if e.Kind != KindOther || !e.Mode.IsRegular() {
+		return "", nil
+	}
+	parts := strings.Split(e.Name, "/")
+	if parts[0] == "repositories" {
+		place = strings.Join(parts[:min(3, len(parts))], "/")
+		return place, errors.New("it is not in a bare repository, repositories/<owner>/<name>.git")
+	}
+	for i, part := range parts {
+		if i > 0 && isTop(part) && part != "log" {
+			return strings.Join(parts[:i+1], "/"), errors.New("nothing reads it there: it belongs to the top of an archive")
+		}
+	}
+	if looksLikeRecords(e.Name) {
+		return e.Name, errors.New("nothing reads it: files of records have names such as issues_000001.json")
+	}
+	return "", nil
+}
+
+// looksLikeRecords tells whether a name is nearly that of a file of records.
+func looksLikeRecords(name string) bool {
+	base, isJSON := strings.CutSuffix(strings.ToLower(name), ".json")
+	i := strings.LastIndexAny(base, "_-")
+	return isJSON && i > 0 && i+1 < len(base) && strings.Trim(base[i+1:], "0123456789") == ""
+}
+
 // recordFile returns what comes before the number in the name of a file of
 // records, such as "issues" in issues_000001.json.
 func recordFile(name string) (prefix string, ok bool) {
 	base, isJSON := strings.CutSuffix(name, ".json")
 	i := strings.LastIndexByte(base, '_')
-	if !isJSON || i < 1 {
+	if !isJSON || i < 1 || len(base) > maxPart {
 		return "", false
 	}
 	prefix, digits := base[:i], base[i+1:]
@@ -114,12 +146,23 @@ type names struct {
 	wrapper string // the directory around everything, with a slash; may be empty
 }
 
+// maxName bounds the length of names, and with it the depth of directories: it
+// is what Linux takes. In a tar they could have a mebibyte.
+const maxName = 4096
+
+// maxPart is how long a part of a name can be on any system, between slashes.
+// Names that are remembered are not longer.
+const maxPart = 255
+
 // The root of the tar, or the directory around everything, is no entry.
 const rootName = "."
 
 // resolve returns the name of an entry, or the error why it cannot have any:
 // then it is as clean as it can be.
 func (n *names) resolve(name string) (string, error) {
+	if len(name) > maxName {
+		return shorten(name), fmt.Errorf("the name has %d bytes, and no system takes more than %d", len(name), maxName)
+	}
 	clean := path.Clean(name)
 	switch {
 	case name == "":

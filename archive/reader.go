@@ -4,20 +4,25 @@ import (
 	"archive/tar"
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"iter"
+	"path"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Limits bound what an archive can make its reader do. What goes beyond one is
 // a [Fault] that names it.
 type Limits struct {
-	// RecordSize bounds a record, in bytes; 0 means 16 MiB. A larger one is
-	// passed over.
+	// RecordSize bounds a record, in bytes; 0 means 16 MiB, and more than 1 GiB
+	// means 1 GiB. It also bounds what a record needs when it is decoded: for each
+	// 64 of these bytes, a record may have one value, that is 262,144 of them if
+	// RecordSize is 0. One beyond that is passed over.
 	RecordSize int64
 	// UnpackedSize bounds the unpacked archive, in bytes; 0 means 100 GiB.
 	// Nothing is read beyond it.
@@ -25,6 +30,19 @@ type Limits struct {
 	// Entries bounds the number of files and directories; 0 means 10 million.
 	// Nothing is read beyond it.
 	Entries int64
+}
+
+// check tells which limit is none.
+func (l Limits) check() error {
+	for _, limit := range []struct {
+		name  string
+		value int64
+	}{{"RecordSize", l.RecordSize}, {"UnpackedSize", l.UnpackedSize}, {"Entries", l.Entries}} {
+		if limit.value < 0 {
+			return fmt.Errorf("Limits.%s is negative", limit.name)
+		}
+	}
+	return nil
 }
 
 // ReaderOptions are the options of [NewReader] and [Open].
@@ -55,8 +73,8 @@ type Reader struct {
 }
 
 // NewReader returns a Reader of the archive in r: a file, a body of HTTP, or
-// whatever else holds exactly one. The error tells what is wrong with opts; nil
-// options are good.
+// whatever else holds exactly one. The error tells what is wrong with the
+// arguments; nil options are good.
 //
 // A loop over a sequence of the Reader reads r in a goroutine of its own, which
 // has ended when the loop has, also after a break: a Reader needs no Close, and
@@ -67,13 +85,16 @@ func NewReader(r io.Reader, opts *ReaderOptions) (*Reader, error) {
 	if opts != nil {
 		limits = opts.Limits
 	}
-	if min(limits.RecordSize, limits.UnpackedSize, limits.Entries) < 0 {
-		return nil, errors.New("new archive reader: a limit is negative")
+	if r == nil {
+		return nil, fmt.Errorf("new archive reader: %w", errNoInput)
+	}
+	if err := limits.check(); err != nil {
+		return nil, fmt.Errorf("new archive reader: %w", err)
 	}
 	return &Reader{
 		source: r,
 		limits: Limits{
-			RecordSize:   cmp.Or(limits.RecordSize, 16<<20),
+			RecordSize:   min(cmp.Or(limits.RecordSize, 16<<20), 1<<30),
 			UnpackedSize: cmp.Or(limits.UnpackedSize, 100<<30),
 			Entries:      cmp.Or(limits.Entries, 10_000_000),
 		},
@@ -84,6 +105,9 @@ func NewReader(r io.Reader, opts *ReaderOptions) (*Reader, error) {
 // "issue_comment", in the archive's own order; all records if no type is named.
 // What else the archive holds is passed over.
 //
+// A schema of another major version than 1 is a [Fault] that names schema.json,
+// and not the last: its records may not be what they seem.
+//
 // A record's own type counts, not the name of its file. Records of other types
 // cost little, for they are not decoded; what is wrong inside of them is not
 // found either.
@@ -93,7 +117,17 @@ func NewReader(r io.Reader, opts *ReaderOptions) (*Reader, error) {
 func (r *Reader) Records(types ...string) iter.Seq2[Record, error] {
 	types = slices.Clone(types)
 	return func(yield func(Record, error) bool) {
+		if err := checkTypes(types); err != nil {
+			yield(nil, err)
+			return
+		}
 		for e, err := range r.Entries() {
+			if err == nil && e.Kind == KindSchema {
+				_, err = e.schema()
+				if r.container.err != nil {
+					continue // It comes again instead of the next entry.
+				}
+			}
 			if err != nil {
 				if !yield(nil, err) {
 					return
@@ -165,6 +199,7 @@ func (r *Reader) Entries() iter.Seq2[*Entry, error] {
 var (
 	errSecondRange = errors.New("the archive was read already: its Reader has one sequence, for one loop")
 	errSecondPass  = errors.New("the records of the entry were read already")
+	errNoInput     = errors.New("the io.Reader is nil")
 	errStale       = errors.New("the loop over the archive has gone on: an entry is read before the next")
 )
 
@@ -184,6 +219,7 @@ type Entry struct {
 	reader  *Reader
 	special string    // what it is if neither file nor directory, such as "a symbolic link"
 	ranged  bool      // over Records
+	offset  int64     // of the record that the loop over them is at
 	tee     io.Writer // if not nil, it gets what is read; it has no errors
 }
 
@@ -230,8 +266,13 @@ func (r *Reader) next() (*Entry, error) {
 		if err != nil {
 			return nil, &Fault{Entry: name, Offset: -1, Err: err}
 		}
-		if name != rootName {
-			return r.newEntry(name, header), nil
+		e := r.newEntry(name, header)
+		switch {
+		case name != rootName:
+			return e, nil
+		case !e.Mode.IsDir():
+			err := fmt.Errorf("%s in place of the directory around everything", cmp.Or(e.special, "a file"))
+			return nil, &Fault{Entry: path.Clean(header.Name), Offset: -1, Err: err}
 		}
 	}
 }
@@ -304,6 +345,7 @@ func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 			case !wanted(types, element):
 				continue
 			default:
+				e.offset = offset
 				if record, err = decode(bytes.Clone(element)); err != nil {
 					err = &Fault{Entry: e.Name, Offset: offset, Err: err}
 				}
@@ -313,6 +355,33 @@ func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 			}
 		}
 	}
+}
+
+// schema reads schema.json. The error is a *Fault that names the entry, or that
+// of reading.
+func (e *Entry) schema() (schema Schema, err error) {
+	text, err := io.ReadAll(io.LimitReader(e, 1<<20))
+	if err != nil {
+		return schema, err
+	}
+	if err := json.Unmarshal(bytes.TrimPrefix(text, byteOrderMark()), &schema); err != nil {
+		return schema, &Fault{Entry: e.Name, Offset: -1, Err: plain(err)}
+	}
+	if major, _, _ := strings.Cut(schema.Version, "."); major != "1" {
+		err := fmt.Errorf("version %q, but only those that begin with 1 are known", shorten(schema.Version))
+		return schema, &Fault{Entry: e.Name, Offset: -1, Err: err}
+	}
+	return schema, nil
+}
+
+// checkTypes tells names of files from types of records.
+func checkTypes(types []string) error {
+	for _, t := range types {
+		if kind := singular(t); kind != t && newRecord(t) == nil && newRecord(kind) != nil {
+			return fmt.Errorf("%q names files: want %q", t, kind)
+		}
+	}
+	return nil
 }
 
 // wanted tells whether an element is of one of the types, or of any if none is

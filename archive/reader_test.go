@@ -9,6 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"math"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -579,10 +582,111 @@ func TestReaderKeepsLimits(t *testing.T) {
 			}
 		})
 	}
-	for _, limits := range []archive.Limits{{RecordSize: -1}, {UnpackedSize: -1}, {Entries: -1}} {
-		_, err := archive.NewReader(bytes.NewReader(file), &archive.ReaderOptions{Limits: limits})
-		require.EqualError(t, err, "new archive reader: a limit is negative")
+}
+
+func TestArgumentsAreCheckedBeforeAnythingIsRead(t *testing.T) {
+	t.Parallel()
+	in := iotest.ErrReader(errors.New("read"))
+	for name, limits := range map[string]archive.Limits{
+		"RecordSize": {RecordSize: -1}, "UnpackedSize": {UnpackedSize: -1}, "Entries": {Entries: -1},
+	} {
+		_, err := archive.NewReader(in, &archive.ReaderOptions{Limits: limits})
+		require.EqualError(t, err, "new archive reader: Limits."+name+" is negative")
+		summary, err := archive.Verify(in, &archive.VerifyOptions{Limits: limits})
+		require.EqualError(t, err, "verify archive: Limits."+name+" is negative")
+		assert.NotNil(t, summary)
 	}
+	_, err := archive.NewReader(nil, nil)
+	require.EqualError(t, err, "new archive reader: the io.Reader is nil")
+	summary, err := archive.Verify(nil, nil)
+	require.EqualError(t, err, "verify archive: the io.Reader is nil")
+	assert.NotNil(t, summary)
+	for _, name := range []string{"", "app", "/app", "octo/", "https://github.com/octo/app", "octo/app/"} {
+		_, err := archive.Verify(in, &archive.VerifyOptions{Repositories: []string{"octo/app", name}})
+		require.EqualError(t, err, fmt.Sprintf(`verify archive: VerifyOptions.Repositories has %q: want "owner/name"`, name))
+	}
+	for range readerOf(t, in, archive.Limits{}).Records("issue", "novelty", "novelties", "bots") {
+		break
+	}
+	r := readerOf(t, in, archive.Limits{})
+	for _, want := range []string{"repositories", "issues"} {
+		got, faults := everything(r.Records("user", want), keyOf)
+		assert.Empty(t, got)
+		assert.Equal(t, []string{fmt.Sprintf("%q names files: want %q", want, archive.Singular(want))}, faults)
+	}
+}
+
+// A limit that no record reaches is as good as none.
+func TestReaderTakesTheLargestLimits(t *testing.T) {
+	t.Parallel()
+	const most = math.MaxInt64
+	file := archiveOf(t, tarred{name: "issues_000001.json", content: `[{"type":"issue","url":"u","body":"` + strings.Repeat("x", 200<<10) + `"}]`})
+	r := readerOf(t, bytes.NewReader(file), archive.Limits{RecordSize: most, UnpackedSize: most, Entries: most})
+	got, faults := everything(r.Records(), keyOf)
+	assert.Equal(t, []string{"issue u"}, got)
+	assert.Empty(t, faults)
+}
+
+func TestEntriesRefuseEndlessNames(t *testing.T) {
+	t.Parallel()
+	fits := "attachments/1/" + strings.Repeat("é", (4096-len("attachments/1/"))/2)
+	file := archiveOf(t, tarred{name: fits}, tarred{name: fits + "x"}, tarred{name: strings.Repeat("a/", 500_000)}, tarred{name: "b"})
+	got, faults := everything(readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries(), nameOf)
+	assert.Equal(t, []string{fits, "b"}, got)
+	assert.Equal(t, []string{
+		fits[:300] + "…: the name has 4097 bytes, and no system takes more than 4096",
+		strings.Repeat("a/", 150) + "…: the name has 1000000 bytes, and no system takes more than 4096",
+	}, faults)
+}
+
+func TestRecordsTellOfASchemaThatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		schema string
+		want   []string
+	}{
+		"GitHub's":         {`{"version":"1.0.1","github_sha":"0123456789abcdef0123456789abcdef01234567"}`, nil},
+		"of Windows":       {"\ufeff{\"version\":\"1.2.0\"}", nil},
+		"the next":         {`{"version":"2.0.0"}`, []string{`schema.json: version "2.0.0", but only those that begin with 1 are known`}},
+		"without anything": {"", []string{"schema.json: unexpected end of JSON input"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := archiveOf(t, tarred{name: "schema.json", content: test.schema}, tarred{name: "users_000001.json", content: `[{"type":"user","url":"u"}]`})
+			got, faults := everything(readerOf(t, bytes.NewReader(file), archive.Limits{}).Records("user"), keyOf)
+			assert.Equal(t, []string{"user u"}, got)
+			assert.Equal(t, test.want, faults)
+
+			path := filepath.Join(t.TempDir(), "archive.tar.gz")
+			require.NoError(t, os.WriteFile(path, file, 0o600))
+			a, err := archive.Open(path, nil)
+			if test.want != nil {
+				faults, ok := errors.AsType[*archive.FaultError](err)
+				require.True(t, ok, "%v", err)
+				require.EqualError(t, faults, test.want[0])
+				return
+			}
+			require.NoError(t, err)
+			require.NoError(t, a.Close())
+			require.NoError(t, a.Close(), "a second time")
+		})
+	}
+}
+
+func TestEntriesTellWhatTakesThePlaceOfTheRoot(t *testing.T) {
+	t.Parallel()
+	link := func(h *tar.Header) { h.Typeflag, h.Linkname = tar.TypeSymlink, "/etc" }
+	file := archiveOf(t,
+		tarred{name: "export/schema.json"}, tarred{name: "export/"}, tarred{name: "export", change: link},
+		tarred{name: "./export", content: "x"}, tarred{name: ".", content: "x"}, tarred{name: "export/a"},
+	)
+	got, faults := everything(readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries(), nameOf)
+	assert.Equal(t, []string{"schema.json", "a"}, got)
+	assert.Equal(t, []string{
+		"export: a symbolic link in place of the directory around everything",
+		"export: a file in place of the directory around everything",
+		".: a file in place of the directory around everything",
+	}, faults)
 }
 
 func TestReaderIsRangedOverOnce(t *testing.T) {

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 )
 
@@ -115,7 +116,7 @@ func decode(element json.RawMessage) (Record, error) {
 		return decodeUnknown(element, nil)
 	}
 	if err := unmarshal(element, r); err != nil {
-		return decodeUnknown(element, err)
+		return decodeUnknown(element, plain(err))
 	}
 	r.keep(element)
 	return r, nil
@@ -125,7 +126,7 @@ func decode(element json.RawMessage) (Record, error) {
 // the reason given.
 func decodeUnknown(element json.RawMessage, reason error) (Record, error) {
 	if err := valid(element); err != nil {
-		return nil, err
+		return nil, plain(err)
 	}
 	u := &Unknown{Err: reason}
 	u.keep(element)
@@ -133,6 +134,10 @@ func decodeUnknown(element json.RawMessage, reason error) (Record, error) {
 	u.URL = URL(stringMember(element, "url"))
 	return u, nil
 }
+
+// plain makes an error of its text alone: that of the JSON library holds on to
+// what could not be decoded, which may be large.
+func plain(err error) error { return errors.New(shorten(err.Error())) }
 
 // references calls yield for each URL in r that names another record, with the
 // type of record that it names: "user" also for an owner, which may be an
