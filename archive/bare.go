@@ -3,6 +3,7 @@ package archive
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"path"
 	"strings"
 
@@ -33,6 +34,7 @@ type bareRepository struct {
 	held    FaultError // what the checker found in the end
 	closed  bool       // a checker was let go
 	partial bool       // and no checker saw all of it
+	unread  bool       // refs were not checked
 }
 
 // maxCheckers bounds the memory of checkers: they need 8 bytes for each object.
@@ -41,6 +43,10 @@ type bareRepository struct {
 // repositories are over, if tar wrote the archive. One that is not over after
 // all cannot be checked as a whole any more, and that is a fault.
 const maxCheckers = 16 << 20
+
+// maxPackedRefs bounds the memory for refs, of which a checker needs 24 bytes for
+// each. GitHub does not bear repositories of two million refs.
+const maxPackedRefs = 128 << 20
 
 func newBareRepositories(limits Limits) *bareRepositories {
 	return &bareRepositories{all: make(map[string]*bareRepository), limits: limits}
@@ -55,6 +61,11 @@ func (b *bareRepositories) check(e *Entry, report func(offset int64, err error))
 	repo.size += e.Size
 	b.use(repo)
 	name := strings.TrimPrefix(e.Name, repo.dir+"/")
+	if name == "packed-refs" && e.Size > maxPackedRefs {
+		repo.unread = true
+		report(-1, fmt.Errorf("larger than %d bytes, and not checked", maxPackedRefs))
+		return
+	}
 	repo.checker.File(name, e, report) //nolint:errcheck // an error of the entry comes again with the next
 	b.memory -= repo.memory
 	repo.memory = repo.checker.Memory()
@@ -118,12 +129,13 @@ func (b *bareRepositories) close(repo *bareRepository) {
 	repo.checker, repo.memory, repo.closed = nil, 0, true
 }
 
-// finish closes all checkers, and reports what they found.
-func (b *bareRepositories) finish(faults *FaultError) {
+// finish closes all checkers, and returns what they found.
+func (b *bareRepositories) finish() *FaultError {
 	for _, repo := range b.open {
 		b.close(repo)
 	}
 	b.open = nil
+	faults := new(FaultError)
 	for _, repo := range b.inTurn {
 		report := func(name, text string) {
 			faults.add(&Fault{Entry: path.Join(repo.dir, name), Offset: -1, Err: errors.New(text)})
@@ -131,13 +143,18 @@ func (b *bareRepositories) finish(faults *FaultError) {
 		switch {
 		case repo.partial:
 			report("", "checked only file by file, because its files are scattered over the archive")
+			continue
 		case !repo.closed:
 			report("HEAD", "missing") // as all its files
-		default:
-			for _, fault := range repo.held.Faults {
-				faults.add(fault)
-			}
-			faults.More += repo.held.More
+			continue
+		}
+		for _, fault := range repo.held.Faults {
+			faults.add(fault)
+		}
+		faults.More += repo.held.More
+		if repo.stats.Objects > 0 && repo.stats.Refs == 0 && !repo.unread {
+			report("", "it has objects and no refs")
 		}
 	}
+	return faults
 }

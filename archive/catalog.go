@@ -6,8 +6,8 @@ import (
 	"hash/maphash"
 	"io/fs"
 	"net/url"
-	"path"
 	"strings"
+	"unicode/utf8"
 )
 
 // A catalog knows the names of all files and directories that were seen in an
@@ -15,11 +15,10 @@ import (
 // names.
 type catalog struct {
 	seed    maphash.Seed
-	files   map[uint64]struct{}
-	dirs    map[uint64]struct{} // with those that have no entry of their own
+	seen    map[uint64]struct{} // names; of directories, also those without an entry, with a slash
 	last    string              // the directory of the latest file
 	pending []pendingLink
-	decoded map[uint64]uint64 // targets of percent-encoded links
+	decoded map[uint64]uint64 // targets of pending links that may be percent-encoded
 	texts   []string          // of pending links
 	size    int               // of texts
 	shards  []string          // that have pending links
@@ -28,6 +27,7 @@ type catalog struct {
 // A pendingLink is a link to something that was not seen yet.
 type pendingLink struct {
 	target uint64
+	offset int64  // of the record
 	shard  uint32 // index in shards
 	text   uint32 // index in texts, plus one; 0 if texts was full
 }
@@ -42,71 +42,78 @@ const maxTexts = 8 << 20
 func newCatalog() *catalog {
 	return &catalog{
 		seed:    maphash.MakeSeed(),
-		files:   make(map[uint64]struct{}),
-		dirs:    make(map[uint64]struct{}),
+		seen:    make(map[uint64]struct{}),
 		decoded: make(map[uint64]uint64),
 	}
 }
 
 // add adds an entry. The error tells why there cannot be one of this name.
 func (c *catalog) add(name string, dir bool) error {
-	hash := c.hash(name)
-	_, isFile := c.files[hash]
-	_, isDir := c.dirs[hash]
+	file, directory := c.hash(name), c.hash(name+"/")
 	switch {
-	case dir && isFile:
+	case c.has(file):
 		return errors.New("a file before it has the same name")
 	case dir:
-		c.dirs[hash] = struct{}{}
-		return c.addParents(name)
-	case isFile:
-		return errors.New("a file before it has the same name")
-	case isDir:
+		c.seen[directory] = struct{}{}
+	case c.has(directory):
 		return errors.New("a directory before it has the same name")
 	default:
-		c.files[hash] = struct{}{}
-		return c.addParents(name)
+		c.seen[file] = struct{}{}
 	}
+	return c.addParents(name)
 }
 
 func (c *catalog) addParents(name string) error {
-	parent := path.Dir(name)
+	parent := name[:strings.LastIndexByte(name, '/')+1]
 	if parent == c.last {
 		return nil
 	}
-	c.last = parent
-	for ; parent != "."; parent = path.Dir(parent) {
-		hash := c.hash(parent)
-		if _, ok := c.files[hash]; ok {
-			return fmt.Errorf("it is in %s, which is a file", parent)
+	for dir := parent; dir != ""; dir = dir[:strings.LastIndexByte(dir[:len(dir)-1], '/')+1] {
+		if c.has(c.hash(dir[:len(dir)-1])) {
+			return fmt.Errorf("it is in %s, which is a file", shorten(dir[:len(dir)-1]))
 		}
-		if _, ok := c.dirs[hash]; ok {
+		hash := c.hash(dir)
+		if c.has(hash) {
 			break
 		}
-		c.dirs[hash] = struct{}{}
+		c.seen[hash] = struct{}{}
 	}
+	c.last = parent
 	return nil
 }
 
 func (c *catalog) hash(name string) uint64 { return maphash.String(c.seed, name) }
 
-// link adds a link that a record of a shard has. The error tells why it can
-// never have a target.
-func (c *catalog) link(shard, link string) error {
+func (c *catalog) has(hash uint64) bool {
+	_, ok := c.seen[hash]
+	return ok
+}
+
+// link adds a link to a file or directory, in a record that is at offset in a
+// shard. The error tells why it can never have a target.
+func (c *catalog) link(shard string, offset int64, link string, dir bool) error {
 	name, err := linkTarget(link)
 	if err != nil {
 		return err
 	}
-	pending := pendingLink{target: c.hash(name)}
-	if decoded, err := url.PathUnescape(name); err == nil && decoded != name {
-		c.decoded[pending.target] = c.hash(decoded)
+	plain := name
+	if decoded, err := url.PathUnescape(name); err == nil {
+		plain = decoded
 	}
-	if c.reaches(pending.target) {
+	if dir {
+		name, plain = name+"/", plain+"/"
+	}
+	target, decoded := c.hash(name), c.hash(plain)
+	if c.has(target) || c.has(decoded) {
 		return nil
+	}
+	if decoded != target {
+		c.decoded[target] = decoded
 	}
 	if n := len(c.shards); n == 0 || c.shards[n-1] != shard {
 		c.shards = append(c.shards, shard)
 	}
+	pending := pendingLink{target: target, offset: offset}
 	pending.shard = uint32(len(c.shards) - 1) //nolint:gosec // the entries of an archive fit into memory
 	if c.size+len(link) <= maxTexts {
 		c.size += len(link)
@@ -117,30 +124,17 @@ func (c *catalog) link(shard, link string) error {
 	return nil
 }
 
-// reaches reports whether the target of a link was seen. Whether exporters
-// percent-encode links is not documented.
-func (c *catalog) reaches(target uint64) bool {
-	decoded, ok := c.decoded[target]
-	return c.has(target) || ok && c.has(decoded)
-}
-
-func (c *catalog) has(hash uint64) bool {
-	if _, ok := c.files[hash]; ok {
-		return true
-	}
-	_, ok := c.dirs[hash]
-	return ok
-}
-
 // missing calls yield for each link whose target the archive does not have.
-func (c *catalog) missing(yield func(shard string, err error)) {
+func (c *catalog) missing(yield func(shard string, offset int64, err error)) {
 	for _, link := range c.pending {
-		switch {
-		case c.reaches(link.target):
+		// Whether exporters percent-encode links is not documented.
+		decoded, ok := c.decoded[link.target]
+		switch shard := c.shards[link.shard]; {
+		case c.has(link.target), ok && c.has(decoded):
 		case link.text > 0:
-			yield(c.shards[link.shard], fmt.Errorf("link to what is not in the archive: %q", shorten(c.texts[link.text-1])))
+			yield(shard, link.offset, fmt.Errorf("link to what is not in the archive: %q", shorten(c.texts[link.text-1])))
 		default:
-			yield(c.shards[link.shard], errors.New("link to what is not in the archive"))
+			yield(shard, link.offset, errors.New("link to what is not in the archive"))
 		}
 	}
 }
@@ -161,5 +155,9 @@ func shorten(text string) string {
 	if len(text) <= most {
 		return text
 	}
-	return text[:most] + "…"
+	end := most
+	for end > most-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
 }

@@ -45,6 +45,9 @@ func (u *Unknown) Kind() string { return u.Type }
 // Key returns the record's URL.
 func (u *Unknown) Key() string { return string(u.URL) }
 
+// member returns a string that the record has under a name.
+func (u *Unknown) member(name string) string { return string(stringMember(u.text, name)) }
+
 // raw is the spelling that a record was read from.
 type raw struct{ text json.RawMessage }
 
@@ -179,25 +182,41 @@ func keys(r Record, yield func(URL)) {
 	}
 }
 
-// links calls yield for each tarball:// link to a file or directory in the
-// archive.
-func links(r Record, yield func(link string)) {
-	link := func(s string) {
+// links calls yield for each tarball:// link to a file in the archive, or to a
+// directory.
+func links(r Record, yield func(link string, dir bool)) {
+	link := func(s string, dir bool) {
 		if strings.HasPrefix(s, "tarball://") {
-			yield(s)
+			yield(s, dir)
 		}
 	}
 	switch r := r.(type) {
 	case *Repository:
-		link(r.GitURL)
-		link(r.WikiURL)
+		link(r.GitURL, true)
+		link(r.WikiURL, true)
 	case *Attachment:
-		link(r.AssetURL)
+		link(r.AssetURL, false)
 	case *RepositoryFile:
-		link(r.FileURL)
+		link(r.FileURL, false)
 	case *Release:
 		for i := range r.ReleaseAssets {
-			link(r.ReleaseAssets[i].AssetURL)
+			link(r.ReleaseAssets[i].AssetURL, false)
+		}
+	case *Unknown:
+		if r.Err == nil {
+			return
+		}
+		// It has the links of its type, whatever else is wrong with it.
+		link(r.member("git_url"), true)
+		link(r.member("wiki_url"), true)
+		link(r.member("asset_url"), false)
+		link(r.member("file_url"), false)
+		for name, value := range named(r.text) {
+			if name == "release_assets" {
+				for asset := range elements(value) {
+					link(string(stringMember(asset, "asset_url")), false)
+				}
+			}
 		}
 	}
 }

@@ -23,7 +23,7 @@ func Keys(r Record) (all []URL) {
 }
 
 func Links(r Record) (all []string) {
-	links(r, func(link string) { all = append(all, link) })
+	links(r, func(link string, _ bool) { all = append(all, link) })
 	return all
 }
 

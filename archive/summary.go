@@ -9,6 +9,9 @@ type Summary struct {
 	Schema   Schema           `json:"schema"`
 	Records  map[string]int64 `json:"records"` // by type
 	Unknown  map[string]int64 `json:"unknown"` // of Records, those that came as *Unknown
+	// Misfits tells, by type, why the first record of a known type came as
+	// *Unknown.
+	Misfits map[string]string `json:"misfits,omitempty"`
 	// Repositories tells each repository that the archive has, by name.
 	Repositories []RepositorySummary `json:"repositories"`
 	// Dangling counts the references to records that the archive does not have,

@@ -3,7 +3,6 @@ package archive
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -40,24 +39,38 @@ type VerifyOptions struct {
 //     the archive, or is taken by an earlier entry;
 //   - no schema.json, or one of another major version than 1;
 //   - files of records that are not JSON arrays, records without a type, links
-//     (tarball://root/…) to what is not in the archive;
+//     (tarball://root/…) to what is not in the archive; files of records, bare
+//     repositories and the like where none belong, which nothing would read;
 //   - in bare repositories: no HEAD; a pack without its index, an index without
 //     its pack; packs, indexes and other files whose checksum is not that of
 //     their content, or which disagree; loose objects that do not inflate, or
-//     whose name is not their hash; refs to objects that are not there;
+//     whose name is not their hash; refs to objects that are not there; objects
+//     and no refs; parts that are too far apart in the archive to be held
+//     together, where repositories have millions of objects;
 //   - a repository asked for that is not there, with its record and Git data;
 //   - an archive whose SHA-256 is not the one asked for.
 //
 // Not wrong, but counted in the Summary, are references to records that are not
 // there, since much that is referred to is never exported; types of records that
-// this package does not know; and records of the same URL.
+// this package does not know, and records that do not fit their type; and
+// records of the same URL.
+//
+// Where the container is damaged, that is told, and what was found before. What
+// is missing after it is told only of the repositories that were asked for.
 //
 // What was damaged after GitHub compressed the archive does not escape it, and
 // with the SHA-256 no change at all does. Of what was wrong before, Verify
 // cannot see what leaves no trace: an attachment with the wrong content, a record
 // or a file of records that was never written, a number or a text that is wrong
 // in valid JSON, objects in a pack that cannot be unpacked although the pack's
-// checksum is right, commits without their parents.
+// checksum is right, a pack that is lost together with its index, commits
+// without their parents and other objects that no ref names, and refs that are
+// gone where others are left.
+//
+// It needs about 30 bytes of memory for each entry, 8 for each Git object and 24
+// for each ref of the repositories that it has to hold together, up to 16 for
+// each record and reference (see SkipReferences), and 24 for each link to
+// something that comes later.
 func Verify(r io.Reader, opts *VerifyOptions) (*Summary, error) {
 	return verify(r, opts, nil)
 }
@@ -74,6 +87,9 @@ func Verify(r io.Reader, opts *VerifyOptions) (*Summary, error) {
 func verify(r io.Reader, opts *VerifyOptions, create func(*Entry) (io.WriteCloser, error)) (*Summary, error) {
 	if opts == nil {
 		opts = new(VerifyOptions)
+	}
+	if err := opts.check(r); err != nil {
+		return new(Summary), fmt.Errorf("verify archive: %w", err)
 	}
 	if create == nil {
 		create = func(*Entry) (io.WriteCloser, error) { return nil, nil } //nolint:nilnil // nowhere
@@ -107,6 +123,19 @@ func verify(r io.Reader, opts *VerifyOptions, create func(*Entry) (io.WriteClose
 	}
 }
 
+// check tells what is wrong with the arguments of Verify.
+func (o *VerifyOptions) check(r io.Reader) error {
+	if r == nil {
+		return errNoInput
+	}
+	for _, name := range o.Repositories {
+		if owner, repo, _ := strings.Cut(name, "/"); owner == "" || repo == "" || strings.Contains(repo, "/") {
+			return fmt.Errorf(`VerifyOptions.Repositories has %q: want "owner/name"`, name)
+		}
+	}
+	return o.Limits.check()
+}
+
 // A verifier is one run of verify.
 type verifier struct {
 	opts         *VerifyOptions
@@ -119,6 +148,8 @@ type verifier struct {
 	bare         *bareRepositories
 	schema       bool // there is one
 	tooMany      bool // repositories
+	broken       bool // the archive could not be read to its end
+	misplaced    map[string]bool
 }
 
 // read reads the input to its end. The error is not about the archive.
@@ -130,6 +161,7 @@ func (v *verifier) read(input *input) error {
 	for e, err := range r.Entries() {
 		if fault, ok := errors.AsType[*Fault](err); ok {
 			v.faults.add(fault)
+			v.broken = fault.Entry == ""
 			continue
 		}
 		if err != nil {
@@ -137,6 +169,12 @@ func (v *verifier) read(input *input) error {
 		}
 		if err := v.entry(e); err != nil {
 			return err
+		}
+		if int64(len(v.catalog.seen)/2) > r.limits.Entries {
+			err := fmt.Errorf("it has more than %d directories without an entry (Limits.Entries)", r.limits.Entries)
+			v.faults.add(&Fault{Offset: -1, Err: err})
+			v.broken = true
+			break
 		}
 	}
 	// Where the container is damaged, something is left.
@@ -161,6 +199,8 @@ func (v *verifier) entry(e *Entry) error {
 			v.faults.add(fault)
 		} else if err != nil {
 			return err
+		} else {
+			v.checkPlace(e)
 		}
 	}
 	if w == nil {
@@ -182,9 +222,7 @@ func (v *verifier) entry(e *Entry) error {
 func (v *verifier) check(e *Entry) {
 	switch e.Kind {
 	case KindSchema:
-		if e.Mode.IsRegular() {
-			v.checkSchema(e)
-		}
+		v.checkSchema(e)
 	case KindRecords:
 		v.checkRecords(e)
 	case KindGit:
@@ -193,20 +231,29 @@ func (v *verifier) check(e *Entry) {
 	}
 }
 
-func (v *verifier) checkSchema(e *Entry) {
-	v.schema = true
-	text, err := io.ReadAll(io.LimitReader(e, 1<<20))
-	if err != nil {
-		return // It is the container's.
-	}
-	schema := &v.summary.Schema
-	if err := json.Unmarshal(text, schema); err != nil {
-		v.report(e.Name, -1, err)
+// checkPlace reports a file that nothing reads, though by its name it is one of
+// those that something should read: of a whole directory of them once.
+func (v *verifier) checkPlace(e *Entry) {
+	place, err := misplaced(e)
+	if err == nil || v.misplaced[place] || len(v.misplaced) == maxFaults {
 		return
 	}
-	if major, _, _ := strings.Cut(schema.Version, "."); major != "1" {
-		v.report(e.Name, -1, fmt.Errorf("version %q, but only those that begin with 1 are known", shorten(schema.Version)))
+	if v.misplaced == nil {
+		v.misplaced = make(map[string]bool)
 	}
+	v.misplaced[place] = true
+	v.report(place, -1, err)
+}
+
+func (v *verifier) checkSchema(e *Entry) {
+	schema, err := e.schema()
+	if fault, ok := errors.AsType[*Fault](err); ok && fault.Entry != "" {
+		v.faults.add(fault)
+	}
+	if !v.schema {
+		v.summary.Schema = schema
+	}
+	v.schema = true
 }
 
 func (v *verifier) checkRecords(e *Entry) {
@@ -218,28 +265,46 @@ func (v *verifier) checkRecords(e *Entry) {
 		if err != nil {
 			return // It comes again instead of the next entry.
 		}
-		kind := r.Kind()
-		count(v.summary.Records, kind)
-		if _, ok := r.(*Unknown); ok {
-			count(v.summary.Unknown, kind)
-			if kind == "" {
-				v.report(e.Name, -1, errors.New("record without a type"))
-			}
+		v.checkRecord(e, r)
+	}
+}
+
+func (v *verifier) checkRecord(e *Entry, r Record) {
+	kind := r.Kind()
+	count(v.summary.Records, kind)
+	if u, ok := r.(*Unknown); ok {
+		count(v.summary.Unknown, kind)
+		if kind == "" {
+			v.report(e.Name, e.offset, errors.New("record without a type"))
 		}
-		if r, ok := r.(*Repository); ok {
-			v.repository(repositoryName(r)).Record = true
+		if u.Err != nil {
+			v.misfit(kind, u.Err)
 		}
-		if v.references != nil {
-			v.references.addRecord(r)
+	}
+	if name := repositoryName(r); name != "" {
+		v.repository(name).Record = true
+	}
+	if v.references != nil {
+		v.references.addRecord(r)
+	}
+	links(r, func(link string, dir bool) {
+		if v.excluded(link) {
+			return
 		}
-		links(r, func(link string) {
-			if v.excluded(link) {
-				return
-			}
-			if err := v.catalog.link(e.Name, link); err != nil {
-				v.report(e.Name, -1, err)
-			}
-		})
+		if err := v.catalog.link(e.Name, e.offset, link, dir); err != nil {
+			v.report(e.Name, e.offset, err)
+		}
+	})
+}
+
+// misfit keeps the first reason for which a record of a known type is an
+// *Unknown.
+func (v *verifier) misfit(kind string, err error) {
+	if v.summary.Misfits == nil {
+		v.summary.Misfits = make(map[string]string)
+	}
+	if _, ok := v.summary.Misfits[kind]; !ok {
+		v.summary.Misfits[kind] = err.Error()
 	}
 }
 
@@ -260,14 +325,21 @@ func (v *verifier) excluded(link string) bool {
 	}
 }
 
-// finish checks what can be told only at the end.
+// finish checks what can be told only at the end. Of an archive that could not
+// be read to its end much is missing, and why was told.
 func (v *verifier) finish() {
-	v.bare.finish(&v.faults)
+	faults := v.bare.finish()
 	v.addBare()
-	if !v.schema {
-		v.report("schema.json", -1, errMissing)
+	if !v.broken {
+		for _, fault := range faults.Faults {
+			v.faults.add(fault)
+		}
+		v.faults.More += faults.More
+		if !v.schema {
+			v.report("schema.json", -1, errMissing)
+		}
+		v.catalog.missing(v.report)
 	}
-	v.catalog.missing(func(shard string, err error) { v.report(shard, -1, err) })
 	if v.tooMany || v.bare.tooMany {
 		v.report("", -1, fmt.Errorf("more than %d repositories: the others were not checked", maxRepositories))
 	}
@@ -306,8 +378,14 @@ func (v *verifier) addBare() {
 // checkPresence checks that a repository that was asked for is there.
 func (v *verifier) checkPresence(name string) {
 	s := v.repositories[strings.ToLower(name)]
-	if s == nil {
+	switch {
+	case s == nil && v.broken:
+		v.report("", -1, fmt.Errorf("repository %s is not in what could be read", name))
+		return
+	case s == nil:
 		v.report("", -1, fmt.Errorf("repository %s is not in the archive", name))
+		return
+	case v.broken:
 		return
 	}
 	// Whether an export without metadata has records of repositories is not
@@ -325,6 +403,7 @@ func (v *verifier) checkPresence(name string) {
 const maxRepositories = 100_000
 
 func (v *verifier) repository(name string) *RepositorySummary {
+	name = shorten(name)
 	lower := strings.ToLower(name)
 	s := v.repositories[lower]
 	if s == nil {
@@ -338,16 +417,28 @@ func (v *verifier) repository(name string) *RepositorySummary {
 	return s
 }
 
-// repositoryName returns "owner/name". The link to the bare repository tells it
-// as the archive spells it; the record's own URL may have another form where the
-// archive does not come from GitHub.
-func repositoryName(r *Repository) string {
-	name, ok := strings.CutPrefix(r.GitURL, linkRoot+"repositories/")
-	if name, isGit := strings.CutSuffix(name, ".git"); ok && isGit && strings.Count(name, "/") == 1 {
-		return name
+// repositoryName returns "owner/name" of the record of a repository, and nothing
+// of another. The link to the bare repository tells it as the archive spells it;
+// the record's own URL may have another form where the archive does not come
+// from GitHub.
+func repositoryName(r Record) string {
+	var gitURL, owner, name string
+	switch r := r.(type) {
+	case *Repository:
+		gitURL, owner, name = r.GitURL, string(r.Owner), r.Name
+	case *Unknown:
+		if r.Type != "repository" {
+			return ""
+		}
+		gitURL, owner, name = r.member("git_url"), r.member("owner"), r.member("name")
+	default:
+		return ""
 	}
-	owner := string(r.Owner)
-	return owner[strings.LastIndexByte(owner, '/')+1:] + "/" + r.Name
+	link, ok := strings.CutPrefix(gitURL, linkRoot+"repositories/")
+	if link, isGit := strings.CutSuffix(link, ".git"); ok && isGit && strings.Count(link, "/") == 1 {
+		return link
+	}
+	return owner[strings.LastIndexByte(owner, '/')+1:] + "/" + name
 }
 
 func (v *verifier) summarize() {

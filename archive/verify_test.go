@@ -122,6 +122,10 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			damage: func(l *layout) { l.remove(bare+"/HEAD", "") },
 			want:   map[string]string{bare + "/HEAD": "missing"},
 		},
+		"no refs": {
+			damage: func(l *layout) { l.remove(bare+"/packed-refs", ""); l.remove(bare+"/refs/tags/loose", "") },
+			want:   map[string]string{bare: "it has objects and no refs"},
+		},
 		"objects elsewhere": {
 			damage: func(l *layout) { l.add(bare+"/objects/info/alternates", "/srv/objects\n") },
 			want:   map[string]string{bare + "/objects/info/alternates": ""},
@@ -192,6 +196,37 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			damage: func(l *layout) { l.add("releases_000001.json", release) },
 			opts:   archive.VerifyOptions{ExcludeReleases: true},
 		},
+		"a directory for an attachment": {
+			damage: func(l *layout) {
+				l.remove("attachments/1/shot.png", "")
+				l.members = append(l.members, &member{name: "attachments/1/shot.png/", mode: tar.TypeDir})
+			},
+			want: map[string]string{"attachments_000001.json": "tarball://root/attachments/1/shot.png"},
+		},
+		"a file for a repository": {
+			damage: func(l *layout) {
+				l.remove(bare, "")
+				l.add(bare, "x")
+			},
+			want: map[string]string{bare + "/HEAD": "missing", "repositories_000001.json": "tarball://root/" + bare},
+		},
+		"an attachment that is missing, of a record that does not fit": {
+			damage: func(l *layout) {
+				l.remove("attachments/1/shot.png", "")
+				l.replace("attachments_000001.json", `"shot.png"`, "7")
+			},
+			want: map[string]string{"attachments_000001.json": "tarball://root/attachments/1/shot.png"},
+		},
+		"an asset that is missing, of a release that does not fit": {
+			damage: func(l *layout) {
+				l.add("releases_000001.json", strings.Replace(release, `"url":"r"`, `"name":7`, 1))
+			},
+			want: map[string]string{"releases_000001.json": "tarball://root/releases/1/app.zip"},
+		},
+		"a repository whose record does not fit": {
+			damage: func(l *layout) { l.replace("repositories_000001.json", `"labels": [`, `"labels": [7`) },
+			opts:   archive.VerifyOptions{Repositories: []string{"octocat/app"}},
+		},
 		"a link out of the archive": {
 			damage: func(l *layout) { l.replace("attachments_000001.json", "root/attachments", "root/../attachments") },
 			want:   map[string]string{"attachments_000001.json": "out of the archive"},
@@ -258,6 +293,45 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			},
 			want: map[string]string{bare + "/HEAD": "missing"},
 		},
+		"another archive inside": {
+			damage: func(l *layout) {
+				l.add("x/schema.json", "{")
+				l.add("x/issues_000001.json", "[")
+				for _, name := range []string{"HEAD", "config", "refs/heads/main"} {
+					l.add("x/repositories/octocat/app.git/"+name, "x")
+				}
+				l.add("log/issues.log", "x")
+				l.add("novelties/log/x", "x")
+				l.add("attachments/1/issues_000001.json", "x") // somebody's
+			},
+			want: map[string]string{
+				"x/schema.json": "nothing reads it", "x/issues_000001.json": "nothing reads it", "x/repositories": "nothing reads it",
+			},
+		},
+		"files of records that are not named as such": {
+			damage: func(l *layout) {
+				for _, name := range []string{"issues_00001.json", "Issues_000001.json", "issues_000001.JSON", "issues-1.json"} {
+					l.add(name, "[")
+				}
+				l.add("urls.json", "{}")
+				l.add("novelty.json", "{}")
+			},
+			want: map[string]string{
+				"issues_00001.json": "nothing reads it", "Issues_000001.json": "nothing reads it",
+				"issues_000001.JSON": "nothing reads it", "issues-1.json": "nothing reads it",
+			},
+		},
+		"files beside repositories": {
+			damage: func(l *layout) {
+				l.add("repositories/octocat/lib/HEAD", "x")
+				l.add("repositories/octocat/lib/config", "x")
+				l.add("repositories/octocat/notes", "x")
+				l.add("repositories/octocat/"+strings.Repeat("x", 252)+".git/HEAD", "x")
+			},
+			want: map[string]string{
+				"repositories/octocat/lib": "not in a bare", "repositories/octocat/notes": "not in a bare", "repositories/octocat/x*": "not in a bare",
+			},
+		},
 		"the same name twice": {
 			damage: func(l *layout) { l.add(users, "[]") },
 			want:   map[string]string{users: "same name"},
@@ -271,9 +345,9 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			damage: func(l *layout) { l.add("attachments/1", "x") },
 			want:   map[string]string{"attachments/1": "same name"},
 		},
-		"a file in a file": {
-			damage: func(l *layout) { l.add("attachments/1/shot.png/x", "x") },
-			want:   map[string]string{"attachments/1/shot.png/x": "is a file"},
+		"files in a file": {
+			damage: func(l *layout) { l.add("attachments/1/shot.png/x", "x"); l.add("attachments/1/shot.png/y", "y") },
+			want:   map[string]string{"attachments/1/shot.png/x": "is a file", "attachments/1/shot.png/y": "is a file"},
 		},
 		"a link of the file system": {
 			damage: func(l *layout) {
@@ -320,6 +394,72 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			summary, err := archive.Verify(bytes.NewReader(l.file(t)), &test.opts)
 			require.NotNil(t, summary)
 			requireFaults(t, err, test.want)
+		})
+	}
+}
+
+func TestVerifyTellsWhichRecord(t *testing.T) {
+	t.Parallel()
+	l := readLayout(t, smallArchive(t))
+	const shard = "attachments_000002.json"
+	records := []string{
+		`{"type":"attachment","url":"a","asset_url":"tarball://root/attachments/2/lost.png"}`,
+		`{"url":"b"}`,
+		`{"type":"attachment","url":"c","asset_url":"tarball://root/../lost.png"}`,
+		`{"type":"attachment","url":"d","user":7}`,
+		`{"type":"attachment","url":"e","user":"` + strings.Repeat("x", 1000) + `","created_at":"then"}`,
+		`{"type":"user","url":"f","login":["` + strings.Repeat("y", 1000) + `"]}`,
+	}
+	l.add(shard, "["+strings.Join(records, ",")+"]")
+	summary, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+	faults, ok := errors.AsType[*archive.FaultError](err)
+	require.True(t, ok, "%v", err)
+	second := 1 + len(records[0]) + 1
+	third := second + len(records[1]) + 1
+	var got []string
+	for _, fault := range faults.Faults {
+		got = append(got, fault.Error())
+	}
+	assert.Equal(t, []string{
+		fmt.Sprintf("%s at byte %d: record without a type", shard, second),
+		fmt.Sprintf("%s at byte %d: link that leads out of the archive: %q", shard, third, "tarball://root/../lost.png"),
+		fmt.Sprintf("%s at byte %d: link to what is not in the archive: %q", shard, 1, "tarball://root/attachments/2/lost.png"),
+	}, got)
+	assert.Equal(t, map[string]int64{"attachment": 2, "user": 1, "": 1}, summary.Unknown)
+	require.Len(t, summary.Misfits, 2)
+	assert.Contains(t, summary.Misfits["attachment"], "user")
+	assert.Contains(t, summary.Misfits["user"], "login")
+	for _, reason := range summary.Misfits {
+		assert.Less(t, len(reason), 400)
+	}
+}
+
+// What is missing after the archive broke off is no news, but for what was asked
+// for.
+func TestVerifyTellsTheCauseAndWhatMatters(t *testing.T) {
+	t.Parallel()
+	l := readLayout(t, smallArchive(t))
+	l.last("attachments/")
+	l.last("schema.json")
+	whole, err := unpack(l.file(t))
+	require.NoError(t, err)
+	end := bytes.Index(whole, []byte("./repositories/octocat/app.git/objects/pack/pack-"))
+	end -= end % 512
+	for name, cut := range map[string][]byte{
+		"cut":             whole[:end],
+		"a damaged block": slices.Concat(whole[:end], []byte("x"), whole[end+1:]),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			opts := archive.VerifyOptions{Repositories: []string{"octocat/app", "octocat/lib"}, SHA256: strings.Repeat("0", 64)}
+			_, err = archive.Verify(bytes.NewReader(compress(t, cut)), &opts)
+			faults, ok := errors.AsType[*archive.FaultError](err)
+			require.True(t, ok, "%v", err)
+			require.Len(t, faults.Faults, 3, "%v", err)
+			assert.Empty(t, faults.Faults[0].Entry)
+			assert.GreaterOrEqual(t, faults.Faults[0].Offset, int64(end))
+			require.EqualError(t, faults.Faults[1], "archive: repository octocat/lib is not in what could be read")
+			assert.Contains(t, faults.Faults[2].Error(), "SHA-256")
 		})
 	}
 }
@@ -476,6 +616,7 @@ func TestVerifyChecksRepositoriesThatAreScattered(t *testing.T) {
 	indexed := []string{
 		packFile[1:] + ": its checksum does not match", packFile[1:len(packFile)-3] + "pack: missing",
 	}
+	noRefs := func(repo string) string { return repo + ": it has objects and no refs" }
 	of := func(repo string, faults ...string) (all []string) {
 		for _, fault := range faults {
 			all = append(all, repo+"/"+fault)
@@ -495,11 +636,11 @@ func TestVerifyChecksRepositoriesThatAreScattered(t *testing.T) {
 		},
 		"large ones one after another": {
 			members: []tarred{many(a), many(b), head(b)},
-			want:    slices.Concat(of(a, append(indexed, "HEAD: missing")...), of(b, indexed...)),
+			want:    slices.Concat(of(a, append(indexed, "HEAD: missing")...), of(b, indexed...), []string{noRefs(a), noRefs(b)}),
 		},
 		"large ones in parts": {
 			members: []tarred{many(a), many(b), head(a)},
-			want: append(of(b, append(indexed, "HEAD: missing")...), of(a, indexed[0])[0],
+			want: append(of(b, append(indexed, "HEAD: missing")...), noRefs(b), of(a, indexed[0])[0],
 				a+": checked only file by file, because its files are scattered over the archive"),
 		},
 		"nothing but a directory": {
@@ -563,6 +704,34 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 		summary, err := archive.Verify(bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{RecordSize: 4096}})
 		requireFaults(t, err, map[string]string{"users_000002.json": ""})
 		assert.Equal(t, int64(3), summary.Records["user"])
+	})
+	t.Run("packed refs that are too large", func(t *testing.T) {
+		t.Parallel()
+		l := readLayout(t, smallArchive(t))
+		l.find("repositories/octocat/app.git/packed-refs", "").body = make([]byte, 128<<20+1)
+		_, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+		requireFaults(t, err, map[string]string{"repositories/octocat/app.git/packed-refs": "larger than"})
+	})
+	t.Run("directories without entries", func(t *testing.T) {
+		t.Parallel()
+		l := readLayout(t, smallArchive(t))
+		for i := range 10 {
+			l.add(fmt.Sprintf("attachments/%d%s/x", i, strings.Repeat("/a", 1000)), "x")
+		}
+		_, err := archive.Verify(bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Entries: 2000}})
+		requireFaults(t, err, map[string]string{"": "directories without an entry"})
+	})
+	t.Run("names of a mebibyte", func(t *testing.T) {
+		t.Parallel()
+		l := readLayout(t, smallArchive(t))
+		for range 100 {
+			l.add(strings.Repeat("a/", 500_000)+"x", "x")
+		}
+		_, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+		faults, ok := errors.AsType[*archive.FaultError](err)
+		require.True(t, ok, "%v", err)
+		require.Len(t, faults.Faults, 100)
+		assert.Less(t, len(faults.Error()), 3000)
 	})
 	t.Run("a million faults", func(t *testing.T) {
 		t.Parallel()
