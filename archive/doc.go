@@ -49,7 +49,9 @@
 //
 // The version of the schema does not tell which fields there are: GitHub adds
 // some without changing it. What this package does not know it keeps: an
-// [Unknown] for a type of record, [Record].Raw for fields.
+// [Unknown] for a record of a type that it does not know, or that does not fit
+// what it knows of the type, [Record].Raw for fields. A program that must not
+// lose a record has a case for *[Unknown].
 //
 // # Reading
 //

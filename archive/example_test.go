@@ -37,8 +37,11 @@ func ExampleReader_Records() {
 	check(err)
 	for record, err := range r.Records("issue") {
 		check(err)
-		if issue, ok := record.(*archive.Issue); ok {
-			fmt.Printf("#%d %s, closed: %t\n", issue.URL.Number(), issue.Title, !issue.ClosedAt.IsZero())
+		switch record := record.(type) {
+		case *archive.Issue:
+			fmt.Printf("#%d %s, closed: %t\n", record.URL.Number(), record.Title, !record.ClosedAt.IsZero())
+		case *archive.Unknown: // an issue all the same, of which more is in Raw
+			fmt.Printf("%s cannot be read: %v\n", record.URL, record.Err)
 		}
 	}
 	// Output:
@@ -86,6 +89,9 @@ func ExampleVerify() {
 	check(err)
 	for _, kind := range slices.Sorted(maps.Keys(summary.Records)) {
 		fmt.Println(summary.Records[kind], kind)
+	}
+	for kind, why := range summary.Misfits {
+		fmt.Println(summary.Unknown[kind], kind, "as *Unknown:", why)
 	}
 	// Output:
 	// 1 attachment

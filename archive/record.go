@@ -27,7 +27,8 @@ type Record interface {
 }
 
 // Unknown is a record of a type that this package does not know, or one that
-// does not fit what it knows of the type.
+// does not fit what it knows of the type: that is no error, and [All] for the
+// type does not yield it.
 type Unknown struct {
 	// Type and URL are the record's own, empty if it has none.
 	Type string `json:"type"`
