@@ -253,7 +253,7 @@ func (f *refFile) Write(p []byte) (int, error) {
 
 // Close writes the ref, or removes the file.
 func (f *refFile) Close() error {
-	if gitdir.IsRef(f.text) {
+	if _, err := gitdir.ParseRef(path.Base(f.name), f.text); err == nil {
 		f.file.Write(f.text) //nolint:errcheck // its error comes again
 	}
 	return f.file.Close()

@@ -263,17 +263,26 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 				"refs/heads/x.lock": {}, // left by an update that did not end
 				"refs/heads/.x":     {},
 				"refs/heads/crlf":   []byte(head + "\r\n"),
+				"refs/heads/now":    []byte("ref: HEAD\n"), // as git symbolic-ref writes it
+				"refs/heads/before": []byte("ref: ORIG_HEAD\n"),
+				"refs/heads/below":  []byte("ref: HEAD/x\n"),
+				"refs/heads/none":   []byte("ref: \n"),
 				"refs/heads/long":   bytes.Repeat([]byte(" "), 1<<20),
 			},
 			[]string{
 				`HEAD: "refs/heads/.invalid" is no ref that it could point to`,
 				"refs/heads/a..b: it cannot be the name of a ref",
+				`refs/heads/below: "HEAD/x" is no ref that it could point to`,
 				`refs/heads/empty: it is no ref: ""`,
 				"refs/heads/long: too long to be a ref",
+				`refs/heads/none: "" is no ref that it could point to`,
 				`refs/heads/out: "../../config" is no ref that it could point to`,
 				`refs/heads/short: it is no ref: "111111111111111111111111111111111111111"`,
 				`refs/heads/upper: it is no ref: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"`,
 			},
+		},
+		"HEAD to itself": {
+			loose, map[string][]byte{"HEAD": []byte("ref: HEAD\n")}, []string{`HEAD: "HEAD" is no ref that it could point to`},
 		},
 		"packed refs that are none": {
 			loose, map[string][]byte{"packed-refs": []byte("# pack-refs with: peeled fully-peeled sorted \n" +

@@ -52,7 +52,7 @@ func (c *Checker) checkRef(name string, src *source, report func(int64, error)) 
 	if src.err != nil {
 		return
 	}
-	digits, err := parseRef(text)
+	digits, err := ParseRef(name, text)
 	switch {
 	case err != nil:
 		report(-1, err)
@@ -72,23 +72,19 @@ func (c *Checker) checkRef(name string, src *source, report func(int64, error)) 
 // MaxRef is how long the content of a ref may be.
 const MaxRef = 8 << 10
 
-// IsRef reports whether text is the content of a loose ref: the name of an
-// object, or "ref: " and that of another ref, and white space.
-func IsRef(text []byte) bool {
-	_, err := parseRef(text)
-	return err == nil
-}
-
-// parseRef returns the digits of the object that a ref points to, or none if it
-// points to another ref.
-func parseRef(text []byte) (digits string, err error) {
+// ParseRef parses the content of a loose ref of this name: the name of an
+// object, whose digits it returns, or "ref: " and the name of another ref; white
+// space may follow. HEAD can point only below refs, and the others also to what
+// is beside HEAD: that has names of capitals.
+func ParseRef(name string, text []byte) (digits string, err error) {
 	if len(text) > MaxRef {
 		return "", errors.New("too long to be a ref")
 	}
 	value := strings.TrimRight(string(text), " \t\r\n")
 	if target, symbolic := strings.CutPrefix(value, "ref:"); symbolic {
 		target = strings.TrimLeft(target, " \t\r\n")
-		if !strings.HasPrefix(target, "refs/") || !IsRefName(target) {
+		beside := name != "HEAD" && target != "" && strings.Trim(target, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == ""
+		if !beside && (!strings.HasPrefix(target, "refs/") || !IsRefName(target)) {
 			return "", fmt.Errorf("%.80q is no ref that it could point to", target)
 		}
 		return "", nil
