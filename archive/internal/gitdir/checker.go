@@ -9,6 +9,7 @@ package gitdir
 
 import (
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"io"
 	"math"
@@ -21,17 +22,22 @@ type Shared struct {
 	buf    []byte
 	zlib   inflater
 	budget int64
+	memory int64 // that a Checker may hold on to
 	seed   maphash.Seed
 }
+
+// maxMemory bounds what a Checker holds on to: it is enough for 64 million
+// objects.
+const maxMemory = 512 << 20
 
 // NewShared returns a Shared whose Checkers inflate up to budget bytes of loose
 // objects, all together.
 func NewShared(budget int64) *Shared {
-	return &Shared{buf: make([]byte, 256<<10), budget: budget, seed: maphash.MakeSeed()}
+	return &Shared{buf: make([]byte, 256<<10), budget: budget, memory: maxMemory, seed: maphash.MakeSeed()}
 }
 
 // A Checker checks the files of one bare repository. It remembers 8 bytes for
-// each object and 24 for each ref.
+// each object and 24 for each ref, up to a limit.
 type Checker struct {
 	*Shared
 
@@ -39,7 +45,9 @@ type Checker struct {
 	stats     Stats
 	sha1      bool // objects were named by SHA-1
 	sha256    bool
-	uncertain bool // objects are elsewhere, or the index that names them is damaged
+	uncertain bool  // objects are elsewhere, or the index that names them is damaged
+	held      int64 // bytes that are remembered
+	full      bool  // and something was not
 
 	packs     map[string]*pack // by name without extension
 	midxPacks []string         // indexes that a multi-pack-index names
@@ -48,7 +56,7 @@ type Checker struct {
 
 	head       bool
 	tips       []tip
-	looseNames []string // of tips, and "refs" first
+	looseNames []string // of tips
 	refNames   []uint64 // hashed names of loose refs, symbolic ones too
 }
 
@@ -66,10 +74,9 @@ func New() *Checker { return NewShared(math.MaxInt64).New() }
 // New returns a Checker.
 func (s *Shared) New() *Checker {
 	return &Checker{
-		Shared:     s,
-		packs:      map[string]*pack{},
-		layers:     map[string]bool{},
-		looseNames: []string{"refs"},
+		Shared: s,
+		packs:  map[string]*pack{},
+		layers: map[string]bool{},
 	}
 }
 
@@ -116,20 +123,28 @@ func (c *Checker) Close(report func(name string, err error)) Stats {
 	if c.sha1 && c.sha256 {
 		report("objects", errors.New("some objects are named by SHA-1 and some by SHA-256"))
 	}
-	c.closePacks(report)
-	c.closeChains(report)
-	c.closeRefs(report)
+	if c.full {
+		report("", fmt.Errorf("checked only file by file: more than %d bytes would have to be remembered", c.memory))
+	} else {
+		c.closePacks(report)
+		c.closeChains(report)
+		c.closeRefs(report)
+	}
 	c.stats.SHA256 = c.sha256 || c.stats.SHA256 && !c.sha1
 	return c.stats
 }
 
 // Memory returns about how many bytes the Checker holds on to.
-func (c *Checker) Memory() int64 {
-	n := 1<<10 + 24*len(c.tips) + 8*len(c.refNames) + 64*(len(c.looseNames)+len(c.layers)+len(c.midxPacks)+len(c.chained)) + 512*len(c.packs)
-	for _, piece := range c.objects {
-		n += 8 * cap(piece)
+func (c *Checker) Memory() int64 { return 1<<10 + c.held }
+
+// hold reports whether n more bytes may be remembered.
+func (c *Checker) hold(n int) bool {
+	if c.held+int64(n) > c.memory {
+		c.full = true
+		return false
 	}
-	return int64(n)
+	c.held += int64(n)
+	return true
 }
 
 // add remembers an object.
@@ -138,7 +153,11 @@ func (c *Checker) add(id []byte) {
 	last := len(c.objects) - 1
 	if last < 0 || len(c.objects[last]) == cap(c.objects[last]) {
 		// The first piece is small for the sake of small repositories.
-		c.objects = append(c.objects, make([]uint64, 0, min(256<<min(len(c.objects), 8), 64<<10)))
+		size := min(256<<min(len(c.objects), 8), 64<<10)
+		if !c.hold(8 * size) {
+			return
+		}
+		c.objects = append(c.objects, make([]uint64, 0, size))
 		last++
 	}
 	c.objects[last] = append(c.objects[last], maphash.Bytes(c.seed, id))

@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"crypto/sha1"
 	"errors"
+	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -366,6 +367,78 @@ func TestChainsAndIndexesOfPacksNameWhatTheyNeed(t *testing.T) {
 	}
 }
 
+func TestADamagedIndexOfPacksNamesNone(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t, "sha1", shapeNamed("many packs"))
+	const name = "objects/pack/multi-pack-index"
+	damaged := bytes.Clone(r[name])
+	damaged[bytes.Index(damaged, []byte("pack-"))+6] ^= 1
+	faults, _ := r.with(map[string][]byte{name: damaged}).check(t)
+	assert.Equal(t, []string{name + ": its checksum does not match"}, faults)
+}
+
+func TestChainsAreReadWhereGitReadsThem(t *testing.T) {
+	t.Parallel()
+	chain := []byte(strings.Repeat("1", 40) + "\n")
+	faults, _ := newRepository(t, "sha1", shapeNamed("packed")).with(map[string][]byte{
+		"objects/pack/multi-pack-index.d/1/multi-pack-index-chain": chain,
+		"objects/pack/multi-pack-index/multi-pack-index-chain":     chain,
+		"objects/info/commit-graphs/1/commit-graph-chain":          chain,
+		"objects/pack/multi-pack-index.d/multi-pack-index-chain":   chain,
+		"objects/info/commit-graphs/commit-graph-chain":            chain,
+	}).check(t)
+	assert.Equal(t, []string{
+		"objects/info/commit-graphs/graph-" + strings.Repeat("1", 40) + ".graph: missing, though commit-graph-chain names it",
+		"objects/pack/multi-pack-index.d/multi-pack-index-" + strings.Repeat("1", 40) + ".midx: missing, though multi-pack-index-chain names it",
+	}, faults)
+}
+
+// TestMemoryIsBounded gives a Checker more of each thing than it may remember:
+// each file is checked all the same.
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	const limit = 16 << 10
+	many := newRepository(t, "sha1", shapeNamed("many packs"))
+	pack := many.only(t, "objects/pack/multi-pack-index")
+	sha := strings.Repeat("1", 40)
+	numbered := func(pattern string, content []byte) repository {
+		r := repository{}
+		for i := range 1000 {
+			r[fmt.Sprintf(pattern, i)] = content
+		}
+		return r
+	}
+	for name, r := range map[string]repository{
+		"objects":    numbered("objects/ab/%038x", []byte{}).with(numbered("objects/cd/%038x", []byte{})),
+		"packs":      numbered("objects/pack/pack-%040x.pack", nil),
+		"companions": numbered("objects/pack/pack-%040x.rev", nil),
+		"loose refs": numbered("refs/heads/%d", []byte(sha+"\n")),
+		"symbolic refs": numbered("refs/heads/"+strings.Repeat("x/", 20)+"%d", []byte("ref: HEAD\n")).
+			with(numbered("refs/tags/%d", []byte("ref: HEAD\n"))).with(numbered("refs/x/%d", []byte("ref: HEAD\n"))),
+		"packed refs": {"packed-refs": []byte(strings.Repeat(sha+" refs/heads/x\n", 1000))},
+		"a chain":     {"objects/info/commit-graphs/commit-graph-chain": []byte(strings.Repeat(sha+"\n", 1000))},
+		"layers":      numbered("objects/info/commit-graphs/graph-%040x.graph", nil),
+		"midx layers": numbered("objects/pack/multi-pack-index.d/multi-pack-index-%040x.midx", many[pack]),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			shared := gitdir.NewShared(1 << 20)
+			shared.LimitMemory(limit)
+			c := shared.New()
+			checkFile(t, c, "HEAD", []byte("ref: refs/heads/main\n"))
+			for name, content := range r {
+				checkFile(t, c, name, content)
+			}
+			assert.LessOrEqual(t, c.Memory(), int64(limit+1<<10))
+			assert.Equal(t, []string{"refs/heads/bad: it is no ref: \"\""}, checkFile(t, c, "refs/heads/bad", nil))
+			assert.Equal(t, []string{"objects/pack/pack-x.pack: too short"}, checkFile(t, c, "objects/pack/pack-x.pack", nil))
+			var faults []string
+			c.Close(func(name string, err error) { faults = append(faults, name+": "+err.Error()) })
+			assert.Equal(t, []string{": checked only file by file: more than 16384 bytes would have to be remembered"}, faults)
+		})
+	}
+}
+
 func TestStructureIsCheckedWhereChecksumsAreRight(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t, "sha1", shapeNamed("packed"))
@@ -396,6 +469,7 @@ func TestStructureIsCheckedWhereChecksumsAreRight(t *testing.T) {
 		"a reverse index within a row":       {r, pack + ".rev", func(b []byte) []byte { return append(b[:12], b[13:]...) }, "it ends within a row"},
 		"a reverse index for another format": {r, pack + ".rev", func(b []byte) []byte { b[11] = 2; return b }, "it is made for SHA-256"},
 		"a bitmap of the future":             {r, pack + ".bitmap", func(b []byte) []byte { b[5] = 9; return b }, "it is no .bitmap of version 1"},
+		"an object twice":                    {r, pack + ".idx", func(b []byte) []byte { copy(b[ids+20:ids+40], b[ids:ids+20]); return b }, "its objects are not in order"},
 		"chunks that overlap":                {many, "objects/pack/multi-pack-index", func(b []byte) []byte { b[12+11]--; return b }, "its chunks do not follow each other"},
 	} {
 		t.Run(name, func(t *testing.T) {

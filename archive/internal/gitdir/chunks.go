@@ -19,23 +19,31 @@ type chained struct {
 // checkMultiPackFile checks a file of objects/pack that is about many packs;
 // rest is its name after "multi-pack-index".
 func (c *Checker) checkMultiPackFile(rest string, src *source, report func(int64, error)) {
-	if rest == "" {
-		c.checkSealed(src, sha1Format(), report, c.readMultiPackIndex)
-		return
+	var names []byte
+	readNames := func(s *sealed) (err error) {
+		names, err = readMultiPackIndex(s)
+		return err
 	}
-	name := path.Base(rest)
-	if name == "multi-pack-index-chain" {
+	switch rest {
+	case "":
+		if c.checkSealed(src, sha1Format(), report, readNames) != nil {
+			c.addMultiPacks(names)
+		}
+		return
+	case ".d/multi-pack-index-chain":
 		c.checkChain("pack/multi-pack-index"+rest, "multi-pack-index-%s.midx", src, report)
 		return
 	}
-	ext := path.Ext(name)
-	digits := strings.TrimSuffix(name[strings.LastIndex(name, "-")+1:], ext)
-	if !isHex(digits, 40) && !isHex(digits, 64) {
+	ext := path.Ext(rest)
+	digits, ok := strings.CutPrefix(strings.TrimSuffix(strings.TrimPrefix(rest, ".d/multi-pack-index"), ext), "-")
+	if !ok || !isHex(digits, 40) && !isHex(digits, 64) {
 		return
 	}
 	switch ext {
 	case ".midx":
-		c.checkLayer("pack/multi-pack-index"+rest, digits, src, report, c.readMultiPackIndex)
+		if c.checkLayer("pack/multi-pack-index"+rest, digits, src, report, readNames) != nil {
+			c.addMultiPacks(names)
+		}
 	case ".rev", ".bitmap":
 		c.checkSealed(src, formatOf(len(digits)), report, func(s *sealed) error {
 			of, _, err := readCompanion(s, ext)
@@ -44,6 +52,15 @@ func (c *Checker) checkMultiPackFile(rest string, src *source, report func(int64
 			}
 			return err
 		})
+	}
+}
+
+// addMultiPacks remembers the packs that a multi-pack-index names.
+func (c *Checker) addMultiPacks(names []byte) {
+	for name := range bytes.SplitSeq(names, []byte{0}) {
+		if len(name) > 0 && c.hold(16+len(name)) { // zeros fill the chunk up
+			c.midxPacks = append(c.midxPacks, string(name))
+		}
 	}
 }
 
@@ -62,14 +79,16 @@ func (c *Checker) checkGraphFile(name string, src *source, report func(int64, er
 }
 
 // checkLayer checks a file that has its checksum in its name.
-func (c *Checker) checkLayer(name, digits string, src *source, report func(int64, error), parse func(*sealed) error) {
-	if len(c.layers) < maxPacks {
+func (c *Checker) checkLayer(name, digits string, src *source, report func(int64, error), parse func(*sealed) error) (sum []byte) {
+	if c.hold(64 + len(name)) {
 		c.layers[name] = true
 	}
-	sum := c.checkSealed(src, formatOf(len(digits)), report, parse)
+	sum = c.checkSealed(src, formatOf(len(digits)), report, parse)
 	if sum != nil && hex.EncodeToString(sum) != digits {
 		report(-1, fmt.Errorf("it is another file, %s", hex.EncodeToString(sum)))
+		return nil
 	}
+	return sum
 }
 
 // checkChain checks a file with the checksum of a layer on each line.
@@ -89,7 +108,10 @@ func (c *Checker) checkChain(name, format string, src *source, report func(int64
 			report(offset, fmt.Errorf("%.80q is no checksum", digits))
 			return
 		}
-		c.chained = append(c.chained, chained{name, path.Join(path.Dir(name), fmt.Sprintf(format, digits))})
+		layer := path.Join(path.Dir(name), fmt.Sprintf(format, digits))
+		if c.hold(48 + len(layer)) {
+			c.chained = append(c.chained, chained{name, layer})
+		}
 		offset += int64(len(line))
 	}
 }
@@ -104,27 +126,25 @@ func (c *Checker) closeChains(report func(string, error)) {
 }
 
 // readMultiPackIndex reads the index of many packs: "MIDX", version, hash
-// function, number of chunks, of layers below and of packs.
-func (c *Checker) readMultiPackIndex(s *sealed) error {
+// function, number of chunks, of layers below and of packs. It returns the names
+// of the packs' indexes, with a zero byte after each.
+func readMultiPackIndex(s *sealed) (names []byte, err error) {
 	header, err := readChunksHeader(s, 12, "MIDX", 2)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return readChunks(s, int(header[6]), func(id string, size int64) error {
+	err = readChunks(s, int(header[6]), func(id string, size int64) error {
 		if id != "PNAM" {
 			return s.skip(size)
 		}
 		if size > int64(len(s.buf)/4) {
 			return errors.New("not checked: it is of too many packs")
 		}
-		names, err := s.next(int(size))
-		for name := range bytes.SplitSeq(names, []byte{0}) {
-			if len(name) > 0 && len(c.midxPacks) < maxPacks { // zeros fill the chunk up
-				c.midxPacks = append(c.midxPacks, string(name))
-			}
-		}
+		chunk, err := s.next(int(size))
+		names = bytes.Clone(chunk)
 		return err
 	})
+	return names, err
 }
 
 // readCommitGraph reads a cache of commits: "CGPH", version, hash function,

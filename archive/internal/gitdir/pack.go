@@ -13,9 +13,6 @@ import (
 	"strings"
 )
 
-// maxPacks bounds what is remembered of packs: more than anybody has.
-const maxPacks = 1 << 16
-
 // A pack is what the files of one name have said so far.
 type pack struct {
 	hasPack, hasIndex bool
@@ -58,13 +55,10 @@ func (c *Checker) checkPackFile(name string, src *source, report func(int64, err
 	base := strings.TrimSuffix(name, ext)
 	p := c.packs[base]
 	if p == nil {
-		if len(c.packs) == maxPacks {
-			c.uncertain = true
-			report(-1, fmt.Errorf("not checked: it is beyond %d packs", maxPacks))
-			return
-		}
 		p = &pack{}
-		c.packs[base] = p
+		if c.hold(512 + len(base)) {
+			c.packs[base] = p
+		}
 	}
 	f := formatOf(len(strings.TrimPrefix(base, "pack-")))
 	switch ext {
@@ -91,7 +85,9 @@ func (c *Checker) checkPackFile(name string, src *source, report func(int64, err
 			of, count, err = readCompanion(s, ext)
 			return err
 		})
-		p.companions = append(p.companions, companion{ext, of, count})
+		if c.hold(64 + len(of)) {
+			p.companions = append(p.companions, companion{ext, of, count})
+		}
 	}
 }
 
@@ -216,7 +212,7 @@ type nameTable struct {
 }
 
 func (t *nameTable) add(id []byte) error {
-	if t.any && bytes.Compare(t.last[:t.size], id) > 0 {
+	if t.any && bytes.Compare(t.last[:t.size], id) >= 0 {
 		return errors.New("its objects are not in order")
 	}
 	t.any = true

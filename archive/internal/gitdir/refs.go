@@ -12,10 +12,6 @@ import (
 	"strings"
 )
 
-// maxLooseNames bounds how many loose refs are remembered by name. Git packs
-// them long before.
-const maxLooseNames = 100_000
-
 // A tip is an object that a ref points to.
 type tip struct {
 	id, ref uint64 // hashed
@@ -42,7 +38,9 @@ func (c *Checker) checkLooseRef(name string, src *source, report func(int64, err
 		return
 	}
 	c.stats.Refs++
-	c.refNames = append(c.refNames, maphash.String(c.seed, name))
+	if c.hold(8) {
+		c.refNames = append(c.refNames, maphash.String(c.seed, name))
+	}
 	c.checkRef(name, src, report)
 }
 
@@ -60,13 +58,10 @@ func (c *Checker) checkRef(name string, src *source, report func(int64, error)) 
 	case digits == "":
 		return // It points to another ref, which need not be there.
 	}
-	where := 0
-	if len(c.looseNames) < maxLooseNames {
-		where = len(c.looseNames)
+	if id, _ := c.objectID(digits); c.hold(40 + len(name)) {
+		c.tips = append(c.tips, tip{id: id, where: -len(c.looseNames)})
 		c.looseNames = append(c.looseNames, name)
 	}
-	id, _ := c.objectID(digits)
-	c.tips = append(c.tips, tip{id: id, where: -where})
 }
 
 // MaxRef is how long the content of a ref may be.
@@ -146,7 +141,9 @@ func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
 			last = append(last[:0], name...)
 			fallthrough
 		default:
-			c.tips = append(c.tips, tip{id: id, ref: ref, where: number})
+			if c.hold(24) {
+				c.tips = append(c.tips, tip{id: id, ref: ref, where: number})
+			}
 		}
 		offset += int64(len(line))
 	}
