@@ -630,12 +630,12 @@ func TestReaderTakesTheLargestLimits(t *testing.T) {
 func TestEntriesRefuseEndlessNames(t *testing.T) {
 	t.Parallel()
 	fits := "attachments/1/" + strings.Repeat("é", (4096-len("attachments/1/"))/2)
-	file := archiveOf(t, tarred{name: fits}, tarred{name: fits + "x"}, tarred{name: strings.Repeat("a/", 500_000)}, tarred{name: "b"})
+	file := archiveOf(t, tarred{name: fits}, tarred{name: fits + "x"}, tarred{name: strings.Repeat("a/", 50_000)}, tarred{name: "b"})
 	got, faults := everything(readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries(), nameOf)
 	assert.Equal(t, []string{fits, "b"}, got)
 	assert.Equal(t, []string{
 		fits[:300] + "…: the name has 4097 bytes, and no system takes more than 4096",
-		strings.Repeat("a/", 150) + "…: the name has 1000000 bytes, and no system takes more than 4096",
+		strings.Repeat("a/", 150) + "…: the name has 100000 bytes, and no system takes more than 4096",
 	}, faults)
 }
 

@@ -555,7 +555,7 @@ func TestChangesKeepWhatTheStructDoesNotKnow(t *testing.T) {
 
 // A list is merged in a time that grows with its length, not with the square.
 func TestChangesOfLongListsTakeNoTime(t *testing.T) {
-	const n = 300_000
+	const n = 100_000
 	var text strings.Builder
 	for i := range n {
 		fmt.Fprintf(&text, `,"l%d"`, i)
