@@ -39,7 +39,7 @@ func (l Limits) check() error {
 		value int64
 	}{{"RecordSize", l.RecordSize}, {"UnpackedSize", l.UnpackedSize}, {"Entries", l.Entries}} {
 		if limit.value < 0 {
-			return fmt.Errorf("Limits.%s is negative", limit.name)
+			return fmt.Errorf("negative Limits.%s", limit.name)
 		}
 	}
 	return nil
