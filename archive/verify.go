@@ -170,8 +170,8 @@ func (v *verifier) read(input *input) error {
 		if err := v.entry(e); err != nil {
 			return err
 		}
-		if int64(len(v.catalog.seen)/2) > r.limits.Entries {
-			err := fmt.Errorf("it has more than %d directories without an entry (Limits.Entries)", r.limits.Entries)
+		if int64(len(v.catalog.seen)) > r.limits.Entries {
+			err := fmt.Errorf("it has more than %d entries and directories without an entry (Limits.Entries)", r.limits.Entries)
 			v.faults.add(&Fault{Offset: -1, Err: err})
 			v.broken = true
 			break
@@ -192,7 +192,8 @@ func (v *verifier) entry(e *Entry) error {
 		v.report(e.Name, -1, fmt.Errorf("%s, which has no place in an archive", e.special))
 		return nil
 	case err != nil:
-		v.report(e.Name, -1, err)
+		v.report(e.Name, -1, err) // What is in it would be checked as if it were in the entry before.
+		return nil
 	default:
 		w, err = v.create(e)
 		if fault, ok := errors.AsType[*Fault](err); ok {
