@@ -9,9 +9,14 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
 )
 
-// githubConfig is what the config that comes with a repository is named after
-// extracting.
-const githubConfig = "github-config"
+// githubPrefix begins the names that files get which come with a bare repository,
+// and are not for Git: its config is github-config, and logs/HEAD is
+// github-logs%2FHEAD.
+const githubPrefix = "github-"
+
+// maxDepth bounds the directories that an entry can be in whose place is not
+// known: each costs far more on a disk than in an archive.
+const maxDepth = 8
 
 // destination tells by what name an entry is extracted. It is empty for what is
 // left out; the error tells why an entry is refused.
@@ -23,60 +28,80 @@ func destination(e *Entry) (string, error) {
 		return bareDestination(e)
 	}
 	parts := strings.Split(e.Name, "/")
-	for _, part := range parts {
-		if sameName(part, "HEAD") || sameName(part, "commondir") {
-			return "", fmt.Errorf("with %q its directory could be taken for a Git repository", part)
-		}
-	}
 	dirs := len(parts) // that it has or is
 	if !e.Mode.IsDir() {
 		dirs--
 	}
-	switch e.Kind {
-	case KindAttachment, KindReleaseAsset, KindRepositoryFile:
-		if dirs > 2 || dirs < 2 && !e.Mode.IsDir() {
-			return "", fmt.Errorf("files are at %s/<id>/<file>", parts[0])
+	known := e.Kind == KindAttachment || e.Kind == KindReleaseAsset || e.Kind == KindRepositoryFile
+	for i, part := range parts {
+		switch {
+		case sameName(part, "HEAD") || sameName(part, "commondir"):
+			return "", fmt.Errorf("with %q its directory could be taken for a Git repository", part)
+		case isHidden(part) && (i < dirs || !known):
+			return "", errHidden
 		}
-		return e.Name, nil
-	default: // Nothing is known of it, but where it is.
 	}
 	switch {
-	case dirs == 0:
+	case known && (dirs > 2 || dirs < 2 && !e.Mode.IsDir()):
+		return "", fmt.Errorf("files are at %s/<id>/<file>", parts[0])
+	case known, dirs == 0:
 	case parts[0] == "repositories":
 		if dirs > 2 || !e.Mode.IsDir() {
 			return "", errors.New("it is not in a bare repository, repositories/<owner>/<name>.git")
 		}
 	case strings.Trim(parts[0], "abcdefghijklmnopqrstuvwxyz0123456789_.-") != "":
 		return "", fmt.Errorf("%q could be taken for another directory", parts[0])
+	case dirs > maxDepth:
+		return "", fmt.Errorf("it is below more than %d directories", maxDepth)
 	}
 	return e.Name, nil
 }
 
+var errHidden = errors.New("programs look for commands in what begins with a dot")
+
 // bareDir returns the directory of the bare repository that an entry is in.
 func bareDir(e *Entry) string { return "repositories/" + e.Repository + ".git" }
 
+// insideBare returns the name that an entry has in its bare repository. It is
+// empty for the repository itself.
+func insideBare(e *Entry) string {
+	return strings.TrimPrefix(strings.TrimPrefix(e.Name, bareDir(e)), "/")
+}
+
+// checkBareDir tells why a bare repository cannot be extracted.
+func checkBareDir(e *Entry) error {
+	if isHidden(e.Repository) {
+		return errHidden
+	}
+	return checkPortable(bareDir(e))
+}
+
 // bareDestination is destination for an entry of a bare repository. What is not
-// known to belong there is left out, and refused if it is known to do harm: Git
-// looks for many things, and may look for more one day.
+// known to belong there gets a name that means nothing to Git, and is refused if
+// it is known to do harm: Git looks for many things, and may look for more one
+// day.
 func bareDestination(e *Entry) (string, error) {
-	dir := bareDir(e)
-	if e.Name == dir {
+	if err := checkBareDir(e); err != nil {
+		return "", err
+	}
+	name := insideBare(e)
+	if name == "" {
 		if !e.Mode.IsDir() {
 			return "", errors.New("it is a file, where a bare repository should be")
 		}
-		return dir, nil
+		return e.Name, nil
 	}
-	name := strings.TrimPrefix(e.Name, dir+"/")
 	if err := harm(name, e.Mode.IsDir()); err != nil {
 		return "", err
 	}
 	switch {
-	case e.Mode.IsDir() && !keepsDir(name), !e.Mode.IsDir() && !keepsFile(name):
-		return "", nil
-	case name == "config":
-		return path.Join(dir, githubConfig), nil
-	default:
+	case e.Mode.IsDir() && keepsDir(name), !e.Mode.IsDir() && keepsFile(name):
 		return e.Name, nil
+	case e.Mode.IsDir(), isLitter(name, e.Size):
+		return "", nil
+	default:
+		name = path.Join(bareDir(e), githubPrefix+strings.NewReplacer("%", "%25", "/", "%2F").Replace(name))
+		return name, checkPortable(name)
 	}
 }
 
@@ -122,10 +147,8 @@ func keepsDir(name string) bool {
 // keepsFile tells whether a file of a bare repository is extracted.
 func keepsFile(name string) bool {
 	switch name {
-	case "HEAD", "config", "packed-refs", "shallow", "description",
-		"info/exclude", "info/refs", "objects/info/packs", "objects/info/commit-graph",
-		// What GitHub adds.
-		"audit_log", "dgit-state", "language-stats.cache", "stacks-stats.cache", "info/nwo", "info/last-sync":
+	case "HEAD", "packed-refs", "shallow", "description",
+		"info/exclude", "info/refs", "objects/info/packs", "objects/info/commit-graph":
 		return true
 	}
 	dir, base := path.Split(name)
@@ -146,13 +169,26 @@ func keepsFile(name string) bool {
 	case "objects/info/commit-graphs/":
 		return base == "commit-graph-chain" || strings.HasPrefix(base, "graph-") && ext == ".graph"
 	}
-	return strings.HasPrefix(name, "refs/") && gitdir.IsRefName(name) || isLooseObject(name)
+	return isRef(name) || isLooseObject(name) || isLargeFile(name)
 }
 
-// isRefFile tells whether an entry is extracted only if it is a ref.
-func isRefFile(e *Entry) bool {
-	name := strings.TrimPrefix(e.Name, bareDir(e)+"/")
-	return e.Kind == KindGit && (name == "HEAD" || strings.HasPrefix(name, "refs/"))
+// isLitter tells what Git and GitHub leave behind, and nobody misses: samples of
+// hooks, locks, what was not written to its end, empty files.
+func isLitter(name string, size int64) bool {
+	dir, base := path.Split(name)
+	switch path.Ext(base) {
+	case ".lock", ".flock":
+		return true
+	case ".sample":
+		return dir == "hooks/"
+	}
+	return size == 0 || strings.HasPrefix(dir, "objects/") && (strings.HasPrefix(base, "tmp_") || strings.HasPrefix(base, ".tmp-"))
+}
+
+// isRef tells whether a file of a bare repository is extracted only if its
+// content is that of a ref.
+func isRef(name string) bool {
+	return name == "HEAD" || strings.HasPrefix(name, "refs/") && gitdir.IsRefName(name)
 }
 
 // objectDigits returns how many digits the names of objects have, if the name of
@@ -173,6 +209,13 @@ func objectDigits(name string) int {
 func isLooseObject(name string) bool {
 	dir, file, _ := strings.Cut(strings.TrimPrefix(name, "objects/"), "/")
 	return strings.HasPrefix(name, "objects/") && len(dir) == 2 && (len(file) == 38 || len(file) == 62) && isHex(dir+file)
+}
+
+// isLargeFile tells whether Git LFS keeps the content of a file under this name.
+func isLargeFile(name string) bool {
+	parts := strings.Split(name, "/")
+	return len(parts) == 5 && parts[0] == "lfs" && parts[1] == "objects" && len(parts[4]) == 64 && isHex(parts[4]) &&
+		parts[2] == parts[4][:2] && parts[3] == parts[4][2:4]
 }
 
 func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }

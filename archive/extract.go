@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
-	"strings"
+	"slices"
 	"syscall"
 
 	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
@@ -38,20 +39,32 @@ type ExtractOptions struct {
 //   - what Git could take for a repository, or a part of one, where none
 //     belongs: .git in every spelling, HEAD and commondir outside of
 //     repositories/<owner>/<name>.git;
+//   - directories whose name begins with a dot, such as .hg and .vscode, and
+//     such files unless they are attachments, release assets and the like: many
+//     programs look there for what they should run;
 //   - files that are not where archives have them: anything else in
-//     repositories, or deeper than attachments/<guid>/<file>;
+//     repositories, deeper than attachments/<guid>/<file>, or below more than
+//     eight directories;
 //   - in a bare repository: hooks that are not samples, config.worktree,
 //     commondir, gitdir, worktrees, modules, branches, remotes, info/grafts and
 //     objects/info/http-alternates.
 //
 // Bare repositories are left as git clone and git fsck accept them, with a
-// config of their own that makes Git run nothing; that of the archive is beside
-// it as github-config. Of the rest they have what Git needs and what GitHub is
-// known to add; sample hooks, reflogs, locks and other files that Git and the
-// archive can do without are left out silently, and so are refs that are none
-// and objects/info/alternates: those are faults already for [Verify]. What was
-// damaged is extracted as far as it was read, but no file of which a part is
-// missing.
+// config of their own that makes Git run nothing. What they need is extracted as
+// it is, LFS objects too. Every other file that comes with them is beside it,
+// under a name that means nothing to Git: the config is github-config, and
+// logs/HEAD is github-logs%2FHEAD. Refs whose names no file can have, on any
+// system or on this one, are in packed-refs; symbolic ones are refused. Left out
+// silently are sample hooks, locks, empty files and what Git did not write to
+// its end; and refs that are none, which are faults already for [Verify].
+//
+// What Git shows of a repository is up to the archive: shallow and refs/replace
+// are kept, and change its history. A directory below refs in which branches are
+// named HEAD, objects/… and refs/… may look like a repository to who works
+// there, but none of its files is more than a ref, so that it runs nothing.
+//
+// What was damaged is extracted as far as it was read, but no file of which a
+// part is missing.
 func Extract(r io.Reader, dir string, opts *ExtractOptions) (*Summary, error) {
 	if opts == nil {
 		opts = new(ExtractOptions)
@@ -61,7 +74,7 @@ func Extract(r io.Reader, dir string, opts *ExtractOptions) (*Summary, error) {
 		return &Summary{}, fmt.Errorf("extract archive: %w", err)
 	}
 	defer func() { _ = root.Close() }()
-	x := &extraction{root: root, repositories: make(map[string]*extracted)}
+	x := &extraction{root: root, repositories: make(map[string]*extracted), refs: maxRefs}
 	summary, err := verify(r, &opts.VerifyOptions, x.create)
 	if x.failed {
 		return summary, err
@@ -69,7 +82,25 @@ func Extract(r io.Reader, dir string, opts *ExtractOptions) (*Summary, error) {
 	if failed := x.finish(); failed != nil {
 		err = errors.Join(failed, err)
 	}
-	return summary, err
+	return summary, joinFaults(err, &x.faults)
+}
+
+// joinFaults adds faults to those of an error.
+func joinFaults(err error, more *FaultError) error {
+	faults, ok := errors.AsType[*FaultError](err)
+	switch {
+	case more.orNil() == nil:
+		return err
+	case err == nil:
+		return more
+	case !ok:
+		return errors.Join(err, more)
+	}
+	for _, fault := range more.Faults {
+		faults.add(fault)
+	}
+	faults.More += more.More
+	return err
 }
 
 // openEmpty opens a directory, and makes it if it is missing.
@@ -109,21 +140,35 @@ type extraction struct {
 	root         *os.Root
 	made         string                // the directory that was made last
 	repositories map[string]*extracted // by directory
+	refs         int                   // bytes that may be remembered of refs
+	faults       FaultError
 	out          *bufio.Writer
 	failed       bool // to write
 }
 
-// What was extracted of a bare repository tells its format.
+// An extracted is what is to be known of a bare repository in the end.
 type extracted struct {
-	sha1, sha256 bool
+	sha1, sha256 bool       // the format of its objects
+	refs         []homeless // for packed-refs
 }
 
 // create makes the file or directory of an entry. A *Fault tells why the entry
 // is refused, and nothing at all is returned for one that is left out.
 func (x *extraction) create(e *Entry) (io.WriteCloser, error) {
+	w, err := x.open(e)
+	if refused, ok := errors.AsType[*Fault](err); ok && isBelowRefs(e) {
+		if e.Mode.IsDir() {
+			return nil, nil //nolint:nilnil // left out: packed-refs needs no directories
+		}
+		return &ref{x: x, repo: x.note(e), name: insideBare(e), refused: refused, size: e.Size}, nil
+	}
+	return w, err
+}
+
+func (x *extraction) open(e *Entry) (io.WriteCloser, error) {
 	name, err := destination(e)
 	if err != nil {
-		return nil, refuse(e, err)
+		return nil, refuse(e.Name, err)
 	}
 	if e.Kind == KindGit {
 		x.note(e)
@@ -132,14 +177,14 @@ func (x *extraction) create(e *Entry) (io.WriteCloser, error) {
 		return nil, nil //nolint:nilnil // left out
 	}
 	if e.Mode.IsDir() {
-		return nil, x.orRefuse(e, x.mkdir(name))
+		return nil, x.orRefuse(e.Name, x.mkdir(name))
 	}
 	if err := x.mkdir(path.Dir(name)); err != nil {
-		return nil, x.orRefuse(e, err)
+		return nil, x.orRefuse(e.Name, err)
 	}
 	f, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return nil, x.orRefuse(e, err)
+		return nil, x.orRefuse(e.Name, err)
 	}
 	if x.out == nil {
 		x.out = bufio.NewWriterSize(f, 128<<10)
@@ -147,29 +192,31 @@ func (x *extraction) create(e *Entry) (io.WriteCloser, error) {
 		x.out.Reset(f)
 	}
 	file := &file{x: x, f: f, name: name, missing: e.Size}
-	if isRefFile(e) {
-		return &refFile{file: file}, nil
+	if inside := insideBare(e); e.Kind == KindGit && name == e.Name && isRef(inside) {
+		return &ref{x: x, name: inside, file: file}, nil
 	}
 	return file, nil
 }
 
-func refuse(e *Entry, why error) error {
-	return &Fault{Entry: e.Name, Offset: -1, Err: fmt.Errorf("not extracted: %w", why)}
+func refuse(name string, why error) error {
+	return &Fault{Entry: name, Offset: -1, Err: fmt.Errorf("not extracted: %w", why)}
 }
 
 // orRefuse tells errors that are due to the entry from those of the disk.
-func (x *extraction) orRefuse(e *Entry, err error) error {
+func (x *extraction) orRefuse(name string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrExist):
-		return refuse(e, errors.New("its name is taken"))
+		return refuse(name, errors.New("its name is taken"))
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
-		return refuse(e, errors.New("a file is where its directory would be"))
+		return refuse(name, errors.New("a file is where its directory would be"))
 	case errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, fs.ErrInvalid):
-		return refuse(e, errors.New("the file system cannot hold its name"))
+		return refuse(name, errors.New("the file system cannot hold its name"))
+	case errors.Is(err, errPackedRefs):
+		return refuse(name, err)
 	default:
-		return x.fail(e.Name, err)
+		return x.fail(name, err)
 	}
 }
 
@@ -191,19 +238,20 @@ func (x *extraction) mkdir(dir string) error {
 
 // note remembers that there is a bare repository, and what the name of the
 // entry tells of its format.
-func (x *extraction) note(e *Entry) {
+func (x *extraction) note(e *Entry) *extracted {
 	dir := bareDir(e)
 	repo := x.repositories[dir]
 	if repo == nil {
 		repo = &extracted{}
 		x.repositories[dir] = repo
 	}
-	switch objectDigits(strings.TrimPrefix(e.Name, dir+"/")) {
+	switch objectDigits(insideBare(e)) {
 	case 40:
 		repo.sha1 = true
 	case 64:
 		repo.sha256 = true
 	}
+	return repo
 }
 
 // A file is one that is being extracted.
@@ -237,33 +285,15 @@ func (f *file) Close() error {
 	return nil
 }
 
-// A refFile is a file that has content only if it is that of a ref, whatever Git
-// would take it for otherwise: a branch may be named config.
-type refFile struct {
-	*file
-
-	text []byte
-}
-
-// Write keeps what is written.
-func (f *refFile) Write(p []byte) (int, error) {
-	f.text = append(f.text, p[:min(len(p), gitdir.MaxRef+1-len(f.text))]...)
-	return len(p), nil
-}
-
-// Close writes the ref, or removes the file.
-func (f *refFile) Close() error {
-	if _, err := gitdir.ParseRef(path.Base(f.name), f.text); err == nil {
-		f.file.Write(f.text) //nolint:errcheck // its error comes again
-	}
-	return f.file.Close()
-}
-
-// finish makes bare repositories of what was extracted of them.
+// finish makes bare repositories of what was extracted of them. The error is not
+// about the archive.
 func (x *extraction) finish() error {
-	for dir, repo := range x.repositories {
-		if err := x.finishBare(dir, repo); err != nil {
-			return fmt.Errorf("extract %s: %w", dir, err)
+	for _, dir := range slices.Sorted(maps.Keys(x.repositories)) {
+		err := x.finishBare(dir, x.repositories[dir])
+		if fault, ok := errors.AsType[*Fault](err); ok {
+			x.faults.add(fault)
+		} else if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -272,24 +302,39 @@ func (x *extraction) finish() error {
 func (x *extraction) finishBare(dir string, repo *extracted) error {
 	for _, sub := range []string{"objects", "refs"} {
 		if err := x.root.MkdirAll(path.Join(dir, sub), 0o700); err != nil {
-			return err
+			return x.orRefuse(dir, err)
 		}
 	}
+	if err := x.writeConfig(dir, repo); err != nil {
+		return x.orRefuse(path.Join(dir, "config"), err)
+	}
+	if len(repo.refs) == 0 {
+		return nil
+	}
+	return x.orRefuse(path.Join(dir, "packed-refs"), x.packRefs(dir, repo.refs))
+}
+
+func (x *extraction) writeConfig(dir string, repo *extracted) error {
 	sha256 := repo.sha256
 	if !repo.sha1 && !repo.sha256 {
-		text, err := x.readStart(path.Join(dir, githubConfig))
+		text, err := x.readStart(path.Join(dir, githubPrefix+"config"))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		sha256 = gitdir.DeclaresSHA256(text)
 	}
-	f, err := x.root.OpenFile(path.Join(dir, "config"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	name, config := path.Join(dir, "config"), bareConfig(sha256)
+	f, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil // of a repository whose name differs in case
-	} else if err != nil {
+		// That of a repository whose name differs in case may be as good.
+		if text, readErr := x.readStart(name); readErr == nil && string(text) == config {
+			return nil
+		}
+	}
+	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(bareConfig(sha256))
+	_, err = f.WriteString(config)
 	return errors.Join(err, f.Close())
 }
 

@@ -41,6 +41,9 @@ func TestGitRunsNothingOfAnArchive(t *testing.T) {
 	} {
 		trap.plant(l, dir, []string{"HEAD", "objects", "refs"})
 	}
+	for _, dir := range []string{"", "attachments", "attachments/1", "repositories", "repositories/octocat", "repositories/octocat/app.git", "novelties"} {
+		trap.plantMore(l, dir)
+	}
 	// A directory whose HEAD and config are in two places.
 	for name, text := range map[string]string{
 		"attachments/2/HEAD": "ref: refs/heads/main\n", "attachments/2/commondir": "../../novelties/y\n",
@@ -60,7 +63,9 @@ func TestGitRunsNothingOfAnArchive(t *testing.T) {
 	dir := t.TempDir()
 	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
 	require.Error(t, err)
-	tree(t, dir)
+	for name := range tree(t, dir) {
+		assert.NotRegexp(t, `(^|/)\.`, name)
+	}
 	assert.Empty(t, trap.visit(t, dir))
 	config, err := os.ReadFile(filepath.Join(dir, "repositories", "octocat", "app.git", "github-config"))
 	require.NoError(t, err)
@@ -102,6 +107,17 @@ func (p *trap) plant(l *layout, dir string, of []string) {
 	l.add(path.Join(dir, "config"), p.config)
 	l.add(path.Join(dir, "config.worktree"), p.worktree)
 	l.add(path.Join(dir, "hooks", "reference-transaction"), "#!/bin/sh\nexec "+p.program+"\n")
+}
+
+// plantMore puts into dir what other programs look for, and run.
+func (p *trap) plantMore(l *layout, dir string) {
+	for name, text := range map[string]string{
+		".hg/hgrc": "[hooks]\npre-status = " + p.program + "\n", ".hg/requires": "store\n",
+		".svn/wc.db": "", ".bzr/branch/format": "", ".jj/repo/config.toml": "",
+		".vscode/tasks.json": "{}", ".idea/workspace.xml": "", ".envrc/x": p.program,
+	} {
+		l.add(path.Join(dir, name), text)
+	}
 }
 
 // unpack writes a layout as it is, as far as that is possible.

@@ -51,7 +51,7 @@ func exported(tb testing.TB) *layout {
 		git("init", "-q", "--bare", "--initial-branch=main", "--object-format="+format, ".")
 		git("config", "remote.origin.url", "10.0.0.1:/data/repositories/1/nw/aa/bb/cc/2/3.git")
 		git("config", "remote.origin.mirror", "true")
-		extra := map[string]string{"logs/HEAD": "", "dgit-state": "1\n", "dgit-state.flock": "", "audit_log": "{}\n", "info/nwo": name + "\n", "objects/info/alternates": ""}
+		extra := map[string]string{"logs/HEAD": "moved\n", "dgit-state": "1\n", "dgit-state.flock": "", "audit_log": "{}\n", "info/nwo": name + "\n", "objects/info/alternates": ""}
 		if path.Base(name) != "empty" {
 			tree := strings.TrimSpace(git("mktree"))
 			git("update-ref", "refs/heads/main", strings.TrimSpace(git("commit-tree", "-m", "First", tree)))
@@ -103,8 +103,9 @@ func (l *layout) extracted() map[string]string {
 			if strings.Contains(string(m.body), "sha256") {
 				files[m.name] = "[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n"
 			}
-		case m.mode != tar.TypeReg, git && (strings.HasPrefix(rest, "hooks/") || strings.HasPrefix(rest, "logs/") ||
-			rest == "dgit-state.flock" || rest == "objects/info/alternates"):
+		case m.mode != tar.TypeReg, git && (strings.HasPrefix(rest, "hooks/") || strings.HasSuffix(rest, "lock") || rest == "objects/info/alternates"):
+		case git && (strings.HasPrefix(rest, "logs/") || rest == "audit_log" || rest == "dgit-state" || rest == "info/nwo"):
+			files[dir+".git/github-"+strings.ReplaceAll(rest, "/", "%2F")] = string(m.body)
 		default:
 			files[m.name] = string(m.body)
 		}
@@ -260,72 +261,80 @@ func TestExtractGoesOnAfterWhatItRefuses(t *testing.T) {
 		entry member
 		want  string
 	}{
-		"a symbolic link":            {member{name: "attachments/1/link", mode: tar.TypeSymlink, link: "/etc/passwd"}, "a symbolic link"},
-		"a hard link":                {member{name: "attachments/1/link", mode: tar.TypeLink, link: "schema.json"}, "a hard link"},
-		"a character device":         {member{name: "null", mode: tar.TypeChar}, "a character device"},
-		"a block device":             {member{name: "disk", mode: tar.TypeBlock}, "a block device"},
-		"a pipe":                     {member{name: "pipe", mode: tar.TypeFifo}, "a named pipe"},
-		"an absolute name":           {member{name: "/tmp/x"}, "absolute"},
-		"a name that leads out":      {member{name: "../x"}, `".."`},
-		"a name that leads back":     {member{name: "attachments/../attachments/1/x"}, `".."`},
-		"a name that was there":      {member{name: "attachments/1/shot.png"}, "same name"},
-		"a file for a directory":     {member{name: "attachments/1/shot.png/x"}, "which is a file"},
-		"a reserved name":            {member{name: "attachments/1/aux"}, "is a device on Windows"},
-		"a reserved name, extended":  {member{name: "attachments/1/Com1.tar.gz"}, "is a device on Windows"},
-		"a reserved name with space": {member{name: "attachments/1/nul .txt"}, "is a device on Windows"},
-		"a reserved directory":       {member{name: "attachments/lpt²/x"}, "is a device on Windows"},
-		"a console":                  {member{name: "attachments/1/conOUT$"}, "is a device on Windows"},
-		"a stream":                   {member{name: "attachments/1/a:b"}, windows},
-		"a backslash":                {member{name: `attachments/1/..\..\x`}, windows},
-		"a question mark":            {member{name: "attachments/1/why?"}, windows},
-		"a quote":                    {member{name: `attachments/1/"x"`}, windows},
-		"a pipe in a name":           {member{name: "attachments/1/a|b"}, windows},
-		"an angle bracket":           {member{name: "attachments/1/<x>"}, windows},
-		"an asterisk":                {member{name: "attachments/1/*"}, windows},
-		"a dot at the end":           {member{name: "attachments/1/x."}, windows},
-		"a space at the end":         {member{name: "attachments/1 /x"}, windows},
-		"a control character":        {member{name: "attachments/1/a\x1b[2Jb"}, "control character"},
-		"a line break":               {member{name: "attachments/1/a\nb"}, "control character"},
-		"a name that is no text":     {member{name: "attachments/1/\xff"}, "UTF-8"},
-		"a long name":                {member{name: "attachments/1/" + strings.Repeat("x", 256)}, "more than 255 bytes"},
-		"a deep name":                {member{name: strings.Repeat("x/", 512) + "x"}, "more than 1024 bytes"},
-		".git":                       {member{name: "attachments/1/.git"}, "taken for .git"},
-		".git as a directory":        {member{name: ".git/config"}, "taken for .git"},
-		".git in a repository":       {member{name: git + ".git/config"}, "taken for .git"},
-		".git in capitals":           {member{name: "attachments/.GIT/config"}, "taken for .git"},
-		".git that cannot be seen":   {member{name: "attachments/1/.g\u200cit"}, "taken for .git"},
-		".git with a mark":           {member{name: "attachments/1/\ufeff.git"}, "taken for .git"},
-		".git by its short name":     {member{name: "attachments/1/GIT~1"}, "taken for .git"},
-		"a HEAD at the top":          {member{name: "HEAD"}, "taken for a Git repository"},
-		"a HEAD of an attachment":    {member{name: "attachments/1/Head"}, "taken for a Git repository"},
-		"a HEAD that cannot be seen": {member{name: "novelties/HE\u200dAD"}, "taken for a Git repository"},
-		"a commondir":                {member{name: "attachments/1/commondir"}, "taken for a Git repository"},
-		"too deep":                   {member{name: "attachments/1/objects/x"}, "files are at attachments/<id>/<file>"},
-		"a directory too deep":       {member{name: "releases/1/objects", mode: tar.TypeDir}, "files are at releases/<id>/<file>"},
-		"not deep enough":            {member{name: "repository_files/x"}, "files are at repository_files/<id>/<file>"},
-		"outside of repositories":    {member{name: "repositories/octocat/x"}, "not in a bare repository"},
-		"by another case":            {member{name: "repositories/octocat/app.GIT/config"}, "not in a bare repository"},
-		"another case of the top":    {member{name: "Repositories/octocat/app.git/config"}, "taken for another directory"},
-		"a short name of the top":    {member{name: "reposi~1/octocat/app.git/config"}, "taken for another directory"},
-		"a file as a repository":     {member{name: "repositories/octocat/x.git"}, "it is a file"},
-		"a hook":                     {member{name: git + "hooks/post-update"}, "run by Git"},
-		"a hook of another case":     {member{name: git + "Hooks/post-update"}, "run by Git"},
-		"a config of another case":   {member{name: git + "CONFIG"}, "tell Git what to run"},
-		"a config of a worktree":     {member{name: git + "config.worktree"}, "tell Git what to run"},
-		"a common directory":         {member{name: git + "commondir"}, "another repository"},
-		"a directory elsewhere":      {member{name: git + "gitdir"}, "another repository"},
-		"a worktree":                 {member{name: git + "worktrees/x/gitdir"}, "another repository"},
-		"a directory of worktrees":   {member{name: git + "worktrees", mode: tar.TypeDir}, "another repository"},
-		"a module":                   {member{name: git + "modules/x/config"}, "another repository"},
-		"an old remote":              {member{name: git + "branches/origin"}, "where to fetch from"},
-		"an older remote":            {member{name: git + "remotes/origin"}, "where to fetch from"},
-		"grafts":                     {member{name: git + "info/grafts"}, "history"},
-		"alternates":                 {member{name: git + "objects/info/alternates", body: []byte("/objects\n")}, "objects of other repositories"},
-		"alternates by HTTP":         {member{name: git + "objects/info/http-alternates"}, "other objects"},
-		"a ref that is none":         {member{name: git + "refs/config", body: []byte("[alias]\n\tx = !x\n")}, "it is no ref"},
-		"a ref and more":             {member{name: git + "refs/config", body: []byte(sha + "\n[alias]\n\tx = !x\n")}, "it is no ref"},
-		"a long ref":                 {member{name: git + "refs/x", body: bytes.Repeat([]byte(" "), 1<<20)}, "too long"},
-		"a ref with a bad name":      {member{name: git + "refs/heads/a..b", body: []byte(sha + "\n")}, "cannot be the name of a ref"},
+		"a symbolic link":             {member{name: "attachments/1/link", mode: tar.TypeSymlink, link: "/etc/passwd"}, "a symbolic link"},
+		"a hard link":                 {member{name: "attachments/1/link", mode: tar.TypeLink, link: "schema.json"}, "a hard link"},
+		"a character device":          {member{name: "null", mode: tar.TypeChar}, "a character device"},
+		"a block device":              {member{name: "disk", mode: tar.TypeBlock}, "a block device"},
+		"a pipe":                      {member{name: "pipe", mode: tar.TypeFifo}, "a named pipe"},
+		"an absolute name":            {member{name: "/tmp/x"}, "absolute"},
+		"a name that leads out":       {member{name: "../x"}, `".."`},
+		"a name that leads back":      {member{name: "attachments/../attachments/1/x"}, `".."`},
+		"a name that was there":       {member{name: "attachments/1/shot.png"}, "same name"},
+		"a file for a directory":      {member{name: "attachments/1/shot.png/x"}, "which is a file"},
+		"a reserved name":             {member{name: "attachments/1/aux"}, "is a device on Windows"},
+		"a reserved name, extended":   {member{name: "attachments/1/Com1.tar.gz"}, "is a device on Windows"},
+		"a reserved name with space":  {member{name: "attachments/1/nul .txt"}, "is a device on Windows"},
+		"a reserved directory":        {member{name: "attachments/lpt²/x"}, "is a device on Windows"},
+		"a console":                   {member{name: "attachments/1/conOUT$"}, "is a device on Windows"},
+		"a stream":                    {member{name: "attachments/1/a:b"}, windows},
+		"a backslash":                 {member{name: `attachments/1/..\..\x`}, windows},
+		"a question mark":             {member{name: "attachments/1/why?"}, windows},
+		"a quote":                     {member{name: `attachments/1/"x"`}, windows},
+		"a pipe in a name":            {member{name: "attachments/1/a|b"}, windows},
+		"an angle bracket":            {member{name: "attachments/1/<x>"}, windows},
+		"an asterisk":                 {member{name: "attachments/1/*"}, windows},
+		"a dot at the end":            {member{name: "attachments/1/x."}, windows},
+		"a space at the end":          {member{name: "attachments/1 /x"}, windows},
+		"a control character":         {member{name: "attachments/1/a\x1b[2Jb"}, "control character"},
+		"a line break":                {member{name: "attachments/1/a\nb"}, "control character"},
+		"a name that is no text":      {member{name: "attachments/1/\xff"}, "UTF-8"},
+		"a long name":                 {member{name: "attachments/1/" + strings.Repeat("x", 256)}, "more than 255 bytes"},
+		"a deep name":                 {member{name: strings.Repeat("x/", 512) + "x"}, "more than 1024 bytes"},
+		".git":                        {member{name: "attachments/1/.git"}, "taken for .git"},
+		".git as a directory":         {member{name: ".git/config"}, "taken for .git"},
+		".git in a repository":        {member{name: git + ".git/config"}, "taken for .git"},
+		".git in capitals":            {member{name: "attachments/.GIT/config"}, "taken for .git"},
+		".git that cannot be seen":    {member{name: "attachments/1/.g\u200cit"}, "taken for .git"},
+		".git with a mark":            {member{name: "attachments/1/\ufeff.git"}, "taken for .git"},
+		".git by its short name":      {member{name: "attachments/1/GIT~1"}, "taken for .git"},
+		"a HEAD at the top":           {member{name: "HEAD"}, "taken for a Git repository"},
+		"a HEAD of an attachment":     {member{name: "attachments/1/Head"}, "taken for a Git repository"},
+		"a HEAD that cannot be seen":  {member{name: "novelties/HE\u200dAD"}, "taken for a Git repository"},
+		"a commondir":                 {member{name: "attachments/1/commondir"}, "taken for a Git repository"},
+		"too deep":                    {member{name: "attachments/1/objects/x"}, "files are at attachments/<id>/<file>"},
+		"a directory too deep":        {member{name: "releases/1/objects", mode: tar.TypeDir}, "files are at releases/<id>/<file>"},
+		"not deep enough":             {member{name: "repository_files/x"}, "files are at repository_files/<id>/<file>"},
+		"outside of repositories":     {member{name: "repositories/octocat/x"}, "not in a bare repository"},
+		"by another case":             {member{name: "repositories/octocat/app.GIT/config"}, "not in a bare repository"},
+		"another case of the top":     {member{name: "Repositories/octocat/app.git/config"}, "taken for another directory"},
+		"a short name of the top":     {member{name: "reposi~1/octocat/app.git/config"}, "taken for another directory"},
+		"a file as a repository":      {member{name: "repositories/octocat/x.git"}, "it is a file"},
+		"a hook":                      {member{name: git + "hooks/post-update"}, "run by Git"},
+		"a hook of another case":      {member{name: git + "Hooks/post-update"}, "run by Git"},
+		"a config of another case":    {member{name: git + "CONFIG"}, "tell Git what to run"},
+		"a config of a worktree":      {member{name: git + "config.worktree"}, "tell Git what to run"},
+		"a common directory":          {member{name: git + "commondir"}, "another repository"},
+		"a directory elsewhere":       {member{name: git + "gitdir"}, "another repository"},
+		"a worktree":                  {member{name: git + "worktrees/x/gitdir"}, "another repository"},
+		"a directory of worktrees":    {member{name: git + "worktrees", mode: tar.TypeDir}, "another repository"},
+		"a module":                    {member{name: git + "modules/x/config"}, "another repository"},
+		"an old remote":               {member{name: git + "branches/origin"}, "where to fetch from"},
+		"an older remote":             {member{name: git + "remotes/origin"}, "where to fetch from"},
+		"grafts":                      {member{name: git + "info/grafts"}, "history"},
+		"alternates by HTTP":          {member{name: git + "objects/info/http-alternates"}, "other objects"},
+		"a ref that is none":          {member{name: git + "refs/config", body: []byte("[alias]\n\tx = !x\n")}, "it is no ref"},
+		"a ref and more":              {member{name: git + "refs/config", body: []byte(sha + "\n[alias]\n\tx = !x\n")}, "it is no ref"},
+		"a long ref":                  {member{name: git + "refs/x", body: bytes.Repeat([]byte(" "), 1<<20)}, "too long"},
+		"a ref that is cut to be one": {member{name: git + "refs/x", body: []byte(sha + strings.Repeat(" ", 8<<10-len(sha)) + "[alias]\n\tx = !x\n")}, "too long"},
+		"Mercurial's directory":       {member{name: ".hg/hgrc"}, "begins with a dot"},
+		"such a directory deeper":     {member{name: "attachments/.hg/hgrc"}, "begins with a dot"},
+		"one of an owner":             {member{name: "repositories/.hg/hgrc.git/HEAD"}, "begins with a dot"},
+		"one that cannot be seen":     {member{name: "attachments/\u200c.hg/hgrc"}, "begins with a dot"},
+		"one of an editor":            {member{name: "novelties/.vscode/tasks.json"}, "begins with a dot"},
+		"an empty one":                {member{name: "attachments/.svn", mode: tar.TypeDir}, "begins with a dot"},
+		"a file of a shell":           {member{name: ".envrc"}, "begins with a dot"},
+		"one of the unknown":          {member{name: "novelties/.envrc"}, "begins with a dot"},
+		"too deep to be known":        {member{name: "novelties/" + strings.Repeat("x/", 8) + "x"}, "more than 8 directories"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -359,6 +368,8 @@ func TestExtractKeepsNamesThatOnlyLookOdd(t *testing.T) {
 	for _, name := range []string{"config", "objects", "refs", "hooks", "console.txt", "com.txt", "com10", "nul-1", "git~x", ".gitignore", ".x", "émoji 👩‍💻", " x", "~", "$x", "a..b"} {
 		l.add("attachments/1/"+name, name)
 	}
+	l.add("Read me (1).txt", "at the top")
+	l.add("novelties/"+strings.Repeat("x/", 7)+"x", "deep")
 	want := l.extracted()
 	dir := t.TempDir()
 	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)

@@ -70,15 +70,22 @@ func isDotGit(part string) bool {
 	return sameName(part, ".git") || short && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
-// sameName reports whether a file system may take a name for another. Those of
-// Apple pass over some characters that cannot be seen.
-func sameName(part, name string) bool {
-	return strings.EqualFold(name, strings.Map(func(r rune) rune {
+// isHidden reports whether a file system may take a name, or the first part of
+// one, for one that begins with a dot.
+func isHidden(name string) bool { return strings.HasPrefix(visible(name), ".") }
+
+// sameName reports whether a file system may take a name for another.
+func sameName(part, name string) bool { return strings.EqualFold(name, visible(part)) }
+
+// visible returns a name without the characters that cannot be seen, and that
+// the file systems of Apple pass over.
+func visible(name string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 0x200c && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x206a && r <= 0x206f, r == 0xfeff:
 			return -1
 		default:
 			return r
 		}
-	}, part))
+	}, name)
 }

@@ -1,0 +1,297 @@
+package archive_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+func TestExtractLosesNothingOfARepository(t *testing.T) {
+	t.Parallel()
+	const git = "repositories/octocat/app.git/"
+	id := strings.Repeat("ab", 32)
+	large := "lfs/objects/ab/ab/" + id
+	l := readLayout(t, smallArchive(t))
+	want := l.extracted()
+	for name, as := range map[string]string{
+		large:                               large,
+		"lfs/objects/cd/ab/" + id:           "github-lfs%2Fobjects%2Fcd%2Fab%2F" + id,
+		"audit_log":                         "github-audit_log",
+		"language-stats.cache":              "github-language-stats.cache",
+		"info/last-sync":                    "github-info%2Flast-sync",
+		"info%2Flast-sync":                  "github-info%252Flast-sync",
+		"github-config":                     "github-github-config",
+		"logs/refs/heads/main":              "github-logs%2Frefs%2Fheads%2Fmain",
+		"ORIG_HEAD":                         "github-ORIG_HEAD",
+		"info/attributes":                   "github-info%2Fattributes",
+		"reftable/tables.list":              "github-reftable%2Ftables.list",
+		"objects/pack/pack-x.promisor":      "github-objects%2Fpack%2Fpack-x.promisor",
+		"custom_hooks/pre-receive":          "github-custom_hooks%2Fpre-receive",
+		"custom_hooks/x.sample":             "github-custom_hooks%2Fx.sample",
+		"refs/heads/.hidden":                "github-refs%2Fheads%2F.hidden",
+		".hg/hgrc":                          "github-.hg%2Fhgrc",
+		"of the future":                     "github-of the future",
+		"empty":                             "",
+		"hooks/update.sample":               "",
+		"nw-sync.lock":                      "",
+		"dgit-state.flock":                  "",
+		"refs/heads/x.lock":                 "",
+		"objects/ab/tmp_obj_x":              "",
+		"objects/pack/tmp_pack_x":           "",
+		"objects/pack/tmp_idx_x.idx":        "",
+		"objects/pack/.tmp-1-pack-x.pack":   "",
+		"objects/pack/.tmp-1-pack-x.bitmap": "",
+		"objects/info/tmp_graph_x":          "",
+	} {
+		text := "kept of " + name
+		if name == "empty" {
+			text = ""
+		}
+		l.add(git+name, text)
+		if as != "" {
+			want[git+as] = text
+		}
+	}
+	dir := t.TempDir()
+	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	require.NoError(t, err)
+	assert.Equal(t, want, tree(t, dir))
+}
+
+func TestExtractKeepsWhatIsFaultyBesideARepository(t *testing.T) {
+	t.Parallel()
+	const git = "repositories/octocat/app.git/"
+	l := readLayout(t, smallArchive(t))
+	want := l.extracted()
+	want[git+"github-objects%2Finfo%2Falternates"] = "/objects\n"
+	want[git+"github-refs%2Fheads%2Fa..b"] = "no ref"
+	l.add(git+"objects/info/alternates", "/objects\n")
+	l.add(git+"refs/heads/a..b", "no ref")
+	l.add(git+strings.Repeat("x/", 120)+"x", "long")
+	dir := t.TempDir()
+	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	require.ErrorContains(t, err, "cannot be the name of a ref")
+	require.ErrorContains(t, err, "objects of other repositories")
+	require.ErrorContains(t, err, "more than 255 bytes")
+	assert.Equal(t, want, tree(t, dir))
+}
+
+// TestExtractBoundsDirectories has few entries of many directories, that have no
+// entries of their own.
+func TestExtractBoundsDirectories(t *testing.T) {
+	t.Parallel()
+	for name, pattern := range map[string]string{
+		"deep":         "novelties/%d/" + strings.Repeat("a/", 490) + "f",
+		"wide":         "novelties/%d/a/b/c/d/e/f",
+		"in a ref":     "repositories/o/r.git/refs/heads/%d/" + strings.Repeat("a/", 400) + "f",
+		"repositories": "repositories/o%d/r.git/HEAD",
+	} {
+		l := new(layout)
+		l.add("schema.json", `{"version":"1.0.1"}`)
+		for i := range 150 {
+			l.add(fmt.Sprintf(pattern, i), strings.Repeat("0", 40)+"\n")
+		}
+		dir := t.TempDir()
+		_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, &archive.ExtractOptions{
+			VerifyOptions: archive.VerifyOptions{Limits: archive.Limits{Entries: 200}},
+		})
+		require.ErrorContains(t, err, "Limits.Entries", name)
+		made := 0
+		require.NoError(t, filepath.WalkDir(dir, func(string, fs.DirEntry, error) error { made++; return nil }))
+		assert.Less(t, made, 1000, name)
+	}
+}
+
+// during returns an archive, and calls do when about half of it was read.
+func during(file []byte, do func()) io.Reader {
+	r := bytes.NewReader(file)
+	done := false
+	return readerFunc(func(p []byte) (int, error) {
+		if !done && r.Len() < len(file)/2 {
+			done = true
+			do()
+		}
+		return r.Read(p[:min(len(p), 4<<10)])
+	})
+}
+
+// noise is what gzip cannot make small.
+func noise(n int) string {
+	b := make([]byte, n)
+	x := uint32(1)
+	for i := range b {
+		x = x*1664525 + 1013904223
+		b[i] = byte(x >> 24)
+	}
+	return string(b)
+}
+
+func TestExtractWritesOverNothing(t *testing.T) {
+	t.Parallel()
+	const git = "repositories/octocat/app.git/"
+	for name, test := range map[string]struct {
+		plant, content, want string
+	}{
+		"a file":                   {"attachments/9/after.txt", "mine", "attachments/9/after.txt: not extracted: its name is taken"},
+		"a config":                 {git + "config", "[alias]\n\tx = !x\n", git + "config: not extracted: its name is taken"},
+		"the config that it would": {git + "config", "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n", ""},
+		"a file for a directory":   {"attachments/9", "mine", "attachments/9/after.txt: not extracted: its name is taken"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := readLayout(t, smallArchive(t))
+			l.add("attachments/8/noise", noise(4<<20))
+			l.add("attachments/9/after.txt", "after")
+			dir := t.TempDir()
+			_, err := archive.Extract(during(l.file(t), func() {
+				planted := filepath.Join(dir, filepath.FromSlash(test.plant))
+				require.NoError(t, os.MkdirAll(filepath.Dir(planted), 0o700))
+				require.NoError(t, os.WriteFile(planted, []byte(test.content), 0o600))
+			}), dir, nil)
+			if test.want == "" {
+				require.NoError(t, err)
+			} else {
+				faults, ok := errors.AsType[*archive.FaultError](err)
+				require.True(t, ok, "%v", err)
+				require.Len(t, faults.Faults, 1)
+				assert.Equal(t, test.want, faults.Faults[0].Error())
+			}
+			assert.Equal(t, test.content, tree(t, dir)[test.plant])
+		})
+	}
+}
+
+// TestExtractFinishesTheOtherRepositories has a file where the directory of one
+// would be, as a file system does that does not tell cases apart.
+func TestExtractFinishesTheOtherRepositories(t *testing.T) {
+	t.Parallel()
+	l := readLayout(t, smallArchive(t))
+	l.add("attachments/8/noise", noise(4<<20))
+	for _, owner := range []string{"another", "octodog"} {
+		for _, m := range readLayout(t, smallArchive(t)).members {
+			if rest, ok := strings.CutPrefix(m.name, "repositories/octocat/"); ok && m.mode == tar.TypeReg {
+				l.add("repositories/"+owner+"/"+rest, string(m.body))
+			}
+		}
+	}
+	dir := t.TempDir()
+	_, err := archive.Extract(during(l.file(t), func() {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "repositories", "another"), nil, 0o600))
+	}), dir, nil)
+	faults, ok := errors.AsType[*archive.FaultError](err)
+	require.True(t, ok, "%v", err)
+	for _, fault := range faults.Faults {
+		assert.Contains(t, fault.Error(), "a file is where its directory would be")
+		assert.Contains(t, fault.Entry, "repositories/another/app.git")
+	}
+	files := tree(t, dir)
+	assert.Contains(t, files, "repositories/octocat/app.git/config")
+	assert.Contains(t, files, "repositories/octodog/app.git/config")
+	run(t, filepath.Join(dir, "repositories", "octodog", "app.git"), "", "git", "fsck")
+}
+
+func TestExtractTellsRefusalsFromErrorsOfTheDisk(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]string{
+		fs.ErrExist:          "its name is taken",
+		syscall.ENOTDIR:      "a file is where its directory would be",
+		syscall.EISDIR:       "a file is where its directory would be",
+		syscall.ENAMETOOLONG: "the file system cannot hold its name",
+		fs.ErrInvalid:        "the file system cannot hold its name",
+	} {
+		fault, ok := errors.AsType[*archive.Fault](archive.OrRefuse(&fs.PathError{Err: err}))
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, "x: not extracted: "+want, fault.Error())
+	}
+	for _, err := range []error{syscall.ENOSPC, syscall.EACCES, fs.ErrNotExist} {
+		_, ok := errors.AsType[*archive.Fault](archive.OrRefuse(&fs.PathError{Err: err}))
+		assert.False(t, ok, "%v", err)
+	}
+	assert.NoError(t, archive.OrRefuse(nil))
+}
+
+func TestExtractLeavesRefsToPackedRefsThatNoFileCanHave(t *testing.T) {
+	t.Parallel()
+	const git = "repositories/octocat/app.git/"
+	l := readLayout(t, smallArchive(t))
+	packed := l.find(git+"packed-refs", "")
+	first := strings.Fields(string(packed.body[bytes.IndexByte(packed.body, '\n'):]))[0]
+	loose := strings.TrimSpace(string(l.find(git+"refs/tags/loose", "").body))
+	packed.body = append(packed.body, loose+" refs/heads/old|value\n"...)
+	want := []string{first + " refs/heads/main", first + " refs/heads/taken", loose + " refs/tags/loose"}
+	for _, name := range []string{"a|b", "feature/aux", `a"b`, "foo./bar", "<x>", "\xffx", strings.Repeat("x", 256), "old|value", "d|r/x"} {
+		l.add(git+"refs/heads/"+name, first+"\n")
+		want = append(want, first+" refs/heads/"+name)
+	}
+	l.members = append(l.members, &member{name: git + "refs/heads/d|r", mode: tar.TypeDir})
+	l.add(git+"refs/heads/taken", first+"\n")
+	l.add("attachments/8/noise", noise(4<<20))
+	l.last(git)
+
+	dir := t.TempDir()
+	bare := filepath.Join(dir, filepath.FromSlash(git))
+	_, err := archive.Extract(during(l.file(t), func() { // as if another case of it were there
+		require.NoError(t, os.MkdirAll(filepath.Join(bare, "refs", "heads", "taken"), 0o700))
+	}), dir, nil)
+	require.NoError(t, err)
+	assert.NotContains(t, tree(t, dir), git+"packed-refs.new")
+	got := run(t, bare, "", "git", "for-each-ref", "--format=%(objectname) %(refname)")
+	assert.ElementsMatch(t, want, strings.Split(strings.TrimSpace(got), "\n"))
+	run(t, bare, "", "git", "fsck", "--full")
+	run(t, bare, "", "git", "pack-refs", "--all")
+}
+
+func TestExtractTellsOfRefsThatItCannotKeep(t *testing.T) {
+	t.Parallel()
+	const git = "repositories/octocat/app.git/"
+	sha := strings.Repeat("0", 40)
+	l := readLayout(t, smallArchive(t))
+	l.add(git+"refs/heads/a|b", "ref: refs/heads/main\n")
+	dir := t.TempDir()
+	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	require.EqualError(t, err, git+`refs/heads/a|b: not extracted: "a|b" is no name on Windows, with one of <>:"|?*\`)
+
+	l.remove(git+"refs/heads/a|b", "")
+	l.add(git+"refs/heads/a|b", string(l.find(git+"refs/tags/loose", "").body))
+	l.find(git+"packed-refs", "").body = []byte(sha + " refs/heads/cut")
+	_, err = archive.Extract(bytes.NewReader(l.file(t)), t.TempDir(), nil)
+	require.ErrorContains(t, err, git+"packed-refs: not extracted: it is too damaged")
+}
+
+func TestWhatHasTheNameOfAnotherIsNotChecked(t *testing.T) {
+	t.Parallel()
+	const name = "repositories/octocat/app.git/packed-refs"
+	l := readLayout(t, smallArchive(t))
+	l.add(name, "no refs\n")
+	l.add("users_000001.json", "no records")
+	_, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+	require.EqualError(t, err, "2 faults in the archive: "+name+": a file before it has the same name; users_000001.json: a file before it has the same name")
+}
+
+// It is not parallel, so that nothing else allocates.
+func TestExtractKeepsNoMoreOfARefThanARefCanHave(t *testing.T) {
+	l := readLayout(t, smallArchive(t))
+	l.add("repositories/octocat/app.git/refs/heads/long", strings.Repeat(" ", 64<<20))
+	file := l.file(t)
+	dir := t.TempDir()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := archive.Extract(bytes.NewReader(file), dir, nil)
+	runtime.ReadMemStats(&after)
+	require.ErrorContains(t, err, "too long to be a ref")
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(32<<20))
+}

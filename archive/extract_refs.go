@@ -1,0 +1,134 @@
+package archive
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+
+	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
+)
+
+// A ref is an entry that is extracted only if its content is that of a ref,
+// whatever Git would take it for otherwise: a branch may be named config.
+type ref struct {
+	x    *extraction
+	name string // in the repository
+	text []byte
+	file *file // nil if it goes to packed-refs
+
+	// Of one that goes to packed-refs.
+	repo    *extracted
+	refused *Fault // why it has no file
+	size    int64
+}
+
+// A homeless is a ref whose name no file can have here.
+type homeless struct {
+	name, digits string
+}
+
+// maxRefs bounds the bytes that are remembered of refs of an archive until
+// packed-refs is written. Refs of other names do not count.
+const maxRefs = 16 << 20
+
+// isBelowRefs reports whether an entry could be found in packed-refs, or is a
+// directory of such.
+func isBelowRefs(e *Entry) bool {
+	name := insideBare(e)
+	return e.Kind == KindGit && name != "HEAD" && isRef(name) && checkBareDir(e) == nil
+}
+
+// Write keeps what is written.
+func (r *ref) Write(p []byte) (int, error) {
+	r.text = append(r.text, p[:min(len(p), gitdir.MaxRef+1-len(r.text))]...)
+	return len(p), nil
+}
+
+// Close writes the ref, or removes the file.
+func (r *ref) Close() error {
+	digits, err := gitdir.ParseRef(r.name, r.text)
+	if r.file != nil {
+		if err == nil {
+			r.file.Write(r.text) //nolint:errcheck // its error comes again
+		}
+		return r.file.Close()
+	}
+	const overhead = 64
+	room := r.x.refs - len(r.name) - len(digits) - overhead
+	switch {
+	case err != nil || int64(len(r.text)) < r.size: // That is a fault already.
+	case digits == "", room < 0: // A symbolic ref cannot be packed.
+		r.x.faults.add(r.refused)
+	default:
+		r.x.refs = room
+		r.repo.refs = append(r.repo.refs, homeless{r.name, digits})
+	}
+	return nil //nolint:nilerr // an error of the ref is none of writing
+}
+
+// packRefs writes packed-refs anew, with more refs, which count even if they
+// were there. Its header is gone: Git then sorts the refs, and looks itself what
+// the tags are of.
+func (x *extraction) packRefs(dir string, refs []homeless) error {
+	name := path.Join(dir, "packed-refs")
+	var old io.Reader = bytes.NewReader(nil)
+	if f, err := x.root.Open(name); err == nil {
+		defer func() { _ = f.Close() }()
+		old = f
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	made := name + ".new" // as Git has it for a moment
+	f, err := x.root.OpenFile(made, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	err = addRefs(w, old, refs)
+	if err = errors.Join(err, w.Flush(), f.Close()); err != nil {
+		return errors.Join(err, x.root.Remove(made))
+	}
+	return x.root.Rename(made, name)
+}
+
+var errPackedRefs = errors.New("it is too damaged to add refs whose names no file can have here")
+
+// addRefs copies the lines of packed-refs, and adds refs.
+func addRefs(w *bufio.Writer, packed io.Reader, refs []homeless) error {
+	moved := make(map[string]bool, len(refs))
+	for _, ref := range refs {
+		moved[ref.name] = true
+	}
+	w.WriteString("# pack-refs with: \n") //nolint:errcheck // errors come again with Flush
+	lines := bufio.NewReaderSize(packed, 64<<10)
+	skip := false
+	for {
+		line, err := lines.ReadSlice('\n')
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			break
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, bufio.ErrBufferFull) {
+			return errPackedRefs
+		}
+		if err != nil {
+			return err
+		}
+		// A line that begins with "^" belongs to the ref before.
+		if line[0] != '^' {
+			_, name, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
+			skip = line[0] == '#' || moved[string(name)]
+		}
+		if !skip {
+			w.Write(line) //nolint:errcheck // errors come again with Flush
+		}
+	}
+	for _, ref := range refs {
+		fmt.Fprintf(w, "%s %s\n", ref.digits, ref.name)
+	}
+	return nil
+}
