@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,52 +21,107 @@ const (
 	maxFreshRefusals = 2
 )
 
-// An address keeps a signed URL that works, as far as anyone can tell.
+// An address keeps a signed URL that works, as far as anyone can tell. All
+// ranges of a transfer share it: what one of them learns helps all, and only
+// one asks for a fresh URL while the others wait for it.
 type address struct {
 	locate func(context.Context) (Location, error)
 	logger *slog.Logger
 
-	url      *url.URL // nil when it has to be asked for
+	mu       sync.Mutex
+	signed   signed
+	dead     bool // whether signed was refused
 	expires  time.Time
-	got      int64     // bytes that url has given
-	since    time.Time // when url was new
-	located  bool      // whether there was a URL before
+	got      int64     // bytes that signed has given
+	since    time.Time // when signed was new
 	refusals int       // of fresh URLs, one after the other
+	asking   *asking   // while somebody asks for a fresh one
 }
 
-// renew asks for a fresh URL unless there is one that may still work.
-func (a *address) renew(ctx context.Context) error {
-	dying := !a.expires.IsZero() && time.Until(a.expires) < expiryMargin
-	if a.url != nil && !dying {
-		return nil
+// An asking is a call of Locate for which several ranges wait.
+type asking struct {
+	done chan struct{}
+	err  error
+}
+
+// current returns a URL that may still work, a fresh one if need be.
+func (a *address) current(ctx context.Context) (signed, error) {
+	for {
+		a.mu.Lock()
+		dying := !a.expires.IsZero() && time.Until(a.expires) < expiryMargin
+		if a.signed.url != nil && !a.dead && !dying {
+			defer a.mu.Unlock()
+			return a.signed, nil
+		}
+		if a.asking == nil {
+			mine := &asking{done: make(chan struct{})}
+			a.asking = mine
+			a.mu.Unlock()
+			return a.renew(ctx, mine)
+		}
+		others := a.asking
+		a.mu.Unlock()
+		select {
+		case <-others.done:
+			if others.err != nil {
+				return signed{}, others.err
+			}
+		case <-ctx.Done():
+			return signed{}, ContextError(ctx)
+		}
 	}
+}
+
+func (a *address) renew(ctx context.Context, mine *asking) (signed, error) {
+	fresh, expires, err := a.ask(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asking, mine.err = nil, err
+	close(mine.done)
+	if err != nil {
+		return signed{}, err
+	}
+	if a.signed.url != nil {
+		a.logger.WarnContext(ctx, "signed URL renewed", "host", fresh.Host, "path", fresh.Path)
+	}
+	a.signed = signed{url: fresh, number: a.signed.number + 1}
+	a.dead, a.expires, a.got, a.since = false, expires, 0, time.Now()
+	return a.signed, nil
+}
+
+func (a *address) ask(ctx context.Context) (*url.URL, time.Time, error) {
 	location, err := a.locate(ctx)
 	if err != nil {
-		return err
+		return nil, time.Time{}, err
 	}
 	// The error of url.Parse quotes the URL.
 	u, err := url.Parse(location.URL)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return errors.New("storage's address is not a URL")
+		return nil, time.Time{}, errors.New("storage's address is not a URL")
 	}
-	if a.located {
-		a.logger.WarnContext(ctx, "signed URL renewed", "host", u.Host, "path", u.Path)
-	}
-	a.url, a.expires, a.located = u, location.Expires, true
-	a.got, a.since = 0, time.Now()
-	return nil
+	return u, location.Expires, nil
 }
 
-// gave notes that storage gave bytes at the URL.
-func (a *address) gave(n int) {
-	a.got += int64(n)
-	a.refusals = 0
+// gave notes that storage gave bytes at s. A connection outlives its URL: what
+// comes over an old one says nothing about the present.
+func (a *address) gave(s signed, n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s.number == a.signed.number {
+		a.got += int64(n)
+		a.refusals = 0
+	}
 }
 
-// refused drops the URL. It reports whether a fresh one has a chance, and
-// whether that should be given some time.
-func (a *address) refused() (hopeless, wait bool) {
-	a.url = nil
+// refused drops s. It reports whether a fresh one has a chance, and whether
+// that should be given some time.
+func (a *address) refused(s signed) (hopeless, wait bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s.number != a.signed.number || a.dead {
+		return false, false // another range has said so already
+	}
+	a.dead = true
 	if a.got > 0 {
 		// One that dies as soon as it has given a little must not be asked for
 		// again and again without a pause.
@@ -75,16 +131,22 @@ func (a *address) refused() (hopeless, wait bool) {
 	return a.refusals >= maxFreshRefusals, true
 }
 
+// A signed is one of the URLs, in the order in which they came.
+type signed struct {
+	url    *url.URL
+	number int
+}
+
 // String returns the URL without its user, query and fragment.
-func (a *address) String() string {
-	return (&url.URL{Scheme: a.url.Scheme, Host: a.url.Host, Path: a.url.Path}).String()
+func (s signed) String() string {
+	return (&url.URL{Scheme: s.url.Scheme, Host: s.url.Host, Path: s.url.Path}).String()
 }
 
 // clean returns an error of net/http without what Clean takes out, and without
 // what is secret of the URL.
-func (a *address) clean(err error) error {
+func (s signed) clean(err error) error {
 	err = Clean(err)
-	if text := a.scrub(err.Error()); text != err.Error() {
+	if text := s.scrub(err.Error()); text != err.Error() {
 		return errors.New(text)
 	}
 	return err
@@ -92,10 +154,10 @@ func (a *address) clean(err error) error {
 
 // scrub returns text, which somebody else wrote, without anything that looks
 // like a query or is a value of the URL's query.
-func (a *address) scrub(text string) string {
+func (s signed) scrub(text string) string {
 	const redacted = "REDACTED"
 	secrets := []string{}
-	for pair := range strings.SplitSeq(a.url.RawQuery, "&") {
+	for pair := range strings.SplitSeq(s.url.RawQuery, "&") {
 		_, value, _ := strings.Cut(pair, "=")
 		plain, err := url.QueryUnescape(value)
 		if err != nil {

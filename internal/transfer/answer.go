@@ -35,11 +35,12 @@ type answer struct {
 	object         object
 	end            int64 // of the bytes in the body, as an offset into the object; -1 if not told
 	bodyLength     int64 // as the message itself tells it; -1 if not told
+	partial        bool  // whether it is a part because a part was asked for
 	selfDelimiting bool  // whether the end of the body can be told from a cut
 }
 
-// check returns what is in a response to the request for everything from
-// offset on. At offset 0 any object will do, otherwise it must be want. The
+// check returns what is in a response to the request for a range that begins at
+// offset. It may be shorter or longer than what was asked for. At offset 0 any object will do, otherwise it must be want. The
 // error is a StatusError without its body for a status that gives no bytes, a
 // fault, or ErrChanged.
 func check(resp *http.Response, offset int64, want object) (answer, error) {
@@ -117,6 +118,7 @@ func checkPart(resp *http.Response, offset int64, want object) (answer, error) {
 	}
 	return answer{
 		object:         found,
+		partial:        true,
 		end:            got.last + 1,
 		bodyLength:     resp.ContentLength,
 		selfDelimiting: selfDelimiting(resp),
@@ -124,20 +126,20 @@ func checkPart(resp *http.Response, offset int64, want object) (answer, error) {
 }
 
 // checkNothing checks a 416. It is good news when the size was not known and the
-// offset turns out to be the end.
+// offset turns out to be the end. One that does not tell a size tells nothing.
 func checkNothing(resp *http.Response, offset int64, want object) (answer, error) {
 	got, ok := contentRange(resp.Header)
 	known := ok && got.first < 0
 	switch {
 	case known && got.total == 0 && offset == 0:
 		return answer{}, errEmpty
-	case offset == 0, known && got.total == want.Size:
+	case offset == 0, !known, got.total == want.Size:
 		return answer{}, faulty("storage has no bytes from %d on", offset)
-	case known && got.total == offset && want.Size < 0:
+	case got.total == offset && want.Size < 0:
 		want.Size = offset
 		return answer{object: want, end: offset}, nil
 	default:
-		return answer{}, changed("storage has a shorter one now")
+		return answer{}, changed("storage has one of another size now")
 	}
 }
 

@@ -21,8 +21,9 @@ type disk struct {
 	// is noted. A write that fails gets half of its bytes to the disk.
 	fail func(n int, op string) error
 
-	mu  sync.Mutex
-	ops []string
+	mu    sync.Mutex
+	ops   []string
+	reads []int64 // where the part was read
 }
 
 // dieAt lets n operations happen and no more.
@@ -114,6 +115,11 @@ type diskFile struct {
 func (f *diskFile) ReadAt(p []byte, off int64) (int, error) {
 	if err := f.disk.note("read", f.name); err != nil {
 		return 0, err
+	}
+	if strings.HasSuffix(f.name, ".part") {
+		f.disk.mu.Lock()
+		f.disk.reads = append(f.disk.reads, off)
+		f.disk.mu.Unlock()
 	}
 	return f.File.ReadAt(p, off)
 }

@@ -1,51 +1,47 @@
 package transfer
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
-	"strconv"
 	"time"
 )
 
 // maxFaults is how many faulty answers in a row are forgiven.
 const maxFaults = 4
 
-// A fetcher reads one object from an offset to its end, over as many
-// connections and signed URLs as that takes.
+// A fetcher reads one range of an object, over as many connections and signed
+// URLs as that takes.
 type fetcher struct {
-	source  Source
-	logger  *slog.Logger
-	address address
-	pace    pace
+	*session
+	backoff backoff
 
-	object object // as its first answer described it; a new answer at offset 0 describes it anew
-	offset int64  // of the next byte
+	// surplus, if not nil, is asked when storage has too much to do, and tells
+	// whether this range should be left to others.
+	surplus func() bool
 
-	conn    *connection // nil between two answers
-	trouble error       // how the last connection ended, unless all was well
-	faults  int         // in a row
+	offset int64 // of the next byte
+	end    int64 // of the range; negative if that is the object's
+
+	conn    *connection   // nil between two answers
+	trouble error         // how the last connection ended, unless all was well
+	faults  int           // in a row
+	latency time.Duration // of the last answer
 }
 
-func newFetcher(source Source) *fetcher {
-	logger := cmp.Or(source.Logger, slog.New(slog.DiscardHandler))
-	return &fetcher{
-		source:  source,
-		logger:  logger,
-		address: address{locate: source.Locate, logger: logger},
-		pace:    newPace(),
-		object:  object{Size: -1},
-	}
-}
+// newFetcher reads the whole object, unless its range is set.
+func newFetcher(s *session) *fetcher { return &fetcher{session: s, backoff: newBackoff(), end: -1} }
 
-// Read reads the next bytes of the object. It returns io.EOF only when every
-// byte has been read, and other errors only when trying again is of no use.
-// ctx must be the same in all calls.
+// A surplusError ends a range that should be left to others.
+type surplusError struct{ wait time.Duration }
+
+func (surplusError) Error() string { return "storage is asked for too much at once" }
+
+// Read reads the next bytes of the range. It returns io.EOF only when every byte
+// has been read, a surplusError when surplus says so, and other errors only
+// when trying again is of no use. ctx must be the same in all calls.
 func (f *fetcher) Read(ctx context.Context, p []byte) (int, error) {
 	f.pace.start()
 	defer f.pace.stop()
@@ -67,18 +63,20 @@ func (f *fetcher) connect(ctx context.Context) error {
 	return f.connected(ctx)
 }
 
-// restart goes back to the first byte of whatever storage has there now.
-func (f *fetcher) restart() {
-	f.close()
-	f.object, f.offset, f.trouble = object{Size: -1}, 0, nil
-}
-
 // close drops the connection.
 func (f *fetcher) close() {
 	if f.conn != nil {
 		f.conn.close()
 		f.conn = nil
 	}
+}
+
+// limit is where the range ends; negative if that is not known.
+func (f *fetcher) limit() int64 {
+	if f.end < 0 || f.object.Size >= 0 && f.end > f.object.Size {
+		return f.object.Size
+	}
+	return f.end
 }
 
 func (f *fetcher) connected(ctx context.Context) error {
@@ -94,7 +92,7 @@ func (f *fetcher) connected(ctx context.Context) error {
 			}
 		}
 		switch {
-		case f.offset == f.object.Size:
+		case f.offset == f.limit():
 			return io.EOF
 		case f.pace.left() <= 0:
 			return errNoProgress
@@ -119,26 +117,38 @@ func (f *fetcher) overcome(ctx context.Context, err error) error {
 	switch back.kind {
 	case refusal:
 		var hopeless bool
-		if hopeless, wait = f.address.refused(); hopeless {
+		if hopeless, wait = f.address.refused(back.signed); hopeless {
 			return back.err
 		}
 	case fault:
 		if f.faults++; f.faults > maxFaults {
 			return back.err
 		}
-	case cut:
+	case cut, busy:
 	}
 	var delay time.Duration
 	if wait {
-		delay = max(f.pace.backoff(), back.wait)
+		delay = f.backoff.next()
 	}
-	if errors.Is(back.err, errNoProgress) {
+	stated := back.wait > delay
+	switch {
+	case errors.Is(back.err, errNoProgress):
 		return back.err
-	}
-	if delay >= f.pace.left() {
+	case stated && !f.pace.excuse(back.wait):
+		return fmt.Errorf("storage asks for a wait of %v: %w", back.wait, back.err)
+	case stated:
+		delay = back.wait
+	case delay >= f.pace.left():
 		return fmt.Errorf("%w: %w", errNoProgress, back.err)
 	}
 	f.logger.WarnContext(ctx, "transfer interrupted", "error", back.err, "offset", f.offset, "wait", delay)
+	if back.kind == busy && f.surplus != nil && f.surplus() {
+		return surplusError{wait: delay}
+	}
+	if stated {
+		f.pace.stop()
+		defer f.pace.start()
+	}
 	if err := Sleep(ctx, delay); err != nil {
 		return err
 	}
@@ -148,26 +158,26 @@ func (f *fetcher) overcome(ctx context.Context, err error) error {
 	return nil
 }
 
-// request asks for the object from the offset on, and checks the answer.
+// request asks for the rest of the range, and checks the answer.
 func (f *fetcher) request(ctx context.Context) error {
 	f.pace.stop() // Locate may wait for hours, for a rate limit
-	err := f.address.renew(ctx)
+	signed, err := f.address.current(ctx)
 	f.pace.start()
 	if err != nil {
 		return err
 	}
 	// A strong ETag says by itself that it is the same object; a date does not.
-	if f.offset > 0 && f.object.ETag == "" && f.address.url.Path != f.object.Path {
+	if f.offset > 0 && f.object.ETag == "" && signed.url.Path != f.object.Path {
 		return changed("its address is another one")
 	}
 
-	watch := newWatch(ctx)
-	req, err := http.NewRequestWithContext(watch.ctx, http.MethodGet, f.address.url.String(), http.NoBody)
+	watch := newWatch(ctx, f.pace)
+	req, err := http.NewRequestWithContext(watch.ctx, http.MethodGet, signed.url.String(), http.NoBody)
 	if err != nil {
 		watch.end()
-		return f.address.clean(err)
+		return signed.clean(err)
 	}
-	req.Header.Set("Range", "bytes="+strconv.FormatInt(f.offset, 10)+"-")
+	req.Header.Set("Range", f.rangeHeader())
 	req.Header.Set("Accept-Encoding", "identity")
 	if f.source.UserAgent != "" {
 		req.Header.Set("User-Agent", f.source.UserAgent)
@@ -175,16 +185,18 @@ func (f *fetcher) request(ctx context.Context) error {
 	if f.offset > 0 {
 		f.object.condition(req.Header)
 	}
-	watch.arm(f.pace.patience())
+	watch.arm(stallLimit)
+	began := time.Now()
 	resp, err := f.source.Client.Do(req)
 	if err != nil {
 		defer watch.end()
-		return f.failed(resp, watch.explain(err))
+		return failed(signed, resp, watch.explain(err))
 	}
-	f.logger.DebugContext(ctx, "storage answered", "host", f.address.url.Host, "path", f.address.url.Path,
+	f.latency = time.Since(began)
+	f.logger.DebugContext(ctx, "storage answered", "host", signed.url.Host, "path", signed.url.Path,
 		"offset", f.offset, "status", resp.StatusCode)
 
-	conn, err := f.accept(resp, watch)
+	conn, err := f.accept(resp, signed, watch)
 	if err != nil {
 		_ = resp.Body.Close()
 		watch.end()
@@ -195,13 +207,22 @@ func (f *fetcher) request(ctx context.Context) error {
 	return nil
 }
 
+// rangeHeader asks for everything from the offset on where that is what is
+// wanted: storage then need not know better than we do where the end is.
+func (f *fetcher) rangeHeader() string {
+	if end := f.limit(); f.end >= 0 && end != f.object.Size {
+		return fmt.Sprintf("bytes=%d-%d", f.offset, end-1)
+	}
+	return fmt.Sprintf("bytes=%d-", f.offset)
+}
+
 // failed explains why no answer came.
-func (f *fetcher) failed(resp *http.Response, err error) error {
+func failed(s signed, resp *http.Response, err error) error {
 	if resp != nil { // a redirect that the client refused: the body is closed
-		return fmt.Errorf("%w: %w", &StatusError{StatusCode: resp.StatusCode}, f.address.clean(err))
+		return fmt.Errorf("%w: %w", &StatusError{StatusCode: resp.StatusCode}, s.clean(err))
 	}
 	final := IsCertificateError(err)
-	err = fmt.Errorf("get %s: %w", &f.address, f.address.clean(err))
+	err = fmt.Errorf("get %s: %w", s, s.clean(err))
 	if final || errors.Is(err, ErrLocation) {
 		return err
 	}
@@ -209,162 +230,69 @@ func (f *fetcher) failed(resp *http.Response, err error) error {
 }
 
 // accept turns an answer into a connection, if it is what was asked for.
-func (f *fetcher) accept(resp *http.Response, watch *watch) (*connection, error) {
+func (f *fetcher) accept(resp *http.Response, signed signed, watch *watch) (*connection, error) {
 	answer, err := check(resp, f.offset, f.object)
 	if err != nil {
 		if status, ok := errors.AsType[*StatusError](err); ok {
-			status.decode(resp, f.address.scrub)
-			return nil, status.classify(resp.Header)
+			status.decode(resp, signed.scrub)
+			return nil, status.classify(resp.Header, signed)
 		}
 		return nil, err
 	}
-	answer.object.Path = f.address.url.Path
-	conn := &connection{body: resp.Body, reader: resp.Body, watch: watch, answer: answer, began: time.Now()}
-	if f.offset == 0 {
-		if err := conn.expectGzip(resp.Header.Get("Content-Type"), f.pace.patience()); err != nil {
-			return nil, err
+	answer.object.Path = signed.url.Path
+	conn := &connection{answer: answer, signed: signed, body: resp.Body, reader: resp.Body, watch: watch, began: time.Now()}
+	if f.offset > 0 {
+		if f.object.Size < 0 {
+			f.learn(answer.object.Size)
 		}
-		f.object = answer.object
+		return conn, nil
 	}
-	f.object.Size = answer.object.Size
+	switch {
+	case !answer.partial:
+		f.end = -1 // storage gives no ranges, but all of it, which is as good
+	case f.end >= 0 && answer.end < answer.object.Size && !answer.object.resumable():
+		f.end = -1
+		return nil, &setback{kind: cut, err: errors.New("storage gives a part, and nothing to ask for the rest by")}
+	}
+	if err := conn.expectGzip(resp.Header.Get("Content-Type")); err != nil {
+		return nil, err
+	}
+	f.object, f.ranged = answer.object, answer.partial && answer.object.resumable()
 	return conn, nil
 }
 
 // receive reads from the connection, and ends it when its time has come.
 func (f *fetcher) receive(p []byte) int {
 	conn := f.conn
-	n, err := conn.read(p, f.offset, f.pace.patience())
+	end := conn.end
+	if limit := f.limit(); end < 0 || limit >= 0 && limit < end {
+		end = limit // storage may send more than it was asked for
+	}
+	n, err := conn.read(p, f.offset, end)
 	if n > 0 {
 		f.offset += int64(n)
 		f.pace.add(n)
 		f.faults = 0
-		f.address.gave(n)
+		f.address.gave(conn.signed, n)
 		conn.got += int64(n)
 	}
 	switch {
 	case f.offset == conn.end:
 		f.trouble = conn.excess()
+	case f.offset == end:
 	case err == nil:
 		return n
 	case conn.end < 0 && conn.selfDelimiting && err == io.EOF: //nolint:errorlint // one inside another is a cut
-		f.object.Size = f.offset
+		f.learn(f.offset)
 	default:
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		f.trouble = &setback{kind: cut, err: f.address.clean(err)}
+		f.trouble = &setback{kind: cut, err: conn.signed.clean(err)}
 	}
-	if conn.got > 0 && (conn.got >= goodBytes || time.Since(conn.began) >= goodAge) {
-		f.pace.good()
+	if conn.good() {
+		f.backoff.good()
 	}
 	f.close()
 	return n
-}
-
-// A connection is one answer while its body is read.
-type connection struct {
-	answer
-	body   io.Closer
-	reader io.Reader
-	watch  *watch
-	began  time.Time
-	got    int64
-}
-
-func (c *connection) read(p []byte, offset int64, patience time.Duration) (int, error) {
-	if c.end >= 0 {
-		p = p[:min(int64(len(p)), c.end-offset)]
-	}
-	c.watch.arm(patience)
-	defer c.watch.disarm()
-	n, err := c.reader.Read(p)
-	if err != nil {
-		err = c.watch.explain(err)
-	}
-	return n, err
-}
-
-// expectGzip looks at the first two bytes: a page that a proxy sent in place
-// of the archive must not get into a file.
-func (c *connection) expectGzip(contentType string, patience time.Duration) error {
-	magic := []byte{0x1f, 0x8b}
-	head := make([]byte, len(magic))
-	c.watch.arm(patience)
-	n, err := io.ReadFull(c.reader, head)
-	if !bytes.HasPrefix(magic, head[:n]) || c.end == 1 {
-		return fmt.Errorf("storage sent %.100q and not a gzip archive", contentType)
-	}
-	if err != nil {
-		err = c.watch.explain(err)
-		if err == io.EOF && c.selfDelimiting && c.end < 0 { //nolint:errorlint // one inside another is a cut
-			return errEmpty
-		}
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return &setback{kind: cut, err: err}
-	}
-	c.reader = io.MultiReader(bytes.NewReader(head), c.reader)
-	return nil
-}
-
-// excess looks behind the announced end. Only a body without a length of its
-// own, in chunks, can have more there, and nobody knows then which of its bytes
-// are right.
-func (c *connection) excess() error {
-	if c.bodyLength >= 0 {
-		return nil
-	}
-	c.watch.arm(excessPatience)
-	if n, _ := c.reader.Read(make([]byte, 1)); n > 0 {
-		return changed("storage sent more than it had announced")
-	}
-	return nil
-}
-
-// excessPatience is short: all that is wanted has come.
-const excessPatience = 5 * time.Second
-
-func (c *connection) close() {
-	_ = c.body.Close()
-	c.watch.end()
-}
-
-// A watch ends a request when nothing comes for too long.
-type watch struct {
-	ctx      context.Context
-	cancel   context.CancelCauseFunc
-	timer    *time.Timer
-	patience time.Duration
-}
-
-func newWatch(ctx context.Context) *watch {
-	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(stallLimit, func() { cancel(errStalled) })
-	timer.Stop()
-	return &watch{ctx: ctx, cancel: cancel, timer: timer}
-}
-
-func (w *watch) arm(patience time.Duration) {
-	w.patience = patience
-	w.timer.Reset(patience)
-}
-
-func (w *watch) disarm() { w.timer.Stop() }
-
-func (w *watch) end() {
-	w.timer.Stop()
-	w.cancel(nil)
-}
-
-// explain returns err, or what the watch made of it.
-func (w *watch) explain(err error) error {
-	switch {
-	case !errors.Is(context.Cause(w.ctx), errStalled):
-		return err
-	case w.patience < stallLimit: // it was the pace that ended
-		return errNoProgress
-	default:
-		return errStalled
-	}
 }

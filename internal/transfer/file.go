@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
@@ -18,8 +17,31 @@ type Options struct {
 	// is not known.
 	Progress func(written, total int64)
 
+	// Concurrency is how many ranges are fetched at once, 16 at most. 0 means one
+	// for a small object and eight for others. Storage that is busy gets fewer.
+	Concurrency int
+
+	// MinChunk is the size of the smallest range, 4 MiB if zero. What else is
+	// measured in chunks follows it.
+	MinChunk int64
+
 	// FS is what the files are on, the operating system's file system if nil.
 	FS durable.FS
+}
+
+func (o Options) minChunk() int64 { return cmp.Or(o.MinChunk, minChunk) }
+
+// firstChunk is where the first request ends, which is made before anything is
+// known of the object; negative if that is its end.
+func (o Options) firstChunk() int64 {
+	switch o.Concurrency {
+	case 0:
+		return smallFactor * o.minChunk()
+	case 1:
+		return -1
+	default:
+		return o.minChunk()
+	}
 }
 
 // Result is what landed.
@@ -55,19 +77,19 @@ func File(ctx context.Context, source Source, path string, opts Options) (Result
 	}
 	defer func() { _ = p.close() }()
 
-	d := &download{part: p, fetch: newFetcher(source), report: opts.Progress}
-	defer d.fetch.close()
+	d := &download{part: p, session: newSession(source), options: opts}
 	defer d.progress(true)
 	return d.run(ctx)
 }
 
 // A download is one call of File.
 type download struct {
-	part   *part
-	fetch  *fetcher
-	report func(written, total int64)
+	part    *part
+	session *session
+	options Options
 
-	offset   int64 // of the next byte to be written
+	fetched  spans     // before the schedule knows better
+	schedule *schedule // nil until then
 	reported time.Time
 }
 
@@ -77,29 +99,33 @@ func (d *download) run(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	if done != nil {
-		d.offset, d.fetch.object.Size = done.Size, done.Size
+		d.fetched, d.session.object.Size = spans{{0, done.Size}}, done.Size
 		return Result{Size: done.Size, SHA256: done.SHA256, Resumed: done.Size}, nil
 	}
 	if err := d.part.open(); err != nil {
 		return Result{}, err
 	}
-	known, offset, err := d.part.resume()
+	known, err := d.part.resume()
 	if err != nil {
 		return Result{}, err
 	}
-	d.offset, d.fetch.object, d.fetch.offset = offset, known, offset
-	resumed := d.offset
+	if known {
+		d.session.know(d.part.known.object)
+		d.fetched = d.part.logged.Ranges
+	}
+	resumed := d.fetched.bytes()
 	for changes, restarts := 0, 0; ; {
 		sum, err := d.copy(ctx)
 		switch {
 		case err == nil:
-			if size := d.fetch.object.Size; d.offset != size {
-				return Result{}, d.explain(fmt.Errorf("ended at %d of %d bytes", d.offset, size))
+			size := d.session.object.Size
+			if got := d.schedule.fetched(); got.head() != size || got.end() != size {
+				return Result{}, d.explain(fmt.Errorf("ended with %v of %d bytes", got, size))
 			}
-			if err := d.part.finish(d.offset, sum); err != nil {
+			if err := d.part.finish(size, sum); err != nil {
 				return Result{}, d.explain(err)
 			}
-			return Result{Size: d.offset, SHA256: sum, Resumed: resumed}, nil
+			return Result{Size: size, SHA256: sum, Resumed: resumed}, nil
 		case errors.Is(err, ErrChanged):
 			// The next call must not go on from here either.
 			if err := d.part.discard(); err != nil {
@@ -115,91 +141,98 @@ func (d *download) run(ctx context.Context) (Result, error) {
 		default:
 			return Result{}, d.explain(err)
 		}
-		d.fetch.logger.WarnContext(ctx, "transfer starts over", "error", err, "offset", d.offset)
-		d.fetch.restart()
-		d.offset, resumed = 0, 0
+		d.session.logger.WarnContext(ctx, "transfer starts over", "error", err, "fetched", d.amount())
+		d.session.forget()
+		d.fetched, d.schedule, resumed = nil, nil, 0
 	}
 }
 
-// copy fetches from the offset to the end and returns the SHA-256 of all.
-// However it ends, what has arrived is logged.
+// copy fetches what is not there yet and returns the SHA-256 of all. However it
+// ends, what has arrived is logged.
 func (d *download) copy(ctx context.Context) (string, error) {
-	if d.offset == 0 {
-		d.part.mark = mark{}
-	}
-	f, err := follow(d.part)
+	begun, err := d.begin(ctx)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = f.stop() }() // for a Progress that panics
-	err = d.write(ctx, f)
-	// io.EOF itself: a connection that broke has one inside.
-	if stopErr := f.stop(); err == io.EOF { //nolint:errorlint // see above
-		err = stopErr
+	ranges := d.concurrency()
+	d.schedule = newSchedule(d.session.object.Size, d.fetched, d.part.logged.Offset, ranges, d.options.minChunk())
+	f, err := newFollower(d.part, d.schedule, d.part.logged.mark)
+	if err != nil {
+		return "", err
 	}
-	if err == nil {
-		return f.sum(), nil
-	}
-	if m, markErr := f.mark(); markErr == nil {
-		// If this fails too, explain tells how far the log is.
-		_ = d.part.checkpoint(m)
-	}
-	return "", err
+	c := newCrew(d.part, d.session, d.schedule, f)
+	return c.run(ctx, ranges, begun, func() { d.progress(false) })
 }
 
-// write fetches from the offset to the end. It always returns an error, io.EOF
-// if all is well.
-func (d *download) write(ctx context.Context, f *follower) error {
-	for {
-		block := <-f.free
-		n, err := d.fetch.Read(ctx, block)
-		if err != nil {
-			return err
-		}
-		if d.offset == 0 {
-			if err := d.part.begin(d.fetch.object); err != nil {
-				return err
-			}
-		}
-		if _, err := d.part.file.WriteAt(block[:n], d.offset); err != nil {
-			return fmt.Errorf("write %s: %w", d.part.name(), err)
-		}
-		d.offset += int64(n)
-		f.blocks <- block[:n]
-		d.progress(false)
-		select {
-		case err := <-f.failed:
-			return err
-		default:
-		}
+// begin asks for the first chunk of an object of which nothing is known, reads
+// its first block, and starts the part over with that object. It returns nil if
+// the object is known.
+func (d *download) begin(ctx context.Context) (*worker, error) {
+	if d.fetched != nil {
+		return nil, nil
 	}
+	w := &worker{fetch: newFetcher(d.session), block: make([]byte, blockSize)}
+	w.fetch.end = d.options.firstChunk()
+	n, err := w.fetch.Read(ctx, w.block)
+	if err == nil {
+		err = d.part.begin(d.session.object)
+	}
+	if err != nil {
+		w.fetch.close()
+		return nil, err
+	}
+	w.filled = n
+	return w, nil
+}
+
+// concurrency is how many ranges to fetch at once.
+func (d *download) concurrency() int {
+	left := d.session.object.Size - d.fetched.bytes()
+	switch {
+	case !d.session.ranged:
+		return 1
+	case d.options.Concurrency > 0:
+		return min(d.options.Concurrency, maxConcurrency)
+	case left < smallFactor*d.options.minChunk():
+		return 1
+	default:
+		return autoConcurrency
+	}
+}
+
+func (d *download) amount() int64 {
+	if d.schedule != nil {
+		return d.schedule.fetched().bytes()
+	}
+	return d.fetched.bytes()
 }
 
 func (d *download) progress(last bool) {
-	if d.report == nil || !last && time.Since(d.reported) < progressEvery {
+	if d.options.Progress == nil || !last && time.Since(d.reported) < progressEvery {
 		return
 	}
 	d.reported = time.Now()
-	d.report(d.offset, d.fetch.object.Size)
+	d.options.Progress(d.amount(), d.session.size())
 }
 
 // explain says how far a failed transfer got, and what the next call will do.
 func (d *download) explain(err error) error {
-	if d.offset == 0 {
+	got := d.amount()
+	if got == 0 {
 		return err
 	}
-	amount := fmt.Sprintf("%d bytes", d.offset)
-	if size := d.fetch.object.Size; size >= 0 {
-		amount = fmt.Sprintf("%d of %d bytes", d.offset, size)
+	amount := fmt.Sprintf("%d bytes", got)
+	if size := d.session.object.Size; size >= 0 {
+		amount = fmt.Sprintf("%d of %d bytes", got, size)
 	}
 	next := "the next call resumes"
-	switch at := d.part.mark.Offset; {
+	switch logged := d.part.logged.Ranges.bytes(); {
 	case d.part.done != nil:
 		next = "the next call finishes"
-	case !d.fetch.object.resumable() || at == 0:
+	case !d.session.object.resumable() || logged == 0:
 		next = "the next call starts over"
-	case at < d.offset:
-		next = fmt.Sprintf("the next call resumes at %d", at)
+	case logged < got:
+		next = fmt.Sprintf("the next call resumes at %d", logged)
 	}
 	return fmt.Errorf("fetched %s to %s; %s: %w", amount, d.part.name(), next, err)
 }

@@ -4,132 +4,62 @@ import (
 	"encoding"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash"
+	"io"
 	"sync"
-	"time"
-
-	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-const (
-	// Blocks are large enough to make the work around each of them small, and
-	// few enough to stay in the processor's cache: 4 MiB in all.
-	blockSize  = 512 << 10
-	blockCount = 8
+// blockSize is large enough to make the work around each block small, and small
+// enough for one of each range to stay in the processor's cache.
+const blockSize = 512 << 10
 
-	checkpointEvery = time.Second
-	startSyncEvery  = 16 << 20 // bytes
-)
-
-// A follower works behind the one who writes a part: it hashes what was
-// written, and about once a second has it synced and logged, so that neither
-// holds up the transfer.
+// A follower hashes what is in the part, behind those who write it. What it
+// reads was written a moment ago, so the system still has it in memory: the sum
+// needs no second pass.
 type follower struct {
-	part *part
+	part     *part
+	schedule *schedule
 
-	free   chan []byte // blocks to be filled
-	blocks chan []byte // blocks that are in the part, in its order
-	failed chan error  // of a checkpoint, at most one
-	work   sync.WaitGroup
-
-	stop func() error // end, once
-
+	mu     sync.Mutex
 	hash   hash.Hash
 	hashed int64
 }
 
-// follow starts at the part's mark.
-func follow(p *part) (*follower, error) {
-	h, err := p.mark.hash()
+// newFollower goes on from m.
+func newFollower(p *part, s *schedule, m mark) (*follower, error) {
+	h, err := m.hash()
 	if err != nil {
 		return nil, err
 	}
-	f := &follower{
-		part:   p,
-		free:   make(chan []byte, blockCount),
-		blocks: make(chan []byte, blockCount),
-		failed: make(chan error, 1),
-		hash:   h,
-		hashed: p.mark.Offset,
-	}
-	for range blockCount {
-		f.free <- make([]byte, blockSize)
-	}
-	f.stop = sync.OnceValue(f.end)
-	f.work.Go(f.run)
-	return f, nil
+	return &follower{part: p, schedule: s, hash: h, hashed: m.Offset}, nil
 }
 
-func (f *follower) run() {
-	marks, spans := make(chan mark), make(chan [2]int64)
-	f.work.Go(func() {
-		for m := range marks {
-			if err := f.part.checkpoint(m); err != nil {
-				f.failed <- err
-				return
-			}
-		}
-	})
-	f.work.Go(func() {
-		for s := range spans {
-			durable.StartSync(f.part.file, s[0], s[1]-s[0])
-		}
-	})
-	defer close(marks)
-	defer close(spans)
-
-	tick := time.NewTicker(checkpointEvery)
-	defer tick.Stop()
-	marked, started := f.hashed, f.hashed
+// run hashes until the schedule is finished.
+func (f *follower) run() error {
+	block := make([]byte, blockSize)
 	for {
-		select {
-		case block, ok := <-f.blocks:
-			if !ok {
-				return
-			}
-			f.hash.Write(block)
-			f.hashed += int64(len(block))
-			f.free <- block[:cap(block)]
-			if f.hashed-started >= startSyncEvery {
-				select {
-				case spans <- [2]int64{started, f.hashed}:
-					started = f.hashed
-				default: // the disk has enough to do
-				}
-			}
-		case <-tick.C:
-			// Until the first block the part belongs to the writer.
-			if f.hashed == marked {
-				continue
-			}
-			m, err := f.mark()
-			if err != nil {
-				continue
-			}
-			select {
-			case marks <- m:
-				marked = m.Offset
-			default: // the last one is still on its way to the disk
-			}
+		end, more := f.schedule.await(f.hashed)
+		if !more {
+			return nil
 		}
+		n, err := f.part.file.ReadAt(block[:min(blockSize, end-f.hashed)], f.hashed)
+		if n == 0 {
+			if err == nil || errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF // somebody else cut it off
+			}
+			return fmt.Errorf("read %s: %w", f.part.name(), err)
+		}
+		f.mu.Lock()
+		f.hash.Write(block[:n])
+		f.hashed += int64(n)
+		f.mu.Unlock()
 	}
 }
 
-// end waits until everything written is hashed and the last checkpoint has
-// ended. It returns that one's error.
-func (f *follower) end() error {
-	close(f.blocks)
-	f.work.Wait()
-	select {
-	case err := <-f.failed:
-		return err
-	default:
-		return nil
-	}
-}
-
-// mark is for the follower itself, and for others after stop.
 func (f *follower) mark() (mark, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	state, ok := f.hash.(encoding.BinaryMarshaler)
 	if !ok {
 		return mark{}, errors.ErrUnsupported
@@ -138,4 +68,5 @@ func (f *follower) mark() (mark, error) {
 	return mark{Offset: f.hashed, State: text}, err
 }
 
+// sum is for when run has returned.
 func (f *follower) sum() string { return hex.EncodeToString(f.hash.Sum(nil)) }

@@ -3,6 +3,7 @@ package transfer
 import (
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -10,6 +11,10 @@ const (
 	stallLimit  = time.Minute     // without a byte on a connection
 	paceWindow  = 5 * time.Minute // in which a transfer must get
 	paceMinimum = 1 << 20         // bytes
+
+	// Waits that storage asks for do not count, up to this sum of them for
+	// paceMinimum.
+	maxStatedWait = time.Hour
 
 	firstBackoff = 500 * time.Millisecond
 	maxBackoff   = 30 * time.Second
@@ -22,46 +27,84 @@ const (
 
 var errNoProgress = errors.New("no progress: less than 1 MiB in five minutes")
 
-// A pace tells a slow transfer from a dead one, and how long to wait before the
-// next request. Its clock runs only between start and stop.
+// A pace tells a slow transfer from a dead one, over all of its ranges. Its
+// clock runs while at least one of them waits for storage.
 type pace struct {
-	mark     time.Time // since when there were fewer than paceMinimum bytes
-	bytes    int64     // since mark
-	stopped  time.Time
-	setbacks int // since the last good connection
+	mu      sync.Mutex
+	mark    time.Time // since when there were fewer than paceMinimum bytes
+	bytes   int64     // since mark
+	waiting int       // ranges
+	stopped time.Time
+	excused time.Duration // since mark
 }
 
-func newPace() pace {
+func newPace() *pace {
 	now := time.Now()
-	return pace{mark: now, stopped: now, setbacks: 1}
+	return &pace{mark: now, stopped: now}
 }
 
-func (p *pace) start() { p.mark = p.mark.Add(time.Since(p.stopped)) }
+func (p *pace) start() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiting == 0 {
+		p.mark = p.mark.Add(time.Since(p.stopped))
+	}
+	p.waiting++
+}
 
-func (p *pace) stop() { p.stopped = time.Now() }
+func (p *pace) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiting--; p.waiting == 0 {
+		p.stopped = time.Now()
+	}
+}
 
 func (p *pace) add(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.bytes += int64(n)
 	if p.bytes >= paceMinimum {
-		p.mark, p.bytes = time.Now(), 0
+		p.mark, p.bytes, p.excused = time.Now(), 0, 0
 	}
 }
 
-// left is the time in which the rest of paceMinimum must come.
-func (p *pace) left() time.Duration { return paceWindow - time.Since(p.mark) }
+// left is the time in which the rest of paceMinimum must come. It is for
+// a range that waits.
+func (p *pace) left() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return paceWindow - time.Since(p.mark)
+}
 
-// patience is how long to wait for the next byte.
-func (p *pace) patience() time.Duration { return max(0, min(stallLimit, p.left())) }
+// excuse reports whether a wait of d, which storage asks for, is within reason.
+func (p *pace) excuse(d time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d > maxStatedWait-p.excused {
+		return false
+	}
+	p.excused += d
+	return true
+}
+
+// A backoff says how long one range waits before its next request.
+type backoff struct {
+	setbacks int // since its last good connection
+}
+
+// A transfer that never had a good connection does not try again at once.
+func newBackoff() backoff { return backoff{setbacks: 1} }
 
 // good notes that a connection did its work before it ended.
-func (p *pace) good() { p.setbacks = 0 }
+func (b *backoff) good() { b.setbacks = 0 }
 
-// backoff returns how long to wait after one more setback.
-func (p *pace) backoff() time.Duration {
-	p.setbacks++
-	if p.setbacks == 1 {
+// next returns how long to wait after one more setback.
+func (b *backoff) next() time.Duration {
+	b.setbacks++
+	if b.setbacks == 1 {
 		return 0
 	}
-	d := min(maxBackoff, firstBackoff<<min(p.setbacks-2, 10))
+	d := min(maxBackoff, firstBackoff<<min(b.setbacks-2, 10))
 	return d/2 + rand.N(d/2) //nolint:gosec // spreads load, keeps no secret
 }

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
@@ -31,7 +32,7 @@ type part struct {
 	file    durable.File // nil until open
 
 	known  *header   // what an earlier call has left, nil if that is of no use
-	mark   mark      // how far that is, and later how far this call has logged
+	logged fetched   // how much that is, and later how much this call has logged
 	done   *complete // set when the object is complete
 	placed bool      // whether it is at path, and nothing else is left
 }
@@ -55,7 +56,7 @@ const logVersion = 1
 // A fetched line holds the disjoint ranges that are in the part, in order, and
 // how far it has been hashed from the start.
 type fetched struct {
-	Ranges [][2]int64 `json:"ranges"` // from, to (exclusive)
+	Ranges spans `json:"ranges"`
 	mark
 }
 
@@ -125,7 +126,7 @@ func (p *part) replay() error {
 		case first:
 			p.known = l.Object
 		case l.Fetched != nil && l.Fetched.valid():
-			p.mark = l.Fetched.mark
+			p.logged = *l.Fetched
 		case l.Complete != nil:
 			p.done = l.Complete
 		default:
@@ -147,15 +148,8 @@ func (p *part) replay() error {
 
 // valid reports whether the ranges make sense and cover what was hashed.
 func (f *fetched) valid() bool {
-	var end int64
-	for i, r := range f.Ranges {
-		if r[0] < end || r[1] <= r[0] || i > 0 && r[0] == end {
-			return false
-		}
-		end = r[1]
-	}
 	_, err := f.hash()
-	return err == nil && f.Offset > 0 && len(f.Ranges) > 0 && f.Ranges[0][0] == 0 && f.Offset <= f.Ranges[0][1]
+	return err == nil && f.Ranges.valid() && f.Ranges.head() > 0 && f.Offset >= 0 && f.Offset <= f.Ranges.head()
 }
 
 // hash returns a SHA-256 in the state of the mark.
@@ -171,7 +165,7 @@ func (m mark) hash() (hash.Hash, error) {
 	return h, state.UnmarshalBinary(m.State)
 }
 
-func (p *part) forget() { p.known, p.mark, p.done, p.log = nil, mark{}, nil, nil }
+func (p *part) forget() { p.known, p.logged, p.done, p.log = nil, fetched{}, nil, nil }
 
 // settle finishes what an earlier call logged as complete. It returns nil if
 // there is no such thing.
@@ -240,20 +234,19 @@ func (p *part) open() error {
 	return nil
 }
 
-// resume returns where to go on, which is the start if the part does not have
-// what the log tells.
-func (p *part) resume() (object, int64, error) {
-	nothing := object{Size: -1}
+// resume reports whether there is something to go on from, which is not so if
+// the part does not have what the log tells.
+func (p *part) resume() (bool, error) {
 	info, err := p.file.Stat()
 	if err != nil || p.known == nil {
-		return nothing, 0, err
+		return false, err
 	}
-	known, at := p.known.object, p.mark.Offset
-	if at == 0 || at > info.Size() || !known.resumable() {
+	got, size := p.logged.Ranges, p.known.Size
+	if len(got) == 0 || got.end() > info.Size() || size >= 0 && got.end() > size || size < 0 && len(got) > 1 || !p.known.resumable() {
 		p.forget()
-		return nothing, 0, nil
+		return false, nil
 	}
-	return known, at, nil
+	return true, nil
 }
 
 // begin starts over with o: an empty part, and a log that names o.
@@ -286,9 +279,9 @@ func (p *part) empty() (*durable.Log, error) {
 	return log, p.file.Truncate(0)
 }
 
-// checkpoint makes what is fetched up to m survive a crash.
-func (p *part) checkpoint(m mark) error {
-	if p.log == nil || m.Offset == p.mark.Offset {
+// checkpoint makes what is fetched survive a crash.
+func (p *part) checkpoint(f fetched) error {
+	if p.log == nil || f.Offset == p.logged.Offset && slices.Equal(f.Ranges, p.logged.Ranges) {
 		return nil
 	}
 	if err := p.file.Sync(); err != nil {
@@ -296,10 +289,10 @@ func (p *part) checkpoint(m mark) error {
 		p.log = nil
 		return fmt.Errorf("sync %s: %w", p.name(), err)
 	}
-	if err := p.write(line{Fetched: &fetched{Ranges: [][2]int64{{0, m.Offset}}, mark: m}}); err != nil {
+	if err := p.write(line{Fetched: &f}); err != nil {
 		return err
 	}
-	p.mark = m
+	p.logged = f
 	return nil
 }
 

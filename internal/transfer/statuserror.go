@@ -74,18 +74,21 @@ func bounded(text string) string {
 	return strings.ToValidUTF8(text[:maxErrorText], "") + "…"
 }
 
-// classify returns e, as a setback where another request may be spared it.
-func (e *StatusError) classify(h http.Header) error {
+// classify returns e, which storage said about signed, as a setback where another
+// request may be spared it.
+func (e *StatusError) classify(h http.Header, signed signed) error {
 	switch e.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
-		return &setback{kind: refusal, err: e}
+		return &setback{kind: refusal, err: e, signed: signed}
 	case http.StatusBadRequest:
 		switch e.Code {
 		case "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthenticationFailed":
-			return &setback{kind: refusal, err: e}
+			return &setback{kind: refusal, err: e, signed: signed}
 		}
 		return e
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return &setback{kind: busy, err: e, wait: retryAfter(h)}
+	case http.StatusRequestTimeout, http.StatusTooEarly:
 		return &setback{kind: cut, err: e, wait: retryAfter(h)}
 	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 		return e

@@ -157,7 +157,7 @@ func (s *storage) serveFirst(n int, w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusPreconditionFailed)
 		return
 	}
-	from, ok := rangeStart(r)
+	from, end, ok := byteRange(r, len(s.object))
 	if !ok {
 		h.Set("Content-Length", strconv.Itoa(len(s.object)))
 		_, _ = w.Write(s.object[:min(n, len(s.object))])
@@ -168,10 +168,10 @@ func (s *storage) serveFirst(n int, w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
 		return
 	}
-	h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(s.object)-1, len(s.object)))
-	h.Set("Content-Length", strconv.Itoa(len(s.object)-from))
+	h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, end-1, len(s.object)))
+	h.Set("Content-Length", strconv.Itoa(end-from))
 	w.WriteHeader(http.StatusPartialContent)
-	_, _ = w.Write(s.object[from:min(from+n, len(s.object))])
+	_, _ = w.Write(s.object[from:min(from+n, end)])
 }
 
 // all answers with a 200, with the length or in chunks.
@@ -188,13 +188,34 @@ func (s *storage) all(w http.ResponseWriter, chunked bool) bool {
 	return true
 }
 
-func rangeStart(r *http.Request) (int, bool) {
+// firstRange is what is asked for before anything is known of an object.
+const firstRange = "bytes=0-33554431"
+
+// byteRange returns which bytes of so many the request asks for.
+func byteRange(r *http.Request, size int) (from, end int, ok bool) {
 	text, ok := strings.CutPrefix(r.Header.Get("Range"), "bytes=")
 	if !ok {
-		return 0, false
+		return 0, 0, false
 	}
-	from, err := strconv.Atoi(strings.TrimSuffix(text, "-"))
-	return from, err == nil
+	first, last, _ := strings.Cut(text, "-")
+	from, err := strconv.Atoi(first)
+	if err != nil {
+		return 0, 0, false
+	}
+	end = size
+	if last != "" {
+		until, err := strconv.Atoi(last)
+		if err != nil {
+			return 0, 0, false
+		}
+		end = min(size, until+1)
+	}
+	return from, end, true
+}
+
+func rangeStart(r *http.Request) (int, bool) {
+	from, _, ok := byteRange(r, 0)
+	return from, ok
 }
 
 // seen returns the headers of the requests so far.

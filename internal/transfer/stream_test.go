@@ -164,15 +164,14 @@ func TestOpenFailsLikeFile(t *testing.T) {
 // every time that storage has hung up.
 func TestStreamWaitsForASlowConsumer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStorage(t, 2000)
+		const size, piece, ahead = 30 << 20, 1 << 20, 8 << 20
+		s := newStorage(t, size)
 		s.locate = func(_ context.Context, n int) (transfer.Location, error) {
 			return transfer.Location{URL: s.url(n), Expires: time.Now().Add(5 * time.Minute)}, nil
 		}
-		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
-			s.serveFirst(100, w, r)
-			_ = http.NewResponseController(w).Flush()
-			pause(r, time.Minute)
-			panic(http.ErrAbortHandler)
+		s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute))
+			return false
 		}
 		stream, err := transfer.Open(t.Context(), s.source(t))
 		require.NoError(t, err)
@@ -180,29 +179,84 @@ func TestStreamWaitsForASlowConsumer(t *testing.T) {
 		for err == nil {
 			time.Sleep(time.Hour)
 			begin := time.Now()
-			_, err = io.CopyN(&got, stream, 100)
-			assert.Zero(t, time.Since(begin), "the next connection is opened at once")
+			_, err = io.CopyN(&got, stream, piece)
+			assert.Zero(t, time.Since(begin), "it is there already")
 		}
 		require.Equal(t, io.EOF, err)
 		assert.True(t, bytes.Equal(s.object, got.Bytes()))
-		assert.Len(t, s.seen(), 20)
-		assert.Equal(t, 20, s.located)
+		assert.InDelta(t, (size-ahead)/piece, len(s.seen()), 2)
+		assert.Equal(t, len(s.seen()), s.located)
 		require.NoError(t, stream.Close())
+	})
+}
+
+// What a slow line brings while the consumer is at work is there when it comes
+// back, up to a bound.
+func TestStreamReadsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, second = 20 << 20, 1 << 20
+		s := newStorage(t, size)
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool { return trickle(s, w, r, second, time.Second) }
+		stream, err := transfer.Open(t.Context(), s.source(t))
+		require.NoError(t, err)
+		begin := time.Now()
+		block := make([]byte, 2*second)
+		for range size / len(block) {
+			_, err := io.ReadFull(stream, block)
+			require.NoError(t, err)
+			time.Sleep(2 * time.Second) // the consumer's own work
+		}
+		assert.InDelta(t, 22*time.Second, time.Since(begin), float64(time.Second), "and not twice as long")
+		require.NoError(t, stream.Close())
+
+		stream, err = transfer.Open(t.Context(), s.source(t))
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		assert.InDelta(t, size+8<<20, s.sentBytes(), 2<<20)
+		require.NoError(t, stream.Close())
+	})
+}
+
+// The client of an object store reads the body to its end, whatever the pieces.
+func TestAStreamIsTheBodyOfAnUpload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 3<<20)
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool { return n < 3 && s.cut(1<<20, w, r) }
+		stream, err := transfer.Open(t.Context(), s.source(t))
+		require.NoError(t, err)
+		var put bytes.Buffer
+		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			_, err := put.ReadFrom(r.Body)
+			assert.NoError(t, err)
+			assert.NoError(t, r.Body.Close())
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+		})}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "https://bucket.test/archive", stream)
+		require.NoError(t, err)
+		req.ContentLength = stream.Size()
+		resp, err := client.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.True(t, bytes.Equal(s.object, put.Bytes()))
+		assert.Equal(t, sumOf(s.object), stream.SHA256())
 	})
 }
 
 func TestStreamWithoutProgressEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 2<<20)
-		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool { return s.stall(1<<20, w, r) }
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			if n == 1 {
+				return s.stall(1<<20, w, r)
+			}
+			<-r.Context().Done()
+			return true
+		}
 		stream, err := transfer.Open(t.Context(), s.source(t))
 		require.NoError(t, err)
-		_, err = io.CopyN(io.Discard, stream, 1<<20)
-		require.NoError(t, err)
-		time.Sleep(time.Hour)
-		s.answer = func(_ int, _ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }
 		begin := time.Now()
-		_, err = stream.Read(make([]byte, 1))
+		n, err := io.Copy(io.Discard, stream)
+		assert.EqualValues(t, 1<<20, n, "what came is not lost")
 		require.ErrorContains(t, err, "read 1048576 of 2097152 bytes: get http://storage.test/migration/25320/24575: no progress: less than 1 MiB in five minutes")
 		assert.InDelta(t, 5*time.Minute, time.Since(begin), float64(time.Minute))
 		require.NoError(t, stream.Close())

@@ -56,16 +56,19 @@ func changed(how string) error { return fmt.Errorf("%w: %s", ErrChanged, how) }
 
 // A setback is trouble that another request may be spared.
 type setback struct {
-	err  error
-	kind setbackKind
-	wait time.Duration // as storage asked
+	err    error
+	kind   setbackKind
+	wait   time.Duration // as storage asked
+	signed signed        // what was refused
 }
 
 type setbackKind int
 
 const (
-	// A cut is a connection that broke, or storage that is busy.
+	// A cut is a connection that broke, or a server that did.
 	cut setbackKind = iota
+	// Who is busy may have more time for fewer requests.
+	busy
 	// A refusal is what storage says to a URL that died.
 	refusal
 	// A fault is an answer that contradicts the request or itself. Storage that
@@ -75,7 +78,7 @@ const (
 
 // Passing returns err as one that Locate may not meet again: the transfer tries
 // until it makes no progress.
-func Passing(err error) error { return &setback{kind: cut, err: err} }
+func Passing(err error) error { return &setback{kind: busy, err: err} }
 
 func (s *setback) Error() string { return s.err.Error() }
 

@@ -73,7 +73,7 @@ func TestFileResumesAfterACut(t *testing.T) {
 			}
 			_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
 			require.NoError(t, err)
-			assert.Equal(t, []string{"bytes=0-", "bytes=400-", "bytes=800-"}, s.ranges())
+			assert.Equal(t, []string{firstRange, "bytes=400-", "bytes=800-"}, s.ranges())
 			requireComplete(t, path, s.object)
 		})
 	})
@@ -105,7 +105,7 @@ func TestFileStartsOverWhatCannotBeResumed(t *testing.T) {
 				got, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
 				require.NoError(t, err)
 				assert.Equal(t, sumOf(s.object), got.SHA256)
-				assert.Equal(t, []string{"bytes=0-", "bytes=0-", "bytes=0-", "bytes=0-"}, s.ranges())
+				assert.Equal(t, []string{firstRange, firstRange, firstRange, firstRange}, s.ranges())
 				requireComplete(t, path, s.object)
 			})
 		})
@@ -134,10 +134,6 @@ func TestFileStartsOverOnceWhenTheObjectChanges(t *testing.T) {
 		"412": func(s *storage, w http.ResponseWriter, r *http.Request) bool { return false },
 		"416 with another size": func(s *storage, w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("Content-Range", "bytes */200")
-			w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
-			return true
-		},
-		"416 without a size": func(s *storage, w http.ResponseWriter, r *http.Request) bool {
 			w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
 			return true
 		},
@@ -180,7 +176,7 @@ func TestFileStartsOverOnceWhenTheObjectChanges(t *testing.T) {
 				got, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
 				require.NoError(t, err)
 				assert.Equal(t, transfer.Result{Size: 1200, SHA256: sumOf(s.object)}, got)
-				assert.Equal(t, []string{"bytes=0-", "bytes=300-", "bytes=0-"}, s.ranges())
+				assert.Equal(t, []string{firstRange, "bytes=300-", firstRange}, s.ranges())
 				requireComplete(t, path, s.object)
 			})
 		})
@@ -213,8 +209,8 @@ func TestFileStartsOverOnceWhenTheObjectChanges(t *testing.T) {
 		etag string
 		want []string
 	}{
-		"its address, with an ETag":    {`"1"`, []string{"bytes=0-", "bytes=300-", "bytes=300-"}},
-		"its address, without an ETag": {"", []string{"bytes=0-", "bytes=300-", "bytes=0-"}},
+		"its address, with an ETag":    {`"1"`, []string{firstRange, "bytes=300-", "bytes=300-"}},
+		"its address, without an ETag": {"", []string{firstRange, "bytes=300-", firstRange}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -279,6 +275,8 @@ func TestFaultyAnswersAreNotTrusted(t *testing.T) {
 		"an encoding":               {header("Content-Encoding", "gzip"), `in the encoding "gzip"`},
 		"several ranges":            {header("Content-Type", "multipart/byteranges; boundary=x"), `"multipart/byteranges" for one range`},
 		"416 with the size we know": {unsatisfiable("bytes */1000"), "has no bytes from 300 on"},
+		"416 without a size":        {unsatisfiable(""), "has no bytes from 300 on"},
+		"416 with nonsense":         {unsatisfiable("bytes */x"), "has no bytes from 300 on"},
 	}
 	for name, tt := range faults {
 		t.Run(name+" once", func(t *testing.T) {
@@ -296,7 +294,7 @@ func TestFaultyAnswersAreNotTrusted(t *testing.T) {
 				}
 				_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
 				require.NoError(t, err)
-				assert.Equal(t, []string{"bytes=0-", "bytes=300-", "bytes=300-"}, s.ranges())
+				assert.Equal(t, []string{firstRange, "bytes=300-", "bytes=300-"}, s.ranges())
 				requireComplete(t, path, s.object)
 			})
 		})
@@ -575,20 +573,42 @@ func TestBusyStorageIsAskedAgain(t *testing.T) {
 			})
 		})
 	}
-	t.Run("but not when it asks for more patience than there is", func(t *testing.T) {
+	t.Run("also when it asks for more than five minutes", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStorage(t, 1000)
-			s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
-				w.Header().Set("Retry-After", "3600")
+			s.answer = each([]int{1, 2}, func(w http.ResponseWriter, _ *http.Request) bool {
+				w.Header().Set("Retry-After", "1700")
 				w.WriteHeader(http.StatusServiceUnavailable)
 				return true
-			}
-			begin := time.Now()
+			})
 			_, err := transfer.File(t.Context(), s.source(t), target(t), transfer.Options{})
-			require.EqualError(t, err, "no progress: less than 1 MiB in five minutes: storage answered 503 Service Unavailable")
-			assert.Zero(t, time.Since(begin))
+			require.NoError(t, err)
+			assert.Equal(t, []time.Duration{1700 * time.Second, 1700 * time.Second}, s.waits())
 		})
 	})
+	for name, tt := range map[string]struct {
+		after string
+		want  string
+		took  time.Duration
+	}{
+		"at once":         {"7200", "storage asks for a wait of 2h0m0s: storage answered 503 Service Unavailable", 0},
+		"again and again": {"1500", "storage asks for a wait of 25m0s: storage answered 503 Service Unavailable", 50 * time.Minute},
+	} {
+		t.Run("but not when it asks for more than an hour "+name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStorage(t, 1000)
+				s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+					w.Header().Set("Retry-After", tt.after)
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return true
+				}
+				begin := time.Now()
+				_, err := transfer.File(t.Context(), s.source(t), target(t), transfer.Options{})
+				require.EqualError(t, err, tt.want)
+				assert.Equal(t, tt.took, time.Since(begin))
+			})
+		})
+	}
 }
 
 func TestFinalAnswersAreNotRetried(t *testing.T) {
@@ -855,7 +875,9 @@ func xmlError(status int, code, message string) handler {
 
 func unsatisfiable(contentRange string) func(s *storage, w http.ResponseWriter, r *http.Request) bool {
 	return func(_ *storage, w http.ResponseWriter, _ *http.Request) bool {
-		w.Header().Set("Content-Range", contentRange)
+		if contentRange != "" {
+			w.Header().Set("Content-Range", contentRange)
+		}
 		w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
 		return true
 	}
