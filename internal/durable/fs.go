@@ -14,7 +14,8 @@ type FS interface {
 	// OpenLocked opens the regular file name for reading and writing, creates
 	// it if it is missing, makes it private (mode 0600), and holds it by a lock
 	// that ends when the file is closed. It fails with ErrLocked while another open file holds
-	// the lock, and with ErrNotRegular for a link, a folder or a device. When it
+	// the lock, with ErrNotRegular for a link, a folder or a device, and with
+	// ErrForeign for a file of another user, unless the folder is that user's too. When it
 	// returns, name still leads to the file: a file that its last holder
 	// renamed or removed in the meantime is not handed out.
 	OpenLocked(name string) (File, error)
@@ -64,6 +65,10 @@ var (
 	// ErrLocked says that another open file holds the lock, in this process or
 	// in another.
 	ErrLocked = errors.New("in use by another process or call")
+
+	// ErrForeign says that a file is another user's, who could change it under
+	// our hands and afterwards.
+	ErrForeign = errors.New("belongs to another user")
 
 	// ErrNotRegular says that a name leads to a link, a folder or a device.
 	ErrNotRegular = errors.New("not a regular file")

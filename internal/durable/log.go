@@ -95,6 +95,9 @@ func OpenLog(f File, replay func(line []byte) error) (*Log, error) {
 	return l, nil
 }
 
+// Size is how many bytes the log has in its file.
+func (l *Log) Size() int64 { return l.size }
+
 // Append adds line, which must not contain a newline.
 // It survives a crash once [Log.Sync] has returned.
 func (l *Log) Append(line []byte) error {

@@ -21,6 +21,8 @@ func (OS) OpenLocked(name string) (File, error) {
 	// which must not be written to: look again at what name leads to. Each turn
 	// means that another holder came and went, so a few are plenty.
 	for range 10 {
+		_, err := os.Lstat(name)
+		existed := err == nil
 		f, err := openRegular(name, true)
 		if err != nil {
 			return nil, err
@@ -30,6 +32,11 @@ func (OS) OpenLocked(name string) (File, error) {
 			return nil, &fs.PathError{Op: "lock", Path: name, Err: err}
 		}
 		if ok, _ := (OS{}).Leads(name, f); ok {
+			if existed && isForeign(name, f) {
+				_ = unlock(f)
+				_ = f.Close()
+				return nil, &fs.PathError{Op: "open", Path: name, Err: ErrForeign}
+			}
 			// What was there may be open to everyone. Where it is not ours, or there
 			// are no modes, it stays as it is.
 			_ = f.Chmod(0o600)

@@ -168,6 +168,28 @@ func TestOpenOfAFileWithoutPermission(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrPermission)
 }
 
+func TestOpenLockedRefusesAnotherUsersFile(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs a user who can give files away")
+	}
+	dir := t.TempDir()
+	name := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(name, []byte("theirs"), 0o666))
+	require.NoError(t, os.Chown(name, 12345, 12345))
+	_, err := durable.OS{}.OpenLocked(name)
+	require.ErrorIs(t, err, durable.ErrForeign)
+	require.ErrorContains(t, err, name)
+	kept, err := os.ReadFile(name)
+	require.NoError(t, err)
+	assert.Equal(t, "theirs", string(kept))
+
+	// In a folder of theirs it is no more than what is to be expected there.
+	require.NoError(t, os.Chown(dir, 12345, 12345))
+	f, err := durable.OS{}.OpenLocked(name)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+}
+
 func TestNamesCanBeRenamedRemovedAndSynced(t *testing.T) {
 	dir := t.TempDir()
 	oldname, newname := filepath.Join(dir, "old"), filepath.Join(dir, "new")

@@ -5,6 +5,7 @@ package durable
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -14,6 +15,23 @@ func open(name string, write bool) (*os.File, error) {
 		flag = os.O_RDWR | os.O_CREATE
 	}
 	return os.OpenFile(name, flag|syscall.O_NOFOLLOW, 0o600)
+}
+
+// isForeign reports whether f is neither ours nor its folder's owner's. Who owns
+// the folder can put anything there anyway, and on some network and shared file
+// systems owns all of it, whoever we are.
+func isForeign(name string, f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	folder, err := os.Stat(filepath.Dir(name))
+	if err != nil {
+		return false
+	}
+	mine, ok1 := info.Sys().(*syscall.Stat_t)
+	above, ok2 := folder.Sys().(*syscall.Stat_t)
+	return ok1 && ok2 && int(mine.Uid) != os.Geteuid() && mine.Uid != above.Uid
 }
 
 func rename(oldname, newname string) error { return os.Rename(oldname, newname) }

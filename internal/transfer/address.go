@@ -47,20 +47,13 @@ type asking struct {
 // current returns a URL that may still work, a fresh one if need be.
 func (a *address) current(ctx context.Context) (signed, error) {
 	for {
-		a.mu.Lock()
-		dying := !a.expires.IsZero() && time.Until(a.expires) < expiryMargin
-		if a.signed.url != nil && !a.dead && !dying {
-			defer a.mu.Unlock()
-			return a.signed, nil
+		now, others, mine := a.look()
+		switch {
+		case now.url != nil:
+			return now, nil
+		case mine:
+			return a.renew(ctx, others)
 		}
-		if a.asking == nil {
-			mine := &asking{done: make(chan struct{})}
-			a.asking = mine
-			a.mu.Unlock()
-			return a.renew(ctx, mine)
-		}
-		others := a.asking
-		a.mu.Unlock()
 		select {
 		case <-others.done:
 			if others.err != nil {
@@ -70,6 +63,22 @@ func (a *address) current(ctx context.Context) (signed, error) {
 			return signed{}, ContextError(ctx)
 		}
 	}
+}
+
+// look returns a URL that may still work, or else who asks for a fresh one, which
+// may be the caller.
+func (a *address) look() (now signed, who *asking, mine bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	dying := !a.expires.IsZero() && time.Until(a.expires) < expiryMargin
+	if a.signed.url != nil && !a.dead && !dying {
+		return a.signed, nil, false
+	}
+	if a.asking != nil {
+		return signed{}, a.asking, false
+	}
+	a.asking = &asking{done: make(chan struct{})}
+	return signed{}, a.asking, true
 }
 
 func (a *address) renew(ctx context.Context, mine *asking) (signed, error) {
@@ -119,7 +128,8 @@ func (a *address) refused(s signed) (hopeless, wait bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if s.number != a.signed.number || a.dead {
-		return false, false // another range has said so already
+		// Another range has said so already.
+		return s.number == a.signed.number && a.refusals >= maxFreshRefusals, false
 	}
 	a.dead = true
 	if a.got > 0 {

@@ -39,7 +39,7 @@ func (c *crew) run(ctx context.Context, ranges int, begun *worker, moved func())
 			cancel()
 		}
 	}
-	defer context.AfterFunc(ctx, c.schedule.stop)()
+	context.AfterFunc(ctx, c.schedule.stop)
 
 	var workers, others sync.WaitGroup
 	fetched, recorded := make(chan struct{}), make(chan struct{})
@@ -60,7 +60,7 @@ func (c *crew) run(ctx context.Context, ranges int, begun *worker, moved func())
 	others.Go(func() { fail(c.follower.run()) })
 	others.Go(func() { fail(c.recorder.run(recorded)) })
 	others.Go(c.recorder.startSyncs)
-	c.hire(&workers, ctx, ranges, begun, fail)
+	c.hire(ctx, &workers, ranges, begun, fail)
 	go func() {
 		workers.Wait()
 		close(fetched)
@@ -98,7 +98,7 @@ func (c *crew) failed() error {
 
 // hire lets workers begin. There are more of them than ranges: one can wait for
 // its first bytes while another one's last are coming.
-func (c *crew) hire(workers *sync.WaitGroup, ctx context.Context, ranges int, begun *worker, fail func(error)) {
+func (c *crew) hire(ctx context.Context, workers *sync.WaitGroup, ranges int, begun *worker, fail func(error)) {
 	count := min(2*ranges, maxConcurrency)
 	if ranges == 1 {
 		count = 1

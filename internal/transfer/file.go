@@ -57,6 +57,9 @@ const (
 	// How often an object that cannot be resumed is fetched from the start again.
 	maxRestarts = 3
 
+	// A log is written anew when it is longer than this share of a chunk.
+	chunksPerLog = 16
+
 	progressEvery = 100 * time.Millisecond
 )
 
@@ -71,7 +74,7 @@ const (
 //
 // When ctx ends, the error wraps both ctx.Err and its cause.
 func File(ctx context.Context, source Source, path string, opts Options) (Result, error) {
-	p, err := openLog(cmp.Or[durable.FS](opts.FS, durable.OS{}), path, source.Identity)
+	p, err := openLog(cmp.Or[durable.FS](opts.FS, durable.OS{}), path, source.Identity, opts.minChunk()/chunksPerLog)
 	if err != nil {
 		return Result{}, err
 	}

@@ -387,12 +387,12 @@ func TestLogsAndErrorsHaveNoQuery(t *testing.T) {
 // trickle sends the rest of the object in pieces with a wait before each.
 func trickle(s *storage, w http.ResponseWriter, r *http.Request, piece int, wait time.Duration) bool {
 	s.serveFirst(0, w, r)
-	from, _ := rangeStart(r)
-	for from < len(s.object) {
+	from, end, _ := byteRange(r, len(s.object))
+	for from < end {
 		if !pause(r, wait) {
 			return true
 		}
-		n := min(piece, len(s.object)-from)
+		n := min(piece, end-from)
 		if _, err := w.Write(s.object[from : from+n]); err != nil {
 			return true
 		}

@@ -36,6 +36,7 @@ type pace struct {
 	waiting int       // ranges
 	stopped time.Time
 	excused time.Duration // since mark
+	until   time.Time     // the end of what is excused
 }
 
 func newPace() *pace {
@@ -81,10 +82,17 @@ func (p *pace) left() time.Duration {
 func (p *pace) excuse(d time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if d > maxStatedWait-p.excused {
+	// Ranges that wait at the same time wait once.
+	end := time.Now().Add(d)
+	more := min(d, end.Sub(p.until))
+	switch {
+	case more <= 0:
+		return true
+	case more > maxStatedWait-p.excused:
 		return false
 	}
-	p.excused += d
+	p.excused += more
+	p.until = end
 	return true
 }
 

@@ -26,6 +26,7 @@ type part struct {
 	fs       durable.FS
 	path     string // where the complete file goes
 	identity string
+	maxLog   int64 // bytes of the log, before it is written anew
 
 	logFile durable.File
 	log     *durable.Log // nil while the log in logFile is not to be continued
@@ -75,14 +76,17 @@ func (p *part) name() string { return p.path + ".part" }
 
 func (p *part) logName() string { return p.path + ".part.log" }
 
+// newLogName is where the log is written anew, until that takes its name.
+func (p *part) newLogName() string { return p.path + ".part.log.new" }
+
 // openLog takes hold of what belongs to path, and reads how far an earlier
 // call got. It refuses a path that must not be replaced.
-func openLog(fsys durable.FS, path, identity string) (*part, error) {
-	p := &part{fs: fsys, path: path, identity: identity}
+func openLog(fsys durable.FS, path, identity string, maxLog int64) (*part, error) {
+	p := &part{fs: fsys, path: path, identity: identity, maxLog: maxLog}
 	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
 		return nil, fmt.Errorf("path %q does not name a file", path)
 	}
-	for _, name := range []string{path, p.name(), p.logName()} {
+	for _, name := range []string{path, p.name(), p.logName(), p.newLogName()} {
 		if _, err := p.regular(name); err != nil {
 			return nil, err
 		}
@@ -97,6 +101,12 @@ func openLog(fsys durable.FS, path, identity string) (*part, error) {
 	p.logFile = file
 	if err := p.replay(); err != nil {
 		return nil, errors.Join(err, p.close())
+	}
+	// An earlier call may have died before it had taken the log's name.
+	if info, _ := p.regular(p.newLogName()); info != nil {
+		if err := fsys.Remove(p.newLogName()); err != nil {
+			return nil, errors.Join(err, p.close())
+		}
 	}
 	return p, nil
 }
@@ -256,7 +266,8 @@ func (p *part) begin(o object) error {
 		return err
 	}
 	p.log = log
-	if err := p.write(line{Object: &header{Version: logVersion, Identity: p.identity, object: o}}); err != nil {
+	p.known = &header{Version: logVersion, Identity: p.identity, object: o}
+	if err := p.write(line{Object: p.known}); err != nil {
 		return err
 	}
 	return p.fs.SyncDir(filepath.Dir(p.path))
@@ -293,7 +304,53 @@ func (p *part) checkpoint(f fetched) error {
 		return err
 	}
 	p.logged = f
-	return nil
+	if p.log.Size() <= p.maxLog {
+		return nil
+	}
+	return p.rewrite()
+}
+
+// rewrite replaces the log by a short one that tells the same: a line a second
+// makes many megabytes of a slow night.
+func (p *part) rewrite() error {
+	if err := p.leads(p.logName(), p.logFile); err != nil {
+		return err
+	}
+	file, log, err := p.writeAnew()
+	if err == nil {
+		err = p.fs.Rename(p.newLogName(), p.logName())
+	}
+	if err != nil {
+		// The old one is as good as ever: on some systems an open file cannot be
+		// replaced.
+		if file != nil {
+			_ = p.remove(p.newLogName(), file)
+			_ = file.Close()
+		}
+		p.maxLog *= 2
+		return nil
+	}
+	_ = p.logFile.Close()
+	p.logFile, p.log = file, log
+	return p.fs.SyncDir(filepath.Dir(p.path))
+}
+
+// writeAnew writes what the log tells into another file, which is held.
+func (p *part) writeAnew() (durable.File, *durable.Log, error) {
+	file, err := p.fs.OpenLocked(p.newLogName())
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := durable.CreateLog(file)
+	if err != nil {
+		return file, nil, err
+	}
+	for _, l := range []line{{Object: p.known}, {Fetched: &p.logged}} {
+		if err := appendLine(log, l); err != nil {
+			return file, nil, err
+		}
+	}
+	return file, log, nil
 }
 
 // finish puts the complete part, of which sum is the SHA-256, in its place.
@@ -377,14 +434,18 @@ func (p *part) remove(name string, file durable.File) error {
 
 // write appends l to the log, for good.
 func (p *part) write(l line) error {
+	return appendLine(p.log, l)
+}
+
+func appendLine(log *durable.Log, l line) error {
 	text, err := json.Marshal(l)
 	if err != nil {
 		return err
 	}
-	if err := p.log.Append(text); err != nil {
+	if err := log.Append(text); err != nil {
 		return err
 	}
-	return p.log.Sync()
+	return log.Sync()
 }
 
 // close lets go of the files. It leaves none behind that tell nothing.

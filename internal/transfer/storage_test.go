@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -123,7 +124,7 @@ func (s *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve answers as storage does when all is well.
-func (s *storage) serve(w http.ResponseWriter, r *http.Request) { s.serveFirst(len(s.object), w, r) }
+func (s *storage) serve(w http.ResponseWriter, r *http.Request) { s.serveFirst(math.MaxInt, w, r) }
 
 // cut answers so, and breaks the connection after n bytes of the body.
 func (s *storage) cut(n int, w http.ResponseWriter, r *http.Request) bool {
@@ -142,14 +143,17 @@ func (s *storage) stall(n int, w http.ResponseWriter, r *http.Request) bool {
 
 func (s *storage) serveFirst(n int, w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	if s.etag != "" {
-		h.Set("Etag", s.etag)
+	s.mu.Lock()
+	object, etag := s.object, s.etag
+	s.mu.Unlock()
+	if etag != "" {
+		h.Set("Etag", etag)
 	}
 	if s.modified != "" {
 		h.Set("Last-Modified", s.modified)
 	}
 	h.Set("Content-Type", "application/x-gzip")
-	if match := r.Header.Get("If-Match"); match != "" && match != s.etag {
+	if match := r.Header.Get("If-Match"); match != "" && match != etag {
 		w.WriteHeader(http.StatusPreconditionFailed)
 		return
 	}
@@ -157,21 +161,28 @@ func (s *storage) serveFirst(n int, w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusPreconditionFailed)
 		return
 	}
-	from, end, ok := byteRange(r, len(s.object))
+	from, end, ok := byteRange(r, len(object))
 	if !ok {
-		h.Set("Content-Length", strconv.Itoa(len(s.object)))
-		_, _ = w.Write(s.object[:min(n, len(s.object))])
+		h.Set("Content-Length", strconv.Itoa(len(object)))
+		_, _ = w.Write(object[:min(n, len(object))])
 		return
 	}
-	if from >= len(s.object) {
-		h.Set("Content-Range", fmt.Sprintf("bytes */%d", len(s.object)))
+	if from >= len(object) {
+		h.Set("Content-Range", fmt.Sprintf("bytes */%d", len(object)))
 		w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
 		return
 	}
-	h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, end-1, len(s.object)))
+	h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, end-1, len(object)))
 	h.Set("Content-Length", strconv.Itoa(end-from))
 	w.WriteHeader(http.StatusPartialContent)
-	_, _ = w.Write(s.object[from:min(from+n, end)])
+	_, _ = w.Write(object[from : from+min(n, end-from)])
+}
+
+// replace puts another object in the place of this one.
+func (s *storage) replace(object []byte, etag string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.object, s.etag = object, etag
 }
 
 // all answers with a 200, with the length or in chunks.

@@ -1,0 +1,470 @@
+package transfer_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/internal/transfer"
+)
+
+// In these tests the smallest chunk is this, and all that is measured in chunks
+// is as much smaller: what counts as small, and how far ahead a range may be.
+const minChunk = 4 << 10
+
+func inParallel(ranges int) transfer.Options {
+	return transfer.Options{Concurrency: ranges, MinChunk: minChunk}
+}
+
+func TestRangesAreFetchedSideBySide(t *testing.T) {
+	const size, second = 1 << 20, 16 << 10 // 64 s over one connection
+	for ranges, want := range map[int]time.Duration{1: 64 * time.Second, 4: 16 * time.Second, 8: 8 * time.Second, 16: 4 * time.Second, 100: 4 * time.Second, 0: 8 * time.Second} {
+		t.Run(fmt.Sprint(ranges), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStorage(t, size)
+				path := target(t)
+				var now, most atomic.Int64
+				s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+					defer now.Add(-1)
+					if n := now.Add(1); n > most.Load() {
+						most.Store(n)
+					}
+					return trickle(s, w, r, second/16, time.Second/16)
+				}
+				begin := time.Now()
+				got, err := transfer.File(t.Context(), s.source(t), path, inParallel(ranges))
+				require.NoError(t, err)
+				assert.Equal(t, transfer.Result{Size: size, SHA256: sumOf(s.object)}, got)
+				requireComplete(t, path, s.object)
+				assert.InDelta(t, want, time.Since(begin), float64(want/7))
+				assert.Equal(t, 1, s.located, "all share one URL")
+				assert.EqualValues(t, size, s.sentBytes(), "nothing is fetched twice")
+				assert.LessOrEqual(t, most.Load(), int64(16))
+			})
+		})
+	}
+}
+
+func TestChunksAreHandedOutInTheOrderOfTheFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 1 << 20
+		s := newStorage(t, size)
+		s.answer = func(_ int, _ http.ResponseWriter, r *http.Request) bool { return !pause(r, time.Second) }
+		_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(4))
+		require.NoError(t, err)
+		const chunk = size / (16 * 4)
+		var want, got []int
+		for from := minChunk; from < size; from += chunk {
+			want = append(want, from)
+		}
+		for i, h := range s.seen() {
+			if i == 0 {
+				assert.Equal(t, fmt.Sprintf("bytes=0-%d", minChunk-1), h.Get("Range"), "the first request is the first chunk")
+				assert.Empty(t, h.Get("If-Match"))
+				continue
+			}
+			assert.Equal(t, s.etag, h.Get("If-Match"), "every other one is of the same object")
+			first, last, _ := strings.Cut(strings.TrimPrefix(h.Get("Range"), "bytes="), "-")
+			from, err := strconv.Atoi(first)
+			require.NoError(t, err)
+			if last != "" {
+				assert.Equal(t, strconv.Itoa(from+chunk-1), last)
+			}
+			got = append(got, from)
+		}
+		assert.ElementsMatch(t, want, got)
+		for i, from := range got {
+			assert.InDelta(t, want[i], from, 4*chunk)
+		}
+	})
+}
+
+func TestARangeWaitsForAnswersWhileAnotherEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// A chunk takes a second, and the answer a tenth of it.
+		const size, second = 1 << 20, 16 << 10
+		s := newStorage(t, size)
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			pause(r, 100*time.Millisecond)
+			return trickle(s, w, r, second/100, time.Second/100)
+		}
+		begin := time.Now()
+		_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(4))
+		require.NoError(t, err)
+		assert.Less(t, time.Since(begin), 17*time.Second, "17.6 s if each waited for its answer")
+	})
+}
+
+func TestNoRangeRunsFarAheadOfAGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, chunk = 4 << 20, 64 << 10
+		s := newStorage(t, size)
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool { return n == 2 && s.stall(1, w, r) }
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		path := target(t)
+		_, err := transfer.File(ctx, s.source(t), path, inParallel(4))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		info, err := os.Stat(path + ".part")
+		require.NoError(t, err)
+		assert.InDelta(t, 12*chunk, info.Size(), 4*chunk)
+
+		s.reset()
+		got, err := transfer.File(t.Context(), s.source(t), path, inParallel(4))
+		require.NoError(t, err)
+		assert.Equal(t, size-got.Resumed, s.sentBytes(), "the gap is fetched and nothing else")
+		assert.Greater(t, got.Resumed, int64(8*chunk))
+		requireComplete(t, path, s.object)
+	})
+}
+
+// One connection that hangs costs a minute at most, and the others go on.
+func TestARangeThatHangsIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 1<<20)
+		path := target(t)
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool { return n == 5 && s.stall(100, w, r) }
+		begin := time.Now()
+		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+		require.NoError(t, err)
+		assert.InDelta(t, time.Minute, time.Since(begin), float64(2*time.Second))
+		assert.EqualValues(t, 1<<20, s.sentBytes())
+		requireComplete(t, path, s.object)
+	})
+}
+
+func TestProgressIsMeasuredOverAllRanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// None of them gets 1 MiB in five minutes, all of them do.
+		s := newStorage(t, 4<<20)
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			return trickle(s, w, r, 50<<10, 50*time.Second)
+		}
+		begin := time.Now()
+		_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(8))
+		require.NoError(t, err)
+		assert.Greater(t, time.Since(begin), 8*time.Minute)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 4<<20)
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool { return trickle(s, w, r, 100, 10*time.Second) }
+		begin := time.Now()
+		_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(8))
+		require.ErrorContains(t, err, "the next call resumes: no progress: less than 1 MiB in five minutes")
+		assert.InDelta(t, 5*time.Minute, time.Since(begin), float64(2*time.Second))
+	})
+}
+
+func TestOneStreamWhereThereIsNoMore(t *testing.T) {
+	cases := map[string]struct {
+		prepare func(s *storage)
+		want    []string
+	}{
+		"storage gives no ranges": {func(s *storage) {
+			s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return s.all(w, false) }
+		}, []string{"bytes=0-4095"}},
+		"nor tells the size": {func(s *storage) {
+			s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return s.all(w, true) }
+		}, []string{"bytes=0-4095"}},
+		"there is no validator": {func(s *storage) { s.etag, s.modified = "", "" }, []string{"bytes=0-4095", "bytes=0-"}},
+		"ranges are said to be none": {func(s *storage) {
+			s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+				w.Header().Set("Accept-Ranges", "none")
+				return false
+			}
+		}, []string{"bytes=0-4095", "bytes=0-"}},
+	}
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStorage(t, 1<<20)
+				path := target(t)
+				tt.prepare(s)
+				_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+				require.NoError(t, err)
+				assert.Equal(t, tt.want, s.ranges())
+				requireComplete(t, path, s.object)
+			})
+		})
+	}
+	t.Run("the archive is small", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStorage(t, 8*minChunk)
+			_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(0))
+			require.NoError(t, err)
+			assert.Equal(t, []string{"bytes=0-32767"}, s.ranges())
+		})
+	})
+	t.Run("little is left", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStorage(t, 20*minChunk)
+			path := target(t)
+			interrupt(t, s, path, 15*minChunk)
+			_, err := transfer.File(t.Context(), s.source(t), path, inParallel(0))
+			require.NoError(t, err)
+			assert.Equal(t, []string{"bytes=61440-"}, s.ranges())
+		})
+	})
+}
+
+// A storage that answers with more than the range, or less, is taken at its word.
+func TestAnswersOfAnotherLengthThanAskedFor(t *testing.T) {
+	for name, length := range map[string]func(asked, left int) int{
+		"all there is": func(_, left int) int { return left },
+		"half":         func(asked, _ int) int { return (asked + 1) / 2 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStorage(t, 1<<20)
+				path := target(t)
+				s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+					from, end, _ := byteRange(r, len(s.object))
+					r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, from+length(end-from, len(s.object)-from)-1))
+					return false
+				}
+				_, err := transfer.File(t.Context(), s.source(t), path, inParallel(4))
+				require.NoError(t, err)
+				requireComplete(t, path, s.object)
+			})
+		})
+	}
+}
+
+func TestAURLThatAllRangesShareIsRenewedByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 2<<20)
+		path := target(t)
+		var valid, asking atomic.Int64
+		valid.Store(1)
+		s.locate = func(_ context.Context, n int) (transfer.Location, error) {
+			assert.EqualValues(t, 1, asking.Add(1), "one at a time")
+			time.Sleep(3 * time.Second)
+			asking.Add(-1)
+			valid.Store(int64(n))
+			return transfer.Location{URL: s.url(n)}, nil
+		}
+		begin := time.Now()
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			// Each URL lives for ten seconds.
+			if n, _ := strconv.ParseInt(r.URL.Query().Get("n"), 10, 64); n <= int64(time.Since(begin)/(13*time.Second)) {
+				return xmlError(http.StatusForbidden, "AccessDenied", "Request has expired")(w, r)
+			}
+			return trickle(s, w, r, 1<<10, 250*time.Millisecond)
+		}
+		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+		require.NoError(t, err)
+		assert.LessOrEqual(t, s.located, int(time.Since(begin)/(13*time.Second))+1)
+		assert.Greater(t, s.located, 2)
+		requireComplete(t, path, s.object)
+	})
+}
+
+func TestFreshURLsThatAreRefusedEndAllRanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 2<<20)
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			if n > 1 {
+				return xmlError(http.StatusForbidden, "AccessDenied", "no")(w, r)
+			}
+			return false
+		}
+		_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(8))
+		require.ErrorContains(t, err, "the next call resumes: storage answered 403 AccessDenied: no")
+		assert.LessOrEqual(t, s.located, 4)
+	})
+}
+
+// busyBeyond lets storage bear so many connections.
+func busyBeyond(bears *atomic.Int64, answer func(w http.ResponseWriter, r *http.Request) bool) func(int, http.ResponseWriter, *http.Request) bool {
+	var now atomic.Int64
+	return func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		defer now.Add(-1)
+		if now.Add(1) > bears.Load() {
+			return xmlError(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")(w, r)
+		}
+		return answer(w, r)
+	}
+}
+
+func TestStorageThatIsBusyIsAskedForLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 4<<20)
+		path := target(t)
+		var bears atomic.Int64
+		bears.Store(2)
+		s.answer = busyBeyond(&bears, func(w http.ResponseWriter, r *http.Request) bool {
+			return trickle(s, w, r, 8<<10, 800*time.Millisecond)
+		})
+		begin := time.Now()
+		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(16))
+		require.NoError(t, err)
+		assert.Less(t, time.Since(begin), 8*time.Minute, "it is not much slower than two are")
+		answered := len(s.seen())
+		assert.Less(t, answered, 500, "256 chunks")
+		requireComplete(t, path, s.object)
+	})
+	t.Run("and for more again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStorage(t, 16<<20)
+			var bears atomic.Int64
+			bears.Store(1)
+			time.AfterFunc(20*time.Second, func() { bears.Store(100) })
+			s.answer = busyBeyond(&bears, func(w http.ResponseWriter, r *http.Request) bool {
+				return trickle(s, w, r, 8<<10, 800*time.Millisecond)
+			})
+			begin := time.Now()
+			_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(8))
+			require.NoError(t, err)
+			assert.Less(t, time.Since(begin), 7*time.Minute, "27 minutes over one, 3.5 over eight")
+		})
+	})
+	t.Run("down to one, which waits as it is told", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStorage(t, 1<<20)
+			var down atomic.Bool
+			s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+				if n == 2 {
+					down.Store(true)
+					time.AfterFunc(40*time.Minute, func() { down.Store(false) })
+				}
+				if !down.Load() {
+					return false
+				}
+				w.Header().Set("Retry-After", "600")
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return true
+			}
+			_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(8))
+			require.NoError(t, err)
+			assert.Less(t, len(s.seen()), 200, "128 chunks")
+		})
+	})
+}
+
+func TestAnObjectThatChangesUnderAllRangesIsStartedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 1<<20)
+		path := target(t)
+		other := archive(1<<20 + 5)
+		s.answer = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+			if n == 20 {
+				s.replace(other, `"other"`)
+			}
+			return false
+		}
+		got, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+		require.NoError(t, err)
+		assert.Equal(t, transfer.Result{Size: int64(len(other)), SHA256: sumOf(other)}, got)
+		requireComplete(t, path, other)
+	})
+}
+
+// What many ranges have left is completed by any number of them.
+func TestGapsAreFetchedByTheNextCall(t *testing.T) {
+	for _, ranges := range []int{1, 3, 16, 0} {
+		t.Run(fmt.Sprint(ranges), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const size = 1 << 20
+				s := newStorage(t, size)
+				path := target(t)
+				s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+					if n%3 == 0 {
+						return s.stall(2000, w, r)
+					}
+					return trickle(s, w, r, 1<<10, 100*time.Millisecond)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				_, err := transfer.File(ctx, s.source(t), path, inParallel(8))
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.Contains(t, err.Error(), "the next call resumes: ")
+				lines := readLog(t, path)
+				require.Greater(t, strings.Count(lines[len(lines)-1], "],["), 3, "several ranges")
+
+				s.reset()
+				got, err := transfer.File(t.Context(), s.source(t), path, inParallel(ranges))
+				require.NoError(t, err)
+				assert.Equal(t, transfer.Result{Size: size, SHA256: sumOf(s.object), Resumed: got.Resumed}, got)
+				assert.Equal(t, size-got.Resumed, s.sentBytes())
+				assert.Greater(t, got.Resumed, int64(100_000))
+				requireComplete(t, path, s.object)
+			})
+		})
+	}
+}
+
+func TestTheLogOfALongTransferStaysSmall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 8<<20)
+		path := target(t)
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			return trickle(s, w, r, 1<<10, time.Second)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+		defer cancel()
+		var longest int64
+		_, err := transfer.File(ctx, s.source(t), path, transfer.Options{
+			Concurrency: 8, MinChunk: 64 << 10,
+			Progress: func(int64, int64) {
+				if info, err := os.Stat(path + ".part.log"); err == nil {
+					longest = max(longest, info.Size())
+				}
+			},
+		})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Less(t, longest, int64(5<<10))
+		assert.Greater(t, longest, int64(2<<10))
+		assert.Equal(t, []string{"backup.tar.gz.part", "backup.tar.gz.part.log"}, names(t, filepath.Dir(path)))
+
+		s.reset()
+		got, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+		require.NoError(t, err)
+		assert.Greater(t, got.Resumed, int64(6<<20))
+		requireComplete(t, path, s.object)
+	})
+	t.Run("and a new one that did not take its name is removed", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStorage(t, 1000)
+			path := target(t)
+			interrupt(t, s, path, 300)
+			require.NoError(t, os.WriteFile(path+".part.log.new", []byte("half"), 0o600))
+			got, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
+			require.NoError(t, err)
+			assert.EqualValues(t, 300, got.Resumed)
+			requireComplete(t, path, s.object)
+		})
+	})
+	t.Run("unless it cannot be replaced", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStorage(t, 1<<20)
+			path := target(t)
+			s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+				return trickle(s, w, r, 1<<10, 100*time.Millisecond)
+			}
+			disk := &disk{fail: func(_ int, op string) error {
+				if op == "rename .part.log.new" {
+					return os.ErrPermission
+				}
+				return nil
+			}}
+			_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{Concurrency: 4, MinChunk: minChunk, FS: disk})
+			require.NoError(t, err)
+			tried := len(slices.DeleteFunc(disk.ops, func(op string) bool { return op != "rename .part.log.new" }))
+			assert.Positive(t, tried)
+			assert.Less(t, tried, 10)
+			requireComplete(t, path, s.object)
+		})
+	})
+}
