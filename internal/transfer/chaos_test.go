@@ -2,120 +2,284 @@ package transfer_test
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"syscall"
+
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghmigrate/ghmigrate/internal/durable/simdisk"
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// Whatever storage does and whenever a process dies, in the end the right
-// file is in place, and at no time a wrong one. A failure names its seed.
-func TestFileEndsRightWhateverHappens(t *testing.T) {
-	for seed := range uint64(40) {
+// More runs than a usual test has time for:
+//
+//	go test -run Chaos -chaos.runs 100000 ./internal/transfer
+//
+// A failure names its seed: -chaos.seed 123 -chaos.runs 1 repeats it, as far as
+// goroutines that race repeat.
+func TestMain(m *testing.M) {
+	flag.Int("chaos.runs", 150, "how many `seeds` the chaos tests try")
+	flag.Uint64("chaos.seed", 0, "the first `seed`")
+	flag.Parse()
+	os.Exit(m.Run())
+}
+
+func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
+	t.Helper()
+	option := func(name string) uint64 {
+		n, err := strconv.ParseUint(flag.Lookup(name).Value.String(), 10, 64)
+		require.NoError(t, err)
+		return n
+	}
+	first := option("chaos.seed")
+	for seed := first; seed < first+option("chaos.runs"); seed++ {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				random := rand.New(rand.NewPCG(seed, 0))
-				s := newStorage(t, 2+random.IntN(300_000))
-				path := target(t)
-				old := []byte("the last backup")
-				require.NoError(t, os.WriteFile(path, old, 0o600))
-				for calls := 0; ; calls++ {
-					if calls == 20 {
-						s.reset()
-					}
-					if calls < 20 {
-						s.answer = chaos(s, random)
-					}
-					disk := &disk{}
-					if random.IntN(2) == 0 {
-						disk = dieAt(random.IntN(60))
-					}
-					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+random.IntN(300))*time.Second)
-					if calls >= 20 {
-						disk = nil
-						cancel()
-						ctx, cancel = context.WithCancel(t.Context())
-					}
-					opts := transfer.Options{}
-					if disk != nil {
-						opts.FS = disk
-					}
-					got, err := transfer.File(ctx, s.source(t), path, opts)
-					cancel()
-					s.seen() // storage is done
-					inPlace, readErr := os.ReadFile(path)
-					require.NoError(t, readErr)
-					if sum := sumOf(inPlace); sum != sumOf(old) {
-						require.Equal(t, sumOf(s.object), sum, "call %d put a wrong file in place: %v", calls, err)
-					}
-					if err == nil {
-						require.Equal(t, transfer.Result{Size: int64(len(s.object)), SHA256: sumOf(s.object), Resumed: got.Resumed}, got)
-						requireComplete(t, path, s.object)
-						return
-					}
-					require.NotErrorIs(t, err, os.ErrClosed)
-					requireNoSecret(t, err.Error())
-					require.Less(t, calls, 25, "%v", err)
-				}
-			})
+			synctest.Test(t, func(t *testing.T) { test(t, seed) })
 		})
 	}
 }
 
-// chaos answers a request in a way that storage has been seen to, or worse.
-func chaos(s *storage, random *rand.Rand) func(int, http.ResponseWriter, *http.Request) bool {
-	return func(_ int, w http.ResponseWriter, r *http.Request) bool {
-		some := random.IntN(len(s.object) + 1)
-		fault := func(name, value string) bool {
-			s.serveFirst(len(s.object), &overridingWriter{ResponseWriter: w, name: name, value: value}, r)
-			return true
+// Whatever storage and the disk do, and whenever the process or the machine
+// dies, in the end the right file is in place, and at no time a wrong one.
+func TestChaosOfFiles(t *testing.T) {
+	const path, patience = "/data/backup.tar.gz", 12
+	old := []byte("the last backup")
+	eachSeed(t, func(t *testing.T, seed uint64) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		c := newChaos(t, seed, random)
+		disk := simdisk.New(seed, "/data")
+		disk.WriteFile(path, old)
+		right := func(disk *simdisk.Disk, when string, call int, err error) bool {
+			inPlace, readErr := disk.ReadFile(path)
+			require.NoError(t, readErr, "%s of call %d the file is gone: %v", when, call, err)
+			sum := sumOf(inPlace)
+			require.Contains(t, append(c.sums, sumOf(old)), sum, "%s of call %d a wrong file is in place: %v", when, call, err)
+			return sum != sumOf(old)
 		}
-		switch random.IntN(16) {
-		case 0, 1, 2:
-			return s.cut(some, w, r)
-		case 3:
-			return s.stall(some, w, r)
-		case 4:
-			return trickle(s, w, r, 1+random.IntN(50_000), time.Duration(random.IntN(40))*time.Second)
-		case 5:
-			w.WriteHeader([]int{403, 404, 429, 500, 503}[random.IntN(5)])
-			return true
-		case 6:
-			return fault("Content-Range", fmt.Sprintf("bytes %d-%d/%d", some, len(s.object)-1, len(s.object)))
-		case 7:
-			return fault("Etag", []string{"", `"other"`, `W/"weak"`}[random.IntN(3)])
-		case 8:
-			r.Header.Del("Range")
-			return s.cut(some, w, r)
-		case 9:
-			w.Header().Set("Content-Range", "bytes */"+fmt.Sprint(some))
-			w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
-			return true
-		case 10:
-			panic(http.ErrAbortHandler)
-		case 11:
-			_, _ = w.Write([]byte("<html>Sign in to the hotel's network</html>"))
-			return true
-		case 12: // too much, in chunks
-			if from, ok := rangeStart(r); ok && from < len(s.object) {
-				w.Header().Set("Etag", s.etag)
-				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(s.object)-1, len(s.object)))
-				w.WriteHeader(http.StatusPartialContent)
-				_ = http.NewResponseController(w).Flush()
-				_, _ = w.Write(s.object[from:])
-				_, _ = w.Write([]byte("and more"))
-				return true
+		for call := 0; ; call++ {
+			require.Less(t, call, patience+2, "it never ends")
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+random.IntN(600))*time.Second)
+			c.storage.answer = c.answer
+			if call >= patience {
+				cancel()
+				ctx, cancel = context.WithCancel(t.Context())
+				c.storage.answer = nil
+			} else {
+				c.hurt(disk)
 			}
-			return false
-		default:
+			got, err := transfer.File(ctx, c.storage.source(t), path, transfer.Options{
+				Concurrency: []int{0, 1, 2, 3, 8, 16}[random.IntN(6)],
+				MinChunk:    int64(1+random.IntN(16)) << 10,
+				FS:          disk,
+			})
+			cancel()
+			c.storage.seen() // storage is done
+			complete := right(disk, "at the end", call, err)
+			if err == nil {
+				require.True(t, complete)
+				require.Equal(t, []string{"backup.tar.gz"}, disk.Names("/data"))
+				disk = disk.PowerCut(random.Uint64())
+				require.True(t, right(disk, "after a power cut at the end", call, nil), "it was there for good")
+				inPlace, err := disk.ReadFile(path)
+				require.NoError(t, err)
+				require.Equal(t, transfer.Result{Size: int64(len(inPlace)), SHA256: sumOf(inPlace), Resumed: got.Resumed}, got)
+				return
+			}
+			requireNoSecret(t, err.Error())
+			require.NotErrorIs(t, err, os.ErrClosed)
+			switch random.IntN(3) {
+			case 0:
+				disk = disk.PowerCut(random.Uint64())
+				right(disk, "after a power cut at the end", call, err)
+			default:
+				disk = disk.Kill()
+			}
+		}
+	})
+}
+
+// A stream gives the right bytes, and io.EOF after all of them and nowhere else.
+func TestChaosOfStreams(t *testing.T) {
+	eachSeed(t, func(t *testing.T, seed uint64) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		c := newChaos(t, seed, random)
+		c.storage.answer = c.answer
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+random.IntN(3000))*time.Second)
+		defer cancel()
+		stream, err := transfer.Open(ctx, c.storage.source(t))
+		if err != nil {
+			requireNoSecret(t, err.Error())
+			return
+		}
+		got, err := io.ReadAll(&slowReader{stream, random})
+		require.NoError(t, stream.Close())
+		if err != nil {
+			requireNoSecret(t, err.Error())
+			require.NotErrorIs(t, err, os.ErrClosed)
+			require.True(t, slices.ContainsFunc(c.objects, func(o []byte) bool {
+				return len(got) <= len(o) && slices.Equal(o[:len(got)], got)
+			}), "wrong bytes before %v", err)
+			return
+		}
+		require.Contains(t, c.sums, sumOf(got))
+		require.Equal(t, sumOf(got), stream.SHA256())
+	})
+}
+
+type slowReader struct {
+	reader io.Reader
+	random *rand.Rand
+}
+
+func (r *slowReader) Read(p []byte) (int, error) {
+	if r.random.IntN(20) == 0 {
+		time.Sleep(time.Duration(r.random.IntN(200)) * time.Second)
+	}
+	return r.reader.Read(p[:1+r.random.IntN(len(p))])
+}
+
+// A chaos is storage that has had better days, and what it has had.
+type chaos struct {
+	seed    uint64
+	storage *storage
+	random  *rand.Rand
+	objects [][]byte
+	sums    []string
+	calm    int // of 100 requests
+	changes bool
+}
+
+func newChaos(t *testing.T, seed uint64, random *rand.Rand) *chaos {
+	t.Helper()
+	s := newStorage(t, 2+random.IntN(200_000))
+	c := &chaos{seed: seed, storage: s, random: random, calm: random.IntN(100), changes: random.IntN(4) == 0}
+	switch random.IntN(6) {
+	case 0:
+		s.etag = ""
+	case 1:
+		s.etag, s.modified = "", ""
+	}
+	c.objects, c.sums = [][]byte{s.object}, []string{sumOf(s.object)}
+	// Whatever it becomes later is known beforehand: handlers run side by side.
+	if c.changes && s.etag != "" {
+		for range 3 {
+			next := archive(2 + random.IntN(200_000))
+			next[len(next)-1] ^= byte(len(c.objects))
+			c.objects, c.sums = append(c.objects, next), append(c.sums, sumOf(next))
+		}
+	}
+	return c
+}
+
+// hurt lets the disk stop, or fail now and then.
+func (c *chaos) hurt(disk *simdisk.Disk) {
+	switch c.random.IntN(4) {
+	case 0, 1:
+		disk.StopAfter(c.random.IntN(1 << c.random.IntN(9)))
+	case 2:
+		random, rare := rand.New(rand.NewPCG(c.random.Uint64(), 0)), 1+c.random.IntN(200)
+		failure := []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS}[c.random.IntN(3)]
+		disk.Fail(func(op simdisk.Op) error {
+			if random.IntN(rare) > 0 || op.Kind == simdisk.Lstat && errors.Is(failure, syscall.ENOSPC) {
+				return nil
+			}
+			return failure
+		})
+	}
+}
+
+// answer answers a request in a way that storage has been seen to, or worse.
+func (c *chaos) answer(n int, w http.ResponseWriter, r *http.Request) bool {
+	s, random := c.storage, rand.New(rand.NewPCG(c.seed, uint64(n)))
+	if c.changes && len(c.objects) > 1 && random.IntN(20) == 0 {
+		i := random.IntN(len(c.objects))
+		s.replace(c.objects[i], fmt.Sprintf(`"%d"`, i))
+	}
+	if random.IntN(100) < c.calm {
+		return trickle(s, w, r, 1+random.IntN(100_000), time.Duration(random.IntN(2000))*time.Millisecond)
+	}
+	object, etag := s.current()
+	some := random.IntN(len(object) + 1)
+	from, end, ranged := byteRange(r, len(object))
+	header := func(name, value string) bool {
+		s.serveFirst(len(object), &overridingWriter{ResponseWriter: w, name: name, value: value}, r)
+		return true
+	}
+	switch random.IntN(20) {
+	case 0, 1:
+		return s.cut(some, w, r)
+	case 2:
+		return s.cut(some%max(1, end-from), w, r)
+	case 3:
+		return s.stall(some, w, r)
+	case 4:
+		return trickle(s, w, r, 1+random.IntN(50_000), time.Duration(random.IntN(40))*time.Second)
+	case 5:
+		w.WriteHeader([]int{403, 404, 429, 500, 503}[random.IntN(5)])
+		return true
+	case 6:
+		w.Header().Set("Retry-After", strconv.Itoa(random.IntN(400)))
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	case 7:
+		return xmlError(http.StatusForbidden, "AccessDenied", "Request has expired")(w, r)
+	case 8: // another place than asked for
+		return header("Content-Range", fmt.Sprintf("bytes %d-%d/%d", some, len(object)-1, len(object)))
+	case 9: // another size
+		return header("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, max(from, end-1), len(object)+random.IntN(3)))
+	case 10:
+		return header("Etag", []string{"", `"other"`, `W/"weak"`}[random.IntN(3)])
+	case 11: // ignored, with the whole
+		r.Header.Del("Range")
+		return s.cut(some, w, r)
+	case 12:
+		r.Header.Del("Range")
+		return false
+	case 13: // ignored, with whatever is there
+		r.Header.Del("If-Match")
+		r.Header.Del("If-Unmodified-Since")
+		return false
+	case 14:
+		return unsatisfiable([]string{"", fmt.Sprintf("bytes */%d", some), fmt.Sprintf("bytes */%d", len(object))}[random.IntN(3)])(s, w, r)
+	case 15:
+		panic(http.ErrAbortHandler)
+	case 16:
+		_, _ = w.Write([]byte("<html>Sign in to the hotel's network</html>"))
+		return true
+	case 17: // more than the range
+		if ranged && from < len(object) {
+			r.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
+		}
+		return false
+	case 18: // less than the range
+		if ranged && from < end {
+			r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, from+random.IntN(end-from)))
+		}
+		return false
+	default: // more than announced, in chunks
+		if !ranged || from >= end {
 			return false
 		}
+		if etag != "" {
+			w.Header().Set("Etag", etag)
+		}
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, end-1, len(object)))
+		w.WriteHeader(http.StatusPartialContent)
+		_ = http.NewResponseController(w).Flush()
+		_, _ = w.Write(object[from:end])
+		_, _ = w.Write([]byte("and more"))
+		return true
 	}
 }

@@ -56,9 +56,14 @@ func newStorage(t *testing.T, size int) *storage {
 		path:     "/migration/25320/24575",
 		listener: &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})},
 	}
-	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Hour}
+	// A server that has read a client's next request does not see its end.
+	base, cancel := context.WithCancel(t.Context())
+	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Hour, BaseContext: func(net.Listener) context.Context { return base }}
 	go func() { _ = server.Serve(s.listener) }()
-	t.Cleanup(func() { _ = server.Close() })
+	t.Cleanup(func() {
+		cancel()
+		_ = server.Close()
+	})
 	return s
 }
 
@@ -143,9 +148,7 @@ func (s *storage) stall(n int, w http.ResponseWriter, r *http.Request) bool {
 
 func (s *storage) serveFirst(n int, w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	s.mu.Lock()
-	object, etag := s.object, s.etag
-	s.mu.Unlock()
+	object, etag := s.current()
 	if etag != "" {
 		h.Set("Etag", etag)
 	}
@@ -183,6 +186,13 @@ func (s *storage) replace(object []byte, etag string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.object, s.etag = object, etag
+}
+
+// current returns the object of now.
+func (s *storage) current() ([]byte, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.object, s.etag
 }
 
 // all answers with a 200, with the length or in chunks.
