@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// A program fetches an archive.
+type program struct {
+	name     string
+	tool     string // empty is this program, as one of its children
+	args     func(base, url, path string) []string
+	signed   bool // it cannot ask the API, and is given a signed URL
+	unsynced bool // it does not sync what it wrote
+	resumes  bool // a call goes on where another one ended
+}
+
+func programs() []program {
+	all := []program{{
+		name: "curl", tool: "curl", signed: true, unsynced: true, resumes: true,
+		args: func(_, url, path string) []string { return []string{"-fsS", "-C", "-", "-o", path, url} },
+	}, {
+		name: "io.Copy", signed: true,
+		args: func(_, url, path string) []string { return []string{"copy", url, path} },
+	}}
+	for _, n := range []string{"8", "16"} {
+		all = append(all, program{
+			name: "aria2c -x" + n + " -s" + n, tool: "aria2c", signed: true, unsynced: true, resumes: true,
+			args: func(_, url, path string) []string {
+				return []string{
+					"-x" + n, "-s" + n, "-q", "--no-conf", "-c", "--max-tries=0", "--file-allocation=none",
+					"-d", filepath.Dir(path), "-o", filepath.Base(path), url,
+				}
+			},
+		})
+	}
+	for _, n := range []string{"0", "1", "8", "16"} {
+		name := "ghmigrate, " + n + " ranges"
+		switch n {
+		case "0":
+			name = "ghmigrate"
+		case "1":
+			name = "ghmigrate, 1 range"
+		}
+		all = append(all, program{
+			name: name, resumes: true,
+			args: func(base, _, path string) []string { return []string{"download", base, path, n} },
+		})
+	}
+	return all
+}
+
+// missing tells whether the program is there, and what is wrong if it is not.
+func (p program) missing() error {
+	if p.tool == "" {
+		return nil
+	}
+	if _, err := exec.LookPath(p.tool); err != nil {
+		return fmt.Errorf("%s is not installed", p.tool)
+	}
+	return nil
+}
+
+// command fetches the archive of the server into a file.
+func (p program) command(ctx context.Context, base, path string) (*exec.Cmd, error) {
+	tool, url := p.tool, ""
+	var err error
+	if tool == "" {
+		if tool, err = os.Executable(); err != nil {
+			return nil, err
+		}
+	}
+	if p.signed {
+		if url, err = signedURL(ctx, base); err != nil {
+			return nil, err
+		}
+	}
+	return exec.CommandContext(ctx, tool, p.args(base, url, path)...), nil //nolint:gosec // running programs is what this one is for
+}
+
+// fetch runs the program until the archive is there and synced, and tells how
+// much memory it took.
+func (p program) fetch(ctx context.Context, s *source, path string) (peak int64, err error) {
+	for last := int64(-1); ; {
+		peaked, err := p.once(ctx, s, path)
+		peak = max(peak, peaked)
+		if err == nil {
+			break
+		}
+		now, statErr := s.counters(ctx)
+		if !p.resumes || s.line.cut == 0 || statErr != nil || now.Sent == last {
+			return peak, err
+		}
+		last = now.Sent
+	}
+	if !p.unsynced {
+		return peak, nil
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return peak, err
+	}
+	defer file.Close()
+	return peak, file.Sync()
+}
+
+func (p program) once(ctx context.Context, s *source, path string) (int64, error) {
+	cmd, err := p.command(ctx, s.base, path)
+	if err != nil {
+		return 0, err
+	}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	stop := watchMemory(cmd.Process.Pid)
+	err = cmd.Wait()
+	peak := stop()
+	if err != nil {
+		return peak, fmt.Errorf("%s: %w: %s", p.name, err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return peak, s.checkSum(stdout.Bytes())
+}
+
+// checkSum compares the sum that a program prints, if it does, with what it
+// should be.
+func (s *source) checkSum(printed []byte) error {
+	if len(printed) == 0 {
+		return nil
+	}
+	var result struct{ SHA256 string }
+	if err := json.Unmarshal(printed, &result); err != nil {
+		return err
+	}
+	if result.SHA256 != s.sum {
+		return errors.New("the SHA-256 is wrong")
+	}
+	return nil
+}
+
+// interrupt runs the program, kills it when half of the archive is sent, and
+// tells how fast the line was until then, in bytes a second.
+func (p program) interrupt(ctx context.Context, s *source, path string) (float64, error) {
+	before, err := s.counters(ctx)
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	cmd, err := p.command(ctx, s.base, path)
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return 0, fmt.Errorf("%s ended before it could be killed: %w", p.name, err)
+		case <-tick.C:
+		}
+		now, err := s.counters(ctx)
+		if err == nil && now.Sent-before.Sent < s.archive.size/2 {
+			continue
+		}
+		rate := float64(now.Sent-before.Sent) / time.Since(began).Seconds()
+		_ = cmd.Process.Kill()
+		<-ended
+		return rate, err
+	}
+}
+
+// toolVersion is the name and version of a program that may be there.
+func toolVersion(tool string) string {
+	text, err := exec.Command(tool, "--version").Output() //nolint:noctx // it ends by itself
+	if err != nil {
+		return "no " + tool
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return tool + " " + regexp.MustCompile(`\d+(\.\d+)+`).FindString(line)
+}
