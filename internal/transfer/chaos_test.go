@@ -1,6 +1,7 @@
 package transfer_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -9,13 +10,13 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"syscall"
 
 	"github.com/stretchr/testify/require"
 
@@ -68,11 +69,13 @@ func TestChaosOfFiles(t *testing.T) {
 			require.Contains(t, append(c.sums, sumOf(old)), sum, "%s of call %d a wrong file is in place: %v", when, call, err)
 			return sum != sumOf(old)
 		}
+		var promised int64
 		for call := 0; ; call++ {
 			require.Less(t, call, patience+2, "it never ends")
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+random.IntN(600))*time.Second)
 			c.storage.answer = c.answer
-			if call >= patience {
+			calm := call >= patience || promised > 0 && random.IntN(2) == 0 || random.IntN(8) == 0
+			if calm {
 				cancel()
 				ctx, cancel = context.WithCancel(t.Context())
 				c.storage.answer = nil
@@ -87,7 +90,11 @@ func TestChaosOfFiles(t *testing.T) {
 			cancel()
 			c.storage.seen() // storage is done
 			complete := right(disk, "at the end", call, err)
+			require.True(t, !calm || err == nil, "there is no reason for %v", err)
 			if err == nil {
+				if calm && !c.changes {
+					require.GreaterOrEqual(t, got.Resumed, promised, "an earlier call has promised as much")
+				}
 				require.True(t, complete)
 				require.Equal(t, []string{"backup.tar.gz"}, disk.Names("/data"))
 				disk = disk.PowerCut(random.Uint64())
@@ -99,6 +106,7 @@ func TestChaosOfFiles(t *testing.T) {
 			}
 			requireNoSecret(t, err.Error())
 			require.NotErrorIs(t, err, os.ErrClosed)
+			promised = promise(err)
 			switch random.IntN(3) {
 			case 0:
 				disk = disk.PowerCut(random.Uint64())
@@ -108,6 +116,19 @@ func TestChaosOfFiles(t *testing.T) {
 			}
 		}
 	})
+}
+
+// promise is how many bytes the next call needs not fetch, as an error tells.
+func promise(err error) int64 {
+	match := regexp.MustCompile(`^fetched (\d+) of \d+ bytes to .*; the next call (finishes|resumes( at (\d+))?):`).FindStringSubmatch(err.Error())
+	if match == nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(cmp.Or(match[4], match[1]), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 // A stream gives the right bytes, and io.EOF after all of them and nowhere else.
@@ -159,12 +180,13 @@ type chaos struct {
 	sums    []string
 	calm    int // of 100 requests
 	changes bool
+	ignores bool // conditions, whatever the object is
 }
 
 func newChaos(t *testing.T, seed uint64, random *rand.Rand) *chaos {
 	t.Helper()
 	s := newStorage(t, 2+random.IntN(200_000))
-	c := &chaos{seed: seed, storage: s, random: random, calm: random.IntN(100), changes: random.IntN(4) == 0}
+	c := &chaos{seed: seed, storage: s, random: random, calm: 30 + random.IntN(70), changes: random.IntN(4) == 0, ignores: random.IntN(4) == 0}
 	switch random.IntN(6) {
 	case 0:
 		s.etag = ""
@@ -175,8 +197,13 @@ func newChaos(t *testing.T, seed uint64, random *rand.Rand) *chaos {
 	// Whatever it becomes later is known beforehand: handlers run side by side.
 	if c.changes && s.etag != "" {
 		for range 3 {
-			next := archive(2 + random.IntN(200_000))
-			next[len(next)-1] ^= byte(len(c.objects))
+			next := archive(len(s.object))
+			if random.IntN(3) == 0 {
+				next = archive(2 + random.IntN(200_000))
+			}
+			for i := 2; i < len(next); i++ {
+				next[i] ^= byte(len(c.objects))
+			}
 			c.objects, c.sums = append(c.objects, next), append(c.sums, sumOf(next))
 		}
 	}
@@ -185,9 +212,9 @@ func newChaos(t *testing.T, seed uint64, random *rand.Rand) *chaos {
 
 // hurt lets the disk stop, or fail now and then.
 func (c *chaos) hurt(disk *simdisk.Disk) {
-	switch c.random.IntN(4) {
+	switch c.random.IntN(5) {
 	case 0, 1:
-		disk.StopAfter(c.random.IntN(1 << c.random.IntN(9)))
+		disk.StopAfter(c.random.IntN(8 << c.random.IntN(7)))
 	case 2:
 		random, rare := rand.New(rand.NewPCG(c.random.Uint64(), 0)), 1+c.random.IntN(200)
 		failure := []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS}[c.random.IntN(3)]
@@ -196,6 +223,14 @@ func (c *chaos) hurt(disk *simdisk.Disk) {
 				return nil
 			}
 			return failure
+		})
+	case 3:
+		random := rand.New(rand.NewPCG(c.random.Uint64(), 0))
+		disk.Fail(func(op simdisk.Op) error {
+			if op.Kind == simdisk.Sync && random.IntN(3) == 0 {
+				return syscall.EIO
+			}
+			return nil
 		})
 	}
 }
@@ -206,6 +241,10 @@ func (c *chaos) answer(n int, w http.ResponseWriter, r *http.Request) bool {
 	if c.changes && len(c.objects) > 1 && random.IntN(20) == 0 {
 		i := random.IntN(len(c.objects))
 		s.replace(c.objects[i], fmt.Sprintf(`"%d"`, i))
+	}
+	if c.ignores {
+		r.Header.Del("If-Match")
+		r.Header.Del("If-Unmodified-Since")
 	}
 	if random.IntN(100) < c.calm {
 		return trickle(s, w, r, 1+random.IntN(100_000), time.Duration(random.IntN(2000))*time.Millisecond)
@@ -236,7 +275,8 @@ func (c *chaos) answer(n int, w http.ResponseWriter, r *http.Request) bool {
 	case 7:
 		return xmlError(http.StatusForbidden, "AccessDenied", "Request has expired")(w, r)
 	case 8: // another place than asked for
-		return header("Content-Range", fmt.Sprintf("bytes %d-%d/%d", some, len(object)-1, len(object)))
+		r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", some, some+max(1, end-from)-1))
+		return false
 	case 9: // another size
 		return header("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, max(from, end-1), len(object)+random.IntN(3)))
 	case 10:

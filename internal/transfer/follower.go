@@ -46,9 +46,9 @@ func (f *follower) run() error {
 		n, err := f.part.file.ReadAt(block[:min(blockSize, end-f.hashed)], f.hashed)
 		if n == 0 {
 			if err == nil || errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF // somebody else cut it off
+				err = fmt.Errorf("%s was cut off by somebody else", f.part.name())
 			}
-			return fmt.Errorf("read %s: %w", f.part.name(), err)
+			return err
 		}
 		f.mu.Lock()
 		f.hash.Write(block[:n])

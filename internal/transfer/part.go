@@ -102,13 +102,20 @@ func openLog(fsys durable.FS, path, identity string, maxLog int64) (*part, error
 	if err := p.replay(); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	// An earlier call may have died before it had taken the log's name.
-	if info, _ := p.regular(p.newLogName()); info != nil {
-		if err := fsys.Remove(p.newLogName()); err != nil {
-			return nil, errors.Join(err, p.close())
-		}
+	if err := p.removeNewLog(); err != nil {
+		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
+}
+
+// removeNewLog removes what could not take the log's name: an earlier call may
+// have died before that.
+func (p *part) removeNewLog() error {
+	info, err := p.regular(p.newLogName())
+	if err != nil || info == nil {
+		return err
+	}
+	return p.fs.Remove(p.newLogName())
 }
 
 // regular describes name, which must be a regular file or missing (nil).
@@ -298,7 +305,7 @@ func (p *part) checkpoint(f fetched) error {
 	if err := p.file.Sync(); err != nil {
 		// A second Sync may succeed although what the first could not write is lost.
 		p.log = nil
-		return fmt.Errorf("sync %s: %w", p.name(), err)
+		return err
 	}
 	if err := p.write(line{Fetched: &f}); err != nil {
 		return err
@@ -363,7 +370,7 @@ func (p *part) finish(size int64, sum string) error {
 		return err
 	}
 	if err := p.file.Sync(); err != nil {
-		return fmt.Errorf("sync %s: %w", p.name(), err)
+		return err
 	}
 	done := &complete{Size: size, SHA256: sum}
 	if err := p.write(line{Complete: done}); err != nil {
@@ -416,6 +423,9 @@ func (p *part) tidy(removePart bool) error {
 		if err := p.fs.Remove(p.name()); err != nil {
 			return err
 		}
+	}
+	if err := p.removeNewLog(); err != nil {
+		return err
 	}
 	if err := p.remove(p.logName(), p.logFile); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"runtime"
@@ -396,7 +397,7 @@ func TestFileKeepsThePartWhenTheDiskIsFull(t *testing.T) {
 		interrupt(t, s, path, 300)
 		full := &disk{fail: func(_ int, op string) error {
 			if op == "write .part" {
-				return syscall.ENOSPC
+				return &fs.PathError{Op: "write", Path: path + ".part", Err: syscall.ENOSPC}
 			}
 			return nil
 		}}

@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 )
@@ -65,7 +64,7 @@ func (w *worker) chunk(ctx context.Context, chunk span) error {
 			return err
 		}
 		if _, err := w.part.file.WriteAt(w.block[:n], at); err != nil {
-			return fmt.Errorf("write %s: %w", w.part.name(), err)
+			return err
 		}
 		w.schedule.wrote(span{at, at + int64(n)})
 		at += int64(n)
