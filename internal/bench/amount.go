@@ -8,7 +8,7 @@ import (
 )
 
 // An amount is a number of bytes that reads like one: 4GiB, 25MB, 512.
-type amount int64
+type amount int64 //nolint:recvcheck // a flag is set through a pointer, and printed by value
 
 var units = []struct {
 	name  string

@@ -50,7 +50,7 @@ func (a archive) check(path string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	block := make([]byte, period)
 	for offset := int64(0); offset < a.size; {
 		want := a.at(offset, period)

@@ -100,7 +100,7 @@ func TestFindsWrongBytes(t *testing.T) {
 		"too many":       {append(bytes.Clone(right), 0), "more came than there is"},
 	} {
 		require.NoError(t, os.WriteFile(path, test.bytes, 0o600))
-		assert.ErrorContains(t, a.check(path), test.says, name)
+		require.ErrorContains(t, a.check(path), test.says, name)
 	}
 	require.NoError(t, os.WriteFile(path, right, 0o600))
 	require.NoError(t, a.check(path))

@@ -39,7 +39,7 @@ func download(ctx context.Context, args []string, _ io.Reader, stdout io.Writer)
 }
 
 // plainCopy is what a program does that does not use this library: copy URL PATH.
-func plainCopy(ctx context.Context, args []string, _ io.Reader, _ io.Writer) (err error) {
+func plainCopy(ctx context.Context, args []string, _ io.Reader, _ io.Writer) error {
 	if len(args) != 2 {
 		return fmt.Errorf("want a URL and a path: %q", args)
 	}
@@ -55,11 +55,11 @@ func plainCopy(ctx context.Context, args []string, _ io.Reader, _ io.Writer) (er
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("storage answered %s", res.Status)
 	}
-	file, err := os.Create(args[1])
+	file, err := os.Create(args[1]) //nolint:gosec // the path is what it is given
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if _, err := io.Copy(file, res.Body); err != nil {
 		return err
 	}

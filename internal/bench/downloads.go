@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -161,7 +160,7 @@ func emptyFolder(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer folder.Close()
+	defer func() { _ = folder.Close() }()
 	_ = folder.Sync() // Windows cannot
 	return nil
 }
@@ -203,7 +202,7 @@ func (s scenario) print(w io.Writer, chosen []program, results []result) {
 }
 
 func span(all []float64) string {
-	return strings.Join([]string{number(slices.Min(all)), number(slices.Max(all))}, " to ")
+	return number(slices.Min(all)) + " to " + number(slices.Max(all))
 }
 
 func ratio(a, b float64) string {

@@ -109,7 +109,7 @@ func (p program) fetch(ctx context.Context, s *source, path string) (peak int64,
 	if err != nil {
 		return peak, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	return peak, file.Sync()
 }
 
@@ -179,7 +179,9 @@ func (p program) interrupt(ctx context.Context, s *source, path string) (float64
 		}
 		rate := float64(now.Sent-before.Sent) / time.Since(began).Seconds()
 		_ = cmd.Process.Kill()
-		<-ended
+		if <-ended == nil {
+			err = errors.Join(err, fmt.Errorf("%s ended before it was killed", p.name))
+		}
 		return rate, err
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -59,7 +60,7 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 		_, _ = io.Copy(io.Discard, stdin)
 		_ = h.Close()
 	}()
-	if err := h.Serve(listener); err != http.ErrServerClosed { //nolint:errorlint // Serve returns it as it is
+	if err := h.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
