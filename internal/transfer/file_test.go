@@ -386,7 +386,7 @@ func TestLogsAndErrorsHaveNoQuery(t *testing.T) {
 
 // trickle sends the rest of the object in pieces with a wait before each.
 func trickle(s *storage, w http.ResponseWriter, r *http.Request, piece int, wait time.Duration) bool {
-	object, _ := s.current()
+	object, _, _ := s.current()
 	s.serveFirst(0, w, r)
 	from, end, ok := byteRange(r, len(object))
 	if !ok {

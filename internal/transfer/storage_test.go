@@ -148,19 +148,19 @@ func (s *storage) stall(n int, w http.ResponseWriter, r *http.Request) bool {
 
 func (s *storage) serveFirst(n int, w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	object, etag := s.current()
+	object, etag, modified := s.current()
 	if etag != "" {
 		h.Set("Etag", etag)
 	}
-	if s.modified != "" {
-		h.Set("Last-Modified", s.modified)
+	if modified != "" {
+		h.Set("Last-Modified", modified)
 	}
 	h.Set("Content-Type", "application/x-gzip")
 	if match := r.Header.Get("If-Match"); match != "" && match != etag {
 		w.WriteHeader(http.StatusPreconditionFailed)
 		return
 	}
-	if since := r.Header.Get("If-Unmodified-Since"); since != "" && since != s.modified {
+	if since := r.Header.Get("If-Unmodified-Since"); since != "" && since != modified {
 		w.WriteHeader(http.StatusPreconditionFailed)
 		return
 	}
@@ -182,17 +182,17 @@ func (s *storage) serveFirst(n int, w http.ResponseWriter, r *http.Request) {
 }
 
 // replace puts another object in the place of this one.
-func (s *storage) replace(object []byte, etag string) {
+func (s *storage) replace(object []byte, etag, modified string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.object, s.etag = object, etag
+	s.object, s.etag, s.modified = object, etag, modified
 }
 
 // current returns the object of now.
-func (s *storage) current() ([]byte, string) {
+func (s *storage) current() (object []byte, etag, modified string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.object, s.etag
+	return s.object, s.etag, s.modified
 }
 
 // all answers with a 200, with the length or in chunks.
