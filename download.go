@@ -176,8 +176,10 @@ func (a account) download(ctx context.Context, id int64, path string, opts *Down
 	return &DownloadResult{Path: path, Size: result.Size, SHA256: result.SHA256, Resumed: result.Resumed}, nil
 }
 
-// An ArchiveStream is an archive that is being fetched. Read returns [io.EOF]
-// only when every byte has arrived. Close it to release its connection.
+// An ArchiveStream is an archive that is being fetched. It reads some megabytes
+// ahead, so that a slow line and a slow reader do not wait for each other, and
+// can be the body of an upload. Read returns [io.EOF] only when every byte has
+// arrived. Close it to release its connection.
 type ArchiveStream struct {
 	id     int64
 	stream *transfer.Stream

@@ -3,23 +3,40 @@
 //
 // An archive of many gigabytes takes longer than its URL lives, than storage
 // keeps a connection, and often than the process runs. So the object is read
-// over as many connections as that takes, each for "the rest from here on", and
-// every answer must prove that it belongs to the same object.
+// over as many connections as that takes, each for a range of it, and every
+// answer must prove that it belongs to the same object.
 //
 // # Requests
 //
 // The first request is the first part of the transfer and not a probe: a GET
-// with "Range: bytes=0-" and "Accept-Encoding: identity". Storage signs a URL
-// for GET alone, so there is no HEAD. Later requests carry "If-Match" with the
-// strong ETag of the first answer, or else "If-Unmodified-Since". An object with
-// neither cannot be resumed: a cut starts a file over, a few times, and ends a
-// stream.
+// with "Range: bytes=0-" and the end of the first chunk, for a file over several
+// connections, and "Accept-Encoding: identity". Storage that gives all of the
+// object instead is taken at its word. Storage signs a URL for GET alone, so
+// there is no HEAD. Later requests carry "If-Match" with the strong ETag of the
+// first answer, or else "If-Unmodified-Since". An object with neither cannot be
+// resumed: a cut starts a file over, a few times, and ends a stream.
 //
 // A 206 must start exactly where it was asked to and repeat the validator and
 // the size; a body must be exactly as long as announced; the object must begin
 // as gzip does. A 412, a 416 that tells another size, or a 200 in answer to a
 // later range mean that the object changed. A file is then started over, once;
 // a stream, and a second change, end with [ErrChanged].
+//
+// # Ranges side by side
+//
+// Storage serves one connection slowly and many fast. A file that is not small is
+// cut into chunks, sixteen for each range that is fetched at once, which are
+// handed out in the order of the file and not far ahead of the first gap. All
+// ranges share one signed URL, which one of them renews. While the last bytes of
+// a chunk are on their way, the next one is asked for. Storage that answers 429
+// or 503 is asked for half as many ranges at once, and for one more every half
+// minute after that.
+//
+// A schedule knows which chunk is next, workers fetch chunks into the file,
+// a follower hashes the gapless beginning while it is still in the page cache,
+// a recorder writes the log; together they are a crew. An object without
+// a size, a validator or ranges is fetched over one connection, by a crew of one worker
+// with one chunk. A stream has one connection, and reads ahead.
 //
 // # Trouble
 //
@@ -32,21 +49,24 @@
 //
 // There is no total timeout and no number of retries. A connection that gives
 // no byte for a minute is dropped, and a transfer that gets less than 1 MiB in
-// five minutes ends. Time in which Locate waits for GitHub, the reader of
-// a stream does not read or a disk is slow does not count.
+// five minutes, over all its connections, ends. Time in which Locate waits for
+// GitHub, the reader of a stream does not read or a disk is slow does not count,
+// nor do waits that storage asks for, up to an hour between one MiB and the
+// next; if it asks for more, its answer is returned.
 //
 // # What is on the disk
 //
 // While a file is fetched, it is beside its path with the suffix ".part", and
 // a log with the suffix ".part.log" tells how far it is: lines of JSON in a
 // [durable.Log]. The first names the object; each later one holds the ranges
-// that are there, and the state of the SHA-256 at the end of the first range;
+// that are there, and the state of the SHA-256 at some place in the first range;
 // the last one tells size and sum of the complete object. About once a second,
 // and whenever a call ends, the part is synced, then such a line is written,
 // then the log is synced: what the log tells is there whatever happened since,
 // and what it does not tell is not believed. Hence neither a cut nor a kill nor
 // a power failure costs more than a second of the line, and the sum needs no
-// second pass. A part without a log is started over.
+// second pass. A part without a log is started over. A log that has grown is
+// written anew beside the old one and takes its name.
 //
 // At the end: sync the part, log that it is complete, rename it, sync the
 // folder, remove the log. A call finishes what an earlier one left undone
