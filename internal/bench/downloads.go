@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -64,6 +65,8 @@ func measureDownloads(ctx context.Context, o options, stdout, progress io.Writer
 type result struct {
 	failed error
 	rates  []float64 // bytes a second
+	used   []float64 // connections that sent, on average
+	most   []int     // at once
 	peaks  []int64   // bytes
 	twice  []int64   // bytes
 	lost   []float64 // seconds' worth of the line, of what was fetched twice
@@ -136,6 +139,8 @@ func (s scenario) one(ctx context.Context, p program, from *source, dir string, 
 	}
 	twice := after.Sent - before.Sent - s.size
 	r.rates = append(r.rates, float64(s.size)/took.Seconds())
+	r.used = append(r.used, (after.Took-before.Took).Seconds()/took.Seconds())
+	r.most = append(r.most, after.Most)
 	r.peaks = append(r.peaks, peak)
 	r.twice = append(r.twice, twice)
 	if s.kill {
@@ -166,7 +171,7 @@ func emptyFolder(dir string) error {
 }
 
 func (s scenario) print(w io.Writer, chosen []program, results []result) {
-	rows := [][]string{{"program", "MB/s", "lowest to highest", "× curl", "peak memory, MiB", "bytes twice, %"}}
+	rows := [][]string{{"program", "MB/s", "lowest to highest", "× curl", "connections", "at most", "peak memory, MiB", "bytes twice, %"}}
 	if s.kill {
 		rows = [][]string{{"program", "MB fetched twice", "lowest to highest", "seconds of the line"}}
 	}
@@ -194,7 +199,7 @@ func (s scenario) print(w io.Writer, chosen []program, results []result) {
 			}
 			rows = append(rows, []string{
 				p.name, number(median(rates)), span(rates), ratio(median(r.rates), curl),
-				memory(median(r.peaks)), fmt.Sprintf("%.3f", 100*float64(median(r.twice))/float64(s.size)),
+				number(median(r.used)), strconv.Itoa(slices.Max(r.most)), memory(median(r.peaks)), fmt.Sprintf("%.3f", 100*float64(median(r.twice))/float64(s.size)),
 			})
 		}
 	}

@@ -73,6 +73,7 @@ func (a *answer) ReadFrom(src io.Reader) (int64, error) {
 	if !ok {
 		return 0, fmt.Errorf("%T is no archive", limited.R)
 	}
+	defer a.server.sends()()
 	line, sent := a.server.line, int64(0)
 	for sent < limited.N {
 		most := limited.N - sent
@@ -98,6 +99,21 @@ func (a *answer) ReadFrom(src io.Reader) (int64, error) {
 		}
 	}
 	return sent, nil
+}
+
+// sends counts a connection until the returned function is called.
+func (s *server) sends() (ended func()) {
+	began := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sending++
+	s.most = max(s.most, s.sending)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.sending--
+		s.took += time.Since(began)
+	}
 }
 
 // wait waits for the moment at which the line has carried n more bytes. It

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -22,12 +23,21 @@ type server struct {
 	list    []byte // a page of migrations
 	single  []byte // one of them, without repositories
 
+	busy atomic.Int64 // answers, also those that are waited for
 	sent atomic.Int64 // bytes of the archive
-	busy atomic.Int64 // answers
+
+	mu      sync.Mutex
+	sending int // connections
+	most    int // of them at once
+	took    time.Duration
 }
 
 // counters is what a server tells about itself.
-type counters struct{ Sent, Busy int64 }
+type counters struct {
+	Sent, Busy int64
+	Most       int           // connections that sent at once, since it was last asked for
+	Took       time.Duration // of all connections in sum
+}
 
 // serve is the server, until its standard input ends, as it does when whoever
 // started it is gone.
@@ -78,8 +88,14 @@ func (s *server) handler() http.Handler {
 		w.WriteHeader(http.StatusFound)
 	})
 	mux.HandleFunc("GET /storage/", s.store)
-	mux.HandleFunc("GET /counters", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(counters{Sent: s.sent.Load(), Busy: s.busy.Load()})
+	mux.HandleFunc("GET /counters", func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		c := counters{Sent: s.sent.Load(), Busy: s.busy.Load(), Most: s.most, Took: s.took}
+		if r.FormValue("most") == "forget" {
+			s.most = s.sending
+		}
+		s.mu.Unlock()
+		_ = json.NewEncoder(w).Encode(c)
 	})
 	return mux
 }

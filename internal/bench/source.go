@@ -57,9 +57,11 @@ func (s *source) stop() {
 	_ = s.process.Wait()
 }
 
-func (s *source) counters(ctx context.Context) (counters, error) {
+func (s *source) counters(ctx context.Context) (counters, error) { return s.ask(ctx, "/counters") }
+
+func (s *source) ask(ctx context.Context, path string) (counters, error) {
 	var c counters
-	res, err := get(ctx, http.DefaultClient, s.base+"/counters")
+	res, err := get(ctx, http.DefaultClient, s.base+path)
 	if err != nil {
 		return c, err
 	}
@@ -67,10 +69,11 @@ func (s *source) counters(ctx context.Context) (counters, error) {
 	return c, json.NewDecoder(res.Body).Decode(&c)
 }
 
-// settled is counters when nothing is being sent any more to who is gone.
+// settled is counters when nothing is being sent any more to who is gone. What
+// comes after it is another run.
 func (s *source) settled(ctx context.Context) (counters, error) {
 	for {
-		c, err := s.counters(ctx)
+		c, err := s.ask(ctx, "/counters?most=forget")
 		if err != nil || c.Busy == 0 {
 			return c, err
 		}
