@@ -130,7 +130,7 @@ func TestAmounts(t *testing.T) {
 
 func TestRefusesBadFlags(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-runs", "0"}, {"-size", "0"}, {"-rate", "0"}, {"-cut", "0"}, {"-only", "("}, {"archive"}} {
+	for _, args := range [][]string{{"-runs", "0"}, {"-size", "0"}, {"-rate", "0"}, {"-cut", "0"}, {"-only", "("}, {"-downloads", "-only", "no such"}, {"archive"}} {
 		var out bytes.Buffer
 		assert.Error(t, run(t.Context(), args, nil, &out, &out), args)
 	}

@@ -44,6 +44,7 @@ func measureDownloads(ctx context.Context, o options, stdout, progress io.Writer
 	if free, ok := freeSpace(dir); ok && free < 2*int64(o.size) {
 		return fmt.Errorf("%s has %v free: want twice the size, %v", o.dir, amount(free), 2*o.size)
 	}
+	measured := false
 	for _, s := range o.scenarios() {
 		chosen := slices.DeleteFunc(programs(), func(p program) bool {
 			return s.kill && !p.resumes || !o.only.MatchString(s.title+"/"+p.name)
@@ -51,12 +52,16 @@ func measureDownloads(ctx context.Context, o options, stdout, progress io.Writer
 		if len(chosen) == 0 {
 			continue
 		}
+		measured = true
 		results, err := s.measure(ctx, chosen, o.runs, dir, progress)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.title, err)
 		}
 		_, _ = fmt.Fprintf(stdout, "\n%s:\n", s.title)
 		s.print(stdout, chosen, results)
+	}
+	if !measured {
+		return fmt.Errorf("no line/program matches %q", o.only)
 	}
 	return nil
 }

@@ -73,7 +73,8 @@ func (a *answer) ReadFrom(src io.Reader) (int64, error) {
 	if !ok {
 		return 0, fmt.Errorf("%T is no archive", limited.R)
 	}
-	defer a.server.sends()()
+	ended := a.server.sends()
+	defer ended()
 	line, sent := a.server.line, int64(0)
 	for sent < limited.N {
 		most := limited.N - sent
