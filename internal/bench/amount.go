@@ -41,15 +41,13 @@ func (a *amount) Set(text string) error {
 	return nil
 }
 
-// String writes it in the largest unit that fits.
+// String writes it in the unit in which it is the smallest whole number.
 func (a amount) String() string {
-	if a == 0 {
-		return "0"
-	}
+	best, in := float64(a), "B"
 	for _, unit := range units {
-		if n := float64(a) / unit.bytes; n == math.Trunc(n) {
-			return strings.TrimSpace(fmt.Sprintf("%.0f %s", n, unit.name))
+		if n := float64(a) / unit.bytes; n == math.Trunc(n) && n < best {
+			best, in = n, unit.name
 		}
 	}
-	return strconv.FormatInt(int64(a), 10)
+	return fmt.Sprintf("%.0f %s", best, in)
 }

@@ -114,9 +114,10 @@ func TestAmounts(t *testing.T) {
 	}{
 		"4GiB":     {4 << 30, "4 GiB"},
 		"25MB":     {25e6, "25 MB"},
+		"64MB":     {64e6, "64 MB"},
 		"1.5 MiB":  {3 << 19, "1536 KiB"},
 		"12345678": {12345678, "12345678 B"},
-		"0":        {0, "0"},
+		"0":        {0, "0 B"},
 	} {
 		var got amount
 		require.NoError(t, got.Set(text), text)
