@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 func TestMeasuresDownloads(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	// Two MiB are less than a chunk: 12 are three.
-	report := bench(t, "-downloads", "-dir", dir, "-runs", "1", "-size", "24MiB", "-rate", "30MB", "-latency", "5ms", "-cut", "5MB")
+	// A chunk is 4 MiB: half of this is more than one.
+	report := bench(t, "-downloads", "-dir", dir, "-runs", "1", "-size", "10MiB", "-rate", "30MB", "-latency", "5ms", "-cut", "3MB")
 
 	names := []string{
 		"curl", "io.Copy", "aria2c -x8 -s8", "aria2c -x16 -s16",
@@ -33,11 +33,11 @@ func TestMeasuresDownloads(t *testing.T) {
 	}
 	resuming := append([]string{names[0]}, names[2:]...)
 	assert.Equal(t, []section{
-		{"24 MiB, unthrottled:", names},
-		{"12 MiB, each connection at 30 MB/s:", names},
-		{"12 MiB, each connection at 30 MB/s, 5ms to the first byte:", names},
-		{"12 MiB, a cut every 5 MB:", names},
-		{"12 MiB, each connection at 30 MB/s, killed half-way:", resuming},
+		{"10 MiB, unthrottled:", names},
+		{"5 MiB, each connection at 30 MB/s:", names},
+		{"5 MiB, each connection at 30 MB/s, 5ms to the first byte:", names},
+		{"5 MiB, a cut every 3 MB:", names},
+		{"5 MiB, each connection at 30 MB/s, killed half-way:", resuming},
 	}, sections(report))
 
 	for _, cells := range rows(report) {

@@ -102,7 +102,7 @@ func measureDecoding(ctx context.Context, o options, stdout io.Writer) error {
 }
 
 // rounds are within a run.
-const rounds = 10
+const rounds = 5
 
 // measure makes both calls in turns, so that the machine is equally busy for
 // both.
