@@ -99,18 +99,18 @@ func (c *crew) failed() error {
 // hire lets workers begin. There are more of them than ranges: one can wait for
 // its first bytes while another one's last are coming.
 func (c *crew) hire(ctx context.Context, workers *sync.WaitGroup, ranges int, begun *worker, fail func(error)) {
-	count := min(2*ranges, maxConcurrency)
+	count := 2 * ranges
 	if ranges == 1 {
 		count = 1
 	}
 	for i := range count {
-		w, first := begun, span{}
+		w, first := begun, (*turn)(nil)
 		if i > 0 || begun == nil {
 			w = &worker{fetch: newFetcher(c.session)}
 		} else {
 			first = c.schedule.first(begun.fetch.end)
 		}
-		w.part, w.schedule, w.written = c.part, c.schedule, c.recorder.written
+		w.part, w.schedule, w.blocks, w.written = c.part, c.schedule, c.follower.blocks, c.recorder.written
 		w.fetch.surplus = c.schedule.pushedBack
 		workers.Go(func() { fail(w.run(ctx, first)) })
 	}

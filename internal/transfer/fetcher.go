@@ -25,10 +25,9 @@ type fetcher struct {
 	offset int64 // of the next byte
 	end    int64 // of the range; negative if that is the object's
 
-	conn    *connection   // nil between two answers
-	trouble error         // how the last connection ended, unless all was well
-	faults  int           // in a row
-	latency time.Duration // of the last answer
+	conn    *connection // nil between two answers
+	trouble error       // how the last connection ended, unless all was well
+	faults  int         // in a row
 }
 
 // newFetcher reads the whole object, unless its range is set.
@@ -192,7 +191,7 @@ func (f *fetcher) request(ctx context.Context) error {
 		defer watch.end()
 		return failed(signed, resp, watch.explain(err))
 	}
-	f.latency = time.Since(began)
+	f.answered(time.Since(began))
 	f.logger.DebugContext(ctx, "storage answered", "host", signed.url.Host, "path", signed.url.Path,
 		"offset", f.offset, "status", resp.StatusCode)
 

@@ -157,8 +157,8 @@ func (d *download) copy(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ranges := d.concurrency()
-	d.schedule = newSchedule(d.session.object.Size, d.fetched, d.part.logged.Offset, ranges, d.options.minChunk())
+	ranges, alone := d.concurrency(), d.options.Concurrency == 0
+	d.schedule = newSchedule(d.session.object.Size, d.fetched, d.part.logged.Offset, ranges, alone, d.options.minChunk())
 	f, err := newFollower(d.part, d.schedule, d.part.logged.mark)
 	if err != nil {
 		return "", err

@@ -14,12 +14,13 @@ import (
 // enough for one of each range to stay in the processor's cache.
 const blockSize = 512 << 10
 
-// A follower hashes what is in the part, behind those who write it. What it
-// reads was written a moment ago, so the system still has it in memory: the sum
-// needs no second pass.
+// A follower hashes what is in the part, behind those who write it. What they
+// wrote a moment ago they hand over, and the system still has the rest in memory:
+// the sum needs no second pass.
 type follower struct {
 	part     *part
 	schedule *schedule
+	blocks   *blocks
 
 	mu     sync.Mutex
 	hash   hash.Hash
@@ -32,29 +33,38 @@ func newFollower(p *part, s *schedule, m mark) (*follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &follower{part: p, schedule: s, hash: h, hashed: m.Offset}, nil
+	return &follower{part: p, schedule: s, hash: h, hashed: m.Offset, blocks: newBlocks(m.Offset)}, nil
 }
 
 // run hashes until the schedule is finished.
 func (f *follower) run() error {
-	block := make([]byte, blockSize)
 	for {
 		end, more := f.schedule.await(f.hashed)
 		if !more {
 			return nil
 		}
-		n, err := f.part.file.ReadAt(block[:min(blockSize, end-f.hashed)], f.hashed)
-		if n == 0 {
-			if err == nil || errors.Is(err, io.EOF) {
-				err = fmt.Errorf("%s was cut off by somebody else", f.part.name())
+		block, until := f.blocks.take(f.hashed, end)
+		if block == nil {
+			block = f.blocks.lend()
+			n, err := f.part.file.ReadAt(block[:min(blockSize, until-f.hashed)], f.hashed)
+			if n == 0 {
+				if err == nil || errors.Is(err, io.EOF) {
+					err = fmt.Errorf("%s was cut off by somebody else", f.part.name())
+				}
+				return err
 			}
-			return err
+			block = block[:n]
 		}
-		f.mu.Lock()
-		f.hash.Write(block[:n])
-		f.hashed += int64(n)
-		f.mu.Unlock()
+		f.add(block)
+		f.blocks.back(block)
 	}
+}
+
+func (f *follower) add(block []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hash.Write(block)
+	f.hashed += int64(len(block))
 }
 
 func (f *follower) mark() (mark, error) {

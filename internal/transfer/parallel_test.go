@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -35,12 +36,7 @@ func TestRangesAreFetchedSideBySide(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStorage(t, size)
 				path := target(t)
-				var now, most atomic.Int64
 				s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
-					defer now.Add(-1)
-					if n := now.Add(1); n > most.Load() {
-						most.Store(n)
-					}
 					return trickle(s, w, r, second/16, time.Second/16)
 				}
 				begin := time.Now()
@@ -51,7 +47,6 @@ func TestRangesAreFetchedSideBySide(t *testing.T) {
 				assert.InDelta(t, want, time.Since(begin), float64(want/7))
 				assert.Equal(t, 1, s.located, "all share one URL")
 				assert.EqualValues(t, size, s.sentBytes(), "nothing is fetched twice")
-				assert.LessOrEqual(t, most.Load(), int64(16))
 			})
 		})
 	}
@@ -105,6 +100,82 @@ func TestARangeWaitsForAnswersWhileAnotherEnds(t *testing.T) {
 		require.NoError(t, err)
 		assert.Less(t, time.Since(begin), 17*time.Second, "17.6 s if each waited for its answer")
 	})
+}
+
+// A line is what each connection of a test is like. It knows which of them sent
+// at the same time: those that had begun to, and had not come to their end.
+type line struct {
+	rate    int // bytes a second
+	latency time.Duration
+
+	mu   sync.Mutex
+	sent [][2]time.Time
+}
+
+// send answers with 200 pieces a second. Its end is that of the last one.
+func (l *line) send(s *storage, w http.ResponseWriter, r *http.Request) bool {
+	if !pause(r, l.latency) {
+		return true
+	}
+	began := time.Now()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.sent = append(l.sent, [2]time.Time{began, time.Now()})
+	}()
+	s.serveFirst(0, w, r)
+	_ = http.NewResponseController(w).Flush()
+	from, end, _ := byteRange(r, len(s.object))
+	for from < end && pause(r, time.Second/200) {
+		n := min(l.rate/200, end-from)
+		_, _ = w.Write(s.object[from : from+n])
+		_ = http.NewResponseController(w).Flush()
+		from += n
+	}
+	return true
+}
+
+// most is how many sent at once, and total for how long all of them did.
+func (l *line) most() (most int, total time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.sent {
+		total += a[1].Sub(a[0])
+		at := 0
+		for _, b := range l.sent {
+			if !b[0].After(a[0]) && b[1].After(a[0]) {
+				at++
+			}
+		}
+		most = max(most, at)
+	}
+	return most, total
+}
+
+// What is 1/1024 here of what it is in earnest: 2 GiB at 25 MB/s, and 80 ms.
+func TestNoMoreConnectionsSendThanThereAreRanges(t *testing.T) {
+	const size, rate, latency = 2 << 20, 25_000, 80 * time.Millisecond
+	for _, ranges := range []int{2, 8, 16} {
+		for _, latency := range []time.Duration{0, latency} {
+			t.Run(fmt.Sprintf("%d ranges, %v", ranges, latency), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s, line := newStorage(t, size), &line{rate: rate, latency: latency}
+					path := target(t)
+					s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool { return line.send(s, w, r) }
+					begin := time.Now()
+					_, err := transfer.File(t.Context(), s.source(t), path, inParallel(ranges))
+					require.NoError(t, err)
+					took := time.Since(begin)
+					most, total := line.most()
+					best := time.Duration(float64(size) / float64(rate*ranges) * float64(time.Second))
+					t.Logf("%d at once, %.2f on average, %.3f of the lines' rate", most, total.Seconds()/took.Seconds(), best.Seconds()/took.Seconds())
+					assert.Equal(t, ranges, most)
+					assert.Greater(t, best.Seconds()/took.Seconds(), map[int]float64{2: 0.97, 8: 0.97, 16: 0.95}[ranges])
+					requireComplete(t, path, s.object)
+				})
+			})
+		}
+	}
 }
 
 func TestNoRangeRunsFarAheadOfAGap(t *testing.T) {

@@ -365,6 +365,13 @@ func (p *part) finish(size int64, sum string) error {
 	if err := p.held(); err != nil {
 		return err
 	}
+	info, err := p.file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < size {
+		return fmt.Errorf("%s was cut off by somebody else", p.name())
+	}
 	// An earlier call may have written more than it logged.
 	if err := p.file.Truncate(size); err != nil {
 		return err

@@ -27,6 +27,12 @@ const (
 	// long, and none is given up within that short.
 	growAfter   = 30 * time.Second
 	shrinkAfter = 5 * time.Second
+
+	// A connection that brings this many bytes a second is nearly as fast as
+	// the sum can be made: more of them would only cost. It is looked at each
+	// time so much of its time has passed.
+	fastConnection = 200e6
+	trial          = 100 * time.Millisecond
 )
 
 // A schedule says which chunk of an object is fetched next, and knows which
@@ -40,10 +46,15 @@ type schedule struct {
 	chunk  int64 // negative: a gap is one chunk
 	window int64 // how far ahead of the hash a byte may be
 
-	most    int // ranges at once
-	slots   int // as many as storage bears
-	running int
-	busy    time.Time // when storage last said that it is, or bore one more
+	most      int       // ranges at once
+	slots     int       // as many as storage bears
+	running   int       // of which no end is in sight
+	receiving int       // whose bytes are read
+	busy      time.Time // when storage last said that it is, or bore one more
+
+	alone  bool          // as long as one connection is fast enough
+	waited time.Duration // for its bytes, in this trial
+	got    int64
 
 	todo   spans // which nobody fetches
 	active int   // chunks that somebody fetches
@@ -55,11 +66,22 @@ type schedule struct {
 	moved chan struct{} // gets something, now and then, when bytes have come
 }
 
-// newSchedule fetches what is not done of an object of that size.
-func newSchedule(size int64, done spans, hashed int64, ranges int, smallest int64) *schedule {
+// A turn is a chunk that somebody fetches.
+type turn struct {
+	chunk             span
+	receiving, ending bool
+}
+
+// newSchedule fetches what is not done of an object of that size. If alone is
+// set, it begins with one range and goes on so as long as that is fast.
+func newSchedule(size int64, done spans, hashed int64, ranges int, alone bool, smallest int64) *schedule {
 	s := &schedule{
-		most: ranges, slots: ranges, done: slices.Clone(done), todo: done.gaps(size), hashed: hashed, last: -1,
+		most: ranges, slots: ranges, alone: alone && ranges > 1,
+		done: slices.Clone(done), todo: done.gaps(size), hashed: hashed, last: -1,
 		moved: make(chan struct{}, 1),
+	}
+	if s.alone {
+		s.slots = 1
 	}
 	s.work, s.data = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
 	chunk := min(max(size/int64(chunksPerRange*ranges), smallest), maxChunkFactor*smallest)
@@ -72,7 +94,7 @@ func newSchedule(size int64, done spans, hashed int64, ranges int, smallest int6
 
 // first takes the first chunk as it was asked for before anything was known of
 // the object: up to end, or all if that is negative.
-func (s *schedule) first(end int64) span {
+func (s *schedule) first(end int64) *turn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	size := s.todo[0][1]
@@ -83,13 +105,13 @@ func (s *schedule) first(end int64) span {
 }
 
 // next waits for a chunk. There is none if all are taken, and none comes back.
-func (s *schedule) next() (span, bool) {
+func (s *schedule) next() (*turn, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
 		switch {
 		case s.ended, len(s.todo) == 0 && s.active == 0:
-			return span{}, false
+			return nil, false
 		case len(s.todo) > 0 && s.running < s.allowed():
 			if s.chunk < 0 {
 				return s.take(s.todo[0][1]), true
@@ -102,8 +124,8 @@ func (s *schedule) next() (span, bool) {
 	}
 }
 
-func (s *schedule) take(end int64) span {
-	c := span{s.todo[0][0], end}
+func (s *schedule) take(end int64) *turn {
+	t := &turn{chunk: span{s.todo[0][0], end}}
 	if end == s.todo[0][1] {
 		s.todo = s.todo[1:]
 	} else {
@@ -111,12 +133,12 @@ func (s *schedule) take(end int64) span {
 	}
 	s.active++
 	s.running++
-	return c
+	return t
 }
 
 // allowed is how many ranges there may be at once.
 func (s *schedule) allowed() int {
-	if s.slots < s.most && time.Since(s.busy) >= growAfter {
+	if s.slots < s.most && !s.alone && time.Since(s.busy) >= growAfter {
 		s.slots++
 		s.busy = time.Now()
 	}
@@ -136,17 +158,29 @@ func (s *schedule) pushedBack() bool {
 	return s.running > s.slots
 }
 
-// ending lets another range begin: the caller's chunk has all but come.
-func (s *schedule) ending() {
+// receive waits until the bytes of a chunk may be read. Whoever asked for it
+// while another chunk was ending waits for that to end.
+func (s *schedule) receive(t *turn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for s.receiving >= s.slots && !s.ended {
+		s.work.Wait()
+	}
+	t.receiving = true
+	s.receiving++
+}
+
+// ending lets another range be asked for: this chunk has all but come.
+func (s *schedule) ending(t *turn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.ending = true
 	s.running--
 	s.work.Broadcast()
 }
 
-// end gives back what is left of a chunk, nothing if it has come. early tells
-// whether ending was called.
-func (s *schedule) end(left span, early bool) {
+// end gives back what is left of a chunk, nothing if it has come.
+func (s *schedule) end(t *turn, left span) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if left[0] != left[1] {
@@ -154,17 +188,24 @@ func (s *schedule) end(left span, early bool) {
 		s.todo = slices.Insert(s.todo, at, left)
 	}
 	s.active--
-	if !early {
+	if !t.ending {
 		s.running--
+	}
+	if t.receiving {
+		s.receiving--
 	}
 	s.work.Broadcast()
 }
 
-// wrote notes that these bytes are in the part. It holds up who runs too far
-// ahead of the hash, which a range that is not cut into chunks can.
-func (s *schedule) wrote(r span) {
+// wrote notes that these bytes are in the part, and how long they were waited
+// for. It holds up who runs too far ahead of the hash, which a range that is not
+// cut into chunks can.
+func (s *schedule) wrote(r span, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.alone {
+		s.judge(r[1]-r[0], took)
+	}
 	head := s.done.head()
 	s.done = s.done.add(r)
 	if s.done.head() > head {
@@ -177,6 +218,20 @@ func (s *schedule) wrote(r span) {
 	for s.chunk < 0 && r[1] > s.hashed+s.window && !s.ended {
 		s.work.Wait()
 	}
+}
+
+// judge finds out whether one connection is enough.
+func (s *schedule) judge(n int64, took time.Duration) {
+	s.got += n
+	s.waited += took
+	if s.waited < trial {
+		return
+	}
+	if float64(s.got) < fastConnection*s.waited.Seconds() {
+		s.alone, s.slots = false, s.most
+		s.work.Broadcast()
+	}
+	s.got, s.waited = 0, 0
 }
 
 // await returns how far the hash may go, which is behind hashed, the offset up to

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"sync"
+	"time"
 )
 
 // A session is what all ranges of one transfer have in common.
@@ -16,8 +17,10 @@ type session struct {
 	// object is as the first answer described it: there is one range until then,
 	// and nobody changes it as long as there are more.
 	object object
-	mu     sync.Mutex // for the size, which may come at the end
-	ranged bool       // whether parts of object can be asked for
+	ranged bool // whether parts of object can be asked for
+
+	mu     sync.Mutex    // for the size, which may come at the end, and for what follows
+	answer time.Duration // the shortest that storage took to answer
 }
 
 func newSession(source Source) *session {
@@ -46,6 +49,23 @@ func (s *session) size() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.object.Size
+}
+
+// answered notes how long storage took to answer. A request that needed a new
+// connection took longer than the next will.
+func (s *session) answered(took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.answer == 0 || took < s.answer {
+		s.answer = took
+	}
+}
+
+// latency is how long storage takes to answer, at least.
+func (s *session) latency() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answer
 }
 
 // forget makes the next answer describe whatever storage has there now.

@@ -12,24 +12,30 @@ type worker struct {
 	fetch    *fetcher
 	part     *part
 	schedule *schedule
+	blocks   *blocks
 	written  chan<- span
 
-	block  []byte
-	filled int // bytes of block that are already fetched, and not yet written
+	block  []byte // nil between two chunks
+	filled int    // bytes of block that are already fetched, and not yet written
 }
 
-// run fetches chunks until there are none. If first is not empty, the worker has
+// run fetches chunks until there are none. If first is not nil, the worker has
 // begun with that one.
-func (w *worker) run(ctx context.Context, first span) error {
+func (w *worker) run(ctx context.Context, first *turn) error {
 	defer w.fetch.close()
-	for chunk, ok := first, true; ok; chunk, ok = w.schedule.next() {
-		if chunk == (span{}) {
+	for mine, ok := first, true; ok; mine, ok = w.schedule.next() {
+		if mine == nil {
 			continue
 		}
 		if w.filled == 0 {
-			w.fetch.offset, w.fetch.end = chunk[0], chunk[1]
+			w.fetch.offset, w.fetch.end = mine.chunk[0], mine.chunk[1]
 		}
-		if err := w.chunk(ctx, chunk); err != nil {
+		err := w.take(ctx, mine)
+		if tooMany, ok := errors.AsType[surplusError](err); ok {
+			w.schedule.end(mine, span{w.fetch.offset, mine.chunk[1]})
+			err = Sleep(ctx, tooMany.wait)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -39,25 +45,36 @@ func (w *worker) run(ctx context.Context, first span) error {
 	return nil
 }
 
-func (w *worker) chunk(ctx context.Context, chunk span) error {
-	if w.block == nil {
-		w.block = make([]byte, blockSize)
+// take fetches the worker's chunk when the answer is there and it is its turn.
+func (w *worker) take(ctx context.Context, mine *turn) error {
+	if w.filled == 0 {
+		if err := w.fetch.connect(ctx); err != nil {
+			return err
+		}
 	}
-	at, flushed, began, early := chunk[0], chunk[0], time.Now(), false
+	w.schedule.receive(mine)
+	if w.block == nil {
+		w.block = w.blocks.lend()
+	}
+	defer func() {
+		w.blocks.back(w.block)
+		w.block = nil
+	}()
+	chunk := mine.chunk
+	at, flushed := chunk[0], chunk[0]
+	var speed speed
 	for {
-		n := w.filled
+		n, took := w.filled, time.Duration(0)
 		w.filled = 0
 		var err error
 		if n == 0 {
+			asked := time.Now()
 			n, err = w.fetch.Read(ctx, w.block)
-		}
-		if tooMany, ok := errors.AsType[surplusError](err); ok {
-			w.schedule.end(span{at, chunk[1]}, early)
-			return Sleep(ctx, tooMany.wait)
+			took = time.Since(asked)
 		}
 		if err == io.EOF { //nolint:errorlint // a connection that broke has one inside
 			w.flush(span{flushed, at})
-			w.schedule.end(span{}, early)
+			w.schedule.end(mine, span{})
 			return nil
 		}
 		if err != nil {
@@ -66,26 +83,39 @@ func (w *worker) chunk(ctx context.Context, chunk span) error {
 		if _, err := w.part.file.WriteAt(w.block[:n], at); err != nil {
 			return err
 		}
-		w.schedule.wrote(span{at, at + int64(n)})
+		w.block = w.blocks.keep(w.block, n, at)
+		w.schedule.wrote(span{at, at + int64(n)}, took)
 		at += int64(n)
 		if at-flushed >= startSyncEvery && w.flush(span{flushed, at}) {
 			flushed = at
 		}
-		if !early && w.isEnding(chunk, at, time.Since(began)) {
-			early = true
-			w.schedule.ending()
+		if !mine.ending && w.isEnding(chunk, at, &speed) {
+			w.schedule.ending(mine)
 		}
 	}
 }
 
+// A speed is that of one chunk since its first bytes: those may have waited for
+// somebody to read them.
+type speed struct {
+	from  int64
+	since time.Time
+}
+
 // isEnding reports whether the rest of the chunk will have come by the time that
-// storage takes to answer another request: the next one can be made now.
-func (w *worker) isEnding(chunk span, at int64, took time.Duration) bool {
-	if w.schedule.chunk < 0 || took <= w.fetch.latency {
+// storage takes to answer another request: the next one can be made now. What
+// the first half has shown is enough to tell.
+func (w *worker) isEnding(chunk span, at int64, s *speed) bool {
+	if s.since.IsZero() {
+		s.from, s.since = at, time.Now()
 		return false
 	}
-	perSecond := float64(at-chunk[0]) / (took - w.fetch.latency).Seconds()
-	return float64(chunk[1]-at) < perSecond*w.fetch.latency.Seconds()
+	left := chunk[1] - at
+	if w.schedule.chunk < 0 || left > at-chunk[0] {
+		return false
+	}
+	perSecond := float64(at-s.from) / time.Since(s.since).Seconds()
+	return float64(left) < perSecond*w.fetch.latency().Seconds()
 }
 
 // flush lets the disk begin with s, unless it has enough to do.
