@@ -13,6 +13,9 @@ type account struct {
 	login string
 	kind  string // User or Organization
 	sso   bool   // refuses tokens that are not authorized for it
+
+	repositories []*repository // by age
+	description  string        // as the API shows it in a repository; empty until one is asked for
 }
 
 // addAccount makes an account. The caller holds s.mu, or is NewServer.
@@ -20,6 +23,15 @@ func (s *Server) addAccount(login, kind string) *account {
 	a := &account{id: s.nextID("account"), login: login, kind: kind}
 	s.accounts[strings.ToLower(login)] = a
 	return a
+}
+
+// ownerNamed returns the account of this name, which becomes an organization
+// if it is new. The caller holds s.mu.
+func (s *Server) ownerNamed(login string) *account {
+	if a := s.accounts[strings.ToLower(login)]; a != nil {
+		return a
+	}
+	return s.addAccount(login, "Organization")
 }
 
 // A simpleUser is GitHub's simple-user.

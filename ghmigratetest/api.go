@@ -23,6 +23,7 @@ type call struct {
 	version string
 	account *account // whose migrations it is about
 	now     time.Time
+	hidden  time.Duration // for how long what it starts is not to be seen
 }
 
 // serveAPI answers one request of the API.
@@ -65,6 +66,7 @@ func (s *Server) answer(r *http.Request) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &call{now: s.clock.Now(), query: r.URL.Query()}
+	c.hidden, _ = r.Context().Value(hiddenKey{}).(time.Duration)
 	s.settle(c.now)
 	c.op, c.vars = s.route(r.Method, r.URL.EscapedPath())
 	if c.op == nil {

@@ -2,24 +2,70 @@ package ghmigratetest
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// describe makes the three forms in which the API shows a repository, with
-// every property of GitHub's OpenAPI description: repository and
-// minimal-repository in version 2022-11-28, simple-repository in 2026-03-10.
-func (s *Server) describe(r *repository) {
-	name := r.fullName()
-	api := s.URL() + "/repos/" + name
-	web := s.webURL + "/" + name
-	host := strings.TrimPrefix(s.webURL, "https://")
+// A shape is one of the forms in which the API shows a repository.
+type shape int
+
+const (
+	fullShape    shape = iota // repository, of version 2022-11-28
+	minimalShape              // minimal-repository, of the same
+	simpleShape               // simple-repository, of version 2026-03-10
+)
+
+// describe returns a repository in one of its shapes. An organization may have
+// a hundred thousand, of which nobody asks for most: nothing is kept but the
+// text that they have in common. The caller holds s.mu.
+func (s *Server) describe(r *repository, in shape) json.RawMessage {
+	if s.shapes == nil {
+		s.shapes = s.describeAny()
+	}
+	if r.owner.description == "" {
+		r.owner.description = string(encode(s.simpleUser(r.owner)))
+	}
 	visibility := "public"
 	if r.private {
 		visibility = "private"
 	}
+	values := map[string]string{
+		"id":         strconv.FormatInt(r.id, 10),
+		"node_id":    nodeID("Repository", r.id),
+		"owner":      r.owner.description,
+		"name":       r.name,
+		"full_name":  r.fullName(),
+		"private":    strconv.FormatBool(r.private),
+		"visibility": visibility,
+		"branch":     string(encode(r.branch)),
+		"issues":     strconv.Itoa(r.issues),
+		"size":       strconv.FormatInt(108+r.payload>>10, 10),
+		"created_at": timestamp(born, r.id),
+		"pushed_at":  timestamp(born.Add(time.Hour), r.id),
+	}
+	var b []byte
+	for i, part := range s.shapes[in] {
+		if i%2 == 1 {
+			part = values[part]
+		}
+		b = append(b, part...)
+	}
+	return b
+}
+
+// describeAny returns the shapes of any repository, with every property of
+// GitHub's OpenAPI description, cut at what differs: every second part is the
+// name of a value.
+func (s *Server) describeAny() map[shape][]string {
+	// A value within a string, and one that is the whole of a property.
+	within := func(name string) string { return "«" + name + "«" }
+	whole := func(name string) string { return "»" + within(name) + "»" }
+	name := within("full_name")
+	api := s.URL() + "/repos/" + name
+	web := s.webURL + "/" + name
+	host := strings.TrimPrefix(s.webURL, "https://")
 	license := map[string]any{
 		"key":     "mit",
 		"name":    "MIT License",
@@ -31,14 +77,14 @@ func (s *Server) describe(r *repository) {
 	fullLicense["html_url"] = "https://choosealicense.com/licenses/mit/"
 
 	simple := map[string]any{
-		"id":                r.id,
-		"node_id":           nodeID("Repository", r.id),
-		"name":              r.name,
+		"id":                whole("id"),
+		"node_id":           within("node_id"),
+		"name":              within("name"),
 		"full_name":         name,
-		"owner":             s.simpleUser(r.owner),
-		"private":           r.private,
+		"owner":             whole("owner"),
+		"private":           whole("private"),
 		"html_url":          web,
-		"description":       "What " + r.name + " is for: <b>tests</b> & more — žluťoučký kůň",
+		"description":       "What " + within("name") + " is for: <b>tests</b> & more — žluťoučký kůň",
 		"fork":              false,
 		"url":               api,
 		"archive_url":       api + "/{archive_format}{/ref}",
@@ -87,14 +133,14 @@ func (s *Server) describe(r *repository) {
 		"clone_url":                    web + ".git",
 		"mirror_url":                   nil,
 		"svn_url":                      web,
-		"homepage":                     "https://" + r.name + ".example.com",
+		"homepage":                     "https://" + within("name") + ".example.com",
 		"language":                     "Go",
 		"forks_count":                  9,
 		"stargazers_count":             80,
 		"watchers_count":               80,
-		"size":                         108 + r.payload>>10,
-		"default_branch":               r.branch,
-		"open_issues_count":            r.issues,
+		"size":                         whole("size"),
+		"default_branch":               whole("branch"),
+		"open_issues_count":            whole("issues"),
 		"is_template":                  false,
 		"topics":                       []string{"octocat", "api"},
 		"has_issues":                   true,
@@ -107,15 +153,15 @@ func (s *Server) describe(r *repository) {
 		"pull_request_creation_policy": "all",
 		"archived":                     false,
 		"disabled":                     false,
-		"visibility":                   visibility,
-		"pushed_at":                    timestamp(born.Add(time.Hour), r.id),
-		"created_at":                   timestamp(born, r.id),
-		"updated_at":                   timestamp(born.Add(time.Hour), r.id),
-		"temp_clone_token":             fmt.Sprintf("ABTLWHOULUVAXGTRYU7OC%d", r.id),
+		"visibility":                   within("visibility"),
+		"pushed_at":                    within("pushed_at"),
+		"created_at":                   within("created_at"),
+		"updated_at":                   within("pushed_at"),
+		"temp_clone_token":             "ABTLWHOULUVAXGTRYU7OC" + within("id"),
 		"delete_branch_on_merge":       true,
 		"allow_forking":                true,
 		"web_commit_signoff_required":  false,
-		"open_issues":                  r.issues,
+		"open_issues":                  whole("issues"),
 		"watchers":                     80,
 	}
 	full := map[string]any{
@@ -130,7 +176,7 @@ func (s *Server) describe(r *repository) {
 		"merge_commit_title":             "MERGE_MESSAGE",
 		"merge_commit_message":           "PR_TITLE",
 		"allow_merge_commit":             true,
-		"master_branch":                  r.branch,
+		"master_branch":                  whole("branch"),
 		"starred_at":                     "2020-07-09T00:17:42Z",
 		"anonymous_access_enabled":       true,
 		"code_search_index_status": map[string]any{
@@ -167,22 +213,30 @@ func (s *Server) describe(r *repository) {
 		},
 		"custom_properties": map[string]any{"tier": "gold"},
 	}
-	r.simple = encode(simple)
-	r.full = encode(simple, common, full)
-	r.minimal = encode(simple, common, minimal)
+	cut := func(properties ...map[string]any) []string {
+		text := string(encode(merge(properties...)))
+		text = strings.NewReplacer(`"»`, "", `»"`, "").Replace(text)
+		return strings.Split(text, "«")
+	}
+	return map[shape][]string{
+		fullShape:    cut(simple, common, full),
+		minimalShape: cut(simple, common, minimal),
+		simpleShape:  cut(simple),
+	}
 }
 
 // born is when all repositories were made.
 var born = time.Date(2011, time.January, 26, 19, 1, 12, 0, time.UTC)
 
-// encode makes one JSON object of the properties.
-func encode(properties ...map[string]any) json.RawMessage {
+func merge(properties ...map[string]any) map[string]any {
 	all := make(map[string]any)
 	for _, m := range properties {
 		maps.Copy(all, m)
 	}
-	return jsonResponse(0, all).body
+	return all
 }
+
+func encode(v any) json.RawMessage { return jsonResponse(0, v).body }
 
 // timestamp writes t in one of the three forms that GitHub mixes in one
 // account; which one goes by the id of the thing that it dates.

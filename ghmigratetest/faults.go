@@ -2,6 +2,7 @@ package ghmigratetest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -41,6 +42,11 @@ type Fault struct {
 	Stall   bool          // no answer ever, until the client goes or the server is closed
 	Reset   bool          // the connection is reset instead of an answer
 
+	// Hidden keeps the migration that the request starts out of lists, and its
+	// operations at 404, for so long: GitHub may create it after a 502. Its
+	// export begins all the same.
+	Hidden time.Duration
+
 	// The answer. Status 0 means the true one.
 
 	Status int         // 0 means the true answer
@@ -70,12 +76,40 @@ func (s *Server) Inject(f Fault) {
 	s.faults.add(f)
 }
 
+// InjectFunc makes choose decide at each request whether and what it suffers,
+// if no fault of [Server.Inject] takes it: what a returned Fault says of which
+// requests does not matter. before is how many requests of the same origin,
+// method and path choose was asked about earlier, so that a choice by chance
+// can be the same in every run, in whatever order requests come that are made
+// side by side:
+//
+//	srv.InjectFunc(func(r ghmigratetest.Request, before int) (ghmigratetest.Fault, bool) {
+//		h := fnv.New64a()
+//		fmt.Fprint(h, r.Method, r.Path, before)
+//		chance := rand.New(rand.NewPCG(seed, h.Sum64()))
+//		return ghmigratetest.ServerError(502), chance.IntN(10) == 0
+//	})
+//
+// Calls come one at a time; choose must not inject or clear faults, nor change
+// the request. Another InjectFunc, nil too, or ClearFaults takes its place.
+func (s *Server) InjectFunc(choose func(r Request, before int) (Fault, bool)) {
+	s.faults.setFunc(choose)
+}
+
 // ClearFaults ends all faults.
 func (s *Server) ClearFaults() { s.faults.clear() }
 
 type faultList struct {
-	mu   sync.Mutex
-	list []*Fault
+	mu     sync.Mutex
+	list   []*Fault
+	choose func(r Request, before int) (Fault, bool)
+	asked  map[asked]int
+}
+
+// An asked is what faultList.choose was asked about.
+type asked struct {
+	origin       Origin
+	method, path string
 }
 
 func (l *faultList) add(f Fault) {
@@ -84,19 +118,26 @@ func (l *faultList) add(f Fault) {
 	l.list = append(l.list, &f)
 }
 
+func (l *faultList) setFunc(choose func(Request, int) (Fault, bool)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.choose, l.asked = choose, make(map[asked]int)
+}
+
 func (l *faultList) clear() {
+	l.setFunc(nil)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.list = nil
 }
 
-// next returns the fault that the request suffers.
-func (l *faultList) next(origin Origin, method, path string) (Fault, bool) {
+// next returns the fault that the request, with its path unescaped, suffers.
+func (l *faultList) next(r *Request, path string) (Fault, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, f := range l.list {
 		switch {
-		case f.Times == 0 || !f.matches(origin, method, path):
+		case f.Times == 0 || !f.matches(r.Origin, r.Method, path):
 		case f.After > 0:
 			f.After--
 		default:
@@ -106,7 +147,13 @@ func (l *faultList) next(origin Origin, method, path string) (Fault, bool) {
 			return *f, true
 		}
 	}
-	return Fault{}, false
+	if l.choose == nil {
+		return Fault{}, false
+	}
+	about := asked{r.Origin, r.Method, r.Path}
+	before := l.asked[about]
+	l.asked[about]++
+	return l.choose(*r, before)
 }
 
 func (f *Fault) matches(origin Origin, method, p string) bool {
@@ -122,6 +169,9 @@ func (f *Fault) matches(origin Origin, method, p string) bool {
 
 // suffer serves a request with the fault that it has to suffer.
 func (s *Server) suffer(f Fault, w http.ResponseWriter, r *http.Request, body []byte, serve http.HandlerFunc) {
+	if f.Hidden != 0 {
+		r = r.WithContext(context.WithValue(r.Context(), hiddenKey{}, f.Hidden))
+	}
 	if f.Applied {
 		applied := r.Clone(r.Context())
 		applied.Body = io.NopCloser(bytes.NewReader(body))
@@ -170,6 +220,8 @@ func (s *Server) suffer(f Fault, w http.ResponseWriter, r *http.Request, body []
 		serve(w, r)
 	}
 }
+
+type hiddenKey struct{}
 
 // reach tells how many bytes of the body pass before it is cut or stalls.
 func (f *Fault) reach() int64 {

@@ -63,6 +63,34 @@ func TestFaultsComeOneAfterAnother(t *testing.T) {
 	assert.Equal(t, []int{500, 502, 200}, got)
 }
 
+func TestFaultsCanBeChosenAtEachRequest(t *testing.T) {
+	c := newServer(t)
+	c.AddRepository("octo/hello")
+	var asked []string
+	c.InjectFunc(func(r ghmigratetest.Request, before int) (ghmigratetest.Fault, bool) {
+		asked = append(asked, r.Method+" "+r.Path+" "+strconv.Itoa(before)+" "+string(r.Body))
+		return ghmigratetest.Fault{Method: "PUT", Applied: true, Status: 502 + before}, r.Method == "POST" && before < 2
+	})
+	c.Inject(ghmigratetest.Fault{Method: "POST", After: 1, Status: 500})
+	var got []int
+	for range 4 {
+		got = append(got, c.do("POST", "/orgs/octo/migrations", hello).status)
+	}
+	got = append(got, c.do("GET", "/orgs/octo/migrations", "").status)
+	assert.Equal(t, []int{502, 500, 503, 201, 200}, got)
+	assert.Len(t, c.Migrations(), 3)
+	assert.Equal(t, []string{
+		"POST /orgs/octo/migrations 0 " + hello,
+		"POST /orgs/octo/migrations 1 " + hello,
+		"POST /orgs/octo/migrations 2 " + hello,
+		"GET /orgs/octo/migrations 0 ",
+	}, asked, "the fault of Inject came first")
+
+	c.ClearFaults()
+	c.do("GET", "/orgs/octo/migrations", "")
+	assert.Len(t, asked, 4)
+}
+
 func TestFaultsOfAnswers(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")

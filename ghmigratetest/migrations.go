@@ -17,8 +17,9 @@ import (
 type Migration struct {
 	ID             int64
 	GUID           string
-	Owner          string // login of the organization or user
-	State          string // pending, exporting, exported or failed
+	Owner          string   // login of the organization or user
+	State          string   // pending, exporting, exported or failed; imports have others
+	Options        []string // those that start was given as true, by GitHub's names
 	Repositories   []string
 	Locked         []string // those of the repositories that it holds locked now
 	ArchiveDeleted bool     // by a request, or for its age
@@ -27,31 +28,56 @@ type Migration struct {
 // Migration returns the migration with this id, of an organization or the
 // user; the zero Migration if there is none.
 func (s *Server) Migration(id int64) Migration {
-	for _, m := range s.Migrations() {
-		if m.ID == id {
-			return m
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle(s.clock.Now())
+	if m := s.find(id); m != nil {
+		return m.view()
 	}
 	return Migration{}
 }
 
-// Migrations returns all migrations, oldest first.
+// Migrations returns all migrations, oldest first, also those that a Fault has
+// hidden.
 func (s *Server) Migrations() []Migration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settle(s.clock.Now())
-	all := make([]Migration, 0, len(s.migrations))
-	for _, m := range s.migrations {
-		view := Migration{ID: m.id, GUID: m.guid, Owner: m.owner.login, State: m.state, ArchiveDeleted: m.gone}
-		for _, r := range m.repositories {
-			view.Repositories = append(view.Repositories, r.fullName())
-			if m.locked[r] {
-				view.Locked = append(view.Locked, r.fullName())
-			}
-		}
-		all = append(all, view)
+	all := make([]Migration, len(s.migrations))
+	for i, m := range s.migrations {
+		all[i] = m.view()
 	}
 	return all
+}
+
+func (m *migration) view() Migration {
+	view := Migration{
+		ID:             m.id,
+		GUID:           m.guid,
+		Owner:          m.owner.login,
+		State:          m.state,
+		Options:        m.options.names(),
+		ArchiveDeleted: m.gone,
+	}
+	for _, r := range m.repositories {
+		view.Repositories = append(view.Repositories, r.fullName())
+		if r.lockedBy == m {
+			view.Locked = append(view.Locked, r.fullName())
+		}
+	}
+	return view
+}
+
+// AddImport adds an import to the migrations of an organization, which is made
+// if need be, and returns its id. GitHub lists imports among the exports,
+// although its REST API cannot start them: they have no repositories and no
+// archive, and states of their own that are not documented.
+func (s *Server) AddImport(org, state string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.addMigration(&migration{owner: s.ownerNamed(org), state: state, createdAt: s.clock.Now()})
+	m.isImport = true
+	return m.id
 }
 
 // SetArchive makes data the archive of a migration, now if it is exported,
@@ -78,6 +104,8 @@ func (s *Server) Forget(id int64) {
 		if m.id != id {
 			return false
 		}
+		s.events = slices.DeleteFunc(s.events, func(e event) bool { return e.migration == m })
+		m.unlockAll()
 		m.dropArchive()
 		return true
 	})
@@ -96,13 +124,14 @@ type migration struct {
 	owner        *account
 	options      startRequest
 	repositories []*repository
+	isImport     bool
 	state        string
+	fate         Fate
 	createdAt    time.Time
 	updatedAt    time.Time
-	duration     time.Duration
-	locked       map[*repository]bool
-	gone         bool // the archive, deleted or dead of its age
-	deleted      bool // the archive, by a request
+	hiddenUntil  time.Time // before, only the test knows of it
+	gone         bool      // the archive, deleted or dead of its age
+	deleted      bool      // the archive, by a request
 
 	archiveMu sync.Mutex // guards archive; taken after s.mu, or without it
 	archive   *object    // nil until it is made
@@ -120,37 +149,8 @@ func (s *Server) find(id int64) *migration {
 // archiveLifetime is for how long GitHub keeps archives.
 const archiveLifetime = 7 * 24 * time.Hour
 
-// settle brings all migrations to where they are now. Nothing else moves
-// them: the server has no timers.
-func (s *Server) settle(now time.Time) {
-	for _, m := range s.migrations {
-		if begins := m.createdAt.Add(m.duration / 10); m.state == statePending && !now.Before(begins) {
-			m.state, m.updatedAt = stateExporting, begins
-			s.lock(m)
-		}
-		if ends := m.createdAt.Add(m.duration); m.state == stateExporting && !now.Before(ends) {
-			m.state, m.updatedAt = stateExported, ends
-			if slices.ContainsFunc(m.repositories, func(r *repository) bool { return r.poisoned }) {
-				m.state = stateFailed
-			}
-		}
-		if m.state == stateExported && !m.gone && now.Sub(m.updatedAt) >= archiveLifetime {
-			m.dropArchive()
-		}
-	}
-}
-
-// lock locks what a migration exports, if it is to and nobody else did. GitHub
-// does not document when this happens.
-func (s *Server) lock(m *migration) {
-	if !m.options.LockRepositories {
-		return
-	}
-	m.locked = make(map[*repository]bool)
-	for _, r := range m.repositories {
-		m.locked[r] = !slices.ContainsFunc(s.migrations, func(other *migration) bool { return other.locked[r] })
-	}
-}
+// hasArchive reports whether there is an archive, or was.
+func (m *migration) hasArchive() bool { return m.state == stateExported && !m.isImport }
 
 func (m *migration) dropArchive() {
 	m.gone = true
@@ -212,15 +212,11 @@ func (s *Server) migrationResource(c *call, m *migration, omitRepositories bool)
 	}
 	if !omitRepositories {
 		for _, r := range m.repositories {
-			form := r.full
-			if c.version == version2026 {
-				form = r.simple
-			}
-			res.Repositories = append(res.Repositories, form)
+			res.Repositories = append(res.Repositories, s.describe(r, c.shape(fullShape)))
 		}
 	}
 	// An archive that died of its age keeps its URL: only a 404 there tells.
-	if m.state == stateExported && !m.deleted {
+	if m.hasArchive() && !m.deleted {
 		res.ArchiveURL = url + "/archive"
 	}
 	return res
@@ -229,7 +225,7 @@ func (s *Server) migrationResource(c *call, m *migration, omitRepositories bool)
 func (s *Server) listMigrations(c *call) response {
 	var mine []*migration
 	for _, m := range slices.Backward(s.migrations) {
-		if m.owner == c.account {
+		if m.owner == c.account && m.visible(c.now) {
 			mine = append(mine, m)
 		}
 	}
@@ -265,6 +261,35 @@ type startRequest struct {
 	Exclude              []string `json:"exclude"`
 }
 
+type flag struct {
+	name string
+	set  bool
+}
+
+// flags returns the options that are true or false.
+func (req startRequest) flags() []flag {
+	return []flag{
+		{"lock_repositories", req.LockRepositories},
+		{"exclude_metadata", req.ExcludeMetadata},
+		{"exclude_git_data", req.ExcludeGitData},
+		{"exclude_attachments", req.ExcludeAttachments},
+		{"exclude_releases", req.ExcludeReleases},
+		{"exclude_owner_projects", req.ExcludeOwnerProjects},
+		{"org_metadata_only", req.OrgMetadataOnly},
+	}
+}
+
+// names returns the names of the flags that are set.
+func (req startRequest) names() []string {
+	var names []string
+	for _, f := range req.flags() {
+		if f.set {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
 func (s *Server) startMigration(c *call) response {
 	var req startRequest
 	if refusal, ok := s.decode(c, "Migration", &req); !ok {
@@ -279,23 +304,29 @@ func (s *Server) startMigration(c *call) response {
 	if len(errs) > 0 {
 		return invalid(errs...)
 	}
-	id := s.nextID("migration")
-	m := &migration{
-		id:           id,
-		guid:         fmt.Sprintf("%08x-242f-11e5-81e1-c7b6966d2516", 0x0b989ba4+id),
+	req.Repositories = nil // resolved
+	m := s.addMigration(&migration{
 		owner:        c.account,
 		options:      req,
 		repositories: repositories,
 		state:        statePending,
 		createdAt:    c.now,
-		updatedAt:    c.now,
-		duration:     s.cfg.exportDuration,
-	}
-	s.migrations = append(s.migrations, m)
+		hiddenUntil:  c.now.Add(c.hidden),
+	})
+	s.foretell(m)
 	resource := s.migrationResource(c, m, slices.Contains(req.Exclude, "repositories"))
 	res := jsonResponse(http.StatusCreated, resource)
 	res.header = http.Header{"Location": {resource.URL}}
 	return res
+}
+
+// addMigration numbers a migration.
+func (s *Server) addMigration(m *migration) *migration {
+	m.id = s.nextID("migration")
+	m.guid = fmt.Sprintf("%08x-242f-11e5-81e1-c7b6966d2516", 0x0b989ba4+m.id)
+	m.updatedAt = m.createdAt
+	s.migrations = append(s.migrations, m)
+	return m
 }
 
 // resolve finds the repositories that a migration is to hold.
@@ -336,11 +367,13 @@ func (s *Server) resolve(c *call, req startRequest) ([]*repository, []fieldError
 // named returns the migration that the path names, if it is the account's.
 func (s *Server) named(c *call) *migration {
 	id, err := strconv.ParseInt(c.vars["id"], 10, 64)
-	if m := s.find(id); err == nil && m != nil && m.owner == c.account {
+	if m := s.find(id); err == nil && m != nil && m.owner == c.account && m.visible(c.now) {
 		return m
 	}
 	return nil
 }
+
+func (m *migration) visible(now time.Time) bool { return !now.Before(m.hiddenUntil) }
 
 func notFound() response { return failure(http.StatusNotFound, "Not Found") }
 
@@ -358,21 +391,33 @@ func (s *Server) listRepositories(c *call) response {
 		return notFound()
 	}
 	page, header := paginate(c, m.repositories, fmt.Sprintf("%s/%d/repositories", s.listURL(m.owner), m.id))
-	resources := make([]json.RawMessage, len(page))
+	return s.repositoryPage(c, page, header)
+}
+
+// repositoryPage answers a page of a list of repositories.
+func (s *Server) repositoryPage(c *call, page []*repository, header http.Header) response {
+	body := []byte("[")
 	for i, r := range page {
-		resources[i] = r.minimal
-		if c.version == version2026 {
-			resources[i] = r.simple
+		if i > 0 {
+			body = append(body, ',')
 		}
+		body = append(body, s.describe(r, c.shape(minimalShape))...)
 	}
-	res := jsonResponse(http.StatusOK, resources)
-	res.header = header
-	return res
+	return response{status: http.StatusOK, header: header, body: append(body, ']')}
+}
+
+// shape returns how repositories are shown in the version of the call, that of
+// before as told.
+func (c *call) shape(before shape) shape {
+	if c.version == version2026 {
+		return simpleShape
+	}
+	return before
 }
 
 func (s *Server) redirectToArchive(c *call) response {
 	m := s.named(c)
-	if m == nil || m.state != stateExported || m.gone {
+	if m == nil || !m.hasArchive() || m.gone {
 		return notFound()
 	}
 	url := s.signedURL(m, c.now)
@@ -385,7 +430,7 @@ func (s *Server) redirectToArchive(c *call) response {
 
 func (s *Server) deleteArchive(c *call) response {
 	m := s.named(c)
-	if m == nil || m.state != stateExported || m.gone {
+	if m == nil || !m.hasArchive() || m.gone {
 		return notFound()
 	}
 	m.deleted = true
@@ -398,11 +443,10 @@ func (s *Server) unlock(c *call) response {
 	if m == nil || m.state != stateExported && m.state != stateFailed {
 		return notFound()
 	}
-	for _, r := range m.repositories {
-		if m.locked[r] && strings.EqualFold(r.name, c.vars["repo"]) {
-			delete(m.locked, r)
-			return response{status: http.StatusNoContent}
-		}
+	r := s.repositories[strings.ToLower(m.owner.login+"/"+c.vars["repo"])]
+	if r == nil || r.lockedBy != m {
+		return notFound()
 	}
-	return notFound()
+	r.lockedBy = nil
+	return response{status: http.StatusNoContent}
 }

@@ -51,7 +51,7 @@ func TestLifeOfAMigration(t *testing.T) {
 			assert.Equal(t, "exported true 302 true true", look())
 			assert.Equal(t, ghmigratetest.Migration{
 				ID: id, GUID: a.object(t)["guid"].(string), Owner: owner, State: "exported",
-				Repositories: []string{owner + "/hello"}, Locked: []string{owner + "/hello"},
+				Options: []string{"lock_repositories"}, Repositories: []string{owner + "/hello"}, Locked: []string{owner + "/hello"},
 			}, c.Migration(id))
 
 			assert.Equal(t, http.StatusNotFound, c.do("DELETE", self+"/repos/other/lock", "").status)

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -54,7 +56,7 @@ func (s *Server) makeArchive(m *migration, dir string) (_ *object, err error) {
 		}
 	}()
 	sum := sha256.New()
-	if err := s.writeExport(io.MultiWriter(untilClosed{s.closed}, sum, f), m); err != nil {
+	if err := s.writeExport(io.MultiWriter(untilClosed{s.closed}, sum, f), m.archived()); err != nil {
 		return nil, fmt.Errorf("make the archive of migration %d: %w", m.id, err)
 	}
 	info, err := f.Stat()
@@ -62,6 +64,39 @@ func (s *Server) makeArchive(m *migration, dir string) (_ *object, err error) {
 		return nil, err
 	}
 	return &object{path: f.Name(), size: info.Size(), etag: objectETag(sum.Sum(nil)), modified: m.updatedAt}, nil
+}
+
+// damaged returns what is stored instead of an archive. The caller holds
+// m.archiveMu.
+func (m *migration) damaged(o *object) (*object, error) {
+	if m.fate.Damage == nil {
+		return o, nil
+	}
+	data, err := os.ReadFile(o.path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(o.path); err != nil {
+		return nil, err
+	}
+	return newObject(m.fate.Damage(data), o.modified), nil
+}
+
+// archived returns the migration as its archive tells of it.
+func (m *migration) archived() *migration {
+	isMissing := func(r *repository) bool {
+		return slices.ContainsFunc(m.fate.Missing, func(name string) bool { return strings.EqualFold(name, r.fullName()) })
+	}
+	return &migration{
+		id:           m.id,
+		guid:         m.guid,
+		owner:        m.owner,
+		options:      m.options,
+		repositories: slices.DeleteFunc(slices.Clone(m.repositories), isMissing),
+		state:        m.state,
+		createdAt:    m.createdAt,
+		updatedAt:    m.updatedAt,
+	}
 }
 
 // An untilClosed takes all that is written until its channel is closed.

@@ -1,10 +1,10 @@
 package ghmigratetest
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +16,7 @@ type repository struct {
 	owner       *account
 	name        string
 	private     bool
-	poisoned    bool
+	poison      poison
 	issues      int
 	attachments []attachment
 	payload     int64
@@ -25,7 +25,7 @@ type repository struct {
 	bare   string // the clone of it, or empty
 	branch string // the default one
 
-	full, minimal, simple json.RawMessage // as the API shows it
+	lockedBy *migration // nil: not locked
 }
 
 type attachment struct {
@@ -61,8 +61,32 @@ func Payload(size int64) RepositoryOption { return func(r *repository) { r.paylo
 // Private makes the repository private.
 func Private() RepositoryOption { return func(r *repository) { r.private = true } }
 
-// PoisonsExport makes every export fail that holds the repository.
-func PoisonsExport() RepositoryOption { return func(r *repository) { r.poisoned = true } }
+// PoisonsExport makes every export fail that holds the repository, unless it
+// was started with all of these options of GitHub's, if any are given:
+//
+//	PoisonsExport("exclude_releases", "exclude_attachments")
+//
+// It panics if start has no such option. [Server.SetFate] makes exports fail
+// for other reasons.
+func PoisonsExport(unless ...string) RepositoryOption {
+	for _, name := range unless {
+		if !slices.ContainsFunc(startRequest{}.flags(), func(f flag) bool { return f.name == name }) {
+			panic(fmt.Sprintf("ghmigratetest: PoisonsExport: start has no option %q", name))
+		}
+	}
+	return func(r *repository) { r.poison = poison{strong: true, antidote: unless} }
+}
+
+type poison struct {
+	strong   bool
+	antidote []string // options that together help against it; empty: none do
+}
+
+func (p poison) spoils(req startRequest) bool {
+	given := req.names()
+	missing := func(name string) bool { return !slices.Contains(given, name) }
+	return p.strong && (len(p.antidote) == 0 || slices.ContainsFunc(p.antidote, missing))
+}
 
 // AddRepository adds a repository, named "owner/name". An owner other than the
 // user of the token is an organization, which is made too. It panics if the
@@ -79,9 +103,7 @@ func (s *Server) AddRepository(fullName string, opts ...RepositoryOption) {
 		panic(fmt.Sprintf("ghmigratetest: AddRepository: %s is there already", fullName))
 	}
 	r := &repository{id: s.nextID("repository"), name: name, branch: "main"}
-	if r.owner = s.accounts[strings.ToLower(owner)]; r.owner == nil {
-		r.owner = s.addAccount(owner, "Organization")
-	}
+	r.owner = s.ownerNamed(owner)
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -90,8 +112,8 @@ func (s *Server) AddRepository(fullName string, opts ...RepositoryOption) {
 			panic(fmt.Sprintf("ghmigratetest: AddRepository: FromGit(%q): %v", r.source, err))
 		}
 	}
-	s.describe(r)
 	s.repositories[key] = r
+	r.owner.repositories = append(r.owner.repositories, r)
 }
 
 // validName reports whether GitHub would take the name, of a repository: those
@@ -123,12 +145,6 @@ func (s *Server) Locked(fullName string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settle(s.clock.Now())
-	for _, m := range s.migrations {
-		for _, r := range m.repositories {
-			if m.locked[r] && strings.EqualFold(r.fullName(), fullName) {
-				return true
-			}
-		}
-	}
-	return false
+	r := s.repositories[strings.ToLower(fullName)]
+	return r != nil && r.lockedBy != nil
 }

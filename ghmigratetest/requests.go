@@ -34,10 +34,15 @@ type Request struct {
 }
 
 // Requests returns the requests so far in the order in which they came, those
-// that were refused too.
+// that were refused too: all since [Server.ClearRequests], or as many as
+// [WithRequestLog] allows.
 func (s *Server) Requests() []Request { return s.log.copy() }
 
+// ClearRequests empties what [Server.Requests] returns.
+func (s *Server) ClearRequests() { s.log.clear() }
+
 type requestLog struct {
+	limit    int // negative: none
 	mu       sync.Mutex
 	requests []*Request
 }
@@ -46,6 +51,16 @@ func (l *requestLog) add(r *Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.requests = append(l.requests, r)
+	if over := len(l.requests) - l.limit; l.limit >= 0 && over > 0 {
+		clear(l.requests[:over])
+		l.requests = l.requests[over:]
+	}
+}
+
+func (l *requestLog) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.requests = nil
 }
 
 func (l *requestLog) setStatus(r *Request, status int) {
@@ -95,7 +110,7 @@ func (s *Server) receive(origin Origin, serve http.HandlerFunc) http.Handler {
 				w.Header().Set("Date", s.clock.Now().Format(http.TimeFormat))
 			}
 		}}
-		fault, ok := s.faults.next(origin, r.Method, relative(origin, r.URL.Path))
+		fault, ok := s.faults.next(entry, relative(origin, r.URL.Path))
 		if !ok {
 			serve(w, r)
 			return

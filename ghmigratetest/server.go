@@ -41,6 +41,9 @@ type Server struct {
 	user         *account
 	repositories map[string]*repository
 	migrations   []*migration // by id
+	events       []event      // by time
+	decide       func(Migration) Fate
+	shapes       map[shape][]string // of repositories; nil until one is asked for
 	imports      map[*repository]*sourceImport
 	quota        quota
 	lastID       map[string]int64
@@ -65,6 +68,7 @@ type config struct {
 	lfsStrings     bool
 	retiredStatus  int
 	lenient        bool
+	requestLog     int
 }
 
 // InMemory makes the server listen on in-process pipes instead of sockets:
@@ -127,6 +131,10 @@ func WithScopes(scopes ...string) Option { return func(c *config) { c.scopes = s
 // WithRateLimit sets how many requests an hour are allowed, 5000 by default.
 func WithRateLimit(limit int) Option { return func(c *config) { c.rateLimit = limit } }
 
+// WithRequestLog bounds what [Server.Requests] returns to the latest n, for
+// tests of very many requests; by default there is no bound.
+func WithRequestLog(n int) Option { return func(c *config) { c.requestLog = max(n, 0) } }
+
 // Lenient drops the rules that are stricter than GitHub; the package comment
 // lists them.
 func Lenient() Option { return func(c *config) { c.lenient = true } }
@@ -141,6 +149,7 @@ func NewServer(opts ...Option) *Server {
 		exportDuration: 2 * time.Second,
 		rateLimit:      5000,
 		retiredStatus:  http.StatusNotFound,
+		requestLog:     -1,
 	}
 	for _, opt := range opts {
 		opt(&cfg)
@@ -159,6 +168,7 @@ func NewServer(opts ...Option) *Server {
 		signingKey:   []byte(rand.Text()),
 		webURL:       "https://github.com",
 		closed:       make(chan struct{}),
+		log:          requestLog{limit: cfg.requestLog},
 		accounts:     make(map[string]*account),
 		repositories: make(map[string]*repository),
 		imports:      make(map[*repository]*sourceImport),

@@ -269,6 +269,25 @@ func TestRequestsAreRecorded(t *testing.T) {
 	assert.Equal(t, "1", c.Requests()[0].Header.Get("X-Extra"), "a copy")
 }
 
+func TestRequestsCanBeForgotten(t *testing.T) {
+	paths := func(c client) []string {
+		var all []string
+		for _, r := range c.Requests() {
+			all = append(all, r.Path)
+		}
+		return all
+	}
+	for limit, want := range map[int][]string{0: nil, 2: {"/b", "/c"}, 5: {"/a", "/b", "/c"}} {
+		c := newServer(t, ghmigratetest.WithRequestLog(limit))
+		for _, p := range []string{"/a", "/b", "/c"} {
+			c.do("GET", p, "")
+		}
+		assert.Equal(t, want, paths(c))
+		c.ClearRequests()
+		assert.Empty(t, c.Requests())
+	}
+}
+
 func TestServerTimeIsTheClocks(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")

@@ -68,9 +68,14 @@ func (s *Server) lookUp(r *http.Request) (*object, *storageError) {
 	m.archiveMu.Lock()
 	defer m.archiveMu.Unlock()
 	if m.archive == nil {
-		if m.archive, err = s.makeArchive(m, dir); err != nil {
+		o, err := s.makeArchive(m, dir)
+		if err == nil {
+			o, err = m.damaged(o)
+		}
+		if err != nil {
 			return nil, &storageError{status: http.StatusInternalServerError, Code: "InternalError", Message: err.Error()}
 		}
+		m.archive = o
 	}
 	return m.archive, nil
 }
@@ -90,8 +95,9 @@ func (s *Server) stored(path string) (*migration, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settle(s.clock.Now())
-	for _, m := range s.migrations {
-		if m.state == stateExported && !m.gone && s.archivePath(m) == path {
+	for segment := range strings.SplitSeq(path, "/") {
+		m := s.find(int64(atoi(segment)))
+		if m != nil && m.hasArchive() && !m.gone && s.archivePath(m) == path {
 			dir, err := s.tempDir()
 			return m, dir, err
 		}
