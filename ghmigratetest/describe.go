@@ -17,10 +17,10 @@ const (
 	simpleShape               // simple-repository, of version 2026-03-10
 )
 
-// describe returns a repository in one of its shapes. An organization may have
-// a hundred thousand, of which nobody asks for most: nothing is kept but the
-// text that they have in common. The caller holds s.mu.
-func (s *Server) describe(r *repository, in shape) json.RawMessage {
+// describe appends a repository, in one of its shapes, to b. An organization
+// may have a hundred thousand, of which nobody asks for most: nothing is kept
+// but the text that they have in common. The caller holds s.mu.
+func (s *Server) describe(b []byte, r *repository, in shape) []byte {
 	if s.shapes == nil {
 		s.shapes = s.describeAny()
 	}
@@ -45,7 +45,6 @@ func (s *Server) describe(r *repository, in shape) json.RawMessage {
 		"created_at": timestamp(born, r.id),
 		"pushed_at":  timestamp(born.Add(time.Hour), r.id),
 	}
-	var b []byte
 	for i, part := range s.shapes[in] {
 		if i%2 == 1 {
 			part = values[part]

@@ -2,7 +2,6 @@ package ghmigratetest
 
 import (
 	"bytes"
-	"compress/zlib"
 	"crypto/sha1" //nolint:gosec // git's objects are named by it
 	"encoding/hex"
 	"errors"
@@ -150,7 +149,7 @@ func madeUpRepository(r *repository) fstest.MapFS {
 		sum := sha1.Sum(raw) //nolint:gosec // as above
 		id := hex.EncodeToString(sum[:])
 		var b bytes.Buffer
-		z := zlib.NewWriter(&b)
+		z := uncompressed{&b}
 		_, _ = z.Write(raw)
 		_ = z.Close()
 		add("objects/"+id[:2]+"/"+id[2:], b.Bytes())

@@ -212,7 +212,7 @@ func (s *Server) migrationResource(c *call, m *migration, omitRepositories bool)
 	}
 	if !omitRepositories {
 		for _, r := range m.repositories {
-			res.Repositories = append(res.Repositories, s.describe(r, c.shape(fullShape)))
+			res.Repositories = append(res.Repositories, s.describe(nil, r, c.shape(fullShape)))
 		}
 	}
 	// An archive that died of its age keeps its URL: only a 404 there tells.
@@ -396,12 +396,12 @@ func (s *Server) listRepositories(c *call) response {
 
 // repositoryPage answers a page of a list of repositories.
 func (s *Server) repositoryPage(c *call, page []*repository, header http.Header) response {
-	body := []byte("[")
+	body := append(make([]byte, 0, 8<<10*len(page)), '[')
 	for i, r := range page {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		body = append(body, s.describe(r, c.shape(minimalShape))...)
+		body = s.describe(body, r, c.shape(minimalShape))
 	}
 	return response{status: http.StatusOK, header: header, body: append(body, ']')}
 }
