@@ -13,14 +13,16 @@ type account struct {
 	login string
 	kind  string // User or Organization
 	sso   bool   // refuses tokens that are not authorized for it
+	role  string // that the user of the token has there: admin, member or none
 
 	repositories []*repository // by age
+	sorted       []*repository // by name, of some time ago
 	description  string        // as the API shows it in a repository; empty until one is asked for
 }
 
 // addAccount makes an account. The caller holds s.mu, or is NewServer.
 func (s *Server) addAccount(login, kind string) *account {
-	a := &account{id: s.nextID("account"), login: login, kind: kind}
+	a := &account{id: s.nextID("account"), login: login, kind: kind, role: "admin"}
 	s.accounts[strings.ToLower(login)] = a
 	return a
 }

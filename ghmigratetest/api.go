@@ -72,11 +72,13 @@ func (s *Server) answer(r *http.Request) response {
 	if c.op == nil {
 		return failure(http.StatusNotFound, "Not Found")
 	}
-	if refusal, ok := s.authenticate(r); !ok {
+	anonymous := c.op.anyone && r.Header.Get("Authorization") == ""
+	if refusal, ok := s.authenticate(c, r); !ok && !anonymous {
 		return refusal
 	}
+	quota := s.quotas[c.op.resource]
 	var res response
-	if s.quota.exhausted(c.now, s.cfg) {
+	if quota.exhausted(c.now, s.cfg) {
 		res = response{status: http.StatusForbidden, body: []byte(rateLimitBody)}
 	} else {
 		res = s.answerAuthenticated(c, r)
@@ -84,7 +86,7 @@ func (s *Server) answer(r *http.Request) response {
 			res = withETag(res, r)
 		}
 		if res.status != http.StatusNotModified {
-			s.quota.used++
+			quota.used++
 		}
 	}
 	if res.header == nil {
@@ -92,35 +94,53 @@ func (s *Server) answer(r *http.Request) response {
 	}
 	h := res.header
 	if !s.cfg.ghes {
-		s.quota.describe(h, s.cfg)
+		quota.describe(h, s.cfg, c.op.resource)
+	} else {
+		h.Set("X-GitHub-Enterprise-Version", ghesVersion)
 	}
 	if c.version != "" {
 		h.Set("X-GitHub-Api-Version-Selected", c.version)
 	}
-	h.Set("X-OAuth-Scopes", strings.Join(s.cfg.scopes, ", "))
-	h.Set("X-Accepted-OAuth-Scopes", strings.Join(c.op.scopes, ", "))
+	if anonymous {
+		return res
+	}
+	if !s.cfg.tokenExpiry.IsZero() {
+		h.Set("GitHub-Authentication-Token-Expiration", s.cfg.tokenExpiry.UTC().Format("2006-01-02 15:04:05 MST"))
+	}
+	if tokenKind(s.cfg.token) == "" {
+		h.Set("X-OAuth-Scopes", strings.Join(s.cfg.scopes, ", "))
+		h.Set("X-Accepted-OAuth-Scopes", strings.Join(c.op.scopes, ", "))
+	}
 	return res
 }
 
-// authenticate refuses what is not the server's token.
-func (s *Server) authenticate(r *http.Request) (response, bool) {
+// tokenKind returns the prefix of a token that has no scopes and no access to
+// migrations, empty for classic ones.
+func tokenKind(token string) string {
+	for _, prefix := range []string{"github_pat_", "ghs_", "ghu_"} {
+		if strings.HasPrefix(token, prefix) {
+			return prefix
+		}
+	}
+	return ""
+}
+
+// authenticate refuses what is not the server's token, or of a kind that the
+// operation does not take.
+func (s *Server) authenticate(c *call, r *http.Request) (response, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "token") {
 		token = ""
 	}
-	for _, prefix := range []string{"github_pat_", "ghs_", "ghu_"} {
-		if !strings.HasPrefix(token, prefix) {
-			continue
-		}
-		if prefix == "github_pat_" {
-			return failure(http.StatusForbidden, "Resource not accessible by personal access token"), false
-		}
+	if kind := tokenKind(token); kind == "github_pat_" && !c.op.besides {
+		return failure(http.StatusForbidden, "Resource not accessible by personal access token"), false
+	} else if kind != "" && !c.op.besides {
 		return failure(http.StatusForbidden, "Resource not accessible by integration"), false
 	}
 	if token == "" {
 		return failure(http.StatusUnauthorized, "Requires authentication"), false
 	}
-	if token != s.cfg.token {
+	if token != s.cfg.token || !s.cfg.tokenExpiry.IsZero() && !c.now.Before(s.cfg.tokenExpiry) {
 		return failure(http.StatusUnauthorized, "Bad credentials"), false
 	}
 	return response{}, true
@@ -129,10 +149,10 @@ func (s *Server) authenticate(r *http.Request) (response, bool) {
 // answerAuthenticated is answer for requests that may be made at all.
 func (s *Server) answerAuthenticated(c *call, r *http.Request) response {
 	var refusal response
-	if c.version, refusal = s.selectVersion(r); c.version == "" {
+	if c.version, refusal = s.selectVersion(r); c.version == "" && !c.op.isGraphQL() {
 		return refusal
 	}
-	if !s.cfg.lenient && !acceptable(r.Header) {
+	if !s.cfg.lenient && !c.op.isGraphQL() && !acceptable(r.Header) {
 		return failure(http.StatusUnsupportedMediaType,
 			"Must accept 'application/vnd.github+json' or 'application/json'.")
 	}
@@ -163,8 +183,11 @@ func (s *Server) answerAuthenticated(c *call, r *http.Request) response {
 		if c.account.sso {
 			return s.ssoRequired(c.account)
 		}
+		if c.account.role != "admin" && !c.op.besides {
+			return failure(http.StatusNotFound, "Not Found")
+		}
 	}
-	if !s.hasScopes(c.op.scopes) {
+	if tokenKind(s.cfg.token) == "" && !s.hasScopes(c.op.scopes) {
 		return failure(http.StatusForbidden, "Must have admin rights to Repository.")
 	}
 	return c.op.serve(s, c)
@@ -207,6 +230,10 @@ func checkQuery(c *call) []fieldError {
 		switch {
 		case name == "exclude" && values[0] != "repositories":
 			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: "must be repositories"})
+		case name == "type" && !slices.Contains([]string{"all", "public", "private", "forks", "sources", "member"}, values[0]),
+			name == "sort" && !slices.Contains([]string{"created", "updated", "pushed", "full_name"}, values[0]),
+			name == "direction" && !slices.Contains([]string{"asc", "desc"}, values[0]):
+			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: "is none of its values"})
 		case name == "page" && (err != nil || n < 1),
 			name == "per_page" && (err != nil || n < 1 || n > 100),
 			name == "since" && (err != nil || n < 0):

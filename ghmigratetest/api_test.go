@@ -48,7 +48,7 @@ func TestRefusals(t *testing.T) {
 		{"an organization that does not exist", "GET", "/orgs/none/migrations", "", nil, 404, 404},
 		{"a user as an organization", "GET", "/orgs/octocat/migrations", "", nil, 404, 404},
 		{"an organization in another case", "GET", "/orgs/OCTO/migrations", "", nil, 200, 200},
-		{"a path that does not exist", "GET", "/orgs/octo", "", nil, 404, 404},
+		{"a path that does not exist", "GET", "/orgs/octo/nothing", "", nil, 404, 404},
 		{"a slash too many", "GET", list + "/", "", nil, 404, 404},
 		{"a method that does not exist", "PUT", list, "", nil, 404, 404},
 		{"a migration that does not exist", "GET", list + "/1", "", nil, 404, 404},

@@ -1,6 +1,7 @@
 package ghmigratetest
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -8,7 +9,8 @@ import (
 	"strings"
 )
 
-// An operation is one of the 22 that GitHub documents.
+// An operation is one of the 22 that GitHub documents for migrations, or one
+// that programs need besides.
 type operation struct {
 	method   string
 	path     string // {name} stands for one segment
@@ -17,6 +19,9 @@ type operation struct {
 	serve    func(*Server, *call) response
 	segments []string // of path
 	scopes   []string // that the token must have
+	anyone   bool     // even without a token
+	besides  bool     // not of migrations: tokens of all kinds may
+	resource string   // of the rate limit; empty: core
 }
 
 func (op *operation) takesBody() bool {
@@ -25,6 +30,9 @@ func (op *operation) takesBody() bool {
 
 // isSourceImport reports whether the operation was retired in 2024.
 func (op *operation) isSourceImport() bool { return op.segments[1] == "repos" }
+
+// isGraphQL reports whether the rules of REST do not apply.
+func (op *operation) isGraphQL() bool { return op.resource == "graphql" }
 
 func operations() []operation {
 	const (
@@ -61,9 +69,24 @@ func operations() []operation {
 		{method: http.MethodPatch, path: imports + "/authors/{author}", serve: (*Server).mapAuthor},
 		{method: http.MethodGet, path: imports + "/large_files", serve: (*Server).listLargeFiles},
 		{method: http.MethodPatch, path: imports + "/lfs", serve: (*Server).setLFSPreference},
+
+		{method: http.MethodGet, path: "/user", serve: (*Server).getUser, besides: true, ghes: true},
+		{method: http.MethodGet, path: "/user/memberships/orgs/{org}", serve: (*Server).getMembership,
+			besides: true, ghes: true, scopes: []string{"read:org"}},
+		{method: http.MethodGet, path: "/orgs/{org}", serve: (*Server).getOrganization, besides: true, ghes: true},
+		{method: http.MethodGet, path: "/orgs/{org}/memberships/{username}", serve: (*Server).getMembership,
+			besides: true, ghes: true, scopes: []string{"read:org"}},
+		{method: http.MethodGet, path: "/orgs/{org}/repos", serve: (*Server).listOrganizationRepositories,
+			besides: true, ghes: true, query: query{page, perPage, "type", "sort", "direction"}},
+		{method: http.MethodGet, path: "/meta", serve: (*Server).getMeta, besides: true, ghes: true, anyone: true},
+		{method: http.MethodPost, path: "/graphql", serve: (*Server).serveGraphQL, besides: true, ghes: true, resource: "graphql"},
 	}
 	for i := range ops {
 		ops[i].segments = strings.Split(ops[i].path, "/")
+		ops[i].resource = cmp.Or(ops[i].resource, "core")
+		if ops[i].besides {
+			continue
+		}
 		ops[i].scopes = []string{"repo"}
 		if strings.HasPrefix(ops[i].path, org) {
 			ops[i].scopes = []string{"admin:org", "repo"}
@@ -75,6 +98,12 @@ func operations() []operation {
 // route finds the operation, and what its path names.
 func (s *Server) route(method, escapedPath string) (*operation, map[string]string) {
 	path, ok := strings.CutPrefix(escapedPath, basePath)
+	if s.cfg.ghes { // which has GraphQL beside /api/v3
+		ok = ok && path != "/graphql"
+		if escapedPath == "/api/graphql" {
+			path, ok = "/graphql", true
+		}
+	}
 	if !ok {
 		return nil, nil
 	}

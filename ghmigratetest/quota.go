@@ -21,10 +21,10 @@ func (q *quota) exhausted(now time.Time, cfg config) bool {
 	return q.used >= cfg.rateLimit && !cfg.ghes
 }
 
-func (q *quota) describe(h http.Header, cfg config) {
+func (q *quota) describe(h http.Header, cfg config, resource string) {
 	h.Set("X-RateLimit-Limit", strconv.Itoa(cfg.rateLimit))
 	h.Set("X-RateLimit-Used", strconv.Itoa(q.used))
 	h.Set("X-RateLimit-Remaining", strconv.Itoa(max(cfg.rateLimit-q.used, 0)))
 	h.Set("X-RateLimit-Reset", strconv.FormatInt(q.reset.Unix(), 10))
-	h.Set("X-RateLimit-Resource", "core")
+	h.Set("X-RateLimit-Resource", resource)
 }
