@@ -1,0 +1,107 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate"
+)
+
+// list reads what is in the migration: the second of the three proofs of
+// coverage, and what has to be unlocked.
+func (j *Job) list(ctx context.Context, acct Account) error {
+	var names []string
+	missing := map[string]string{}
+	for _, name := range j.Repositories {
+		missing[strings.ToLower(name)] = name
+	}
+	for repo, err := range acct.ListRepositories(ctx, j.State.Migration, nil) {
+		if errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope) {
+			return j.vanish(err)
+		}
+		if err != nil {
+			return err
+		}
+		names = append(names, repo.Name)
+		delete(missing, strings.ToLower(repo.FullName))
+	}
+	j.names = names
+	return j.settle(func(s *State) {
+		s.Listed, s.Absent = true, nil
+		for _, name := range j.Repositories {
+			if missing[strings.ToLower(name)] != "" {
+				s.Absent = append(s.Absent, name)
+			}
+		}
+	})
+}
+
+const (
+	// maxAbsences is how often an archive may not be found before it is held
+	// to be gone, although GitHub says that it is there.
+	maxAbsences  = 5
+	absenceAgain = 30 * time.Second
+)
+
+func (j *Job) download(ctx context.Context, acct Account) error {
+	if err := j.intend(EffectDownload); err != nil {
+		return err
+	}
+	j.emit(EventDownloading)
+	name := fmt.Sprintf("migration-%d.tar.gz", j.State.Migration)
+	result, err := acct.DownloadArchive(ctx, j.State.Migration, filepath.Join(j.Dir, name), &ghmigrate.DownloadOptions{
+		Progress: func(written, total int64) {
+			j.emit(EventProgress, func(e *Event) { e.Bytes, e.Size = written, total })
+		},
+	})
+	switch {
+	case err == nil:
+		err := j.settle(func(s *State) {
+			s.Archive = &Archive{Name: name, Size: result.Size, SHA256: result.SHA256}
+		})
+		j.emit(EventDownloaded, func(e *Event) { e.Bytes, e.Size = result.Size, result.Size })
+		return err
+	case errors.Is(err, ghmigrate.ErrArchiveGone):
+		return j.vanish(err)
+	case errors.Is(err, ghmigrate.ErrMigrationFailed):
+		j.emit(EventFailed)
+		return j.settle(func(s *State) { s.Outcome, s.Reason = OutcomeFailed, ghmigrate.ErrMigrationFailed.Error() })
+	case errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrArchiveNotReady) && !errors.Is(err, ghmigrate.ErrMissingScope):
+		if j.absences++; j.absences >= maxAbsences {
+			return j.vanish(err)
+		}
+		j.NotBefore = time.Now().Add(absenceAgain)
+		return nil
+	}
+	return err
+}
+
+// path is where the archive is on disk.
+func (j *Job) path() string { return filepath.Join(j.Dir, j.State.Archive.Name) }
+
+// delete deletes the archive at GitHub. One that is gone already was deleted
+// by an earlier process, or is past its time.
+func (j *Job) delete(ctx context.Context, acct Account) error {
+	if !j.mayDelete() {
+		return errors.New("the archive is not safe yet")
+	}
+	if err := j.intend(EffectDelete); err != nil {
+		return err
+	}
+	err := acct.DeleteArchive(ctx, j.State.Migration)
+	switch {
+	case err == nil, errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope):
+		err := j.settle(func(s *State) { s.Deleted = true })
+		j.emit(EventDeleted)
+		return err
+	case errors.Is(err, ghmigrate.ErrForbidden), errors.Is(err, ghmigrate.ErrMissingScope):
+		// It does no harm where it is, for seven days.
+		j.NotBefore = time.Now().Add(absenceAgain)
+		return j.settle(func(s *State) { s.Deletions++ })
+	}
+	return err
+}

@@ -1,0 +1,256 @@
+package export
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate"
+)
+
+// A Job is one migration, from its start to its traces' removal. It is plain
+// state, to be kept as JSON; [Step] performs the next effect.
+//
+// A migration that fails is not repeated by its Job: others take its place, see
+// [Job.Successors].
+type Job struct {
+	Number   int `json:"number"`            // from 1, unique in a run
+	Replaces int `json:"replaces,omitzero"` // the number of the job that failed before
+
+	Repositories []string                        `json:"repositories"`
+	Start        ghmigrate.StartMigrationRequest `json:"start"` // without Repositories
+
+	// Dir is the folder that archives are fetched into. A journal leaves it
+	// out, so that its folder can be moved.
+	Dir string `json:"dir,omitempty"`
+
+	DeleteArchive bool `json:"delete_archive,omitzero"` // at GitHub, in the end
+	KeepLocked    bool `json:"keep_locked,omitzero"`    // what was exported
+
+	// UnlockOnly is a migration that exports nothing for us any more but may
+	// hold locks: a twin, or the debt of an earlier run.
+	UnlockOnly bool `json:"unlock_only,omitzero"`
+
+	Try   int `json:"try"`              // 1 at first, 2 for a repetition
+	Level int `json:"level,omitzero"`   // how often the batch was halved
+	Half  int `json:"half_of,omitzero"` // the number of the job that was halved
+
+	// NotBefore is when the next Step makes sense; zero if at once.
+	NotBefore time.Time `json:"not_before,omitzero"`
+
+	State State `json:"state,omitzero"`
+
+	// Store, if not nil, is where the archive goes when it is verified. It is
+	// not part of the state: set it again after decoding.
+	Store Store `json:"-"`
+
+	// Save, if not nil, is called whenever State has changed: before an effect,
+	// when State tells what is intended, and after it. Step goes on only when
+	// it has returned nil: by then the state must survive a crash. Without it
+	// a start whose answer is lost in a crash may be made twice. It is not part
+	// of the state either.
+	Save func(*Job) error `json:"-"`
+
+	run      *surroundings
+	names    []string        // of the migration's repositories, without owner; nil if not read
+	released map[string]bool // of them, those that are unlocked
+	absences int             // how often its archive was not found without a reason
+}
+
+// State is what is known of a job's migration. Facts are only added; what
+// comes next follows from them alone.
+type State struct {
+	// Intent is the effect that may have happened: it was about to be tried
+	// when this was saved, and no result is known.
+	Intent Effect `json:"intent,omitempty"`
+
+	Floor  int64     `json:"floor,omitzero"`   // the highest migration ID that was seen before the start
+	Starts int       `json:"starts,omitzero"`  // how often it was sent
+	Lost   int       `json:"lost,omitzero"`    // how often its answer was lost
+	LostAt time.Time `json:"lost_at,omitzero"` // since when it has been looked for; zero if it is not
+
+	Migration int64   `json:"migration,omitzero"`
+	Adopted   bool    `json:"adopted,omitzero"`  // found after its answer was lost
+	Inferred  bool    `json:"inferred,omitzero"` // adopted, and another one may be the right one
+	Twins     []int64 `json:"twins,omitempty"`   // migrations of the same repositories that were not wanted
+
+	Outcome Outcome `json:"outcome,omitempty"`
+	Reason  string  `json:"reason,omitempty"` // in words, if Outcome is no success
+
+	Listed  bool     `json:"listed,omitzero"`  // the migration's repositories were read
+	Absent  []string `json:"absent,omitempty"` // asked for, and not among them
+	Archive *Archive `json:"archive,omitzero"` // once it is on disk
+	Damaged int      `json:"damaged,omitzero"` // how often it did not read back as it was fetched
+
+	Verified bool     `json:"verified,omitzero"` // it was read to its end, and it is what was fetched
+	Missing  []string `json:"missing,omitempty"` // asked for, and not in the archive
+	Faults   []string `json:"faults,omitempty"`  // what is wrong in the archive, in words
+	Stored   bool     `json:"stored,omitzero"`   // the Store has confirmed it
+
+	Unlocked bool     `json:"unlocked,omitzero"` // nothing is left locked by it
+	Doubted  bool     `json:"doubted,omitzero"`  // what GitHub says is not locked gets a second look
+	Unlocks  int      `json:"unlocks,omitzero"`  // how often that was tried in vain
+	Locked   []string `json:"locked,omitempty"`  // what could not be unlocked
+
+	Deleted   bool `json:"deleted,omitzero"`    // the archive at GitHub
+	Deletions int  `json:"deletions,omitzero"`  // how often that was refused
+	GivenUp   bool `json:"given_up,omitzero"`   // the run has ended it early, after too many starts
+}
+
+// An Archive is a file that was fetched.
+type Archive struct {
+	Name   string `json:"name"` // in the job's Dir
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"` // hex, as it was fetched
+}
+
+// An Effect is one thing that a job does.
+type Effect string
+
+// The effects, in their order.
+const (
+	EffectNone     Effect = ""         // the job is over
+	EffectStart    Effect = "start"    // the migration, once
+	EffectWait     Effect = "wait"     // look whether it is done
+	EffectList     Effect = "list"     // what is in the migration
+	EffectDownload Effect = "download" // the archive
+	EffectVerify   Effect = "verify"   // the archive, on disk
+	EffectStore    Effect = "store"    // put the archive where it belongs
+	EffectUnlock   Effect = "unlock"   // all repositories of the migration
+	EffectDelete   Effect = "delete"   // the archive at GitHub
+)
+
+// An Outcome is how a migration ended.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeUnknown  Outcome = ""         // not ended
+	OutcomeExported Outcome = "exported" // as GitHub says
+	OutcomeFailed   Outcome = "failed"   // as GitHub says
+	OutcomeRefused  Outcome = "refused"  // GitHub did not take the request
+	OutcomeGone     Outcome = "gone"     // its archive died, or it is not to be found any more
+)
+
+const (
+	maxUnlocks   = 3 // how often an unlock is tried
+	maxDeletions = 3
+)
+
+// Next tells which effect comes next: a pure function of the job's state.
+func (j *Job) Next() Effect {
+	s := &j.State
+	switch {
+	case s.GivenUp:
+		return EffectNone
+	case s.Outcome == OutcomeUnknown && s.Migration == 0:
+		return EffectStart
+	case s.Outcome == OutcomeUnknown:
+		return EffectWait
+	case s.Outcome == OutcomeExported && !j.UnlockOnly:
+		switch {
+		case !s.Listed:
+			return EffectList
+		case s.Archive == nil:
+			return EffectDownload
+		case !s.Verified:
+			return EffectVerify
+		case !s.Stored:
+			return EffectStore
+		}
+	}
+	switch {
+	case j.owesUnlock() && s.Unlocks < maxUnlocks:
+		return EffectUnlock
+	case j.mayDelete() && s.Deletions < maxDeletions:
+		return EffectDelete
+	}
+	return EffectNone
+}
+
+// Over tells whether nothing is left to be done.
+func (j *Job) Over() bool { return j.Next() == EffectNone }
+
+// owesUnlock tells whether locks of the migration are to be released, or may
+// be there although nobody knows the migration yet.
+func (j *Job) owesUnlock() bool {
+	s := &j.State
+	switch {
+	case !j.Start.LockRepositories || s.Unlocked:
+		return false
+	case s.Migration == 0:
+		return s.Intent == EffectStart
+	}
+	return !j.KeepLocked || s.Outcome != OutcomeExported || j.UnlockOnly
+}
+
+// mayDelete is the one condition for the one effect that cannot be undone: all
+// of it is in the journal, and synced, before the request is sent.
+func (j *Job) mayDelete() bool {
+	s := &j.State
+	return j.DeleteArchive && s.Stored && j.complete() && !s.Inferred && !s.Deleted && !j.UnlockOnly
+}
+
+// complete tells whether the archive is verified and has all that it should.
+func (j *Job) complete() bool {
+	s := &j.State
+	return s.Outcome == OutcomeExported && s.Verified &&
+		len(s.Absent) == 0 && len(s.Missing) == 0 && len(s.Faults) == 0
+}
+
+// covers tells whether the verified archive has a repository.
+func (j *Job) covers(repository string) bool {
+	s := &j.State
+	return !j.UnlockOnly && s.Verified && !containsFold(s.Absent, repository) && !containsFold(s.Missing, repository)
+}
+
+// surroundings are what a run lends its jobs.
+type surroundings struct {
+	disk    disk
+	known   func(migration int64) bool // is it in the journal?
+	highest func() int64               // migration ID that was seen
+	emit    func(Event)
+}
+
+func (j *Job) disk() disk {
+	if j.run != nil {
+		return j.run.disk
+	}
+	return osDisk{}
+}
+
+func (j *Job) known(migration int64) bool {
+	return migration == j.State.Migration || slices.Contains(j.State.Twins, migration) ||
+		j.run != nil && j.run.known(migration)
+}
+
+func (j *Job) emit(kind EventKind, edit ...func(*Event)) {
+	if j.run == nil {
+		return
+	}
+	e := Event{Kind: kind, Job: j.Number, Migration: j.State.Migration, Repositories: len(j.Repositories)}
+	for _, f := range edit {
+		f(&e)
+	}
+	j.run.emit(e)
+}
+
+// save keeps the state, as an effect has changed it or is about to.
+func (j *Job) save() error {
+	if j.Save == nil {
+		return nil
+	}
+	return j.Save(j)
+}
+
+// intend says what is about to happen.
+func (j *Job) intend(e Effect) error {
+	j.State.Intent = e
+	return j.save()
+}
+
+// settle says what has happened.
+func (j *Job) settle(change func(*State)) error {
+	j.State.Intent = EffectNone
+	change(&j.State)
+	return j.save()
+}

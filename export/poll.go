@@ -1,0 +1,149 @@
+package export
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate"
+)
+
+const (
+	pollMin = 5 * time.Second
+	pollMax = time.Minute
+)
+
+// A poller looks at all migrations that are waited for at once: that costs one
+// request for a hundred of them.
+type poller struct {
+	acct    Account
+	arrived chan struct{} // there is something new to wait for
+
+	mu      sync.Mutex
+	waiting map[int64]chan sight
+}
+
+// A sight is a migration that is done, or why it cannot be seen.
+type sight struct {
+	migration *ghmigrate.Migration
+	err       error
+}
+
+func newPoller(acct Account) *poller {
+	return &poller{acct: acct, arrived: make(chan struct{}, 1), waiting: map[int64]chan sight{}}
+}
+
+// await returns the migration when it is done.
+func (p *poller) await(ctx context.Context, id int64) (*ghmigrate.Migration, error) {
+	seen := make(chan sight, 1)
+	p.mu.Lock()
+	p.waiting[id] = seen
+	p.mu.Unlock()
+	select {
+	case p.arrived <- struct{}{}:
+	default:
+	}
+	select {
+	case s := <-seen:
+		return s.migration, s.err
+	case <-ctx.Done():
+		p.mu.Lock()
+		delete(p.waiting, id)
+		p.mu.Unlock()
+		return nil, contextError(ctx)
+	}
+}
+
+// run polls until the context ends.
+func (p *poller) run(ctx context.Context) {
+	interval, last := pollMin, time.Time{}
+	for {
+		ids := p.ids()
+		timer := time.NewTimer(time.Until(last.Add(interval)))
+		if len(ids) == 0 {
+			timer.Stop()
+		}
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-p.arrived:
+			timer.Stop()
+			interval = pollMin
+			continue
+		case <-timer.C:
+		}
+		p.poll(ctx, ids)
+		last, interval = time.Now(), min(interval+interval/2, pollMax)
+	}
+}
+
+func (p *poller) ids() []int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.waiting))
+}
+
+// poll looks at each migration once. Watch waits out what passes.
+func (p *poller) poll(ctx context.Context, ids []int64) {
+	unseen := map[int64]bool{}
+	for _, id := range ids {
+		unseen[id] = true
+	}
+	for m, err := range p.acct.Watch(ctx, ids) {
+		switch {
+		case ctx.Err() != nil:
+			return
+		case m == nil:
+			for id := range unseen {
+				p.deliver(id, sight{err: err})
+			}
+			return
+		case err != nil || m.State.Done():
+			p.deliver(m.ID, sight{m, err})
+		}
+		delete(unseen, m.ID)
+		if len(unseen) == 0 {
+			return
+		}
+	}
+}
+
+func (p *poller) deliver(id int64, s sight) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if seen := p.waiting[id]; seen != nil {
+		seen <- s
+		delete(p.waiting, id)
+	}
+}
+
+func sleepUntil(ctx context.Context, t time.Time) error {
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	wait := time.Until(t)
+	if wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return contextError(ctx)
+	}
+}
+
+// contextError matches both why a context ended and that it did.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || cause == err { //nolint:errorlint // the same value says the same
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}

@@ -1,0 +1,89 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate"
+)
+
+// Step performs the next effect of a job, [Job.Next], and changes the job's
+// state accordingly. Where an earlier process may have had the effect already,
+// it finds out first. A Step that finds its migration still under way, or a
+// start still unaccounted for, changes [Job.NotBefore] alone.
+//
+// An error leaves the job as it was, so that Step can be called again: after
+// what passes (a network error, a rate limit, a full disk) it goes on where it
+// was. Run does that; a caller of Step decides for himself. He also keeps the
+// pauses that GitHub asks for: a second between effects that change something.
+//
+// Save, if set, is called from the goroutine of Step.
+func Step(ctx context.Context, acct Account, job *Job) error {
+	effect := job.Next()
+	var err error
+	switch effect {
+	case EffectNone:
+	case EffectStart:
+		err = job.start(ctx, acct)
+	case EffectWait:
+		err = job.look(ctx, acct)
+	case EffectList:
+		err = job.list(ctx, acct)
+	case EffectDownload:
+		err = job.download(ctx, acct)
+	case EffectVerify:
+		err = job.verify(ctx)
+	case EffectStore:
+		err = job.store(ctx)
+	case EffectUnlock:
+		err = job.unlock(ctx, acct)
+	case EffectDelete:
+		err = job.delete(ctx, acct)
+	}
+	if err != nil {
+		return fmt.Errorf("batch %d: %s: %w", job.Number, effect, err)
+	}
+	return nil
+}
+
+// lookAgain is when a job that was driven by Step alone looks at its migration
+// again.
+const lookAgain = 30 * time.Second
+
+// look asks once whether the migration is done.
+func (j *Job) look(ctx context.Context, acct Account) error {
+	m, err := acct.Get(ctx, j.State.Migration, &ghmigrate.GetOptions{OmitRepositories: true})
+	if errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope) {
+		return j.vanish(err)
+	}
+	if err != nil {
+		return err
+	}
+	if !m.State.Done() {
+		j.NotBefore = time.Now().Add(lookAgain)
+	}
+	return j.observe(m)
+}
+
+// observe takes note of what a migration is now.
+func (j *Job) observe(m *ghmigrate.Migration) error {
+	switch {
+	case j.State.Outcome != OutcomeUnknown:
+		return nil
+	case m.State == ghmigrate.StateExported:
+		j.emit(EventExported)
+		return j.settle(func(s *State) { s.Outcome = OutcomeExported })
+	case m.State == ghmigrate.StateFailed:
+		j.emit(EventFailed)
+		return j.settle(func(s *State) { s.Outcome, s.Reason = OutcomeFailed, ghmigrate.ErrMigrationFailed.Error() })
+	}
+	return nil
+}
+
+// vanish takes note that there is no such migration, or no such archive.
+func (j *Job) vanish(reason error) error {
+	j.emit(EventGone, withError(reason))
+	return j.settle(func(s *State) { s.Outcome, s.Reason = OutcomeGone, reason.Error() })
+}

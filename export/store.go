@@ -1,0 +1,67 @@
+package export
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+)
+
+// A Store is where verified archives go. Names are "RUN/migration-79.tar.gz",
+// with a slash on every system; in the end the manifest follows as
+// "RUN/manifest.json".
+//
+// Put reads r to its end and returns nil only when all of size bytes are where
+// nothing can take them away, under that name and no other: the copy on disk,
+// and later GitHub's, are deleted on its word. An earlier Put of the name is
+// replaced; after a crash the same bytes may be put twice. Several calls may
+// run at the same time.
+type Store interface {
+	Put(ctx context.Context, name string, r io.Reader, size int64) error
+}
+
+// store puts the archive where it belongs, and then removes it from disk.
+// Without a Store it is there already.
+func (j *Job) store(ctx context.Context) error {
+	if j.Store == nil {
+		return j.settle(func(s *State) { s.Stored = true })
+	}
+	if err := j.intend(EffectStore); err != nil {
+		return err
+	}
+	f, err := j.disk().Open(j.path())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	archive := j.State.Archive
+	sum := sha256.New()
+	r := io.TeeReader(io.NewSectionReader(f, 0, archive.Size), sum)
+	name := path.Join(filepath.Base(j.Dir), archive.Name)
+	if err := j.Store.Put(ctx, name, r, archive.Size); err != nil {
+		return fmt.Errorf("put %s: %w", name, err)
+	}
+	// What a Store has read is what it has: it must be what was verified.
+	if hex.EncodeToString(sum.Sum(nil)) != archive.SHA256 {
+		return fmt.Errorf("put %s: %w", name, errNotRead)
+	}
+	if err := j.settle(func(s *State) { s.Stored = true }); err != nil {
+		return err
+	}
+	j.emit(EventStored)
+	return j.clear()
+}
+
+var errNotRead = errors.New("the store did not read the whole archive, or the disk has changed it")
+
+// clear removes from disk what a Store has.
+func (j *Job) clear() error {
+	if j.Store == nil || !j.State.Stored || j.State.Archive == nil {
+		return nil
+	}
+	return removeFile(j.disk(), j.path())
+}
