@@ -91,9 +91,9 @@ type State struct {
 	Unlocks  int      `json:"unlocks,omitzero"`  // how often that was tried in vain
 	Locked   []string `json:"locked,omitempty"`  // what could not be unlocked
 
-	Deleted   bool `json:"deleted,omitzero"`    // the archive at GitHub
-	Deletions int  `json:"deletions,omitzero"`  // how often that was refused
-	GivenUp   bool `json:"given_up,omitzero"`   // the run has ended it early, after too many starts
+	Deleted   bool `json:"deleted,omitzero"`   // the archive at GitHub
+	Deletions int  `json:"deletions,omitzero"` // how often that was refused
+	GivenUp   bool `json:"given_up,omitzero"`  // the run has ended it early, after too many starts
 }
 
 // An Archive is a file that was fetched.

@@ -262,7 +262,9 @@ func (r *run) work(ctx context.Context) error {
 func distinct(errs []error) []error {
 	var all []error
 	for _, err := range errs {
-		if !slices.ContainsFunc(all, func(e error) bool { return e.Error() == err.Error() || errors.Is(err, context.Canceled) && errors.Is(e, context.Canceled) }) {
+		if !slices.ContainsFunc(all, func(e error) bool {
+			return e.Error() == err.Error() || errors.Is(err, context.Canceled) && errors.Is(e, context.Canceled)
+		}) {
 			all = append(all, err)
 		}
 	}
