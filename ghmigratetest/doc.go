@@ -16,8 +16,8 @@
 // organizations, migrations of users and source imports, in the API versions
 // 2022-11-28 and 2026-03-10, and keeps state as GitHub does. A migration is
 // pending, then exporting, then exported, or failed if it holds a repository
-// with [PoisonsExport]; lock_repositories locks as the export begins. Its
-// archive has the layout of genuine ones, is made when it is first fetched,
+// with [PoisonsExport]; lock_repositories locks as the export begins. Imports
+// are listed among exports ([Server.AddImport]). A migration's archive has the layout of genuine ones, is made when it is first fetched,
 // and dies after seven days. Lists come in pages whose links go to
 // /organizations/ID; answers have validators, and a 304 costs nothing of the
 // rate limit, which is counted and enforced. Storage checks signatures and
@@ -25,7 +25,13 @@
 // has an Authorization header, as S3 does. [WithGHES] makes it a GitHub
 // Enterprise Server.
 //
-// Repositories are made by [Server.AddRepository]. The token belongs to the
+// Besides, there is what a program asks before it exports: GET /user,
+// /user/memberships/orgs/ORG, /orgs/ORG, /orgs/ORG/memberships/USER,
+// /orgs/ORG/repos and /meta; and POST /graphql (with GHES, /api/graphql) tells
+// of a repository isLocked and lockReason, for which REST has no operation.
+//
+// Repositories are made by [Server.AddRepository], a hundred thousand if need
+// be: each takes 250 bytes until it is asked for. The token belongs to the
 // user "octocat", who owns the repositories "octocat/…"; every other owner is
 // an organization, of which the user is an owner. All that happens is in
 // [Server.Requests], and [Server.Migration] tells what became of a migration.
@@ -57,10 +63,21 @@
 //	srv.Inject(ghmigratetest.Fault{Method: "POST", Applied: true, Status: 502})
 //	srv.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 20, Times: -1})
 //
-// The second answers 502 to a start that has taken place. Tokens that begin
-// as fine-grained ones and those of GitHub Apps do (github_pat_, ghs_, ghu_)
-// are refused as GitHub refuses them for migrations, [WithScopes] takes scopes
-// away, [Server.RequireSSO] guards an organization. [Server.SetArchive]
+// The second answers 502 to a start that has taken place; with Hidden, the
+// migration appears in lists only later. [Server.InjectFunc] chooses at each
+// request, so that a seed can. [Server.SetFate] decides what becomes of each
+// migration: whether and when it ends well, when its locks land, what its
+// archive lacks and how it is damaged:
+//
+//	srv.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+//		return ghmigratetest.Fate{Fails: m.ID%7 == 0, LocksAfter: time.Minute}
+//	})
+//
+// Tokens that begin as fine-grained ones and those of GitHub Apps do
+// (github_pat_, ghs_, ghu_) are refused as GitHub refuses them for migrations,
+// [WithScopes] takes scopes away, [WithTokenExpiry] ends the token,
+// [Server.SetRole] the user's power over an organization, and
+// [Server.RequireSSO] guards one. [Server.SetArchive]
 // changes what is stored, even while it is downloaded; [Server.Forget] makes
 // a migration as if it had never been.
 //
@@ -92,7 +109,8 @@
 //   - a body where none is taken is answered 400;
 //   - unknown parameters of the query (exclude[] is one), a parameter given
 //     twice, exclude other than "repositories", page below 1, per_page
-//     outside 1..100, are answered 422;
+//     outside 1..100, type, sort or direction with a value that is not
+//     documented, are answered 422;
 //   - unknown fields, fields in another case, null, and data after the object
 //     in a body are answered 422;
 //   - repositories must be "owner/name", not the bare name;
@@ -102,9 +120,11 @@
 // Not among them, because GitHub does the same or documents it: no User-Agent
 // is answered 403, an API version that does not exist 410, a wrong token 401,
 // a field of the wrong type 422, and a repository that does not exist or
-// belongs to somebody else 422. Two choices remain where GitHub's behavior is
+// belongs to somebody else 422. Some choices remain where GitHub's behavior is
 // not documented: a repository is locked by one migration at a time, the
-// first; and storage of GHES refuses an Authorization header too.
+// first; a failed export keeps its locks until they are unlocked; who is no
+// owner of an organization finds no migrations there (404); and storage of
+// GHES refuses an Authorization header too.
 //
 // Nothing is refused for coming less than a second after another request,
 // although GitHub asks for that pause between requests that change something:

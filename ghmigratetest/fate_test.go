@@ -60,8 +60,8 @@ func TestFates(t *testing.T) {
 			})
 			id := c.start("/orgs/octo", helloLocked)
 			var got [4]look
-			for i, d := range []time.Duration{5, 15, 40, 60} {
-				c.Clock().Advance(d * time.Second)
+			for i, d := range []time.Duration{5 * time.Second, 15 * time.Second, 40 * time.Second, time.Minute} {
+				c.Clock().Advance(d)
 				got[i] = look{c.Migration(id).State, c.Locked("octo/hello"), c.do("DELETE", c.path(id)+"/repos/hello/lock", "").status}
 			}
 			assert.Equal(t, test.want, got)

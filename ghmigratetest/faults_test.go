@@ -69,7 +69,7 @@ func TestFaultsCanBeChosenAtEachRequest(t *testing.T) {
 	var asked []string
 	c.InjectFunc(func(r ghmigratetest.Request, before int) (ghmigratetest.Fault, bool) {
 		asked = append(asked, r.Method+" "+r.Path+" "+strconv.Itoa(before)+" "+string(r.Body))
-		return ghmigratetest.Fault{Method: "PUT", Applied: true, Status: 502 + before}, r.Method == "POST" && before < 2
+		return ghmigratetest.Fault{Method: "PUT", Applied: true, Status: 502 + before}, r.Method == http.MethodPost && before < 2
 	})
 	c.Inject(ghmigratetest.Fault{Method: "POST", After: 1, Status: 500})
 	var got []int

@@ -50,24 +50,6 @@ func (s *Server) Migrations() []Migration {
 	return all
 }
 
-func (m *migration) view() Migration {
-	view := Migration{
-		ID:             m.id,
-		GUID:           m.guid,
-		Owner:          m.owner.login,
-		State:          m.state,
-		Options:        m.options.names(),
-		ArchiveDeleted: m.gone,
-	}
-	for _, r := range m.repositories {
-		view.Repositories = append(view.Repositories, r.fullName())
-		if r.lockedBy == m {
-			view.Locked = append(view.Locked, r.fullName())
-		}
-	}
-	return view
-}
-
 // AddImport adds an import to the migrations of an organization, which is made
 // if need be, and returns its id. GitHub lists imports among the exports,
 // although its REST API cannot start them: they have no repositories and no
@@ -135,6 +117,24 @@ type migration struct {
 
 	archiveMu sync.Mutex // guards archive; taken after s.mu, or without it
 	archive   *object    // nil until it is made
+}
+
+func (m *migration) view() Migration {
+	view := Migration{
+		ID:             m.id,
+		GUID:           m.guid,
+		Owner:          m.owner.login,
+		State:          m.state,
+		Options:        m.options.names(),
+		ArchiveDeleted: m.gone,
+	}
+	for _, r := range m.repositories {
+		view.Repositories = append(view.Repositories, r.fullName())
+		if r.lockedBy == m {
+			view.Locked = append(view.Locked, r.fullName())
+		}
+	}
+	return view
 }
 
 // find returns a migration. The caller holds s.mu, as for all that follows.

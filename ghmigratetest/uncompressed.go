@@ -2,8 +2,10 @@ package ghmigratetest
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/adler32"
 	"io"
+	"math"
 )
 
 // An uncompressed writes what it is given in one Write as zlib data that is
@@ -12,9 +14,13 @@ import (
 type uncompressed struct{ w io.Writer }
 
 func (u uncompressed) Write(p []byte) (int, error) {
+	if len(p) > math.MaxUint16 {
+		return 0, errors.New("more than a stored block holds")
+	}
 	b := []byte{0x78, 0x01, 0x01} // no compression; the last block, which is stored
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(p)))
-	b = binary.LittleEndian.AppendUint16(b, ^uint16(len(p)))
+	n := uint16(len(p))           //nolint:gosec // fits: see above
+	b = binary.LittleEndian.AppendUint16(b, n)
+	b = binary.LittleEndian.AppendUint16(b, ^n)
 	b = append(b, p...)
 	b = binary.BigEndian.AppendUint32(b, adler32.Checksum(p))
 	if _, err := u.w.Write(b); err != nil {
