@@ -15,6 +15,11 @@ type graphQLError struct {
 	Message string   `json:"message"`
 }
 
+type graphQLAnswer struct {
+	Data   map[string]any `json:"data,omitempty"`
+	Errors []graphQLError `json:"errors,omitempty"`
+}
+
 // serveGraphQL answers queries of the viewer and of repositories: as much of
 // GraphQL as it takes to tell what is locked.
 func (s *Server) serveGraphQL(c *call) response {
@@ -28,16 +33,11 @@ func (s *Server) serveGraphQL(c *call) response {
 	if err := dec.Decode(&req); err != nil {
 		return failure(http.StatusBadRequest, "Problems parsing JSON")
 	}
-	answer := struct {
-		Data   map[string]any `json:"data,omitempty"`
-		Errors []graphQLError `json:"errors,omitempty"`
-	}{}
 	fields, err := parseQuery(req.Query, req.Variables)
 	if err != nil {
-		answer.Errors = []graphQLError{{Message: err.Error()}}
-		return jsonResponse(http.StatusOK, answer)
+		return graphQLFailure("%s", err)
 	}
-	answer.Data = make(map[string]any)
+	answer := graphQLAnswer{Data: make(map[string]any)}
 	for _, f := range fields {
 		values, refusal := s.resolveField(f)
 		if refusal != nil {
@@ -46,19 +46,25 @@ func (s *Server) serveGraphQL(c *call) response {
 			answer.Data[f.alias] = nil
 			continue
 		}
+		if len(f.fields) == 0 {
+			return graphQLFailure("Field must have selections (field '%s' returns %s but has no selections.)", f.name, values["__typename"])
+		}
 		selected := make(map[string]any)
 		for _, sub := range f.fields {
 			value, ok := values[sub.name]
 			if !ok || len(sub.fields) > 0 {
-				answer.Data = nil
-				answer.Errors = []graphQLError{{Message: fmt.Sprintf("Field '%s' doesn't exist on type '%s'", sub.name, values["__typename"])}}
-				return jsonResponse(http.StatusOK, answer)
+				return graphQLFailure("Field '%s' doesn't exist on type '%s'", sub.name, values["__typename"])
 			}
 			selected[sub.alias] = value
 		}
 		answer.Data[f.alias] = selected
 	}
 	return jsonResponse(http.StatusOK, answer)
+}
+
+// graphQLFailure answers a query of which nothing can be answered.
+func graphQLFailure(format string, args ...any) response {
+	return jsonResponse(http.StatusOK, graphQLAnswer{Errors: []graphQLError{{Message: fmt.Sprintf(format, args...)}}})
 }
 
 // resolveField returns all that a field of the query itself could select.

@@ -1,7 +1,6 @@
 package ghmigratetest_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"testing"
@@ -174,72 +173,4 @@ func TestRepositoriesOfAnOrganization(t *testing.T) {
 	}
 	full := c.do("GET", "/orgs/octo/repos", "").list(t)[0]
 	assert.Len(t, full, len(c.do("GET", c.path(c.start("/orgs/octo", `{"repositories":["octo/a"]}`))+"/repositories", "").list(t)[0]))
-}
-
-func TestGraphQLTellsWhatIsLocked(t *testing.T) {
-	c := newServer(t)
-	c.AddRepository("octo/hello")
-	c.AddRepository("octo/free")
-	id := c.exported(helloLocked)
-	ask := func(query, variables string) string {
-		a := c.do("POST", "/graphql", fmt.Sprintf(`{"query":%q,"variables":%s}`, query, variables), "X-GitHub-Api-Version", "", "Accept", "*/*")
-		require.Equal(t, http.StatusOK, a.status, a.body)
-		assert.Equal(t, "graphql", a.header.Get("X-RateLimit-Resource"))
-		return a.body
-	}
-	one := `query Locked($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { isLocked lockReason } }`
-	assert.JSONEq(t, `{"data":{"repository":{"isLocked":true,"lockReason":"MIGRATING"}}}`, ask(one, `{"owner":"octo","name":"hello"}`))
-	both := `{ a: repository(owner: "octo", name: "hello") { n: nameWithOwner lockReason }
-		b: repository(owner: "OCTO", name: "Free") { n: nameWithOwner, lockReason, isLocked }
-		viewer { login } }`
-	assert.JSONEq(t, `{"data":{"a":{"n":"octo/hello","lockReason":"MIGRATING"},"b":{"n":"octo/free","lockReason":null,"isLocked":false},
-		"viewer":{"login":"octocat"}}}`, ask(both, "null"))
-	c.do("DELETE", c.path(id)+"/repos/hello/lock", "")
-	assert.JSONEq(t, `{"data":{"repository":{"isLocked":false,"lockReason":null}}}`, ask(one, `{"owner":"octo","name":"hello"}`))
-	assert.JSONEq(t, `{"data":{"repository":null},"errors":[{"type":"NOT_FOUND","path":["repository"],
-		"message":"Could not resolve to a Repository with the name 'octo/none'."}]}`, ask(one, `{"owner":"octo","name":"none"}`))
-
-	for query, message := range map[string]string{
-		"":                              `expected "{", got ""`,
-		"{":                             `expected Ident, got ""`,
-		"{ viewer { login } } more":     `expected EOF, got "more"`,
-		"mutation { viewer { login } }": `"mutation" is not supported`,
-		"{ organization { login } }":    "Field 'organization' doesn't exist on type 'Query'",
-		"{ viewer { email } }":          "Field 'email' doesn't exist on type 'User'",
-		"{ viewer { login { x } } }":    "Field 'login' doesn't exist on type 'User'",
-		`{ repository(owner: 1, name: "x") { id } }`:         "expected String",
-		`{ repository(owner: $owner, name: "x") { id } }`:    "variable $owner is not declared",
-		`{ repository(owner: "octo", name: "x) { id } }`:     "literal not terminated",
-		"query($owner: String!) { viewer { login } ":         "expected Ident",
-		"{ viewer { ...login } }":                            "expected Ident",
-		`{ repository(owner "octo", name: "x") { id } }`:     `expected ":"`,
-		`{ repository(owner: "octo"; name: "x") { id } }`:    "expected Ident",
-		`query($a: [String!]!) { viewer { login } }`:         "expected Ident",
-		`query($owner: String) { viewer { login } } query`:   "expected EOF",
-		`{ repository(owner: 'o', name: "x") { lockReason }`: "expected String",
-	} {
-		assert.Contains(t, ask(query, `{"owner":"octo"}`), jsonText(t, message), query)
-	}
-
-	c.RequireSSO("octo")
-	assert.Contains(t, ask(one, `{"owner":"octo","name":"hello"}`), "FORBIDDEN")
-	assert.Equal(t, http.StatusBadRequest, c.do("POST", "/graphql", `{"query":"","surprise":1}`).status)
-	assert.Equal(t, http.StatusNotFound, c.do("GET", "/graphql", "").status)
-}
-
-func TestGraphQLOfGHES(t *testing.T) {
-	c := newServer(t, ghmigratetest.WithGHES())
-	query := `{"query":"{ viewer { login } }"}`
-	assert.Equal(t, http.StatusNotFound, c.do("POST", "/graphql", query).status)
-	root := c.URL()[:len(c.URL())-len("/v3")]
-	a := c.do("POST", root+"/graphql", query, "Authorization", "Bearer "+c.Token())
-	assert.JSONEq(t, `{"data":{"viewer":{"login":"octocat"}}}`, a.body)
-}
-
-// jsonText returns s as it is within a string of JSON.
-func jsonText(t *testing.T, s string) string {
-	t.Helper()
-	data, err := json.Marshal(s)
-	require.NoError(t, err)
-	return string(data[1 : len(data)-1])
 }

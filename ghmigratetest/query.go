@@ -34,7 +34,7 @@ func parseQuery(query string, variables map[string]any) (fields []queryField, er
 	p.Error = func(_ *scanner.Scanner, msg string) { panic(parseError(msg)) }
 	p.next()
 	p.declarations()
-	fields = p.selection()
+	fields = p.selection(1)
 	p.expect(scanner.EOF)
 	return fields, nil
 }
@@ -90,9 +90,15 @@ func (p *queryParser) declarations() {
 	p.next()
 }
 
-func (p *queryParser) selection() []queryField {
+// maxDepth bounds the depth of a query: what is known here has two levels.
+const maxDepth = 10
+
+func (p *queryParser) selection(depth int) []queryField {
+	if depth > maxDepth {
+		panic(parseError("the query is too deep"))
+	}
 	var fields []queryField
-	for p.expect('{'); p.token != '}'; {
+	for p.expect('{'); p.token != '}' || len(fields) == 0; {
 		f := queryField{name: p.expect(scanner.Ident)}
 		f.alias = f.name
 		if p.token == ':' {
@@ -103,7 +109,7 @@ func (p *queryParser) selection() []queryField {
 			f.args = p.arguments()
 		}
 		if p.token == '{' {
-			f.fields = p.selection()
+			f.fields = p.selection(depth + 1)
 		}
 		fields = append(fields, f)
 	}
