@@ -69,7 +69,7 @@ func (j *Job) download(ctx context.Context, acct Account) error {
 		return j.vanish(err)
 	case errors.Is(err, ghmigrate.ErrMigrationFailed):
 		j.emit(EventFailed)
-		return j.settle(func(s *State) { s.Outcome, s.Reason = OutcomeFailed, ghmigrate.ErrMigrationFailed.Error() })
+		return j.ends(OutcomeFailed, ghmigrate.ErrMigrationFailed.Error())
 	case errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrArchiveNotReady) && !errors.Is(err, ghmigrate.ErrMissingScope):
 		if j.absences++; j.absences >= maxAbsences {
 			return j.vanish(err)
@@ -92,7 +92,7 @@ func (j *Job) delete(ctx context.Context, acct Account) error {
 	if err := j.intend(EffectDelete); err != nil {
 		return err
 	}
-	err := acct.DeleteArchive(ctx, j.State.Migration)
+	err := j.change(ctx, func() error { return acct.DeleteArchive(ctx, j.State.Migration) })
 	switch {
 	case err == nil, errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope):
 		err := j.settle(func(s *State) { s.Deleted = true })

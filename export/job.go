@@ -1,6 +1,7 @@
 package export
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -73,8 +74,9 @@ type State struct {
 	Inferred  bool    `json:"inferred,omitzero"` // adopted, and another one may be the right one
 	Twins     []int64 `json:"twins,omitempty"`   // migrations of the same repositories that were not wanted
 
-	Outcome Outcome `json:"outcome,omitempty"`
-	Reason  string  `json:"reason,omitempty"` // in words, if Outcome is no success
+	Outcome Outcome   `json:"outcome,omitempty"`
+	Ended   time.Time `json:"ended,omitzero"`   // when that was seen
+	Reason  string    `json:"reason,omitempty"` // in words, if Outcome is no success
 
 	Listed  bool     `json:"listed,omitzero"`  // the migration's repositories were read
 	Absent  []string `json:"absent,omitempty"` // asked for, and not among them
@@ -87,7 +89,6 @@ type State struct {
 	Stored   bool     `json:"stored,omitzero"`   // the Store has confirmed it
 
 	Unlocked bool     `json:"unlocked,omitzero"` // nothing is left locked by it
-	Doubted  bool     `json:"doubted,omitzero"`  // what GitHub says is not locked gets a second look
 	Unlocks  int      `json:"unlocks,omitzero"`  // how often that was tried in vain
 	Locked   []string `json:"locked,omitempty"`  // what could not be unlocked
 
@@ -209,6 +210,7 @@ type surroundings struct {
 	known   func(migration int64) bool // is it in the journal?
 	highest func() int64               // migration ID that was seen
 	emit    func(Event)
+	pacer   pacer
 }
 
 func (j *Job) disk() disk {
@@ -221,6 +223,14 @@ func (j *Job) disk() disk {
 func (j *Job) known(migration int64) bool {
 	return migration == j.State.Migration || slices.Contains(j.State.Twins, migration) ||
 		j.run != nil && j.run.known(migration)
+}
+
+// change sends a request that changes something, when it is its turn.
+func (j *Job) change(ctx context.Context, send func() error) error {
+	if j.run == nil {
+		return send()
+	}
+	return j.run.pacer.do(ctx, send)
 }
 
 func (j *Job) emit(kind EventKind, edit ...func(*Event)) {

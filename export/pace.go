@@ -2,64 +2,63 @@ package export
 
 import (
 	"context"
+	"fmt"
 	"time"
-
-	"github.com/ghmigrate/ghmigrate"
 )
 
-// A paced account sends what changes something one at a time, and a second
-// apart, as GitHub asks for.
+// A pacer lets requests that change something through one at a time, and a
+// second apart, as GitHub asks for.
 // https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
-type paced struct {
-	Account
-	turn chan time.Time // holds when the latest of them ended
-}
+type pacer chan time.Time // holds when the latest of them ended
 
 const changeGap = time.Second
 
-func newPaced(acct Account) paced {
-	p := paced{acct, make(chan time.Time, 1)}
-	p.turn <- time.Time{}
+func newPacer() pacer {
+	p := make(pacer, 1)
+	p <- time.Time{}
 	return p
 }
 
-// take waits for the turn; done ends it.
-func (p paced) take(ctx context.Context) (done func(), err error) {
+// do sends a request when it is its turn.
+func (p pacer) do(ctx context.Context, send func() error) error {
+	var latest time.Time
 	select {
-	case latest := <-p.turn:
-		if err := sleepUntil(ctx, latest.Add(changeGap)); err != nil {
-			p.turn <- latest
-			return nil, err
-		}
-		return func() { p.turn <- time.Now() }, nil
+	case latest = <-p:
 	case <-ctx.Done():
-		return nil, contextError(ctx)
+		return contextError(ctx)
 	}
-}
-
-func (p paced) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (*ghmigrate.Migration, error) {
-	done, err := p.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	return p.Account.Start(ctx, req)
-}
-
-func (p paced) UnlockRepository(ctx context.Context, id int64, repo string) error {
-	done, err := p.take(ctx)
-	if err != nil {
+	defer func() { p <- latest }()
+	if err := sleepUntil(ctx, latest.Add(changeGap)); err != nil {
 		return err
 	}
-	defer done()
-	return p.Account.UnlockRepository(ctx, id, repo)
+	err := send()
+	latest = time.Now()
+	return err
 }
 
-func (p paced) DeleteArchive(ctx context.Context, id int64) error {
-	done, err := p.take(ctx)
-	if err != nil {
+func sleepUntil(ctx context.Context, t time.Time) error {
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	wait := time.Until(t)
+	if wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return contextError(ctx)
+	}
+}
+
+// contextError matches both why a context ended and that it did.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || cause == err { //nolint:errorlint // the same value says the same
 		return err
 	}
-	defer done()
-	return p.Account.DeleteArchive(ctx, id)
+	return fmt.Errorf("%w: %w", err, cause)
 }

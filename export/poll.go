@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -119,31 +118,4 @@ func (p *poller) deliver(id int64, s sight) {
 		seen <- s
 		delete(p.waiting, id)
 	}
-}
-
-func sleepUntil(ctx context.Context, t time.Time) error {
-	if ctx.Err() != nil {
-		return contextError(ctx)
-	}
-	wait := time.Until(t)
-	if wait <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return contextError(ctx)
-	}
-}
-
-// contextError matches both why a context ended and that it did.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || cause == err { //nolint:errorlint // the same value says the same
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, cause)
 }

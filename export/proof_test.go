@@ -327,6 +327,7 @@ func TestNothingIsLostInRandomTrouble(t *testing.T) {
 				tr.check(m, err)
 			}, ghmigratetest.WithRateLimit(1<<30))
 			if t.Failed() {
+				//DBG
 				t.Logf("repeat it with -seeds 1 -from-seed %d", seed)
 			}
 		})

@@ -47,6 +47,7 @@ type run struct {
 	resumed bool
 
 	poller    *poller
+	pacer     pacer
 	starting  turn          // of the job that came last
 	transfers chan struct{} // held by jobs that move archives
 	incident  *incident
@@ -57,6 +58,7 @@ type run struct {
 	ids      map[int64]bool // of all migrations in the journal
 	highest  int64          // of all that were seen
 	starts   map[int]int    // by the number of the job
+	started  int            // how many there were before this call
 	firsts   int            // how many batches were planned
 	isolated int            // how many repositories are being isolated
 	systemic bool
@@ -68,11 +70,11 @@ type run struct {
 }
 
 func newRun(acct Account, opts Options) *run {
-	acct = newPaced(acct)
 	return &run{
 		acct:      acct,
 		opts:      opts,
 		poller:    newPoller(acct),
+		pacer:     newPacer(),
 		transfers: make(chan struct{}, opts.Transfers),
 		incident:  newIncident(),
 		ids:       map[int64]bool{},
@@ -103,7 +105,7 @@ func (r *run) requested() []string {
 // adopt lends a job what it needs.
 func (r *run) adopt(job *Job) {
 	job.Dir, job.Store, job.Save, job.NotBefore = r.dir, r.opts.Store, r.save, time.Time{}
-	job.run = &surroundings{disk: r.opts.disk, known: r.known, highest: r.newest, emit: r.emit}
+	job.run = &surroundings{disk: r.opts.disk, known: r.known, highest: r.newest, emit: r.emit, pacer: r.pacer}
 	r.note(job)
 	if job.isFirst() {
 		r.firsts++
@@ -190,7 +192,7 @@ func (r *run) work(ctx context.Context) error {
 			r.incident.jobs[job.Number] = job
 		}
 	}
-	r.isolated = r.incident.isolated()
+	r.isolated, r.started = r.incident.isolated(), r.allStarts()
 	r.emit(Event{Kind: first, Repositories: r.all})
 	ctx, stop := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
@@ -342,18 +344,23 @@ func (r *run) count(job *Job) {
 	}
 }
 
-// mayStart tells whether another start is within bounds.
+// mayStart tells whether another start is within bounds. Each call has its own:
+// who calls again has had a look, one hopes.
 func (r *run) mayStart() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.allStarts()-r.started >= 3*r.firsts+20*r.isolated {
+		r.systemic = true
+	}
+	return !r.systemic
+}
+
+func (r *run) allStarts() int {
 	total := 0
 	for _, n := range r.starts {
 		total += n
 	}
-	if total >= 3*r.firsts+20*r.isolated {
-		r.systemic = true
-	}
-	return !r.systemic
+	return total
 }
 
 // drive takes a job from effect to effect until it is over.

@@ -46,7 +46,11 @@ func (j *Job) start(ctx context.Context, acct Account) error {
 	req.Repositories, req.OmitRepositories = j.Repositories, true
 	patient, cancel := outlive(ctx, answerGrace)
 	defer cancel()
-	m, err := acct.Start(patient, req)
+	var m *ghmigrate.Migration
+	err = j.change(patient, func() (err error) {
+		m, err = acct.Start(patient, req)
+		return err
+	})
 	answer, answered := errors.AsType[*ghmigrate.APIError](err)
 	switch {
 	case err == nil && m.ID > 0:
@@ -55,7 +59,7 @@ func (j *Job) start(ctx context.Context, acct Account) error {
 		return err
 	case answered && answer.StatusCode == http.StatusUnprocessableEntity:
 		j.emit(EventRefused, withError(err))
-		return j.settle(func(s *State) { s.Outcome, s.Reason = OutcomeRefused, err.Error() })
+		return j.ends(OutcomeRefused, err.Error())
 	case answered && answer.StatusCode < http.StatusInternalServerError:
 		return errors.Join(err, j.settle(func(s *State) { s.Starts-- }))
 	}

@@ -74,10 +74,10 @@ func (j *Job) observe(m *ghmigrate.Migration) error {
 		return nil
 	case m.State == ghmigrate.StateExported:
 		j.emit(EventExported)
-		return j.settle(func(s *State) { s.Outcome = OutcomeExported })
+		return j.ends(OutcomeExported, "")
 	case m.State == ghmigrate.StateFailed:
 		j.emit(EventFailed)
-		return j.settle(func(s *State) { s.Outcome, s.Reason = OutcomeFailed, ghmigrate.ErrMigrationFailed.Error() })
+		return j.ends(OutcomeFailed, ghmigrate.ErrMigrationFailed.Error())
 	}
 	return nil
 }
@@ -85,5 +85,9 @@ func (j *Job) observe(m *ghmigrate.Migration) error {
 // vanish takes note that there is no such migration, or no such archive.
 func (j *Job) vanish(reason error) error {
 	j.emit(EventGone, withError(reason))
-	return j.settle(func(s *State) { s.Outcome, s.Reason = OutcomeGone, reason.Error() })
+	return j.ends(OutcomeGone, reason.Error())
+}
+
+func (j *Job) ends(outcome Outcome, reason string) error {
+	return j.settle(func(s *State) { s.Outcome, s.Reason, s.Ended = outcome, reason, time.Now() })
 }

@@ -12,9 +12,13 @@ import (
 const (
 	// unlockAgain is the time between two tries to release what was not.
 	unlockAgain = time.Minute
-	// doubtAgain is when what was not locked is looked at a second time: it is
-	// not documented when a lock lands.
-	doubtAgain = 2 * time.Minute
+	// lateLock is how long after the end of an export a lock may still land:
+	// that is not documented. Until then "not locked" may mean "not yet".
+	lateLock = 2 * time.Minute
+	// surely is less than any pause before a request is sent again. An unlock
+	// that took no longer has found a lock; one that took longer may have been
+	// sent twice, and then the client takes a 404 for the success of the first.
+	surely = 200 * time.Millisecond
 )
 
 // unlock releases every repository that the migration lists now that it is
@@ -23,7 +27,6 @@ func (j *Job) unlock(ctx context.Context, acct Account) error {
 	if err := j.intend(EffectUnlock); err != nil {
 		return err
 	}
-	u := &unlocking{acct: acct, migration: j.State.Migration}
 	if j.names == nil {
 		for repo, err := range acct.ListRepositories(ctx, j.State.Migration, nil) {
 			if errors.Is(err, ghmigrate.ErrNotFound) {
@@ -38,6 +41,8 @@ func (j *Job) unlock(ctx context.Context, acct Account) error {
 	if j.released == nil {
 		j.released = map[string]bool{}
 	}
+	u := &unlocking{acct: acct, migration: j.State.Migration, change: j.change}
+	late := time.Since(j.State.Ended) < lateLock
 	var locked []string
 	doubts := 0
 	for _, name := range j.names {
@@ -45,24 +50,23 @@ func (j *Job) unlock(ctx context.Context, acct Account) error {
 			continue
 		}
 		found, err := u.release(ctx, name)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		switch found {
-		case wasLocked:
-			j.released[name] = true
-		case wasNotLocked:
-			doubts++
-		case maybeLocked:
+		case found == maybeLocked:
 			locked = append(locked, j.fullName(name))
+		case found == wasLocked || !late:
+			j.released[name] = true
+		default:
+			doubts++
 		}
 	}
-	if len(locked) > 0 {
+	switch {
+	case len(locked) > 0:
 		return j.unlockFailed(locked)
-	}
-	if doubts > 0 && !j.State.Doubted {
-		j.NotBefore = time.Now().Add(doubtAgain)
-		return j.settle(func(s *State) { s.Doubted = true })
+	case doubts > 0:
+		j.NotBefore = j.State.Ended.Add(lateLock)
+		return nil
 	}
 	err := j.settle(func(s *State) { s.Unlocked, s.Locked = true, nil })
 	j.emit(EventUnlocked)
@@ -108,6 +112,7 @@ func (j *Job) fullName(name string) string {
 type unlocking struct {
 	acct      Account
 	migration int64
+	change    func(context.Context, func() error) error
 	done      bool // the migration is known to be readable and done
 }
 
@@ -116,17 +121,25 @@ type lockState int
 
 const (
 	wasLocked    lockState = iota // and is not any more
-	wasNotLocked                  // by this migration
+	wasNotLocked                  // by this migration, or not yet
 	maybeLocked                   // GitHub does not tell
 )
 
 // release releases one repository. GitHub's 404 means not locked, not yet, or
 // no permission: it counts only while the migration can be read and is done.
 func (u *unlocking) release(ctx context.Context, name string) (lockState, error) {
-	err := u.acct.UnlockRepository(ctx, u.migration, name)
+	var took time.Duration
+	err := u.change(ctx, func() error {
+		begun := time.Now()
+		err := u.acct.UnlockRepository(ctx, u.migration, name)
+		took = time.Since(begun)
+		return err
+	})
 	switch {
-	case err == nil:
+	case err == nil && took < surely:
 		return wasLocked, nil
+	case err == nil:
+		return wasNotLocked, nil
 	case errors.Is(err, ghmigrate.ErrMissingScope), errors.Is(err, ghmigrate.ErrForbidden):
 		return maybeLocked, nil
 	case !errors.Is(err, ghmigrate.ErrNotFound):
