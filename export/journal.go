@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -72,7 +73,29 @@ func openJournal(d disk, dir string) (*journal, error) {
 		}
 		return nil, fmt.Errorf("read the journal %s: %w", name, err)
 	}
+	if err := rewrite(f); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
 	return j, nil
+}
+
+// rewrite makes what was read of a file durable, in place. It need not be: when
+// a Sync fails, the system may go on showing what the disk has lost, to the
+// next process too, and call it synced from then on.
+func rewrite(f durable.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	data := make([]byte, info.Size())
+	if _, err := f.ReadAt(data, 0); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if _, err := f.WriteAt(data, 0); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 // errMeaningless is damage with a checksum that is right: somebody else wrote

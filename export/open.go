@@ -203,10 +203,12 @@ func (r *run) begin(folders []string, debts []*Job) error {
 			return err
 		}
 		r.journal = j
-		for _, dir := range []string{r.dir, r.opts.Dir} {
-			if err := r.opts.disk.SyncDir(dir); err != nil {
-				return err
-			}
+	}
+	// Also where the journal was there already: the call that made it may have
+	// ended before this.
+	for _, dir := range []string{r.dir, r.opts.Dir} {
+		if err := r.opts.disk.SyncDir(dir); err != nil {
+			return err
 		}
 	}
 	jobs, err := Plan(r.opts)

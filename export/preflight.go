@@ -1,0 +1,270 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate"
+)
+
+// A Report is what [Preflight] has found out.
+type Report struct {
+	Account string // such as "api.github.com/orgs/octo-org"
+
+	// Login is whom the token belongs to; empty if GitHub does not say.
+	Login string
+	// Classic tells that the token is a personal access token (classic), the
+	// only kind that can export.
+	Classic bool
+	// Scopes are those of the token; nil if it has none or is of another kind.
+	Scopes []string
+	// Expires is when the token does; zero if never, or if GitHub does not say.
+	Expires time.Time
+	// Role is that of the token's owner in the organization, such as "admin"
+	// or "member"; empty for a user's account, and if there is none.
+	Role string
+	// APIVersion is the one that GitHub has used.
+	APIVersion string
+	// EnterpriseServer is the version of a GitHub Enterprise Server; empty
+	// elsewhere.
+	EnterpriseServer string
+	// Locks tells that migrations were started with lock_repositories, as far
+	// as the newest hundred go: see [LockCandidates].
+	Locks int
+
+	// Problems are what would keep an export from succeeding, in words, each
+	// with what mends it. With none, [Run] should get as far as GitHub lets it.
+	Problems []string
+	// Warnings are what may go wrong later.
+	Warnings []string
+}
+
+// OK tells whether there are no problems.
+func (r *Report) OK() bool { return len(r.Problems) == 0 }
+
+// String tells all that was found, a line each.
+func (r *Report) String() string {
+	var b strings.Builder
+	line := func(label, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%s: %s\n", label, value)
+		}
+	}
+	line("account", r.Account)
+	line("token of", r.Login)
+	if r.Classic {
+		line("token", "personal access token (classic)")
+	}
+	line("scopes", strings.Join(r.Scopes, ", "))
+	if !r.Expires.IsZero() {
+		line("expires", r.Expires.Format(time.RFC3339))
+	}
+	line("role", r.Role)
+	line("API version", r.APIVersion)
+	line("GitHub Enterprise Server", r.EnterpriseServer)
+	for _, problem := range r.Problems {
+		line("problem", problem)
+	}
+	for _, warning := range r.Warnings {
+		line("warning", warning)
+	}
+	return b.String()
+}
+
+// soon is when a token's end is worth a warning: an export may take days.
+const soon = 7 * 24 * time.Hour
+
+// Preflight finds out, with a handful of requests that change nothing, what
+// would keep [Run] from exporting the account, and says in words how to mend
+// it. It fails only if GitHub cannot be asked at all; what GitHub refuses is in
+// the report.
+func Preflight(ctx context.Context, acct Account) (*Report, error) {
+	p := &preflight{acct: acct, report: &Report{Account: acct.String()}}
+	for _, check := range []func(context.Context) error{p.user, p.membership, p.migrations} {
+		if err := check(ctx); err != nil {
+			return p.report, fmt.Errorf("export: preflight: %w", err)
+		}
+		if p.hopeless {
+			break
+		}
+	}
+	return p.report, nil
+}
+
+type preflight struct {
+	acct     Account
+	report   *Report
+	hopeless bool // further checks would say the same
+}
+
+func (p *preflight) problem(format string, args ...any) {
+	p.report.Problems = append(p.report.Problems, fmt.Sprintf(format, args...))
+}
+
+func (p *preflight) warn(format string, args ...any) {
+	p.report.Warnings = append(p.report.Warnings, fmt.Sprintf(format, args...))
+}
+
+// ask sends a GET. What GitHub refuses comes back as an APIError, anything else
+// as an error that ends it all.
+func (p *preflight) ask(ctx context.Context, path string, out any) (http.Header, *ghmigrate.APIError, error) {
+	header, err := p.acct.Do(ctx, http.MethodGet, path, nil, out)
+	refusal, refused := errors.AsType[*ghmigrate.APIError](err)
+	if refused && refusal.StatusCode < 500 && refusal.RetryAfter == 0 {
+		return header, refusal, nil
+	}
+	return header, nil, err
+}
+
+// user looks at the token: whose it is, of which kind, and what it may.
+func (p *preflight) user(ctx context.Context) error {
+	var user struct {
+		Login string `json:"login"`
+	}
+	header, refusal, err := p.ask(ctx, "/user", &user)
+	if err != nil {
+		return err
+	}
+	r := p.report
+	r.Login = user.Login
+	r.APIVersion = header.Get("X-Github-Api-Version-Selected")
+	r.EnterpriseServer = header.Get("X-Github-Enterprise-Version")
+	r.Expires = expiry(header.Get("Github-Authentication-Token-Expiration"))
+	r.Scopes, r.Classic = scopes(header)
+	switch {
+	case refusal != nil && errors.Is(refusal, ghmigrate.ErrUnauthorized):
+		p.hopeless = true
+		p.problem("GitHub does not accept the token (%s): make a new personal access token (classic) with the scopes %s, and check that it is for this host",
+			refusal.Message, strings.Join(p.needed(), " and "))
+		return nil
+	case refusal != nil && (refusal.StatusCode == http.StatusGone || refusal.StatusCode == http.StatusBadRequest):
+		p.hopeless = true
+		p.problem("GitHub does not know the API version that the client asks for (%s): choose another one with WithAPIVersion", refusal.Message)
+		return nil
+	case refusal != nil && refusal.StatusCode == http.StatusNotFound:
+		p.hopeless = true
+		p.problem("there is no GitHub API at this address (%s): check the host, or WithBaseURL", r.Account)
+		return nil
+	case !r.Classic:
+		p.hopeless = true
+		p.problem("the token is fine-grained or of a GitHub App, and these cannot start migrations: make a personal access token (classic) with the scopes %s",
+			strings.Join(p.needed(), " and "))
+		return nil
+	}
+	for _, need := range p.needed() {
+		if !slices.Contains(r.Scopes, need) {
+			p.problem("the token lacks the scope %s: add it to the token in GitHub's settings", need)
+		}
+	}
+	if !r.Expires.IsZero() && time.Until(r.Expires) < soon {
+		p.warn("the token expires on %s: an export that is not over by then stops, and goes on with a new token", r.Expires.Format(time.DateTime+" MST"))
+	}
+	return nil
+}
+
+func (p *preflight) needed() []string {
+	if p.acct.Owner() == "" {
+		return []string{"repo"}
+	}
+	return []string{"repo", "admin:org"}
+}
+
+func scopes(header http.Header) (scopes []string, told bool) {
+	values := header.Values("X-Oauth-Scopes")
+	for scope := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		if scope = strings.TrimSpace(scope); scope != "" {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes, len(values) > 0
+}
+
+// expiry reads both forms that GitHub has sent: "2026-11-20 13:45:00 UTC" and
+// "2026-11-20 13:45:00 +0100".
+func expiry(text string) time.Time {
+	for _, layout := range []string{"2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// membership looks whether the token's owner owns the organization.
+func (p *preflight) membership(ctx context.Context) error {
+	org := p.acct.Owner()
+	if org == "" {
+		return nil
+	}
+	var membership struct {
+		State string `json:"state"`
+		Role  string `json:"role"`
+	}
+	_, refusal, err := p.ask(ctx, "/user/memberships/orgs/"+url.PathEscape(org), &membership)
+	if err != nil {
+		return err
+	}
+	p.report.Role = membership.Role
+	switch {
+	case refusal != nil && errors.Is(refusal, ghmigrate.ErrSSORequired):
+		p.hopeless = true
+		p.sso(refusal)
+	case refusal != nil && errors.Is(refusal, ghmigrate.ErrMissingScope): // said already
+	case refusal != nil:
+		p.problem("%s is not a member of the organization %s, or there is none of that name: only its owners can export it", p.report.Login, org)
+	case membership.State == "pending":
+		p.problem("%s was invited to the organization %s and has not accepted yet", p.report.Login, org)
+	case membership.Role != "admin":
+		p.problem("%s is a %s of the organization %s: only its owners can export it", p.report.Login, membership.Role, org)
+	}
+	return nil
+}
+
+func (p *preflight) sso(refusal *ghmigrate.APIError) {
+	p.problem("the organization %s uses single sign-on: authorize the token for it at %s", p.acct.Owner(), refusal.SSOURL)
+}
+
+// migrations looks whether the account's migrations can be listed, and whether
+// they may hold locks.
+func (p *preflight) migrations(ctx context.Context) error {
+	opts := &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}
+	seen := 0
+	for m, err := range p.acct.List(ctx, opts) {
+		if refusal, refused := errors.AsType[*ghmigrate.APIError](err); refused && refusal.StatusCode < 500 && refusal.RetryAfter == 0 {
+			p.refused(refusal)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if m.LockRepositories {
+			p.report.Locks++
+		}
+		if seen++; seen == 100 {
+			break
+		}
+	}
+	if p.report.Locks > 0 {
+		p.warn("%d of the newest migrations were started with lock_repositories: if a repository is still locked, Unlock releases it", p.report.Locks)
+	}
+	if p.acct.Owner() == "" && p.report.EnterpriseServer != "" {
+		p.warn("GitHub Enterprise Server has no call to unlock the repositories of a user: LockRepositories is refused")
+	}
+	return nil
+}
+
+func (p *preflight) refused(refusal *ghmigrate.APIError) {
+	switch {
+	case errors.Is(refusal, ghmigrate.ErrSSORequired):
+		p.sso(refusal)
+	case len(p.report.Problems) > 0: // which explain it
+	default:
+		p.problem("GitHub does not show the migrations of %s: %s", p.acct, refusal)
+	}
+}
