@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
@@ -14,7 +15,7 @@ import (
 type disk interface {
 	durable.FS
 
-	// MkdirAll makes a private folder and those above it.
+	// MkdirAll makes a private folder and those above it, durably.
 	MkdirAll(name string) error
 	// ReadDir lists the folders in a folder, by name.
 	ReadDir(name string) ([]string, error)
@@ -22,7 +23,26 @@ type disk interface {
 
 type osDisk struct{ durable.OS }
 
-func (osDisk) MkdirAll(name string) error { return os.MkdirAll(name, 0o700) }
+func (d osDisk) MkdirAll(name string) error {
+	parent := filepath.Dir(name)
+	if info, err := os.Stat(name); err != nil && parent != name {
+		if err := d.MkdirAll(parent); err != nil {
+			return err
+		}
+		if err := os.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	} else if err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: name, Err: syscall.ENOTDIR}
+	} else {
+		return err
+	}
+	// A parent that may be entered but not read cannot be synced.
+	if err := d.SyncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
 
 func (osDisk) ReadDir(name string) ([]string, error) {
 	entries, err := os.ReadDir(name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -206,8 +207,8 @@ func (r *run) begin(folders []string, debts []*Job) error {
 	}
 	// Also where the journal was there already: the call that made it may have
 	// ended before this.
-	for _, dir := range []string{r.dir, r.opts.Dir} {
-		if err := r.opts.disk.SyncDir(dir); err != nil {
+	for _, dir := range []string{r.dir, r.opts.Dir, filepath.Dir(r.opts.Dir)} {
+		if err := r.opts.disk.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
 	}

@@ -238,7 +238,8 @@ func (r *run) work(ctx context.Context) error {
 		if done.err == nil {
 			var next []*Job
 			next, done.err = r.over(done.job)
-			pending = append(pending, next...)
+			// First, so that it is soon known whether it was the batch's fault.
+			pending = append(next, pending...)
 		}
 		switch {
 		case done.err == nil:

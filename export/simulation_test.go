@@ -90,7 +90,12 @@ func (d simulated) Rename(oldname, newname string) error {
 
 func (d simulated) Remove(name string) error { return d.Disk.Remove(d.real(name)) }
 
-func (d simulated) SyncDir(name string) error { return d.Disk.SyncDir(d.real(name)) }
+func (d simulated) SyncDir(name string) error {
+	if name == filepath.Dir(simulatedDir) {
+		return nil // the folder itself is there from the beginning
+	}
+	return d.Disk.SyncDir(d.real(name))
+}
 
 func (d simulated) ReadFile(name string) ([]byte, error) { return d.Disk.ReadFile(d.real(name)) }
 

@@ -1,0 +1,220 @@
+package export_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// partial returns the *PartialError that err must be.
+func partial(t *testing.T, err error) *export.PartialError {
+	t.Helper()
+	p, ok := errors.AsType[*export.PartialError](err)
+	require.True(t, ok, "%v", err)
+	return p
+}
+
+func namesOf(rows []export.Row) []string {
+	var names []string
+	for _, row := range rows {
+		names = append(names, row.Repository)
+	}
+	return names
+}
+
+func TestAFailedBatchIsTriedOnceMore(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 4)
+		first := true
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			defer func() { first = false }()
+			return ghmigratetest.Fate{Fails: first}
+		})
+		m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
+		require.NoError(t, err)
+		assert.Equal(t, 2, m.Starts)
+		assert.Equal(t, server.Migrations()[0].Repositories, server.Migrations()[1].Repositories)
+	})
+}
+
+func TestARepositoryThatFailsItsBatchIsIsolated(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 7)
+		server.AddRepository("octo/poison", ghmigratetest.PoisonsExport())
+		names = slices.Insert(names, 4, "octo/poison")
+		m, err := run(t, t.Context(), server, octo(t, server), export.Options{
+			Repositories: names, Dir: t.TempDir(),
+			Start: ghmigrate.StartMigrationRequest{LockRepositories: true},
+		})
+		p := partial(t, err)
+		require.NoError(t, p.Err, "the run is finished")
+		assert.Equal(t, []string{"octo/poison"}, namesOf(p.Repositories))
+		assert.Equal(t, "migration failed", p.Repositories[0].Error)
+		assert.Equal(t, []string{"exclude_attachments", "exclude_releases"}, slices.Sorted(slices.Values(p.Repositories[0].Dropped)), "all was tried")
+		assert.Equal(t, 7, m.Covered)
+		assert.Empty(t, p.Locked)
+		for _, name := range names {
+			assert.False(t, server.Locked(name), name)
+		}
+		var sizes []int
+		for _, migration := range server.Migrations() {
+			sizes = append(sizes, len(migration.Repositories))
+		}
+		slices.Sort(sizes)
+		// 8, again, halves of 4, the bad one again, of 2, again, of 1, again,
+		// without releases, without attachments.
+		assert.Equal(t, []int{1, 1, 1, 1, 1, 2, 2, 2, 4, 4, 4, 8, 8}, sizes)
+	})
+}
+
+func TestWhatIsTooLargeIsExportedWithoutReleasesThenAttachments(t *testing.T) {
+	for name, test := range map[string]struct {
+		fits func(options []string) bool
+		want []string
+	}{
+		"releases":    {func(o []string) bool { return slices.Contains(o, "exclude_releases") }, []string{"exclude_releases"}},
+		"attachments": {func(o []string) bool { return slices.Contains(o, "exclude_attachments") }, []string{"exclude_attachments", "exclude_releases"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				names := addRepositories(server, 2)
+				server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+					return ghmigratetest.Fate{Fails: slices.Contains(m.Repositories, names[0]) && !test.fits(m.Options)}
+				})
+				m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
+				require.NoError(t, err)
+				assert.ElementsMatch(t, test.want, m.Repositories[0].Dropped, "what was dropped is recorded")
+				assert.Empty(t, m.Repositories[1].Dropped)
+			})
+		})
+	}
+}
+
+// The locks of a failed migration are released before the next one locks.
+func TestAFailedBatchIsUnlockedBeforeItIsTriedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 2)
+		starts := 0
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			starts++
+			return ghmigratetest.Fate{Fails: starts == 1}
+		})
+		_, err := run(t, t.Context(), server, octo(t, server), export.Options{
+			Repositories: names, Dir: t.TempDir(), KeepLocked: true,
+			Start: ghmigrate.StartMigrationRequest{LockRepositories: true},
+		})
+		require.NoError(t, err)
+		migrations := server.Migrations()
+		assert.Empty(t, migrations[0].Locked)
+		assert.Equal(t, names, migrations[1].Locked, "KeepLocked keeps what was exported")
+	})
+}
+
+func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
+	for name, batch := range map[string]int{"three batches running": 5, "halves of one batch": 100} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				names := addRepositories(server, 100)
+				failing := true
+				server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate { return ghmigratetest.Fate{Fails: failing} })
+				opts := export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: batch, Concurrency: 4}
+				_, err := run(t, t.Context(), server, octo(t, server), opts)
+				p := partial(t, err)
+				require.ErrorIs(t, err, export.ErrSystemic)
+				assert.Len(t, p.Repositories, 100)
+				bound := posts(server)
+				t.Logf("%d starts", bound)
+				assert.LessOrEqual(t, bound, 16)
+
+				failing = false
+				m, err := run(t, t.Context(), server, octo(t, server), opts)
+				require.NoError(t, err, "the next call goes on")
+				assert.Equal(t, 100, m.Covered)
+			})
+		})
+	}
+}
+
+func TestStartsThatAreAllLostAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 4)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 502, Times: -1})
+		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 2})
+		require.ErrorIs(t, err, export.ErrSystemic)
+		assert.Equal(t, 6, posts(server), "three for each batch")
+	})
+}
+
+// GitHub refuses a whole batch for one repository that is not there.
+func TestAMissingRepositoryDoesNotKeepOthersFromBeingExported(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := slices.Insert(addRepositories(server, 7), 3, "octo/none")
+		m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
+		p := partial(t, err)
+		require.NoError(t, p.Err)
+		assert.Equal(t, []string{"octo/none"}, namesOf(p.Repositories))
+		assert.Contains(t, p.Repositories[0].Error, "octo/none does not exist")
+		assert.Equal(t, 7, m.Covered)
+		for _, migration := range server.Migrations() {
+			assert.NotContains(t, migration.Options, "exclude_releases", "a refusal is not about size")
+		}
+	})
+}
+
+func TestWhatTheArchiveLacksIsExportedAgainOnce(t *testing.T) {
+	for name, again := range map[string]bool{"and then there": false, "and missing again": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				names := addRepositories(server, 5)
+				server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+					if len(m.Repositories) == 5 || again {
+						return ghmigratetest.Fate{Missing: names[2:3]}
+					}
+					return ghmigratetest.Fate{}
+				})
+				m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), DeleteArchives: true})
+				migrations := server.Migrations()
+				require.Len(t, migrations, 2)
+				assert.Equal(t, names[2:3], migrations[1].Repositories)
+				assert.False(t, migrations[0].ArchiveDeleted, "what lacks something is not deleted")
+				if !again {
+					require.NoError(t, err)
+					assert.EqualValues(t, 80, m.Repositories[2].Migration)
+					return
+				}
+				p := partial(t, err)
+				require.NoError(t, p.Err)
+				require.Equal(t, names[2:3], namesOf(p.Repositories))
+				row := p.Repositories[0]
+				assert.Equal(t, []bool{true, true, false}, []bool{row.Requested, row.InMigration, row.InArchive})
+				assert.Equal(t, "GitHub has left it out of the archive", row.Error)
+			})
+		})
+	}
+}
+
+func TestAFaultyArchiveIsExportedAgainAndKeptIfThatDoesNotHelp(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 2)
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Damage: func(archive []byte) []byte { archive[len(archive)-5] ^= 1; return archive }}
+		})
+		m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), DeleteArchives: true})
+		p := partial(t, err)
+		assert.Equal(t, names, namesOf(p.Repositories))
+		assert.Equal(t, 2, m.Starts)
+		assert.NotEmpty(t, m.Repositories[0].Faults)
+		assert.NotEmpty(t, m.Repositories[0].Archive)
+		for _, migration := range server.Migrations() {
+			assert.False(t, migration.ArchiveDeleted)
+		}
+	})
+}
