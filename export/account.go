@@ -48,11 +48,11 @@ func UserAccount(c *ghmigrate.Client) Account { return userAccount{c.UserMigrati
 
 type orgAccount struct {
 	migrations *ghmigrate.OrgMigrations
-	*ghmigrate.Client
-	org string
+	client     *ghmigrate.Client
+	org        string
 }
 
-func (a orgAccount) String() string { return host(a.Client) + "/orgs/" + strings.ToLower(a.org) }
+func (a orgAccount) String() string { return host(a.client) + "/orgs/" + strings.ToLower(a.org) }
 
 func (a orgAccount) Owner() string { return a.org }
 
@@ -86,6 +86,10 @@ func (a orgAccount) DeleteArchive(ctx context.Context, id int64) error {
 
 func (a orgAccount) UnlockRepository(ctx context.Context, id int64, repo string) error {
 	return a.migrations.UnlockRepository(ctx, a.org, id, repo)
+}
+
+func (a orgAccount) Do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
+	return a.client.Do(ctx, method, path, in, out)
 }
 
 type userAccount struct {
