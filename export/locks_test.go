@@ -33,14 +33,14 @@ func anyLocked(server *ghmigratetest.Server, names []string) bool {
 
 func TestEveryPageOfRepositoriesIsUnlocked(t *testing.T) {
 	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		names := addRepositories(server, 230)
+		names := addRepositories(server, 103)
 		opts := locked(names, t.TempDir())
-		opts.BatchSize = 230
+		opts.BatchSize = 103
 		_, err := run(t, t.Context(), server, octo(t, server), opts)
 		require.NoError(t, err)
 		assert.False(t, anyLocked(server, names))
 		unlocks := requests(server, http.MethodDelete, "/lock")
-		assert.Len(t, unlocks, 230, "one for each")
+		assert.Len(t, unlocks, 103, "one for each")
 		for i := 1; i < len(unlocks); i++ {
 			assert.GreaterOrEqual(t, unlocks[i].Time.Sub(unlocks[i-1].Time), time.Second)
 		}
@@ -137,7 +137,7 @@ func TestNotLockedCountsOnlyWhileTheMigrationCanBeRead(t *testing.T) {
 
 func TestUnlockFindsTheMigration(t *testing.T) {
 	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		names := addRepositories(server, 240)
+		names := addRepositories(server, 110)
 		server.AddImport("octo", "succeeded")
 		acct := octo(t, server)
 		start := func(lock bool, repositories ...string) {
@@ -145,14 +145,14 @@ func TestUnlockFindsTheMigration(t *testing.T) {
 			require.NoError(t, err)
 			time.Sleep(10 * time.Second)
 		}
-		start(true, names[:120]...)
-		start(true, names[120:]...)
+		start(true, names[:105]...)
+		start(true, names[105:]...)
 		for range 110 { // so that those with locks are on another page
 			start(false, names[0])
 		}
-		require.NoError(t, export.Unlock(t.Context(), acct, names[119], "R239"))
-		assert.Equal(t, []bool{false, true, false}, []bool{server.Locked(names[119]), server.Locked(names[118]), server.Locked(names[239])})
-		require.NoError(t, export.Unlock(t.Context(), acct, names[119]), "not locked any more is fine")
+		require.NoError(t, export.Unlock(t.Context(), acct, names[104], "R109"))
+		assert.Equal(t, []bool{false, true, false}, []bool{server.Locked(names[104]), server.Locked(names[103]), server.Locked(names[109])})
+		require.NoError(t, export.Unlock(t.Context(), acct, names[104]), "not locked any more is fine")
 
 		err := export.Unlock(t.Context(), acct, "octo/none", names[5])
 		require.ErrorContains(t, err, "no migration of 127.0.0.1:8000/orgs/octo has locked octo/none")

@@ -119,17 +119,17 @@ func TestAFailedBatchIsUnlockedBeforeItIsTriedAgain(t *testing.T) {
 }
 
 func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
-	for name, batch := range map[string]int{"three batches running": 5, "halves of one batch": 100} {
+	for name, batch := range map[string]int{"three batches running": 5, "halves of one batch": 32} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				names := addRepositories(server, 100)
+				names := addRepositories(server, 32)
 				failing := true
 				server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate { return ghmigratetest.Fate{Fails: failing} })
 				opts := export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: batch, Concurrency: 4}
 				_, err := run(t, t.Context(), server, octo(t, server), opts)
 				p := partial(t, err)
 				require.ErrorIs(t, err, export.ErrSystemic)
-				assert.Len(t, p.Repositories, 100)
+				assert.Len(t, p.Repositories, 32)
 				bound := posts(server)
 				t.Logf("%d starts", bound)
 				assert.LessOrEqual(t, bound, 16)
@@ -137,7 +137,7 @@ func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
 				failing = false
 				m, err := run(t, t.Context(), server, octo(t, server), opts)
 				require.NoError(t, err, "the next call goes on")
-				assert.Equal(t, 100, m.Covered)
+				assert.Equal(t, 32, m.Covered)
 			})
 		})
 	}

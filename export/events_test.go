@@ -1,0 +1,59 @@
+package export_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+func TestEventsTellWhatHappens(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		var kinds []export.EventKind
+		last := export.Event{}
+		_, err := run(t, t.Context(), server, octo(t, server), export.Options{
+			Repositories: addRepositories(server, 2), Dir: t.TempDir(), DeleteArchives: true,
+			Start: ghmigrate.StartMigrationRequest{LockRepositories: true},
+			Progress: func(e export.Event) {
+				if e.Kind != export.EventProgress {
+					kinds = append(kinds, e.Kind)
+				}
+				assert.False(t, e.Time.IsZero())
+				assert.Equal(t, 2, e.All)
+				last = e
+			},
+		})
+		require.NoError(t, err)
+		assert.Equal(t, []export.EventKind{
+			"begun", "starting", "started", "exported", "downloading", "downloaded", "verified", "unlocked", "deleted", "over", "ended",
+		}, kinds)
+		assert.Equal(t, 2, last.Done)
+	})
+}
+
+func TestEventsGoToALogWithStableKeys(t *testing.T) {
+	var log bytes.Buffer
+	handler := slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}})
+	tell := export.LogTo(slog.New(handler))
+	tell(export.Event{Kind: export.EventProgress})
+	tell(export.Event{Kind: export.EventDownloaded, Job: 3, Migration: 79, Repositories: 100, Bytes: 5, Size: 5, Done: 200, All: 300})
+	tell(export.Event{Kind: export.EventWaiting, Wait: time.Minute, Err: errors.New("rate limited")})
+	slog.New(handler).Info("x", "event", export.Event{Kind: export.EventOver, Job: 1})
+	assert.Equal(t, `level=INFO msg=export kind=downloaded batch=3 migration=79 repositories=100 bytes=5 size=5 done=200 all=300
+level=WARN msg=export kind=waiting repositories=0 wait=1m0s error="rate limited" done=0 all=0
+level=INFO msg=x event.kind=over event.batch=1 event.repositories=0 event.done=0 event.all=0
+`, log.String())
+}
