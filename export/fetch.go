@@ -21,7 +21,7 @@ func (j *Job) list(ctx context.Context, acct Account) error {
 	}
 	for repo, err := range acct.ListRepositories(ctx, j.State.Migration, nil) {
 		if errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope) {
-			return j.vanish(err)
+			return j.vanish(ctx, acct, err)
 		}
 		if err != nil {
 			return err
@@ -66,13 +66,13 @@ func (j *Job) download(ctx context.Context, acct Account) error {
 		j.emit(EventDownloaded, func(e *Event) { e.Bytes, e.Size = result.Size, result.Size })
 		return err
 	case errors.Is(err, ghmigrate.ErrArchiveGone):
-		return j.vanish(err)
+		return j.vanish(ctx, acct, err)
 	case errors.Is(err, ghmigrate.ErrMigrationFailed):
 		j.emit(EventFailed)
 		return j.ends(OutcomeFailed, ghmigrate.ErrMigrationFailed.Error())
 	case errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrArchiveNotReady) && !errors.Is(err, ghmigrate.ErrMissingScope):
 		if j.absences++; j.absences >= maxAbsences {
-			return j.vanish(err)
+			return j.vanish(ctx, acct, err)
 		}
 		j.NotBefore = time.Now().Add(absenceAgain)
 		return nil

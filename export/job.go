@@ -94,7 +94,6 @@ type State struct {
 
 	Deleted   bool `json:"deleted,omitzero"`   // the archive at GitHub
 	Deletions int  `json:"deletions,omitzero"` // how often that was refused
-	GivenUp   bool `json:"given_up,omitzero"`  // the run has ended it early, after too many starts
 }
 
 // An Archive is a file that was fetched.
@@ -141,8 +140,6 @@ const (
 func (j *Job) Next() Effect {
 	s := &j.State
 	switch {
-	case s.GivenUp:
-		return EffectNone
 	case s.Outcome == OutcomeUnknown && s.Migration == 0:
 		return EffectStart
 	case s.Outcome == OutcomeUnknown:

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,12 +24,7 @@ func locked(names []string, dir string) export.Options {
 }
 
 func anyLocked(server *ghmigratetest.Server, names []string) bool {
-	for _, name := range names {
-		if server.Locked(name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, server.Locked)
 }
 
 func TestEveryPageOfRepositoriesIsUnlocked(t *testing.T) {
@@ -227,7 +223,9 @@ func TestLockCandidatesSayNoMoreThanGitHubTells(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []export.LockState{export.Locked, export.NotLocked}, []export.LockState{candidates[0].State, candidates[1].State})
 
-		for range export.LockCandidates(t.Context(), acct) {
+		for c, err := range export.LockCandidates(t.Context(), acct) {
+			require.NoError(t, err)
+			assert.Equal(t, names[2], c.Repository)
 			break
 		}
 		server.Inject(ghmigratetest.Fault{Status: 403, Times: -1})
@@ -286,6 +284,7 @@ func TestAnArchiveThatDoesNotReadBackIsFetchedAgain(t *testing.T) {
 				}
 			case export.EventDamaged:
 				assert.False(t, server.Migrations()[0].ArchiveDeleted)
+			default:
 			}
 		}
 		_, err := run(t, t.Context(), server, octo(t, server), opts)

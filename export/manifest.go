@@ -155,7 +155,7 @@ func (j *Job) row(name string, h *header) Row {
 	}
 	switch {
 	case row.OK():
-	case s.GivenUp, s.Outcome != OutcomeExported:
+	case s.Outcome != OutcomeExported:
 		row.Error = cmp.Or(s.Reason, "not exported yet")
 	case !s.Verified:
 		row.Error = "exported, and not fetched yet"

@@ -80,7 +80,7 @@ func (r *run) open(asked bool) error {
 	case r.journal != nil && r.journal.planned() && r.journal.end == nil:
 		return r.resume(asked)
 	case !asked:
-		return errors.New("Repositories is empty, and there is no unfinished run")
+		return errors.New("no repositories, and no unfinished run to continue")
 	}
 	return r.begin(folders, debts)
 }

@@ -25,7 +25,7 @@ func TestBadOptionsAreRefusedBeforeAnyRequest(t *testing.T) {
 		opts export.Options
 		want string
 	}{
-		"no repositories":          {export.Options{Dir: dir}, "Repositories is empty, and there is no unfinished run"},
+		"no repositories":          {export.Options{Dir: dir}, "no repositories, and no unfinished run to continue"},
 		"no Dir":                   {export.Options{Repositories: good}, "Dir is empty"},
 		"a file at Dir":            {export.Options{Repositories: good, Dir: file}, "not a directory"},
 		"a file above Dir":         {export.Options{Repositories: good, Dir: filepath.Join(file, "runs")}, "not a directory"},
@@ -199,7 +199,7 @@ func TestAnUnwritableDirIsAnError(t *testing.T) {
 	}
 	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		dir := t.TempDir()
-		require.NoError(t, os.Chmod(dir, 0o500)) //nolint:gosec // a folder
+		require.NoError(t, os.Chmod(dir, 0o500))
 		_, err := export.Run(t.Context(), octo(t, server), export.Options{Repositories: addRepositories(server, 1), Dir: dir})
 		require.ErrorIs(t, err, os.ErrPermission)
 		assert.Empty(t, server.Requests())

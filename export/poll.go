@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	pollMin = 5 * time.Second
-	pollMax = time.Minute
+	firstPoll   = 5 * time.Second // then growing by half
+	longestPoll = time.Minute
 )
 
 // A poller looks at all migrations that are waited for at once: that costs one
@@ -35,7 +35,8 @@ func newPoller(acct Account) *poller {
 	return &poller{acct: acct, arrived: make(chan struct{}, 1), waiting: map[int64]chan sight{}}
 }
 
-// await returns the migration when it is done.
+// await returns the migration when it is done. An error that comes beside a
+// migration is about this one alone.
 func (p *poller) await(ctx context.Context, id int64) (*ghmigrate.Migration, error) {
 	seen := make(chan sight, 1)
 	p.mu.Lock()
@@ -58,7 +59,7 @@ func (p *poller) await(ctx context.Context, id int64) (*ghmigrate.Migration, err
 
 // run polls until the context ends.
 func (p *poller) run(ctx context.Context) {
-	interval, last := pollMin, time.Time{}
+	interval, last := firstPoll, time.Time{}
 	for {
 		ids := p.ids()
 		timer := time.NewTimer(time.Until(last.Add(interval)))
@@ -71,12 +72,14 @@ func (p *poller) run(ctx context.Context) {
 			return
 		case <-p.arrived:
 			timer.Stop()
-			interval = pollMin
+			if len(p.ids()) == 1 { // beside others it waits as they do
+				interval = firstPoll
+			}
 			continue
 		case <-timer.C:
 		}
 		p.poll(ctx, ids)
-		last, interval = time.Now(), min(interval+interval/2, pollMax)
+		last, interval = time.Now(), min(interval+interval/2, longestPoll)
 	}
 }
 

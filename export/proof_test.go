@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"net/http"
 	"path"
 	"path/filepath"
 	"slices"
@@ -28,8 +29,8 @@ import (
 
 // How to prove more: go test ./export -run TestNothingIsLost -args -seeds 5000.
 var (
-	seeds    = flag.Int("seeds", 150, "how many random runs")                  //nolint:gochecknoglobals // a flag
-	fromSeed = flag.Uint64("from-seed", 0, "the first of them, to repeat one") //nolint:gochecknoglobals // a flag
+	seeds    = flag.Int("seeds", 150, "how many random runs")
+	fromSeed = flag.Uint64("from-seed", 0, "the first of them, to repeat one")
 )
 
 // A trial is one organization, exported through random trouble.
@@ -46,6 +47,7 @@ type trial struct {
 }
 
 func newTrial(t *testing.T, seed uint64, server *ghmigratetest.Server, repositories int) *trial {
+	t.Helper()
 	tr := &trial{t: t, seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), server: server, disk: newSimulated(seed), failed: map[string]bool{}}
 	names := make([]string, repositories)
 	for i := range names {
@@ -110,7 +112,7 @@ func (tr *trial) trouble() {
 		fmt.Fprint(h, r.Method, r.Path, before)
 		chance := rand.New(rand.NewPCG(tr.seed, h.Sum64()))
 		percent := 5
-		if r.Method == "POST" {
+		if r.Method == http.MethodPost {
 			percent = 30
 		}
 		if tr.calm || chance.IntN(100) >= percent {
@@ -125,7 +127,7 @@ func (tr *trial) trouble() {
 			}[chance.IntN(4)], true
 		}
 		hidden := time.Duration(0)
-		if r.Method == "POST" && chance.IntN(2) == 0 {
+		if r.Method == http.MethodPost && chance.IntN(2) == 0 {
 			hidden = time.Duration(chance.IntN(80)) * time.Second
 		}
 		return []ghmigratetest.Fault{
@@ -184,7 +186,7 @@ func (tr *trial) finished() (*export.Manifest, error) {
 	folder := filepath.Join(simulatedDir, (*tr.disk.runs)[0])
 	journal, err := tr.disk.ReadFile(filepath.Join(folder, "journal"))
 	if err != nil || !strings.Contains(string(journal), ` {"end":`) {
-		return nil, nil
+		return nil, nil //nolint:nilerr // no journal, no end
 	}
 	m := &export.Manifest{Dir: folder}
 	require.NoError(tr.t, json.Unmarshal(mustRead(tr.t, tr.disk, filepath.Join(folder, "manifest.json")), m))
@@ -327,7 +329,6 @@ func TestNothingIsLostInRandomTrouble(t *testing.T) {
 				tr.check(m, err)
 			}, ghmigratetest.WithRateLimit(1<<30))
 			if t.Failed() {
-				//DBG
 				t.Logf("repeat it with -seeds 1 -from-seed %d", seed)
 			}
 		})
@@ -357,7 +358,7 @@ func TestNothingIsLostWhereverItStops(t *testing.T) {
 					return t.Context()
 				})
 				tr.check(m, err)
-				assert.NoError(t, err)
+				require.NoError(t, err)
 				posts := len(requests(server, "POST", ""))
 				assert.Equal(t, 3, posts, "starts")
 			})

@@ -171,7 +171,7 @@ func (a simulatedAccount) DeleteArchive(ctx context.Context, id int64) error {
 		if s := job.State; s.Migration == id {
 			assert.True(a.t, s.Verified && s.Stored && s.Archive != nil && s.Intent == export.EffectDelete, "archive %d is deleted too soon", id)
 			assert.False(a.t, s.Inferred)
-			assert.NoError(a.t, a.holds(s.Archive))
+			assert.NoError(a.t, a.holds(s.Archive)) //nolint:testifylint // not the test's goroutine
 		}
 	}
 	return a.Account.DeleteArchive(ctx, id)

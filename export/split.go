@@ -18,7 +18,7 @@ const maxGone = 3
 // at once. What was exported and died before it was fetched, and what the
 // archive lacks, is exported again. A twin that may hold locks is unlocked.
 func (j *Job) Successors() []*Job {
-	if !j.Over() || j.State.GivenUp {
+	if !j.Over() {
 		return nil
 	}
 	return append(j.replacements(), j.twins()...)

@@ -56,7 +56,7 @@ const lookAgain = 30 * time.Second
 func (j *Job) look(ctx context.Context, acct Account) error {
 	m, err := acct.Get(ctx, j.State.Migration, &ghmigrate.GetOptions{OmitRepositories: true})
 	if errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope) {
-		return j.vanish(err)
+		return j.vanish(ctx, acct, err)
 	}
 	if err != nil {
 		return err
@@ -82,8 +82,13 @@ func (j *Job) observe(m *ghmigrate.Migration) error {
 	return nil
 }
 
-// vanish takes note that there is no such migration, or no such archive.
-func (j *Job) vanish(reason error) error {
+// vanish takes note that there is no such migration, or no such archive. To a
+// token that has lost its rights GitHub says the same, but then it shows no
+// migrations at all.
+func (j *Job) vanish(ctx context.Context, acct Account, reason error) error {
+	if _, err := newest(ctx, acct); err != nil {
+		return errors.Join(reason, err)
+	}
 	j.emit(EventGone, withError(reason))
 	return j.ends(OutcomeGone, reason.Error())
 }

@@ -68,6 +68,7 @@ func (j *Job) unlock(ctx context.Context, acct Account) error {
 		j.NotBefore = j.State.Ended.Add(lateLock)
 		return nil
 	}
+	j.names, j.released = nil, nil
 	err := j.settle(func(s *State) { s.Unlocked, s.Locked = true, nil })
 	j.emit(EventUnlocked)
 	return err
@@ -116,18 +117,18 @@ type unlocking struct {
 	done      bool // the migration is known to be readable and done
 }
 
-// A lockState is what an unlock has found.
-type lockState int
+// A finding is what an unlock has found.
+type finding int
 
 const (
-	wasLocked    lockState = iota // and is not any more
-	wasNotLocked                  // by this migration, or not yet
-	maybeLocked                   // GitHub does not tell
+	wasLocked    finding = iota // and is not any more
+	wasNotLocked                // by this migration, or not yet
+	maybeLocked                 // GitHub does not tell
 )
 
 // release releases one repository. GitHub's 404 means not locked, not yet, or
 // no permission: it counts only while the migration can be read and is done.
-func (u *unlocking) release(ctx context.Context, name string) (lockState, error) {
+func (u *unlocking) release(ctx context.Context, name string) (finding, error) {
 	var took time.Duration
 	err := u.change(ctx, func() error {
 		begun := time.Now()

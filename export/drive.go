@@ -1,0 +1,212 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/internal/durable"
+)
+
+// drive takes a job from effect to effect until it is over.
+func (r *run) drive(ctx context.Context, job *Job, turn turn) error {
+	for {
+		var err error
+		switch job.Next() {
+		case EffectNone:
+			return nil
+		case EffectStart:
+			err = r.start(ctx, job, turn)
+		case EffectWait:
+			err = r.wait(ctx, job)
+		case EffectDownload, EffectVerify, EffectStore:
+			err = r.transfer(ctx, job)
+		default:
+			err = r.step(ctx, job)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// step performs one effect, as often as it takes.
+func (r *run) step(ctx context.Context, job *Job) error {
+	return r.persist(ctx, func() error {
+		if err := sleepUntil(ctx, job.NotBefore); err != nil {
+			return err
+		}
+		return Step(ctx, r.acct, job)
+	}, job)
+}
+
+// A turn is a job's place in the queue of those that are to be started.
+type turn struct {
+	before <-chan struct{} // closed when the one before has been; nil if there is none
+	over   chan struct{}   // closed when this one has been
+}
+
+// queue gives a job its place.
+func (r *run) queue(job *Job) turn {
+	if job.Next() != EffectStart {
+		return turn{}
+	}
+	r.starting = turn{r.starting.over, make(chan struct{})}
+	return r.starting
+}
+
+// start starts the job's migration while no other job starts one, up to the
+// answer or the end of the search for it.
+func (r *run) start(ctx context.Context, job *Job, turn turn) error {
+	defer close(turn.over)
+	if turn.before != nil {
+		select {
+		case <-turn.before:
+		case <-ctx.Done():
+			return contextError(ctx)
+		}
+	}
+	for job.Next() == EffectStart {
+		if job.State.Intent != EffectStart && !r.mayStart() {
+			return fmt.Errorf("batch %d: start: %w", job.Number, ErrSystemic)
+		}
+		err := r.step(ctx, job)
+		if _, answered := errors.AsType[*ghmigrate.APIError](err); answered {
+			return fmt.Errorf("%w: %w", errRefusesAll, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errRefusesAll says that GitHub will not start anything for this account.
+var errRefusesAll = errors.New("GitHub starts no migrations")
+
+// wait waits, together with all others, until the job's migration is done.
+func (r *run) wait(ctx context.Context, job *Job) error {
+	return r.persist(ctx, func() error {
+		m, err := r.poller.await(ctx, job.State.Migration)
+		switch {
+		case m != nil && errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope):
+			return job.vanish(ctx, r.acct, err)
+		case err != nil:
+			return fmt.Errorf("batch %d: wait: %w", job.Number, err)
+		}
+		return job.observe(m)
+	}, job)
+}
+
+// transfer performs an effect that moves an archive, while few others do.
+func (r *run) transfer(ctx context.Context, job *Job) error {
+	return r.persist(ctx, func() error {
+		if err := sleepUntil(ctx, job.NotBefore); err != nil {
+			return err
+		}
+		select {
+		case r.transfers <- struct{}{}:
+		case <-ctx.Done():
+			return contextError(ctx)
+		}
+		defer func() { <-r.transfers }()
+		return Step(ctx, r.acct, job)
+	}, job)
+}
+
+const (
+	// How long something may go on failing for reasons that may pass.
+	maxTrouble = time.Hour
+	// The pauses between two tries: they double.
+	firstPause   = 5 * time.Second
+	longestPause = 5 * time.Minute
+)
+
+// persist does something until it succeeds, or fails for a reason that stays,
+// or has failed for too long. Rate limits do not count.
+func (r *run) persist(ctx context.Context, do func() error, job *Job) error {
+	var since time.Time
+	pause := firstPause
+	for {
+		r.mu.Lock()
+		gate := r.gate
+		r.mu.Unlock()
+		if err := sleepUntil(ctx, gate); err != nil {
+			return err
+		}
+		err := do()
+		answer, _ := errors.AsType[*ghmigrate.APIError](err)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return err
+		case answer != nil && answer.RetryAfter > 0:
+			r.mu.Lock()
+			r.gate = time.Now().Add(answer.RetryAfter)
+			r.mu.Unlock()
+			r.waits(job, answer.RetryAfter, err)
+			continue
+		case !mayPass(err):
+			return err
+		case since.IsZero():
+			since = time.Now()
+		case time.Since(since) >= maxTrouble:
+			return fmt.Errorf("after %v: %w", maxTrouble, err)
+		}
+		r.waits(job, pause, err)
+		if err := sleepUntil(ctx, time.Now().Add(pause)); err != nil {
+			return err
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+func (r *run) waits(job *Job, wait time.Duration, err error) {
+	e := Event{Kind: EventWaiting, Wait: wait, Err: err}
+	if job != nil {
+		e.Job, e.Migration, e.Repositories = job.Number, job.State.Migration, len(job.Repositories)
+	}
+	r.emit(e)
+}
+
+// mayPass tells whether an error may be gone at the next try.
+func mayPass(err error) bool {
+	if answer, ok := errors.AsType[*ghmigrate.APIError](err); ok {
+		return answer.StatusCode >= 500 || errors.Is(err, ghmigrate.ErrArchiveNotReady)
+	}
+	return !isFatal(err)
+}
+
+// isFatal tells whether an error is about everything, and not about one job.
+func isFatal(err error) bool {
+	if answer, ok := errors.AsType[*ghmigrate.APIError](err); ok {
+		return answer.StatusCode < 500 && !errors.Is(err, ghmigrate.ErrNotFound) || errors.Is(err, errRefusesAll)
+	}
+	_, disk := errors.AsType[*fs.PathError](err)
+	return disk || errors.Is(err, errBroken) || errors.Is(err, errNotFetched) || errors.Is(err, durable.ErrLocked) || errors.Is(err, durable.ErrNotRegular)
+}
+
+var errBroken = errors.New("the journal cannot be written")
+
+// mayStart tells whether another start is within bounds. Each call has its own:
+// who calls again has had a look, one hopes.
+func (r *run) mayStart() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.allStarts()-r.started >= 3*r.firsts+20*r.isolated {
+		r.systemic = true
+	}
+	return !r.systemic
+}
+
+func (r *run) allStarts() int {
+	total := 0
+	for _, n := range r.starts {
+		total += n
+	}
+	return total
+}
