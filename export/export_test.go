@@ -8,3 +8,15 @@ func OnDisk(opts Options, d Disk) Options {
 	opts.disk = d
 	return opts
 }
+
+// Replay reads the lines of a journal.
+func Replay(lines ...[]byte) ([]*Job, error) {
+	j := &journal{}
+	for _, line := range lines {
+		if err := j.replay(line); err != nil {
+			return nil, err
+		}
+	}
+	j.planned()
+	return j.jobs, nil
+}
