@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -42,13 +43,12 @@ type trial struct {
 	disk   simulated
 	opts   export.Options
 	store  *memoryStore
-	calm   bool // no more trouble
-	failed map[string]bool
+	calm   atomic.Bool // no more trouble
 }
 
 func newTrial(t *testing.T, seed uint64, server *ghmigratetest.Server, repositories int) *trial {
 	t.Helper()
-	tr := &trial{t: t, seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), server: server, disk: newSimulated(seed), failed: map[string]bool{}}
+	tr := &trial{t: t, seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), server: server, disk: newSimulated(seed)}
 	names := make([]string, repositories)
 	for i := range names {
 		names[i] = fmt.Sprintf("octo/r%03d", i)
@@ -71,7 +71,7 @@ func (tr *trial) randomize() {
 	tr.opts.Concurrency = 1 + tr.chance.IntN(4)
 	if tr.maybe(30) {
 		tr.store = newMemoryStore()
-		tr.store.fail = func() bool { return !tr.calm && tr.maybe(20) }
+		tr.store.fail = func() bool { return !tr.calm.Load() && tr.maybe(20) }
 		tr.opts.Store = tr.store
 	}
 	for _, name := range tr.opts.Repositories {
@@ -100,7 +100,6 @@ func (tr *trial) randomize() {
 		if fates.IntN(3) == 0 {
 			fate.LocksAfter = time.Duration(fates.Int64N(int64(fate.Duration + time.Minute)))
 		}
-		tr.failed[strings.Join(m.Repositories, " ")] = fate.Fails || fate.Missing != nil || fate.Damage != nil
 		return fate
 	})
 }
@@ -115,7 +114,7 @@ func (tr *trial) trouble() {
 		if r.Method == http.MethodPost {
 			percent = 30
 		}
-		if tr.calm || chance.IntN(100) >= percent {
+		if tr.calm.Load() || chance.IntN(100) >= percent {
 			return ghmigratetest.Fault{}, false
 		}
 		if r.Origin == ghmigratetest.Storage {
@@ -156,13 +155,15 @@ func (tr *trial) once(ctx context.Context) (*export.Manifest, error) {
 func (tr *trial) untilDone(stop func(call int) context.Context) (*export.Manifest, error) {
 	for call := 0; ; call++ {
 		require.Less(tr.t, call, 100, "the run never ends")
-		tr.calm = tr.calm || call > 12
+		if call > 12 {
+			tr.calm.Store(true)
+		}
 		ctx := stop(call)
 		m, err := tr.once(ctx)
 		if m != nil && !m.Ended.IsZero() {
 			return m, err
 		}
-		if len(tr.disk.jobs()) > 0 && m == nil && tr.calm {
+		if len(tr.disk.jobs()) > 0 && m == nil && tr.calm.Load() {
 			require.NoError(tr.t, err)
 		}
 		if tr.maybe(30) {
@@ -305,7 +306,7 @@ func TestNothingIsLostInRandomTrouble(t *testing.T) {
 				tr.trouble()
 				m, err := tr.untilDone(func(int) context.Context {
 					ctx := t.Context()
-					if tr.calm {
+					if tr.calm.Load() {
 						return ctx
 					}
 					switch tr.chance.IntN(4) {
