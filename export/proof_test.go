@@ -43,7 +43,8 @@ type trial struct {
 	disk   simulated
 	opts   export.Options
 	store  *memoryStore
-	calm   atomic.Bool // no more trouble
+	calm   atomic.Bool         // no more trouble
+	kills  func(call int) bool // whether the process died, and not the machine
 }
 
 func newTrial(t *testing.T, seed uint64, server *ghmigratetest.Server, repositories int) *trial {
@@ -53,6 +54,7 @@ func newTrial(t *testing.T, seed uint64, server *ghmigratetest.Server, repositor
 	for i := range names {
 		names[i] = fmt.Sprintf("octo/r%03d", i)
 	}
+	tr.kills = func(int) bool { return tr.maybe(30) }
 	tr.opts = export.Options{
 		Repositories: names,
 		Dir:          simulatedDir,
@@ -166,7 +168,7 @@ func (tr *trial) untilDone(stop func(call int) context.Context) (*export.Manifes
 		if len(tr.disk.jobs()) > 0 && m == nil && tr.calm.Load() {
 			require.NoError(tr.t, err)
 		}
-		if tr.maybe(30) {
+		if tr.kills(call) {
 			tr.disk = tr.disk.with(tr.disk.Kill())
 		} else {
 			tr.disk = tr.disk.with(tr.disk.PowerCut(tr.chance.Uint64()))
@@ -362,6 +364,39 @@ func TestNothingIsLostWhereverItStops(t *testing.T) {
 				require.NoError(t, err)
 				posts := len(requests(server, "POST", ""))
 				assert.Equal(t, 3, posts, "starts")
+			})
+		})
+	}
+}
+
+// When a sync fails, what was written can still be read, by the next process
+// too, but it is lost for good if the machine stops.
+func TestNothingIsLostThatAFailedSyncHasLost(t *testing.T) {
+	for n := range 30 {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				tr := threeBatches(t, server, uint64(n))
+				tr.kills = func(call int) bool { return call == 0 }
+				m, err := tr.untilDone(func(call int) context.Context {
+					syncs := 0
+					switch call {
+					case 0:
+						tr.disk.Fail(func(op simdisk.Op) error {
+							if op.Kind == simdisk.Sync && strings.HasSuffix(op.Name, "journal") {
+								if syncs++; syncs == 3+n {
+									return syscall.EIO
+								}
+							}
+							return nil
+						})
+					case 1:
+						tr.disk.StopAfter(12 + n%10)
+					}
+					return t.Context()
+				})
+				tr.check(m, err)
+				require.NoError(t, err)
+				assert.Equal(t, 3, posts(server))
 			})
 		})
 	}

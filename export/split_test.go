@@ -119,7 +119,7 @@ func TestAFailedBatchIsUnlockedBeforeItIsTriedAgain(t *testing.T) {
 }
 
 func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
-	for name, batch := range map[string]int{"three batches running": 5, "halves of one batch": 32} {
+	for name, batch := range map[string]int{"three batches running": 1, "halves of one batch": 32} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 32)
