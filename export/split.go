@@ -131,7 +131,7 @@ func (i *incident) sees(j *Job) bool {
 	case s.Outcome == OutcomeFailed && j.Try < 2, s.Outcome != OutcomeFailed && s.Outcome != OutcomeRefused:
 		return false
 	case j.Half == 0:
-		i.batches[j.Number] = true
+		i.batches[i.batchOf(j)] = true
 		return len(i.batches) >= maxFailing
 	}
 	if i.failed[j.Half] == nil {
@@ -139,6 +139,14 @@ func (i *incident) sees(j *Job) bool {
 	}
 	i.failed[j.Half][strings.ToLower(j.Repositories[0])] = true
 	return i.bothFailed(j.Half) && i.bothFailed(i.halfOf(j.Half))
+}
+
+// batchOf is the number of the job that a job began as.
+func (i *incident) batchOf(j *Job) int {
+	for j.Replaces != 0 && i.jobs[j.Replaces] != nil {
+		j = i.jobs[j.Replaces]
+	}
+	return j.Number
 }
 
 func (i *incident) bothFailed(halved int) bool { return len(i.failed[halved]) > 1 }

@@ -143,6 +143,24 @@ func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
 	}
 }
 
+// One batch that fails again and again, and others that fail with successes
+// between them, are no incident.
+func TestAFewBadBatchesAreNoIncident(t *testing.T) {
+	for name, poisoned := range map[string][]int{"one": {0}, "two running": {0, 1}, "many apart": {0, 2, 4, 6, 8}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				names := addRepositories(server, 10)
+				server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+					return ghmigratetest.Fate{Fails: slices.ContainsFunc(poisoned, func(i int) bool { return names[i] == m.Repositories[0] })}
+				})
+				m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 1, Concurrency: 1})
+				require.NoError(t, partial(t, err).Err, "the run is finished")
+				assert.Equal(t, 10-len(poisoned), m.Covered)
+			})
+		})
+	}
+}
+
 func TestStartsThatAreAllLostAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 4)
