@@ -209,6 +209,7 @@ func (tr *trial) finished() (*export.Manifest, error) {
 func (tr *trial) check(m *export.Manifest, err error) {
 	t := tr.t
 	time.Sleep(15 * time.Minute) // all migrations are done
+	tr.disk = tr.disk.with(tr.disk.PowerCut(tr.chance.Uint64())) // what is promised is on the disk
 	partial, _ := errors.AsType[*export.PartialError](err)
 	if partial == nil {
 		require.NoError(t, err)
@@ -346,8 +347,8 @@ func TestNothingIsLostWhereverItStops(t *testing.T) {
 	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		tr := threeBatches(t, server, 0)
 		m, err := tr.untilDone(func(int) context.Context { return t.Context() })
-		tr.check(m, err)
 		ops = tr.disk.Ops()
+		tr.check(m, err)
 	})
 	t.Logf("%d operations on the disk", ops)
 	for n := range ops {

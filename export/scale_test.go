@@ -136,6 +136,14 @@ func TestScaleWithinAQuota(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 60, m.Covered)
 		assert.Positive(t, waits)
+		refused := 0
+		for _, r := range server.Requests() {
+			if r.Status == http.StatusForbidden || r.Status == http.StatusTooManyRequests {
+				refused++
+			}
+		}
+		t.Logf("%d requests were refused", refused)
+		assert.Less(t, refused, 30, "it waits, and does not ask again and again")
 		assert.Greater(t, time.Since(begun), 2*time.Hour)
 		assert.Len(t, server.Migrations(), 30, "nothing was started twice")
 	}, ghmigratetest.WithRateLimit(50))
