@@ -58,6 +58,7 @@ func TestTheManifestIsDocumentedJSON(t *testing.T) {
 		m.Ended = m.Begun
 		data, err := json.MarshalIndent(m, "", "  ")
 		require.NoError(t, err)
+		//nolint:testifylint // the order counts too, for who reads it
 		assert.Equal(t, `{
   "version": 1,
   "account": "127.0.0.1:8000/orgs/octo",

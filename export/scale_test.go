@@ -25,7 +25,7 @@ import (
 
 // The figures of README: go test ./export -run Scale -v -args -scale 100000.
 var (
-	scale     = flag.Int("scale", 1000, "how many repositories the large organization has")
+	scale     = flag.Int("scale", 300, "how many repositories the large organization has")
 	scaleLock = flag.Bool("scale-lock", false, "whether it is locked")
 )
 
