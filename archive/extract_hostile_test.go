@@ -174,6 +174,7 @@ func FuzzExtract(f *testing.F) {
 	} {
 		f.Add(seed, "ref: refs/heads/main\n")
 		f.Add(seed, "[alias]\n\tx = !x\n")
+		f.Add(seed+git+"refs/heads/aux\n"+git+"refs/heads/a|b\n5"+git[1:]+"refs/x\n"+git+"refs/x\n", strings.Repeat("1", 40)+"\n")
 	}
 	f.Fuzz(func(t *testing.T, entries, content string) {
 		if len(entries) > 10_000 || len(content) > 10_000 {
@@ -214,10 +215,15 @@ func FuzzExtract(f *testing.F) {
 			bare := len(parts) > 3 && parts[0] == "repositories" && strings.HasSuffix(parts[2], ".git")
 			base := strings.ToLower(parts[len(parts)-1])
 			switch {
-			case base == ".git", base == "commondir" && len(parts) == 4, base == "head" && !bare:
+			case base == ".git", base == "commondir" && len(parts) == 4, base == "head" && !bare, strings.Contains("/"+strings.TrimSuffix(name, parts[len(parts)-1]), "/."):
 				t.Errorf("%s was extracted", name)
 			case bare && name == path.Join(path.Join(parts[:3]...), "config"):
 				require.True(t, strings.HasPrefix(text, "[core]\n\trepositoryformatversion = ") && strings.Count(text, "\n") <= 6, text)
+			case bare && name == path.Join(path.Join(parts[:3]...), "packed-refs") && text != content:
+				id, _, _ := strings.Cut(content, "\n")
+				for line := range strings.Lines(strings.TrimPrefix(text, "# pack-refs with: \n")) {
+					require.True(t, strings.HasPrefix(line, strings.TrimSpace(id)+" refs/") || strings.Contains(content, line), text)
+				}
 			case bare && len(parts) > 3 && (parts[3] == "refs" || parts[3] == "HEAD" && len(parts) == 4):
 				require.Equal(t, content, text)
 				require.NotContains(t, text, "[")

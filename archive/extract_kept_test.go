@@ -282,6 +282,23 @@ func TestWhatHasTheNameOfAnotherIsNotChecked(t *testing.T) {
 	require.EqualError(t, err, "2 faults in the archive: "+name+": a file before it has the same name; users_000001.json: a file before it has the same name")
 }
 
+func TestExtractBoundsWhatItRemembersOfRefs(t *testing.T) {
+	t.Parallel()
+	const n, git = 5000, "repositories/octocat/app.git/"
+	l := readLayout(t, smallArchive(t))
+	first := strings.Fields(string(l.find(git+"packed-refs", "").body))
+	for i := range n {
+		l.add(fmt.Sprintf("%srefs/heads/%d%s", git, i, strings.Repeat("x", 4000)), first[len(first)-2]+"\n")
+	}
+	dir := t.TempDir()
+	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	faults, ok := errors.AsType[*archive.FaultError](err)
+	require.True(t, ok, "%v", err)
+	kept := strings.Count(tree(t, dir)[git+"packed-refs"], "xxx\n")
+	assert.Equal(t, n, kept+len(faults.Faults)+faults.More)
+	assert.InDelta(t, 4000, kept, 200)
+}
+
 // It is not parallel, so that nothing else allocates.
 func TestExtractKeepsNoMoreOfARefThanARefCanHave(t *testing.T) {
 	l := readLayout(t, smallArchive(t))
