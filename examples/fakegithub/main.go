@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ghmigrate/ghmigrate/examples/internal/demo"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
@@ -100,7 +101,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		opts = append(opts, ghmigratetest.Lenient())
 	}
 	var fake *ghmigratetest.Server
-	err = rescue(func() { fake = ghmigratetest.NewServer(opts...) })
+	err = demo.Rescue(func() { fake = ghmigratetest.NewServer(opts...) })
 	if err != nil {
 		fmt.Fprintf(stderr, "fakegithub: %v\n", err)
 		return 1
@@ -112,7 +113,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		if repos[name] != "" {
 			opts = append(opts, ghmigratetest.FromGit(repos[name]))
 		}
-		if err := rescue(func() { fake.AddRepository(name, opts...) }); err != nil {
+		if err := demo.Rescue(func() { fake.AddRepository(name, opts...) }); err != nil {
 			fmt.Fprintf(stderr, "fakegithub: %v\n", err)
 			return 1
 		}
@@ -127,17 +128,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// rescue turns a panic of the fake, which is made for tests, into an error.
-func rescue(do func()) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%v", r)
-		}
-	}()
-	do()
-	return nil
-}
-
 func help(fullName string) string {
 	owner, _, _ := strings.Cut(fullName, "/")
 	account, path := "-org "+owner, "/orgs/"+owner
@@ -147,7 +137,7 @@ func help(fullName string) string {
 	return fmt.Sprintf("# In another shell, after these lines:\n"+
 		"#   curl -H \"Authorization: Bearer $GITHUB_TOKEN\" -H 'X-GitHub-Api-Version: 2022-11-28' \\\n"+
 		"#     -H 'Accept: application/vnd.github+json' $GITHUB_API_URL%s/migrations\n"+
-		"#   go run -C examples ./backup -base-url $GITHUB_API_URL %s -repos %s\n"+
+		"#   go run -C examples ./backup -base-url $GITHUB_API_URL %s -repos %s -out $(mktemp -d)\n"+
 		"# Stop it with Ctrl-C.\n", path, account, fullName)
 }
 
