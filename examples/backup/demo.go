@@ -1,72 +1,46 @@
 package main
 
 import (
-	"fmt"
+	"cmp"
 	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/examples/internal/demo"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// startFake starts a GitHub that has the checkout around the working directory
-// as a repository, and makes it the one to back up. Close it.
-func startFake(o *options, show *display) *ghmigratetest.Server {
-	const rate = 8 << 20
+// startDemo starts a fake GitHub that has the checkout around the working
+// directory as a repository, and makes that what is backed up. Call end.
+func (c *command) startDemo() (token string, end func(), err error) {
+	// A folder of its own, as the fake forgets all when it ends: nothing could
+	// go on with this run.
+	parent := cmp.Or(c.opts.Dir, os.TempDir())
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return "", nil, err
+	}
+	dir, err := os.MkdirTemp(parent, "ghmigrate-")
+	if err != nil {
+		return "", nil, err
+	}
+	const org, repository, rate = "octo-org", "octo-org/checkout", 8 << 20
 	fake := ghmigratetest.NewServer(
-		ghmigratetest.WithExportDuration(2*time.Second),
+		ghmigratetest.InMemory(),
+		ghmigratetest.WithExportDuration(0),
 		ghmigratetest.WithStorageRate(rate), // so that there is a download to be seen
 	)
-	o.org = "octo-org"
-	o.request.LockRepositories = true
-	o.request.Repositories = []string{"octo-org/checkout"}
-	o.baseURL = fake.URL()
-	o.client = []ghmigrate.Option{
-		ghmigrate.WithHTTPClient(fake.Client()),
-		ghmigrate.WithPollInterval(200*time.Millisecond, 200*time.Millisecond),
-	}
-	show.say("This is a demonstration: the GitHub that it talks to is a fake in this process. For the real one, see -h.")
-	add := func(from ...ghmigratetest.RepositoryOption) {
-		fake.AddRepository(o.request.Repositories[0],
-			append(from, ghmigratetest.WithIssues(3), ghmigratetest.Payload(rate))...)
-	}
-	dir, err := checkout()
-	if err == nil {
-		err = rescue(func() { add(ghmigratetest.FromGit(dir)) })
-	}
+	end = fake.Close
+	c.show.say("This is a demonstration: the GitHub that it talks to is a fake in this process. For the real one, see -h.")
+	checkout, err := demo.AddRepository(fake, repository, ghmigratetest.WithIssues(3), ghmigratetest.Payload(rate))
 	if err != nil {
-		show.say("Its repository %s is made up: %v.", o.request.Repositories[0], err)
-		add()
-		return fake
+		c.show.say("Its repository %s is made up: %v.", repository, err)
+	} else {
+		c.show.say("Its repository %s is a clone of %s.", repository, checkout)
 	}
-	show.say("Its repository %s is a clone of %s.", o.request.Repositories[0], dir)
-	return fake
-}
-
-// checkout finds the git checkout around the working directory.
-func checkout() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
+	if c.opts.Dir == "" {
+		c.show.say("Nothing stays of it: with -out DIR, the archive would.")
+		end = func() { fake.Close(); _ = os.RemoveAll(dir) }
 	}
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
-			return at, ghmigratetest.CheckGit(at)
-		}
-		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("%s is in no git checkout", dir)
-		}
-	}
-}
-
-// rescue turns the panic of a fake that cannot use a checkout into an error.
-func rescue(do func()) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%v", r)
-		}
-	}()
-	do()
-	return nil
+	c.org, c.baseURL, c.extra = org, fake.URL(), []ghmigrate.Option{ghmigrate.WithHTTPClient(fake.Client())}
+	c.opts.Dir, c.opts.Repositories, c.opts.Start.LockRepositories = dir, []string{repository}, true
+	return fake.Token(), end, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"testing"
 
@@ -38,12 +39,14 @@ func TestDemoBacksUpTheCheckout(t *testing.T) {
 			require.NoError(t, cmd.Run(), stderr)
 			assertNoSecret(t, "", stdout.String()+stderr.String())
 
-			assertReported(t, stdout.String(), archiveIn(t, out))
-			for _, step := range []string{"start", "wait", "download", "unlock", "delete", "in all"} {
-				assert.Regexp(t, `(?m)^`+step+` +\d`, stdout.String())
+			archives := archivesIn(t, out)
+			require.Len(t, archives, 1)
+			assertReported(t, stdout.String(), archives...)
+			for _, step := range []string{"exporting 1 repository, migration 79", "exported", "verified", "unlocked", "deleted"} {
+				assert.Regexp(t, `(?m)^..:..:..  batch 1: `+step+`$`, stderr.String())
 			}
 			clone := filepath.Join(t.TempDir(), "clone")
-			git(t, out, "clone", "-q", filepath.Join(unpack(t, archiveIn(t, out)), "repositories", "octo-org", "checkout.git"), clone)
+			git(t, out, "clone", "-q", filepath.Join(unpack(t, archives[0]), "repositories", "octo-org", "checkout.git"), clone)
 			assert.Equal(t, git(t, checkout, "rev-parse", "HEAD"), git(t, clone, "rev-parse", "HEAD"))
 			assert.Equal(t, git(t, checkout, "rev-list", "HEAD"), git(t, clone, "rev-list", "HEAD"))
 		})
@@ -64,9 +67,8 @@ func TestDemoMakesUpARepository(t *testing.T) {
 			cmd.Env = append(cmd.Env, "PATH="+setup.path, "TMPDIR="+temp, "TMP="+temp)
 			require.NoError(t, cmd.Run(), stderr)
 			assert.Contains(t, stderr.String(), setup.says)
-			archive := archiveIn(t, archiveIn(t, temp)) // in a fresh folder, which is all that is left
-			assertReported(t, stdout.String(), archive)
-			assert.FileExists(t, filepath.Join(unpack(t, archive), "repositories", "octo-org", "checkout.git", "HEAD"))
+			assert.Regexp(t, `^[0-9a-f]{64}  `+regexp.QuoteMeta(temp)+`\S+migration-79\.tar\.gz\n$`, stdout.String())
+			assertNothingIn(t, temp)
 		})
 	}
 }
@@ -80,13 +82,18 @@ func TestDemoStopped(t *testing.T) {
 	cmd, stdout, stderr := program(t.Context(), t, "backup", "")
 	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
 	require.NoError(t, cmd.Start())
-	untilFetched(t, filepath.Join(temp, "*", "octo-org-79.tar.gz"), 2<<20)
+	untilFetched(t, filepath.Join(temp, "ghmigrate-*"), 2<<20)
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	require.Error(t, cmd.Wait())
-	assert.Equal(t, 1, cmd.ProcessState.ExitCode())
-	assert.Regexp(t, `(?m)^download +\S+ +not done$`, stdout.String())
-	assert.Contains(t, stderr.String(), "backup: download archive of migration 79: ")
-	left, err := os.ReadDir(temp)
+	assert.Equal(t, 3, cmd.ProcessState.ExitCode())
+	assert.Empty(t, stdout.String())
+	assert.Contains(t, stderr.String(), "\nbackup: not finished: ")
+	assertNothingIn(t, temp)
+}
+
+func assertNothingIn(t *testing.T, dir string) {
+	t.Helper()
+	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Empty(t, left)
 }

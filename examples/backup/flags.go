@@ -9,17 +9,19 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/export"
 )
 
-const usage = `Backup exports repositories from GitHub into an archive on this machine.
+const usage = `Backup exports repositories from GitHub into verified archives on this machine.
 
-  backup
-        without arguments: a demonstration against a fake GitHub in this
-        process, with the git checkout around the working directory
-  backup -org NAME -repos NAME/a,NAME/b [flags]
-        repositories of an organization of which you are an owner
-  backup -user -repos YOU/a,YOU/b [flags]
+  backup [-out DIR]
+        a demonstration against a fake GitHub in this process, with the git
+        checkout around the working directory
+  backup -org NAME -all -out DIR [flags]
+        all repositories of an organization of which you are an owner
+  backup -org NAME -repos NAME/a,NAME/b -out DIR [flags]
+        some of them
+  backup -user -repos YOU/a,YOU/b -out DIR [flags]
         repositories of your own
 
 The token comes from the environment variable GITHUB_TOKEN: a personal access
@@ -28,58 +30,64 @@ token (classic) with the scopes repo and, for organizations, admin:org.
 What to export:
   -org NAME                  the organization that owns the repositories
   -user                      the owner of the token owns the repositories
-  -repos OWNER/NAME,...      the repositories, at most 100
+  -repos OWNER/NAME,...      these of its repositories
+  -all                       all repositories of the organization
   -exclude-metadata          no issues, pull requests and the like, only git
   -exclude-git-data          no git repositories
   -exclude-attachments       no files attached to issues and pull requests
   -exclude-releases          no releases
   -exclude-owner-projects    no projects of the organization or user
 
+Instead of exporting:
+  -preflight                 say whether an export would succeed, and what is
+                             locked
+  -unlock                    unlock what migrations have locked, or -repos of it
+
 How:
-  -out DIR                   where the archive goes; a fresh temporary folder
-                             otherwise
-  -lock                      lock the repositories at GitHub until the archive
+  -out DIR                   where the archives go, each run's into a folder of
+                             its own, with a manifest.json that says what is
+                             where; one DIR for each account
+  -batch N                   at most N repositories in an archive, otherwise 100
+  -lock                      lock the repositories at GitHub until their archive
                              is here, then unlock them
-  -keep                      leave the archive at GitHub, which deletes it after
-                             seven days; otherwise it is deleted once it is here
-  -v                         log every request
+  -keep                      leave the archives at GitHub, which deletes them
+                             after seven days; otherwise they are deleted once
+                             they are here
+  -q                         print nothing but what went wrong, for cron
+  -v                         log every request and every event
 
 Where:
   -host HOST                 another GitHub: octocorp.ghe.com for GHE.com,
                              ghes.example.com for GitHub Enterprise Server
   -base-url URL              the root of its API, spelled out
 
-Stop it with Ctrl-C: what it locked is unlocked, if the export has ended, which
-is when GitHub can. Run it again with the same flags, -out among them, and it
-goes on where it was, and unlocks what is still locked; also after a crash.
+Stopped with Ctrl-C, or killed, it goes on where it was when it is run again
+with the same flags; when it was done, the next run begins anew.
 
-Exit status: 0 if all was done, 2 if the flags make no sense, 1 otherwise.
+Standard output gets the SHA-256 and the path of each archive, as sha256sum
+prints and checks them; all else goes to standard error.
+
+Exit status: 0 if all was done; 1 if something was not, and running it again
+would begin anew; 2 if the flags make no sense; 3 if it is not finished, and
+running it again goes on.
 `
 
 // options are what the command line says.
 type options struct {
-	org           string
-	user          bool
-	request       ghmigrate.StartMigrationRequest
-	out           string
-	keep, verbose bool
-	host, baseURL string
-	demo          bool               // talk to the fake GitHub
-	client        []ghmigrate.Option // what that takes
-}
-
-// account returns whose repositories are exported.
-func (o options) account(c *ghmigrate.Client) account {
-	if o.user {
-		return c.UserMigrations
-	}
-	return organization{c.OrgMigrations, o.org}
+	org               string
+	user, all         bool
+	opts              export.Options
+	unlock, preflight bool
+	quiet, verbose    bool
+	host, baseURL     string
+	demo              bool // talk to a fake GitHub
 }
 
 func parse(args []string) (options, error) {
-	o := options{request: ghmigrate.StartMigrationRequest{OmitRepositories: true}}
+	var o options
 	var repos string
-	fs := flags(&o, &repos)
+	var keep bool
+	fs := flags(&o, &repos, &keep)
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
@@ -87,35 +95,44 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
 	o.demo = o.org == "" && !o.user
+	o.opts.DeleteArchives = !keep
 	var err error
 	fs.Visit(func(f *flag.Flag) {
 		switch {
 		case f.Value.String() == "": // an unset variable of a script must not start the demonstration
 			err = cmp.Or(err, fmt.Errorf("-%s is empty", f.Name))
-		case o.demo && slices.Contains([]string{"repos", "host", "base-url"}, f.Name):
+		case o.demo && slices.Contains([]string{"repos", "all", "unlock", "preflight", "host", "base-url"}, f.Name):
 			err = cmp.Or(err, fmt.Errorf("-%s is given, but neither -org nor -user: whose repositories?", f.Name))
 		}
 	})
-	if err = cmp.Or(err, o.check()); err == nil && !o.demo {
-		o.request.Repositories, err = o.repositories(repos)
+	if repos != "" {
+		for name := range strings.SplitSeq(repos, ",") {
+			o.opts.Repositories = append(o.opts.Repositories, strings.TrimSpace(name))
+		}
 	}
-	return o, err
+	return o, cmp.Or(err, o.check())
 }
 
-func flags(o *options, repos *string) *flag.FlagSet {
+func flags(o *options, repos *string, keep *bool) *flag.FlagSet {
 	fs := flag.NewFlagSet("backup", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
+	start := &o.opts.Start
 	fs.StringVar(&o.org, "org", "", "")
 	fs.BoolVar(&o.user, "user", false, "")
 	fs.StringVar(repos, "repos", "", "")
-	fs.BoolVar(&o.request.ExcludeMetadata, "exclude-metadata", false, "")
-	fs.BoolVar(&o.request.ExcludeGitData, "exclude-git-data", false, "")
-	fs.BoolVar(&o.request.ExcludeAttachments, "exclude-attachments", false, "")
-	fs.BoolVar(&o.request.ExcludeReleases, "exclude-releases", false, "")
-	fs.BoolVar(&o.request.ExcludeOwnerProjects, "exclude-owner-projects", false, "")
-	fs.StringVar(&o.out, "out", "", "")
-	fs.BoolVar(&o.request.LockRepositories, "lock", false, "")
-	fs.BoolVar(&o.keep, "keep", false, "")
+	fs.BoolVar(&o.all, "all", false, "")
+	fs.BoolVar(&start.ExcludeMetadata, "exclude-metadata", false, "")
+	fs.BoolVar(&start.ExcludeGitData, "exclude-git-data", false, "")
+	fs.BoolVar(&start.ExcludeAttachments, "exclude-attachments", false, "")
+	fs.BoolVar(&start.ExcludeReleases, "exclude-releases", false, "")
+	fs.BoolVar(&start.ExcludeOwnerProjects, "exclude-owner-projects", false, "")
+	fs.StringVar(&o.opts.Dir, "out", "", "")
+	fs.IntVar(&o.opts.BatchSize, "batch", 0, "")
+	fs.BoolVar(&start.LockRepositories, "lock", false, "")
+	fs.BoolVar(keep, "keep", false, "")
+	fs.BoolVar(&o.unlock, "unlock", false, "")
+	fs.BoolVar(&o.preflight, "preflight", false, "")
+	fs.BoolVar(&o.quiet, "q", false, "")
 	fs.BoolVar(&o.verbose, "v", false, "")
 	fs.StringVar(&o.host, "host", "", "")
 	fs.StringVar(&o.baseURL, "base-url", "", "")
@@ -123,45 +140,36 @@ func flags(o *options, repos *string) *flag.FlagSet {
 }
 
 func (o options) check() error {
-	server := o.host != "" && o.host != "github.com" && !strings.HasSuffix(o.host, ".ghe.com")
-	switch {
-	case strings.ContainsAny(o.org, "/ \t"):
-		return fmt.Errorf("-org is %q: want a name", o.org)
-	case o.org != "" && o.user:
-		return errors.New("-org and -user exclude each other")
-	case o.host != "" && o.baseURL != "":
-		return errors.New("-host and -base-url exclude each other")
-	case o.request.ExcludeMetadata && o.request.ExcludeGitData:
-		return errors.New("-exclude-metadata and -exclude-git-data leave nothing to export")
-	case o.user && server && o.request.LockRepositories:
-		return errors.New("-lock is refused: GitHub Enterprise Server cannot unlock repositories of users")
-	case o.user && server && !o.keep:
-		return errors.New("-keep is missing: GitHub Enterprise Server cannot delete archives of users")
-	}
-	return nil
-}
-
-// repositories takes the value of -repos apart. The order is not the user's:
-// a later run with another order asks for the same.
-func (o options) repositories(list string) ([]string, error) {
-	if list == "" {
-		return nil, errors.New("-repos is missing: which repositories?")
-	}
-	names := strings.Split(list, ",")
-	for i, name := range names {
-		names[i] = strings.TrimSpace(name)
-		owner, repo, _ := strings.Cut(names[i], "/")
-		switch {
-		case owner == "" || repo == "" || strings.ContainsAny(repo, "/ \t"):
-			return nil, fmt.Errorf("-repos has %q: want OWNER/NAME", name)
-		case o.org != "" && !strings.EqualFold(owner, o.org):
-			return nil, fmt.Errorf("-repos has %q, which does not belong to %s", names[i], o.org)
+	for _, pair := range []struct {
+		both bool
+		name string
+	}{
+		{o.org != "" && o.user, "-org and -user"},
+		{o.all && len(o.opts.Repositories) > 0, "-all and -repos"},
+		{o.unlock && o.preflight, "-unlock and -preflight"},
+		{o.quiet && o.verbose, "-q and -v"},
+		{o.host != "" && o.baseURL != "", "-host and -base-url"},
+	} {
+		if pair.both {
+			return errors.New(pair.name + " exclude each other")
 		}
 	}
-	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) })
-	names = slices.CompactFunc(names, strings.EqualFold)
-	if len(names) > 100 {
-		return nil, fmt.Errorf("-repos has %d repositories: GitHub takes 100 at once", len(names))
+	server := o.host != "" && o.host != "github.com" && !strings.HasSuffix(o.host, ".ghe.com")
+	switch {
+	case o.unlock || o.preflight:
+		return nil
+	case o.all && o.user:
+		return errors.New("-all is for organizations: name your own repositories with -repos")
+	case !o.demo && !o.all && len(o.opts.Repositories) == 0:
+		return errors.New("neither -repos nor -all is given: which repositories?")
+	case !o.demo && o.opts.Dir == "":
+		return errors.New("-out is missing: where do the archives go?")
+	case o.user && server && o.opts.DeleteArchives:
+		return errors.New("-keep is missing: GitHub Enterprise Server cannot delete archives of users")
 	}
-	return names, nil
+	if len(o.opts.Repositories) == 0 { // it is not yet known which
+		o.opts.Repositories = []string{cmp.Or(o.org, "octo-org") + "/any"}
+	}
+	_, err := export.Plan(o.opts)
+	return err
 }

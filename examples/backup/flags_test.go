@@ -2,7 +2,6 @@ package main
 
 import (
 	"flag"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -10,42 +9,45 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/export"
 )
 
 func TestHelpNamesEveryFlag(t *testing.T) {
 	res := backup(t.Context(), t, nil, "-h")
 	assert.Equal(t, result{status: 0, stdout: usage}, res)
 	var repos string
-	flags(&options{}, &repos).VisitAll(func(f *flag.Flag) {
+	var keep bool
+	flags(&options{}, &repos, &keep).VisitAll(func(f *flag.Flag) {
 		assert.Contains(t, usage, "\n  -"+f.Name+" ")
 	})
 }
 
 func TestFlagsThatMakeNoSense(t *testing.T) {
-	var many []string
-	for i := range 101 {
-		many = append(many, fmt.Sprintf("o/%d", i))
-	}
 	for name, test := range map[string]struct{ args, says string }{
-		"unknown":                     {"-nope", "flag provided but not defined: -nope"},
-		"no flag":                     {"octo-org", `unexpected argument "octo-org"`},
-		"repositories of nobody":      {"-repos o/a", "-repos is given, but neither -org nor -user: whose repositories?"},
-		"a host and nobody":           {"-host ghes.example.com", "-host is given, but neither -org nor -user: whose repositories?"},
-		"a URL and nobody":            {"-base-url http://127.0.0.1", "-base-url is given, but neither -org nor -user: whose repositories?"},
-		"an empty organization":       {"-org= -repos o/a", "-org is empty"},
-		"an empty folder":             {"-out=", "-out is empty"},
-		"both accounts":               {"-org o -user -repos o/a", "-org and -user exclude each other"},
-		"an organization with a path": {"-org o/a -repos o/a", `-org is "o/a": want a name`},
-		"no repositories":             {"-org o", "-repos is missing: which repositories?"},
-		"a bare name":                 {"-org o -repos o/a,b", `-repos has "b": want OWNER/NAME`},
-		"two slashes":                 {"-user -repos o/a/b", `-repos has "o/a/b": want OWNER/NAME`},
-		"another's repository":        {"-org o -repos O/a,x/b", `-repos has "x/b", which does not belong to o`},
-		"too many":                    {"-org o -repos " + strings.Join(many, ","), "-repos has 101 repositories: GitHub takes 100 at once"},
-		"two hosts":                   {"-user -repos o/a -host h -base-url u", "-host and -base-url exclude each other"},
-		"nothing left to export":      {"-user -repos o/a -exclude-metadata -exclude-git-data", "-exclude-metadata and -exclude-git-data leave nothing to export"},
-		"a lock that stays":           {"-user -repos o/a -host ghes.example.com -keep -lock", "-lock is refused: GitHub Enterprise Server cannot unlock repositories of users"},
-		"an archive that stays":       {"-user -repos o/a -host ghes.example.com", "-keep is missing: GitHub Enterprise Server cannot delete archives of users"},
-		"no token":                    {"-org o -repos o/a", "GITHUB_TOKEN is not set: want a personal access token (classic)"},
+		"unknown":                   {"-nope", "flag provided but not defined: -nope"},
+		"no flag":                   {"octo-org", `unexpected argument "octo-org"`},
+		"repositories of nobody":    {"-repos o/a", "-repos is given, but neither -org nor -user: whose repositories?"},
+		"all of nobody":             {"-all", "-all is given, but neither -org nor -user: whose repositories?"},
+		"locks of nobody":           {"-unlock", "-unlock is given, but neither -org nor -user: whose repositories?"},
+		"a host and nobody":         {"-host ghes.example.com", "-host is given, but neither -org nor -user: whose repositories?"},
+		"an empty organization":     {"-org= -repos o/a", "-org is empty"},
+		"an empty folder":           {"-out=", "-out is empty"},
+		"both accounts":             {"-org o -user -repos o/a", "-org and -user exclude each other"},
+		"some and all":              {"-org o -repos o/a -all", "-all and -repos exclude each other"},
+		"two tasks":                 {"-org o -unlock -preflight", "-unlock and -preflight exclude each other"},
+		"silent and loud":           {"-q -v", "-q and -v exclude each other"},
+		"two hosts":                 {"-user -repos o/a -host h -base-url u", "-host and -base-url exclude each other"},
+		"all of a user":             {"-user -all -out d", "-all is for organizations: name your own repositories with -repos"},
+		"no repositories":           {"-org o -out d", "neither -repos nor -all is given: which repositories?"},
+		"no folder":                 {"-org o -all", "-out is missing: where do the archives go?"},
+		"an archive that stays":     {"-user -repos o/a -host ghes.example.com -out d", "-keep is missing: GitHub Enterprise Server cannot delete archives of users"},
+		"an organization's path":    {"-org o/a -all -out d", `export: Repositories[0] is "o/a/any": want "owner/name"`},
+		"a bare name":               {"-org o -repos o/a,b -out d", `export: Repositories[1] is "b": want "owner/name"`},
+		"a repository twice":        {"-org o -repos o/a,O/A -out d", `export: Repositories[1] is "O/A", which is there already as "o/a"`},
+		"batches of a negative":     {"-org o -all -batch -1 -out d", "export: BatchSize is -1: want 1 to 1000"},
+		"nothing left to export":    {"-user -repos o/a -exclude-metadata -exclude-git-data -out d", "export: Start excludes both metadata and Git data: nothing would be left"},
+		"no token":                  {"-org o -repos o/a -out d", "GITHUB_TOKEN is not set: want a personal access token (classic)"},
+		"no token, to find out why": {"-org o -preflight", "GITHUB_TOKEN is not set: want a personal access token (classic)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			res := backup(t.Context(), t, nil, strings.Fields(test.args)...)
@@ -56,9 +58,9 @@ func TestFlagsThatMakeNoSense(t *testing.T) {
 
 func TestWhatTheClientRefusesIsUsageToo(t *testing.T) {
 	for name, args := range map[string]string{
-		"host":     "-user -repos o/a -host https://github.com",
-		"base URL": "-user -repos o/a -base-url http://github.example.com",
-		"password": "-user -repos o/a -base-url https://me:hunter2@github.example.com",
+		"host":     "-user -repos o/a -out d -host https://github.com",
+		"base URL": "-user -repos o/a -out d -base-url http://github.example.com",
+		"password": "-user -repos o/a -out d -base-url https://me:hunter2@github.example.com",
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr output
@@ -71,22 +73,23 @@ func TestWhatTheClientRefusesIsUsageToo(t *testing.T) {
 }
 
 func TestFlagsSayWhatToExport(t *testing.T) {
-	o, err := parse(strings.Fields("-org Octo -repos Octo/b,octo/a,octo/B -lock -exclude-metadata -exclude-attachments " +
-		"-exclude-releases -exclude-owner-projects -keep -out dir -host octocorp.ghe.com"))
+	o, err := parse(strings.Fields("-org Octo -repos Octo/b,octo/a -lock -exclude-metadata -exclude-attachments " +
+		"-exclude-releases -exclude-owner-projects -keep -batch 7 -out dir -host octocorp.ghe.com"))
 	require.NoError(t, err)
 	assert.Equal(t, options{
 		org: "Octo",
-		request: ghmigrate.StartMigrationRequest{
-			Repositories:         []string{"octo/a", "Octo/b"},
-			LockRepositories:     true,
-			ExcludeMetadata:      true,
-			ExcludeAttachments:   true,
-			ExcludeReleases:      true,
-			ExcludeOwnerProjects: true,
-			OmitRepositories:     true,
+		opts: export.Options{
+			Repositories: []string{"Octo/b", "octo/a"},
+			Dir:          "dir",
+			BatchSize:    7,
+			Start: ghmigrate.StartMigrationRequest{
+				LockRepositories:     true,
+				ExcludeMetadata:      true,
+				ExcludeAttachments:   true,
+				ExcludeReleases:      true,
+				ExcludeOwnerProjects: true,
+			},
 		},
-		out:  "dir",
-		keep: true,
 		host: "octocorp.ghe.com",
 	}, o)
 }

@@ -1,14 +1,12 @@
-// Backup does the whole job of a migration: it exports repositories, waits,
-// fetches the archive, unlocks the repositories and deletes the archive at
-// GitHub. Without arguments it does so with a fake GitHub that it brings along.
+// Backup exports repositories from GitHub into verified archives: all of an
+// organization, or some. Without arguments it does so with a fake GitHub that it
+// brings along.
 //
 // Stopped or killed, it goes on where it was when it is run again with the same
-// flags. Its exit status is 0 only if everything that was asked for was done, 2
-// if what was asked for makes no sense, and 1 otherwise.
+// flags. Its help tells what its exit status means.
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -20,8 +18,10 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/export"
 )
 
 func main() {
@@ -31,89 +31,137 @@ func main() {
 }
 
 // run is the program: what becomes of it goes to stdout, how it goes to stderr.
-func run(ctx context.Context, args []string, token string, stdout, stderr io.Writer) int {
-	fail := func(status int, err error, advice string) int {
-		fmt.Fprintf(stderr, "backup: %v\n%s", err, advice)
-		return status
+// Tests have options for the client.
+func run(ctx context.Context, args []string, token string, stdout, stderr io.Writer, client ...ghmigrate.Option) int {
+	misuse := func(err error) int {
+		fmt.Fprintf(stderr, "backup: %v\nRun it with -h for help.\n", err)
+		return 2
 	}
-	opts, err := parse(args)
+	o, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, usage)
 		return 0
 	}
-	if err == nil && !opts.demo && token == "" {
+	if err == nil && !o.demo && token == "" {
 		err = errors.New("GITHUB_TOKEN is not set: want a personal access token (classic)")
 	}
 	if err != nil {
-		return fail(2, err, "Run it with -h for help.\n")
+		return misuse(err)
 	}
-
-	show := newDisplay(stderr, opts.verbose)
-	if opts.demo {
-		if token != "" {
-			show.say("GITHUB_TOKEN is not used: name an account with -org or -user to back up from GitHub.")
+	told := stderr
+	if o.quiet {
+		stdout, told = io.Discard, io.Discard
+	}
+	c := &command{options: o, stdout: stdout, show: newDisplay(told, o.verbose), extra: client}
+	if o.demo {
+		var end func()
+		if token, end, err = c.startDemo(); err != nil {
+			return c.fail(stderr, err)
 		}
-		fake := startFake(&opts, show)
-		defer fake.Close()
-		token = fake.Token()
+		defer end()
 	}
-	client, err := opts.connect(token, stderr)
-	if err != nil {
-		return fail(2, err, "Run it with -h for help.\n")
+	if c.client, err = c.connect(token, stderr); err != nil {
+		return misuse(err)
 	}
-	dir, err := folder(opts.out)
-	if err != nil {
-		return fail(1, err, "")
+	stop := context.AfterFunc(ctx, func() {
+		c.show.say("Stopping as soon as what can be unlocked is. A second Ctrl-C stops at once.")
+	})
+	defer stop()
+	if err := c.do(ctx); err != nil {
+		return c.fail(stderr, err)
 	}
-	record, err := openRecord(dir, opts)
-	if err != nil {
-		return fail(1, err, "")
-	}
-	if opts.out == "" && !opts.demo {
-		show.say("The archive goes to %s. If this run is cut short, go on with -out %[1]s.", dir)
-	}
-
-	j := &job{account: opts.account(client), dir: dir, keep: opts.keep, record: record, show: show}
-	err = j.run(ctx)
-	if len(j.report.steps) > 1 { // else the error says it all
-		j.report.write(stdout)
-	}
-	if err == nil {
-		return 0
-	}
-	switch { // of what is left in a fresh folder, nothing serves a later run
-	case opts.out == "" && opts.demo:
-		_ = os.RemoveAll(dir)
-	case opts.out == "":
-		_ = os.Remove(dir) // fails if anything came into it
-	}
-	return fail(1, err, j.advice())
+	return 0
 }
 
-func (o options) connect(token string, log io.Writer) (*ghmigrate.Client, error) {
-	client := slices.Concat(o.client, []ghmigrate.Option{
-		ghmigrate.WithToken(token),
-		ghmigrate.WithUserAgent("ghmigrate-backup"),
-	})
-	if o.host != "" {
-		client = append(client, ghmigrate.WithHost(o.host))
+// A command is what the command line asks for, and what it takes.
+type command struct {
+	options
+	extra  []ghmigrate.Option // for the client
+	client *ghmigrate.Client
+	stdout io.Writer
+	show   *display
+}
+
+func (c *command) connect(token string, log io.Writer) (*ghmigrate.Client, error) {
+	client := append(slices.Clone(c.extra), ghmigrate.WithToken(token), ghmigrate.WithUserAgent("ghmigrate-backup"))
+	if c.host != "" {
+		client = append(client, ghmigrate.WithHost(c.host))
 	}
-	if o.baseURL != "" {
-		client = append(client, ghmigrate.WithBaseURL(o.baseURL))
+	if c.baseURL != "" {
+		client = append(client, ghmigrate.WithBaseURL(c.baseURL))
 	}
-	if o.verbose {
-		handler := slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})
-		client = append(client, ghmigrate.WithLogger(slog.New(handler)))
+	c.opts.Progress = c.show.event
+	if c.verbose {
+		logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		client = append(client, ghmigrate.WithLogger(logger))
+		c.opts.Progress = export.LogTo(logger)
 	}
 	return ghmigrate.NewClient(client...)
 }
 
-// folder makes sure that there is a folder to write to, of this name or a
-// fresh one, and returns its absolute path.
-func folder(name string) (string, error) {
-	if name == "" {
-		return os.MkdirTemp("", "ghmigrate-")
+func (c *command) do(ctx context.Context) (err error) {
+	acct := account{export.OrgAccount(c.client, c.org), map[string]bool{}}
+	if c.user {
+		acct.Account = export.UserAccount(c.client)
 	}
-	name, err := filepath.Abs(name)
-	return name, cmp.Or(err, os.MkdirAll(name, 0o700))
+	switch {
+	case c.preflight:
+		return preflight(ctx, acct, c.stdout)
+	case c.unlock:
+		return unlock(ctx, acct, c.opts.Repositories, c.stdout)
+	}
+	if c.opts.Dir, err = filepath.Abs(c.opts.Dir); err != nil {
+		return err
+	}
+	if !c.all {
+		return c.export(ctx, acct, c.opts)
+	}
+	if c.opts.Repositories, err = repositories(ctx, c.client, c.org); err != nil {
+		return err
+	}
+	err = c.export(ctx, acct, c.opts)
+	if !errors.Is(err, export.ErrUnfinished) {
+		return err
+	}
+	// Most likely the repositories are not those of the night before.
+	c.show.say("%v.\nThat run is finished first, as it was asked for.", err)
+	old := c.opts
+	old.Repositories = nil
+	if err := c.export(ctx, acct, old); err != nil && status(err) != failed {
+		return err
+	}
+	return c.export(ctx, acct, c.opts)
+}
+
+// export does a run and reports it.
+func (c *command) export(ctx context.Context, acct export.Account, opts export.Options) error {
+	begun := time.Now()
+	manifest, err := export.Run(ctx, acct, opts)
+	c.show.end()
+	if manifest != nil {
+		report(c.stdout, c.show, manifest, time.Since(begun))
+	}
+	return err
+}
+
+// fail explains an error and returns the exit status for it.
+func (c *command) fail(w io.Writer, err error) int {
+	of := "-org " + c.org
+	if c.user {
+		of = "-user"
+	}
+	explain(w, err, of)
+	return status(err)
+}
+
+const (
+	failed     = 1
+	unfinished = 3
+)
+
+func status(err error) int {
+	if partial, ok := errors.AsType[*export.PartialError](err); ok && partial.Err != nil {
+		return unfinished
+	}
+	return failed
 }

@@ -6,14 +6,13 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -22,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
@@ -95,11 +95,13 @@ func backup(ctx context.Context, t *testing.T, fake *ghmigratetest.Server, args 
 	t.Helper()
 	var stdout, stderr output
 	token := ""
+	var client []ghmigrate.Option
 	if fake != nil {
 		token = fake.Token()
+		client = append(client, ghmigrate.WithHTTPClient(fake.Client()))
 		args = append([]string{"-base-url", fake.URL(), "-v"}, args...)
 	}
-	status := run(ctx, args, token, &stdout, &stderr)
+	status := run(ctx, args, token, &stdout, &stderr, client...)
 	assertNoSecret(t, token, stdout.String()+stderr.String())
 	return result{status, stdout.String(), stderr.String()}
 }
@@ -114,25 +116,35 @@ func assertNoSecret(t *testing.T, token, printed string) {
 	assert.NotContains(t, printed, "X-Amz-Credential")
 }
 
-// archiveIn returns the one file of a folder.
-func archiveIn(t *testing.T, dir string) string {
+// archivesIn lists the archives below a folder, oldest first, where there is
+// nothing else but what belongs to a run.
+func archivesIn(t *testing.T, dir string) (archives []string) {
 	t.Helper()
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	require.Len(t, entries, 1)
-	return filepath.Join(dir, entries[0].Name())
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil || d.IsDir():
+		case strings.HasSuffix(path, ".tar.gz"):
+			archives = append(archives, path)
+		default:
+			assert.Contains(t, []string{"lock", "journal", "manifest.json"}, d.Name())
+		}
+		return err
+	}))
+	return archives
 }
 
-// assertReported checks that the report names the file, its true size and its
-// true SHA-256.
-func assertReported(t *testing.T, stdout, path string) {
+// assertReported checks that the report has these archives and no others, as
+// sha256sum would print them.
+func assertReported(t *testing.T, stdout string, archives ...string) {
 	t.Helper()
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	sum := sha256.Sum256(data)
-	assert.Regexp(t, `(?m)^file +`+regexp.QuoteMeta(path)+`$`, stdout)
-	assert.Regexp(t, fmt.Sprintf(`(?m)^size .*\(%d bytes\)$`, len(data)), stdout)
-	assert.Regexp(t, `(?m)^SHA-256 +`+hex.EncodeToString(sum[:])+`$`, stdout)
+	assert.NotEmpty(t, archives)
+	var want []string
+	for _, path := range archives {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		want = append(want, fmt.Sprintf("%x  %s", sha256.Sum256(data), path))
+	}
+	assert.ElementsMatch(t, want, strings.Split(strings.TrimSuffix(stdout, "\n"), "\n"))
 }
 
 // unpack unpacks an archive to its very end, which proves it whole.
