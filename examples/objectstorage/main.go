@@ -1,0 +1,100 @@
+// Objectstorage exports repositories of an organization into a bucket, by way of
+// a folder that they leave again: with the token in
+// GITHUB_TOKEN, or, without one, from a fake GitHub that it brings along.
+//
+//	objectstorage -org octo-org -dir runs -bucket file:///mnt/backups octo-org/hello octo-org/world
+//
+// For s3://, gs:// and azblob:// import gocloud.dev/blob/s3blob, gcsblob or
+// azureblob as well.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/fileblob"
+	_ "gocloud.dev/blob/memblob"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// A store is a bucket as an [export.Store]. A file:// bucket does not sync its
+// files: with one, DeleteArchives would trust the disk's cache.
+type store struct{ *blob.Bucket }
+
+func (s store) Put(ctx context.Context, name string, r io.Reader, size int64) error {
+	if err := s.Upload(ctx, name, r, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
+		return err
+	}
+	found, err := s.Attributes(ctx, name)
+	if err == nil && found.Size != size {
+		err = fmt.Errorf("the bucket has %d bytes, not %d", found.Size, size)
+	}
+	return err
+}
+
+func main() {
+	org := flag.String("org", "octo-org", "whose repositories")
+	dir := flag.String("dir", "", "where the journal is, and archives on their way; required with a token")
+	bucket := flag.String("bucket", "mem://", "where archives go")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Getenv("GITHUB_TOKEN"), *org, *dir, *bucket, flag.Args(), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "objectstorage:", err)
+		os.Exit(1)
+	}
+}
+
+// run prints what the bucket then has.
+func run(ctx context.Context, token, org, dir, url string, repositories []string, stdout io.Writer) error {
+	client, err := ghmigrate.NewClient(ghmigrate.WithToken(token))
+	if token == "" {
+		if dir, err = os.MkdirTemp("", "ghmigrate-"); err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		fake := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0))
+		defer fake.Close()
+		repositories = []string{org + "/hello", org + "/world"}
+		for _, name := range repositories {
+			fake.AddRepository(name)
+		}
+		client, err = ghmigrate.NewClient(ghmigrate.WithToken(fake.Token()), ghmigrate.WithBaseURL(fake.URL()),
+			ghmigrate.WithHTTPClient(fake.Client()))
+	}
+	if err != nil {
+		return err
+	}
+	bucket, err := blob.OpenBucket(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = bucket.Close() }()
+	if _, err := export.Run(ctx, export.OrgAccount(client, org), export.Options{
+		Repositories: repositories,
+		Dir:          dir,
+		Store:        store{bucket},
+	}); err != nil {
+		return err
+	}
+	for objects := bucket.List(nil); ; {
+		object, err := objects.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "%d %s\n", object.Size, object.Key)
+	}
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+func TestExportsIntoABucket(t *testing.T) {
+	dir := t.TempDir()
+	for name, url := range map[string]string{
+		"in memory":   "mem://",
+		"in a folder": "file:///" + strings.TrimPrefix(filepath.ToSlash(dir), "/") + "?no_tmp_dir=true",
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stdout bytes.Buffer
+			require.NoError(t, run(t.Context(), "", "octo-org", "", url, nil, &stdout))
+			assert.Regexp(t, `^\d+ \d{8}T\d{6}Z/manifest.json\n\d+ \d{8}T\d{6}Z/migration-79.tar.gz\n$`, stdout.String())
+		})
+	}
+	archives, err := filepath.Glob(filepath.Join(dir, "*", "migration-79.tar.gz"))
+	require.NoError(t, err)
+	require.Len(t, archives, 1)
+	f, err := os.Open(archives[0])
+	require.NoError(t, err)
+	defer f.Close()
+	summary, err := archive.Verify(f, &archive.VerifyOptions{Repositories: []string{"octo-org/hello", "octo-org/world"}})
+	require.NoError(t, err)
+	assert.Empty(t, summary.Unknown)
+}
+
+func TestABucketThatIsNone(t *testing.T) {
+	err := run(t.Context(), "", "octo-org", "", "nope://", nil, new(bytes.Buffer))
+	assert.ErrorContains(t, err, `no driver registered for "nope"`)
+}
