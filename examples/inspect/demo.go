@@ -5,10 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/examples/internal/demo"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
@@ -22,13 +21,9 @@ func export(ctx context.Context, path string, log io.Writer) error {
 	for n := 1; n <= 12; n++ {
 		content = append(content, ghmigratetest.WithAttachment(fmt.Sprintf("screenshot-%d.png", n), bytes.Repeat([]byte("PNG"), n*n*1000)))
 	}
-	dir, err := checkout()
-	if err == nil {
-		err = rescue(func() { fake.AddRepository(repository, append(content, ghmigratetest.FromGit(dir))...) })
-	}
+	dir, err := demo.AddRepository(fake, repository, content...)
 	if err != nil {
 		fmt.Fprintf(log, "No archive is given: this one is made up, as a fake GitHub exports it: %v.\n", err)
-		fake.AddRepository(repository, content...)
 	} else {
 		fmt.Fprintf(log, "No archive is given: this is one of %s, as a fake GitHub exports it.\n", dir)
 	}
@@ -46,31 +41,4 @@ func export(ctx context.Context, path string, log io.Writer) error {
 	}
 	_, err = client.OrgMigrations.DownloadArchive(ctx, org, m.ID, path, nil)
 	return err
-}
-
-// checkout finds the git checkout around the working directory.
-func checkout() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
-			return at, ghmigratetest.CheckGit(at)
-		}
-		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("%s is in no git checkout", dir)
-		}
-	}
-}
-
-// rescue turns the panic of a fake that cannot use a checkout into an error.
-func rescue(do func()) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%v", r)
-		}
-	}()
-	do()
-	return nil
 }
