@@ -76,6 +76,7 @@ func TestTheManifestIsDocumentedJSON(t *testing.T) {
       "requested": true,
       "in_migration": true,
       "in_archive": true,
+      "stored": true,
       "batch": 1,
       "migration": 79,
       "archive": "migration-79.tar.gz",

@@ -115,7 +115,7 @@
 //	  "repositories": [
 //	    {
 //	      "repository": "octo-org/hello-world",
-//	      "requested": true, "in_migration": true, "in_archive": true,
+//	      "requested": true, "in_migration": true, "in_archive": true, "stored": true,
 //	      "batch": 1, "migration": 79, "archive": "migration-79.tar.gz",
 //	      "size": 20480, "sha256": "…", "options": ["lock_repositories"], "deleted": true
 //	    },

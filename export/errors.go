@@ -13,7 +13,8 @@ var (
 	// call goes on with it.
 	ErrSystemic = errors.New("too many exports fail")
 	// ErrUnfinished means that there is an unfinished run in Dir that was asked
-	// for otherwise. Options without Repositories finish it.
+	// for otherwise. Options without Repositories finish it, with a Store
+	// if it was begun with one.
 	ErrUnfinished = errors.New("there is an unfinished run with other options")
 	// ErrForeign means that the runs in Dir are another account's.
 	ErrForeign = errors.New("the folder belongs to the runs of another account")

@@ -86,7 +86,8 @@ type State struct {
 	Verified bool     `json:"verified,omitzero"` // it was read to its end, and it is what was fetched
 	Missing  []string `json:"missing,omitempty"` // asked for, and not in the archive
 	Faults   []string `json:"faults,omitempty"`  // what is wrong in the archive, in words
-	Stored   bool     `json:"stored,omitzero"`   // the Store has confirmed it
+	Stored   bool     `json:"stored,omitzero"`   // it is where it belongs
+	InStore  bool     `json:"in_store,omitzero"` // and that is a Store, which has confirmed it
 
 	Unlocked bool     `json:"unlocked,omitzero"` // nothing is left locked by it
 	Unlocks  int      `json:"unlocks,omitzero"`  // how often that was tried in vain
@@ -195,10 +196,11 @@ func (j *Job) complete() bool {
 		len(s.Absent) == 0 && len(s.Missing) == 0 && len(s.Faults) == 0
 }
 
-// covers tells whether the verified archive has a repository.
+// covers tells whether the verified archive has a repository, and is where it
+// belongs.
 func (j *Job) covers(repository string) bool {
 	s := &j.State
-	return !j.UnlockOnly && s.Verified && !containsFold(s.Absent, repository) && !containsFold(s.Missing, repository)
+	return !j.UnlockOnly && s.Verified && s.Stored && !containsFold(s.Absent, repository) && !containsFold(s.Missing, repository)
 }
 
 // surroundings are what a run lends its jobs.

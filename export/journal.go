@@ -38,6 +38,7 @@ type header struct {
 	Start          ghmigrate.StartMigrationRequest `json:"start"`
 	DeleteArchives bool                            `json:"delete_archives"`
 	KeepLocked     bool                            `json:"keep_locked"`
+	Store          bool                            `json:"store"` // archives go there, and not to the folder
 }
 
 type end struct {

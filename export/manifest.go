@@ -51,6 +51,8 @@ type Row struct {
 	InMigration bool `json:"in_migration"`
 	InArchive   bool `json:"in_archive"`
 
+	Stored bool `json:"stored,omitzero"` // the archive is where it belongs: in the Store, or in the folder
+
 	Batch     int      `json:"batch"`
 	Migration int64    `json:"migration,omitzero"`
 	Archive   string   `json:"archive,omitempty"` // its name, in the run's folder or the Store
@@ -71,8 +73,11 @@ type Twin struct {
 	Migration int64 `json:"migration"`
 }
 
-// OK tells whether the repository is, whole, in a verified archive.
-func (r *Row) OK() bool { return r.Requested && r.InMigration && r.InArchive && len(r.Faults) == 0 }
+// OK tells whether the repository is, whole, in a verified archive
+// that is where it belongs.
+func (r *Row) OK() bool {
+	return r.Requested && r.InMigration && r.InArchive && r.Stored && len(r.Faults) == 0
+}
 
 func newManifest(j *journal, dir string) *Manifest {
 	h := j.header
@@ -138,6 +143,7 @@ func (j *Job) row(name string, h *header) Row {
 		Requested:   s.Migration != 0,
 		InMigration: s.Listed && !containsFold(s.Absent, name),
 		InArchive:   s.Verified && !containsFold(s.Missing, name),
+		Stored:      s.Stored,
 		Batch:       j.Number,
 		Migration:   s.Migration,
 		Options:     optionNames(j.Start),
@@ -163,8 +169,10 @@ func (j *Job) row(name string, h *header) Row {
 		row.Error = "GitHub has left it out of the migration"
 	case !row.InArchive:
 		row.Error = "GitHub has left it out of the archive"
-	default:
+	case len(row.Faults) > 0:
 		row.Error = "the archive has faults"
+	default:
+		row.Error = "not stored yet"
 	}
 	return row
 }

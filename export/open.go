@@ -135,10 +135,17 @@ func (j *Job) debt() *Job {
 
 func (r *run) resume(asked bool) error {
 	h := r.journal.header
-	if asked {
-		if reason := r.differs(h); reason != "" {
-			return fmt.Errorf("%w: %s: %s", ErrUnfinished, r.dir, reason)
-		}
+	reason := ""
+	switch {
+	case h.Store && r.opts.Store == nil:
+		reason = "its archives go to a Store"
+	case !h.Store && r.opts.Store != nil:
+		reason = "its archives go to no Store"
+	case asked:
+		reason = r.differs(h)
+	}
+	if reason != "" {
+		return fmt.Errorf("%w: %s: %s", ErrUnfinished, r.dir, reason)
 	}
 	r.resumed = true
 	for _, job := range r.journal.jobs {
@@ -225,6 +232,7 @@ func (r *run) begin(folders []string, debts []*Job) error {
 		Start:          r.opts.Start,
 		DeleteArchives: r.opts.DeleteArchives,
 		KeepLocked:     r.opts.KeepLocked,
+		Store:          r.opts.Store != nil,
 	}
 	// Debts first: once the plan is whole, the old journal is not read again.
 	if err := r.journal.begin(h, slices.Concat(debts, jobs)); err != nil {

@@ -49,7 +49,7 @@ func (j *Job) store(ctx context.Context) error {
 	if hex.EncodeToString(sum.Sum(nil)) != archive.SHA256 {
 		return fmt.Errorf("put %s: %w", name, errNotRead)
 	}
-	if err := j.settle(func(s *State) { s.Stored = true }); err != nil {
+	if err := j.settle(func(s *State) { s.Stored, s.InStore = true, true }); err != nil {
 		return err
 	}
 	j.emit(EventStored)
@@ -60,7 +60,7 @@ var errNotRead = errors.New("the store did not read the whole archive, or the di
 
 // clear removes from disk what a Store has.
 func (j *Job) clear() error {
-	if j.Store == nil || !j.State.Stored || j.State.Archive == nil {
+	if !j.State.InStore || j.State.Archive == nil {
 		return nil
 	}
 	return removeFile(j.disk(), j.path())
