@@ -59,7 +59,7 @@ func (c *connection) expectGzip(contentType string) error {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		return &setback{kind: cut, err: err}
+		return &setback{kind: cut, err: c.signed.clean(err)}
 	}
 	c.reader = io.MultiReader(bytes.NewReader(head), c.reader)
 	return nil
