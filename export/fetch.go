@@ -89,6 +89,11 @@ func (j *Job) delete(ctx context.Context, acct Account) error {
 	if !j.mayDelete() {
 		return errors.New("the archive is not safe yet")
 	}
+	if !j.State.InStore {
+		if safe, err := j.onDisk(); !safe {
+			return err
+		}
+	}
 	if err := j.intend(EffectDelete); err != nil {
 		return err
 	}

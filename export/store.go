@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"path/filepath"
 )
@@ -28,12 +29,18 @@ type Store interface {
 // Without a Store it is there already.
 func (j *Job) store(ctx context.Context) error {
 	if j.Store == nil {
+		if safe, err := j.onDisk(); !safe {
+			return err
+		}
 		return j.settle(func(s *State) { s.Stored = true })
 	}
 	if err := j.intend(EffectStore); err != nil {
 		return err
 	}
 	f, err := j.disk().Open(j.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return j.damaged(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -57,6 +64,21 @@ func (j *Job) store(ctx context.Context) error {
 }
 
 var errNotRead = errors.New("the store did not read the whole archive, or the disk has changed it")
+
+// onDisk makes sure that the archive is in the folder still, as far as its size
+// tells. If it is not, it is to be fetched again.
+func (j *Job) onDisk() (bool, error) {
+	info, err := j.disk().Lstat(j.path())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, j.damaged(err)
+	case err != nil:
+		return false, err
+	case !info.Mode().IsRegular() || info.Size() != j.State.Archive.Size:
+		return false, j.damaged(errNotFetched)
+	}
+	return true, nil
+}
 
 // clear removes from disk what a Store has.
 func (j *Job) clear() error {

@@ -2,6 +2,8 @@ package export_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -57,4 +59,41 @@ func TestNothingIsCoveredBeforeTheStoreHasIt(t *testing.T) {
 		require.Len(t, rows, 1)
 		assert.Equal(t, "not stored yet", rows[0].Error)
 	})
+}
+
+func TestAnArchiveThatHasLeftTheFolderIsFetchedAgain(t *testing.T) {
+	for name, store := range map[string]export.Store{"no Store": nil, "Store": newMemoryStore()} {
+		for _, at := range []export.EventKind{export.EventVerified, export.EventUnlocked} {
+			if store != nil && at == export.EventUnlocked {
+				continue // by then it is gone in any case
+			}
+			t.Run(name+", "+string(at), func(t *testing.T) {
+				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+					names := addRepositories(server, 1)
+					ctx, cancel := context.WithCancel(t.Context())
+					opts := locked(names, t.TempDir())
+					opts.DeleteArchives, opts.Store = true, store
+					opts.Progress = func(e export.Event) {
+						if e.Kind == at {
+							cancel()
+						}
+					}
+					_, err := run(t, ctx, server, octo(t, server), opts)
+					require.Error(t, err)
+					files, err := filepath.Glob(filepath.Join(opts.Dir, "*", "*.tar.gz"))
+					require.NoError(t, err)
+					require.Len(t, files, 1)
+					require.NoError(t, os.Remove(files[0]))
+
+					opts.Progress = nil
+					m, err := run(t, t.Context(), server, octo(t, server), opts)
+					require.NoError(t, err)
+					assert.True(t, server.Migrations()[0].ArchiveDeleted)
+					if store == nil {
+						assert.FileExists(t, filepath.Join(m.Dir, m.Repositories[0].Archive))
+					}
+				})
+			})
+		}
+	}
 }

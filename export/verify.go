@@ -78,7 +78,8 @@ func (j *Job) damaged(reason error) error {
 		return err
 	}
 	return j.settle(func(s *State) {
-		s.Archive = nil
+		s.Archive, s.Verified, s.Stored = nil, false, false
+		s.Missing, s.Faults = nil, nil
 		s.Damaged++
 	})
 }
