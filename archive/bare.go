@@ -125,6 +125,7 @@ func (b *bareRepositories) close(repo *bareRepository) {
 	repo.stats.Objects += stats.Objects
 	repo.stats.Refs += stats.Refs
 	repo.stats.Packs += stats.Packs
+	repo.stats.Detached = repo.stats.Detached || stats.Detached
 	b.memory -= repo.memory
 	repo.checker, repo.memory, repo.closed = nil, 0, true
 }
@@ -152,7 +153,7 @@ func (b *bareRepositories) finish() *FaultError {
 			faults.add(fault)
 		}
 		faults.More += repo.held.More
-		if repo.stats.Objects > 0 && repo.stats.Refs == 0 && !repo.unread {
+		if repo.stats.Objects > 0 && repo.stats.Refs == 0 && !repo.stats.Detached && !repo.unread {
 			report("", "it has objects and no refs")
 		}
 	}

@@ -126,6 +126,15 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			damage: func(l *layout) { l.remove(bare+"/packed-refs", ""); l.remove(bare+"/refs/tags/loose", "") },
 			want:   map[string]string{bare: "it has objects and no refs"},
 		},
+		"no refs but a commit in HEAD": {
+			damage: func(l *layout) {
+				refs := l.find(bare+"/packed-refs", "").body
+				commit := refs[bytes.IndexByte(refs, '\n')+1:][:40]
+				l.find(bare+"/HEAD", "").body = append(bytes.Clone(commit), '\n')
+				l.remove(bare+"/packed-refs", "")
+				l.remove(bare+"/refs/tags/loose", "")
+			},
+		},
 		"objects elsewhere": {
 			damage: func(l *layout) { l.add(bare+"/objects/info/alternates", "/srv/objects\n") },
 			want:   map[string]string{bare + "/objects/info/alternates": ""},

@@ -66,6 +66,8 @@ type Stats struct {
 	Refs    int64 // without HEAD
 	Packs   int64
 	SHA256  bool // objects are named by SHA-256
+	// Detached tells that HEAD names an object, not a branch.
+	Detached bool
 }
 
 // New returns a Checker that shares nothing, and inflates what there is.

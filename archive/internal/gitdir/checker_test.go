@@ -28,7 +28,7 @@ func TestWhatGitMakesIsWhole(t *testing.T) {
 			"empty":                    {},
 			"loose":                    {Objects: 4, Refs: 3},
 			"packed":                   {Objects: 5, Refs: 4, Packs: 1},
-			"detached":                 {Objects: 2},
+			"detached":                 {Objects: 2, Detached: true},
 			"index of version 1":       {Objects: 4, Refs: 1, Packs: 1},
 			"index with large offsets": {Objects: 4, Refs: 1, Packs: 1},
 			"many packs":               {Objects: 6, Refs: 1, Packs: 2},

@@ -58,6 +58,9 @@ func (c *Checker) checkRef(name string, src *source, report func(int64, error)) 
 	case digits == "":
 		return // It points to another ref, which need not be there.
 	}
+	if name == "HEAD" {
+		c.stats.Detached = true
+	}
 	if id, _ := c.objectID(digits); c.hold(40 + len(name)) {
 		c.tips = append(c.tips, tip{id: id, where: -len(c.looseNames)})
 		c.looseNames = append(c.looseNames, name)
