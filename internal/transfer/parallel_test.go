@@ -424,6 +424,36 @@ func TestStorageThatIsBusyIsAskedForLess(t *testing.T) {
 	})
 }
 
+// Others fetch what such a range was to fetch, and it does not hold up the end.
+func TestARangeTooManyDoesNotHoldUpTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 1<<20)
+		path := target(t)
+		var busy, last time.Time
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			if n == 4 {
+				busy = time.Now()
+				w.Header().Set("Retry-After", "3000")
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return true
+			}
+			return trickle(s, w, r, 1<<10, time.Second/16)
+		}
+		opts := inParallel(8)
+		opts.Progress = func(written, total int64) {
+			if written == total && last.IsZero() {
+				last = time.Now()
+			}
+		}
+		_, err := transfer.File(t.Context(), s.source(t), path, opts)
+		require.NoError(t, err)
+		assert.False(t, busy.IsZero())
+		assert.WithinDuration(t, last, time.Now(), time.Second)
+		assert.WithinDuration(t, busy, last, time.Minute)
+		requireComplete(t, path, s.object)
+	})
+}
+
 func TestAnObjectThatChangesUnderAllRangesIsStartedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 1<<20)

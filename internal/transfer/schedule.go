@@ -64,6 +64,7 @@ type schedule struct {
 	last   int64 // where the hash ends; negative while that is not known
 
 	moved chan struct{} // gets something, now and then, when bytes have come
+	idle  chan struct{} // closed when all is fetched
 }
 
 // A turn is a chunk that somebody fetches.
@@ -78,7 +79,7 @@ func newSchedule(size int64, done spans, hashed int64, ranges int, alone bool, s
 	s := &schedule{
 		most: ranges, slots: ranges, alone: alone && ranges > 1,
 		done: slices.Clone(done), todo: done.gaps(size), hashed: hashed, last: -1,
-		moved: make(chan struct{}, 1),
+		moved: make(chan struct{}, 1), idle: make(chan struct{}),
 	}
 	if s.alone {
 		s.slots = 1
@@ -193,6 +194,9 @@ func (s *schedule) end(t *turn, left span) {
 	}
 	if t.receiving {
 		s.receiving--
+	}
+	if len(s.todo) == 0 && s.active == 0 {
+		close(s.idle)
 	}
 	s.work.Broadcast()
 }

@@ -33,7 +33,7 @@ func (w *worker) run(ctx context.Context, first *turn) error {
 		err := w.take(ctx, mine)
 		if tooMany, ok := errors.AsType[surplusError](err); ok {
 			w.schedule.end(mine, span{w.fetch.offset, mine.chunk[1]})
-			err = Sleep(ctx, tooMany.wait)
+			err = w.rest(ctx, tooMany.wait)
 		}
 		if err != nil {
 			return err
@@ -41,6 +41,19 @@ func (w *worker) run(ctx context.Context, first *turn) error {
 	}
 	if ctx.Err() != nil { // no chunk may mean that there are no more, or this
 		return ContextError(ctx)
+	}
+	return nil
+}
+
+// rest waits while others do the work, and no longer than there is some.
+func (w *worker) rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ContextError(ctx)
+	case <-timer.C:
+	case <-w.schedule.idle:
 	}
 	return nil
 }
