@@ -24,6 +24,8 @@ func (r *run) drive(ctx context.Context, job *Job, turn turn) error {
 			err = r.wait(ctx, job)
 		case EffectDownload, EffectVerify, EffectStore:
 			err = r.transfer(ctx, job)
+		case EffectUnlock:
+			err = r.unlock(ctx, job)
 		default:
 			err = r.step(ctx, job)
 		}
@@ -115,6 +117,18 @@ func (r *run) transfer(ctx context.Context, job *Job) error {
 		defer func() { <-r.transfers }()
 		return Step(ctx, r.acct, job)
 	}, job)
+}
+
+// unlock releases the locks of a job's migration. What GitHub fails to do for
+// too long does not keep the run from its end: it is named, and is left to the
+// next one.
+func (r *run) unlock(ctx context.Context, job *Job) error {
+	err := r.step(ctx, job)
+	if err == nil || ctx.Err() != nil || !mayPass(err) {
+		return err
+	}
+	locked := job.stillLocked()
+	return job.settle(func(s *State) { s.Locked, s.Unlocks = locked, maxUnlocks })
 }
 
 const (

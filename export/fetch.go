@@ -26,7 +26,7 @@ func (j *Job) list(ctx context.Context, acct Account) error {
 		if err != nil {
 			return err
 		}
-		names = append(names, repo.Name)
+		names = append(names, repo.FullName)
 		delete(missing, strings.ToLower(repo.FullName))
 	}
 	j.names = names

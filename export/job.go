@@ -52,8 +52,8 @@ type Job struct {
 	Save func(*Job) error `json:"-"`
 
 	run      *surroundings
-	names    []string        // of the migration's repositories, without owner; nil if not read
-	released map[string]bool // of them, those that are unlocked
+	names    []string        // of the migration's repositories; nil if not read
+	released map[string]bool // by lockKey, those that are unlocked
 	absences int             // how often its archive was not found without a reason
 }
 
@@ -177,9 +177,11 @@ func (j *Job) owesUnlock() bool {
 	case !j.Start.LockRepositories || s.Unlocked:
 		return false
 	case s.Migration == 0:
-		return s.Intent == EffectStart
+		return s.Outcome == OutcomeUnknown && (s.Intent == EffectStart || s.Lost > 0)
+	case !j.KeepLocked || s.Outcome != OutcomeExported || j.UnlockOnly:
+		return true
 	}
-	return !j.KeepLocked || s.Outcome != OutcomeExported || j.UnlockOnly
+	return s.Stored && len(j.owed()) > 0 // what is known to be not exported
 }
 
 // mayDelete is the one condition for the one effect that cannot be undone: all

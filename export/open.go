@@ -125,7 +125,7 @@ func (r *run) latest(folders []string) (debts []*Job, err error) {
 
 // debt is a job of a later run that releases the locks of this one.
 func (j *Job) debt() *Job {
-	d := &Job{Repositories: j.Repositories, Start: j.Start, Try: 1, UnlockOnly: true}
+	d := &Job{Repositories: j.owed(), Start: j.Start, Try: 1, KeepLocked: j.KeepLocked, UnlockOnly: true}
 	d.State.Migration, d.State.Outcome = j.State.Migration, j.State.Outcome
 	if len(j.State.Locked) > 0 {
 		d.Repositories = j.State.Locked

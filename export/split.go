@@ -90,12 +90,13 @@ func (j *Job) uncovered() []string {
 // twins are jobs for the migrations that were started for this one and are not
 // wanted. They hold locks as any other.
 func (j *Job) twins() []*Job {
-	if !j.Start.LockRepositories || j.KeepLocked {
+	owed := j.owed()
+	if !j.Start.LockRepositories || len(owed) == 0 {
 		return nil
 	}
 	var jobs []*Job
 	for _, id := range j.State.Twins {
-		twin := j.again(j.Repositories)
+		twin := j.again(owed)
 		twin.UnlockOnly, twin.Try, twin.State.Migration = true, 1, id
 		jobs = append(jobs, twin)
 	}

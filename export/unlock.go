@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
@@ -21,50 +24,55 @@ const (
 	surely = 200 * time.Millisecond
 )
 
-// unlock releases every repository that the migration lists now that it is
-// done. What is released before an error is not asked for again.
+// unlock releases every repository that was asked for, and every other one that
+// the migration lists now that it is done: a list that is empty is no proof.
+// What is released before an error is not asked for again, and trouble with one
+// does not keep the others locked.
 func (j *Job) unlock(ctx context.Context, acct Account) error {
 	if err := j.intend(EffectUnlock); err != nil {
 		return err
 	}
 	if j.names == nil {
+		var names []string
 		for repo, err := range acct.ListRepositories(ctx, j.State.Migration, nil) {
 			if errors.Is(err, ghmigrate.ErrNotFound) {
-				return j.unlockFailed(j.Repositories)
+				return j.unlockFailed(j.owed())
 			}
 			if err != nil {
 				return err
 			}
-			j.names = append(j.names, repo.Name)
+			names = append(names, repo.FullName)
 		}
+		j.names = names
 	}
 	if j.released == nil {
 		j.released = map[string]bool{}
 	}
 	u := &unlocking{acct: acct, migration: j.State.Migration, change: j.change}
 	late := time.Since(j.State.Ended) < lateLock
-	var locked []string
-	doubts := 0
-	for _, name := range j.names {
-		if j.released[name] {
-			continue
-		}
-		found, err := u.release(ctx, name)
+	var refused, doubts []string
+	var troubles []error
+	for _, name := range j.toUnlock() {
+		found, err := u.release(ctx, lastName(name))
 		switch {
-		case err != nil:
+		case err != nil && stopsUnlocking(ctx, err):
 			return err
+		case err != nil:
+			troubles = append(troubles, err)
 		case found == maybeLocked:
-			locked = append(locked, j.fullName(name))
+			refused = append(refused, name)
 		case found == wasLocked || !late:
-			j.released[name] = true
+			j.released[lockKey(name)] = true
 		default:
-			doubts++
+			doubts = append(doubts, name)
 		}
 	}
 	switch {
-	case len(locked) > 0:
-		return j.unlockFailed(locked)
-	case doubts > 0:
+	case len(troubles) > 0:
+		return errors.Join(troubles...)
+	case len(refused) > 0:
+		return j.unlockFailed(append(refused, doubts...))
+	case len(doubts) > 0:
 		j.NotBefore = j.State.Ended.Add(lateLock)
 		return nil
 	}
@@ -73,6 +81,47 @@ func (j *Job) unlock(ctx context.Context, acct Account) error {
 	j.emit(EventUnlocked)
 	return err
 }
+
+// stopsUnlocking tells whether the next repository would fare no better.
+func stopsUnlocking(ctx context.Context, err error) bool {
+	answer, answered := errors.AsType[*ghmigrate.APIError](err)
+	return ctx.Err() != nil || !answered || answer.RetryAfter > 0 || answer.StatusCode < 500
+}
+
+// toUnlock lists what is not released yet.
+func (j *Job) toUnlock() []string {
+	var names []string
+	seen := maps.Clone(j.released)
+	for _, name := range append(j.owed(), j.names...) {
+		if seen[lockKey(name)] || j.KeepLocked && j.keeps(name) {
+			continue
+		}
+		if seen == nil {
+			seen = map[string]bool{}
+		}
+		seen[lockKey(name)] = true
+		names = append(names, name)
+	}
+	return names
+}
+
+// owed lists what was asked for and is not to stay locked.
+func (j *Job) owed() []string {
+	return slices.DeleteFunc(slices.Clone(j.Repositories), func(name string) bool { return j.KeepLocked && j.keeps(name) })
+}
+
+// keeps tells whether KeepLocked is meant for a repository: it was exported. Of
+// a migration that is only unlocked it is meant for all that is not named.
+func (j *Job) keeps(name string) bool {
+	if j.UnlockOnly {
+		return !containsFold(j.Repositories, name)
+	}
+	return j.State.Outcome == OutcomeExported && j.covers(name) && len(j.State.Faults) == 0
+}
+
+// lockKey tells the repositories of a migration apart as GitHub does where it
+// unlocks them: without the owner.
+func lockKey(name string) string { return strings.ToLower(lastName(name)) }
 
 func (j *Job) unlockFailed(locked []string) error {
 	j.NotBefore = time.Now().Add(unlockAgain)
@@ -91,22 +140,7 @@ func (j *Job) stillLocked() []string {
 	case len(j.State.Locked) > 0:
 		return j.State.Locked
 	}
-	var locked []string
-	for _, name := range j.Repositories {
-		if !j.released[baseName(name)] {
-			locked = append(locked, name)
-		}
-	}
-	return locked
-}
-
-func (j *Job) fullName(name string) string {
-	for _, full := range j.Repositories {
-		if baseName(full) == name {
-			return full
-		}
-	}
-	return name
+	return slices.DeleteFunc(j.owed(), func(name string) bool { return j.released[lockKey(name)] })
 }
 
 // An unlocking releases locks of one migration.
@@ -141,15 +175,22 @@ func (u *unlocking) release(ctx context.Context, name string) (finding, error) {
 		return wasLocked, nil
 	case err == nil:
 		return wasNotLocked, nil
-	case errors.Is(err, ghmigrate.ErrMissingScope), errors.Is(err, ghmigrate.ErrForbidden):
+	case errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope):
+	case refuses(err):
 		return maybeLocked, nil
-	case !errors.Is(err, ghmigrate.ErrNotFound):
+	default:
 		return maybeLocked, fmt.Errorf("unlock %s: %w", name, err)
 	}
 	if done, err := u.isDone(ctx); err != nil || !done {
 		return maybeLocked, err
 	}
 	return wasNotLocked, nil
+}
+
+// refuses tells whether GitHub has said no, to this request and not to all.
+func refuses(err error) bool {
+	answer, answered := errors.AsType[*ghmigrate.APIError](err)
+	return answered && answer.StatusCode < 500 && answer.RetryAfter == 0 && !errors.Is(err, ghmigrate.ErrUnauthorized)
 }
 
 func (u *unlocking) isDone(ctx context.Context) (bool, error) {

@@ -1,0 +1,110 @@
+package export_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+func TestADoubtIsNamedBesideARefusal(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 2)
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Duration: 10 * time.Second, LocksAfter: 60 * time.Second}
+		})
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Path: "/orgs/octo/migrations/79/repos/r000/lock", Status: 403, Body: `{"message":"no"}`, Times: -1})
+		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+		defer cancel()
+		_, err := run(t, ctx, server, octo(t, server), locked(names, t.TempDir()))
+		p := partial(t, err)
+		time.Sleep(time.Hour)
+		for _, n := range names {
+			assert.True(t, !server.Locked(n) || slices.Contains(p.Locked, n), "%s is locked and not named in %v", n, p.Locked)
+		}
+	})
+}
+
+func TestKeepLockedReleasesWhatWasNotExported(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 2)
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Missing: names[:1]}
+		})
+		opts := locked(names, t.TempDir())
+		opts.KeepLocked = true
+		_, err := run(t, t.Context(), server, octo(t, server), opts)
+		p := partial(t, err)
+		require.Equal(t, names[:1], namesOf(p.Repositories))
+		assert.True(t, !server.Locked(names[0]) || slices.Contains(p.Locked, names[0]), "not exported, locked and not named")
+	})
+}
+
+func TestKeepLockedReleasesTheTwinsOfWhatWasNotExported(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Duration: 10 * time.Minute, Fails: true}
+		})
+		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 502, Applied: true, Hidden: 3 * time.Minute})
+		opts := locked(names, t.TempDir())
+		opts.KeepLocked = true
+		m, err := run(t, t.Context(), server, octo(t, server), opts)
+		p := partial(t, err)
+		require.NotEmpty(t, m.Twins)
+		assert.Equal(t, names, namesOf(p.Repositories))
+		assert.True(t, !server.Locked(names[0]) || slices.Contains(p.Locked, names[0]), "given up, locked by the twin, not named")
+	})
+}
+
+func TestAnUnlockThatIsRefusedStopsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 2)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Path: "/orgs/octo/migrations/79/repos/r000/lock", Status: 422, Body: `{"message":"no"}`, Times: -1})
+		opts := locked(names, t.TempDir())
+		opts.BatchSize, opts.Concurrency = 1, 1
+		m, err := run(t, t.Context(), server, octo(t, server), opts)
+		assert.Equal(t, &export.PartialError{Locked: names[:1]}, partial(t, err))
+		assert.Equal(t, 2, m.Covered)
+	})
+}
+
+func TestAnUnlockThatFailsDoesNotKeepTheOthersLocked(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 3)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Path: "/orgs/octo/migrations/79/repos/r000/lock", Status: 500, Times: -1})
+		_, err := run(t, t.Context(), server, octo(t, server), locked(names, t.TempDir()))
+		assert.Equal(t, &export.PartialError{Locked: names[:1]}, partial(t, err), "the run is finished all the same")
+		assert.False(t, server.Locked(names[1]))
+		assert.False(t, server.Locked(names[2]))
+	})
+}
+
+func TestWhatWasAskedForIsUnlockedThoughItIsNotListed(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 2)
+		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/79/repositories", Status: 200, Body: `[]`, Times: -1})
+		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/80/repositories", Status: 200, Body: `[]`, Times: -1})
+		_, err := run(t, t.Context(), server, octo(t, server), locked(names, t.TempDir()))
+		p := partial(t, err)
+		for _, n := range names {
+			assert.True(t, !server.Locked(n) || slices.Contains(p.Locked, n), "%s is locked and not named", n)
+		}
+	})
+}
+
+func TestLockedHasTheNamesThatWereAskedFor(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		addRepositories(server, 1)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Status: 403, Body: `{"message":"no"}`, Times: -1})
+		_, err := run(t, t.Context(), server, octo(t, server), locked([]string{"Octo/R000"}, t.TempDir()))
+		assert.Equal(t, []string{"Octo/R000"}, partial(t, err).Locked)
+	})
+}
