@@ -68,6 +68,12 @@
 // second pass. A part without a log is started over. A log that has grown is
 // written anew beside the old one and takes its name.
 //
+// A line also holds the sum of the last 64 KiB that were hashed. A part that has
+// other bytes there is started over: it is another file, of another migration
+// perhaps. That does not catch one that differs elsewhere only, nor one that was
+// exchanged before anything of it was hashed. A part that the log calls complete
+// is hashed once more before it is put in place.
+//
 // At the end: sync the part, log that it is complete, rename it, sync the
 // folder, remove the log. A call finishes what an earlier one left undone
 // between any two of these steps. What was renamed or removed under its hands

@@ -65,7 +65,12 @@ type fetched struct {
 type mark struct {
 	Offset int64  `json:"hashed"`
 	State  []byte `json:"sha256_state"`
+	Tail   string `json:"tail_sha256,omitempty"` // of the last bytes before it
 }
+
+// tailSize is how many bytes before a mark tell whether a part is the one that
+// the log is about.
+const tailSize = 64 << 10
 
 type complete struct {
 	Size   int64  `json:"size"`
@@ -196,11 +201,11 @@ func (p *part) settle(ctx context.Context) (*complete, error) {
 		return nil, err
 	}
 	if info != nil && info.Size() == done.Size {
-		// Synced before the log said that it is complete, so it is.
-		if err := p.open(); err != nil {
+		if there, err := p.isComplete(ctx, done); err != nil {
 			return nil, err
+		} else if there {
+			return done, p.place()
 		}
-		return done, p.place()
 	}
 	// Only the log was left to be removed, unless somebody else has put another
 	// file there since.
@@ -209,6 +214,21 @@ func (p *part) settle(ctx context.Context) (*complete, error) {
 		return nil, err
 	}
 	return done, p.tidy(info != nil)
+}
+
+// isComplete opens the part, and reports whether it is what the log tells of:
+// somebody may have put another file there since. If not, it is closed again.
+func (p *part) isComplete(ctx context.Context, done *complete) (bool, error) {
+	if err := p.open(); err != nil {
+		return false, err
+	}
+	same, err := done.describes(ctx, p.file)
+	if err != nil || same {
+		return same, err
+	}
+	file := p.file
+	p.file = nil
+	return false, file.Close()
 }
 
 // isAtPath reports whether the file at path is what the log tells of.
@@ -222,9 +242,14 @@ func (p *part) isAtPath(ctx context.Context, done *complete) (bool, error) {
 		return false, err
 	}
 	defer func() { _ = file.Close() }()
+	return done.describes(ctx, file)
+}
+
+// describes reports whether the file has the sum of the complete object.
+func (c *complete) describes(ctx context.Context, file io.ReaderAt) (bool, error) {
 	h := sha256.New()
 	block := make([]byte, blockSize)
-	for offset := int64(0); offset < done.Size; {
+	for offset := int64(0); offset < c.Size; {
 		if ctx.Err() != nil {
 			return false, ContextError(ctx)
 		}
@@ -238,7 +263,7 @@ func (p *part) isAtPath(ctx context.Context, done *complete) (bool, error) {
 			break
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)) == done.SHA256, nil
+	return hex.EncodeToString(h.Sum(nil)) == c.SHA256, nil
 }
 
 // open takes hold of the part.
@@ -263,7 +288,32 @@ func (p *part) resume() (bool, error) {
 		p.forget()
 		return false, nil
 	}
+	tail, err := p.tail(p.logged.Offset)
+	if err != nil {
+		return false, err
+	}
+	if tail != p.logged.Tail {
+		p.forget()
+		return false, nil
+	}
 	return true, nil
+}
+
+// tail returns the sum of the last bytes of the part before offset, nothing if
+// there are none.
+func (p *part) tail(offset int64) (string, error) {
+	if offset == 0 {
+		return "", nil
+	}
+	block := make([]byte, min(offset, tailSize))
+	if n, err := p.file.ReadAt(block, offset-int64(len(block))); n < len(block) {
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%s was cut off by somebody else", p.name())
+		}
+		return "", err
+	}
+	sum := sha256.Sum256(block)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // begin starts over with o: an empty part, and a log that names o.
@@ -307,6 +357,11 @@ func (p *part) checkpoint(f fetched) error {
 		p.log = nil
 		return err
 	}
+	tail, err := p.tail(f.Offset)
+	if err != nil {
+		return err
+	}
+	f.Tail = tail
 	if err := p.write(line{Fetched: &f}); err != nil {
 		return err
 	}

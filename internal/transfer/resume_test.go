@@ -141,7 +141,7 @@ func TestFileTakesTheHashFromTheLog(t *testing.T) {
 		got, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{FS: disk})
 		require.NoError(t, err)
 		assert.Equal(t, transfer.Result{Size: 1000, SHA256: sumOf(s.object), Resumed: 600}, got)
-		assert.Empty(t, disk.reads, "neither what the log tells of nor what has just been written")
+		assert.Equal(t, []int64{0}, disk.reads, "no more than what tells that it is the same part")
 	})
 }
 
@@ -156,7 +156,8 @@ func TestLogIsTextWithRoomForSeveralRanges(t *testing.T) {
 			"etag": "\"0123456789abcdef\"", "last_modified": "Thu, 13 Sep 2018 17:46:16 GMT"}}`, lines[0])
 		state, err := json.Marshal(hashState(t, s.object[:600]))
 		require.NoError(t, err)
-		assert.JSONEq(t, `{"fetched": {"ranges": [[0, 600]], "hashed": 600, "sha256_state": `+string(state)+`}}`, lines[1])
+		assert.JSONEq(t, `{"fetched": {"ranges": [[0, 600]], "hashed": 600, "sha256_state": `+string(state)+`,
+			"tail_sha256": "`+sumOf(s.object[:600])+`"}}`, lines[1])
 	})
 }
 
@@ -166,7 +167,7 @@ func TestFileResumesFromWhatTheLogTells(t *testing.T) {
 	fetched := func(ranges string, hashed int) string {
 		state, err := json.Marshal(hashState(t, object[:hashed]))
 		require.NoError(t, err)
-		return fmt.Sprintf(`{"fetched":{"ranges":%s,"hashed":%d,"sha256_state":%s}}`, ranges, hashed, state)
+		return fmt.Sprintf(`{"fetched":{"ranges":%s,"hashed":%d,"sha256_state":%s,"tail_sha256":"sum of %d"}}`, ranges, hashed, state, hashed)
 	}
 	whole := sumOf(object)
 	cases := []struct {
@@ -189,6 +190,8 @@ func TestFileResumesFromWhatTheLogTells(t *testing.T) {
 		{"several ranges of a size that was not known", []string{
 			strings.Replace(header, `"size":1000`, `"size":-1`, 1), fetched("[[0,600],[700,900]]", 600),
 		}, 900, 0, false},
+		{"another part", []string{header, strings.Replace(fetched("[[0,600]]", 600), "sum of 600", sumOf(object[:600]), 1)}, 600, 0, false},
+		{"a part of which there is no sum", []string{header, strings.Replace(fetched("[[0,600]]", 600), "sum of 600", "", 1)}, 600, 0, false},
 		{"no log", nil, 600, 0, false},
 		{"nothing but a header", []string{header}, 600, 0, false},
 		{"a part that is too short", []string{header, fetched("[[0,600]]", 600)}, 599, 0, false},
@@ -230,15 +233,22 @@ func TestFileResumesFromWhatTheLogTells(t *testing.T) {
 				case 900:
 					there, missing = [][2]int64{{0, 600}, {700, 1000}}, "bytes=600-699"
 				}
+				// What is not trusted is not right either.
+				data := make([]byte, max(tt.part, 0))
 				if tt.part >= 0 {
-					// What is not trusted is not right either.
-					data := make([]byte, tt.part)
 					for _, r := range there {
 						copy(data[r[0]:r[1]], object[r[0]:r[1]])
 					}
 					require.NoError(t, os.WriteFile(path+".part", data, 0o600))
 				}
-				writeLog(t, path, tt.lines)
+				var lines []string
+				for _, line := range tt.lines {
+					for _, hashed := range []int{300, 400, 600, 1000} {
+						line = strings.ReplaceAll(line, fmt.Sprintf("sum of %d", hashed), sumOf(data[:min(hashed, len(data))]))
+					}
+					lines = append(lines, line)
+				}
+				writeLog(t, path, lines)
 				got, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
 				require.NoError(t, err)
 				assert.Equal(t, transfer.Result{Size: 1000, SHA256: whole, Resumed: tt.resumed}, got)
@@ -347,6 +357,22 @@ func TestFileFinishesWhatWasComplete(t *testing.T) {
 				assert.Equal(t, transfer.Result{Size: 1000, SHA256: sumOf(s.object)}, got, name)
 				requireComplete(t, path, s.object)
 			}
+		})
+	})
+	t.Run("unless the part is not the one", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStorage(t, 1000)
+			path := target(t)
+			_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{FS: dieBefore("rename .part")})
+			require.ErrorIs(t, err, errDead)
+			other := archive(1000)
+			other[500] ^= 1
+			require.NoError(t, os.WriteFile(path+".part", other, 0o600))
+			s.reset()
+			got, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
+			require.NoError(t, err)
+			assert.Equal(t, transfer.Result{Size: 1000, SHA256: sumOf(s.object)}, got)
+			requireComplete(t, path, s.object)
 		})
 	})
 	t.Run("unless it is told to stop", func(t *testing.T) {
