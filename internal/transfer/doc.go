@@ -48,8 +48,10 @@
 // final.
 //
 // There is no total timeout and no number of retries. A connection that gives
-// no byte for a minute is dropped, and a transfer that gets less than 1 MiB in
-// five minutes, over all its connections, ends. Time in which Locate waits for
+// no byte for a minute is dropped, and so is one that for ten seconds is at less
+// than a quarter of the usual speed while other ranges wait for its bytes. A
+// transfer that gets less than 1 MiB in five minutes, over all its connections,
+// ends. Time in which Locate waits for
 // GitHub, the reader of a stream does not read or a disk is slow does not count,
 // nor do waits that storage asks for, up to an hour between one MiB and the
 // next; if it asks for more, its answer is returned.

@@ -70,6 +70,18 @@ func (f *fetcher) close() {
 	}
 }
 
+// renew gives up the connection, and the next bytes come over another one.
+func (f *fetcher) renew() {
+	if f.conn == nil {
+		return
+	}
+	if f.conn.good() {
+		f.backoff.good()
+	}
+	f.close()
+	f.trouble = &setback{kind: cut, err: errSlow}
+}
+
 // limit is where the range ends; negative if that is not known.
 func (f *fetcher) limit() int64 {
 	if f.end < 0 || f.object.Size >= 0 && f.end > f.object.Size {

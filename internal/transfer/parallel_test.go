@@ -216,6 +216,40 @@ func TestARangeThatHangsIsAskedForAgain(t *testing.T) {
 	})
 }
 
+// One that trickles is not silent, and yet all others come to wait for it.
+func TestARangeThatIsMuchSlowerIsAskedForAgain(t *testing.T) {
+	const size, chunk = 4 << 20, 64 << 10 // 64 s over four connections
+	for name, slow := range map[string]func(s *storage, w http.ResponseWriter, r *http.Request) bool{
+		"an eighth": func(s *storage, w http.ResponseWriter, r *http.Request) bool {
+			return trickle(s, w, r, 2<<10, time.Second)
+		},
+		"ten bytes a second": func(s *storage, w http.ResponseWriter, r *http.Request) bool {
+			return trickle(s, w, r, 100, 10*time.Second)
+		},
+	} {
+		for _, n := range []int{3, 64} {
+			t.Run(fmt.Sprintf("%s, request %d", name, n), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newStorage(t, size)
+					path := target(t)
+					s.answer = func(number int, w http.ResponseWriter, r *http.Request) bool {
+						if number == n {
+							return slow(s, w, r)
+						}
+						return trickle(s, w, r, 1<<10, time.Second/16)
+					}
+					begin := time.Now()
+					_, err := transfer.File(t.Context(), s.source(t), path, inParallel(4))
+					require.NoError(t, err)
+					assert.Less(t, time.Since(begin), 90*time.Second)
+					assert.Len(t, s.seen(), size/chunk+2, "the first chunk is a smaller one, and one request is made anew")
+					requireComplete(t, path, s.object)
+				})
+			})
+		}
+	}
+}
+
 func TestProgressIsMeasuredOverAllRanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// None of them gets 1 MiB in five minutes, all of them do.

@@ -33,6 +33,12 @@ const (
 	// time so much of its time has passed.
 	fastConnection = 200e6
 	trial          = 100 * time.Millisecond
+
+	// While others wait for it, a connection at less than this share of the usual
+	// speed is given up for a new one. So much of its time shows how fast it is.
+	slowShare = 4
+	slowTrial = goodAge
+	maxRates  = 32 // chunks whose speeds are the usual ones
 )
 
 // A schedule says which chunk of an object is fetched next, and knows which
@@ -56,6 +62,8 @@ type schedule struct {
 	waited time.Duration // for its bytes, in this trial
 	got    int64
 
+	rates []float64 // bytes a second, of the chunks that came last
+
 	todo   spans // which nobody fetches
 	active int   // chunks that somebody fetches
 	done   spans // which are in the part
@@ -71,7 +79,13 @@ type schedule struct {
 type turn struct {
 	chunk             span
 	receiving, ending bool
+
+	waited time.Duration // for bytes of its connection
+	got    int64
 }
+
+// rate is how many bytes a second have come.
+func (t *turn) rate() float64 { return float64(t.got) / t.waited.Seconds() }
 
 // newSchedule fetches what is not done of an object of that size. If alone is
 // set, it begins with one range and goes on so as long as that is fast.
@@ -188,6 +202,10 @@ func (s *schedule) end(t *turn, left span) {
 		at, _ := slices.BinarySearchFunc(s.todo, left, func(a, b span) int { return int(min(1, max(-1, a[0]-b[0]))) })
 		s.todo = slices.Insert(s.todo, at, left)
 	}
+	if t.got > 0 {
+		s.rates = append(s.rates, t.rate())
+		s.rates = s.rates[max(0, len(s.rates)-maxRates):]
+	}
 	s.active--
 	if !t.ending {
 		s.running--
@@ -203,8 +221,8 @@ func (s *schedule) end(t *turn, left span) {
 
 // wrote notes that these bytes are in the part, and how long they were waited
 // for. It holds up who runs too far ahead of the hash, which a range that is not
-// cut into chunks can.
-func (s *schedule) wrote(r span, took time.Duration) {
+// cut into chunks can. It reports whether the connection should be given up.
+func (s *schedule) wrote(t *turn, r span, took time.Duration) (slow bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.alone {
@@ -222,6 +240,29 @@ func (s *schedule) wrote(r span, took time.Duration) {
 	for s.chunk < 0 && r[1] > s.hashed+s.window && !s.ended {
 		s.work.Wait()
 	}
+	t.got += r[1] - r[0]
+	t.waited += took
+	if slow = t.waited >= slowTrial && s.held() && t.rate() < s.usual()/slowShare; slow {
+		t.got, t.waited = 0, 0
+	}
+	return slow
+}
+
+// held reports whether there could be more ranges, if those that there are had
+// come further.
+func (s *schedule) held() bool {
+	if s.chunk < 0 || s.running >= s.slots {
+		return false
+	}
+	return len(s.todo) == 0 || min(s.todo[0][1], s.todo[0][0]+s.chunk) > s.done.head()+s.window
+}
+
+// usual is the median of the chunks' speeds, 0 if there were none.
+func (s *schedule) usual() float64 {
+	if len(s.rates) == 0 {
+		return 0
+	}
+	return slices.Sorted(slices.Values(s.rates))[len(s.rates)/2]
 }
 
 // judge finds out whether one connection is enough.

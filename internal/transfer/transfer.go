@@ -50,6 +50,7 @@ var (
 
 	errEmpty   = errors.New("storage has an empty object")
 	errStalled = errors.New("storage sent nothing for a minute")
+	errSlow    = errors.New("storage sends this slowly, and others wait for it")
 )
 
 func changed(how string) error { return fmt.Errorf("%w: %s", ErrChanged, how) }

@@ -97,7 +97,9 @@ func (w *worker) take(ctx context.Context, mine *turn) error {
 			return err
 		}
 		w.block = w.blocks.keep(w.block, n, at)
-		w.schedule.wrote(span{at, at + int64(n)}, took)
+		if slow := w.schedule.wrote(mine, span{at, at + int64(n)}, took); slow {
+			w.fetch.renew()
+		}
 		at += int64(n)
 		if at-flushed >= startSyncEvery && w.flush(span{flushed, at}) {
 			flushed = at
