@@ -97,6 +97,12 @@ func newManifest(j *journal, dir string) *Manifest {
 	}
 	covering := make(map[string]*Job, h.Repositories)
 	var requested []string
+	unlocking := map[int64]bool{}
+	for _, job := range j.jobs {
+		if job.UnlockOnly {
+			unlocking[job.State.Migration] = true
+		}
+	}
 	for _, job := range j.jobs {
 		s := &job.State
 		m.Starts += s.Starts
@@ -110,6 +116,11 @@ func newManifest(j *journal, dir string) *Manifest {
 			m.Twins = append(m.Twins, Twin{job.Number, id})
 		}
 		m.Locked = append(m.Locked, job.stillLocked()...)
+		for _, twin := range job.twins() {
+			if !unlocking[twin.State.Migration] { // it has no job yet
+				m.Locked = append(m.Locked, twin.Repositories...)
+			}
+		}
 		if job.UnlockOnly {
 			continue
 		}

@@ -153,17 +153,11 @@ func (r *run) resume(asked bool) error {
 		if err := job.clear(); err != nil {
 			return err
 		}
+		job.State.Unlocks = 0 // each call tries anew
 	}
 	// A crash may have come between the end of a job and its successors.
-	replaced := map[int]bool{}
-	for _, job := range r.journal.jobs {
-		replaced[job.Replaces] = true
-	}
 	for _, job := range slices.Clone(r.journal.jobs) {
-		if replaced[job.Number] {
-			continue
-		}
-		if err := r.plan(job.Successors()); err != nil {
+		if err := r.plan(r.unplanned(job.Successors())); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,7 @@ type poller struct {
 	arrived chan struct{} // there is something new to wait for
 
 	mu      sync.Mutex
-	waiting map[int64]chan sight
+	waiting map[int64][]chan sight
 }
 
 // A sight is a migration that is done, or why it cannot be seen.
@@ -32,7 +32,7 @@ type sight struct {
 }
 
 func newPoller(acct Account) *poller {
-	return &poller{acct: acct, arrived: make(chan struct{}, 1), waiting: map[int64]chan sight{}}
+	return &poller{acct: acct, arrived: make(chan struct{}, 1), waiting: map[int64][]chan sight{}}
 }
 
 // await returns the migration when it is done. An error that comes beside a
@@ -40,7 +40,7 @@ func newPoller(acct Account) *poller {
 func (p *poller) await(ctx context.Context, id int64) (*ghmigrate.Migration, error) {
 	seen := make(chan sight, 1)
 	p.mu.Lock()
-	p.waiting[id] = seen
+	p.waiting[id] = append(p.waiting[id], seen)
 	p.mu.Unlock()
 	select {
 	case p.arrived <- struct{}{}:
@@ -50,10 +50,17 @@ func (p *poller) await(ctx context.Context, id int64) (*ghmigrate.Migration, err
 	case s := <-seen:
 		return s.migration, s.err
 	case <-ctx.Done():
-		p.mu.Lock()
-		delete(p.waiting, id)
-		p.mu.Unlock()
+		p.forget(id, seen)
 		return nil, contextError(ctx)
+	}
+}
+
+func (p *poller) forget(id int64, seen chan sight) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting[id] = slices.DeleteFunc(p.waiting[id], func(c chan sight) bool { return c == seen })
+	if len(p.waiting[id]) == 0 {
+		delete(p.waiting, id)
 	}
 }
 
@@ -117,8 +124,8 @@ func (p *poller) poll(ctx context.Context, ids []int64) {
 func (p *poller) deliver(id int64, s sight) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if seen := p.waiting[id]; seen != nil {
+	for _, seen := range p.waiting[id] {
 		seen <- s
-		delete(p.waiting, id)
 	}
+	delete(p.waiting, id)
 }

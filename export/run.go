@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -302,7 +303,7 @@ func (r *run) pending() []*Job {
 func (r *run) over(job *Job) ([]*Job, error) {
 	r.count(job)
 	job.emit(EventOver)
-	next := job.Successors()
+	next := r.unplanned(job.Successors())
 	systemic := r.incident.sees(job)
 	r.mu.Lock()
 	r.isolated = r.incident.isolated()
@@ -312,14 +313,38 @@ func (r *run) over(job *Job) ([]*Job, error) {
 	if len(next) == 0 {
 		return nil, nil
 	}
+	var err error
 	if systemic && !next[0].UnlockOnly {
-		return nil, ErrSystemic // the next call has the successors
+		err = ErrSystemic // the next call has the others
+		next = slices.DeleteFunc(next, func(j *Job) bool { return !j.UnlockOnly })
 	}
-	if err := r.plan(next); err != nil {
-		return nil, err
+	if planErr := r.plan(next); planErr != nil {
+		return nil, planErr
 	}
-	job.emit(EventReplaced)
-	return next, nil
+	if err == nil {
+		job.emit(EventReplaced)
+	}
+	return next, err
+}
+
+// unplanned leaves out of a job's successors those that the journal has.
+func (r *run) unplanned(next []*Job) []*Job {
+	if len(next) == 0 {
+		return nil
+	}
+	planned := map[string]bool{}
+	for _, job := range r.journal.jobs {
+		planned[job.place()] = true
+	}
+	return slices.DeleteFunc(next, func(j *Job) bool { return planned[j.place()] })
+}
+
+// place is the same for two successors of a job that are one.
+func (j *Job) place() string {
+	if j.UnlockOnly {
+		return fmt.Sprintf("migration %d", j.State.Migration)
+	}
+	return fmt.Sprintf("%d %s", j.Replaces, strings.ToLower(j.Repositories[0]))
 }
 
 // count adds to what is done.

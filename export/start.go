@@ -30,6 +30,11 @@ func (j *Job) start(ctx context.Context, acct Account) error {
 	if s.Intent == EffectStart {
 		return j.search(ctx, acct)
 	}
+	if s.Lost > 0 { // it may have turned up since
+		if found, err := j.matches(ctx, acct); err != nil || len(found) > 0 {
+			return errors.Join(err, j.adopt(found))
+		}
+	}
 	floor, err := j.highest(ctx, acct)
 	if err != nil {
 		return err
@@ -130,18 +135,26 @@ func (j *Job) search(ctx context.Context, acct Account) error {
 	case err != nil:
 		return err
 	case len(found) > 0:
-		err := j.settle(func(s *State) {
-			s.Migration, s.Twins, s.LostAt = found[0], found[1:], time.Time{}
-			s.Adopted, s.Inferred = true, len(found) > 1
-		})
-		j.emit(EventAdopted)
-		return err
+		return j.adopt(found)
 	case now.Sub(s.LostAt) < searchFor:
 		j.NotBefore = now.Add(searchAgain)
 		return nil
 	}
 	// It is not there, and the next Step sends it again.
 	return j.settle(func(s *State) { s.LostAt = time.Time{} })
+}
+
+// adopt takes the first of the migrations that were found; none is fine.
+func (j *Job) adopt(found []int64) error {
+	if len(found) == 0 {
+		return nil
+	}
+	err := j.settle(func(s *State) {
+		s.Migration, s.Twins, s.LostAt = found[0], found[1:], time.Time{}
+		s.Adopted, s.Inferred = true, len(found) > 1
+	})
+	j.emit(EventAdopted)
+	return err
 }
 
 // matches lists the migrations that may be what the job has started, lowest ID

@@ -58,6 +58,8 @@ func (r *run) lateTwins(ctx context.Context) ([]*Job, error) {
 	var jobs []*Job
 	for _, job := range r.journal.jobs {
 		ids := found[job]
+		slices.Sort(ids)
+		ids = slices.Compact(ids) // one that moves to the next page while the list is read is there twice
 		if len(ids) == 0 {
 			continue
 		}
