@@ -42,7 +42,7 @@ type answer struct {
 // check returns what is in a response to the request for a range that begins at
 // offset. It may be shorter or longer than what was asked for. At offset 0 any object will do, otherwise it must be want. The
 // error is a StatusError without its body for a status that gives no bytes, a
-// fault, or ErrChanged.
+// fault, ErrChanged or errNoRanges.
 func check(resp *http.Response, offset int64, want object) (answer, error) {
 	switch status := resp.StatusCode; {
 	case status == http.StatusOK:
@@ -62,12 +62,15 @@ func check(resp *http.Response, offset int64, want object) (answer, error) {
 }
 
 // checkRestart tells what a 200 to a later range means. With a validator it is
-// an object; without one it is a page that a proxy sent, and no reason to give
-// up what is there.
+// an object, the same one perhaps; without one it is a page that a proxy sent,
+// and no reason to give up what is there.
 func checkRestart(resp *http.Response, want object) error {
 	found := describe(resp, resp.ContentLength)
 	if want.ETag != "" && found.ETag == "" || want.ETag == "" && found.LastModified == "" {
 		return faulty("storage sent %.100q, without saying of what, instead of the rest", resp.Header.Get("Content-Type"))
+	}
+	if want.ETag != "" && found.ETag == want.ETag && found.Size == want.Size {
+		return errNoRanges
 	}
 	return changed("storage sent all of it instead of the rest")
 }

@@ -20,7 +20,9 @@
 // the size; a body must be exactly as long as announced; the object must begin
 // as gzip does. A 412, a 416 that tells another size, or a 200 in answer to a
 // later range mean that the object changed. A file is then started over, once;
-// a stream, and a second change, end with [ErrChanged].
+// a stream, and a second change, end with [ErrChanged]. A 200 that has the same
+// strong ETag and size, and a 501, mean that storage gives no ranges after all: a
+// file is started over, once, with one request for all of it.
 //
 // # Ranges side by side
 //

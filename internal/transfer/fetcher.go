@@ -246,6 +246,9 @@ func (f *fetcher) accept(resp *http.Response, signed signed, watch *watch) (*con
 	if err != nil {
 		if status, ok := errors.AsType[*StatusError](err); ok {
 			status.decode(resp, signed.scrub)
+			if status.StatusCode == http.StatusNotImplemented && f.offset > 0 {
+				return nil, fmt.Errorf("%w: %w", errNoRanges, status) // or no conditions, without which no part is of use
+			}
 			return nil, status.classify(resp.Header, signed)
 		}
 		return nil, err

@@ -93,6 +93,7 @@ type download struct {
 
 	fetched  spans     // before the schedule knows better
 	schedule *schedule // nil until then
+	whole    bool      // whether storage gives no ranges, although it said so
 	reported time.Time
 }
 
@@ -137,6 +138,8 @@ func (d *download) run(ctx context.Context) (Result, error) {
 			if changes++; changes > maxChanges {
 				return Result{}, err
 			}
+		case errors.Is(err, errNoRanges) && !d.whole:
+			d.whole = true
 		case errors.Is(err, errNoResume):
 			if restarts++; restarts > maxRestarts {
 				return Result{}, d.explain(err)
@@ -175,7 +178,9 @@ func (d *download) begin(ctx context.Context) (*worker, error) {
 		return nil, nil
 	}
 	w := &worker{fetch: newFetcher(d.session), block: make([]byte, blockSize)}
-	w.fetch.end = d.options.firstChunk()
+	if !d.whole {
+		w.fetch.end = d.options.firstChunk()
+	}
 	n, err := w.fetch.Read(ctx, w.block)
 	if err == nil {
 		err = d.part.begin(d.session.object)
@@ -192,7 +197,7 @@ func (d *download) begin(ctx context.Context) (*worker, error) {
 func (d *download) concurrency() int {
 	left := d.session.object.Size - d.fetched.bytes()
 	switch {
-	case !d.session.ranged:
+	case !d.session.ranged, d.whole:
 		return 1
 	case d.options.Concurrency > 0:
 		return min(d.options.Concurrency, maxConcurrency)

@@ -48,6 +48,9 @@ var (
 	// no validator by which the rest could be asked for.
 	errNoResume = errors.New("storage gives nothing to resume by")
 
+	// errNoRanges says that storage has the same object, but no parts of it.
+	errNoRanges = errors.New("storage gives no part of it but the first")
+
 	errEmpty   = errors.New("storage has an empty object")
 	errStalled = errors.New("storage sent nothing for a minute")
 	errSlow    = errors.New("storage sends this slowly, and others wait for it")
