@@ -132,7 +132,8 @@ func (r *run) unlock(ctx context.Context, job *Job) error {
 }
 
 const (
-	// How long something may go on failing for reasons that may pass.
+	// How long something is waited for that fails for reasons that may pass,
+	// all pauses together.
 	maxTrouble = time.Hour
 	// The pauses between two tries: they double.
 	firstPause   = 5 * time.Second
@@ -142,7 +143,7 @@ const (
 // persist does something until it succeeds, or fails for a reason that stays,
 // or has failed for too long. Rate limits do not count.
 func (r *run) persist(ctx context.Context, do func() error, job *Job) error {
-	var since time.Time
+	var trouble time.Duration
 	pause := firstPause
 	for {
 		r.mu.Lock()
@@ -153,6 +154,9 @@ func (r *run) persist(ctx context.Context, do func() error, job *Job) error {
 		}
 		err := do()
 		answer, _ := errors.AsType[*ghmigrate.APIError](err)
+		if isStoreError(err) {
+			answer = nil // whatever a Store speaks to, it is not this GitHub
+		}
 		switch {
 		case err == nil:
 			return nil
@@ -166,15 +170,14 @@ func (r *run) persist(ctx context.Context, do func() error, job *Job) error {
 			continue
 		case !mayPass(err):
 			return err
-		case since.IsZero():
-			since = time.Now()
-		case time.Since(since) >= maxTrouble:
+		case trouble >= maxTrouble:
 			return fmt.Errorf("after %v: %w", maxTrouble, err)
 		}
 		r.waits(job, pause, err)
 		if err := sleepUntil(ctx, time.Now().Add(pause)); err != nil {
 			return err
 		}
+		trouble += pause
 		pause = min(2*pause, longestPause)
 	}
 }
@@ -189,14 +192,20 @@ func (r *run) waits(job *Job, wait time.Duration, err error) {
 
 // mayPass tells whether an error may be gone at the next try.
 func mayPass(err error) bool {
+	if isStoreError(err) {
+		return true
+	}
 	if answer, ok := errors.AsType[*ghmigrate.APIError](err); ok {
 		return answer.StatusCode >= 500 || errors.Is(err, ghmigrate.ErrArchiveNotReady)
 	}
-	return !isFatal(err)
+	return !isFatal(err) && !errors.Is(err, errTooLong)
 }
 
 // isFatal tells whether an error is about everything, and not about one job.
 func isFatal(err error) bool {
+	if isStoreError(err) {
+		return false
+	}
 	if answer, ok := errors.AsType[*ghmigrate.APIError](err); ok {
 		return answer.StatusCode < 500 && !errors.Is(err, ghmigrate.ErrNotFound) || errors.Is(err, errRefusesAll)
 	}

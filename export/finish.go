@@ -3,7 +3,6 @@ package export
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"path"
 	"path/filepath"
 	"time"
@@ -64,10 +63,13 @@ func (r *run) finish(ctx context.Context) error {
 	if r.opts.Store != nil {
 		name := path.Join(filepath.Base(r.dir), manifestName)
 		err := r.persist(ctx, func() error {
-			return r.opts.Store.Put(ctx, name, bytes.NewReader(data), int64(len(data)))
+			if err := r.opts.Store.Put(ctx, name, bytes.NewReader(data), int64(len(data))); err != nil {
+				return &storeError{name, err}
+			}
+			return nil
 		}, nil)
 		if err != nil {
-			return fmt.Errorf("put %s: %w", name, err)
+			return err
 		}
 	}
 	r.mu.Lock()

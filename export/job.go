@@ -69,10 +69,11 @@ type State struct {
 	Lost   int       `json:"lost,omitzero"`    // how often its answer was lost
 	LostAt time.Time `json:"lost_at,omitzero"` // since when it has been looked for; zero if it is not
 
-	Migration int64   `json:"migration,omitzero"`
-	Adopted   bool    `json:"adopted,omitzero"`  // found after its answer was lost
-	Inferred  bool    `json:"inferred,omitzero"` // adopted, and another one may be the right one
-	Twins     []int64 `json:"twins,omitempty"`   // migrations of the same repositories that were not wanted
+	Migration int64     `json:"migration,omitzero"`
+	Begun     time.Time `json:"begun,omitzero"`    // when it was started, or found
+	Adopted   bool      `json:"adopted,omitzero"`  // found after its answer was lost
+	Inferred  bool      `json:"inferred,omitzero"` // adopted, and another one may be the right one
+	Twins     []int64   `json:"twins,omitempty"`   // migrations of the same repositories that were not wanted
 
 	Outcome Outcome   `json:"outcome,omitempty"`
 	Ended   time.Time `json:"ended,omitzero"`   // when that was seen

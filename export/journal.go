@@ -103,6 +103,9 @@ func rewrite(f durable.File) error {
 // it.
 var errMeaningless = errors.New("line has no meaning")
 
+// errTooLong leaves the journal as it was.
+var errTooLong = errors.New("the line is too long for the journal")
+
 func (j *journal) replay(text []byte) error {
 	var l line
 	if err := json.Unmarshal(text, &l); err != nil {
@@ -197,6 +200,9 @@ func (j *journal) write(l line) error {
 	text, err := json.Marshal(l)
 	if err != nil {
 		return err
+	}
+	if len(text) > durable.MaxLine {
+		return fmt.Errorf("%w: it has %d bytes", errTooLong, len(text))
 	}
 	if err := j.log.Append(text); err != nil {
 		return err

@@ -133,9 +133,3 @@ func checkOwner(acct Account, names []string) error {
 	}
 	return nil
 }
-
-// baseName is a repository's name without its owner.
-func baseName(fullName string) string {
-	_, name, _ := strings.Cut(fullName, "/")
-	return name
-}

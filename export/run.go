@@ -140,6 +140,9 @@ func (r *run) save(job *Job) error {
 }
 
 func (r *run) breaks(err error) error {
+	if errors.Is(err, errTooLong) {
+		return err
+	}
 	r.broken = fmt.Errorf("%w: %w", errBroken, err)
 	return r.broken
 }
@@ -147,6 +150,9 @@ func (r *run) breaks(err error) error {
 // note remembers what the run has to know of all jobs together.
 func (r *run) note(job *Job) {
 	for _, id := range append(slices.Clone(job.State.Twins), job.State.Migration) {
+		if id == 0 {
+			continue
+		}
 		r.ids[id] = true
 		r.highest = max(r.highest, id)
 	}
@@ -304,8 +310,9 @@ func (r *run) over(job *Job) ([]*Job, error) {
 	r.count(job)
 	job.emit(EventOver)
 	next := r.unplanned(job.Successors())
-	systemic := r.incident.sees(job)
 	r.mu.Lock()
+	r.incident.taken = len(r.ids) > 0
+	systemic := r.incident.sees(job)
 	r.isolated = r.incident.isolated()
 	r.systemic = r.systemic || systemic
 	systemic = r.systemic

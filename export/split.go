@@ -109,10 +109,15 @@ type incident struct {
 	jobs    map[int]*Job            // that are over
 	failed  map[int]map[string]bool // by the number of a halved job: which halves failed for good
 	batches map[int]bool            // that failed since the last success
+	refused int                     // how many batches GitHub did not take
+	taken   bool                    // whether it has taken any
 }
 
 // maxFailing is how many batches may fail running.
 const maxFailing = 3
+
+// maxRefused is how many may be refused while none is taken.
+const maxRefused = 50
 
 func newIncident() *incident {
 	return &incident{jobs: map[int]*Job{}, failed: map[int]map[string]bool{}, batches: map[int]bool{}}
@@ -129,7 +134,10 @@ func (i *incident) sees(j *Job) bool {
 	case s.Outcome == OutcomeExported:
 		clear(i.batches)
 		return false
-	case s.Outcome == OutcomeFailed && j.Try < 2, s.Outcome != OutcomeFailed && s.Outcome != OutcomeRefused:
+	case s.Outcome == OutcomeRefused: // a repository that is not there is no incident
+		i.refused++
+		return i.refused >= maxRefused && !i.taken
+	case s.Outcome == OutcomeFailed && j.Try < 2, s.Outcome != OutcomeFailed:
 		return false
 	case j.Half == 0:
 		i.batches[i.batchOf(j)] = true

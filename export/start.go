@@ -59,7 +59,7 @@ func (j *Job) start(ctx context.Context, acct Account) error {
 	answer, answered := errors.AsType[*ghmigrate.APIError](err)
 	switch {
 	case err == nil && m.ID > 0:
-		err := j.settle(func(s *State) { s.Migration = m.ID })
+		err := j.settle(func(s *State) { s.Migration, s.Begun = m.ID, time.Now() })
 		j.emit(EventStarted)
 		return err
 	case answered && answer.StatusCode == http.StatusUnprocessableEntity:
@@ -150,7 +150,8 @@ func (j *Job) adopt(found []int64) error {
 		return nil
 	}
 	err := j.settle(func(s *State) {
-		s.Migration, s.Twins, s.LostAt = found[0], found[1:], time.Time{}
+		s.Migration, s.Begun = found[0], time.Now()
+		s.Twins, s.LostAt = found[1:], time.Time{}
 		s.Adopted, s.Inferred = true, len(found) > 1
 	})
 	j.emit(EventAdopted)

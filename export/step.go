@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
@@ -86,13 +87,35 @@ func (j *Job) observe(m *ghmigrate.Migration) error {
 // token that has lost its rights GitHub says the same, but then it shows no
 // migrations at all.
 func (j *Job) vanish(ctx context.Context, acct Account, reason error) error {
+	if time.Since(j.State.Begun) < lateSight {
+		j.NotBefore = time.Now().Add(sightAgain)
+		return nil
+	}
 	if _, err := newest(ctx, acct); err != nil {
-		return errors.Join(reason, err)
+		return err // it tells whether to wait, and reason does not
 	}
 	j.emit(EventGone, withError(reason))
 	return j.ends(OutcomeGone, reason.Error())
 }
 
+const (
+	// lateSight is how long a migration may not be found after it was started:
+	// not every server of GitHub knows of it at once.
+	lateSight  = 2 * time.Minute
+	sightAgain = 10 * time.Second
+)
+
+// maxWords is how much of what others say is kept, in bytes: a state is one
+// line of the journal.
+const maxWords = 300
+
+func brief(words string) string {
+	if len(words) <= maxWords {
+		return words
+	}
+	return strings.ToValidUTF8(words[:maxWords], "") + "…"
+}
+
 func (j *Job) ends(outcome Outcome, reason string) error {
-	return j.settle(func(s *State) { s.Outcome, s.Reason, s.Ended = outcome, reason, time.Now() })
+	return j.settle(func(s *State) { s.Outcome, s.Reason, s.Ended = outcome, brief(reason), time.Now() })
 }

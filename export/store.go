@@ -50,17 +50,32 @@ func (j *Job) store(ctx context.Context) error {
 	r := io.TeeReader(io.NewSectionReader(f, 0, archive.Size), sum)
 	name := path.Join(filepath.Base(j.Dir), archive.Name)
 	if err := j.Store.Put(ctx, name, r, archive.Size); err != nil {
-		return fmt.Errorf("put %s: %w", name, err)
+		return &storeError{name, err}
 	}
 	// What a Store has read is what it has: it must be what was verified.
 	if hex.EncodeToString(sum.Sum(nil)) != archive.SHA256 {
-		return fmt.Errorf("put %s: %w", name, errNotRead)
+		return &storeError{name, errNotRead}
 	}
 	if err := j.settle(func(s *State) { s.Stored, s.InStore = true, true }); err != nil {
 		return err
 	}
 	j.emit(EventStored)
 	return j.clear()
+}
+
+// A storeError is one of a Store. It is about nothing but that, whatever is in
+// it: also an error of a disk, or of some GitHub.
+type storeError struct {
+	name string
+	err  error
+}
+
+func (e *storeError) Error() string { return fmt.Sprintf("put %s: %v", e.name, e.err) }
+func (e *storeError) Unwrap() error { return e.err }
+
+func isStoreError(err error) bool {
+	_, ok := errors.AsType[*storeError](err)
+	return ok
 }
 
 var errNotRead = errors.New("the store did not read the whole archive, or the disk has changed it")

@@ -106,7 +106,7 @@ func faultsInWords(e *archive.FaultError) []string {
 	}
 	var words []string
 	for _, fault := range e.Faults[:min(len(e.Faults), maxFaults)] {
-		words = append(words, fault.Error())
+		words = append(words, brief(fault.Error()))
 	}
 	if more := len(e.Faults) + e.More - len(words); more > 0 {
 		words = append(words, fmt.Sprintf("and %d more", more))

@@ -1,0 +1,175 @@
+package export_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// flaky is a Store in a folder that fails once.
+type flaky struct {
+	mu sync.Mutex
+	n  int
+}
+
+func (s *flaky) Put(_ context.Context, name string, r io.Reader, _ int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.n++; s.n == 1 {
+		return &fs.PathError{Op: "write", Path: name, Err: errors.New("stale NFS handle")}
+	}
+	_, err := io.Copy(io.Discard, r)
+	return err
+}
+
+// slowStore fails at once, and when it was nearly done.
+type slowStore struct{ n int }
+
+func (s *slowStore) Put(ctx context.Context, _ string, r io.Reader, _ int64) error {
+	s.n++
+	switch s.n {
+	case 1:
+		return errors.New("once")
+	case 2:
+		time.Sleep(61 * time.Minute) // a large archive, nearly there
+		return errors.New("twice")
+	}
+	_, err := io.Copy(io.Discard, r)
+	return err
+}
+
+func TestLongNamesInFaultsDoNotBreakTheJournal(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		w := tar.NewWriter(z)
+		for i := range 20 {
+			require.NoError(t, w.WriteHeader(&tar.Header{Name: fmt.Sprintf("../%d%s", i, strings.Repeat("/aaaaaaa", 8000)), Mode: 0o600}))
+		}
+		require.NoError(t, w.Flush())
+		require.NoError(t, z.Close())
+		opts := export.Options{Repositories: names, Dir: t.TempDir()}
+		opts.Progress = func(e export.Event) {
+			if e.Kind == export.EventStarted {
+				server.SetArchive(e.Migration, b.Bytes())
+			}
+		}
+		_, err := run(t, t.Context(), server, octo(t, server), opts)
+		require.NoError(t, partial(t, err).Err)
+	})
+}
+
+func TestALongRefusalDoesNotBreakTheJournal(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 422, Body: `{"message":"` + strings.Repeat("x", 1<<20) + `"}`, Times: -1})
+		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
+		require.NoError(t, partial(t, err).Err)
+	})
+}
+
+func TestMissingRepositoriesAreNoIncident(t *testing.T) {
+	for name, at := range map[string][]int{"one in each of three batches": {0, 8, 16}, "three in one batch": {0, 2, 4}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				names := addRepositories(server, 24)
+				for _, i := range at {
+					names[i] = "octo/gone" + strconv.Itoa(i)
+				}
+				m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 8})
+				require.NotErrorIs(t, err, export.ErrSystemic)
+				assert.Equal(t, 21, m.Covered)
+			})
+		})
+	}
+}
+
+func TestRefusalsAloneAreAnIncident(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := make([]string, 500)
+		for i := range names {
+			names[i] = "octo/gone" + strconv.Itoa(i)
+		}
+		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
+		require.ErrorIs(t, err, export.ErrSystemic)
+		assert.Less(t, posts(server), 70)
+	})
+}
+
+func TestAMigrationThatIsNotShownYetIsNotStartedTwice(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Hidden: 8 * time.Second})
+		m, err := run(t, t.Context(), server, octo(t, server), locked(names, t.TempDir()))
+		require.NoError(t, err)
+		assert.Equal(t, 1, posts(server))
+		assert.Equal(t, 1, m.Starts)
+	})
+}
+
+func TestARateLimitIsWaitedOutWhereAMigrationHasVanished(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		opts := export.Options{Repositories: names, Dir: t.TempDir()}
+		opts.Progress = func(e export.Event) {
+			if e.Kind == export.EventVerified || e.Kind == export.EventExported && e.Migration == 79 {
+				server.Forget(79)
+				f := ghmigratetest.PrimaryRateLimit(30 * time.Minute)
+				f.Path = "/orgs/octo/migrations"
+				f.Method = http.MethodGet
+				server.Inject(f)
+			}
+		}
+		_, err := run(t, t.Context(), server, octo(t, server), opts)
+		require.NoError(t, err, "doc: Run waits out rate limits however long they last")
+	})
+}
+
+func TestAStoreThatIsAFolderMayFailForAWhile(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), Store: &flaky{}})
+		require.NoError(t, err, "doc: errors of the Store are waited out for an hour")
+	})
+}
+
+func TestTwoFailuresAreNotAnHourOfTrouble(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), Store: &slowStore{}})
+		require.NoError(t, err)
+	})
+}
+
+func TestRateLimitsDoNotCountAsTrouble(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		path := "/orgs/octo/migrations/79/repositories"
+		bad := ghmigratetest.Fault{Path: path, Status: 503, Times: 4}
+		limit := ghmigratetest.PrimaryRateLimit(61 * time.Minute)
+		limit.Path = path
+		server.Inject(bad)
+		server.Inject(limit)
+		server.Inject(bad)
+		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
+		require.NoError(t, err, "doc: rate limits do not count")
+	})
+}
