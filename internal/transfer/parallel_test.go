@@ -506,6 +506,33 @@ func TestARangeTooManyDoesNotHoldUpTheEnd(t *testing.T) {
 	})
 }
 
+// While one range ends another one is asked for, which makes one connection more
+// than there are ranges. Storage that bears no more than these is not busy.
+func TestStorageThatBearsNoMoreThanTheRanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 4<<20)
+		path := target(t)
+		var bears, busy atomic.Int64
+		bears.Store(8)
+		answer := busyBeyond(&bears, func(w http.ResponseWriter, r *http.Request) bool {
+			busy.Add(-1)
+			pause(r, 200*time.Millisecond)
+			return trickle(s, w, r, 1<<10, 200*time.Millisecond)
+		})
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			busy.Add(1)
+			return answer(n, w, r)
+		}
+		begin := time.Now()
+		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+		require.NoError(t, err)
+		assert.Less(t, time.Since(begin), 110*time.Second, "102.4 s if none ever waited")
+		assert.Positive(t, busy.Load())
+		assert.Less(t, busy.Load(), int64(8))
+		requireComplete(t, path, s.object)
+	})
+}
+
 func TestAnObjectThatChangesUnderAllRangesIsStartedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 1<<20)

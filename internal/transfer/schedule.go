@@ -58,6 +58,8 @@ type schedule struct {
 	receiving int       // whose bytes are read
 	busy      time.Time // when storage last said that it is, or bore one more
 
+	strict bool // whether no range is asked for while another one's last bytes come
+
 	alone  bool          // as long as one connection is fast enough
 	waited time.Duration // for its bytes, in this trial
 	got    int64
@@ -127,7 +129,7 @@ func (s *schedule) next() (*turn, bool) {
 		switch {
 		case s.ended, len(s.todo) == 0 && s.active == 0:
 			return nil, false
-		case len(s.todo) > 0 && s.running < s.allowed():
+		case len(s.todo) > 0 && s.open() < s.allowed():
 			if s.chunk < 0 {
 				return s.take(s.todo[0][1]), true
 			}
@@ -151,6 +153,14 @@ func (s *schedule) take(end int64) *turn {
 	return t
 }
 
+// open is how many ranges count as such.
+func (s *schedule) open() int {
+	if s.strict {
+		return s.active
+	}
+	return s.running
+}
+
 // allowed is how many ranges there may be at once.
 func (s *schedule) allowed() int {
 	if s.slots < s.most && !s.alone && time.Since(s.busy) >= growAfter {
@@ -161,16 +171,22 @@ func (s *schedule) allowed() int {
 }
 
 // pushedBack notes that storage is busy. It reports whether there is a range too
-// many, of which the caller's is one.
+// many, of which the caller's is one. While one is asked for before another one
+// has ended there are more connections than slots: storage that does not bear
+// these may bear as many as there are slots.
 func (s *schedule) pushedBack() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.active > s.slots && s.active > s.running {
+		s.strict = true
+		return true
+	}
 	// What storage says to all ranges at once it says once.
 	if s.busy.IsZero() || time.Since(s.busy) >= shrinkAfter {
 		s.slots = max(1, s.slots/2)
 	}
 	s.busy = time.Now()
-	return s.running > s.slots
+	return s.open() > s.slots
 }
 
 // receive waits until the bytes of a chunk may be read. Whoever asked for it
@@ -251,7 +267,7 @@ func (s *schedule) wrote(t *turn, r span, took time.Duration) (slow bool) {
 // held reports whether there could be more ranges, if those that there are had
 // come further.
 func (s *schedule) held() bool {
-	if s.chunk < 0 || s.running >= s.slots {
+	if s.chunk < 0 || s.open() >= s.slots {
 		return false
 	}
 	return len(s.todo) == 0 || min(s.todo[0][1], s.todo[0][0]+s.chunk) > s.done.head()+s.window
