@@ -104,6 +104,7 @@ func TestMissingRepositoriesAreNoIncident(t *testing.T) {
 
 func TestRefusalsAloneAreAnIncident(t *testing.T) {
 	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		addRepositories(server, 1) // so that there is such an organization
 		names := make([]string, 500)
 		for i := range names {
 			names[i] = "octo/gone" + strconv.Itoa(i)
