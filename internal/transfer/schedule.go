@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -122,20 +123,24 @@ func (s *schedule) first(end int64) *turn {
 }
 
 // next waits for a chunk. There is none if all are taken, and none comes back.
-func (s *schedule) next() (*turn, bool) {
+func (s *schedule) next() (*turn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
 		switch {
 		case s.ended, len(s.todo) == 0 && s.active == 0:
-			return nil, false
+			return nil, nil
 		case len(s.todo) > 0 && s.open() < s.allowed():
 			if s.chunk < 0 {
-				return s.take(s.todo[0][1]), true
+				return s.take(s.todo[0][1]), nil
 			}
 			if end := min(s.todo[0][1], s.todo[0][0]+s.chunk); end <= s.hashed+s.window {
-				return s.take(end), true
+				return s.take(end), nil
 			}
+		}
+		if s.active == 0 && s.hashed == s.done.head() {
+			// Nobody is left who could change that.
+			return nil, fmt.Errorf("no range may be fetched, but %v is there and %v is missing", s.done, s.todo)
 		}
 		s.work.Wait()
 	}

@@ -23,9 +23,15 @@ type worker struct {
 // begun with that one.
 func (w *worker) run(ctx context.Context, first *turn) error {
 	defer w.fetch.close()
-	for mine, ok := first, true; ok; mine, ok = w.schedule.next() {
+	for mine := first; ; mine = nil {
 		if mine == nil {
-			continue
+			var err error
+			if mine, err = w.schedule.next(); err != nil {
+				return err
+			}
+		}
+		if mine == nil {
+			break
 		}
 		if w.filled == 0 {
 			w.fetch.offset, w.fetch.end = mine.chunk[0], mine.chunk[1]
