@@ -46,6 +46,7 @@ func Open(ctx context.Context, source Source) (*Stream, error) {
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	fetch := newFetcher(newSession(source))
 	if err := fetch.connect(s.ctx); err != nil {
+		fetch.close() // the answer may have come all the same
 		s.cancel(err)
 		return nil, err
 	}

@@ -341,3 +341,32 @@ func TestContextGovernsAStream(t *testing.T) {
 		require.ErrorIs(t, err, reason)
 	})
 }
+
+// Whoever gets no stream has nothing to close.
+func TestOpenClosesAnAnswerThatComesTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 1000)
+		source := s.source(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		body := &notedBody{Reader: bytes.NewReader(s.object)}
+		source.Client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			cancel()
+			return &http.Response{
+				StatusCode: http.StatusOK, ProtoMajor: 1, Header: http.Header{}, ContentLength: 1000, Body: body, Request: r,
+			}, nil
+		})
+		_, err := transfer.Open(ctx, source)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.True(t, body.closed)
+	})
+}
+
+type notedBody struct {
+	io.Reader
+	closed bool
+}
+
+func (b *notedBody) Close() error {
+	b.closed = true
+	return nil
+}
