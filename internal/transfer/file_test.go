@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -222,10 +223,22 @@ func TestFileWithAnUnknownSize(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStorage(t, 300_000)
 			path := target(t)
-			s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return s.all(w, true) }
+			told := make(chan struct{})
+			s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+				w.Header().Set("Etag", s.etag)
+				_, _ = w.Write(s.object[:100_000])
+				_ = http.NewResponseController(w).Flush()
+				<-told
+				_, _ = w.Write(s.object[100_000:])
+				return true
+			}
 			var totals []int64
+			tell := sync.OnceFunc(func() { close(told) })
 			got, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{
-				Progress: func(_, total int64) { totals = append(totals, total) },
+				Progress: func(_, total int64) {
+					totals = append(totals, total)
+					tell()
+				},
 			})
 			require.NoError(t, err)
 			assert.Equal(t, transfer.Result{Size: 300_000, SHA256: sumOf(s.object)}, got)
