@@ -386,9 +386,9 @@ func (d *Disk) SyncDir(name string) error {
 	if err := d.isFolder(SyncDir, clean); err != nil {
 		return err
 	}
-	// A change of two folders is durable once both are synced. What came before
-	// it and concerns the same names cannot stay behind, nor what came after go
-	// ahead; in order is close enough to what journals do.
+	// A change of two folders is durable once both are synced. In one folder, what
+	// came before it and concerns the same names cannot stay behind, nor what came
+	// after go ahead; in order is close enough to what journals do.
 	kept := d.pending[:0:0]
 	for _, change := range d.pending {
 		change.folders = slices.DeleteFunc(slices.Clone(change.folders), func(folder string) bool { return folder == clean })
