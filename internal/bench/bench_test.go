@@ -50,6 +50,7 @@ func TestMeasuresDownloads(t *testing.T) {
 		peer := !strings.HasPrefix(cells[0], "ghmigrate") && cells[0] != "io.Copy"
 		switch {
 		case cells[0] == "io.Copy" && cells[1] == "gives up": // it is cut
+		case cells[1] == "too fast": // for this machine to kill it half-way
 		case peer && err != nil:
 			assert.Contains(t, cells[1], "is not installed")
 		default:

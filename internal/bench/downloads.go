@@ -102,6 +102,10 @@ func (s scenario) measure(ctx context.Context, chosen []program, runs int, dir s
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
+			if errors.Is(err, errTooFast) {
+				r.failed = errTooFast
+				continue
+			}
 			if err != nil && (p.resumes || s.line.cut == 0) {
 				return nil, fmt.Errorf("%s: %w", p.name, err)
 			}

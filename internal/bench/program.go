@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -148,6 +149,9 @@ func (s *source) checkSum(printed []byte) error {
 	return nil
 }
 
+// errTooFast is the error of a program that could not be killed half-way.
+var errTooFast = errors.New("too fast")
+
 // interrupt runs the program, kills it when half of the archive is sent, and
 // tells how fast the line was until then, in bytes a second.
 func (p program) interrupt(ctx context.Context, s *source, path string) (float64, error) {
@@ -170,7 +174,7 @@ func (p program) interrupt(ctx context.Context, s *source, path string) (float64
 	for {
 		select {
 		case err := <-ended:
-			return 0, fmt.Errorf("%s ended before it could be killed: %w", p.name, err)
+			return 0, cmp.Or(err, errTooFast)
 		case <-tick.C:
 		}
 		now, err := s.counters(ctx)
@@ -180,7 +184,7 @@ func (p program) interrupt(ctx context.Context, s *source, path string) (float64
 		rate := float64(now.Sent-before.Sent) / time.Since(began).Seconds()
 		_ = cmd.Process.Kill()
 		if <-ended == nil {
-			err = errors.Join(err, fmt.Errorf("%s ended before it was killed", p.name))
+			err = errTooFast
 		}
 		return rate, err
 	}
