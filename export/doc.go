@@ -45,7 +45,7 @@
 // was dropped. If three batches running fail, or both halves of a batch twice in
 // a row, it is not the repositories' fault: Run stops with [ErrSystemic]. It does
 // so too after 3 starts for each batch and 20 for each repository that is being
-// isolated.
+// isolated, and if GitHub has refused 50 batches and taken none.
 //
 // Locks are released when their migration is done, by the list of repositories
 // that it has then; a failed one may hold some too. That GitHub knows of no lock

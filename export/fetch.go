@@ -71,11 +71,11 @@ func (j *Job) download(ctx context.Context, acct Account) error {
 		j.emit(EventFailed)
 		return j.ends(OutcomeFailed, ghmigrate.ErrMigrationFailed.Error())
 	case errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrArchiveNotReady) && !errors.Is(err, ghmigrate.ErrMissingScope):
-		if j.absences++; j.absences >= maxAbsences {
+		if j.State.Absences+1 >= maxAbsences {
 			return j.vanish(ctx, acct, err)
 		}
 		j.NotBefore = time.Now().Add(absenceAgain)
-		return nil
+		return j.settle(func(s *State) { s.Absences++ })
 	}
 	return err
 }

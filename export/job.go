@@ -54,7 +54,6 @@ type Job struct {
 	run      *surroundings
 	names    []string        // of the migration's repositories; nil if not read
 	released map[string]bool // by lockKey, those that are unlocked
-	absences int             // how often its archive was not found without a reason
 }
 
 // State is what is known of a job's migration. Facts are only added; what
@@ -79,10 +78,11 @@ type State struct {
 	Ended   time.Time `json:"ended,omitzero"`   // when that was seen
 	Reason  string    `json:"reason,omitempty"` // in words, if Outcome is no success
 
-	Listed  bool     `json:"listed,omitzero"`  // the migration's repositories were read
-	Absent  []string `json:"absent,omitempty"` // asked for, and not among them
-	Archive *Archive `json:"archive,omitzero"` // once it is on disk
-	Damaged int      `json:"damaged,omitzero"` // how often it did not read back as it was fetched
+	Listed   bool     `json:"listed,omitzero"`   // the migration's repositories were read
+	Absent   []string `json:"absent,omitempty"`  // asked for, and not among them
+	Archive  *Archive `json:"archive,omitzero"`  // once it is on disk
+	Damaged  int      `json:"damaged,omitzero"`  // how often it did not read back as it was fetched
+	Absences int      `json:"absences,omitzero"` // how often it was not found without a reason
 
 	Verified bool     `json:"verified,omitzero"` // it was read to its end, and it is what was fetched
 	Missing  []string `json:"missing,omitempty"` // asked for, and not in the archive

@@ -109,10 +109,14 @@ func Unlock(ctx context.Context, acct Account, repos ...string) error {
 	if len(repos) == 0 {
 		return errors.New("export: Unlock without repositories: UnlockAll unlocks all")
 	}
+	owner := acct.Owner()
 	wanted := map[string]string{}
 	for _, name := range repos {
 		if !validName(name) && !validName("owner/"+name) {
 			return fmt.Errorf("export: unlock %q: want \"owner/name\" or \"name\"", name)
+		}
+		if of, _, full := strings.Cut(name, "/"); full && owner != "" && !strings.EqualFold(of, owner) {
+			return fmt.Errorf("export: unlock %q: it does not belong to %s", name, owner)
 		}
 		wanted[strings.ToLower(lastName(name))] = name
 	}

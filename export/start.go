@@ -52,7 +52,12 @@ func (j *Job) start(ctx context.Context, acct Account) error {
 	patient, cancel := outlive(ctx, answerGrace)
 	defer cancel()
 	var m *ghmigrate.Migration
+	sent := false
 	err = j.change(patient, func() (err error) {
+		if ctx.Err() != nil {
+			return contextError(ctx)
+		}
+		sent = true
 		m, err = acct.Start(patient, req)
 		return err
 	})
@@ -65,7 +70,7 @@ func (j *Job) start(ctx context.Context, acct Account) error {
 	case answered && answer.StatusCode == http.StatusUnprocessableEntity:
 		j.emit(EventRefused, withError(err))
 		return j.ends(OutcomeRefused, err.Error())
-	case answered && answer.StatusCode < http.StatusInternalServerError:
+	case !sent, answered && answer.StatusCode < http.StatusInternalServerError:
 		return errors.Join(err, j.settle(func(s *State) { s.Starts-- }))
 	}
 	s.Lost++

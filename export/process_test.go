@@ -1,0 +1,74 @@
+package export_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// again is the job as the next process has it.
+func again(t *testing.T, job *export.Job) *export.Job {
+	t.Helper()
+	data, err := json.Marshal(job)
+	require.NoError(t, err)
+	next := &export.Job{}
+	require.NoError(t, json.Unmarshal(data, next))
+	return next
+}
+
+func TestStepsOfManyProcessesEnd(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		jobs, err := export.Plan(export.Options{Repositories: names, Dir: t.TempDir()})
+		require.NoError(t, err)
+		job, acct := jobs[0], octo(t, server)
+		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/79/archive", Status: 404, Body: `{"message":"Not Found"}`, Times: -1})
+		for range 100 {
+			if job.Over() {
+				return
+			}
+			time.Sleep(time.Until(job.NotBefore))
+			require.NoError(t, export.Step(t.Context(), acct, job))
+			job = again(t, job)
+		}
+		t.Fatal("100 steps, and still at ", job.Next())
+	})
+}
+
+func TestUnlockHeedsTheOwner(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		opts := locked(names, t.TempDir())
+		opts.KeepLocked = true
+		_, err := run(t, t.Context(), server, octo(t, server), opts)
+		require.NoError(t, err)
+		require.True(t, server.Locked(names[0]))
+		err = export.Unlock(t.Context(), octo(t, server), "other/r000")
+		require.Error(t, err)
+		assert.True(t, server.Locked(names[0]), "octo/r000 was unlocked for other/r000")
+	})
+}
+
+func TestNothingIsStartedAfterTheContextHasEnded(t *testing.T) {
+	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 2)
+		ctx, cancel := context.WithCancel(t.Context())
+		opts := locked(names, t.TempDir())
+		opts.BatchSize = 1
+		opts.Progress = func(e export.Event) {
+			if e.Kind == export.EventStarting && e.Job == 2 {
+				cancel()
+			}
+		}
+		_, err := run(t, ctx, server, octo(t, server), opts)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, 1, posts(server))
+	}, ghmigratetest.WithExportDuration(time.Hour))
+}
