@@ -140,7 +140,8 @@ type DownloadOptions struct {
 	Progress func(written, total int64)
 	// Concurrency is how many ranges of the archive are fetched at once, each over
 	// a connection of its own: storage serves one connection slowly and many
-	// fast. 0 picks: one for an archive of less than 32 MiB, eight for others. Storage
+	// fast. 0 picks: one for an archive of less than 32 MiB, and one for others as
+	// long as that brings 200 MB/s, else eight. Storage
 	// that says it is busy is asked for fewer, and storage that gives no ranges
 	// for one. More than 16 are as 16; a negative number is an error.
 	Concurrency int

@@ -30,12 +30,13 @@
 // cut into chunks, sixteen for each range that is fetched at once, which are
 // handed out in the order of the file and not far ahead of the first gap. All
 // ranges share one signed URL, which one of them renews. While the last bytes of
-// a chunk are on their way, the next one is asked for. Storage that answers 429
+// a chunk are on their way, the next one is asked for, and its answer waits until
+// they have come: no more bodies are read at once than there are ranges. Storage that answers 429
 // or 503 is asked for half as many ranges at once, and for one more every half
 // minute after that.
 //
 // A schedule knows which chunk is next, workers fetch chunks into the file,
-// a follower hashes the gapless beginning while it is still in the page cache,
+// a follower hashes the gapless beginning while it is still in memory,
 // a recorder writes the log; together they are a crew. An object without
 // a size, a validator or ranges is fetched over one connection, by a crew of one worker
 // with one chunk. A stream has one connection, and reads ahead.

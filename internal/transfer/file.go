@@ -18,7 +18,8 @@ type Options struct {
 	Progress func(written, total int64)
 
 	// Concurrency is how many ranges are fetched at once, 16 at most. 0 means one
-	// for a small object and eight for others. Storage that is busy gets fewer.
+	// for a small object, and for others one as long as that is fast, and then eight.
+	// Storage that is busy gets fewer.
 	Concurrency int
 
 	// MinChunk is the size of the smallest range, 4 MiB if zero. What else is

@@ -135,12 +135,12 @@ func (l *line) send(s *storage, w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// most is how many sent at once, and total for how long all of them did.
-func (l *line) most() (most int, total time.Duration) {
+// most is how many sent at once.
+func (l *line) most() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	most := 0
 	for _, a := range l.sent {
-		total += a[1].Sub(a[0])
 		at := 0
 		for _, b := range l.sent {
 			if !b[0].After(a[0]) && b[1].After(a[0]) {
@@ -149,7 +149,7 @@ func (l *line) most() (most int, total time.Duration) {
 		}
 		most = max(most, at)
 	}
-	return most, total
+	return most
 }
 
 // What is 1/1024 here of what it is in earnest: 2 GiB at 25 MB/s, and 80 ms.
@@ -166,15 +166,31 @@ func TestNoMoreConnectionsSendThanThereAreRanges(t *testing.T) {
 					_, err := transfer.File(t.Context(), s.source(t), path, inParallel(ranges))
 					require.NoError(t, err)
 					took := time.Since(begin)
-					most, total := line.most()
+					most := line.most()
 					best := time.Duration(float64(size) / float64(rate*ranges) * float64(time.Second))
-					t.Logf("%d at once, %.2f on average, %.3f of the lines' rate", most, total.Seconds()/took.Seconds(), best.Seconds()/took.Seconds())
 					assert.Equal(t, ranges, most)
 					assert.Greater(t, best.Seconds()/took.Seconds(), map[int]float64{2: 0.97, 8: 0.97, 16: 0.95}[ranges])
 					requireComplete(t, path, s.object)
 				})
 			})
 		}
+	}
+}
+
+func TestOneConnectionIsEnoughWhereItIsFast(t *testing.T) {
+	const size = 64 << 20
+	for rate, want := range map[int]int{100e6: 8, 400e6: 1} {
+		t.Run(fmt.Sprint(rate), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, line := newStorage(t, size), &line{rate: rate}
+				s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool { return line.send(s, w, r) }
+				got, err := transfer.File(t.Context(), s.source(t), target(t), transfer.Options{MinChunk: 1 << 20})
+				require.NoError(t, err)
+				assert.Equal(t, sumOf(s.object), got.SHA256)
+				most := line.most()
+				assert.Equal(t, want, most)
+			})
+		})
 	}
 }
 

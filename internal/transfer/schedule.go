@@ -241,8 +241,9 @@ func (s *schedule) end(t *turn, left span) {
 }
 
 // wrote notes that these bytes are in the part, and how long they were waited
-// for. It holds up who runs too far ahead of the hash, which a range that is not
-// cut into chunks can. It reports whether the connection should be given up.
+// for. It holds up a single range that is too fast for the hash: nothing is
+// gained by being there earlier, and what the hash finds in memory it need not
+// read. It reports whether the connection should be given up.
 func (s *schedule) wrote(t *turn, r span, took time.Duration) (slow bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -258,7 +259,7 @@ func (s *schedule) wrote(t *turn, r span, took time.Duration) (slow bool) {
 	case s.moved <- struct{}{}:
 	default:
 	}
-	for s.chunk < 0 && r[1] > s.hashed+s.window && !s.ended {
+	for s.slots == 1 && r[1] == s.done.head() && r[1] >= s.hashed+keptBlocks*blockSize && !s.ended {
 		s.work.Wait()
 	}
 	t.got += r[1] - r[0]
