@@ -63,7 +63,13 @@
 // Whether somebody else's migration with the same options and repositories, which
 // was started within the same seconds in which an answer was lost, is ours, nobody
 // can tell. A migration that GitHub creates more than 90 seconds after it
-// answered 502 is a second export.
+// answered 502 is a second export, and one that shows only after the run has
+// ended is not looked for any more: [LockCandidates] lists it.
+//
+// How long an export may take is up to the context: a migration that stays in
+// exporting is waited for. Where GitHub has forgotten a migration that locked
+// repositories, nothing can release them through it, and they stay in
+// PartialError.Locked.
 //
 // # The folder
 //
