@@ -253,6 +253,7 @@ func packArchive(b *testing.B, size int) (path string, written int64) {
 		text := words.text(1000 + words.rand.IntN(30000))
 		fmt.Fprintf(&stream, "blob\ndata %d\n%s\n", len(text), text)
 	}
+	stream.WriteString("commit refs/heads/main\ncommitter octocat <octocat@github.com> 0 +0000\ndata 0\n\n")
 	git(&stream, "-C", "app.git", "-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--depth=0")
 	gzipped(b, path, func(out io.Writer) {
 		z, err := gzip.NewWriterLevel(out, gzip.NoCompression)

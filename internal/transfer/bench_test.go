@@ -2,6 +2,7 @@ package transfer_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,7 +22,9 @@ import (
 // BenchmarkFile and BenchmarkCopy fetch the same body from the same server and
 // sync it to the same disk: compare their rates. TMPDIR chooses the disk.
 
-const benchSize = 1 << 30
+var benchMiB = flag.Int64("bench-mib", 256, "size of the archive of the benchmarks")
+
+func benchSize() int64 { return *benchMiB << 20 }
 
 func BenchmarkFile(b *testing.B) {
 	for _, line := range benchLines() {
@@ -31,7 +34,7 @@ func BenchmarkFile(b *testing.B) {
 				source := benchSource(server)
 				path := filepath.Join(b.TempDir(), "archive.tar.gz")
 				peak := peakHeap(b)
-				b.SetBytes(benchSize)
+				b.SetBytes(benchSize())
 				for b.Loop() {
 					_, err := transfer.File(b.Context(), source, path, transfer.Options{Concurrency: ranges})
 					require.NoError(b, err)
@@ -40,7 +43,7 @@ func BenchmarkFile(b *testing.B) {
 					b.StartTimer()
 				}
 				b.ReportMetric(float64(peak())/(1<<20), "peak-MiB")
-				b.ReportMetric(float64(line.sent.Swap(0))/float64(b.N)/benchSize, "sent/size")
+				b.ReportMetric(float64(line.sent.Swap(0))/float64(b.N)/float64(benchSize()), "sent/size")
 			})
 		}
 	}
@@ -51,7 +54,7 @@ func BenchmarkCopy(b *testing.B) {
 		b.Run(line.name, func(b *testing.B) {
 			server := line.server(b)
 			path := filepath.Join(b.TempDir(), "archive.tar.gz")
-			b.SetBytes(benchSize)
+			b.SetBytes(benchSize())
 			for b.Loop() {
 				req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, server.URL, http.NoBody)
 				require.NoError(b, err)
@@ -74,7 +77,7 @@ func BenchmarkCopy(b *testing.B) {
 
 func BenchmarkStream(b *testing.B) {
 	source := benchSource(benchLines()[0].server(b))
-	b.SetBytes(benchSize)
+	b.SetBytes(benchSize())
 	for b.Loop() {
 		stream, err := transfer.Open(b.Context(), source)
 		require.NoError(b, err)
@@ -119,7 +122,7 @@ func (l *benchLine) server(b *testing.B) *httptest.Server {
 		}
 		w.Header().Set("Etag", `"bench"`)
 		w.Header().Set("Content-Type", "application/x-gzip")
-		body := io.NewSectionReader(object, 0, benchSize)
+		body := io.NewSectionReader(object, 0, benchSize())
 		http.ServeContent(&benchWriter{ResponseWriter: w, line: l, began: time.Now()}, r, "", time.Time{}, body)
 	}))
 	server.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 16
