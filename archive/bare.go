@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -96,7 +95,7 @@ func (b *bareRepositories) use(repo *bareRepository) {
 		return
 	}
 	if b.shared == nil {
-		b.shared = gitdir.NewShared(cmp.Or(b.limits.UnpackedSize, 100<<30))
+		b.shared = gitdir.NewShared(b.limits.orDefaults().UnpackedSize)
 	}
 	repo.partial = repo.closed
 	repo.checker = b.shared.New()

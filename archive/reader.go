@@ -45,6 +45,15 @@ func (l Limits) check() error {
 	return nil
 }
 
+// orDefaults returns the limits that are meant.
+func (l Limits) orDefaults() Limits {
+	return Limits{
+		RecordSize:   min(cmp.Or(l.RecordSize, 16<<20), 1<<30),
+		UnpackedSize: cmp.Or(l.UnpackedSize, 100<<30),
+		Entries:      cmp.Or(l.Entries, 10_000_000),
+	}
+}
+
 // ReaderOptions are the options of [NewReader] and [Open].
 type ReaderOptions struct {
 	Limits Limits
@@ -93,11 +102,7 @@ func NewReader(r io.Reader, opts *ReaderOptions) (*Reader, error) {
 	}
 	return &Reader{
 		source: r,
-		limits: Limits{
-			RecordSize:   min(cmp.Or(limits.RecordSize, 16<<20), 1<<30),
-			UnpackedSize: cmp.Or(limits.UnpackedSize, 100<<30),
-			Entries:      cmp.Or(limits.Entries, 10_000_000),
-		},
+		limits: limits.orDefaults(),
 	}, nil
 }
 
