@@ -37,8 +37,11 @@ func (c *command) startDemo() (token string, end func(), err error) {
 		c.show.say("Its repository %s is a clone of %s.", repository, checkout)
 	}
 	if c.opts.Dir == "" {
-		c.show.say("Nothing stays of it: with -out DIR, the archive would.")
-		end = func() { fake.Close(); _ = os.RemoveAll(dir) }
+		end = func() {
+			fake.Close()
+			_ = os.RemoveAll(dir)
+			c.show.say("That folder was removed again: with -out DIR it stays.")
+		}
 	}
 	c.org, c.baseURL, c.extra = org, fake.URL(), []ghmigrate.Option{ghmigrate.WithHTTPClient(fake.Client())}
 	c.opts.Dir, c.opts.Repositories, c.opts.Start.LockRepositories = dir, []string{repository}, true
