@@ -17,6 +17,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // wire is a RoundTripper that answers by itself, for what no server sends.
@@ -177,7 +178,7 @@ func TestDoRefusesOtherArguments(t *testing.T) {
 
 func TestDoSendsInAndDecodesOut(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		answering(server, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Answer", r.Method)
 			if r.Method == http.MethodDelete {
@@ -192,7 +193,7 @@ func TestDoSendsInAndDecodesOut(t *testing.T) {
 			Name   string
 			Others []int
 		}
-		client := newClient(t, server)
+		client := testclient.New(t, server)
 		for _, test := range []struct {
 			method  string
 			in, out any
@@ -228,8 +229,8 @@ func TestDoSendsInAndDecodesOut(t *testing.T) {
 
 func TestDoReturnsTheHeaderBesideAnAPIError(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server, ghmigrate.WithMaxRetries(0))
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server, ghmigrate.WithMaxRetries(0))
 		for _, status := range []int{http.StatusFound, http.StatusNotModified, http.StatusNotFound, http.StatusTooManyRequests, http.StatusBadGateway} {
 			server.Inject(ghmigratetest.Fault{Status: status, Header: http.Header{"X-Answer": {"7"}, "Retry-After": {"3600"}}})
 			header, err := client.Do(t.Context(), http.MethodGet, "/things", nil, nil)
@@ -247,8 +248,8 @@ func TestDoReturnsTheHeaderBesideAnAPIError(t *testing.T) {
 
 func TestAnAnswerThatIsNotJSONIsAnError(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		for body, want := range map[string]string{
 			`{"id": 79`: "GET /user/migrations/79: decode the answer: unexpected end of JSON input",
 			"":          "GET /user/migrations/79: decode the answer: unexpected end of JSON input",
@@ -290,8 +291,8 @@ func (u unreadable) Read([]byte) (int, error) {
 
 func TestRateLimitIsThatOfTheLatestAnswer(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server, ghmigrate.WithMaxRateLimitWait(0))
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(0))
 		assert.Zero(t, client.RateLimit())
 		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
 		require.NoError(t, err)
@@ -321,8 +322,8 @@ func TestRateLimitIsThatOfTheLatestAnswer(t *testing.T) {
 
 func TestAServerWithoutRateLimitsHasNone(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
 		require.NoError(t, err)
 		assert.Zero(t, client.RateLimit())
@@ -331,8 +332,8 @@ func TestAServerWithoutRateLimitsHasNone(t *testing.T) {
 
 func TestAClientServesManyGoroutines(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		for range 10 {
 			server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
 		}

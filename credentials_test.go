@@ -26,6 +26,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // secretToken is the token of the tests without a fake GitHub.
@@ -134,7 +135,7 @@ func TestTheTokenNeverFollowsARedirectToAnotherOrigin(t *testing.T) {
 					assert.Equal(t, status, failure.StatusCode)
 					assert.Contains(t, failure.Message, "redirect refused: ")
 					assert.NotNil(t, header)
-					assertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, failure), secretToken, "signaturesecret", "cookiesecret")
+					testclient.AssertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, failure), secretToken, "signaturesecret", "cookiesecret")
 					want = append(want, method+" https://ghes.example.com/api/v3/things Bearer "+secretToken)
 				}
 			}
@@ -145,8 +146,8 @@ func TestTheTokenNeverFollowsARedirectToAnotherOrigin(t *testing.T) {
 
 func TestARefusedRedirectTellsWhere(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		redirect(server, http.StatusFound, "https://evil.example.net:8443/archive/7?X-Amz-Signature=f00#part")
 		_, err := client.Do(t.Context(), http.MethodGet, "/things", nil, nil)
 		failure := &ghmigrate.APIError{}
@@ -165,8 +166,8 @@ func TestARefusedRedirectTellsWhere(t *testing.T) {
 
 func TestRedirectsWithinTheOriginAreFollowed(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		for _, test := range []struct {
 			method   string
 			statuses []int
@@ -210,8 +211,8 @@ func TestRedirectsWithinTheOriginAreFollowed(t *testing.T) {
 
 func TestRedirectsThatChangeTheMethodAreRefused(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		server.AddRepository("octo-org/hello")
 		for _, status := range []int{301, 302, 303} {
 			for method, call := range map[string]func() error{
@@ -273,8 +274,8 @@ func TestRelativeRedirectsStartWhereTheRequestWent(t *testing.T) {
 
 func TestRedirectsThatLeadNowhereAreRefused(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		server.Inject(ghmigratetest.Fault{Status: http.StatusFound})
 		_, err := client.Do(t.Context(), http.MethodGet, "/things", nil, nil)
 		var failure *ghmigrate.APIError
@@ -290,11 +291,11 @@ func TestRedirectsThatLeadNowhereAreRefused(t *testing.T) {
 
 func TestRedirectsThatGoOnAreBounded(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		answering(server, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect)
 		})
-		client := newClient(t, server)
+		client := testclient.New(t, server)
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 			before := len(server.Requests())
 			_, err := client.Do(t.Context(), method, "/things", nil, nil)
@@ -309,7 +310,7 @@ func TestRedirectsThatGoOnAreBounded(t *testing.T) {
 
 func TestNoTokenIsSentWithoutOne(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithHTTPClient(server.Client()))
 		require.NoError(t, err)
 		_, err = client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
@@ -325,7 +326,7 @@ func (ts tokens) Token() (*oauth2.Token, error) { return ts() }
 
 func TestTheTokenSourceIsAskedForEveryAttemptInTheCallersGoroutine(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		calls, goroutines := 0, map[string]bool{}
 		source := tokens(func() (*oauth2.Token, error) {
 			calls++
@@ -406,11 +407,11 @@ func TestErrorsOfTheTokenSourceEndTheCall(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				calls := 0
 				client, err := ghmigrate.NewClient(
-					ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithHTTPClient(guarded(t, server)),
-					ghmigrate.WithLogger(guardedLogger(t, secretToken)),
+					ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithHTTPClient(testclient.HTTPClient(t, server)),
+					ghmigrate.WithLogger(testclient.Logger(t, secretToken)),
 					ghmigrate.WithTokenSource(tokens(func() (*oauth2.Token, error) {
 						calls++
 						return test.source()
@@ -424,7 +425,7 @@ func TestErrorsOfTheTokenSourceEndTheCall(t *testing.T) {
 				assert.Equal(t, 1, calls, "it is not retried")
 				assert.Empty(t, server.Requests())
 				for text := range printed(t, err) {
-					assertNoSecret(t, text, secretToken)
+					testclient.AssertNoSecret(t, text, secretToken)
 				}
 			})
 		})
@@ -497,7 +498,7 @@ func TestNothingPrintsTheToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for text := range printed(t, value) {
-				assertNoSecret(t, text, secretToken)
+				testclient.AssertNoSecret(t, text, secretToken)
 			}
 		})
 	}
@@ -508,7 +509,7 @@ func TestNothingPrintsTheToken(t *testing.T) {
 
 func TestASecretIsRedactedEverywhereButOnTheWire(t *testing.T) {
 	t.Parallel()
-	const secret = ghmigrate.Secret(importPassword)
+	const secret = ghmigrate.Secret(testclient.Password)
 	for name, value := range map[string]any{
 		"Secret":                        secret,
 		"pointer to one":                new(secret),
@@ -523,20 +524,20 @@ func TestASecretIsRedactedEverywhereButOnTheWire(t *testing.T) {
 			t.Parallel()
 			for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 				text := fmt.Sprintf(format, value)
-				assertNoSecret(t, text, fmt.Sprintf("%x", importPassword), fmt.Sprintf("%X", importPassword))
+				testclient.AssertNoSecret(t, text, fmt.Sprintf("%x", testclient.Password), fmt.Sprintf("%X", testclient.Password))
 			}
 			text, err := json.Marshal(value)
 			require.NoError(t, err)
-			assertNoSecret(t, string(text))
+			testclient.AssertNoSecret(t, string(text))
 			assert.Contains(t, string(text), "REDACTED")
 			log := &bytes.Buffer{}
 			slog.New(slog.NewJSONHandler(log, nil)).Info("", "value", value)
 			slog.New(slog.NewTextHandler(log, nil)).Info("", "value", value)
-			assertNoSecret(t, log.String())
+			testclient.AssertNoSecret(t, log.String())
 			assert.Contains(t, log.String(), "REDACTED")
 		})
 	}
-	assert.Equal(t, importPassword, secret.Reveal())
+	assert.Equal(t, testclient.Password, secret.Reveal())
 	assert.Equal(t, "REDACTED", slog.AnyValue(secret).Resolve().Any())
 	assert.Equal(t, "REDACTED REDACTED REDACTED", fmt.Sprintf("%v %s %q", secret, secret, secret))
 	assert.Empty(t, fmt.Sprint(ghmigrate.Secret("")), "that there is none is no secret")
@@ -544,20 +545,20 @@ func TestASecretIsRedactedEverywhereButOnTheWire(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, `""`, string(text))
 	var decoded ghmigrate.Secret
-	require.NoError(t, json.Unmarshal([]byte(`"`+importPassword+`"`), &decoded))
-	assert.Equal(t, importPassword, decoded.Reveal())
+	require.NoError(t, json.Unmarshal([]byte(`"`+testclient.Password+`"`), &decoded))
+	assert.Equal(t, testclient.Password, decoded.Reveal())
 }
 
 func TestErrorsOfTheConnectionDoNotShowTheURL(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server, ghmigrate.WithMaxRetries(0))
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server, ghmigrate.WithMaxRetries(0))
 		for _, fault := range []ghmigratetest.Fault{{Reset: true}, {Stall: true}, {Status: http.StatusOK, Body: `{"id": 1}`, CutAfter: 2}} {
 			server.Inject(fault)
 			_, err := client.Do(t.Context(), http.MethodGet, "/things?secret=querysecret", nil, nil)
 			require.ErrorContains(t, err, "GET /things: ")
 			for text := range printed(t, err) {
-				assertNoSecret(t, text, server.Token(), "querysecret", "127.0.0.1")
+				testclient.AssertNoSecret(t, text, server.Token(), "querysecret", "127.0.0.1")
 			}
 		}
 		for _, fault := range []ghmigratetest.Fault{ghmigratetest.HTMLError(http.StatusForbidden), ghmigratetest.ServerError(http.StatusBadGateway)} {
@@ -565,7 +566,7 @@ func TestErrorsOfTheConnectionDoNotShowTheURL(t *testing.T) {
 			_, err := client.Do(t.Context(), http.MethodGet, "/things?secret=querysecret", nil, nil)
 			require.ErrorContains(t, err, "GET /things: ")
 			for text := range printed(t, err) {
-				assertNoSecret(t, text, server.Token(), "querysecret", "127.0.0.1")
+				testclient.AssertNoSecret(t, text, server.Token(), "querysecret", "127.0.0.1")
 			}
 		}
 	})
@@ -573,26 +574,26 @@ func TestErrorsOfTheConnectionDoNotShowTheURL(t *testing.T) {
 
 func TestAnImportsPasswordReachesTheWireAndNothingElse(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		var body []byte
 		answering(server, func(w http.ResponseWriter, r *http.Request) {
 			body, _ = io.ReadAll(r.Body)
 			w.WriteHeader(http.StatusUnprocessableEntity)
 		})
-		client := newClient(t, server)
+		client := testclient.New(t, server)
 		_, err := client.SourceImports.Start(t.Context(), "octo-org", "hello", ghmigrate.StartImportRequest{
-			VCSURL: "https://svn.example.com", VCSUsername: "octocat", VCSPassword: importPassword,
+			VCSURL: "https://svn.example.com", VCSUsername: "octocat", VCSPassword: testclient.Password,
 		})
 		require.ErrorIs(t, err, ghmigrate.ErrValidation)
-		assert.JSONEq(t, `{"vcs_url": "https://svn.example.com", "vcs_username": "octocat", "vcs_password": "`+importPassword+`"}`, string(body))
+		assert.JSONEq(t, `{"vcs_url": "https://svn.example.com", "vcs_username": "octocat", "vcs_password": "`+testclient.Password+`"}`, string(body))
 		for text := range printed(t, err) {
-			assertNoSecret(t, text, server.Token())
+			testclient.AssertNoSecret(t, text, server.Token())
 		}
-		_, err = client.SourceImports.Update(t.Context(), "octo-org", "hello", ghmigrate.UpdateImportRequest{VCSPassword: importPassword})
+		_, err = client.SourceImports.Update(t.Context(), "octo-org", "hello", ghmigrate.UpdateImportRequest{VCSPassword: testclient.Password})
 		require.ErrorIs(t, err, ghmigrate.ErrValidation)
-		assert.JSONEq(t, `{"vcs_password": "`+importPassword+`"}`, string(body))
+		assert.JSONEq(t, `{"vcs_password": "`+testclient.Password+`"}`, string(body))
 		for text := range printed(t, err) {
-			assertNoSecret(t, text, server.Token())
+			testclient.AssertNoSecret(t, text, server.Token())
 		}
 	})
 }

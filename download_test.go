@@ -31,6 +31,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // redirecting makes a client of a GitHub whose archives are where location
@@ -108,7 +109,7 @@ func TestArchiveURL(t *testing.T) {
 		{
 			name:     "with a password and a fragment",
 			base:     "https://api.github.com",
-			location: "https://user:" + importPassword + "@storage.example.com/a%2Fb?sig=AAAA#top",
+			location: "https://user:" + testclient.Password + "@storage.example.com/a%2Fb?sig=AAAA#top",
 			shown:    "https://storage.example.com/a%2Fb?REDACTED",
 		},
 		{
@@ -155,7 +156,7 @@ func TestArchiveURL(t *testing.T) {
 				assert.NotContains(t, text, "AAAA")
 				assert.NotContains(t, text, "c0ffee")
 				assert.NotContains(t, text, query)
-				assertNoSecret(t, text)
+				testclient.AssertNoSecret(t, text)
 			}
 			assert.Contains(t, log.String(), test.shown)
 			assert.Contains(t, string(encoded), test.shown)
@@ -188,7 +189,7 @@ func TestArchiveURLRefusesLocations(t *testing.T) {
 			for _, err := range []error{err, downloadErr, openErr} {
 				require.ErrorContains(t, err, test.says)
 				require.ErrorContains(t, err, "GET /orgs/octo-org/migrations/79/archive: ")
-				assertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err), "AAAA")
+				testclient.AssertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err), "AAAA")
 			}
 		})
 	}
@@ -205,7 +206,7 @@ func FuzzArchiveURL(f *testing.F) {
 		const secret = "SIGNATURE0123456789"
 		location += "&?sig=" + secret
 		signed, err := redirecting(t, "https://ghes.example.com/api/v3", location).OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
-		assertNoSecret(t, fmt.Sprintf("%v %#v %v %#v", err, err, signed, signed), secret)
+		testclient.AssertNoSecret(t, fmt.Sprintf("%v %#v %v %#v", err, err, signed, signed), secret)
 		if err != nil {
 			assert.Empty(t, signed.Reveal())
 			return
@@ -288,8 +289,8 @@ func TestWhyThereIsNoArchive(t *testing.T) {
 		}, ghmigrate.ErrArchiveNotReady, "migration 79 is pending"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				startExports(t, server, client, 1)
 				test.prepare(t, server, client)
 				for call, err := range explained(t, client, 79) {
@@ -308,8 +309,8 @@ func TestWhyThereIsNoArchive(t *testing.T) {
 		})
 	}
 	t.Run("the age is by the server's clock, not by ours", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
 			server.Clock().Advance(-300 * 24 * time.Hour)
 			startExports(t, server, client, 1)
 			server.Clock().Advance(time.Hour)
@@ -322,8 +323,8 @@ func TestWhyThereIsNoArchive(t *testing.T) {
 		})
 	})
 	t.Run("of a user of a GHES", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
 			server.AddRepository("octocat/hello")
 			m, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
 			require.NoError(t, err)
@@ -337,8 +338,8 @@ func TestWhyThereIsNoArchive(t *testing.T) {
 		}, ghmigratetest.WithGHES())
 	})
 	t.Run("the context ends while the reason is asked for", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
 			startExports(t, server, client, 1)
 			server.Inject(ghmigratetest.Fault{Path: polled, Stall: true})
 			reason := errors.New("the user is gone")
@@ -421,8 +422,8 @@ func requireFile(t *testing.T, path string, data []byte) {
 func TestDownloadArchive(t *testing.T) {
 	for name, opts := range map[string][]ghmigratetest.Option{"GitHub.com": nil, "GHES": {ghmigratetest.WithGHES()}} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server, ghmigrate.WithUserAgent("backup/1.0"))
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server, ghmigrate.WithUserAgent("backup/1.0"))
 				data := archiveBytes(3<<20+17, 1)
 				exported(t, server, client, data)
 				path := filepath.Join(t.TempDir(), "archive.tar.gz")
@@ -447,8 +448,8 @@ func TestDownloadArchive(t *testing.T) {
 }
 
 func TestDownloadArchiveResumesInAnotherClient(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		first := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		first := testclient.New(t, server)
 		data := archiveBytes(4<<20, 1)
 		exported(t, server, first, data)
 		path := filepath.Join(t.TempDir(), "archive.tar.gz")
@@ -472,7 +473,7 @@ func TestDownloadArchiveResumesInAnotherClient(t *testing.T) {
 
 		asked := len(server.Requests())
 		var progress []int64
-		result, err = newClient(t, server).OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, &ghmigrate.DownloadOptions{Progress: func(w, total int64) {
+		result, err = testclient.New(t, server).OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, &ghmigrate.DownloadOptions{Progress: func(w, total int64) {
 			progress = append(progress, w)
 			assert.Equal(t, int64(len(data)), total)
 		}})
@@ -494,8 +495,8 @@ func TestDownloadArchiveResumesInAnotherClient(t *testing.T) {
 
 // What one migration left is of no use to another.
 func TestDownloadArchiveResumesOnlyItsOwn(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		startExports(t, server, client, 2)
 		server.Clock().Advance(time.Hour)
 		data := archiveBytes(2<<20, 1)
@@ -583,8 +584,8 @@ func storageTrouble() map[string][]ghmigratetest.Fault {
 func TestDownloadArchiveSurvivesTroubleAtStorage(t *testing.T) {
 	for name, faults := range storageTrouble() {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				data := archiveBytes(1<<20, 1)
 				exported(t, server, client, data)
 				for _, f := range faults {
@@ -604,8 +605,8 @@ func TestDownloadArchiveSurvivesTroubleAtStorage(t *testing.T) {
 func TestOpenArchiveSurvivesTroubleAtStorage(t *testing.T) {
 	for name, faults := range storageTrouble() {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				data := archiveBytes(1<<20, 1)
 				exported(t, server, client, data)
 				for _, f := range faults {
@@ -626,8 +627,8 @@ func TestOpenArchiveSurvivesTroubleAtStorage(t *testing.T) {
 // A signed URL lives for five minutes, an archive takes its time.
 func TestDownloadArchiveRenewsURLs(t *testing.T) {
 	t.Run("one that is known to have died", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
 			data := archiveBytes(1<<20, 1)
 			exported(t, server, client, data)
 			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19}) // after half a minute
@@ -640,8 +641,8 @@ func TestDownloadArchiveRenewsURLs(t *testing.T) {
 		}, ghmigratetest.WithStorageRate(1<<20/60), ghmigratetest.WithURLLifetime(20*time.Second))
 	})
 	t.Run("one that died unexpectedly", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
 			data := archiveBytes(1<<20, 1)
 			exported(t, server, client, data)
 			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19})
@@ -660,9 +661,9 @@ func TestDownloadArchiveRenewsURLs(t *testing.T) {
 		})
 	})
 	t.Run("our clock is wrong", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			server.Clock().Advance(-24 * time.Hour) // by ours, every URL has been dead for a day
-			client := newClient(t, server)
+			client := testclient.New(t, server)
 			data := archiveBytes(1<<20, 1)
 			exported(t, server, client, data)
 			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19})
@@ -674,8 +675,8 @@ func TestDownloadArchiveRenewsURLs(t *testing.T) {
 		})
 	})
 	t.Run("during an outage of the API", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server, ghmigrate.WithMaxRetries(0))
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server, ghmigrate.WithMaxRetries(0))
 			data := archiveBytes(1<<20, 1)
 			exported(t, server, client, data)
 			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19})
@@ -690,8 +691,8 @@ func TestDownloadArchiveRenewsURLs(t *testing.T) {
 		})
 	})
 	t.Run("but not before there is anything to lose", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server, ghmigrate.WithMaxRetries(0))
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server, ghmigrate.WithMaxRetries(0))
 			exported(t, server, client, archiveBytes(1<<20, 1))
 			server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
 			began := time.Now()
@@ -703,8 +704,8 @@ func TestDownloadArchiveRenewsURLs(t *testing.T) {
 		})
 	})
 	t.Run("its archive is deleted meanwhile", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
 			exported(t, server, client, archiveBytes(1<<20, 1))
 			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19})
 			path := filepath.Join(t.TempDir(), "archive.tar.gz")
@@ -724,8 +725,8 @@ func TestDownloadsWaitRateLimitsOut(t *testing.T) {
 		"secondary without any header": ghmigratetest.SecondaryRateLimit(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server, ghmigrate.WithMaxRateLimitWait(0))
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(0))
 				data := archiveBytes(1<<20, 1)
 				exported(t, server, client, data)
 				fault.Path, fault.Times = polled+"/archive", 3
@@ -757,8 +758,8 @@ func TestDownloadsWaitRateLimitsOut(t *testing.T) {
 
 // The caller's Timeout is for calls of the API, and its cookies too.
 func TestDownloadArchiveTakesNeitherTimeoutNorCookiesOfTheCaller(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		hc := guarded(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		hc := testclient.HTTPClient(t, server)
 		hc.Timeout = 10 * time.Second
 		jar, err := cookiejar.New(nil)
 		require.NoError(t, err)
@@ -809,8 +810,8 @@ func TestDownloadArchiveOfAnArchiveThatChanges(t *testing.T) {
 		})
 	}
 	t.Run("once: it is fetched from the start", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
 			exported(t, server, client, versions[0])
 			changing(server, 1)
 			path := filepath.Join(t.TempDir(), "archive.tar.gz")
@@ -822,8 +823,8 @@ func TestDownloadArchiveOfAnArchiveThatChanges(t *testing.T) {
 		})
 	})
 	t.Run("twice: that is an error", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
 			exported(t, server, client, versions[0])
 			changing(server, 2)
 			path := filepath.Join(t.TempDir(), "archive.tar.gz")
@@ -835,8 +836,8 @@ func TestDownloadArchiveOfAnArchiveThatChanges(t *testing.T) {
 		})
 	})
 	t.Run("once, between two calls", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
 			exported(t, server, client, versions[0])
 			path := filepath.Join(t.TempDir(), "archive.tar.gz")
 			ctx, cancel := context.WithCancel(t.Context())
@@ -852,8 +853,8 @@ func TestDownloadArchiveOfAnArchiveThatChanges(t *testing.T) {
 		})
 	})
 	t.Run("a stream cannot start over", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
 			exported(t, server, client, versions[0])
 			changing(server, 1)
 			stream, err := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
@@ -889,8 +890,8 @@ func TestStorageErrorsAreShownWithoutTheirSecrets(t *testing.T) {
 		}}, []string{"400", "InvalidURI"}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				exported(t, server, client, archiveBytes(1<<20, 1))
 				test.fault.Origin, test.fault.Times = ghmigratetest.Storage, -1
 				server.Inject(test.fault)
@@ -908,7 +909,7 @@ func TestStorageErrorsAreShownWithoutTheirSecrets(t *testing.T) {
 					assert.False(t, isAPI, "storage is not the API")
 					assert.Empty(t, sentinelsOf(err), "%v", err)
 					for e := err; e != nil; e = errors.Unwrap(e) {
-						assertNoSecret(t, fmt.Sprintf("%v %+v %#v", e, e, e), server.Token(), "X-Amz-")
+						testclient.AssertNoSecret(t, fmt.Sprintf("%v %+v %#v", e, e, e), server.Token(), "X-Amz-")
 					}
 				}
 				assert.NoFileExists(t, path)
@@ -935,8 +936,8 @@ func TestDownloadArchiveLooksWhereItWrites(t *testing.T) {
 		"a folder that is missing": {func(t *testing.T, path string) { t.Helper(); require.NoError(t, os.Remove(filepath.Dir(path))) }, fs.ErrNotExist},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				exported(t, server, client, archiveBytes(1<<20, 1))
 				path := filepath.Join(t.TempDir(), "archive.tar.gz")
 				test.prepare(t, path)
@@ -955,8 +956,8 @@ func TestDownloadArchiveLooksWhereItWrites(t *testing.T) {
 }
 
 func TestDownloadArchiveReplacesAFileOnlyByAWholeOne(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		data := archiveBytes(2<<20, 1)
 		exported(t, server, client, data)
 		path := filepath.Join(t.TempDir(), "archive.tar.gz")
@@ -977,8 +978,8 @@ func TestDownloadArchiveReplacesAFileOnlyByAWholeOne(t *testing.T) {
 }
 
 func TestDownloadArchiveIsDoneByOneAtATime(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		data := archiveBytes(2<<20, 1)
 		exported(t, server, client, data)
 		path := filepath.Join(t.TempDir(), "archive.tar.gz")
@@ -1004,8 +1005,8 @@ func TestDownloadArchiveTellsItsProgress(t *testing.T) {
 	}
 	for name, cut := range map[string]bool{"to the end": false, "to where it stopped": true} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				data := archiveBytes(3<<20, 1)
 				exported(t, server, client, data)
 				ctx, cancel := context.WithCancel(t.Context())
@@ -1046,8 +1047,8 @@ func TestDownloadArchiveTellsItsProgress(t *testing.T) {
 }
 
 func TestOpenArchive(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		data := archiveBytes(2<<20+1, 1)
 		exported(t, server, client, data)
 		stream, err := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
@@ -1084,8 +1085,8 @@ func TestOpenArchiveEndsWhenItIsTold(t *testing.T) {
 		"by its context": func(_ *ghmigrate.ArchiveStream, cancel context.CancelCauseFunc) error { cancel(reason); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				exported(t, server, client, archiveBytes(2<<20, 1))
 				server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, StallAfter: 1 << 20})
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -1215,7 +1216,7 @@ func TestRedirectsOfStorage(t *testing.T) {
 		_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, filepath.Join(dir, "other.tar.gz"), nil)
 		require.Error(t, err, name)
 		require.ErrorContains(t, err, "307", name)
-		assertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err), "AAAA", "BBBB", "sig=")
+		testclient.AssertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err), "AAAA", "BBBB", "sig=")
 		assert.NoFileExists(t, filepath.Join(dir, "other.tar.gz"))
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // named are all calls with a name in their path: where the name stands, and
@@ -123,13 +124,13 @@ func TestNamesArriveAsOneSegment(t *testing.T) {
 	for _, each := range named {
 		t.Run(each.method+" "+each.argument, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				var escaped, decoded string
 				answering(server, func(w http.ResponseWriter, r *http.Request) {
 					escaped, decoded = r.URL.EscapedPath(), r.URL.Path
 					w.WriteHeader(http.StatusTeapot) // ends waits and watches too
 				})
-				client := newClient(t, server)
+				client := testclient.New(t, server)
 				before, after, _ := strings.Cut("/api/v3"+each.path, "{}")
 				for _, name := range names {
 					escaped, decoded = "", ""
@@ -179,8 +180,8 @@ func TestNamesThatAreOtherPathsAreRefused(t *testing.T) {
 	for _, each := range named {
 		t.Run(each.method+" "+each.argument, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				for name, problem := range map[string]string{
 					"":        " is empty",
 					".":       ` is ".": want a single name`,
@@ -272,8 +273,8 @@ func TestIDsThatAreNoneAreRefused(t *testing.T) {
 	for method, each := range calls {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				require.EqualError(t, each.call(t, client, 0), "ghmigrate: "+each.argument+" is 0: want a positive number")
 				require.EqualError(t, each.call(t, client, -79), "ghmigrate: "+each.argument+" is -79: want a positive number")
 				assert.Empty(t, server.Requests())
@@ -284,8 +285,8 @@ func TestIDsThatAreNoneAreRefused(t *testing.T) {
 
 func TestTheFirstWrongArgumentIsNamed(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		require.EqualError(t, client.OrgMigrations.UnlockRepository(t.Context(), "", 0, ".."), "ghmigrate: org is empty")
 		require.EqualError(t, client.OrgMigrations.UnlockRepository(t.Context(), "o", 0, ".."), "ghmigrate: id is 0: want a positive number")
 		require.EqualError(t, client.SourceImports.Cancel(t.Context(), "", ""), "ghmigrate: owner is empty")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // failing returns the APIError that an answer becomes.
@@ -88,10 +89,10 @@ func assertFields(t *testing.T, want ghmigrate.APIError, got *ghmigrate.APIError
 
 func TestAPIErrorsOfGitHubsOwn(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo-org/hello")
 		server.RequireSSO("octo-org")
-		client := newClient(t, server)
+		client := testclient.New(t, server)
 		_, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
 		var failure *ghmigrate.APIError
 		require.ErrorAs(t, err, &failure)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 func TestMigrationStateDone(t *testing.T) {
@@ -93,10 +94,10 @@ func TestStartSendsWhatIsAskedFor(t *testing.T) {
 			"/user/migrations":          {ghmigratetest.WithUser("octo-org")}, // so that one table serves both
 		} {
 			t.Run(test.name+" to "+path, func(t *testing.T) {
-				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					server.AddRepository("octo-org/hello")
 					server.AddRepository("octo-org/world")
-					client := newClient(t, server)
+					client := testclient.New(t, server)
 					var m *ghmigrate.Migration
 					var err error
 					if path == "/user/migrations" {
@@ -267,7 +268,7 @@ func TestBadArgumentsAreRefusedBeforeAnyRequest(t *testing.T) {
 		{"no repository of an import", imports("octo-org", ""), "repo is empty"},
 		{"dots for a repository of an import", imports("octo-org", ".."), `repo is ".."`},
 		{"nothing to import", func(ctx context.Context, c *client) error {
-			_, err := c.SourceImports.Start(ctx, "octo-org", "hello", ghmigrate.StartImportRequest{VCS: "git", VCSPassword: importPassword})
+			_, err := c.SourceImports.Start(ctx, "octo-org", "hello", ghmigrate.StartImportRequest{VCS: "git", VCSPassword: testclient.Password})
 			return err
 		}, "VCSURL is empty"},
 		{"negative Since", func(ctx context.Context, c *client) error {
@@ -295,7 +296,7 @@ func TestBadArgumentsAreRefusedBeforeAnyRequest(t *testing.T) {
 				require.Error(t, err, "call %d", i)
 				require.ErrorContains(t, err, "ghmigrate: ", "call %d", i)
 				require.ErrorContains(t, err, test.says, "call %d", i)
-				assertNoSecret(t, err.Error())
+				testclient.AssertNoSecret(t, err.Error())
 			}
 		})
 	}

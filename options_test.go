@@ -1,6 +1,7 @@
 package ghmigrate_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 func TestWrongOptionsAreRefusedByName(t *testing.T) {
@@ -148,7 +150,7 @@ func TestWrongOptionsAreRefusedByName(t *testing.T) {
 			client, err := ghmigrate.NewClient(test.opts...)
 			require.EqualError(t, err, test.want)
 			assert.Nil(t, client)
-			assertNoSecret(t, err.Error(), token)
+			testclient.AssertNoSecret(t, err.Error(), token)
 		})
 	}
 }
@@ -206,7 +208,7 @@ func TestHostsOfNoGitHubAreRefused(t *testing.T) {
 		"ghes.example.com\n",
 		"ghes.example.com%00",
 		"octocat@ghes.example.com",
-		"octocat:" + importPassword + "@ghes.example.com",
+		"octocat:" + testclient.Password + "@ghes.example.com",
 		"api.github.com",
 		"www.github.com",
 		"API.GitHub.com",
@@ -229,7 +231,7 @@ func TestHostsOfNoGitHubAreRefused(t *testing.T) {
 			client, err := ghmigrate.NewClient(ghmigrate.WithHost(host))
 			require.ErrorContains(t, err, "ghmigrate: WithHost: ")
 			assert.Nil(t, client)
-			assertNoSecret(t, err.Error())
+			testclient.AssertNoSecret(t, err.Error())
 		})
 	}
 }
@@ -273,20 +275,20 @@ func TestBaseURLsThatLeakOrMisleadAreRefused(t *testing.T) {
 		"https://ghes.example.com/%zz":     "not a URL",
 		"https://ghes.example.com/\n":      "not a URL",
 		"https://octocat@ghes.example.com": "credentials",
-		"https://octocat:" + importPassword + "@ghes.example.com":        "credentials",
-		"http://octocat:" + importPassword + "@ghes.example.com":         "credentials",
-		"http://ghes.example.com/api/v3":                                 "in the clear",
-		"http://ghes.example.com?password=" + importPassword:             "",
-		"ghes.example.com?password=" + importPassword:                    "",
-		"ftp://ghes.example.com#" + importPassword:                       "",
-		"http://10.0.0.7:8000":                                           "in the clear",
-		"http://localhost.example.com":                                   "in the clear",
-		"http://127.0.0.1.example.com":                                   "in the clear",
-		"http://0.0.0.0:8000":                                            "in the clear",
-		"https://ghes.example.com/api/v3?":                               "query or a fragment",
-		"https://ghes.example.com/api/v3?access_token=" + importPassword: "query or a fragment",
-		"https://ghes.example.com/api/v3#":                               "query or a fragment",
-		"https://ghes.example.com/api/v3#top":                            "query or a fragment",
+		"https://octocat:" + testclient.Password + "@ghes.example.com":        "credentials",
+		"http://octocat:" + testclient.Password + "@ghes.example.com":         "credentials",
+		"http://ghes.example.com/api/v3":                                      "in the clear",
+		"http://ghes.example.com?password=" + testclient.Password:             "",
+		"ghes.example.com?password=" + testclient.Password:                    "",
+		"ftp://ghes.example.com#" + testclient.Password:                       "",
+		"http://10.0.0.7:8000":                                                "in the clear",
+		"http://localhost.example.com":                                        "in the clear",
+		"http://127.0.0.1.example.com":                                        "in the clear",
+		"http://0.0.0.0:8000":                                                 "in the clear",
+		"https://ghes.example.com/api/v3?":                                    "query or a fragment",
+		"https://ghes.example.com/api/v3?access_token=" + testclient.Password: "query or a fragment",
+		"https://ghes.example.com/api/v3#":                                    "query or a fragment",
+		"https://ghes.example.com/api/v3#top":                                 "query or a fragment",
 	} {
 		t.Run(rawURL, func(t *testing.T) {
 			t.Parallel()
@@ -294,7 +296,7 @@ func TestBaseURLsThatLeakOrMisleadAreRefused(t *testing.T) {
 			require.ErrorContains(t, err, "ghmigrate: WithBaseURL: ")
 			require.ErrorContains(t, err, why)
 			assert.Nil(t, client)
-			assertNoSecret(t, err.Error())
+			testclient.AssertNoSecret(t, err.Error())
 		})
 	}
 }
@@ -348,7 +350,7 @@ func TestNewClientAsksNeitherTheNetworkNorTheEnvironment(t *testing.T) {
 
 func TestTheCallersHTTPClientIsNeverMutated(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		jar, err := cookiejar.New(nil)
 		require.NoError(t, err)
 		transport := server.Client().Transport.(*http.Transport).Clone()
@@ -426,9 +428,9 @@ func TestATimeoutOfTheCallersHTTPClientBoundsAnAttempt(t *testing.T) {
 		} {
 			t.Run(name+" "+where, func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					server.Inject(fault)
-					hc := guarded(t, server)
+					hc := testclient.HTTPClient(t, server)
 					hc.Timeout = test.timeout
 					client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithToken(server.Token()),
 						ghmigrate.WithHTTPClient(hc), ghmigrate.WithMaxRetries(0))
@@ -446,7 +448,7 @@ func TestATimeoutOfTheCallersHTTPClientBoundsAnAttempt(t *testing.T) {
 
 func TestHeadersAreThoseOfTheOptions(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo-org/hello")
 		tests := map[string]struct {
 			opts []ghmigrate.Option
@@ -484,7 +486,7 @@ func TestHeadersAreThoseOfTheOptions(t *testing.T) {
 		for name, test := range tests {
 			t.Log(name)
 			before := len(server.Requests())
-			require.NoError(t, test.call(newClient(t, server, test.opts...)))
+			require.NoError(t, test.call(testclient.New(t, server, test.opts...)))
 			requests := server.Requests()
 			require.Len(t, requests, before+1)
 			test.want.Set("Accept", "application/vnd.github+json")
@@ -497,8 +499,8 @@ func TestHeadersAreThoseOfTheOptions(t *testing.T) {
 
 func TestTheLoggerTellsEveryRequestAndEveryWait(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		log := &lockedBuffer{}
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		log := &bytes.Buffer{}
 		logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{
 			Level: slog.LevelDebug,
 			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -510,7 +512,7 @@ func TestTheLoggerTellsEveryRequestAndEveryWait(t *testing.T) {
 			},
 		}))
 		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithToken(server.Token()),
-			ghmigrate.WithHTTPClient(guarded(t, server)), ghmigrate.WithLogger(logger))
+			ghmigrate.WithHTTPClient(testclient.HTTPClient(t, server)), ghmigrate.WithLogger(logger))
 		require.NoError(t, err)
 		server.Inject(ghmigratetest.Fault{Reset: true})
 		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
@@ -530,6 +532,6 @@ func TestTheLoggerTellsEveryRequestAndEveryWait(t *testing.T) {
 			"level=WARN msg=\"sending again\" method=GET path=/user/migrations rate_limited=true",
 			"level=DEBUG msg=request method=GET path=/user/migrations status=200",
 		}, lines)
-		assertNoSecret(t, log.String(), server.Token(), "page=2")
+		testclient.AssertNoSecret(t, log.String(), server.Token(), "page=2")
 	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // The seven operations for organizations, in the order of a migration's life:
@@ -23,11 +24,11 @@ import (
 func TestOrgMigrations(t *testing.T) {
 	for _, github := range githubs() {
 		t.Run(github.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				const base = "/orgs/octo-org/migrations"
 				server.AddRepository("octo-org/hello")
 				server.AddRepository("octo-org/world", ghmigratetest.Private())
-				client := newClient(t, server, ghmigrate.WithAPIVersion(github.version))
+				client := testclient.New(t, server, ghmigrate.WithAPIVersion(github.version))
 				orgs, ctx := client.OrgMigrations, t.Context()
 				asked := 0
 				requireSent := func(want ...sent) {
@@ -147,9 +148,9 @@ func TestOrgMigrations(t *testing.T) {
 
 // A migration of nothing but the organization's own metadata.
 func TestOrgMigrationsExportMetadataOnly(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo-org/hello")
-		client := newClient(t, server)
+		client := testclient.New(t, server)
 		m, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{OrgMetadataOnly: true})
 		require.NoError(t, err)
 		assert.True(t, m.OrgMetadataOnly)
@@ -178,9 +179,9 @@ func TestAnUnlockThatWasLostSucceeds(t *testing.T) {
 		{"it is not locked", ghmigratetest.ServerError(http.StatusNotFound), true, 1, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				server.AddRepository("octo-org/hello")
-				client := newClient(t, server)
+				client := testclient.New(t, server)
 				_, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{
 					Repositories: []string{"octo-org/hello"}, LockRepositories: true,
 				})
@@ -211,11 +212,11 @@ func TestAStartThatWasLostIsSentOnce(t *testing.T) {
 		"there is no answer":   {Applied: true, Stall: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				server.AddRepository("octo-org/hello")
 				fault.Method = http.MethodPost
 				server.Inject(fault)
-				client := newClient(t, server)
+				client := testclient.New(t, server)
 				m, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
 				require.Error(t, err)
 				assert.Nil(t, m)
@@ -228,8 +229,8 @@ func TestAStartThatWasLostIsSentOnce(t *testing.T) {
 
 // One client serves many at once, and leaves nothing running.
 func TestAClientServesManyAtOnce(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		server.AddRepository("octo-org/hello")
 		dir := t.TempDir()
 		job := func(i int) error {

@@ -16,11 +16,12 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 func TestListAsksForPagesAsTheLoopGoesOn(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		startExports(t, server, client, 5)
 		before := len(server.Requests())
 		asked := func() int { return len(server.Requests()) - before }
@@ -58,8 +59,8 @@ func TestListAsksForPagesAsTheLoopGoesOn(t *testing.T) {
 }
 
 func TestListStartsWhereItIsTold(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		startExports(t, server, client, 5)
 		before := len(server.Requests())
 
@@ -330,8 +331,8 @@ func TestListAsksForPagesOfASize(t *testing.T) {
 }
 
 func TestListEndsWithItsContext(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		startExports(t, server, client, 3)
 		reason := errors.New("the user is gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -392,7 +393,7 @@ func offline(t *testing.T, baseURL string, handler http.HandlerFunc, opts ...ghm
 	client, err := ghmigrate.NewClient(append([]ghmigrate.Option{
 		ghmigrate.WithBaseURL(baseURL),
 		ghmigrate.WithToken(offlineToken),
-		ghmigrate.WithLogger(guardedLogger(t, offlineToken)),
+		ghmigrate.WithLogger(testclient.Logger(t, offlineToken)),
 		ghmigrate.WithHTTPClient(&http.Client{Transport: answeredBy(handler)}),
 	}, opts...)...)
 	require.NoError(t, err)

@@ -24,12 +24,13 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // patiently makes a client that waits long for rate limits.
 func patiently(t *testing.T, server *ghmigratetest.Server, opts ...ghmigrate.Option) *ghmigrate.Client {
 	t.Helper()
-	return newClient(t, server, append([]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(24 * time.Hour)}, opts...)...)
+	return testclient.New(t, server, append([]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(24 * time.Hour)}, opts...)...)
 }
 
 // do asks for /things and tells how long it took, in virtual time.
@@ -82,7 +83,7 @@ func TestHowOftenARequestIsSentThatKeepsFailing(t *testing.T) {
 	for name, failure := range failures {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				failure.fault.Times = -1
 				server.Inject(failure.fault)
 				for method, want := range map[string]int{
@@ -96,7 +97,7 @@ func TestHowOftenARequestIsSentThatKeepsFailing(t *testing.T) {
 					if method == http.MethodHead && failure.fault.Status == http.StatusOK {
 						continue // has no body that could be cut
 					}
-					client := newClient(t, server) // of fresh connections
+					client := testclient.New(t, server) // of fresh connections
 					before := len(server.Requests())
 					took, err := do(t, client, method)
 					require.Error(t, err, method)
@@ -133,9 +134,9 @@ func TestWhatPassesIsSurvived(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				server.AddRepository("octo-org/hello")
-				client := newClient(t, server)
+				client := testclient.New(t, server)
 				started, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
 				require.NoError(t, err)
 				client.CloseIdleConnections() // a reset of an idle connection is net/http's own affair
@@ -153,13 +154,13 @@ func TestWhatPassesIsSurvived(t *testing.T) {
 func TestMaxRetriesIsTheNumberOfRetries(t *testing.T) {
 	t.Parallel()
 	for retries, want := range map[int]int{0: 1, 1: 2, 3: 4, 5: 6, 20: 21} {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			fault := ghmigratetest.ServerError(http.StatusBadGateway)
 			fault.Times = -1
 			server.Inject(fault)
 			for _, method := range []string{http.MethodGet, http.MethodDelete} {
 				before := len(server.Requests())
-				_, err := do(t, newClient(t, server, ghmigrate.WithMaxRetries(retries)), method)
+				_, err := do(t, testclient.New(t, server, ghmigrate.WithMaxRetries(retries)), method)
 				require.Error(t, err)
 				assert.Len(t, server.Requests(), before+want)
 			}
@@ -178,11 +179,11 @@ func TestAPostIsNeverSentTwice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				server.AddRepository("octo-org/hello")
 				fault.Method = http.MethodPost
 				server.Inject(fault)
-				client := newClient(t, server, ghmigrate.WithMaxRetries(10))
+				client := testclient.New(t, server, ghmigrate.WithMaxRetries(10))
 				_, err := client.OrgMigrations.Get(t.Context(), "octo-org", 1, nil)
 				require.ErrorIs(t, err, ghmigrate.ErrNotFound, "leaves an idle connection for the POST")
 				_, err = client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
@@ -218,8 +219,8 @@ func TestADeleteThatWorkedUnseenSucceeds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				id := locked(t, server, client)
 				fault.Method = http.MethodDelete
 				server.Inject(fault)
@@ -240,7 +241,7 @@ func TestADeleteThatWorkedUnseenSucceeds(t *testing.T) {
 
 func TestADeleteThatCannotHaveWorkedDoesNotSucceed(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := patiently(t, server)
 		id := locked(t, server, client)
 		unlock := func() error { return client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", id, "other") }
@@ -291,9 +292,9 @@ func TestADeleteThatNeverLeftCannotHaveWorked(t *testing.T) {
 // An attempt that took too long is not the caller's context that ended.
 func TestAnAttemptThatTookTooLongSaysSo(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.Inject(ghmigratetest.Fault{Stall: true})
-		_, err := newClient(t, server).OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+		_, err := testclient.New(t, server).OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
 		require.EqualError(t, err, "POST /orgs/octo-org/migrations: no whole answer within 1m0s")
 	})
 }
@@ -330,8 +331,8 @@ func TestACancelOfARetiredImportDoesNotSucceed(t *testing.T) {
 
 func TestADeleteThatNeverConnectedDoesNotSucceed(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		hc := guarded(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		hc := testclient.HTTPClient(t, server)
 		transport := hc.Transport.(*http.Transport)
 		dial, dials := transport.DialContext, 0
 		transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -352,11 +353,11 @@ func TestRetriesBackOff(t *testing.T) {
 	t.Parallel()
 	firsts := map[time.Duration]bool{}
 	for range 5 {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			fault := ghmigratetest.ServerError(http.StatusBadGateway)
 			fault.Times = -1
 			server.Inject(fault)
-			_, err := do(t, newClient(t, server, ghmigrate.WithMaxRetries(10)), http.MethodGet)
+			_, err := do(t, testclient.New(t, server, ghmigrate.WithMaxRetries(10)), http.MethodGet)
 			require.Error(t, err)
 			gaps := gaps(server)
 			require.Len(t, gaps, 10)
@@ -398,10 +399,10 @@ func TestRetriesHonourRetryAfterWithinBounds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				server.Clock().Advance(3 * time.Hour)
 				server.Inject(ghmigratetest.Fault{Status: test.status, Header: http.Header{"Retry-After": {test.value(server)}}})
-				_, err := do(t, newClient(t, server), http.MethodGet)
+				_, err := do(t, testclient.New(t, server), http.MethodGet)
 				require.ErrorIs(t, err, ghmigrate.ErrNotFound)
 				assert.Equal(t, []time.Duration{test.want}, gaps(server))
 			})
@@ -410,9 +411,9 @@ func TestRetriesHonourRetryAfterWithinBounds(t *testing.T) {
 	for _, value := range []string{"0", "-5", "soon", "99999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT"} {
 		t.Run(value, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				server.Inject(ghmigratetest.Fault{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {value}}})
-				_, err := do(t, newClient(t, server), http.MethodGet)
+				_, err := do(t, testclient.New(t, server), http.MethodGet)
 				require.ErrorIs(t, err, ghmigrate.ErrNotFound)
 				assert.Less(t, gaps(server)[0], 500*time.Millisecond)
 			})
@@ -422,11 +423,11 @@ func TestRetriesHonourRetryAfterWithinBounds(t *testing.T) {
 
 func TestSourceImportsInMaintenanceAreNotAskedAgain(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		fault := ghmigratetest.ServerError(http.StatusServiceUnavailable)
 		fault.Times = -1
 		server.Inject(fault)
-		client := newClient(t, server)
+		client := testclient.New(t, server)
 		_, err := client.SourceImports.Get(t.Context(), "octo-org", "hello")
 		require.Error(t, err)
 		require.Error(t, client.SourceImports.Cancel(t.Context(), "octo-org", "hello"))
@@ -470,7 +471,7 @@ func TestCertificatesThatAreWrongAreNotTriedAgain(t *testing.T) {
 			var certificate *tls.CertificateVerificationError
 			require.ErrorAs(t, err, &certificate)
 			assert.Equal(t, int32(1), handshakes.Load()-before)
-			assertNoSecret(t, err.Error(), secretToken)
+			testclient.AssertNoSecret(t, err.Error(), secretToken)
 		})
 	}
 }
@@ -526,7 +527,7 @@ func TestTheEndOfTheContextEndsACall(t *testing.T) {
 		for moment, at := range moments {
 			t.Run(end+" "+moment, func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					for _, fault := range at.faults {
 						server.Inject(fault)
 					}
@@ -536,7 +537,7 @@ func TestTheEndOfTheContextEndsACall(t *testing.T) {
 						<-ctx.Done()
 					}
 					start := time.Now()
-					_, err := newClient(t, server).Do(ctx, http.MethodGet, "/things", nil, nil)
+					_, err := testclient.New(t, server).Do(ctx, http.MethodGet, "/things", nil, nil)
 					assert.Equal(t, at.when, time.Since(start))
 					require.ErrorContains(t, err, "GET /things: ")
 					for _, target := range how.is {
@@ -616,7 +617,7 @@ func TestRateLimitsAreRecognisedAndWaitedOut(t *testing.T) {
 		for _, skew := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
 			t.Run(fmt.Sprintf("%s, clock off by %v", name, skew), func(t *testing.T) {
 				t.Parallel()
-				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					server.Clock().Advance(skew)
 					for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 						if method == http.MethodHead && form.want == time.Minute && name != "429 that says nothing" && name != "429 of HTML" && name != "secondary by its message, 429" {
@@ -626,7 +627,7 @@ func TestRateLimitsAreRecognisedAndWaitedOut(t *testing.T) {
 						server.Inject(form.fault(server))
 						server.Inject(ghmigratetest.Fault{Status: http.StatusOK})
 						start := time.Now()
-						_, err := newClient(t, server, ghmigrate.WithMaxRetries(0)).Do(t.Context(), method, "/things", map[string]int{"id": 7}, nil)
+						_, err := testclient.New(t, server, ghmigrate.WithMaxRetries(0)).Do(t.Context(), method, "/things", map[string]int{"id": 7}, nil)
 						require.NoError(t, err)
 						assert.GreaterOrEqual(t, time.Since(start), form.want)
 						assert.LessOrEqual(t, time.Since(start), form.want+form.slack)
@@ -658,9 +659,9 @@ func TestALimitThatLastsTooLongIsReturnedAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				server.Clock().Advance(-42 * time.Hour)
-				client := newClient(t, server, test.opts...)
+				client := testclient.New(t, server, test.opts...)
 				for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 					before := len(server.Requests())
 					server.Inject(test.fault)
@@ -680,18 +681,18 @@ func TestALimitThatLastsTooLongIsReturnedAtOnce(t *testing.T) {
 
 func TestWaitsForRateLimitsAddUp(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		fault := ghmigratetest.SecondaryRateLimitAfter(45 * time.Second)
 		fault.Times = -1
 		server.Inject(fault)
-		took, err := do(t, newClient(t, server), http.MethodPost)
+		took, err := do(t, testclient.New(t, server), http.MethodPost)
 		var failure *ghmigrate.APIError
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, 45*time.Second, failure.RetryAfter)
 		assert.Equal(t, 90*time.Second, took, "two waits fit into the default, a third does not")
 		assert.Len(t, server.Requests(), 3)
 
-		_, err = do(t, newClient(t, server, ghmigrate.WithMaxRateLimitWait(100*time.Second)), http.MethodPost)
+		_, err = do(t, testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(100*time.Second)), http.MethodPost)
 		require.ErrorIs(t, err, ghmigrate.ErrRateLimited)
 		assert.Len(t, server.Requests(), 6, "the next call has its own")
 	})
@@ -699,7 +700,7 @@ func TestWaitsForRateLimitsAddUp(t *testing.T) {
 
 func TestALimitWithoutAHintLastsLongerEachTime(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		fault := ghmigratetest.SecondaryRateLimit()
 		fault.Times = 5
 		server.Inject(fault)
@@ -710,7 +711,7 @@ func TestALimitWithoutAHintLastsLongerEachTime(t *testing.T) {
 
 		server.Inject(ghmigratetest.SecondaryRateLimit())
 		server.Inject(ghmigratetest.SecondaryRateLimit())
-		_, err = do(t, newClient(t, server), http.MethodGet)
+		_, err = do(t, testclient.New(t, server), http.MethodGet)
 		var failure *ghmigrate.APIError
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, 2*time.Minute, failure.RetryAfter)
@@ -719,7 +720,7 @@ func TestALimitWithoutAHintLastsLongerEachTime(t *testing.T) {
 
 func TestALimitThatIsOverAndGoesOnLastsLongerEachTime(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		fault := limit(http.StatusForbidden, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}, "")
 		fault.Times = 4
 		server.Inject(fault)
@@ -732,13 +733,13 @@ func TestALimitThatIsOverAndGoesOnLastsLongerEachTime(t *testing.T) {
 
 func TestRateLimitsAreNotRetries(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		for range 3 {
 			server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
 			server.Inject(ghmigratetest.SecondaryRateLimitAfter(5 * time.Second))
 			server.Inject(ghmigratetest.PrimaryRateLimit(5 * time.Second))
 		}
-		_, err := do(t, newClient(t, server), http.MethodGet)
+		_, err := do(t, testclient.New(t, server), http.MethodGet)
 		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "the answer behind them all")
 		assert.Len(t, server.Requests(), 10)
 	})
@@ -746,11 +747,11 @@ func TestRateLimitsAreNotRetries(t *testing.T) {
 
 func TestAStartIsRepeatedAfterARateLimitAndStartsOnce(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo-org/hello")
 		server.Inject(ghmigratetest.SecondaryRateLimit())
 		server.Inject(ghmigratetest.SecondaryRateLimitAfter(time.Second))
-		migration, err := newClient(t, server).OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+		migration, err := testclient.New(t, server).OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
 		require.NoError(t, err)
 		require.Len(t, server.Migrations(), 1)
 		assert.Equal(t, server.Migrations()[0].ID, migration.ID)
@@ -760,9 +761,9 @@ func TestAStartIsRepeatedAfterARateLimitAndStartsOnce(t *testing.T) {
 
 func TestAUsedUpQuotaEndsWithTheHour(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.Clock().Advance(100 * time.Hour)
-		client := newClient(t, server)
+		client := testclient.New(t, server)
 		for range 2 {
 			_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
 			require.NoError(t, err)
@@ -816,7 +817,7 @@ func TestWhatLooksLikeARateLimitButIsNotIsReturnedAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				test.fault.Times = -1
 				server.Inject(test.fault)
 				took, err := do(t, patiently(t, server), http.MethodGet)
@@ -848,8 +849,8 @@ func TestResetsBeyondAnyDurationAreLimitsAllTheSame(t *testing.T) {
 
 func TestAServerWithoutRateHeadersCanLimit(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		server.Inject(ghmigratetest.SecondaryRateLimit())
 		start := time.Now()
 		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
@@ -861,7 +862,7 @@ func TestAServerWithoutRateHeadersCanLimit(t *testing.T) {
 
 func TestAnEndlessErrorBodyIsCutShort(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		sent := 0
 		answering(server, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusNotFound)
@@ -872,7 +873,7 @@ func TestAnEndlessErrorBodyIsCutShort(t *testing.T) {
 				}
 			}
 		})
-		_, err := do(t, newClient(t, server), http.MethodGet)
+		_, err := do(t, testclient.New(t, server), http.MethodGet)
 		var failure *ghmigrate.APIError
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, http.StatusNotFound, failure.StatusCode)

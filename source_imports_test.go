@@ -18,6 +18,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // The eight operations, in the order of an import's life against a server that
@@ -32,10 +33,10 @@ func TestSourceImports(t *testing.T) {
 			"use_lfs as a string":  {[]ghmigratetest.Option{ghmigratetest.WithLFSStrings()}, ghmigrate.LFSUndecided, ghmigrate.LFSOptIn, ghmigrate.LFSOptOut},
 		} {
 			t.Run(version+", "+name, func(t *testing.T) {
-				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					const base, source = "/repos/octo-org/hello/import", "https://svn.example.com/private/subversion/large"
 					server.AddRepository("octo-org/hello")
-					client := newClient(t, server, ghmigrate.WithAPIVersion(version), quick())
+					client := testclient.New(t, server, ghmigrate.WithAPIVersion(version), quick())
 					imports, ctx := client.SourceImports, t.Context()
 					asked := 0
 					requireSent := func(want ...sent) {
@@ -73,10 +74,10 @@ func TestSourceImports(t *testing.T) {
 
 					want.VCS, want.SVCRoot, want.SVNRoot = "subversion", "/trunk", "/trunk"
 					want.Status, want.StatusText, want.ImportPercent, want.CommitCount = ghmigrate.ImportImporting, "Importing...", new(int), new(int)
-					got, err = imports.Update(ctx, "octo-org", "hello", ghmigrate.UpdateImportRequest{VCS: "subversion", VCSUsername: "hubot", VCSPassword: importPassword})
+					got, err = imports.Update(ctx, "octo-org", "hello", ghmigrate.UpdateImportRequest{VCS: "subversion", VCSUsername: "hubot", VCSPassword: testclient.Password})
 					require.NoError(t, err)
 					assert.Equal(t, want, got)
-					requireSent(sent{"PATCH", base, "", `{"vcs":"subversion","vcs_username":"hubot","vcs_password":"` + importPassword + `"}`})
+					requireSent(sent{"PATCH", base, "", `{"vcs":"subversion","vcs_username":"hubot","vcs_password":"` + testclient.Password + `"}`})
 
 					got, err = imports.Wait(ctx, "octo-org", "hello")
 					require.NoError(t, err)
@@ -153,11 +154,11 @@ func TestSourceImports(t *testing.T) {
 }
 
 func TestSourceImportsLetTheUserChoose(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo-org/hello")
-		imports := newClient(t, server, quick()).SourceImports
+		imports := testclient.New(t, server, quick()).SourceImports
 		_, err := imports.Start(t.Context(), "octo-org", "hello", ghmigrate.StartImportRequest{
-			VCSURL: "https://tfs.example.com/collection", VCS: "tfvc", VCSUsername: "octocat", VCSPassword: importPassword,
+			VCSURL: "https://tfs.example.com/collection", VCS: "tfvc", VCSUsername: "octocat", VCSPassword: testclient.Password,
 		})
 		require.NoError(t, err)
 		found, err := imports.Wait(t.Context(), "octo-org", "hello")
@@ -210,9 +211,9 @@ func TestWaitForAnImport(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				server.AddRepository("octo-org/hello")
-				imports := newClient(t, server).SourceImports
+				imports := testclient.New(t, server).SourceImports
 				_, err := imports.Start(t.Context(), "octo-org", "hello", ghmigrate.StartImportRequest{VCSURL: test.source, VCSPassword: test.password})
 				require.NoError(t, err)
 				for _, fault := range []ghmigratetest.Fault{
@@ -236,9 +237,9 @@ func TestWaitForAnImport(t *testing.T) {
 		})
 	}
 	t.Run("none", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			server.AddRepository("octo-org/hello")
-			found, err := newClient(t, server).SourceImports.Wait(t.Context(), "octo-org", "hello")
+			found, err := testclient.New(t, server).SourceImports.Wait(t.Context(), "octo-org", "hello")
 			require.ErrorIs(t, err, ghmigrate.ErrNotFound)
 			assert.Nil(t, found)
 			assert.Len(t, server.Requests(), 1)
@@ -253,9 +254,9 @@ func TestWaitForAnImport(t *testing.T) {
 		assert.Equal(t, &ghmigrate.Import{Status: ghmigrate.ImportNone}, found)
 	})
 	t.Run("the context ends", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			server.AddRepository("octo-org/hello")
-			client := newClient(t, server)
+			client := testclient.New(t, server)
 			_, err := client.SourceImports.Start(t.Context(), "octo-org", "hello", ghmigrate.StartImportRequest{VCSURL: "https://git.example.com/hello"})
 			require.NoError(t, err)
 			used, reason := client.RateLimit().Used, errors.New("enough")
@@ -324,21 +325,21 @@ func TestLFSPreferenceReadsBothForms(t *testing.T) {
 
 // The password of an import goes over the wire, and nowhere else.
 func TestImportPasswordIsNotPrinted(t *testing.T) {
-	start := ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com", VCSUsername: "octocat", VCSPassword: importPassword}
-	update := ghmigrate.UpdateImportRequest{VCSPassword: importPassword}
+	start := ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com", VCSUsername: "octocat", VCSPassword: testclient.Password}
+	update := ghmigrate.UpdateImportRequest{VCSPassword: testclient.Password}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		assertNoSecret(t, fmt.Sprintf(verb, start)+fmt.Sprintf(verb, &start)+fmt.Sprintf(verb, update), fmt.Sprintf("%x", importPassword))
+		testclient.AssertNoSecret(t, fmt.Sprintf(verb, start)+fmt.Sprintf(verb, &start)+fmt.Sprintf(verb, update), fmt.Sprintf("%x", testclient.Password))
 	}
 	encoded, err := json.Marshal([]any{start, update})
 	require.NoError(t, err)
-	assertNoSecret(t, string(encoded))
+	testclient.AssertNoSecret(t, string(encoded))
 
 	for _, status := range []int{http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable} {
 		bodies := 0
 		client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			assert.NoError(t, err)
-			assert.Contains(t, string(body), `"vcs_password":"`+importPassword+`"`)
+			assert.Contains(t, string(body), `"vcs_password":"`+testclient.Password+`"`)
 			bodies++
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, `{"message":"Validation Failed"}`)
@@ -348,7 +349,7 @@ func TestImportPasswordIsNotPrinted(t *testing.T) {
 		assert.Equal(t, 2, bodies, "neither is sent twice")
 		for _, err := range []error{startErr, updateErr} {
 			require.Error(t, err)
-			assertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err))
+			testclient.AssertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err))
 		}
 	}
 }
@@ -456,9 +457,9 @@ func TestOtherPathsAreNotRetiredWithSourceImports(t *testing.T) {
 
 // The fake GitHub has retired them by default, as GitHub has.
 func TestSourceImportsOfTheFakeGitHub(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo-org/hello")
-		_, err := newClient(t, server).SourceImports.Get(t.Context(), "octo-org", "hello")
+		_, err := testclient.New(t, server).SourceImports.Get(t.Context(), "octo-org", "hello")
 		require.ErrorIs(t, err, ghmigrate.ErrSourceImportsRetired)
 		assert.EqualError(t, errWithoutRequest(err),
 			"GET /repos/octo-org/hello/import: 410 The Source Imports API has been retired.: the Source Imports API was retired on 2024-04-12")

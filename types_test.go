@@ -18,6 +18,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // documented are the calls that get the answers in testdata, by the name of the
@@ -205,9 +206,9 @@ func TestThePropertiesOfTheFakeGitHubSurvive(t *testing.T) {
 	for _, version := range []string{"2022-11-28", "2026-03-10"} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				server.AddRepository("octo-org/hello")
-				client := newClient(t, server, ghmigrate.WithAPIVersion(version))
+				client := testclient.New(t, server, ghmigrate.WithAPIVersion(version))
 				started, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
 				require.NoError(t, err)
 				server.Clock().Advance(time.Hour)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // The seven operations for users, in the order of a migration's life: what
@@ -19,11 +20,11 @@ import (
 func TestUserMigrations(t *testing.T) {
 	for _, github := range githubs() {
 		t.Run(github.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				const base = "/user/migrations"
 				server.AddRepository("octocat/hello")
 				server.AddRepository("octocat/world")
-				client := newClient(t, server, ghmigrate.WithAPIVersion(github.version))
+				client := testclient.New(t, server, ghmigrate.WithAPIVersion(github.version))
 				users, ctx := client.UserMigrations, t.Context()
 				asked := 0
 				requireSent := func(want ...sent) {

@@ -1,6 +1,7 @@
 package ghmigrate_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -27,6 +28,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 const polled = "/orgs/octo-org/migrations/79"
@@ -62,8 +64,8 @@ func TestWaitPollsMoreAndMoreSlowly(t *testing.T) {
 		{"evenly", []ghmigrate.Option{ghmigrate.WithPollInterval(30*time.Second, 30*time.Second)}, 30 * time.Second, 30 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server, test.opts...)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server, test.opts...)
 				startExports(t, server, client, 1)
 				began := time.Now()
 
@@ -92,8 +94,8 @@ func TestWaitPollsMoreAndMoreSlowly(t *testing.T) {
 }
 
 func TestWaitCostsNoQuotaWhileNothingChanges(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
 		used := client.RateLimit().Used
 
@@ -112,9 +114,9 @@ func TestWaitCostsNoQuotaWhileNothingChanges(t *testing.T) {
 }
 
 func TestWaitOnAFailedExport(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo-org/huge", ghmigratetest.PoisonsExport())
-		client := newClient(t, server)
+		client := testclient.New(t, server)
 		_, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/huge"}})
 		require.NoError(t, err)
 
@@ -149,8 +151,8 @@ func TestWaitEndsAtOnceOnErrorsThatStay(t *testing.T) {
 	} {
 		for after, seen := range []bool{false, true, true} {
 			t.Run(fmt.Sprintf("%s after %d polls", test.name, after), func(t *testing.T) {
-				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-					client := newClient(t, server)
+				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+					client := testclient.New(t, server)
 					startExports(t, server, client, 1)
 					test.fault.Path, test.fault.After, test.fault.Times = polled, after, -1
 					server.Inject(test.fault)
@@ -225,8 +227,8 @@ func passing() map[string]ghmigratetest.Fault {
 func TestWaitSurvivesAnOutage(t *testing.T) {
 	for name, fault := range passing() {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				startExports(t, server, client, 1)
 				fault.Path, fault.Times, fault.After = polled, -1, 3
 				// From the first poll to the last, it is just not 15 minutes.
@@ -248,8 +250,8 @@ func TestWaitSurvivesAnOutage(t *testing.T) {
 func TestWaitEndsWithALongOutage(t *testing.T) {
 	for name, fault := range passing() {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				startExports(t, server, client, 1)
 				fault.Path, fault.Times, fault.After = polled, -1, 3
 				server.Inject(fault)
@@ -276,8 +278,8 @@ func TestWaitEndsWithALongOutage(t *testing.T) {
 func TestWaitPollsOnceAtATime(t *testing.T) {
 	for name, fault := range passing() {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server, ghmigrate.WithMaxRetries(10), ghmigrate.WithPollInterval(5*time.Second, 5*time.Second))
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server, ghmigrate.WithMaxRetries(10), ghmigrate.WithPollInterval(5*time.Second, 5*time.Second))
 				startExports(t, server, client, 1)
 				fault.Path, fault.Times = polled, 5
 				server.Inject(fault)
@@ -311,8 +313,8 @@ func TestWaitWaitsRateLimitsOut(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server, ghmigrate.WithMaxRateLimitWait(0))
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(0))
 				startExports(t, server, client, 1)
 				test.fault.Path, test.fault.After, test.fault.Times = polled, 1, test.times
 				server.Inject(test.fault)
@@ -337,8 +339,8 @@ func TestWaitWaitsRateLimitsOut(t *testing.T) {
 
 // A rate limit says that GitHub is there.
 func TestWaitCountsNoRateLimitAsAnOutage(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
 		server.Inject(ghmigratetest.Fault{Path: polled, Handler: func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 			w.WriteHeader(http.StatusBadGateway)
@@ -355,8 +357,8 @@ func TestWaitCountsNoRateLimitAsAnOutage(t *testing.T) {
 // GitHub wants to be left alone the longer the more often it has to say so on
 // end, not the more often it ever had to.
 func TestWaitForgetsRateLimitsThatAreOver(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
 		for i := range 4 { // every other poll
 			limit := ghmigratetest.SecondaryRateLimit()
@@ -374,8 +376,8 @@ func TestWaitForgetsRateLimitsThatAreOver(t *testing.T) {
 }
 
 func TestWaitHonoursRetryAfter(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
 		server.Inject(ghmigratetest.Fault{Path: polled, Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"240"}}})
 		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
@@ -386,8 +388,8 @@ func TestWaitHonoursRetryAfter(t *testing.T) {
 }
 
 func TestWaitGoesOnInAnUnknownState(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
 		server.Inject(ghmigratetest.Fault{Path: polled, Times: 20, Status: http.StatusOK, Body: `{"id":79,"state":"archiving"}`})
 		m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
@@ -407,8 +409,8 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		"while a rate limit is waited out": {Path: polled, After: 1, Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3600"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				startExports(t, server, client, 1)
 				if fault != nil {
 					server.Inject(*fault)
@@ -427,8 +429,8 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		})
 	}
 	t.Run("before the first poll", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
 			ctx, cancel := context.WithTimeoutCause(t.Context(), 0, reason)
 			defer cancel()
 			m, err := client.OrgMigrations.Wait(ctx, "octo-org", 79)
@@ -466,8 +468,8 @@ func quick() ghmigrate.Option {
 }
 
 func TestWatchYieldsChangesAsTheyAreSeen(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server, quick())
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server, quick())
 		server.AddRepository("octo-org/hello")
 		server.AddRepository("octo-org/huge", ghmigratetest.PoisonsExport())
 		for _, name := range []string{"octo-org/hello", "octo-org/huge", "octo-org/hello"} {
@@ -505,8 +507,8 @@ func TestWatchOfABadID(t *testing.T) {
 }
 
 func TestWatchOfNothing(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		for _, ids := range [][]int64{nil, {}} {
 			orgs, _ := sights(t, client.OrgMigrations.Watch(t.Context(), "octo-org", ids))
 			users, _ := sights(t, client.UserMigrations.Watch(t.Context(), ids))
@@ -517,8 +519,8 @@ func TestWatchOfNothing(t *testing.T) {
 }
 
 func TestWatchStopsWithTheLoop(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server, quick())
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server, quick())
 		ids := startExports(t, server, client, 3)
 		asked := len(server.Requests())
 		for _, watch := range []iter.Seq2[*ghmigrate.Migration, error]{
@@ -591,8 +593,8 @@ func TestWatchGoesOnWithoutOneThatIsGone(t *testing.T) {
 			if user {
 				opts = append(opts, ghmigratetest.WithUser("octo-org"))
 			}
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server, quick())
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server, quick())
 				server.AddRepository("octo-org/hello")
 				req := ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}}
 				for range 3 {
@@ -633,8 +635,8 @@ func TestWatchGoesOnWithoutOneThatIsGone(t *testing.T) {
 
 // The loop's own body may end the context.
 func TestWatchEndsWithinItsLoop(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
 		reason := errors.New("seen enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -682,8 +684,8 @@ func ticks(requests []ghmigratetest.Request) [][]ghmigratetest.Request {
 }
 
 func TestWatchIsThrifty(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		all := startExports(t, server, client, 250)
 		newest, oldest := all[len(all)-30:], all[:3]
 		time.Sleep(10 * time.Minute) // they are exporting, and will be
@@ -729,8 +731,8 @@ func TestWatchIsThrifty(t *testing.T) {
 }
 
 func TestWatchLooksAtAUsersSingly(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		server.AddRepository("octocat/hello")
 		for range 3 {
 			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
@@ -761,8 +763,8 @@ func TestWatchEndsOnOtherErrors(t *testing.T) {
 		{"the organization is gone", ghmigratetest.ServerError(http.StatusNotFound), ghmigrate.ErrNotFound},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server)
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
 				ids := startExports(t, server, client, 2)
 				test.fault.Path, test.fault.After, test.fault.Times = "/orgs/octo-org/migrations", 2, -1
 				server.Inject(test.fault)
@@ -776,11 +778,11 @@ func TestWatchEndsOnOtherErrors(t *testing.T) {
 		})
 	}
 	t.Run("the token is revoked, as a user's own tell", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			fault := ghmigratetest.ServerError(http.StatusUnauthorized)
 			fault.Times = -1
 			server.Inject(fault)
-			lines, errs := sights(t, newClient(t, server).UserMigrations.Watch(t.Context(), []int64{79, 80, 81}))
+			lines, errs := sights(t, testclient.New(t, server).UserMigrations.Watch(t.Context(), []int64{79, 80, 81}))
 			assert.Equal(t, []string{"error"}, lines)
 			require.ErrorIs(t, errs[0], ghmigrate.ErrUnauthorized)
 			assert.Len(t, server.Requests(), 1)
@@ -800,8 +802,8 @@ func TestWatchSurvivesAnOutageAndEndsWithALongOne(t *testing.T) {
 						opts = append(opts, ghmigratetest.WithUser("octo-org"))
 					}
 					opts = append(opts, ghmigratetest.WithExportDuration(30*time.Minute))
-					bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-						client := newClient(t, server)
+					testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+						client := testclient.New(t, server)
 						server.AddRepository("octo-org/hello")
 						req := ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}}
 						ids := []int64{79, 80, 81}
@@ -837,8 +839,8 @@ func TestWatchSurvivesAnOutageAndEndsWithALongOne(t *testing.T) {
 }
 
 func TestWatchGoesOnWithoutOneThatCannotBeLookedAt(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		server.AddRepository("octocat/hello")
 		for range 4 {
 			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
@@ -869,8 +871,8 @@ func TestWatchGoesOnWithoutOneThatCannotBeLookedAt(t *testing.T) {
 }
 
 func TestWatchSeesTheOthersAtOnce(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		server.AddRepository("octocat/hello")
 		for range 3 {
 			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
@@ -893,8 +895,8 @@ func TestWatchSeesTheOthersAtOnce(t *testing.T) {
 // Each request to a server that never answers takes a minute. All of those
 // that are watched, one after the other, would take hours.
 func TestWatchOfManyDoesNotHang(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		var ids []int64
 		for id := range int64(200) {
 			ids = append(ids, id+1)
@@ -909,8 +911,8 @@ func TestWatchOfManyDoesNotHang(t *testing.T) {
 }
 
 func TestWatchWaitsRateLimitsOut(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		ids := startExports(t, server, client, 2)
 		fault := ghmigratetest.PrimaryRateLimit(time.Hour)
 		fault.After = 1
@@ -931,9 +933,9 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 			"in a poll":         {After: 3, Times: -1, Stall: true},
 		} {
 			t.Run(name+" "+where, func(t *testing.T) {
-				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					ctx, cancel := context.WithCancelCause(t.Context())
-					client := newClient(t, server)
+					client := testclient.New(t, server)
 					ids := startExports(t, server, client, 1)
 					server.AddRepository("octocat/hello")
 					m, err := client.UserMigrations.Start(ctx, ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
@@ -960,8 +962,8 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 }
 
 func TestWatchAllFollowsLiveOnesAndThenNewOnes(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server, ghmigrate.WithPollInterval(500*time.Millisecond, 500*time.Millisecond))
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server, ghmigrate.WithPollInterval(500*time.Millisecond, 500*time.Millisecond))
 		server.AddRepository("octo-org/hello")
 		server.AddRepository("octo-org/huge", ghmigratetest.PoisonsExport())
 		start := func(name string) {
@@ -991,8 +993,8 @@ func TestWatchAllFollowsLiveOnesAndThenNewOnes(t *testing.T) {
 }
 
 func TestWatchAllFindsLiveOnesHoweverFarBackTheyAre(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
 		server.Clock().Advance(24 * time.Hour)
 		// The list says that the oldest is not done, and the others are.
@@ -1099,8 +1101,8 @@ func TestWatchAllFollowsNoOldImports(t *testing.T) {
 }
 
 func TestWatchAllOfAUser(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server, ghmigrate.WithPollInterval(500*time.Millisecond, 500*time.Millisecond))
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server, ghmigrate.WithPollInterval(500*time.Millisecond, 500*time.Millisecond))
 		server.AddRepository("octocat/hello")
 		start := func() {
 			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
@@ -1122,8 +1124,8 @@ func TestWatchAllOfAUser(t *testing.T) {
 func TestWaitingForAUserOfAGHES(t *testing.T) {
 	for _, oldest := range []bool{false, true} { // on the last page of the list, not on the first
 		t.Run(fmt.Sprintf("oldest %v", oldest), func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := newClient(t, server, ghmigrate.WithPollInterval(25*time.Second, time.Minute))
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server, ghmigrate.WithPollInterval(25*time.Second, time.Minute))
 				server.AddRepository("octocat/hello")
 				const count = 35 // two pages
 				for range count {
@@ -1197,8 +1199,8 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 		})
 	})
 	t.Run("many at once", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
 			server.AddRepository("octocat/hello")
 			var ids []int64
 			for range 35 {
@@ -1220,8 +1222,8 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 		}, ghmigratetest.WithGHES(), ghmigratetest.WithExportDuration(10*time.Minute))
 	})
 	t.Run("all", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := newClient(t, server, quick())
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server, quick())
 			server.AddRepository("octocat/hello")
 			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
 			require.NoError(t, err)
@@ -1232,8 +1234,8 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 		}, ghmigratetest.WithGHES(), ghmigratetest.WithExportDuration(10*time.Second))
 	})
 	t.Run("one that is not there", func(t *testing.T) {
-		bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			m, err := newClient(t, server).UserMigrations.Wait(t.Context(), 79)
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			m, err := testclient.New(t, server).UserMigrations.Wait(t.Context(), 79)
 			require.ErrorIs(t, err, ghmigrate.ErrNotFound)
 			assert.Nil(t, m)
 			assert.Len(t, server.Requests(), 2, "by status and by list")
@@ -1251,8 +1253,8 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 
 // A poll that breaks off must not take what it saw for all there is.
 func TestWatchAllMissesNothingAfterABrokenPoll(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := newClient(t, server)
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
 		server.AddRepository("octo-org/hello")
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -1290,9 +1292,9 @@ func TestWatchAllMissesNothingAfterABrokenPoll(t *testing.T) {
 }
 
 func TestWaitsLogWhatTheyWaitOut(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		log := &lockedBuffer{}
-		client := newClient(t, server, ghmigrate.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		log := &bytes.Buffer{}
+		client := testclient.New(t, server, ghmigrate.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
 		server.AddRepository("octo-org/hello")
 		m, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
 		require.NoError(t, err)

@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 var webhookSecret = []byte("It's a Secret to Everybody")
@@ -174,7 +175,7 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 			event, err := ghmigrate.ParseRepositoryImportEvent(r, test.secret)
 			require.EqualError(t, err, "repository_import webhook: "+test.want)
 			assert.Nil(t, event)
-			assertNoSecret(t, err.Error(), string(webhookSecret), signature(webhookSecret, test.body)[7:])
+			testclient.AssertNoSecret(t, err.Error(), string(webhookSecret), signature(webhookSecret, test.body)[7:])
 		})
 	}
 	event, err := ghmigrate.ParseRepositoryImportEvent(nil, webhookSecret)
