@@ -1,0 +1,61 @@
+package ghmigrate_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/ghmigrate/ghmigrate"
+)
+
+// The file appears only when it is complete. Whatever ends the download, the
+// same call goes on where it was.
+func ExampleOrgMigrations_DownloadArchive() {
+	ctx := context.Background()
+	github, client := fakeGitHub("octo-org/hello-world")
+	defer github.Close()
+	m := finished(ctx, client, "octo-org/hello-world", false)
+	dir, err := os.MkdirTemp("", "backup-")
+	check(err)
+	defer func() { check(os.RemoveAll(dir)) }()
+
+	archive, err := client.OrgMigrations.DownloadArchive(ctx, "octo-org", m.ID, filepath.Join(dir, "backup.tar.gz"),
+		&ghmigrate.DownloadOptions{
+			Progress: func(written, total int64) {
+				if written == total {
+					fmt.Println("100 %")
+				}
+			},
+		})
+	check(err)
+	info, err := os.Stat(archive.Path)
+	check(err)
+	fmt.Println(info.Name(), "is complete:", info.Size() == archive.Size)
+
+	check(client.OrgMigrations.DeleteArchive(ctx, "octo-org", m.ID)) // at GitHub; it would die after seven days
+	// Output:
+	// 100 %
+	// backup.tar.gz is complete: true
+}
+
+// Let another program fetch the archive. Whoever has the URL has the archive,
+// so it prints without its query.
+func ExampleOrgMigrations_ArchiveURL() {
+	ctx := context.Background()
+	github, client := fakeGitHub("octo-org/hello-world")
+	defer github.Close()
+	m := finished(ctx, client, "octo-org/hello-world", false)
+
+	url, err := client.OrgMigrations.ArchiveURL(ctx, "octo-org", m.ID)
+	check(err)
+	fmt.Println(url.Expires().Sub(github.Clock().Now()) > 0)
+	res, err := http.Get(url.Reveal()) // the secret itself, for curl or a browser
+	check(err)
+	defer res.Body.Close()
+	fmt.Println(res.Status)
+	// Output:
+	// true
+	// 200 OK
+}

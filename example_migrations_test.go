@@ -1,0 +1,155 @@
+package ghmigrate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// Export repositories and lock them meanwhile. After a 502 the migration may
+// exist all the same: package export finds it again.
+func ExampleOrgMigrations_Start() {
+	ctx := context.Background()
+	github, client := fakeGitHub("octo-org/hello-world", "octo-org/spoon-knife")
+	defer github.Close()
+
+	m, err := client.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{
+		Repositories:     []string{"octo-org/hello-world", "octo-org/spoon-knife"},
+		LockRepositories: true,
+		ExcludeReleases:  true,
+	})
+	check(err)
+	fmt.Println("migration", m.ID, "of", len(m.Repositories), "repositories is", m.State)
+	// Output: migration 79 of 2 repositories is pending
+}
+
+// How long an export may take is up to the context.
+func ExampleOrgMigrations_Wait() {
+	github, client := fakeGitHub("octo-org/hello-world")
+	defer github.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Hour)
+	defer cancel()
+
+	m, err := client.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{
+		Repositories: []string{"octo-org/hello-world"},
+	})
+	check(err)
+	m, err = client.OrgMigrations.Wait(ctx, "octo-org", m.ID)
+	switch {
+	case errors.Is(err, ghmigrate.ErrMigrationFailed):
+		fmt.Println("GitHub gave up; try fewer repositories, or without releases")
+	case errors.Is(err, context.DeadlineExceeded):
+		fmt.Println("still", m.State, "after six hours") // m is what was seen last
+	case err != nil:
+		fmt.Println(err)
+	default:
+		fmt.Println(m.State)
+	}
+	// Output: exported
+}
+
+// Pages are asked for as the loop goes on: here only the first.
+func ExampleOrgMigrations_List() {
+	ctx := context.Background()
+	github, client := fakeGitHub("octo-org/hello-world")
+	defer github.Close()
+	finished(ctx, client, "octo-org/hello-world", false)
+	finished(ctx, client, "octo-org/hello-world", false)
+
+	opts := &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true} // much smaller answers
+	for m, err := range client.OrgMigrations.List(ctx, "octo-org", opts) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if m.State == ghmigrate.StateExported {
+			fmt.Println("the newest archive is that of migration", m.ID)
+			break
+		}
+	}
+	// Output: the newest archive is that of migration 80
+}
+
+// A list that is small enough can be had as a slice.
+func ExampleCollect() {
+	ctx := context.Background()
+	github, client := fakeGitHub("octo-org/hello-world")
+	defer github.Close()
+	m := finished(ctx, client, "octo-org/hello-world", false)
+
+	repositories, err := ghmigrate.Collect(client.OrgMigrations.ListRepositories(ctx, "octo-org", m.ID, nil))
+	check(err)
+	fmt.Println(len(repositories), repositories[0].FullName)
+	// Output: 1 octo-org/hello-world
+}
+
+// Leave nothing locked: all repositories of the migration, not only those of
+// the first page, and only when it is done.
+func ExampleOrgMigrations_UnlockRepository() {
+	ctx := context.Background()
+	github, client := fakeGitHub("octo-org/hello-world")
+	defer github.Close()
+	m := finished(ctx, client, "octo-org/hello-world", true)
+
+	for repo, err := range client.OrgMigrations.ListRepositories(ctx, "octo-org", m.ID, nil) {
+		check(err)
+		err = client.OrgMigrations.UnlockRepository(ctx, "octo-org", m.ID, repo.Name)
+		if errors.Is(err, ghmigrate.ErrNotFound) {
+			fmt.Println(repo.FullName, "was not locked")
+			continue
+		}
+		check(err)
+		fmt.Println(repo.FullName, "is unlocked")
+	}
+	// Output: octo-org/hello-world is unlocked
+}
+
+// Your own account instead of an organization: the same methods.
+func ExampleUserMigrations() {
+	ctx := context.Background()
+	github, client := fakeGitHub("octocat/hello-world")
+	defer github.Close()
+
+	m, err := client.UserMigrations.Start(ctx, ghmigrate.StartMigrationRequest{
+		Repositories: []string{"octocat/hello-world"},
+	})
+	check(err)
+	m, err = client.UserMigrations.Wait(ctx, m.ID)
+	check(err)
+	fmt.Println(m.Owner.Login, m.State)
+	// Output: octocat exported
+}
+
+// Follow many exports with one loop. A failed one is a value among the others.
+func ExampleOrgMigrations_Watch() {
+	ctx := context.Background()
+	github, client := fakeGitHub("octo-org/hello-world")
+	defer github.Close()
+	github.AddRepository("octo-org/too-large", ghmigratetest.PoisonsExport())
+
+	var ids []int64
+	for _, name := range []string{"octo-org/hello-world", "octo-org/too-large"} {
+		m, err := client.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{name}})
+		check(err)
+		ids = append(ids, m.ID)
+	}
+
+	for m, err := range client.OrgMigrations.Watch(ctx, "octo-org", ids) {
+		switch {
+		case err != nil && m == nil:
+			check(err) // GitHub is out of reach, or the context has ended
+		case err != nil:
+			fmt.Println("migration", m.ID, "cannot be watched:", err)
+		case m.State.Done():
+			fmt.Println("migration", m.ID, "has", m.State)
+		}
+	}
+
+	// Unordered output:
+	// migration 79 has exported
+	// migration 80 has failed
+}
