@@ -31,22 +31,29 @@ func ExampleReader_Entries() {
 	// 1 attachment of 12 bytes
 }
 
-// Stream the issues of an archive, in constant memory whatever its size.
+// Stream the issues of an archive and what was said of them, in constant memory
+// whatever its size.
 func ExampleReader_Records() {
-	r, err := archive.NewReader(exampleArchive(), nil)
+	f := exampleArchive() // an *os.File, or the client's OpenArchive
+
+	r, err := archive.NewReader(f, nil)
 	check(err)
-	for record, err := range r.Records("issue") {
+	for record, err := range r.Records("issue", "issue_comment") {
 		check(err)
 		switch record := record.(type) {
 		case *archive.Issue:
 			fmt.Printf("#%d %s, closed: %t\n", record.URL.Number(), record.Title, !record.ClosedAt.IsZero())
-		case *archive.Unknown: // an issue all the same, of which more is in Raw
-			fmt.Printf("%s cannot be read: %v\n", record.URL, record.Err)
+		case *archive.IssueComment:
+			fmt.Printf("of #%d: %s\n", record.Parent().Number(), record.Body)
+		case *archive.Unknown: // does not fit the type as this version knows it
+			fmt.Println(record.URL, record.Err, string(record.Raw()))
 		}
 	}
 	// Output:
 	// #1 It does not start, closed: true
 	// #2 Say how to stop it, closed: false
+	// of #1: Have you switched it on?
+	// of #1: Thanks!
 }
 
 // Go through the issues with their comments and the names of their authors,
@@ -83,9 +90,9 @@ func ExampleOpen() {
 // Make sure that a backup is one: whole, consistent, and of all that was asked
 // for.
 func ExampleVerify() {
-	summary, err := archive.Verify(exampleArchive(), &archive.VerifyOptions{
-		Repositories: []string{"octo-org/app"},
-	})
+	f := exampleArchive() // an *os.File, or the client's OpenArchive
+
+	summary, err := archive.Verify(f, &archive.VerifyOptions{Repositories: []string{"octo-org/app"}})
 	check(err)
 	for _, kind := range slices.Sorted(maps.Keys(summary.Records)) {
 		fmt.Println(summary.Records[kind], kind)

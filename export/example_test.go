@@ -36,26 +36,35 @@ func exampleServer(repositories ...string) (*ghmigratetest.Server, export.Accoun
 }
 
 func ExampleRun() {
-	names := []string{"octo/hello", "octo/world"}
-	server, acct, dir := exampleServer(names...)
+	server, acct, dir := exampleServer("octo/hello", "octo/world")
 	defer server.Close()
 	defer func() { _ = os.RemoveAll(dir) }()
 
-	manifest, err := export.Run(context.Background(), acct, export.Options{
-		Repositories: names,
-		Dir:          dir,
-	})
-	if partial, ok := errors.AsType[*export.PartialError](err); ok {
-		for _, row := range partial.Repositories {
-			fmt.Println("missing:", row.Repository, row.Error)
+	backUp := func(ctx context.Context) error {
+		manifest, err := export.Run(ctx, acct, export.Options{
+			Repositories:   []string{"octo/hello", "octo/world"},
+			Dir:            dir,
+			Start:          ghmigrate.StartMigrationRequest{LockRepositories: true},
+			DeleteArchives: true, // at GitHub, when they are safe here
+		})
+		switch partial, ok := errors.AsType[*export.PartialError](err); {
+		case ok:
+			for _, row := range partial.Repositories {
+				fmt.Println("not exported:", row.Repository, row.Error)
+			}
+			fmt.Println("perhaps still locked:", partial.Locked)
+		case err != nil:
+			return err // nothing was begun
 		}
-	} else if err != nil {
-		fmt.Println(err)
-		return
+		for _, row := range manifest.Repositories {
+			fmt.Println(row.Repository, "is in", row.Archive)
+		}
+		return err
 	}
-	for _, row := range manifest.Repositories {
-		fmt.Println(row.Repository, "is in", row.Archive)
+	if err := backUp(context.Background()); err != nil {
+		panic(err)
 	}
+
 	// Output:
 	// octo/hello is in migration-79.tar.gz
 	// octo/world is in migration-79.tar.gz

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
@@ -60,6 +61,33 @@ func Example() {
 	// 200 OK pending
 	// 200 OK exported
 	// 200 OK application/x-gzip true <nil>
+}
+
+// The client of this module, as a program's tests would make it.
+func ExampleNewServer() {
+	server := ghmigratetest.NewServer()
+	defer server.Close()
+	server.AddRepository("octo-org/hello-world")
+
+	client, err := ghmigrate.NewClient(
+		ghmigrate.WithBaseURL(server.URL()),
+		ghmigrate.WithHTTPClient(server.Client()),
+		ghmigrate.WithToken(server.Token()),
+	)
+	if err != nil {
+		panic(err)
+	}
+
+	m, err := client.OrgMigrations.Start(context.Background(), "octo-org", ghmigrate.StartMigrationRequest{
+		Repositories: []string{"octo-org/hello-world"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("migration", m.ID, "is", m.State)
+
+	// Output:
+	// migration 79 is pending
 }
 
 // The next request is too many.

@@ -1,0 +1,332 @@
+package ghmigrate_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A document is a Markdown file of this repository.
+type document struct {
+	name   string // relative to the repository, with slashes
+	prose  []string
+	blocks []codeBlock
+}
+
+// A codeBlock is what stands between two fences.
+type codeBlock struct {
+	line     int    // of the opening fence, from 1
+	language string // after the opening fence
+	before   string // the nearest line above that is not empty
+	lines    []string
+}
+
+// checkout skips a test where only the library is: in the module cache there
+// is no other module of the repository.
+func checkout(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("examples/go.mod"); err != nil {
+		t.Skip("no checkout of the repository: ", err)
+	}
+}
+
+// readDocuments returns the documents that match the patterns.
+func readDocuments(t *testing.T, patterns ...string) []document {
+	t.Helper()
+	var documents []document
+	for _, pattern := range patterns {
+		names, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			require.NoError(t, err)
+			documents = append(documents, parseDocument(filepath.ToSlash(name), string(text)))
+		}
+	}
+	require.NotEmpty(t, documents)
+	return documents
+}
+
+// parseDocument separates prose from code. Lines of code are empty in prose,
+// so that line numbers stay.
+func parseDocument(name, text string) document {
+	d := document{name: name}
+	before, fence := "", ""
+	for i, line := range strings.Split(text, "\n") {
+		trimmed := strings.TrimSpace(line)
+		switch {
+		case fence != "" && trimmed == fence:
+			fence = ""
+			line = ""
+		case fence != "":
+			last := &d.blocks[len(d.blocks)-1]
+			last.lines = append(last.lines, line)
+			line = ""
+		case strings.HasPrefix(trimmed, "```"):
+			language := strings.TrimLeft(trimmed, "`")
+			fence = strings.TrimSuffix(trimmed, language)
+			d.blocks = append(d.blocks, codeBlock{line: i + 1, language: language, before: before})
+			line = ""
+		}
+		d.prose = append(d.prose, line)
+		if line = strings.TrimSpace(line); line != "" {
+			before = line
+		}
+	}
+	return d
+}
+
+// Go code in a document is code that is compiled: each block stands in the
+// file that the comment above it names.
+func TestDocumentsShowCodeThatCompiles(t *testing.T) {
+	checkout(t)
+	marker := regexp.MustCompile(`^<!-- from (\S+) -->$`)
+	for _, d := range readDocuments(t, "*.md", "docs/*.md") {
+		for _, block := range d.blocks {
+			if block.language != "go" {
+				continue
+			}
+			where := fmt.Sprintf("%s:%d", d.name, block.line)
+			found := marker.FindStringSubmatch(block.before)
+			if !assert.NotNil(t, found, "%s: no <!-- from FILE --> above this block, but %q", where, block.before) {
+				continue
+			}
+			source, err := os.ReadFile(filepath.FromSlash(found[1]))
+			require.NoError(t, err, where)
+			missing, ok := quoted(block.lines, strings.Split(string(source), "\n"))
+			assert.True(t, ok, "%s: %s does not have this block; it goes wrong at: %s", where, found[1], missing)
+		}
+	}
+}
+
+// quoted reports whether the lines of a block follow each other somewhere in a
+// file, all indented by as much more. A line … stands for lines that are left
+// out, none of which is indented less. Otherwise it returns the line that the
+// best attempt did not find.
+func quoted(block, file []string) (missing string, ok bool) {
+	best := 0
+	for start, line := range file {
+		indent, found := strings.CutSuffix(line, block[0])
+		if !found || strings.TrimLeft(indent, "\t ") != "" {
+			continue
+		}
+		n := quotedAt(block, file[start:], indent)
+		if n == len(block) {
+			return "", true
+		}
+		best = max(best, n)
+	}
+	return block[best], false
+}
+
+// quotedAt returns how many lines of the block the file has, from its first
+// line on.
+func quotedAt(block, file []string, indent string) int {
+	n := 0
+	skipping := false
+	for _, line := range file {
+		for n < len(block) && strings.TrimSpace(block[n]) == "…" {
+			skipping = true
+			n++
+		}
+		text, inside := strings.CutPrefix(line, indent)
+		switch {
+		case n == len(block):
+			return n
+		case inside && text == block[n], line == "" && block[n] == "":
+			n++
+			skipping = false
+		case !skipping, !inside && line != "":
+			return n
+		}
+	}
+	return n
+}
+
+func TestQuoted(t *testing.T) {
+	file := strings.Split("package p\n\nfunc f() {\n\tone()\n\n\tif two() {\n\t\tthree()\n\t}\n}\n\nfunc g() {\n\tfour()\n}\n", "\n")
+	for name, test := range map[string]struct {
+		block   string
+		missing string
+	}{
+		"whole":                         {"package p\n\nfunc f() {", ""},
+		"without its indentation":       {"one()\n\nif two() {\n\tthree()\n}", ""},
+		"with lines left out":           {"one()\n…\n}", ""},
+		"with lines left out inside":    {"if two() {\n\t…\n}", ""},
+		"top level, lines left out":     {"func f() {\n\t…\n}\n\nfunc g() {", ""},
+		"another line":                  {"one()\n\nif too() {", "if too() {"},
+		"another first line":            {"none()\n\nif two() {", "none()"},
+		"a line is not there":           {"one()\nif two() {", "if two() {"},
+		"another indentation":           {"if two() {\nthree()\n}", "three()"},
+		"lines left out of two bodies":  {"one()\n…\nfour()", "four()"},
+		"lines left out, and no others": {"one()\n…\nfive()", "five()"},
+		"part of a line":                {"ne()", "ne()"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			missing, ok := quoted(strings.Split(test.block, "\n"), file)
+			assert.Equal(t, test.missing, missing)
+			assert.Equal(t, test.missing == "", ok)
+		})
+	}
+}
+
+// A link in a document that points into this repository leads to a file or a
+// folder that is there, and its #anchor to a headline.
+func TestLinksInDocumentsResolve(t *testing.T) {
+	checkout(t)
+	documents := readDocuments(t, "*.md", "docs/*.md", ".github/*.md", ".github/*/*.md")
+	headlines := make(map[string][]string)
+	for _, d := range documents {
+		headlines[d.name] = d.anchors()
+	}
+	for _, d := range documents {
+		for _, link := range d.links() {
+			where := fmt.Sprintf("%s:%d: %s", d.name, link.line, link.target)
+			if strings.Contains(link.target, "://") || strings.HasPrefix(link.target, "mailto:") {
+				continue
+			}
+			file, anchor, hasAnchor := strings.Cut(link.target, "#")
+			target := d.name
+			if file != "" {
+				target = path.Join(path.Dir(d.name), file)
+				if !assert.True(t, fs.ValidPath(target), "%s leads out of the repository", where) {
+					continue
+				}
+				if _, err := os.Stat(filepath.FromSlash(target)); err != nil {
+					t.Errorf("%s: %v", where, err)
+				}
+			}
+			if hasAnchor {
+				assert.Contains(t, headlines[target], anchor, "%s: no such headline in %s", where, target)
+			}
+		}
+	}
+}
+
+type link struct {
+	line   int
+	target string
+}
+
+// links returns the targets of inline links, pictures and link definitions,
+// outside of code.
+func (d document) links() []link {
+	code := regexp.MustCompile("`[^`]*`")
+	target := regexp.MustCompile(`\]\(\s*<?([^)\s>]+)>?[^)]*\)|^\s*\[[^\]]+\]:\s+<?([^\s>]+)|(?:href|src)="([^"]+)"`)
+	var links []link
+	for i, line := range d.prose {
+		for _, found := range target.FindAllStringSubmatch(code.ReplaceAllString(line, "`"), -1) {
+			links = append(links, link{i + 1, found[1] + found[2] + found[3]})
+		}
+	}
+	return links
+}
+
+// anchors returns the names that GitHub gives to the headlines.
+func (d document) anchors() []string {
+	headline := regexp.MustCompile(`^#{1,6}\s+(.+?)\s*#*$`)
+	linked := regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
+	var anchors []string
+	times := make(map[string]int)
+	for _, line := range d.prose {
+		found := headline.FindStringSubmatch(line)
+		if found == nil {
+			continue
+		}
+		anchor := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, linked.ReplaceAllString(found[1], "$1"))
+		times[anchor]++
+		if n := times[anchor] - 1; n > 0 {
+			anchor += "-" + strconv.Itoa(n)
+		}
+		anchors = append(anchors, anchor)
+	}
+	return anchors
+}
+
+// A command that runs an example names one that exists, and flags that it has.
+func TestCommandsInDocumentsExist(t *testing.T) {
+	checkout(t)
+	command := regexp.MustCompile(`go run -C examples \./(\S+)(.*)`)
+	seen := 0
+	for _, d := range readDocuments(t, "*.md", "docs/*.md") {
+		for _, block := range d.blocks {
+			if !slices.Contains([]string{"sh", "console", "yaml"}, block.language) {
+				continue
+			}
+			for i, line := range block.lines {
+				line, _, _ = strings.Cut(line, " #")
+				found := command.FindStringSubmatch(line)
+				if found == nil {
+					continue
+				}
+				seen++
+				where := fmt.Sprintf("%s:%d", d.name, block.line+1+i)
+				flags := flagsOf(t, filepath.Join("examples", found[1]))
+				for word := range strings.FieldsSeq(found[2]) {
+					if name, ok := strings.CutPrefix(word, "-"); ok {
+						name, _, _ = strings.Cut(strings.TrimPrefix(name, "-"), "=")
+						assert.Contains(t, flags, name, "%s: %s has no such flag", where, found[1])
+					}
+				}
+			}
+		}
+	}
+	assert.NotZero(t, seen, "no document runs an example")
+}
+
+// flagsOf returns the names of the flags that a program defines: what package
+// flag's functions are called with first, or second when a variable comes
+// before it.
+func flagsOf(t *testing.T, dir string) []string {
+	t.Helper()
+	definition := regexp.MustCompile(`^(Bool|Duration|Float64|Int|Int64|String|Text|Uint|Uint64)?(Var|Func)?$`)
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	require.NotEmpty(t, names, "%s is no program", dir)
+	flags := []string{"h", "help"}
+	for _, name := range names {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		for node := range ast.Preorder(file) {
+			call, ok := node.(*ast.CallExpr)
+			if !ok || len(call.Args) < 3 {
+				continue
+			}
+			selector, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || !definition.MatchString(selector.Sel.Name) {
+				continue
+			}
+			for _, arg := range call.Args[:2] {
+				if literal, ok := arg.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+					flag, err := strconv.Unquote(literal.Value)
+					require.NoError(t, err)
+					flags = append(flags, flag)
+					break
+				}
+			}
+		}
+	}
+	return flags
+}
