@@ -33,20 +33,15 @@ type Client struct {
 	*settings
 }
 
-// settings is what NewClient made of its options, and the latest rate limit.
+// settings are the options, what NewClient made of them, and the latest rate
+// limit.
 type settings struct {
+	config
 	base      *url.URL // no slash at the end
 	root      string   // base, as text
-	authorize func(*http.Request) error
 	api       *http.Client
 	storage   *http.Client
-	accept    []string // the values of headers, shared by all requests
-	version   []string
-	userAgent []string
-	log       *slog.Logger
-	patience  patience
-	pollMin   time.Duration
-	pollMax   time.Duration
+	header    http.Header // of every request; its values are shared
 	rateLimit atomic.Pointer[RateLimit]
 }
 
@@ -70,24 +65,22 @@ func NewClient(opts ...Option) (*Client, error) {
 			return nil, fmt.Errorf("ghmigrate: %w", err)
 		}
 	}
-	base, err := cfg.endpoint()
+	base, err := cfg.apiRoot()
 	if err != nil {
 		return nil, fmt.Errorf("ghmigrate: %w", err)
 	}
 	caller := cmp.Or(cfg.httpClient, &http.Client{})
 	c := &Client{settings: &settings{
-		base:      base,
-		root:      base.String(),
-		authorize: cfg.authorize,
-		api:       apiClient(caller),
-		storage:   storageClient(caller),
-		accept:    []string{"application/vnd.github+json"},
-		version:   []string{cfg.version},
-		userAgent: []string{cfg.userAgent},
-		log:       cfg.log,
-		patience:  cfg.patience,
-		pollMin:   cfg.pollMin,
-		pollMax:   cfg.pollMax,
+		config:  cfg,
+		base:    base,
+		root:    base.String(),
+		api:     apiClient(caller),
+		storage: storageClient(caller),
+		header: http.Header{
+			"Accept":               {"application/vnd.github+json"},
+			"X-Github-Api-Version": {cfg.version},
+			"User-Agent":           {cfg.userAgent},
+		},
 	}}
 	c.UserMigrations = &UserMigrations{c}
 	c.OrgMigrations = &OrgMigrations{c}

@@ -110,8 +110,8 @@ const maxArchiveAge = 7 * 24 * time.Hour
 
 // explain finds out why there is no archive: GitHub says no more than 404.
 func (a account) explain(ctx context.Context, id int64, patience *patience, notFound error) error {
-	looker, seen := looker{account: a, patience: patience}, &sight[Migration]{}
-	switch err := looker.look(ctx, id, seen); {
+	poller, seen := poller{account: a, patience: patience}, &polled[Migration]{}
+	switch err := poller.poll(ctx, id, seen); {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", transfer.ContextError(ctx), notFound)
 	case err != nil:
@@ -249,7 +249,7 @@ func (a account) source(ctx context.Context, id int64) (transfer.Source, error) 
 		},
 		Client:    a.c.storage,
 		Identity:  a.c.base.Host + r.at.path,
-		UserAgent: a.c.userAgent[0],
+		UserAgent: a.c.userAgent,
 		Logger:    a.c.log,
 	}, nil
 }

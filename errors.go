@@ -2,12 +2,10 @@ package ghmigrate
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -339,27 +337,3 @@ func retryAfter(res response) time.Duration {
 // clamp keeps a time that a server names from being negative, or so long that
 // sums of it overflow.
 func clamp(d time.Duration) time.Duration { return min(max(d, 0), 10*365*24*time.Hour) }
-
-// A tokenError is a failure of the caller's TokenSource. Its text may quote a
-// token or the answer that held one, so only its kind is shown.
-type tokenError struct{ err error }
-
-// A badTokenError is what a TokenSource did wrong, in words that hold no secret.
-type badTokenError string
-
-func (e badTokenError) Error() string { return string(e) }
-
-func (e *tokenError) Error() string {
-	if bad, ok := errors.AsType[badTokenError](e.err); ok {
-		return "token source: " + bad.Error()
-	}
-	if errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded) {
-		return "token source: the context ended"
-	}
-	return fmt.Sprintf("token source: failed with a %T, whose text may hold a secret; unwrap the error to see it", e.err)
-}
-
-func (e *tokenError) Unwrap() error { return e.err }
-
-// Format keeps %#v from looking inside.
-func (e *tokenError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }

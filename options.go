@@ -31,56 +31,6 @@ type config struct {
 	pollMax    time.Duration
 }
 
-// WithToken authenticates with a personal access token (classic), which is
-// the only kind that GitHub's migration endpoints take. It is sent to the
-// API's own origin and nowhere else. A client without a token is allowed.
-func WithToken(token string) Option {
-	return func(cfg *config) error {
-		if token == "" {
-			return errors.New("WithToken: the token is empty")
-		}
-		if !isHeaderValue(token) {
-			return errors.New("WithToken: the token has white space or control characters in it")
-		}
-		return cfg.setTokens("WithToken", oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}))
-	}
-}
-
-// WithTokenSource authenticates with the tokens of ts, which is asked once for
-// every attempt, in the goroutine of the call. Its tokens are sent to the
-// API's own origin and nowhere else. Its errors end a call at once; they can
-// be unwrapped, but their text is not shown, as it may hold a secret.
-func WithTokenSource(ts oauth2.TokenSource) Option {
-	return func(cfg *config) error {
-		if ts == nil {
-			return errors.New("WithTokenSource: the source is nil")
-		}
-		return cfg.setTokens("WithTokenSource", ts)
-	}
-}
-
-// setTokens keeps the source in a closure, out of reach of anything that
-// prints a Client.
-func (cfg *config) setTokens(option string, ts oauth2.TokenSource) error {
-	if cfg.authorize != nil {
-		return fmt.Errorf("%s: a token was given already; give one WithToken or one WithTokenSource", option)
-	}
-	cfg.authorize = func(req *http.Request) error {
-		token, err := ts.Token()
-		switch {
-		case err != nil:
-			return &tokenError{err}
-		case token == nil || token.AccessToken == "":
-			return &tokenError{badTokenError("it gave no token")}
-		case !isHeaderValue(token.AccessToken):
-			return &tokenError{badTokenError("its token has white space or control characters in it")}
-		}
-		token.SetAuthHeader(req)
-		return nil
-	}
-	return nil
-}
-
 // WithHTTPClient sends requests through a copy of hc: its Transport, Jar and
 // Timeout serve the API, its Transport's proxy and CA settings serve archive
 // storage too. Redirects are ghmigrate's own affair. Archive storage sees the
@@ -176,8 +126,8 @@ func isLoopback(hostname string) bool {
 	return hostname == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// endpoint is the API root that the options name.
-func (cfg *config) endpoint() (*url.URL, error) {
+// apiRoot is what the options name.
+func (cfg *config) apiRoot() (*url.URL, error) {
 	raw := cfg.rawURL
 	switch {
 	case raw != "":
@@ -212,11 +162,6 @@ func WithUserAgent(ua string) Option {
 		cfg.userAgent = ua
 		return nil
 	}
-}
-
-// isHeaderValue tells whether s is safe as a header's value: visible ASCII.
-func isHeaderValue(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 // WithLogger logs every request at debug level, and at warn level every retry,

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -97,11 +98,7 @@ func (c *Client) target(r request) string {
 // setHeader sets every header of a request, and here alone it is decided where
 // the token goes.
 func (c *Client) setHeader(req *http.Request, r request) error {
-	req.Header = http.Header{
-		"Accept":               c.accept,
-		"X-Github-Api-Version": c.version,
-		"User-Agent":           c.userAgent,
-	}
+	maps.Copy(req.Header, c.header)
 	if r.etag != "" {
 		req.Header.Set("If-None-Match", r.etag)
 	}

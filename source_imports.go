@@ -279,10 +279,10 @@ func (s *SourceImports) SetLFSPreference(ctx context.Context, owner, repo string
 //
 // https://docs.github.com/rest/migrations/source-imports#get-an-import-status
 func (s *SourceImports) Wait(ctx context.Context, owner, repo string) (*Import, error) {
-	r, seen := getImport(owner, repo), &sight[Import]{}
+	r, seen := getImport(owner, repo), &polled[Import]{}
 	r.patience = new(patience)
 	return wait(ctx, s.c, func() (*Import, error) {
-		err := seen.look(ctx, s.c, r)
+		err := seen.poll(ctx, s.c, r)
 		return seen.value, err
 	}, func(i *Import) (bool, error) {
 		switch at := owner + "/" + repo; {

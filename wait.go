@@ -14,13 +14,13 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// wait looks again and again until done says so. Beside every error it returns
+// wait polls again and again until done says so. Beside every error it returns
 // the last value seen.
-func wait[T any](ctx context.Context, c *Client, look func() (*T, error), done func(*T) (bool, error)) (*T, error) {
+func wait[T any](ctx context.Context, c *Client, poll func() (*T, error), done func(*T) (bool, error)) (*T, error) {
 	var last *T
 	pace := c.newPace()
 	for {
-		value, err := look()
+		value, err := poll()
 		if err == nil {
 			last = value
 			if ok, err := done(value); ok {
@@ -86,22 +86,22 @@ func (p *pace) pause(ctx context.Context, err error) error {
 	return nil
 }
 
-// A sight is the latest answer to a request that is sent again and again.
-type sight[T any] struct {
+// polled is the latest answer to a request that is sent again and again.
+type polled[T any] struct {
 	value *T
 	etag  string
 	next  url.Values // the query of the next page; nil if there is none
 	date  time.Time  // when that was, by the server's clock
 }
 
-// look sends the request. An answer that says nothing changed costs no quota.
-func (s *sight[T]) look(ctx context.Context, c *Client, r request) error {
-	r.etag = s.etag
+// poll sends the request. An answer that says nothing changed costs no quota.
+func (p *polled[T]) poll(ctx context.Context, c *Client, r request) error {
+	r.etag = p.etag
 	res, err := c.send(ctx, r)
 	if err != nil {
 		return err
 	}
-	s.date = res.date()
+	p.date = res.date()
 	if res.status == http.StatusNotModified {
 		return nil
 	}
@@ -109,14 +109,14 @@ func (s *sight[T]) look(ctx context.Context, c *Client, r request) error {
 	if err := res.decode(value); err != nil {
 		return err
 	}
-	s.value, s.etag, s.next = value, res.header.Get("Etag"), nextQuery(res)
+	p.value, p.etag, p.next = value, res.header.Get("Etag"), nextQuery(res)
 	return nil
 }
 
 func (a account) wait(ctx context.Context, id int64) (*Migration, error) {
-	looker, seen := looker{account: a, patience: new(patience)}, &sight[Migration]{}
+	poller, seen := poller{account: a, patience: new(patience)}, &polled[Migration]{}
 	return wait(ctx, a.c, func() (*Migration, error) {
-		err := looker.look(ctx, id, seen)
+		err := poller.poll(ctx, id, seen)
 		return seen.value, err
 	}, func(m *Migration) (bool, error) {
 		if m.State == StateFailed {
@@ -126,49 +126,49 @@ func (a account) wait(ctx context.Context, id int64) (*Migration, error) {
 	})
 }
 
-// A looker looks at single migrations.
-type looker struct {
+// A poller asks for single migrations.
+type poller struct {
 	account
 	patience   *patience
 	listServes bool // there is no status endpoint; learned from a 404
 }
 
-// look asks for one migration without its repositories. A GHES has no such
+// poll asks for one migration without its repositories. A GHES has no such
 // call for users; there it is taken from the list.
-func (l *looker) look(ctx context.Context, id int64, s *sight[Migration]) error {
-	if l.listServes {
-		if err := l.lookInList(ctx, id, s); !errors.Is(err, errNotListed) {
+func (p *poller) poll(ctx context.Context, id int64, seen *polled[Migration]) error {
+	if p.listServes {
+		if err := p.findInList(ctx, id, seen); !errors.Is(err, errNotListed) {
 			return err
 		}
 	}
-	r := l.get(id, &GetOptions{OmitRepositories: true})
-	r.patience = l.patience
-	err := s.look(ctx, l.c, r)
-	if l.user && !l.listServes && !l.c.isCloud() && errors.Is(err, ErrNotFound) {
-		if listErr := l.lookInList(ctx, id, s); !errors.Is(listErr, errNotListed) {
-			l.listServes = listErr == nil
+	r := p.get(id, &GetOptions{OmitRepositories: true})
+	r.patience = p.patience
+	err := seen.poll(ctx, p.c, r)
+	if p.user && !p.listServes && !p.c.isCloud() && errors.Is(err, ErrNotFound) {
+		if listErr := p.findInList(ctx, id, seen); !errors.Is(listErr, errNotListed) {
+			p.listServes = listErr == nil
 			return listErr
 		}
 	}
-	if s.value != nil {
-		s.value.Repositories = nil // an older GHES does not know exclude
+	if seen.value != nil {
+		seen.value.Repositories = nil // an older GHES does not know exclude
 	}
 	return err
 }
 
 var errNotListed = errors.New("not in the list")
 
-func (l *looker) lookInList(ctx context.Context, id int64, s *sight[Migration]) error {
-	r := l.listing(ListOptions{}, false)
-	r.patience = l.patience
-	for page, err := range pages[Migration](ctx, l.c, r) {
+func (p *poller) findInList(ctx context.Context, id int64, seen *polled[Migration]) error {
+	r := p.listing(ListOptions{}, false)
+	r.patience = p.patience
+	for page, err := range pages[Migration](ctx, p.c, r) {
 		if err != nil {
 			return err
 		}
 		if i := slices.IndexFunc(page.items, func(m Migration) bool { return m.ID == id }); i >= 0 {
 			found := page.items[i]
 			found.Repositories = nil
-			s.value, s.date = &found, page.date
+			seen.value, seen.date = &found, page.date
 			return nil
 		}
 	}

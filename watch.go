@@ -34,30 +34,30 @@ func (a account) watchAll(ctx context.Context) iter.Seq2[*Migration, error] {
 
 // A watcher follows many migrations for one range over a sequence.
 type watcher struct {
-	looker
+	poller
 	yield func(*Migration, error) bool
 	live  map[int64]*followed
 	known map[int64]bool // all that were ever listed; nil unless new ones are followed too
-	begun bool           // the first look at the list is over
+	begun bool           // the list was read once
 	whole bool           // the last one was not cut short, so that what is new comes first
-	pages map[string]*sight[[]Migration]
+	pages map[string]*polled[[]Migration]
 }
 
 // followed is what is known of a migration that is not done.
 type followed struct {
-	sight   sight[Migration]
+	polled[Migration]
 	state   MigrationState
 	updated time.Time
-	failing time.Time // since when it could not be looked at singly; zero if it could
-	tried   time.Time // when that was tried last; zero if it could
+	failing time.Time // since when it cannot be asked for singly; zero if it can
+	tried   time.Time // when that was tried last; zero if it can
 }
 
 func newWatcher(a account, yield func(*Migration, error) bool) *watcher {
 	return &watcher{
-		looker: looker{account: a, patience: new(patience)},
+		poller: poller{account: a, patience: new(patience)},
 		yield:  yield,
 		live:   map[int64]*followed{},
-		pages:  map[string]*sight[[]Migration]{},
+		pages:  map[string]*polled[[]Migration]{},
 	}
 }
 
@@ -81,20 +81,20 @@ func (w *watcher) run(ctx context.Context) {
 	}
 }
 
-// tick looks at everything once: at the list first, where that is cheaper, and
-// singly at what the list's first pages do not show.
+// tick asks for everything once: for the list first, where that is cheaper, and
+// singly for what the list's first pages do not show.
 func (w *watcher) tick(ctx context.Context) error {
 	seen := map[int64]bool{}
 	listed := !w.user || w.known != nil || w.listServes
 	if listed {
-		if err := w.lookAtList(ctx, seen); err != nil {
+		if err := w.pollList(ctx, seen); err != nil {
 			return err
 		}
 	}
 	var trouble error
 	answered, failures := listed, 0
 	for _, id := range w.unseen(seen) {
-		switch err := w.lookAtOne(ctx, id, answered); {
+		switch err := w.pollOne(ctx, id, answered); {
 		case err == nil:
 			seen[id] = true
 			if w.listServes && !listed && len(w.unseen(seen)) > 0 {
@@ -107,7 +107,7 @@ func (w *watcher) tick(ctx context.Context) error {
 			trouble = err
 			failures++
 		}
-		// One that cannot be looked at must not hide the others; but two in a row
+		// One that cannot be asked for must not hide the others; but two in a row
 		// are GitHub's trouble, in which each of the rest may take a minute.
 		if failures == 2 {
 			break
@@ -119,13 +119,13 @@ func (w *watcher) tick(ctx context.Context) error {
 	return trouble
 }
 
-// lookAtList reads as many pages as may be needed for those that are followed,
+// pollList reads as many pages as may be needed for those that are followed,
 // and further while there is something new on them.
-func (w *watcher) lookAtList(ctx context.Context, seen map[int64]bool) error {
+func (w *watcher) pollList(ctx context.Context, seen map[int64]bool) error {
 	r := w.listing(ListOptions{}, !w.user)
 	r.patience = w.patience
 	due := (len(w.live)+maxPerPage-1)/maxPerPage + 1
-	read := map[string]*sight[[]Migration]{}
+	read := map[string]*polled[[]Migration]{}
 	whole := w.whole
 	w.whole = false
 	for {
@@ -133,8 +133,8 @@ func (w *watcher) lookAtList(ctx context.Context, seen map[int64]bool) error {
 		if read[key] != nil {
 			return r.wrap(errPageLoop)
 		}
-		page := cmp.Or(w.pages[key], &sight[[]Migration]{})
-		if err := page.look(ctx, w.c, r); err != nil {
+		page := cmp.Or(w.pages[key], &polled[[]Migration]{})
+		if err := page.poll(ctx, w.c, r); err != nil {
 			return err
 		}
 		read[key] = page
@@ -159,7 +159,7 @@ func (w *watcher) lookAtList(ctx context.Context, seen map[int64]bool) error {
 }
 
 // unseen lists the IDs that are followed and not seen: last those that could
-// not be looked at, of these last the one that was tried last.
+// not be asked for, of these last the one that was tried last.
 func (w *watcher) unseen(seen map[int64]bool) []int64 {
 	ids := slices.Collect(maps.Keys(w.live))
 	ids = slices.DeleteFunc(ids, func(id int64) bool { return seen[id] })
@@ -169,16 +169,16 @@ func (w *watcher) unseen(seen map[int64]bool) []int64 {
 	return ids
 }
 
-// lookAtOne looks at one migration. What is about this one alone is yielded,
+// pollOne asks for one migration. What is about this one alone is yielded,
 // and it is followed no more. A failure that passes is about this one alone if
 // it goes on while others are answered.
-func (w *watcher) lookAtOne(ctx context.Context, id int64, othersAnswered bool) error {
+func (w *watcher) pollOne(ctx context.Context, id int64, othersAnswered bool) error {
 	f := w.live[id]
-	err := w.look(ctx, id, &f.sight)
+	err := w.poll(ctx, id, &f.polled)
 	switch {
 	case err == nil:
 		f.failing, f.tried = time.Time{}, time.Time{}
-		return w.observe(f.sight.value, f.sight.date)
+		return w.observe(f.value, f.date)
 	case ctx.Err() != nil:
 		return err
 	case errors.Is(err, ErrNotFound):
