@@ -3,12 +3,10 @@ package ghmigrate
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -132,19 +130,6 @@ func storageTransport(rt http.RoundTripper) http.RoundTripper {
 	return t
 }
 
-// checkStorageRedirect keeps a signed URL out of the Referer header and off
-// plain http.
-func checkStorageRedirect(req *http.Request, via []*http.Request) error {
-	req.Header.Del("Referer")
-	switch from := via[len(via)-1].URL; {
-	case len(via) >= 10:
-		return errors.New("stopped after 10 redirects")
-	case from.Scheme == "https" && req.URL.Scheme != "https":
-		return errors.New("refused a redirect from https to " + req.URL.Scheme)
-	}
-	return nil
-}
-
 // CloseIdleConnections closes connections that no call uses at the moment.
 func (c *Client) CloseIdleConnections() {
 	c.api.CloseIdleConnections()
@@ -161,45 +146,6 @@ func (c *Client) isCloud() bool {
 // whatever the verb.
 func (c *Client) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "ghmigrate.Client(%s)", c.base.Host)
-}
-
-// A RateLimit is the state of a token's quota of requests.
-type RateLimit struct {
-	Limit     int       // requests in a window
-	Remaining int       // requests left in it
-	Used      int       // requests made in it
-	Reset     time.Time // when the next window begins, by GitHub's clock
-	Resource  string    // what is counted, such as "core"
-}
-
-// RateLimit returns the quota as of the latest response. It is zero before the
-// first one, and on a GHES without rate limits.
-func (c *Client) RateLimit() RateLimit {
-	if latest := c.rateLimit.Load(); latest != nil {
-		return *latest
-	}
-	return RateLimit{}
-}
-
-func (c *Client) noteRateLimit(h http.Header) {
-	if h.Get("X-Ratelimit-Limit") == "" {
-		return
-	}
-	c.rateLimit.Store(&RateLimit{
-		Limit:     headerInt(h, "X-Ratelimit-Limit"),
-		Remaining: headerInt(h, "X-Ratelimit-Remaining"),
-		Used:      headerInt(h, "X-Ratelimit-Used"),
-		Reset:     time.Unix(int64(headerInt(h, "X-Ratelimit-Reset")), 0).UTC(),
-		Resource:  h.Get("X-Ratelimit-Resource"),
-	})
-}
-
-func headerInt(h http.Header, key string) int {
-	n, err := strconv.Atoi(h.Get(key))
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 // Do calls any endpoint of the API under the client's policies: authentication,

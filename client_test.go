@@ -2,15 +2,12 @@ package ghmigrate_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,52 +16,6 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
-
-// wire is a RoundTripper that answers by itself, for what no server sends.
-type wire func(*http.Request) (*http.Response, error)
-
-func (w wire) RoundTrip(req *http.Request) (*http.Response, error) { return w(req) }
-
-func answer(req *http.Request, status int, header http.Header, body string) *http.Response {
-	if header == nil {
-		header = http.Header{}
-	}
-	return &http.Response{
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		StatusCode:    status,
-		Header:        header,
-		Body:          io.NopCloser(strings.NewReader(body)),
-		ContentLength: int64(len(body)),
-		Request:       req,
-	}
-}
-
-// onWire makes a client whose requests a function answers.
-func onWire(tb testing.TB, transport wire, opts ...ghmigrate.Option) *ghmigrate.Client {
-	tb.Helper()
-	client, err := ghmigrate.NewClient(append([]ghmigrate.Option{ghmigrate.WithHTTPClient(&http.Client{Transport: transport})}, opts...)...)
-	require.NoError(tb, err)
-	return client
-}
-
-// answering makes the API of the fake GitHub answer every request with handler.
-func answering(server *ghmigratetest.Server, handler http.HandlerFunc) {
-	server.Inject(ghmigratetest.Fault{
-		Origin: ghmigratetest.API, Times: -1,
-		Handler: func(w http.ResponseWriter, r *http.Request, _ http.Handler) { handler(w, r) },
-	})
-}
-
-// asked lists what the API of the fake GitHub was asked, as "GET /path".
-func asked(server *ghmigratetest.Server) []string {
-	var list []string
-	for _, r := range server.Requests() {
-		if r.Origin == ghmigratetest.API {
-			list = append(list, r.Method+" "+r.Path)
-		}
-	}
-	return list
-}
 
 func TestDoTakesPathsRelativeToTheRoot(t *testing.T) {
 	t.Parallel()
@@ -287,68 +238,4 @@ type unreadable struct{ t *testing.T }
 func (u unreadable) Read([]byte) (int, error) {
 	u.t.Error("the body was read")
 	return 0, io.EOF
-}
-
-func TestRateLimitIsThatOfTheLatestAnswer(t *testing.T) {
-	t.Parallel()
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(0))
-		assert.Zero(t, client.RateLimit())
-		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
-		require.NoError(t, err)
-		hour := server.Clock().Now().Add(time.Hour).Truncate(time.Second)
-		assert.Equal(t, ghmigrate.RateLimit{Limit: 5000, Remaining: 4999, Used: 1, Reset: hour, Resource: "core"}, client.RateLimit())
-
-		server.Inject(ghmigratetest.Fault{Status: http.StatusNotFound, Header: http.Header{
-			"X-Ratelimit-Limit": {"60"}, "X-Ratelimit-Remaining": {"7"}, "X-Ratelimit-Used": {"53"},
-			"X-Ratelimit-Reset": {"1377013266"}, "X-Ratelimit-Resource": {"search"},
-		}})
-		_, err = client.Do(t.Context(), http.MethodGet, "/nowhere", nil, nil)
-		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
-		want := ghmigrate.RateLimit{Limit: 60, Remaining: 7, Used: 53, Reset: time.Unix(1377013266, 0).UTC(), Resource: "search"}
-		assert.Equal(t, want, client.RateLimit())
-
-		server.Inject(ghmigratetest.Fault{Status: http.StatusBadRequest})
-		_, err = client.Do(t.Context(), http.MethodGet, "/nowhere", nil, nil)
-		require.Error(t, err)
-		assert.Equal(t, want, client.RateLimit(), "an answer that tells none changes nothing")
-
-		server.Inject(ghmigratetest.PrimaryRateLimit(time.Minute))
-		_, err = client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
-		require.ErrorIs(t, err, ghmigrate.ErrRateLimited)
-		assert.Equal(t, 0, client.RateLimit().Remaining)
-	})
-}
-
-func TestAServerWithoutRateLimitsHasNone(t *testing.T) {
-	t.Parallel()
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := testclient.New(t, server)
-		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
-		require.NoError(t, err)
-		assert.Zero(t, client.RateLimit())
-	}, ghmigratetest.WithGHES())
-}
-
-func TestAClientServesManyGoroutines(t *testing.T) {
-	t.Parallel()
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := testclient.New(t, server)
-		for range 10 {
-			server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
-		}
-		var group sync.WaitGroup
-		var errs [20]error
-		for i := range errs {
-			group.Go(func() {
-				_, errs[i] = client.Do(t.Context(), http.MethodGet, fmt.Sprintf("/user/migrations?page=%d", i+1), nil, nil)
-				client.RateLimit()
-				_ = fmt.Sprint(client)
-			})
-		}
-		group.Wait()
-		require.NoError(t, errors.Join(errs[:]...))
-		client.CloseIdleConnections()
-		assert.Len(t, asked(server), 30)
-	})
 }

@@ -8,7 +8,6 @@ import (
 	"html"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -227,16 +226,6 @@ func (c *Client) newAPIError(res response) *APIError {
 	return e
 }
 
-// lasts is how long a rate limit is to be waited out after a number of them in
-// a row. The longer one lasts that does not say so, the longer GitHub wants to
-// be left alone.
-func (e *APIError) lasts(before int) time.Duration {
-	if e.unspecified {
-		return e.RetryAfter << min(before, 6)
-	}
-	return e.RetryAfter
-}
-
 func scopes(h http.Header, key string) []string {
 	if len(h.Values(key)) == 0 {
 		return nil
@@ -297,43 +286,3 @@ func gist(body []byte) string {
 	}
 	return line
 }
-
-// rateLimitWait is how long a rate limit lasts, and 0 if there is none. A
-// secondary limit often comes without any header; GitHub wants a minute then,
-// and more if it goes on.
-// https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
-func rateLimitWait(e *APIError, res response) (wait time.Duration, unspecified bool) {
-	if e.StatusCode != http.StatusForbidden && e.StatusCode != http.StatusTooManyRequests {
-		return 0, false
-	}
-	if reset := headerInt(res.header, "X-Ratelimit-Reset"); reset > 0 && res.header.Get("X-Ratelimit-Remaining") == "0" {
-		left := clamp(time.Unix(min(int64(reset), 1<<40), 0).Sub(res.date()))
-		return left + time.Second, left == 0 // one that is over and goes on does not say how long it lasts
-	}
-	if e.retryAfter > 0 {
-		return e.retryAfter, false
-	}
-	message := strings.ToLower(e.Message)
-	if e.StatusCode == http.StatusTooManyRequests ||
-		strings.HasSuffix(e.DocumentationURL, "secondary-rate-limits") ||
-		strings.Contains(message, "rate limit") || strings.Contains(message, "abuse detection") {
-		return time.Minute, true
-	}
-	return 0, false
-}
-
-// retryAfter reads the header of that name, which counts seconds or is a date.
-func retryAfter(res response) time.Duration {
-	value := res.header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return clamp(time.Duration(min(max(seconds, 0), 1<<30)) * time.Second)
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return clamp(at.Sub(res.date()))
-	}
-	return 0
-}
-
-// clamp keeps a time that a server names from being negative, or so long that
-// sums of it overflow.
-func clamp(d time.Duration) time.Duration { return min(max(d, 0), 10*365*24*time.Hour) }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -180,7 +179,7 @@ func TestListFollowsLinks(t *testing.T) {
 			github := &paging{pages: test.pages}
 			client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
 				assert.Equal(t, "https://ghes.example.com/api/v3/orgs/octo-org/migrations", "https://"+r.Host+r.URL.Path)
-				assert.Equal(t, "Bearer "+offlineToken, r.Header.Get("Authorization"))
+				assert.Equal(t, "Bearer "+secretToken, r.Header.Get("Authorization"))
 				github.ServeHTTP(w, r)
 			})
 			var got []int64
@@ -376,43 +375,4 @@ func TestCollect(t *testing.T) {
 			assert.Equal(t, test.err, err)
 		})
 	}
-}
-
-// drain reads a sequence to its end.
-func drain[T any](seq iter.Seq2[T, error]) error {
-	_, err := ghmigrate.Collect(seq)
-	return err
-}
-
-const offlineToken = "ghp_offline0123456789"
-
-// offline makes a client of a GitHub anywhere, whose requests handler answers
-// without a network.
-func offline(t *testing.T, baseURL string, handler http.HandlerFunc, opts ...ghmigrate.Option) *ghmigrate.Client {
-	t.Helper()
-	client, err := ghmigrate.NewClient(append([]ghmigrate.Option{
-		ghmigrate.WithBaseURL(baseURL),
-		ghmigrate.WithToken(offlineToken),
-		ghmigrate.WithLogger(testclient.Logger(t, offlineToken)),
-		ghmigrate.WithHTTPClient(&http.Client{Transport: answeredBy(handler)}),
-	}, opts...)...)
-	require.NoError(t, err)
-	return client
-}
-
-// answeredBy is a network in which everything is answered by one handler.
-type answeredBy http.HandlerFunc
-
-func (h answeredBy) RoundTrip(req *http.Request) (*http.Response, error) {
-	req = req.Clone(req.Context())
-	req.Host = req.URL.Host
-	if req.Body == nil {
-		req.Body = http.NoBody
-	}
-	defer req.Body.Close()
-	w := httptest.NewRecorder()
-	h(w, req)
-	res := w.Result()
-	res.Request = req
-	return res, nil
 }

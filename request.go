@@ -2,7 +2,6 @@ package ghmigrate
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -111,17 +109,6 @@ func (c *Client) setHeader(req *http.Request, r request) error {
 	return c.authorize(req)
 }
 
-func sameOrigin(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
-}
-
-func port(u *url.URL) string {
-	if p := u.Port(); p != "" {
-		return p
-	}
-	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
-}
-
 func (c *Client) exchange(req *http.Request, r request) (response, error) {
 	unsent := func() bool { return false }
 	if r.method == http.MethodDelete {
@@ -166,15 +153,6 @@ func (r request) answeredBy(status int) bool {
 		return isRedirect(status)
 	}
 	return status >= 200 && status < 300 || status == http.StatusNotModified && r.etag != ""
-}
-
-func isRedirect(status int) bool {
-	switch status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
-		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return true
-	}
-	return false
 }
 
 // A response is the answer to one call, read to its end.
@@ -239,37 +217,4 @@ func (res response) date() time.Time {
 		return t
 	}
 	return time.Now()
-}
-
-// follow returns where a redirect leads, if the request may go there: to the
-// same origin, and not as another method, as a DELETE must not become a GET.
-func (c *Client) follow(res response, from string, redirects int) (string, error) {
-	refuse := func(reason string) (string, error) {
-		e := c.newAPIError(res)
-		e.Message = "redirect refused: " + reason
-		return "", e
-	}
-	to, err := resolve(from, res.header.Get("Location"))
-	safe := res.request.method == http.MethodGet || res.request.method == http.MethodHead
-	keeps := res.status == http.StatusTemporaryRedirect || res.status == http.StatusPermanentRedirect
-	switch {
-	case err != nil:
-		return refuse("it has no valid Location")
-	case !sameOrigin(to, c.base):
-		return refuse("it leads to another origin, " + to.Scheme + "://" + to.Host)
-	case !safe && !keeps:
-		return refuse("it would turn the " + res.request.method + " into a GET")
-	case redirects >= 10:
-		return refuse("it is the 11th in a row")
-	}
-	return to.String(), nil
-}
-
-// resolve reads a Location, which may be relative to where the request went.
-func resolve(from, location string) (*url.URL, error) {
-	base, err := url.Parse(from)
-	if err != nil || location == "" {
-		return nil, cmp.Or(err, transfer.ErrLocation)
-	}
-	return base.Parse(location)
 }

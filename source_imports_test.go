@@ -2,13 +2,13 @@ package ghmigrate_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -304,56 +304,6 @@ func TestImportStatus(t *testing.T) {
 	}
 }
 
-func TestLFSPreferenceReadsBothForms(t *testing.T) {
-	for body, want := range map[string]ghmigrate.LFSPreference{
-		`{"use_lfs":true}`:        ghmigrate.LFSOptIn,
-		`{"use_lfs":false}`:       ghmigrate.LFSOptOut,
-		`{"use_lfs":"opt_in"}`:    ghmigrate.LFSOptIn,
-		`{"use_lfs":"opt_out"}`:   ghmigrate.LFSOptOut,
-		`{"use_lfs":"undecided"}`: ghmigrate.LFSUndecided,
-		`{"use_lfs":"perhaps"}`:   "perhaps",
-		`{"use_lfs":null}`:        "",
-		`{}`:                      "",
-	} {
-		var i ghmigrate.Import
-		require.NoError(t, json.Unmarshal([]byte(body), &i), body)
-		assert.Equal(t, want, i.UseLFS, body)
-	}
-	var i ghmigrate.Import
-	assert.Error(t, json.Unmarshal([]byte(`{"use_lfs":7}`), &i))
-}
-
-// The password of an import goes over the wire, and nowhere else.
-func TestImportPasswordIsNotPrinted(t *testing.T) {
-	start := ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com", VCSUsername: "octocat", VCSPassword: testclient.Password}
-	update := ghmigrate.UpdateImportRequest{VCSPassword: testclient.Password}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		testclient.AssertNoSecret(t, fmt.Sprintf(verb, start)+fmt.Sprintf(verb, &start)+fmt.Sprintf(verb, update), fmt.Sprintf("%x", testclient.Password))
-	}
-	encoded, err := json.Marshal([]any{start, update})
-	require.NoError(t, err)
-	testclient.AssertNoSecret(t, string(encoded))
-
-	for _, status := range []int{http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable} {
-		bodies := 0
-		client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(r.Body)
-			assert.NoError(t, err)
-			assert.Contains(t, string(body), `"vcs_password":"`+testclient.Password+`"`)
-			bodies++
-			w.WriteHeader(status)
-			_, _ = io.WriteString(w, `{"message":"Validation Failed"}`)
-		})
-		_, startErr := client.SourceImports.Start(t.Context(), "octo-org", "hello", start)
-		_, updateErr := client.SourceImports.Update(t.Context(), "octo-org", "hello", update)
-		assert.Equal(t, 2, bodies, "neither is sent twice")
-		for _, err := range []error{startErr, updateErr} {
-			require.Error(t, err)
-			testclient.AssertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err))
-		}
-	}
-}
-
 // importCalls are the eight operations, and Wait.
 func importCalls() map[string]func(context.Context, *ghmigrate.SourceImports) error {
 	return map[string]func(context.Context, *ghmigrate.SourceImports) error{
@@ -396,13 +346,8 @@ func importCalls() map[string]func(context.Context, *ghmigrate.SourceImports) er
 func TestSourceImportsRetired(t *testing.T) {
 	cloud, elsewhere := []int{404, 410, 501, 503}, []int{410, 501}
 	for base, retired := range map[string][]int{
-		"https://api.github.com":           cloud,
-		"https://api.octocorp.ghe.com":     cloud,
-		"https://ghes.example.com/api/v3":  elsewhere,
-		"https://github.com.example/api":   elsewhere,
-		"https://evilghe.com/api":          elsewhere,
-		"http://127.0.0.1:8000/api/v3":     elsewhere,
-		"https://api.github.com.evil/api/": elsewhere,
+		"https://api.github.com":          cloud,
+		"https://ghes.example.com/api/v3": elsewhere,
 	} {
 		for _, status := range []int{404, 410, 501, 503} {
 			for name, call := range importCalls() {
@@ -475,4 +420,62 @@ func errWithoutRequest(err error) error {
 		return &c
 	}
 	return err
+}
+
+func TestRetiredSourceImportsByHost(t *testing.T) {
+	t.Parallel()
+	const here = "/repos/octo-org/hello/import"
+	var (
+		cloud = map[int][]string{
+			400: nil,
+			404: {"ErrNotFound", "ErrSourceImportsRetired"},
+			410: {"ErrSourceImportsRetired"},
+			422: {"ErrValidation"},
+			500: nil,
+			501: {"ErrSourceImportsRetired"},
+			503: {"ErrSourceImportsRetired"},
+		}
+		elsewhere = map[int][]string{
+			400: nil,
+			404: {"ErrNotFound"},
+			410: {"ErrSourceImportsRetired"},
+			422: {"ErrValidation"},
+			500: nil,
+			501: {"ErrSourceImportsRetired"},
+			503: nil,
+		}
+	)
+	for _, test := range []struct {
+		name  string
+		where ghmigrate.Option
+		path  string
+		want  map[int][]string
+	}{
+		{"github.com", ghmigrate.WithHost("github.com"), here, cloud},
+		{"github.com by its URL", ghmigrate.WithBaseURL("https://API.github.com"), here, cloud},
+		{"ghe.com", ghmigrate.WithHost("octocorp.ghe.com"), here, cloud},
+		{"a GHES", ghmigrate.WithHost("ghes.example.com"), here, elsewhere},
+		{"a GHES that looks like github.com", ghmigrate.WithBaseURL("https://api.github.com.example.com"), here, elsewhere},
+		{"a GHES that looks like ghe.com", ghmigrate.WithBaseURL("https://evilghe.com/api"), here, elsewhere},
+		{"a GHES without a name", ghmigrate.WithBaseURL("http://127.0.0.1:8000/api/v3"), here, elsewhere},
+		{"authors", ghmigrate.WithHost("github.com"), here + "/authors", cloud},
+		{"an author", ghmigrate.WithHost("github.com"), here + "/authors/7", cloud},
+		{"large files", ghmigrate.WithHost("github.com"), here + "/large_files", cloud},
+		{"LFS", ghmigrate.WithHost("github.com"), here + "/lfs", cloud},
+		{"another path", ghmigrate.WithHost("github.com"), "/repos/octo-org/hello/imports", map[int][]string{404: {"ErrNotFound"}, 410: nil, 501: nil, 503: nil}},
+		{"a repository named import", ghmigrate.WithHost("github.com"), "/repos/octo-org/import", map[int][]string{404: {"ErrNotFound"}, 410: nil, 501: nil, 503: nil}},
+		{"an organization's migrations", ghmigrate.WithHost("github.com"), "/orgs/import/migrations/import", map[int][]string{404: {"ErrNotFound"}, 410: nil, 503: nil}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for status, want := range test.want {
+				failure := failingAt(t, test.path, status, nil, `{"message": "What GitHub said"}`, test.where)
+				assertIs(t, failure, want...)
+				assert.Equal(t, status, failure.StatusCode)
+				assert.Equal(t, "What GitHub said", failure.Message, "the answer is kept")
+				says := strings.Contains(failure.Error(), "the Source Imports API was retired on 2024-04-12")
+				assert.Equal(t, errors.Is(failure, ghmigrate.ErrSourceImportsRetired), says, failure.Error())
+			}
+		})
+	}
 }

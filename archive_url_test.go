@@ -1,0 +1,342 @@
+package ghmigrate_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
+)
+
+// redirecting makes a client of a GitHub whose archives are where location
+// says.
+func redirecting(t *testing.T, baseURL, location string) *ghmigrate.Client {
+	t.Helper()
+	return offline(t, baseURL, func(w http.ResponseWriter, r *http.Request) {
+		assert.True(t, strings.HasSuffix(r.URL.Path, "/migrations/79/archive"), r.URL.Path)
+		if location != "" {
+			w.Header().Set("Location", location)
+		}
+		w.Header().Set("Content-Type", "text/html;charset=utf-8")
+		w.WriteHeader(http.StatusFound)
+		_, _ = io.WriteString(w, location)
+	})
+}
+
+func TestArchiveURL(t *testing.T) {
+	const s3 = "https://github-cloud.s3.amazonaws.com/migration/25320/24575"
+	for _, test := range []struct {
+		name     string
+		base     string
+		location string
+		revealed string // the location, if empty
+		shown    string
+		expires  time.Time
+	}{
+		{
+			name:     "as S3 signs",
+			base:     "https://api.github.com",
+			location: s3 + "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20180913&X-Amz-Date=20180913T201100Z&X-Amz-Expires=300&X-Amz-Signature=c0ffee",
+			shown:    s3 + "?REDACTED",
+			expires:  time.Date(2018, 9, 13, 20, 16, 0, 0, time.UTC),
+		},
+		{
+			name:     "as S3 used to sign",
+			base:     "https://api.github.com",
+			location: s3 + "?AWSAccessKeyId=AKIA&Expires=1438134393&Signature=c0ffee%3D",
+			shown:    s3 + "?REDACTED",
+			expires:  time.Date(2015, 7, 29, 1, 46, 33, 0, time.UTC),
+		},
+		{
+			name:     "as Azure signs",
+			base:     "https://api.octocorp.ghe.com",
+			location: "https://octo.blob.core.windows.net/migrations/79.tar.gz?sv=2021-08-06&se=2026-03-10T12%3A05%3A00Z&sr=b&sp=r&sig=Signature=",
+			shown:    "https://octo.blob.core.windows.net/migrations/79.tar.gz?REDACTED",
+			expires:  time.Date(2026, 3, 10, 12, 5, 0, 0, time.UTC),
+		},
+		{
+			name:     "as a GHES stores by itself",
+			base:     "https://ghes.example.com/api/v3",
+			location: "https://ghes.example.com/storage/migrations/79/archive/0b989ba4-242f-11e5-81e1-c7b6966d2516?token=AAAA",
+			shown:    "https://ghes.example.com/storage/migrations/79/archive/0b989ba4-242f-11e5-81e1-c7b6966d2516?REDACTED",
+		},
+		{
+			name:     "as an older GHES does",
+			base:     "https://ghes.example.com/api/v3",
+			location: "https://media.ghes.example.com/79?token=AAAA",
+			shown:    "https://media.ghes.example.com/79?REDACTED",
+		},
+		{
+			name:     "relative to the host",
+			base:     "https://ghes.example.com/api/v3",
+			location: "/storage/79?token=AAAA",
+			revealed: "https://ghes.example.com/storage/79?token=AAAA",
+			shown:    "https://ghes.example.com/storage/79?REDACTED",
+		},
+		{
+			name:     "relative to what was asked for",
+			base:     "https://ghes.example.com/api/v3",
+			location: "archive.tar.gz?token=AAAA",
+			revealed: "https://ghes.example.com/api/v3/orgs/octo-org/migrations/79/archive.tar.gz?token=AAAA",
+			shown:    "https://ghes.example.com/api/v3/orgs/octo-org/migrations/79/archive.tar.gz?REDACTED",
+		},
+		{
+			name:     "with a password and a fragment",
+			base:     "https://api.github.com",
+			location: "https://user:" + testclient.Password + "@storage.example.com/a%2Fb?sig=AAAA#top",
+			shown:    "https://storage.example.com/a%2Fb?REDACTED",
+		},
+		{
+			name:     "dates that are none",
+			base:     "https://api.github.com",
+			location: s3 + "?X-Amz-Date=yesterday&X-Amz-Expires=300&Expires=soon&se=later",
+			shown:    s3 + "?REDACTED",
+		},
+		{
+			name:     "plain http, from a GitHub that is asked so too",
+			base:     "http://127.0.0.1:8000/api/v3",
+			location: "http://127.0.0.2:9000/79?token=AAAA",
+			shown:    "http://127.0.0.2:9000/79?REDACTED",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			client := redirecting(t, test.base, test.location)
+			signed, err := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+			require.NoError(t, err)
+			ofUser, err := client.UserMigrations.ArchiveURL(t.Context(), 79)
+			require.NoError(t, err)
+			assert.Equal(t, test.shown == ofUser.String(), !strings.Contains(test.shown, "octo-org"))
+
+			want := test.location
+			if test.revealed != "" {
+				want = test.revealed
+			}
+			assert.Equal(t, want, signed.Reveal())
+			assert.True(t, test.expires.Equal(signed.Expires()), signed.Expires())
+
+			var log bytes.Buffer
+			slog.New(slog.NewJSONHandler(&log, nil)).Info("here", "url", signed, "pointer", &signed, "group", slog.GroupValue(slog.Any("url", signed)))
+			encoded, err := json.Marshal(map[string]any{"url": signed, "pointer": &signed})
+			require.NoError(t, err)
+			texts := []string{signed.String(), log.String(), string(encoded)}
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T of %v"} {
+				texts = append(texts, fmt.Sprintf(strings.Replace(verb, "%T of ", "", 1), signed), fmt.Sprintf(verb, struct{ U *ghmigrate.SignedURL }{&signed}))
+				if verb != "%T of %v" {
+					assert.Equal(t, test.shown, fmt.Sprintf(verb, signed), verb)
+				}
+			}
+			_, query, _ := strings.Cut(test.location, "?")
+			for _, text := range texts {
+				assert.NotContains(t, text, "AAAA")
+				assert.NotContains(t, text, "c0ffee")
+				assert.NotContains(t, text, query)
+				testclient.AssertNoSecret(t, text)
+			}
+			assert.Contains(t, log.String(), test.shown)
+			assert.Contains(t, string(encoded), test.shown)
+		})
+	}
+
+	var none ghmigrate.SignedURL
+	assert.Empty(t, none.Reveal()+none.String())
+	assert.Empty(t, fmt.Sprintf("%#v", none))
+	assert.True(t, none.Expires().IsZero())
+}
+
+func TestArchiveURLRefusesLocations(t *testing.T) {
+	for _, test := range []struct{ name, location, says string }{
+		{"none", "", "malformed Location"},
+		{"malformed", "https://storage.example.com/%zz?X-Amz-Signature=AAAA", "malformed Location"},
+		{"malformed, of another kind", "https://storage.example.com:port/79?X-Amz-Signature=AAAA", "malformed Location"},
+		{"plain http, from https", "http://storage.example.com/79?X-Amz-Signature=AAAA", "http://storage.example.com: want https"},
+		{"another scheme", "ftp://storage.example.com/79?X-Amz-Signature=AAAA", "ftp://storage.example.com: want https"},
+		{"a file", "file:///etc/passwd?X-Amz-Signature=AAAA", "want https"},
+		{"no host", "https:///79?X-Amz-Signature=AAAA", "malformed Location"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			client := redirecting(t, "https://api.github.com", test.location)
+			signed, err := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+			assert.Empty(t, signed.Reveal())
+			_, downloadErr := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, "archive.tar.gz", nil)
+			_, openErr := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
+			for _, err := range []error{err, downloadErr, openErr} {
+				require.ErrorContains(t, err, test.says)
+				require.ErrorContains(t, err, "GET /orgs/octo-org/migrations/79/archive: ")
+				testclient.AssertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err), "AAAA")
+			}
+		})
+	}
+}
+
+func FuzzArchiveURL(f *testing.F) {
+	f.Add("https://github-cloud.s3.amazonaws.com/migration/25320/24575?X-Amz-Date=20180913T201100Z&X-Amz-Expires=300")
+	f.Add("https://media.ghes.example.com/79?Expires=1438134393&se=2026-03-10T12%3A05%3A00Z")
+	f.Add("https://user:password@[::1]:443/%2f;a,b#top")
+	f.Add("//elsewhere.example/a b")
+	f.Add("mailto:octocat@github.com")
+	f.Add("/storage/\x00%zz")
+	f.Fuzz(func(t *testing.T, location string) {
+		const secret = "SIGNATURE0123456789"
+		location += "&?sig=" + secret
+		signed, err := redirecting(t, "https://ghes.example.com/api/v3", location).OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+		testclient.AssertNoSecret(t, fmt.Sprintf("%v %#v %v %#v", err, err, signed, signed), secret)
+		if err != nil {
+			assert.Empty(t, signed.Reveal())
+			return
+		}
+		whole, err := url.Parse(signed.Reveal())
+		if err != nil {
+			return // such as "//::", which package url takes only where it is relative
+		}
+		shown, err := url.Parse(signed.String())
+		require.NoError(t, err)
+		assert.Equal(t, "https", whole.Scheme)
+		assert.NotEmpty(t, whole.Host)
+		assert.Equal(t, whole.Host, shown.Host)
+		assert.Equal(t, whole.Path, shown.Path)
+		assert.Equal(t, "REDACTED", shown.RawQuery)
+	})
+}
+
+// explained are the calls that say why there is no archive.
+func explained(t *testing.T, client *ghmigrate.Client, id int64) map[string]error {
+	t.Helper()
+	_, asked := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", id)
+	_, downloaded := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", id, filepath.Join(t.TempDir(), "archive.tar.gz"), nil)
+	_, opened := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", id)
+	return map[string]error{"ArchiveURL": asked, "DownloadArchive": downloaded, "OpenArchive": opened}
+}
+
+// sentinelsOf lists those about archives that an error matches.
+func sentinelsOf(err error) []error {
+	var all []error
+	for _, target := range []error{
+		ghmigrate.ErrArchiveNotReady, ghmigrate.ErrMigrationFailed, ghmigrate.ErrArchiveGone, ghmigrate.ErrArchiveChanged, ghmigrate.ErrNotFound,
+	} {
+		if errors.Is(err, target) {
+			all = append(all, target)
+		}
+	}
+	return all
+}
+
+func TestWhyThereIsNoArchive(t *testing.T) {
+	const week = 7 * 24 * time.Hour
+	for _, test := range []struct {
+		name    string
+		prepare func(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client)
+		reason  error // nil: none but 404
+		says    string
+	}{
+		{"it is pending", func(*testing.T, *ghmigratetest.Server, *ghmigrate.Client) {}, ghmigrate.ErrArchiveNotReady, "migration 79 is pending"},
+		{"it is exporting", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Clock().Advance(6 * time.Minute)
+		}, ghmigrate.ErrArchiveNotReady, "migration 79 is exporting"},
+		{"it is in an unknown state", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"archiving"}`})
+		}, ghmigrate.ErrArchiveNotReady, "migration 79 is archiving"},
+		{"the export failed", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"failed"}`})
+		}, ghmigrate.ErrMigrationFailed, "migration 79: migration failed"},
+		{"it was deleted", func(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client) {
+			server.Clock().Advance(time.Hour)
+			require.NoError(t, client.OrgMigrations.DeleteArchive(t.Context(), "octo-org", 79))
+		}, ghmigrate.ErrArchiveGone, "migration 79: archive gone"},
+		{"it died of its age", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Clock().Advance(week + 2*time.Hour)
+		}, ghmigrate.ErrArchiveGone, "migration 79 was exported 7 days ago"},
+		{"the migration is forgotten", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Forget(79)
+		}, nil, "404 Not Found"},
+		{"nobody knows: it should be there", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Clock().Advance(time.Hour)
+			fault := ghmigratetest.ServerError(http.StatusNotFound)
+			fault.Path, fault.Times = polled+"/archive", -1
+			server.Inject(fault)
+		}, nil, "404 Server Error"},
+		{"the reason is not to be had", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusInternalServerError})
+		}, nil, "404 Not Found"},
+		{"the reason is to be had at the second try", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Inject(ghmigratetest.Fault{Path: polled, Times: 2, Status: http.StatusBadGateway})
+		}, ghmigrate.ErrArchiveNotReady, "migration 79 is pending"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
+				startExports(t, server, client, 1)
+				test.prepare(t, server, client)
+				for call, err := range explained(t, client, 79) {
+					want := []error{ghmigrate.ErrNotFound}
+					if test.reason != nil {
+						want = []error{test.reason, ghmigrate.ErrNotFound}
+					}
+					assert.Equal(t, want, sentinelsOf(err), "%s: %v", call, err)
+					require.ErrorContains(t, err, test.says, call)
+					failure, ok := errors.AsType[*ghmigrate.APIError](err)
+					if assert.True(t, ok, call) {
+						assert.Equal(t, polled+"/archive", failure.Path)
+					}
+				}
+			}, ghmigratetest.WithExportDuration(50*time.Minute))
+		})
+	}
+	t.Run("the age is by the server's clock, not by ours", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
+			server.Clock().Advance(-300 * 24 * time.Hour)
+			startExports(t, server, client, 1)
+			server.Clock().Advance(time.Hour)
+			fault := ghmigratetest.ServerError(http.StatusNotFound)
+			fault.Path, fault.Times = polled+"/archive", -1
+			server.Inject(fault)
+			for call, err := range explained(t, client, 79) {
+				assert.Equal(t, []error{ghmigrate.ErrNotFound}, sentinelsOf(err), "%s: %v", call, err)
+			}
+		})
+	})
+	t.Run("of a user of a GHES", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
+			server.AddRepository("octocat/hello")
+			m, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
+			require.NoError(t, err)
+			_, err = client.UserMigrations.ArchiveURL(t.Context(), m.ID)
+			assert.Equal(t, []error{ghmigrate.ErrArchiveNotReady, ghmigrate.ErrNotFound}, sentinelsOf(err), "%v", err)
+			server.Clock().Advance(8 * 24 * time.Hour)
+			_, err = client.UserMigrations.ArchiveURL(t.Context(), m.ID)
+			assert.Equal(t, []error{ghmigrate.ErrArchiveGone, ghmigrate.ErrNotFound}, sentinelsOf(err), "%v", err)
+			_, err = client.UserMigrations.ArchiveURL(t.Context(), 12345)
+			assert.Equal(t, []error{ghmigrate.ErrNotFound}, sentinelsOf(err), "%v", err)
+		}, ghmigratetest.WithGHES())
+	})
+	t.Run("the context ends while the reason is asked for", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
+			startExports(t, server, client, 1)
+			server.Inject(ghmigratetest.Fault{Path: polled, Stall: true})
+			reason := errors.New("the user is gone")
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, reason)
+			defer cancel()
+			_, err := client.OrgMigrations.ArchiveURL(ctx, "octo-org", 79)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, reason)
+		})
+	})
+}

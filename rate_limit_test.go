@@ -1,0 +1,366 @@
+package ghmigrate_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
+)
+
+// limit is a fault with a rate limit in one of the forms that GitHub gives it.
+func limit(status int, header http.Header, body string) ghmigratetest.Fault {
+	return ghmigratetest.Fault{Origin: ghmigratetest.API, Status: status, Header: header, Body: body}
+}
+
+func TestRateLimitsAreRecognisedAndWaitedOut(t *testing.T) {
+	t.Parallel()
+	const docs = "https://docs.github.com/free-pro-team@latest/rest/using-the-rest-api/rate-limits-for-the-rest-api"
+	forms := map[string]struct {
+		fault func(s *ghmigratetest.Server) ghmigratetest.Fault
+		want  time.Duration
+		slack time.Duration // a reset is a whole second
+	}{
+		"primary, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return ghmigratetest.PrimaryRateLimit(30 * time.Second)
+		}, 30 * time.Second, 2 * time.Second},
+		"primary, 429": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			f := ghmigratetest.PrimaryRateLimit(30 * time.Second)
+			f.Status = http.StatusTooManyRequests
+			return f
+		}, 30 * time.Second, 2 * time.Second},
+		"primary, over by now": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
+			reset := s.Clock().Now().Add(-time.Minute).Unix()
+			return limit(403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}}, "")
+		}, 0, time.Second},
+		"secondary with seconds, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return ghmigratetest.SecondaryRateLimitAfter(20 * time.Second)
+		}, 20 * time.Second, 0},
+		"secondary with seconds, 429": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(429, http.Header{"Retry-After": {"20"}}, "")
+		}, 20 * time.Second, 0},
+		"secondary with seconds, quota left": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, http.Header{"Retry-After": {"20"}, "X-Ratelimit-Remaining": {"4000"}, "X-Ratelimit-Reset": {"9999999999"}}, "")
+		}, 20 * time.Second, 0},
+		"secondary with a date": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, http.Header{"Retry-After": {s.Clock().Now().Add(25 * time.Second).Format(http.TimeFormat)}}, "")
+		}, 25 * time.Second, 0},
+		"secondary by its message": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return ghmigratetest.SecondaryRateLimit()
+		}, time.Minute, 0},
+		"secondary by its message, 429": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			f := ghmigratetest.SecondaryRateLimit()
+			f.Status = http.StatusTooManyRequests
+			return f
+		}, time.Minute, 0},
+		"abuse detection": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, nil, `{"message": "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."}`)
+		}, time.Minute, 0},
+		"secondary by its documentation": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, nil, `{"message": "Forbidden", "documentation_url": "`+docs+`#about-secondary-rate-limits"}`)
+		}, time.Minute, 0},
+		"secondary by its documentation, message of another form": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, nil, `{"message": {"text": "Forbidden"}, "documentation_url": "`+docs+`#about-secondary-rate-limits"}`)
+		}, time.Minute, 0},
+		"429 that says nothing": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(429, nil, "")
+		}, time.Minute, 0},
+		"429 of HTML": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return ghmigratetest.HTMLError(http.StatusTooManyRequests)
+		}, time.Minute, 0},
+	}
+	for name, form := range forms {
+		for _, skew := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
+			t.Run(fmt.Sprintf("%s, clock off by %v", name, skew), func(t *testing.T) {
+				t.Parallel()
+				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+					server.Clock().Advance(skew)
+					for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+						if method == http.MethodHead && form.want == time.Minute && name != "429 that says nothing" && name != "429 of HTML" && name != "secondary by its message, 429" {
+							continue // a HEAD's answer has no message
+						}
+						before := len(server.Requests())
+						server.Inject(form.fault(server))
+						server.Inject(ghmigratetest.Fault{Status: http.StatusOK})
+						start := time.Now()
+						_, err := testclient.New(t, server, ghmigrate.WithMaxRetries(0)).Do(t.Context(), method, "/things", map[string]int{"id": 7}, nil)
+						require.NoError(t, err)
+						assert.GreaterOrEqual(t, time.Since(start), form.want)
+						assert.LessOrEqual(t, time.Since(start), form.want+form.slack)
+						sent := server.Requests()[before:]
+						require.Len(t, sent, 2)
+						assert.JSONEq(t, `{"id": 7}`, string(sent[1].Body))
+						assert.Equal(t, sent[0].Body, sent[1].Body)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestALimitThatLastsTooLongIsReturnedAtOnce(t *testing.T) {
+	t.Parallel()
+	second, minute := time.Second, time.Minute
+	for name, test := range map[string]struct {
+		opts       []ghmigrate.Option
+		fault      ghmigratetest.Fault
+		retryAfter time.Duration
+	}{
+		"longer than the default":    {nil, ghmigratetest.SecondaryRateLimitAfter(91 * second), 91 * second},
+		"longer than allowed":        {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(19 * second)}, ghmigratetest.SecondaryRateLimitAfter(20 * second), 20 * second},
+		"0 is never":                 {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(0)}, ghmigratetest.SecondaryRateLimitAfter(second), second},
+		"0 is never, primary":        {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(0)}, ghmigratetest.PrimaryRateLimit(-minute), 2 * second},
+		"0 is never, without a hint": {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(0)}, ghmigratetest.SecondaryRateLimit(), minute},
+		"hours of the primary":       {nil, ghmigratetest.PrimaryRateLimit(time.Hour), time.Hour + second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				server.Clock().Advance(-42 * time.Hour)
+				client := testclient.New(t, server, test.opts...)
+				for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+					before := len(server.Requests())
+					server.Inject(test.fault)
+					took, err := do(t, client, method)
+					assert.Zero(t, took)
+					assert.Len(t, server.Requests(), before+1)
+					var failure *ghmigrate.APIError
+					require.ErrorAs(t, err, &failure)
+					assert.Equal(t, test.retryAfter, failure.RetryAfter)
+					require.ErrorIs(t, err, ghmigrate.ErrRateLimited)
+					require.NotErrorIs(t, err, ghmigrate.ErrForbidden)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitsForRateLimitsAddUp(t *testing.T) {
+	t.Parallel()
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		fault := ghmigratetest.SecondaryRateLimitAfter(45 * time.Second)
+		fault.Times = -1
+		server.Inject(fault)
+		took, err := do(t, testclient.New(t, server), http.MethodPost)
+		var failure *ghmigrate.APIError
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, 45*time.Second, failure.RetryAfter)
+		assert.Equal(t, 90*time.Second, took, "two waits fit into the default, a third does not")
+		assert.Len(t, server.Requests(), 3)
+
+		_, err = do(t, testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(100*time.Second)), http.MethodPost)
+		require.ErrorIs(t, err, ghmigrate.ErrRateLimited)
+		assert.Len(t, server.Requests(), 6, "the next call has its own")
+	})
+}
+
+func TestALimitWithoutAHintLastsLongerEachTime(t *testing.T) {
+	t.Parallel()
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		fault := ghmigratetest.SecondaryRateLimit()
+		fault.Times = 5
+		server.Inject(fault)
+		_, err := do(t, patiently(t, server), http.MethodGet)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+		minute := time.Minute
+		assert.Equal(t, []time.Duration{minute, 2 * minute, 4 * minute, 8 * minute, 16 * minute}, gaps(server))
+
+		server.Inject(ghmigratetest.SecondaryRateLimit())
+		server.Inject(ghmigratetest.SecondaryRateLimit())
+		_, err = do(t, testclient.New(t, server), http.MethodGet)
+		var failure *ghmigrate.APIError
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, 2*time.Minute, failure.RetryAfter)
+	})
+}
+
+func TestALimitThatIsOverAndGoesOnLastsLongerEachTime(t *testing.T) {
+	t.Parallel()
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		fault := limit(http.StatusForbidden, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}, "")
+		fault.Times = 4
+		server.Inject(fault)
+		_, err := do(t, patiently(t, server), http.MethodGet)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+		second := time.Second
+		assert.Equal(t, []time.Duration{second, 2 * second, 4 * second, 8 * second}, gaps(server))
+	})
+}
+
+func TestRateLimitsAreNotRetries(t *testing.T) {
+	t.Parallel()
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		for range 3 {
+			server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
+			server.Inject(ghmigratetest.SecondaryRateLimitAfter(5 * time.Second))
+			server.Inject(ghmigratetest.PrimaryRateLimit(5 * time.Second))
+		}
+		_, err := do(t, testclient.New(t, server), http.MethodGet)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "the answer behind them all")
+		assert.Len(t, server.Requests(), 10)
+	})
+}
+
+func TestAStartIsRepeatedAfterARateLimitAndStartsOnce(t *testing.T) {
+	t.Parallel()
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.AddRepository("octo-org/hello")
+		server.Inject(ghmigratetest.SecondaryRateLimit())
+		server.Inject(ghmigratetest.SecondaryRateLimitAfter(time.Second))
+		migration, err := testclient.New(t, server).OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+		require.NoError(t, err)
+		require.Len(t, server.Migrations(), 1)
+		assert.Equal(t, server.Migrations()[0].ID, migration.ID)
+		assert.Len(t, server.Requests(), 3)
+	})
+}
+
+func TestAUsedUpQuotaEndsWithTheHour(t *testing.T) {
+	t.Parallel()
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.Clock().Advance(100 * time.Hour)
+		client := testclient.New(t, server)
+		for range 2 {
+			_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+			require.NoError(t, err)
+		}
+		start := time.Now()
+		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+		var failure *ghmigrate.APIError
+		require.ErrorAs(t, err, &failure)
+		assert.InDelta(t, time.Hour, failure.RetryAfter, float64(2*time.Second))
+		assert.Zero(t, time.Since(start))
+		server.Clock().Advance(failure.RetryAfter)
+		_, err = client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+		require.NoError(t, err, "after RetryAfter it is over")
+	}, ghmigratetest.WithRateLimit(2))
+}
+
+func TestWhatLooksLikeARateLimitButIsNotIsReturnedAtOnce(t *testing.T) {
+	t.Parallel()
+	limited := http.Header{"Retry-After": {"5"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}
+	with := func(pairs ...string) http.Header {
+		h := limited.Clone()
+		for pair := range slices.Chunk(pairs, 2) {
+			h.Set(pair[0], pair[1])
+		}
+		return h
+	}
+	const message = `{"message": "API rate limit exceeded"}`
+	for name, test := range map[string]struct {
+		fault ghmigratetest.Fault
+		is    []error
+	}{
+		"401": {limit(401, limited, message), []error{ghmigrate.ErrUnauthorized}},
+		"single sign-on": {
+			limit(403, with("X-Github-Sso", "required; url=https://github.com/orgs/octo-org/sso?authorization_request=A"), message),
+			[]error{ghmigrate.ErrSSORequired, ghmigrate.ErrForbidden},
+		},
+		"missing scope": {
+			limit(403, with("X-Oauth-Scopes", "gist, read:org", "X-Accepted-Oauth-Scopes", "admin:org, repo"), message),
+			[]error{ghmigrate.ErrMissingScope, ghmigrate.ErrForbidden},
+		},
+		"no scopes at all": {
+			limit(403, with("X-Oauth-Scopes", "", "X-Accepted-Oauth-Scopes", "admin:org, repo"), message),
+			[]error{ghmigrate.ErrMissingScope, ghmigrate.ErrForbidden},
+		},
+		"404": {limit(404, limited, message), []error{ghmigrate.ErrNotFound}},
+		"422": {limit(422, limited, message), []error{ghmigrate.ErrValidation}},
+		"a plain 403 with quota left": {
+			limit(403, http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"9999999999"}}, `{"message": "Must have admin rights"}`),
+			[]error{ghmigrate.ErrForbidden},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				test.fault.Times = -1
+				server.Inject(test.fault)
+				took, err := do(t, patiently(t, server), http.MethodGet)
+				for _, target := range test.is {
+					require.ErrorIs(t, err, target)
+				}
+				require.NotErrorIs(t, err, ghmigrate.ErrRateLimited)
+				var failure *ghmigrate.APIError
+				require.ErrorAs(t, err, &failure)
+				assert.Zero(t, failure.RetryAfter)
+				assert.Zero(t, took)
+				assert.Len(t, server.Requests(), 1)
+			})
+		})
+	}
+}
+
+func TestResetsBeyondAnyDurationAreLimitsAllTheSame(t *testing.T) {
+	t.Parallel()
+	for _, reset := range []string{"1700000000000", "9223372036854775807", "253402300800"} {
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			return answer(req, http.StatusForbidden, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {reset}}, ""), nil
+		})
+		_, err := client.Do(t.Context(), http.MethodGet, "/things", nil, nil)
+		require.ErrorIs(t, err, ghmigrate.ErrRateLimited, reset)
+		require.NotErrorIs(t, err, ghmigrate.ErrForbidden)
+	}
+}
+
+func TestAServerWithoutRateHeadersCanLimit(t *testing.T) {
+	t.Parallel()
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		server.Inject(ghmigratetest.SecondaryRateLimit())
+		start := time.Now()
+		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+		require.NoError(t, err)
+		assert.Equal(t, time.Minute, time.Since(start))
+		assert.Zero(t, client.RateLimit())
+	}, ghmigratetest.WithGHES())
+}
+
+func TestRateLimitIsThatOfTheLatestAnswer(t *testing.T) {
+	t.Parallel()
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(0))
+		assert.Zero(t, client.RateLimit())
+		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+		require.NoError(t, err)
+		hour := server.Clock().Now().Add(time.Hour).Truncate(time.Second)
+		assert.Equal(t, ghmigrate.RateLimit{Limit: 5000, Remaining: 4999, Used: 1, Reset: hour, Resource: "core"}, client.RateLimit())
+
+		server.Inject(ghmigratetest.Fault{Status: http.StatusNotFound, Header: http.Header{
+			"X-Ratelimit-Limit": {"60"}, "X-Ratelimit-Remaining": {"7"}, "X-Ratelimit-Used": {"53"},
+			"X-Ratelimit-Reset": {"1377013266"}, "X-Ratelimit-Resource": {"search"},
+		}})
+		_, err = client.Do(t.Context(), http.MethodGet, "/nowhere", nil, nil)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+		want := ghmigrate.RateLimit{Limit: 60, Remaining: 7, Used: 53, Reset: time.Unix(1377013266, 0).UTC(), Resource: "search"}
+		assert.Equal(t, want, client.RateLimit())
+
+		server.Inject(ghmigratetest.Fault{Status: http.StatusBadRequest})
+		_, err = client.Do(t.Context(), http.MethodGet, "/nowhere", nil, nil)
+		require.Error(t, err)
+		assert.Equal(t, want, client.RateLimit(), "an answer that tells none changes nothing")
+
+		server.Inject(ghmigratetest.PrimaryRateLimit(time.Minute))
+		_, err = client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+		require.ErrorIs(t, err, ghmigrate.ErrRateLimited)
+		assert.Equal(t, 0, client.RateLimit().Remaining)
+	})
+}
+
+func TestAServerWithoutRateLimitsHasNone(t *testing.T) {
+	t.Parallel()
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		_, err := client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
+		require.NoError(t, err)
+		assert.Zero(t, client.RateLimit())
+	}, ghmigratetest.WithGHES())
+}

@@ -1,0 +1,584 @@
+package ghmigrate_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
+)
+
+// pollsOf returns when a path was asked for, from the first time on.
+func pollsOf(server *ghmigratetest.Server, path string) (times []time.Duration, requests []ghmigratetest.Request) {
+	for _, r := range server.Requests() {
+		if r.Method == http.MethodGet && r.Path == path {
+			requests = append(requests, r)
+			times = append(times, r.Time.Sub(requests[0].Time))
+		}
+	}
+	return times, requests
+}
+
+// pausesOf returns the pauses between times.
+func pausesOf(times []time.Duration) []time.Duration {
+	var all []time.Duration
+	for i := 1; i < len(times); i++ {
+		all = append(all, times[i]-times[i-1])
+	}
+	return all
+}
+
+func TestWaitPollsMoreAndMoreSlowly(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		opts     []ghmigrate.Option
+		min, max time.Duration
+	}{
+		{"by default", nil, 5 * time.Second, time.Minute},
+		{"as told", []ghmigrate.Option{ghmigrate.WithPollInterval(200*time.Millisecond, 2*time.Second)}, 200 * time.Millisecond, 2 * time.Second},
+		{"evenly", []ghmigrate.Option{ghmigrate.WithPollInterval(30*time.Second, 30*time.Second)}, 30 * time.Second, 30 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server, test.opts...)
+				startExports(t, server, client, 1)
+				began := time.Now()
+
+				m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+				require.NoError(t, err)
+				assert.Equal(t, ghmigrate.StateExported, m.State)
+				assert.Nil(t, m.Repositories)
+
+				times, requests := pollsOf(server, polled)
+				assert.Equal(t, began, requests[0].Time.Local(), "the first poll is at once")
+				interval, distinct := test.min, map[time.Duration]bool{}
+				for i, gap := range pausesOf(times) {
+					assert.LessOrEqual(t, gap, interval, "pause %d", i)
+					assert.GreaterOrEqual(t, gap, interval*9/10, "pause %d", i)
+					distinct[gap] = true
+					interval = min(interval*3/2, test.max)
+				}
+				assert.Equal(t, test.max, interval, "the test is long enough")
+				assert.Greater(t, len(distinct), len(times)*3/4, "no two clients poll in step: %v", pausesOf(times))
+				for _, r := range requests {
+					assert.Equal(t, "exclude=repositories", r.Query.Encode())
+				}
+			}, ghmigratetest.WithExportDuration(10*time.Minute))
+		})
+	}
+}
+
+func TestWaitCostsNoQuotaWhileNothingChanges(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		startExports(t, server, client, 1)
+		used := client.RateLimit().Used
+
+		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.NoError(t, err)
+		_, requests := pollsOf(server, polled)
+		answers := map[int]int{}
+		for i, r := range requests {
+			answers[r.Status]++
+			assert.Equal(t, i > 0, r.Header.Get("If-None-Match") != "", "poll %d", i)
+		}
+		assert.Equal(t, map[int]int{http.StatusOK: 3, http.StatusNotModified: len(requests) - 3}, answers, "one 200 for each state")
+		assert.Greater(t, answers[http.StatusNotModified], 10)
+		assert.Equal(t, used+3, client.RateLimit().Used)
+	}, ghmigratetest.WithExportDuration(30*time.Minute))
+}
+
+func TestWaitOnAFailedExport(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.AddRepository("octo-org/huge", ghmigratetest.PoisonsExport())
+		client := testclient.New(t, server)
+		_, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/huge"}})
+		require.NoError(t, err)
+
+		m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.ErrorIs(t, err, ghmigrate.ErrMigrationFailed)
+		require.EqualError(t, err, "migration 79: migration failed")
+		require.NotNil(t, m)
+		assert.Equal(t, ghmigrate.StateFailed, m.State)
+
+		asked := len(server.Requests())
+		m, err = client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.ErrorIs(t, err, ghmigrate.ErrMigrationFailed, "and again")
+		assert.Equal(t, ghmigrate.StateFailed, m.State)
+		assert.Len(t, server.Requests(), asked+1)
+	})
+}
+
+// What will not pass ends a wait at once.
+func TestWaitEndsAtOnceOnErrorsThatStay(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		fault ghmigratetest.Fault
+		err   error
+	}{
+		{"401", ghmigratetest.ServerError(http.StatusUnauthorized), ghmigrate.ErrUnauthorized},
+		{"403", ghmigratetest.ServerError(http.StatusForbidden), ghmigrate.ErrForbidden},
+		{"403 for single sign-on", ghmigratetest.Fault{
+			Status: http.StatusForbidden, Header: http.Header{"X-Github-Sso": {"required; url=https://github.com/orgs/octo-org/sso"}}, Body: `{}`,
+		}, ghmigrate.ErrSSORequired},
+		{"404", ghmigratetest.ServerError(http.StatusNotFound), ghmigrate.ErrNotFound},
+		{"422", ghmigratetest.ServerError(http.StatusUnprocessableEntity), ghmigrate.ErrValidation},
+	} {
+		for after, seen := range []bool{false, true, true} {
+			t.Run(fmt.Sprintf("%s after %d polls", test.name, after), func(t *testing.T) {
+				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+					client := testclient.New(t, server)
+					startExports(t, server, client, 1)
+					test.fault.Path, test.fault.After, test.fault.Times = polled, after, -1
+					server.Inject(test.fault)
+
+					m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+					require.ErrorIs(t, err, test.err)
+					times, requests := pollsOf(server, polled)
+					assert.Len(t, times, after+1)
+					assert.True(t, requests[after].Time.Equal(time.Now()), "at once")
+					assert.Equal(t, seen, m != nil, "the last migration seen is beside every error")
+					if seen {
+						assert.Equal(t, int64(79), m.ID)
+						assert.False(t, m.State.Done())
+					}
+				}, ghmigratetest.WithExportDuration(time.Hour))
+			})
+		}
+	}
+}
+
+func TestWaitEndsAtOnceWithoutTrustOrToken(t *testing.T) {
+	notTrusted := &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
+	noToken := errors.New("the vault is sealed")
+	for _, test := range []struct {
+		name string
+		opts []ghmigrate.Option
+		err  error
+	}{
+		{"a certificate of nobody's", []ghmigrate.Option{
+			ghmigrate.WithToken(secretToken),
+			ghmigrate.WithHTTPClient(&http.Client{Transport: alwaysFailing{notTrusted}}),
+		}, notTrusted},
+		{"a token source that fails", []ghmigrate.Option{ghmigrate.WithTokenSource(alwaysFailing{noToken})}, noToken},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, err := ghmigrate.NewClient(test.opts...)
+				require.NoError(t, err)
+				began := time.Now()
+				m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+				require.ErrorIs(t, err, test.err)
+				assert.Nil(t, m)
+				assert.Equal(t, began, time.Now())
+			})
+		})
+	}
+}
+
+// An alwaysFailing is a network, and a token source, that always fails.
+type alwaysFailing struct{ err error }
+
+func (f alwaysFailing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
+
+func (f alwaysFailing) Token() (*oauth2.Token, error) { return nil, f.err }
+
+// passing are failures that pass, all the same to a wait.
+func passing() map[string]ghmigratetest.Fault {
+	half := ghmigratetest.Fault{Status: http.StatusOK, Body: `{"id":79,"state":"exported"}`, CutAfter: 10}
+	stalled := ghmigratetest.Fault{Status: http.StatusOK, Body: half.Body, StallAfter: 10}
+	return map[string]ghmigratetest.Fault{
+		"500":                       ghmigratetest.ServerError(http.StatusInternalServerError),
+		"502, a page":               ghmigratetest.HTMLError(http.StatusBadGateway),
+		"503":                       ghmigratetest.ServerError(http.StatusServiceUnavailable),
+		"504":                       ghmigratetest.ServerError(http.StatusGatewayTimeout),
+		"200, a page":               ghmigratetest.HTMLError(http.StatusOK),
+		"a broken connection":       {Reset: true},
+		"half an answer":            half,
+		"an answer that never ends": stalled,
+		"no answer":                 {Stall: true},
+	}
+}
+
+func TestWaitSurvivesAnOutage(t *testing.T) {
+	for name, fault := range passing() {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
+				startExports(t, server, client, 1)
+				fault.Path, fault.Times, fault.After = polled, -1, 3
+				// From the first poll to the last, it is just not 15 minutes.
+				begin := func() { server.Inject(fault) }
+				begin()
+				time.AfterFunc(14*time.Minute+30*time.Second, server.ClearFaults)
+				// Polls that succeed in between begin a new quarter of an hour.
+				time.AfterFunc(20*time.Minute, begin)
+				time.AfterFunc(34*time.Minute, server.ClearFaults)
+
+				m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+				require.NoError(t, err)
+				assert.Equal(t, ghmigrate.StateExported, m.State)
+			}, ghmigratetest.WithExportDuration(time.Hour))
+		})
+	}
+}
+
+func TestWaitEndsWithALongOutage(t *testing.T) {
+	for name, fault := range passing() {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
+				startExports(t, server, client, 1)
+				fault.Path, fault.Times, fault.After = polled, -1, 3
+				server.Inject(fault)
+
+				m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+				require.ErrorContains(t, err, "polls have failed for 1")
+				if fault.Status >= 500 {
+					failure, ok := errors.AsType[*ghmigrate.APIError](err)
+					require.True(t, ok)
+					assert.Equal(t, fault.Status, failure.StatusCode)
+				}
+				require.NotNil(t, m)
+				assert.Equal(t, ghmigrate.StatePending, m.State)
+				_, requests := pollsOf(server, polled)
+				lasted := time.Since(requests[3].Time)
+				assert.GreaterOrEqual(t, lasted, 15*time.Minute)
+				assert.Less(t, lasted, 18*time.Minute)
+			}, ghmigratetest.WithExportDuration(10*time.Hour))
+		})
+	}
+}
+
+// The loop is a poll's only retry.
+func TestWaitPollsOnceAtATime(t *testing.T) {
+	for name, fault := range passing() {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server, ghmigrate.WithMaxRetries(10), ghmigrate.WithPollInterval(5*time.Second, 5*time.Second))
+				startExports(t, server, client, 1)
+				fault.Path, fault.Times = polled, 5
+				server.Inject(fault)
+				_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+				require.NoError(t, err)
+				times, _ := pollsOf(server, polled)
+				if fault.Reset {
+					times = times[1:] // net/http asks again, once, when it had the connection from before
+				}
+				for i, gap := range pausesOf(times) {
+					assert.GreaterOrEqual(t, gap, 4500*time.Millisecond, "pause %d", i)
+				}
+			}, ghmigratetest.WithExportDuration(time.Minute))
+		})
+	}
+}
+
+func TestWaitWaitsRateLimitsOut(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		fault ghmigratetest.Fault
+		times int
+		gaps  []time.Duration // at least, from the first refusal on
+	}{
+		{"primary, an hour", ghmigratetest.PrimaryRateLimit(time.Hour), 1, []time.Duration{time.Hour}},
+		{"primary, three hours one after the other", ghmigratetest.PrimaryRateLimit(time.Hour), 3, []time.Duration{time.Hour, time.Hour, time.Hour}},
+		{"secondary, with Retry-After", ghmigratetest.SecondaryRateLimitAfter(7 * time.Minute), 2, []time.Duration{7 * time.Minute, 7 * time.Minute}},
+		{
+			"secondary, without any header: longer and longer", ghmigratetest.SecondaryRateLimit(), 5,
+			[]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(0))
+				startExports(t, server, client, 1)
+				test.fault.Path, test.fault.After, test.fault.Times = polled, 1, test.times
+				server.Inject(test.fault)
+
+				m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+				require.NoError(t, err)
+				assert.Equal(t, ghmigrate.StateExported, m.State)
+				times, requests := pollsOf(server, polled)
+				for i, atLeast := range test.gaps {
+					assert.Equal(t, http.StatusForbidden, requests[1+i].Status)
+					gap := pausesOf(times)[1+i]
+					assert.GreaterOrEqual(t, gap, atLeast, "pause %d", i)
+					assert.Less(t, gap, atLeast+2*time.Minute, "pause %d", i)
+				}
+				if rest := pausesOf(times)[1+len(test.gaps):]; assert.NotEmpty(t, rest) {
+					assert.LessOrEqual(t, rest[0], time.Minute, "and then as before")
+				}
+			}, ghmigratetest.WithExportDuration(5*time.Hour))
+		})
+	}
+}
+
+// A rate limit says that GitHub is there.
+func TestWaitCountsNoRateLimitAsAnOutage(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		startExports(t, server, client, 1)
+		server.Inject(ghmigratetest.Fault{Path: polled, Handler: func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			w.WriteHeader(http.StatusBadGateway)
+		}})
+		limit := ghmigratetest.SecondaryRateLimitAfter(20 * time.Minute)
+		limit.Path = polled
+		server.Inject(limit)
+		server.Inject(ghmigratetest.Fault{Path: polled, Status: http.StatusBadGateway})
+		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.NoError(t, err)
+	})
+}
+
+// GitHub wants to be left alone the longer the more often it has to say so on
+// end, not the more often it ever had to.
+func TestWaitForgetsRateLimitsThatAreOver(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		startExports(t, server, client, 1)
+		for i := range 4 { // every other poll
+			limit := ghmigratetest.SecondaryRateLimit()
+			limit.Path, limit.After = polled, 1+i
+			server.Inject(limit)
+		}
+		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.NoError(t, err)
+		times, requests := pollsOf(server, polled)
+		assert.Equal(t, http.StatusForbidden, requests[7].Status)
+		for i, pause := range pausesOf(times) {
+			assert.LessOrEqual(t, pause, time.Minute, "pause %d", i)
+		}
+	}, ghmigratetest.WithExportDuration(time.Hour))
+}
+
+func TestWaitHonoursRetryAfter(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		startExports(t, server, client, 1)
+		server.Inject(ghmigratetest.Fault{Path: polled, Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"240"}}})
+		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.NoError(t, err)
+		times, _ := pollsOf(server, polled)
+		assert.Equal(t, []time.Duration{0, 4 * time.Minute}, times)
+	})
+}
+
+func TestWaitGoesOnInAnUnknownState(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		startExports(t, server, client, 1)
+		server.Inject(ghmigratetest.Fault{Path: polled, Times: 20, Status: http.StatusOK, Body: `{"id":79,"state":"archiving"}`})
+		m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.NoError(t, err)
+		assert.Equal(t, ghmigrate.StateExported, m.State)
+		times, _ := pollsOf(server, polled)
+		assert.Len(t, times, 21)
+	})
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	reason := errors.New("the user pressed a key")
+	for name, fault := range map[string]*ghmigratetest.Fault{
+		"between two polls":                nil,
+		"in a poll":                        {Path: polled, After: 1, Stall: true},
+		"in the middle of an answer":       {Path: polled, After: 1, StallAfter: 1},
+		"while a rate limit is waited out": {Path: polled, After: 1, Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3600"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
+				startExports(t, server, client, 1)
+				if fault != nil {
+					server.Inject(*fault)
+				}
+				ctx, cancel := context.WithCancelCause(t.Context())
+				time.AfterFunc(20*time.Second, func() { cancel(reason) })
+
+				began := time.Now()
+				m, err := client.OrgMigrations.Wait(ctx, "octo-org", 79)
+				assert.Equal(t, 20*time.Second, time.Since(began), "at once")
+				require.ErrorIs(t, err, context.Canceled)
+				require.ErrorIs(t, err, reason)
+				require.NotNil(t, m)
+				assert.Equal(t, int64(79), m.ID)
+			}, ghmigratetest.WithExportDuration(time.Hour))
+		})
+	}
+	t.Run("before the first poll", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 0, reason)
+			defer cancel()
+			m, err := client.OrgMigrations.Wait(ctx, "octo-org", 79)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, reason)
+			assert.Nil(t, m)
+			assert.Empty(t, server.Requests())
+		})
+	})
+}
+
+// A GHES cannot be asked for a user's migration: its list serves.
+func TestWaitingForAUserOfAGHES(t *testing.T) {
+	for _, oldest := range []bool{false, true} { // on the last page of the list, not on the first
+		t.Run(fmt.Sprintf("oldest %v", oldest), func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server, ghmigrate.WithPollInterval(25*time.Second, time.Minute))
+				server.AddRepository("octocat/hello")
+				const count = 35 // two pages
+				for range count {
+					_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
+					require.NoError(t, err)
+				}
+				id, pages := int64(79+count-1), 1
+				if oldest {
+					id, pages = 79, 2
+				}
+				asked := len(server.Requests())
+				requirePolls := func(first int) {
+					t.Helper()
+					polls := ticks(server.Requests()[asked:])
+					require.GreaterOrEqual(t, len(polls), 2)
+					for i, poll := range polls {
+						want := pages
+						if i == 0 {
+							want = first
+						}
+						assert.Len(t, poll, want, "poll %d: %v", i, sentSince(server, asked))
+					}
+					asked = len(server.Requests())
+				}
+
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				m, err := client.UserMigrations.Wait(ctx, id)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.NotNil(t, m)
+				assert.Equal(t, id, m.ID)
+				requirePolls(1 + pages) // once it is tried
+
+				ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				lines, _ := sights(t, client.UserMigrations.Watch(ctx, []int64{id}))
+				assert.Equal(t, []string{fmt.Sprintf("%d exporting", id), "error"}, lines)
+				requirePolls(1 + pages)
+
+				server.Inject(ghmigratetest.Fault{Path: "/user/migrations", After: 1, Times: 3, Status: http.StatusBadGateway})
+				m, err = client.UserMigrations.Wait(t.Context(), id)
+				require.NoError(t, err)
+				assert.Equal(t, ghmigrate.StateExported, m.State)
+				assert.Nil(t, m.Repositories)
+			}, ghmigratetest.WithGHES(), ghmigratetest.WithExportDuration(3*time.Minute))
+		})
+	}
+	t.Run("far back in the list", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			began, polls := time.Now(), map[time.Duration][]string{}
+			client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
+				at := time.Since(began)
+				polls[at] = append(polls[at], strings.TrimPrefix(r.URL.Path, "/api/v3/user/migrations")+"?"+r.URL.Query().Get("page"))
+				state := "exporting"
+				if at > 20*time.Second {
+					state = "exported"
+				}
+				listed(w, r, state, 84, 83, 82, 81, 80, 79)
+			})
+			lines, errs := sights(t, client.UserMigrations.Watch(t.Context(), []int64{80, 83}))
+			assert.Empty(t, errs)
+			assert.Equal(t, []string{"80 exporting", "83 exporting", "83 exported", "80 exported"}, lines)
+			for at, asked := range polls {
+				want := []string{"?", "?2", "?3", "?4", "?5"} // not the sixth
+				if at == 0 {
+					want = append([]string{"/80?"}, append(want, "?", "?2")...) // 83 is known from the list then
+				}
+				assert.Equal(t, want, asked[:min(len(want), len(asked))], "%v", at)
+				assert.LessOrEqual(t, len(asked), 11)
+			}
+		})
+	})
+	t.Run("many at once", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
+			server.AddRepository("octocat/hello")
+			var ids []int64
+			for range 35 {
+				m, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
+				require.NoError(t, err)
+				ids = append(ids, m.ID)
+			}
+			asked := len(server.Requests())
+			lines, errs := sights(t, client.UserMigrations.Watch(t.Context(), append(ids, 12345)))
+			assert.Contains(t, lines, "12345 error")
+			require.Len(t, errs, 1)
+			require.ErrorIs(t, errs[0], ghmigrate.ErrNotFound)
+			assert.Len(t, lines, 1+3*len(ids))
+			polls := ticks(server.Requests()[asked:])
+			assert.LessOrEqual(t, len(polls[0]), 1+2+2+2+1, "the first, by status and by list; all in the list; the one that is nowhere, by list and by status")
+			for _, poll := range polls[1:] {
+				assert.Len(t, poll, 2)
+			}
+		}, ghmigratetest.WithGHES(), ghmigratetest.WithExportDuration(10*time.Minute))
+	})
+	t.Run("all", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server, quick())
+			server.AddRepository("octocat/hello")
+			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
+			require.NoError(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			lines, _ := sights(t, client.UserMigrations.WatchAll(ctx))
+			assert.Equal(t, []string{"79 pending", "79 exporting", "79 exported", "error"}, lines)
+		}, ghmigratetest.WithGHES(), ghmigratetest.WithExportDuration(10*time.Second))
+	})
+	t.Run("one that is not there", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			m, err := testclient.New(t, server).UserMigrations.Wait(t.Context(), 79)
+			require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+			assert.Nil(t, m)
+			assert.Len(t, server.Requests(), 2, "by status and by list")
+		}, ghmigratetest.WithGHES())
+	})
+	t.Run("not on GitHub.com, which has it", func(t *testing.T) {
+		client := offline(t, "https://api.github.com", func(w http.ResponseWriter, r *http.Request) {
+			assert.Equal(t, "/user/migrations/79", r.URL.Path)
+			w.WriteHeader(http.StatusNotFound)
+		})
+		_, err := client.UserMigrations.Wait(t.Context(), 79)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+	})
+}
+
+func TestWaitsLogWhatTheyWaitOut(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		log := &bytes.Buffer{}
+		client := testclient.New(t, server, ghmigrate.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+		server.AddRepository("octo-org/hello")
+		m, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+		require.NoError(t, err)
+		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
+		server.Inject(ghmigratetest.SecondaryRateLimitAfter(time.Hour))
+		_, err = client.OrgMigrations.Wait(t.Context(), "octo-org", m.ID)
+		require.NoError(t, err)
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		require.Len(t, lines, 2)
+		assert.Contains(t, lines[0], "level=WARN")
+		assert.Contains(t, lines[0], "rate_limited=false")
+		assert.Contains(t, lines[1], "wait=1h0m0s rate_limited=true")
+	})
+}
