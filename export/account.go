@@ -19,7 +19,8 @@ import (
 // that is a [LockChecker] too is asked by [LockCandidates].
 type Account interface {
 	// String names the host and the account, such as
-	// "api.github.com/orgs/octo-org". It tells two accounts apart.
+	// "api.github.com/orgs/octo-org". That of a user ends in "/user": Run asks
+	// GitHub for the login, and adds it.
 	String() string
 	// Owner is whom the repositories belong to; empty if only GitHub knows.
 	Owner() string
@@ -33,8 +34,8 @@ type Account interface {
 	DeleteArchive(ctx context.Context, id int64) error
 	UnlockRepository(ctx context.Context, id int64, repo string) error
 
-	// Do is that of [ghmigrate.Client]; only [Preflight] needs it, and Run for
-	// the locks of a user.
+	// Do is that of [ghmigrate.Client]; only [Preflight] needs it, and Run to
+	// learn a user's login.
 	Do(ctx context.Context, method, path string, in, out any) (http.Header, error)
 }
 

@@ -3,8 +3,8 @@ package export_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,6 +13,7 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // A forgetful account does not list a repository in any migration.
@@ -32,7 +33,7 @@ func (a forgetful) ListRepositories(ctx context.Context, id int64, opts *ghmigra
 }
 
 func TestWhatGitHubDoesNotListInTheMigrationIsNotCovered(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 3)
 		m, err := run(t, t.Context(), server, forgetful{octo(t, server), names[1]}, export.Options{Repositories: names, Dir: t.TempDir(), DeleteArchives: true})
 		p := partial(t, err)
@@ -42,12 +43,12 @@ func TestWhatGitHubDoesNotListInTheMigrationIsNotCovered(t *testing.T) {
 		assert.Equal(t, []bool{true, false, true}, []bool{row.Requested, row.InMigration, row.InArchive})
 		assert.Equal(t, "GitHub has left it out of the migration", row.Error)
 		assert.Equal(t, 2, m.Covered)
-		assert.Equal(t, "export: 1 repository not exported: octo/r001", err.Error())
+		assert.Equal(t, "export: 1 repository not exported: octo/r001: GitHub has left it out of the migration", err.Error())
 	})
 }
 
 func TestTheManifestIsDocumentedJSON(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), DeleteArchives: true})
 		require.NoError(t, err)
@@ -67,6 +68,7 @@ func TestTheManifestIsDocumentedJSON(t *testing.T) {
   "options": [],
   "requested": 1,
   "covered": 1,
+  "reduced": 0,
   "starts": 1,
   "adopted": 0,
   "inferred": 0,
@@ -94,7 +96,7 @@ func TestTheManifestIsDocumentedJSON(t *testing.T) {
 func TestLostRightsAreNotTakenForVanishedMigrations(t *testing.T) {
 	for _, when := range []export.EventKind{export.EventStarted, export.EventExported, export.EventDownloading} {
 		t.Run(string(when), func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				opts := export.Options{Repositories: addRepositories(server, 2), Dir: t.TempDir(), BatchSize: 1}
 				opts.Progress = func(e export.Event) {
 					if e.Kind == when {
@@ -113,15 +115,22 @@ func TestLostRightsAreNotTakenForVanishedMigrations(t *testing.T) {
 	}
 }
 
-func TestAPartialErrorNamesTheFirstOfThem(t *testing.T) {
-	rows := make([]export.Row, 7)
-	for i := range rows {
-		rows[i].Repository = "octo/" + strings.Repeat("x", i+1)
+func TestAPartialErrorTellsTheFirstAndWhyOnOneLine(t *testing.T) {
+	bad := export.Row{Repository: "octo/bad", Error: "the archive has faults", Faults: []string{"no HEAD", "no pack"}}
+	large := export.Row{Repository: "octo/large", Dropped: []string{"exclude_releases"}}
+	for want, err := range map[string]*export.PartialError{
+		"export: 1 repository not exported: octo/bad: the archive has faults: no HEAD": {Repositories: []export.Row{bad}},
+		"export: 2 repositories not exported, the first is octo/gone: migration failed; 1 repository perhaps still locked: octo/a": {
+			Repositories: []export.Row{{Repository: "octo/gone", Error: "migration failed"}, bad}, Locked: []string{"octo/a"},
+		},
+		"export: 1 repository exported without all: octo/large: exclude_releases":                          {Reduced: []export.Row{large}},
+		"export: 2 repositories perhaps still locked, the first is octo/a; no room; too many exports fail": {Locked: []string{"octo/a", "octo/b"}, Err: errors.Join(errors.New("no room"), export.ErrSystemic)},
+	} {
+		assert.Equal(t, want, err.Error())
+		if err.Err != nil {
+			require.ErrorIs(t, err, export.ErrSystemic)
+		}
 	}
-	err := &export.PartialError{Repositories: rows, Locked: []string{"octo/a"}, Err: export.ErrSystemic}
-	assert.Equal(t, "export: 7 repositories not exported: octo/x, octo/xx, octo/xxx, octo/xxxx, octo/xxxxx, …; "+
-		"1 repository perhaps still locked: octo/a; too many exports fail", err.Error())
-	require.ErrorIs(t, err, export.ErrSystemic)
 }
 
 // Whatever is in a journal, it is read or refused.

@@ -23,9 +23,10 @@
 // Every repository that was asked for has exactly one row in the manifest, and
 // is proved to be covered three ways: it was asked for when the migration was
 // started, GitHub lists it in the migration, and its record and Git data are in
-// the archive. Where one is missing, Run returns a [*PartialError] beside the
-// manifest: it never says success. What package archive cannot see in an archive
-// ([archive.Verify] tells) is not seen here either.
+// the archive. Where one is missing, or is there without its releases or
+// attachments although they were asked for, Run returns a [*PartialError] beside
+// the manifest: it never says success. What package archive cannot see in an
+// archive ([archive.Verify] tells) is not seen here either.
 //
 // A migration is started once. GitHub has no way to make a request idempotent,
 // so a start whose answer was lost is looked for in the list of migrations for 90
@@ -51,7 +52,9 @@
 // that it has then; a failed one may hold some too. That GitHub knows of no lock
 // counts only while the migration can be read and is done, and only two minutes
 // after its end: when a lock lands is not documented. What could not be released
-// is in PartialError.Locked, and the next Run in the same folder tries again.
+// is in PartialError.Locked, and the next Run in the same folder tries again, unless
+// GitHub has forgotten the migration: then nothing can release its locks through
+// it, and they are named this once.
 //
 // # What it cannot
 //
@@ -64,12 +67,12 @@
 // was started within the same seconds in which an answer was lost, is ours, nobody
 // can tell. A migration that GitHub creates more than 90 seconds after it
 // answered 502 is a second export, and one that shows only after the run has
-// ended is not looked for any more: [LockCandidates] lists it.
+// ended is not looked for any more: by then one like it is more likely
+// somebody's who needs its locks. [LockCandidates] lists it.
 //
 // How long an export may take is up to the context: a migration that stays in
-// exporting is waited for. Where GitHub has forgotten a migration that locked
-// repositories, nothing can release them through it, and they stay in
-// PartialError.Locked.
+// exporting is waited for. GitHub unlocks nothing before it has ended, nor says
+// that it never will, and to start another would export twice.
 //
 // # The folder
 //
@@ -98,7 +101,8 @@
 //	…
 //	{"end": {"at": "2026-11-20T14:02:11Z"}}
 //
-// The first line says what was asked for; a plan names [Job] values, also those
+// The first line says what was asked for, and for whom: a user's account ends in
+// the login; a plan names [Job] values, also those
 // that take the place of failed ones; a state is a whole [State], in which intent
 // tells what is about to happen; the end says that nothing is left to do. An
 // intent without a result is what a crash leaves: a start is looked for, and all
@@ -117,7 +121,7 @@
 //	  "begun": "2026-11-20T13:45:00Z",
 //	  "ended": "2026-11-20T14:02:11Z",
 //	  "options": ["lock_repositories"],
-//	  "requested": 250, "covered": 250, "starts": 3, "adopted": 0, "inferred": 0,
+//	  "requested": 250, "covered": 250, "reduced": 0, "starts": 3, "adopted": 0, "inferred": 0,
 //	  "repositories": [
 //	    {
 //	      "repository": "octo-org/hello-world",

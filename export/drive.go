@@ -73,6 +73,9 @@ func (r *run) start(ctx context.Context, job *Job, turn turn) error {
 	}
 	for job.Next() == EffectStart {
 		if job.State.Intent != EffectStart && !r.mayStart() {
+			if job.lost != nil {
+				return fmt.Errorf("batch %d: start: %w: %w", job.Number, ErrSystemic, job.lost)
+			}
 			return fmt.Errorf("batch %d: start: %w", job.Number, ErrSystemic)
 		}
 		err := r.step(ctx, job)
@@ -94,7 +97,7 @@ func (r *run) wait(ctx context.Context, job *Job) error {
 	return r.persist(ctx, func() error {
 		m, err := r.poller.await(ctx, job.State.Migration)
 		switch {
-		case m != nil && errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope):
+		case m != nil && isAbsent(err):
 			return job.vanish(ctx, r.acct, err)
 		case err != nil:
 			return fmt.Errorf("batch %d: wait: %w", job.Number, err)

@@ -3,7 +3,10 @@ package export
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/ghmigrate/ghmigrate"
 )
 
 // Errors to be recognized with [errors.Is].
@@ -30,6 +33,9 @@ type PartialError struct {
 	// Repositories are the rows of those that are not, or not whole, in a
 	// verified archive.
 	Repositories []Row
+	// Reduced are the rows of those that are, but could be exported only
+	// without their releases or attachments: see [Row].Dropped.
+	Reduced []Row
 	// Locked are the repositories that may still be locked and should not be.
 	// The next Run in the same Dir tries again; so does [Unlock].
 	Locked []string
@@ -38,23 +44,25 @@ type PartialError struct {
 	Err error
 }
 
-// Error tells how many are missing, the first of them, and why.
+// Error tells on one line how many are missing, the first of them, and why.
 func (e *PartialError) Error() string {
 	var parts []string
 	if n := len(e.Repositories); n > 0 {
-		names := make([]string, 0, n)
-		for _, row := range e.Repositories {
-			names = append(names, row.Repository)
-		}
-		parts = append(parts, fmt.Sprintf("%s not exported: %s", count(n), some(names)))
+		row := e.Repositories[0]
+		why := strings.Join(slices.Concat([]string{row.Error}, row.Faults[:min(len(row.Faults), 1)]), ": ")
+		parts = append(parts, fmt.Sprintf("%s not exported%s: %s", count(n), first(n, row.Repository), why))
+	}
+	if n := len(e.Reduced); n > 0 {
+		row := e.Reduced[0]
+		parts = append(parts, fmt.Sprintf("%s exported without all%s: %s", count(n), first(n, row.Repository), strings.Join(row.Dropped, ", ")))
 	}
 	if n := len(e.Locked); n > 0 {
-		parts = append(parts, fmt.Sprintf("%s perhaps still locked: %s", count(n), some(e.Locked)))
+		parts = append(parts, fmt.Sprintf("%s perhaps still locked%s", count(n), first(n, e.Locked[0])))
 	}
 	if e.Err != nil {
 		parts = append(parts, e.Err.Error())
 	}
-	return "export: " + strings.Join(parts, "; ")
+	return "export: " + strings.ReplaceAll(strings.Join(parts, "; "), "\n", "; ")
 }
 
 // Unwrap returns Err.
@@ -67,10 +75,16 @@ func count(n int) string {
 	return fmt.Sprintf("%d repositories", n)
 }
 
-func some(names []string) string {
-	const most = 5
-	if len(names) <= most {
-		return strings.Join(names, ", ")
+// first names one of n.
+func first(n int, name string) string {
+	if n == 1 {
+		return ": " + name
 	}
-	return strings.Join(names[:most], ", ") + ", …"
+	return ", the first is " + name
+}
+
+// isAbsent tells whether GitHub knows no such thing, as far as it lets the
+// token see.
+func isAbsent(err error) bool {
+	return errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope)
 }

@@ -20,7 +20,7 @@ func (j *Job) list(ctx context.Context, acct Account) error {
 		missing[strings.ToLower(name)] = name
 	}
 	for repo, err := range acct.ListRepositories(ctx, j.State.Migration, nil) {
-		if errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope) {
+		if isAbsent(err) {
 			return j.vanish(ctx, acct, err)
 		}
 		if err != nil {
@@ -48,12 +48,16 @@ const (
 )
 
 func (j *Job) download(ctx context.Context, acct Account) error {
+	name := fmt.Sprintf("migration-%d.tar.gz", j.State.Migration)
+	path := filepath.Join(j.Dir, name)
+	if err := j.disk().MkdirAll(filepath.Dir(path)); err != nil {
+		return err
+	}
 	if err := j.intend(EffectDownload); err != nil {
 		return err
 	}
 	j.emit(EventDownloading)
-	name := fmt.Sprintf("migration-%d.tar.gz", j.State.Migration)
-	result, err := acct.DownloadArchive(ctx, j.State.Migration, filepath.Join(j.Dir, name), &ghmigrate.DownloadOptions{
+	result, err := acct.DownloadArchive(ctx, j.State.Migration, path, &ghmigrate.DownloadOptions{
 		Progress: func(written, total int64) {
 			j.emit(EventProgress, func(e *Event) { e.Bytes, e.Size = written, total })
 		},
@@ -99,7 +103,7 @@ func (j *Job) delete(ctx context.Context, acct Account) error {
 	}
 	err := j.change(ctx, func() error { return acct.DeleteArchive(ctx, j.State.Migration) })
 	switch {
-	case err == nil, errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope):
+	case err == nil, isAbsent(err):
 		err := j.settle(func(s *State) { s.Deleted = true })
 		j.emit(EventDeleted)
 		return err

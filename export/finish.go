@@ -23,13 +23,9 @@ func (r *run) end(ctx context.Context, err error) (*Manifest, error) {
 		err = r.finish(ctx)
 	}
 	m := newManifest(r.journal, r.dir)
-	partial := &PartialError{Repositories: m.missing(), Locked: m.Locked, Err: err}
-	if len(partial.Repositories) == 0 && len(partial.Locked) == 0 && err == nil {
-		r.emit(Event{Kind: EventEnded, Repositories: r.all})
-		return m, nil
-	}
-	r.emit(Event{Kind: EventEnded, Repositories: r.all, Err: partial})
-	return m, partial
+	err = m.shortfall(err)
+	r.emit(Event{Kind: EventEnded, Repositories: r.all, Err: err})
+	return m, err
 }
 
 // release unlocks what a run that ends early would leave locked, and what is
@@ -42,7 +38,7 @@ func (r *run) release(ctx context.Context) {
 		if job.State.Outcome == OutcomeUnknown {
 			_ = job.look(ctx, r.acct) // what is not known to be done stays in PartialError.Locked
 		}
-		if job.State.Outcome != OutcomeUnknown && job.owesUnlock() {
+		if job.State.Outcome != OutcomeUnknown && job.mayUnlock() {
 			_ = job.unlock(ctx, r.acct)
 		}
 	}

@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
@@ -24,7 +23,7 @@ type Job struct {
 	// out, so that its folder can be moved.
 	Dir string `json:"dir,omitempty"`
 
-	DeleteArchive bool `json:"delete_archive,omitzero"` // at GitHub, in the end
+	DeleteArchive bool `json:"delete_archive,omitzero"` // at GitHub, in the end; a GHES cannot for users
 	KeepLocked    bool `json:"keep_locked,omitzero"`    // what was exported
 
 	// UnlockOnly is a migration that exports nothing for us any more but may
@@ -51,7 +50,8 @@ type Job struct {
 	// of the state either.
 	Save func(*Job) error `json:"-"`
 
-	run      *surroundings
+	run      *surroundings   // see around
+	lost     error           // why the latest answer to a start was lost
 	names    []string        // of the migration's repositories; nil if not read
 	released map[string]bool // by lockKey, those that are unlocked
 }
@@ -90,9 +90,10 @@ type State struct {
 	Stored   bool     `json:"stored,omitzero"`   // it is where it belongs
 	InStore  bool     `json:"in_store,omitzero"` // and that is a Store, which has confirmed it
 
-	Unlocked bool     `json:"unlocked,omitzero"` // nothing is left locked by it
-	Unlocks  int      `json:"unlocks,omitzero"`  // how often that was tried in vain
-	Locked   []string `json:"locked,omitempty"`  // what could not be unlocked
+	Unlocked  bool     `json:"unlocked,omitzero"`  // nothing is left locked by it
+	Unlocks   int      `json:"unlocks,omitzero"`   // how often that was tried in vain
+	Locked    []string `json:"locked,omitempty"`   // what could not be unlocked
+	Forgotten bool     `json:"forgotten,omitzero"` // nor ever can be: GitHub has no such migration any more
 
 	Deleted   bool `json:"deleted,omitzero"`   // the archive at GitHub
 	Deletions int  `json:"deletions,omitzero"` // how often that was refused
@@ -159,7 +160,7 @@ func (j *Job) Next() Effect {
 		}
 	}
 	switch {
-	case j.owesUnlock() && s.Unlocks < maxUnlocks:
+	case j.mayUnlock() && s.Unlocks < maxUnlocks:
 		return EffectUnlock
 	case j.mayDelete() && s.Deletions < maxDeletions:
 		return EffectDelete
@@ -183,6 +184,11 @@ func (j *Job) owesUnlock() bool {
 		return true
 	}
 	return s.Stored && len(j.owed()) > 0 // what is known to be not exported
+}
+
+// mayUnlock tells whether there is a migration to release locks through.
+func (j *Job) mayUnlock() bool {
+	return j.owesUnlock() && j.State.Migration != 0 && !j.State.Forgotten
 }
 
 // mayDelete is the one condition for the one effect that cannot be undone: all
@@ -209,41 +215,46 @@ func (j *Job) covers(repository string) bool {
 // surroundings are what a run lends its jobs.
 type surroundings struct {
 	disk    disk
-	known   func(migration int64) bool // is it in the journal?
-	highest func() int64               // migration ID that was seen
+	known   func(migration int64) bool                             // is it in the journal?
+	highest func(ctx context.Context, acct Account) (int64, error) // below the ID of any migration that is yet to be started
 	emit    func(Event)
 	pacer   pacer
+	wire    *wire
 }
 
-func (j *Job) disk() disk {
-	if j.run != nil {
-		return j.run.disk
+// around is what the job lives in. One that is driven by Step alone has as
+// much of it as there is without a run.
+func (j *Job) around() *surroundings {
+	if j.run == nil {
+		wire := &wire{}
+		j.run = &surroundings{
+			disk:  osDisk{},
+			known: func(int64) bool { return false },
+			highest: func(ctx context.Context, acct Account) (int64, error) {
+				ctx, _ = wire.watch(ctx)
+				return newest(ctx, acct)
+			},
+			emit:  func(Event) {},
+			pacer: newPacer(),
+			wire:  wire,
+		}
 	}
-	return osDisk{}
+	return j.run
 }
 
-func (j *Job) known(migration int64) bool {
-	return migration == j.State.Migration || slices.Contains(j.State.Twins, migration) ||
-		j.run != nil && j.run.known(migration)
-}
+func (j *Job) disk() disk { return j.around().disk }
 
 // change sends a request that changes something, when it is its turn.
 func (j *Job) change(ctx context.Context, send func() error) error {
-	if j.run == nil {
-		return send()
-	}
-	return j.run.pacer.do(ctx, send)
+	return j.around().pacer.do(ctx, send)
 }
 
 func (j *Job) emit(kind EventKind, edit ...func(*Event)) {
-	if j.run == nil {
-		return
-	}
 	e := Event{Kind: kind, Job: j.Number, Migration: j.State.Migration, Repositories: len(j.Repositories)}
 	for _, f := range edit {
 		f(&e)
 	}
-	j.run.emit(e)
+	j.around().emit(e)
 }
 
 // save keeps the state, as an effect has changed it or is about to.
@@ -254,13 +265,22 @@ func (j *Job) save() error {
 	return j.Save(j)
 }
 
-// intend says what is about to happen.
-func (j *Job) intend(e Effect) error {
+// intend says what is about to happen. If that cannot be saved it does not
+// happen.
+func (j *Job) intend(e Effect, changes ...func(*State)) error {
+	before := j.State
 	j.State.Intent = e
-	return j.save()
+	for _, change := range changes {
+		change(&j.State)
+	}
+	err := j.save()
+	if err != nil {
+		j.State = before
+	}
+	return err
 }
 
-// settle says what has happened.
+// settle says what has happened. That stays true if it cannot be saved.
 func (j *Job) settle(change func(*State)) error {
 	j.State.Intent = EffectNone
 	change(&j.State)

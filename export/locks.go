@@ -51,7 +51,7 @@ func LockCandidates(ctx context.Context, acct Account) iter.Seq2[Candidate, erro
 				return
 			}
 			for repo, err := range acct.ListRepositories(ctx, m.ID, nil) {
-				if errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope) {
+				if isAbsent(err) {
 					break // gone since it was listed
 				}
 				c := Candidate{Migration: m.ID, Done: m.State.Done(), State: LockUnknown}
@@ -159,7 +159,7 @@ func unlockWhere(ctx context.Context, acct Account, wanted func(name string) boo
 		if err != nil {
 			return found, errors.Join(append(troubles, err)...)
 		}
-		u := &unlocking{acct: acct, migration: m.ID, change: pacer.do}
+		u := &unlocking{acct: acct, migration: m.ID, change: pacer.do, wire: &wire{}}
 		for repo, err := range acct.ListRepositories(ctx, m.ID, nil) {
 			if errors.Is(err, ghmigrate.ErrNotFound) {
 				break // gone since it was listed

@@ -17,6 +17,7 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 func locked(names []string, dir string) export.Options {
@@ -28,7 +29,7 @@ func anyLocked(server *ghmigratetest.Server, names []string) bool {
 }
 
 func TestEveryPageOfRepositoriesIsUnlocked(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 103)
 		opts := locked(names, t.TempDir())
 		opts.BatchSize = 103
@@ -44,7 +45,7 @@ func TestEveryPageOfRepositoriesIsUnlocked(t *testing.T) {
 }
 
 func TestNothingIsUnlockedBeforeItsMigrationIsDone(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -63,7 +64,7 @@ func TestNothingIsUnlockedBeforeItsMigrationIsDone(t *testing.T) {
 }
 
 func TestACancelledRunUnlocksWhatIsDone(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
 			if m.Repositories[0] == names[0] {
@@ -91,7 +92,7 @@ func TestACancelledRunUnlocksWhatIsDone(t *testing.T) {
 }
 
 func TestALockThatLandsAfterTheEndIsReleasedToo(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
 			return ghmigratetest.Fate{Duration: 10 * time.Second, LocksAfter: 60 * time.Second}
@@ -106,7 +107,7 @@ func TestALockThatLandsAfterTheEndIsReleasedToo(t *testing.T) {
 }
 
 func TestNotLockedCountsOnlyWhileTheMigrationCanBeRead(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		// The token loses its rights after the download.
 		opts := locked(names, t.TempDir())
@@ -132,7 +133,7 @@ func TestNotLockedCountsOnlyWhileTheMigrationCanBeRead(t *testing.T) {
 }
 
 func TestUnlockFindsTheMigration(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 110)
 		server.AddImport("octo", "succeeded")
 		acct := octo(t, server)
@@ -163,7 +164,7 @@ func TestUnlockFindsTheMigration(t *testing.T) {
 }
 
 func TestUnlockSaysWhatCannotBeUnlocked(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		acct := octo(t, server)
 		for _, name := range names {
@@ -203,7 +204,7 @@ func (c checker) IsLocked(ctx context.Context, repository string) (bool, error) 
 }
 
 func TestLockCandidatesSayNoMoreThanGitHubTells(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 3)
 		acct := octo(t, server)
 		for i, name := range names {
@@ -235,7 +236,7 @@ func TestLockCandidatesSayNoMoreThanGitHubTells(t *testing.T) {
 }
 
 func TestAnArchiveThatDiedIsExportedAgain(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		opts := locked(names, t.TempDir())
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
@@ -252,7 +253,7 @@ func TestAnArchiveThatDiedIsExportedAgain(t *testing.T) {
 }
 
 func TestAMigrationThatVanishesIsStartedAgain(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()}
 		opts.Progress = func(e export.Event) {
 			if e.Kind == export.EventStarted && e.Migration == 79 {
@@ -268,7 +269,7 @@ func TestAMigrationThatVanishesIsStartedAgain(t *testing.T) {
 // An archive that the disk has changed since it was fetched is fetched again,
 // and nothing is deleted at GitHub before it reads back as it was.
 func TestAnArchiveThatDoesNotReadBackIsFetchedAgain(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), DeleteArchives: true}
 		damaged := 0
 		opts.Progress = func(e export.Event) {
@@ -296,7 +297,7 @@ func TestAnArchiveThatDoesNotReadBackIsFetchedAgain(t *testing.T) {
 }
 
 func TestAnArchiveGoesToTheStoreAndLeavesTheDisk(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		store := newMemoryStore()
 		failures := 0
 		store.fail = func() bool { failures++; return failures < 3 }
@@ -323,7 +324,7 @@ func (lazyStore) Put(context.Context, string, io.Reader, int64) error {
 }
 
 func TestAStoreThatHasNotReadAllIsNotBelieved(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), DeleteArchives: true, Store: lazyStore{}}
 		m, err := run(t, t.Context(), server, octo(t, server), opts)
 		p := partial(t, err)

@@ -24,7 +24,8 @@ type Manifest struct {
 	Options []string  `json:"options"`        // of every start, by GitHub's names, such as "lock_repositories"
 
 	Requested int `json:"requested"` // how many repositories were asked for
-	Covered   int `json:"covered"`   // how many are whole in a verified archive
+	Covered   int `json:"covered"`   // how many are in a verified archive
+	Reduced   int `json:"reduced"`   // of these, how many without releases or attachments that were asked for
 	Starts    int `json:"starts"`    // how many migrations were asked for
 	Adopted   int `json:"adopted"`   // how many were found after their answer was lost
 	Inferred  int `json:"inferred"`  // of these, how many could not be proved to be the right one
@@ -73,8 +74,8 @@ type Twin struct {
 	Migration int64 `json:"migration"`
 }
 
-// OK tells whether the repository is, whole, in a verified archive
-// that is where it belongs.
+// OK tells whether the repository is in a verified archive that is where it
+// belongs, with all that is not Dropped.
 func (r *Row) OK() bool {
 	return r.Requested && r.InMigration && r.InArchive && r.Stored && len(r.Faults) == 0
 }
@@ -141,6 +142,9 @@ func newManifest(j *journal, dir string) *Manifest {
 		row := covering[strings.ToLower(name)].row(name, h)
 		if row.OK() {
 			m.Covered++
+			if len(row.Dropped) > 0 {
+				m.Reduced++
+			}
 		}
 		m.Repositories = append(m.Repositories, row)
 	}
@@ -188,15 +192,22 @@ func (j *Job) row(name string, h *header) Row {
 	return row
 }
 
-// missing lists the rows that are no success.
-func (m *Manifest) missing() []Row {
-	var rows []Row
+// shortfall is what is missing, nil if nothing is. Err is what ended the run
+// early.
+func (m *Manifest) shortfall(err error) error {
+	e := &PartialError{Locked: m.Locked, Err: err}
 	for _, row := range m.Repositories {
-		if !row.OK() {
-			rows = append(rows, row)
+		switch {
+		case !row.OK():
+			e.Repositories = append(e.Repositories, row)
+		case len(row.Dropped) > 0:
+			e.Reduced = append(e.Reduced, row)
 		}
 	}
-	return rows
+	if len(e.Repositories)+len(e.Reduced)+len(e.Locked) == 0 && err == nil {
+		return nil
+	}
+	return e
 }
 
 func (m *Manifest) encode() ([]byte, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -24,37 +25,18 @@ func open(ctx context.Context, acct Account, opts Options) (*run, error) {
 	if err == nil {
 		err = checkOwner(acct, opts.Repositories)
 	}
-	if err == nil && asked && opts.Start.LockRepositories {
-		err = checkUnlock(ctx, acct)
-	}
 	if err != nil {
 		return nil, err
 	}
 	r := newRun(acct, opts)
-	if err := r.open(asked); err != nil {
+	if err := r.open(ctx, asked); err != nil {
 		r.close()
 		return nil, fmt.Errorf("export: %w", err)
 	}
 	return r, nil
 }
 
-// checkUnlock refuses locks where there is no call to release them: a GHES has
-// none for users.
-func checkUnlock(ctx context.Context, acct Account) error {
-	if acct.Owner() != "" {
-		return nil
-	}
-	header, err := acct.Do(ctx, "GET", "/user/migrations?per_page=1", nil, nil)
-	if err != nil {
-		return fmt.Errorf("export: find out whether repositories can be unlocked: %w", err)
-	}
-	if version := header.Get("X-Github-Enterprise-Version"); version != "" {
-		return fmt.Errorf("export: LockRepositories: GitHub Enterprise Server %s has no call to unlock the repositories of a user", version)
-	}
-	return nil
-}
-
-func (r *run) open(asked bool) error {
+func (r *run) open(ctx context.Context, asked bool) error {
 	d, dir := r.opts.disk, r.opts.Dir
 	if err := d.MkdirAll(dir); err != nil {
 		return err
@@ -67,6 +49,9 @@ func (r *run) open(asked bool) error {
 		return err
 	}
 	r.lock = lock
+	if err := r.identify(ctx, asked); err != nil {
+		return err
+	}
 	folders, err := d.ReadDir(dir)
 	if err != nil {
 		return err
@@ -83,6 +68,37 @@ func (r *run) open(asked bool) error {
 		return errors.New("no repositories, and no unfinished run to continue")
 	}
 	return r.begin(folders, debts)
+}
+
+// identify finds out whose runs these are. An organization is named; which user
+// a token belongs to only GitHub knows, and it tells in the same answer whether
+// this is a GHES, where users lack some calls.
+func (r *run) identify(ctx context.Context, asked bool) error {
+	r.account = r.acct.String()
+	if r.acct.Owner() != "" {
+		return nil
+	}
+	var user struct {
+		Login string `json:"login"`
+	}
+	var header http.Header
+	err := r.persist(ctx, func() (err error) {
+		header, err = r.acct.Do(ctx, http.MethodGet, "/user", nil, &user)
+		return err
+	}, nil)
+	version := header.Get("X-Github-Enterprise-Version")
+	switch {
+	case err != nil:
+		return fmt.Errorf("whose token is it: %w", err)
+	case user.Login == "":
+		return errors.New("whose token is it: GitHub does not say")
+	case asked && version != "" && r.opts.Start.LockRepositories:
+		return fmt.Errorf("LockRepositories: GitHub Enterprise Server %s has no call to unlock the repositories of a user", version)
+	case asked && version != "" && r.opts.DeleteArchives:
+		return fmt.Errorf("DeleteArchives: GitHub Enterprise Server %s has no call to delete the archives of a user", version)
+	}
+	r.account += "/" + strings.ToLower(user.Login)
+	return nil
 }
 
 // latest opens the newest run. If it is over it is closed again, and the locks
@@ -102,9 +118,9 @@ func (r *run) latest(folders []string) (debts []*Job, err error) {
 			_ = j.close()
 			continue
 		}
-		if j.header.Account != r.acct.String() {
+		if j.header.Account != r.account {
 			_ = j.close()
-			return nil, fmt.Errorf("%w: %s is for %s, not %s", ErrForeign, r.opts.Dir, j.header.Account, r.acct)
+			return nil, fmt.Errorf("%w: %s is for %s, not %s", ErrForeign, r.opts.Dir, j.header.Account, r.account)
 		}
 		if j.end == nil {
 			if r.journal != nil {
@@ -114,7 +130,7 @@ func (r *run) latest(folders []string) (debts []*Job, err error) {
 			return nil, nil
 		}
 		for _, job := range j.jobs {
-			if job.owesUnlock() && job.State.Migration != 0 {
+			if job.mayUnlock() {
 				debts = append(debts, job.debt())
 			}
 		}
@@ -171,6 +187,8 @@ func (r *run) differs(h *header) string {
 	switch {
 	case !reflect.DeepEqual(h.Start, o.Start):
 		return fmt.Sprintf("it was started with the options %q", optionNames(h.Start))
+	case h.BatchSize != o.BatchSize:
+		return fmt.Sprintf("its BatchSize is %d", h.BatchSize)
 	case h.DeleteArchives != o.DeleteArchives:
 		return fmt.Sprintf("its DeleteArchives is %t", h.DeleteArchives)
 	case h.KeepLocked != o.KeepLocked:
@@ -219,7 +237,7 @@ func (r *run) begin(folders []string, debts []*Job) error {
 	}
 	h := header{
 		Version:        journalVersion,
-		Account:        r.acct.String(),
+		Account:        r.account,
 		Begun:          time.Now().UTC(),
 		Repositories:   len(r.opts.Repositories),
 		BatchSize:      r.opts.BatchSize,

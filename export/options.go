@@ -9,11 +9,13 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// Options say what to export and how.
+// Options say what to export and how. An unfinished run is continued with those
+// that it was begun with, in which only Concurrency, Transfers and Progress may
+// change, or without Repositories.
 type Options struct {
 	// Repositories are named "owner/name", each once. With none, Run goes on
-	// with the unfinished run in Dir as it was asked for, and fails if there is
-	// none.
+	// with the unfinished run in Dir as it was asked for, whatever else Options
+	// say, and fails if there is none.
 	Repositories []string
 
 	// Dir is the folder of all runs of this account. Run makes it if it is
@@ -37,7 +39,8 @@ type Options struct {
 	Transfers int
 
 	// DeleteArchives deletes each archive at GitHub when it is safe here.
-	// Otherwise GitHub does so after seven days.
+	// Otherwise GitHub does so after seven days. A GHES cannot for users, nor
+	// unlock their repositories: Run refuses both there.
 	DeleteArchives bool
 
 	// KeepLocked leaves locked what Start.LockRepositories has locked and what

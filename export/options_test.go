@@ -14,6 +14,7 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 func TestBadOptionsAreRefusedBeforeAnyRequest(t *testing.T) {
@@ -46,7 +47,7 @@ func TestBadOptionsAreRefusedBeforeAnyRequest(t *testing.T) {
 		"nothing to export":        {export.Options{Repositories: good, Dir: dir, Start: ghmigrate.StartMigrationRequest{ExcludeMetadata: true, ExcludeGitData: true}}, "nothing would be left"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				m, err := export.Run(t.Context(), octo(t, server), test.opts)
 				require.ErrorContains(t, err, test.want)
 				assert.Nil(t, m)
@@ -95,10 +96,11 @@ func TestAnUnfinishedRunIsNotContinuedWithOtherOptions(t *testing.T) {
 		"another repository": {func(o *export.Options) { o.Repositories = []string{"octo/r000", "octo/r001", "octo/other"} }, "octo/other is not among"},
 		"other flags":        {func(o *export.Options) { o.Start.ExcludeReleases = true }, `it was started with the options []`},
 		"DeleteArchives":     {func(o *export.Options) { o.DeleteArchives = true }, "DeleteArchives is false"},
+		"BatchSize":          {func(o *export.Options) { o.BatchSize = 0 }, "BatchSize is 1"},
 		"KeepLocked":         {func(o *export.Options) { o.KeepLocked = true }, "KeepLocked is false"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				opts := export.Options{Repositories: addRepositories(server, 3), Dir: t.TempDir(), BatchSize: 1}
 				unfinished(t, server, opts)
 				server.ClearRequests()
@@ -118,11 +120,11 @@ func TestAnUnfinishedRunIsNotContinuedWithOtherOptions(t *testing.T) {
 }
 
 func TestAnUnfinishedRunMayBeContinuedFasterAndInAnotherOrder(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		opts := export.Options{Repositories: addRepositories(server, 3), Dir: t.TempDir(), BatchSize: 1}
 		unfinished(t, server, opts)
 		m, err := export.Run(t.Context(), octo(t, server), export.Options{
-			Repositories: []string{"Octo/R002", "octo/r000", "octo/r001"}, Dir: opts.Dir, Concurrency: 50, BatchSize: 7,
+			Repositories: []string{"Octo/R002", "octo/r000", "octo/r001"}, Dir: opts.Dir, BatchSize: 1, Concurrency: 50, Transfers: 7,
 		})
 		require.NoError(t, err)
 		assert.Equal(t, opts.Repositories, namesOf(m.Repositories))
@@ -131,7 +133,7 @@ func TestAnUnfinishedRunMayBeContinuedFasterAndInAnotherOrder(t *testing.T) {
 }
 
 func TestEachRunHasAFolderNamedByItsTime(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()}
 		require.NoError(t, os.MkdirAll(filepath.Join(opts.Dir, "not-a-run"), 0o700))
 		require.NoError(t, os.MkdirAll(filepath.Join(opts.Dir, "20000101T000000Z-b"), 0o700))
@@ -148,7 +150,7 @@ func TestEachRunHasAFolderNamedByItsTime(t *testing.T) {
 
 // A clock that was set back must not hide the newest run behind an older one.
 func TestARunIsNewerThanTheOthersWhateverTheClockSays(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()}
 		m, err := run(t, t.Context(), server, octo(t, server), opts)
 		require.NoError(t, err)
@@ -163,7 +165,7 @@ func TestARunIsNewerThanTheOthersWhateverTheClockSays(t *testing.T) {
 }
 
 func TestOneRunAtATimeHoldsDir(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()}
 		second := make(chan error, 1)
 		opts.Progress = func(e export.Event) {
@@ -182,12 +184,12 @@ func TestOneRunAtATimeHoldsDir(t *testing.T) {
 }
 
 func TestAForeignDirIsRefused(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()}
 		_, err := run(t, t.Context(), server, octo(t, server), opts)
 		require.NoError(t, err)
 		server.AddRepository("other/hello")
-		_, err = export.Run(t.Context(), export.OrgAccount(newClient(t, server), "other"), export.Options{Repositories: []string{"other/hello"}, Dir: opts.Dir})
+		_, err = export.Run(t.Context(), export.OrgAccount(testclient.New(t, server), "other"), export.Options{Repositories: []string{"other/hello"}, Dir: opts.Dir})
 		require.ErrorIs(t, err, export.ErrForeign)
 		require.ErrorContains(t, err, "is for 127.0.0.1:8000/orgs/octo, not 127.0.0.1:8000/orgs/other")
 	})
@@ -197,7 +199,7 @@ func TestAnUnwritableDirIsAnError(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("needs a user who can be refused")
 	}
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		dir := t.TempDir()
 		require.NoError(t, os.Chmod(dir, 0o500))
 		_, err := export.Run(t.Context(), octo(t, server), export.Options{Repositories: addRepositories(server, 1), Dir: dir})
@@ -221,7 +223,7 @@ func TestADamagedJournalIsRefusedUnlessItsLastLineIsCut(t *testing.T) {
 		"something else": {func([]byte) []byte { return []byte(strings.Repeat("not a journal\n", 3)) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				opts := export.Options{Repositories: addRepositories(server, 3), Dir: t.TempDir(), BatchSize: 1}
 				unfinished(t, server, opts)
 				journal := filepath.Join(opts.Dir, "20000101T000000Z", "journal")
@@ -253,16 +255,16 @@ func TestUserAccounts(t *testing.T) {
 		"GHES":       {ghmigratetest.WithGHES()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := []string{"octocat/a", "octocat/b"}
 				for _, name := range names {
 					server.AddRepository(name)
 				}
-				acct := export.UserAccount(newClient(t, server))
+				acct := export.UserAccount(testclient.New(t, server))
 				server.Inject(ghmigratetest.Fault{Method: "POST", Status: 502, Applied: true})
 				m, err := run(t, t.Context(), server, acct, export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 1})
 				require.NoError(t, err)
-				assert.Equal(t, "127.0.0.1:8000/user", m.Account)
+				assert.Equal(t, "127.0.0.1:8000/user/octocat", m.Account)
 				assert.Len(t, server.Migrations(), 2)
 				assert.Equal(t, 1, m.Adopted)
 			}, opts...)
@@ -270,21 +272,49 @@ func TestUserAccounts(t *testing.T) {
 	}
 }
 
-func TestLocksAreRefusedWhereTheHostHasNoUnlock(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+func TestTwoUsersDoNotShareADir(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octocat/a")
-		_, err := export.Run(t.Context(), export.UserAccount(newClient(t, server)), export.Options{
-			Repositories: []string{"octocat/a"}, Dir: t.TempDir(), Start: ghmigrate.StartMigrationRequest{LockRepositories: true},
-		})
-		require.ErrorContains(t, err, "GitHub Enterprise Server 3.19.0 has no call to unlock")
-		assert.Zero(t, posts(server))
-	}, ghmigratetest.WithGHES())
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		server.AddRepository("octocat/a")
-		_, err := run(t, t.Context(), server, export.UserAccount(newClient(t, server)), export.Options{
-			Repositories: []string{"octocat/a"}, Dir: t.TempDir(), Start: ghmigrate.StartMigrationRequest{LockRepositories: true},
-		})
+		opts := export.Options{Repositories: []string{"octocat/a"}, Dir: t.TempDir()}
+		acct := export.UserAccount(testclient.New(t, server))
+		_, err := run(t, t.Context(), server, acct, opts)
 		require.NoError(t, err)
-		assert.False(t, server.Locked("octocat/a"))
+		server.Inject(ghmigratetest.Fault{Path: "/user", Status: 200, Body: `{"login": "Mona"}`})
+		_, err = run(t, t.Context(), server, acct, opts)
+		require.ErrorIs(t, err, export.ErrForeign)
+		require.ErrorContains(t, err, "is for 127.0.0.1:8000/user/octocat, not 127.0.0.1:8000/user/mona")
+		server.Inject(ghmigratetest.Fault{Path: "/user", Status: 200, Body: `{}`})
+		_, err = run(t, t.Context(), server, acct, opts)
+		require.ErrorContains(t, err, "whose token is it: GitHub does not say")
 	})
+}
+
+func TestWhatTheHostHasNoCallForIsRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		opts export.Options
+		want string
+	}{
+		"locks":     {export.Options{Start: ghmigrate.StartMigrationRequest{LockRepositories: true}}, "GitHub Enterprise Server 3.19.0 has no call to unlock"},
+		"deletions": {export.Options{DeleteArchives: true}, "GitHub Enterprise Server 3.19.0 has no call to delete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opts := test.opts
+			opts.Repositories = []string{"octocat/a"}
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				server.AddRepository("octocat/a")
+				opts.Dir = t.TempDir()
+				_, err := export.Run(t.Context(), export.UserAccount(testclient.New(t, server)), opts)
+				require.ErrorContains(t, err, test.want)
+				assert.Zero(t, posts(server))
+			}, ghmigratetest.WithGHES())
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				server.AddRepository("octocat/a")
+				opts.Dir = t.TempDir()
+				_, err := run(t, t.Context(), server, export.UserAccount(testclient.New(t, server)), opts)
+				require.NoError(t, err)
+				assert.False(t, server.Locked("octocat/a"))
+				assert.Equal(t, opts.DeleteArchives, server.Migrations()[0].ArchiveDeleted)
+			})
+		})
+	}
 }

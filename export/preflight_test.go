@@ -10,10 +10,11 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 func TestPreflightFindsNothingWrong(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo/a")
 		report, err := export.Preflight(t.Context(), octo(t, server))
 		require.NoError(t, err)
@@ -105,7 +106,7 @@ func TestPreflightSaysWhatWouldFail(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				server.AddRepository("octo/a")
 				if test.prepare != nil {
 					test.prepare(server)
@@ -114,7 +115,7 @@ func TestPreflightSaysWhatWouldFail(t *testing.T) {
 				if test.org != "" {
 					org = test.org
 				}
-				report, err := export.Preflight(t.Context(), export.OrgAccount(newClient(t, server, test.client...), org))
+				report, err := export.Preflight(t.Context(), export.OrgAccount(testclient.New(t, server, test.client...), org))
 				require.NoError(t, err)
 				assert.False(t, report.OK())
 				if assert.Len(t, report.Problems, len(test.want)) {
@@ -128,7 +129,7 @@ func TestPreflightSaysWhatWouldFail(t *testing.T) {
 }
 
 func TestPreflightWarns(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo/a")
 		acct := octo(t, server)
 		_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octo/a"}, LockRepositories: true})
@@ -141,8 +142,8 @@ func TestPreflightWarns(t *testing.T) {
 			"1 of the newest migrations were started with lock_repositories: if a repository is still locked, Unlock releases it",
 		}, report.Warnings)
 	}, ghmigratetest.WithTokenExpiry(time.Date(2000, 1, 4, 0, 0, 0, 0, time.UTC)))
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		report, err := export.Preflight(t.Context(), export.UserAccount(newClient(t, server)))
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		report, err := export.Preflight(t.Context(), export.UserAccount(testclient.New(t, server)))
 		require.NoError(t, err)
 		assert.Equal(t, "3.19.0", report.EnterpriseServer)
 		assert.Equal(t, []string{"GitHub Enterprise Server has no call to unlock the repositories of a user: LockRepositories is refused"}, report.Warnings)
@@ -150,7 +151,7 @@ func TestPreflightWarns(t *testing.T) {
 }
 
 func TestPreflightFailsWhereGitHubCannotBeAsked(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.Inject(ghmigratetest.Fault{Status: 503, Times: -1})
 		_, err := export.Preflight(t.Context(), octo(t, server))
 		require.ErrorContains(t, err, "export: preflight: GET /user: 503")

@@ -3,6 +3,8 @@ package export_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // again is the job as the next process has it.
@@ -24,7 +27,7 @@ func again(t *testing.T, job *export.Job) *export.Job {
 }
 
 func TestStepsOfManyProcessesEnd(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		jobs, err := export.Plan(export.Options{Repositories: names, Dir: t.TempDir()})
 		require.NoError(t, err)
@@ -42,8 +45,50 @@ func TestStepsOfManyProcessesEnd(t *testing.T) {
 	})
 }
 
+// Who calls Step keeps pauses between steps; those within one, and the folder,
+// are Step's.
+func TestStepMakesItsFolderAndKeepsThePausesWithin(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 5)
+		jobs, err := export.Plan(locked(names, filepath.Join(t.TempDir(), "new", "folder")))
+		require.NoError(t, err)
+		job, acct := jobs[0], octo(t, server)
+		for !job.Over() {
+			time.Sleep(max(time.Second, time.Until(job.NotBefore)))
+			require.NoError(t, export.Step(t.Context(), acct, job))
+			job = again(t, job)
+		}
+		assert.True(t, job.State.Stored)
+		unlocks := requests(server, http.MethodDelete, "/lock")
+		require.Len(t, unlocks, 5)
+		for i := 1; i < len(unlocks); i++ {
+			assert.GreaterOrEqual(t, unlocks[i].Time.Sub(unlocks[i-1].Time), time.Second)
+		}
+	})
+}
+
+func TestAStartThatCouldNotBeSavedIsNotSentAndNotLookedFor(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		jobs, err := export.Plan(export.Options{Repositories: names, Dir: t.TempDir()})
+		require.NoError(t, err)
+		job, acct := jobs[0], octo(t, server)
+		job.Save = func(*export.Job) error { return assert.AnError }
+		require.ErrorIs(t, export.Step(t.Context(), acct, job), assert.AnError)
+		assert.Zero(t, job.State)
+		assert.Zero(t, posts(server))
+
+		job.Save = nil
+		begun := time.Now()
+		require.NoError(t, export.Step(t.Context(), acct, job))
+		assert.Equal(t, export.EffectWait, job.Next())
+		assert.Equal(t, 1, job.State.Starts)
+		assert.Zero(t, time.Since(begun))
+	})
+}
+
 func TestUnlockHeedsTheOwner(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		opts := locked(names, t.TempDir())
 		opts.KeepLocked = true
@@ -57,7 +102,7 @@ func TestUnlockHeedsTheOwner(t *testing.T) {
 }
 
 func TestNothingIsStartedAfterTheContextHasEnded(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		ctx, cancel := context.WithCancel(t.Context())
 		opts := locked(names, t.TempDir())

@@ -26,6 +26,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/internal/durable/simdisk"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // How to prove more: go test ./export -run TestNothingIsLost -args -seeds 5000.
@@ -147,7 +148,7 @@ func (tr *trial) trouble() {
 
 // once calls Run until it returns.
 func (tr *trial) once(ctx context.Context) (*export.Manifest, error) {
-	client := newClient(tr.t, tr.server)
+	client := testclient.New(tr.t, tr.server)
 	acct := simulatedAccount{Account: export.OrgAccount(client, "octo"), t: tr.t, client: client, disk: tr.disk, store: tr.store}
 	return export.Run(ctx, acct, export.OnDisk(tr.opts, tr.disk))
 }
@@ -272,7 +273,7 @@ func (tr *trial) check(m *export.Manifest, err error) {
 	}
 	assert.Equal(t, partial.Locked, m.Locked)
 	tr.checkManifestOnDisk(m)
-	assertNoSecret(t, tr.text(), tr.server.Token())
+	testclient.AssertNoSecret(t, tr.text(), tr.server.Token())
 }
 
 func (tr *trial) account() simulatedAccount {
@@ -306,7 +307,7 @@ func TestNothingIsLostInRandomTrouble(t *testing.T) {
 	for i := range *seeds {
 		seed := *fromSeed + uint64(i)
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				tr := newTrial(t, seed, server, 3+int(seed%7))
 				tr.randomize()
 				tr.trouble()
@@ -347,7 +348,7 @@ func TestNothingIsLostInRandomTrouble(t *testing.T) {
 // among them.
 func TestNothingIsLostWhereverItStops(t *testing.T) {
 	ops := 0
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		tr := threeBatches(t, server, 0)
 		m, err := tr.untilDone(func(int) context.Context { return t.Context() })
 		ops = tr.disk.Ops()
@@ -359,7 +360,7 @@ func TestNothingIsLostWhereverItStops(t *testing.T) {
 			continue
 		}
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				tr := threeBatches(t, server, uint64(n))
 				m, err := tr.untilDone(func(call int) context.Context {
 					if call == 0 {
@@ -381,7 +382,7 @@ func TestNothingIsLostWhereverItStops(t *testing.T) {
 func TestNothingIsLostThatAFailedSyncHasLost(t *testing.T) {
 	for n := range 15 {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				tr := threeBatches(t, server, uint64(n))
 				tr.kills = func(call int) bool { return call == 0 }
 				m, err := tr.untilDone(func(call int) context.Context {

@@ -14,7 +14,9 @@ import (
 
 // Run exports the repositories and returns when all that can be done is done:
 // every repository is in a verified archive, or is named in the
-// [*PartialError] that is returned beside the manifest. A run that was ended
+// [*PartialError] that is returned beside the manifest. One that could be
+// exported only without its releases or attachments is in an archive and is
+// named too, in PartialError.Reduced: nil means that nothing is missing. A run that was ended
 // early, by a crash, by its context or by an error, is continued by the next
 // call in the same Dir; else a new one begins.
 //
@@ -37,6 +39,7 @@ func Run(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
 // A run is one call of Run.
 type run struct {
 	acct    Account
+	account string // whose runs these are
 	opts    Options
 	dir     string // the run's folder
 	lock    durable.File
@@ -47,6 +50,7 @@ type run struct {
 	starting  turn          // of the job that came last
 	transfers chan struct{} // held by jobs that move archives
 	incident  *incident
+	wire      wire
 
 	mu       sync.Mutex // guards what follows
 	journal  *journal
@@ -101,7 +105,7 @@ func (r *run) requested() []string {
 // adopt lends a job what it needs.
 func (r *run) adopt(job *Job) {
 	job.Dir, job.Store, job.Save, job.NotBefore = r.dir, r.opts.Store, r.save, time.Time{}
-	job.run = &surroundings{disk: r.opts.disk, known: r.known, highest: r.newest, emit: r.emit, pacer: r.pacer}
+	job.run = &surroundings{disk: r.opts.disk, known: r.known, highest: r.newest, emit: r.emit, pacer: r.pacer, wire: &r.wire}
 	r.note(job)
 	if job.isFirst() {
 		r.firsts++
@@ -165,10 +169,10 @@ func (r *run) known(migration int64) bool {
 	return r.ids[migration]
 }
 
-func (r *run) newest() int64 {
+func (r *run) newest(context.Context, Account) (int64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.highest
+	return r.highest, nil
 }
 
 func (r *run) emit(e Event) {
@@ -281,6 +285,7 @@ func distinct(errs []error) []error {
 func (r *run) look(ctx context.Context) error {
 	var id int64
 	err := r.persist(ctx, func() (err error) {
+		ctx, _ := r.wire.watch(ctx)
 		id, err = newest(ctx, r.acct)
 		return err
 	}, nil)
@@ -330,6 +335,9 @@ func (r *run) over(job *Job) ([]*Job, error) {
 	}
 	if err == nil {
 		job.emit(EventReplaced)
+		if !next[0].UnlockOnly && !slices.Equal(optionNames(next[0].Start), optionNames(job.Start)) {
+			next[0].emit(EventReduced)
+		}
 	}
 	return next, err
 }

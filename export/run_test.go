@@ -13,10 +13,11 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 func TestRunLeavesVerifiedArchivesAndNoTraces(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 7, ghmigratetest.WithIssues(2))
 		dir := filepath.Join(t.TempDir(), "backups")
 		m, err := run(t, t.Context(), server, octo(t, server), export.Options{
@@ -56,7 +57,7 @@ func TestRunLeavesVerifiedArchivesAndNoTraces(t *testing.T) {
 }
 
 func TestRunKeepsTheArchivesAtGitHubUnlessToldOtherwise(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
 		require.NoError(t, err)
@@ -66,7 +67,7 @@ func TestRunKeepsTheArchivesAtGitHubUnlessToldOtherwise(t *testing.T) {
 }
 
 func TestStartsAreSerialAndASecondApart(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 5)
 		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 1})
 		require.NoError(t, err)

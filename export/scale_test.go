@@ -21,6 +21,7 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // The figures of README: go test ./export -run Scale -v -args -scale 100000.
@@ -58,7 +59,7 @@ func kindOf(r ghmigratetest.Request) string {
 
 func TestScaleOfALargeOrganization(t *testing.T) {
 	begunForReal := time.Now()
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		n := *scale
 		names := make([]string, n)
 		for i := range names {
@@ -120,7 +121,7 @@ func TestScaleOfALargeOrganization(t *testing.T) {
 
 // A quota of 5,000 an hour is waited for, and fails nothing.
 func TestScaleWithinAQuota(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 60)
 		begun := time.Now()
 		waits := 0

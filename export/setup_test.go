@@ -1,18 +1,14 @@
 package export_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,62 +16,8 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
-
-// bubble runs a test in virtual time, against a fake GitHub in memory.
-func bubble(t *testing.T, test func(t *testing.T, server *ghmigratetest.Server), opts ...ghmigratetest.Option) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		server := ghmigratetest.NewServer(append([]ghmigratetest.Option{ghmigratetest.InMemory()}, opts...)...)
-		t.Cleanup(server.Close)
-		test(t, server)
-	})
-}
-
-// newClient makes a client of the fake GitHub whose log must hold no secret.
-func newClient(t *testing.T, server *ghmigratetest.Server, opts ...ghmigrate.Option) *ghmigrate.Client {
-	t.Helper()
-	transport := server.Client().Transport.(*http.Transport).Clone()
-	t.Cleanup(transport.CloseIdleConnections)
-	log := &lockedBuffer{}
-	t.Cleanup(func() { assertNoSecret(t, log.String(), server.Token()) })
-	client, err := ghmigrate.NewClient(append([]ghmigrate.Option{
-		ghmigrate.WithBaseURL(server.URL()),
-		ghmigrate.WithToken(server.Token()),
-		ghmigrate.WithHTTPClient(&http.Client{Transport: transport}),
-		ghmigrate.WithLogger(slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
-	}, opts...)...)
-	require.NoError(t, err)
-	t.Cleanup(client.CloseIdleConnections)
-	return client
-}
-
-// assertNoSecret fails the test if a text has a token or a signed query in it.
-func assertNoSecret(t *testing.T, text string, secrets ...string) {
-	t.Helper()
-	for _, secret := range append(secrets, "X-Amz-Signature", "X-Amz-Credential") {
-		if secret != "" && strings.Contains(text, secret) {
-			t.Errorf("a secret (%.9s…) is in:\n%s", secret, text)
-		}
-	}
-}
-
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
 
 // addRepositories gives the fake GitHub repositories octo/r000, octo/r001, …
 // and returns their names.
@@ -92,7 +34,7 @@ func addRepositories(server *ghmigratetest.Server, n int, opts ...ghmigratetest.
 // octo is the organization of the tests.
 func octo(t *testing.T, server *ghmigratetest.Server, opts ...ghmigrate.Option) export.Account {
 	t.Helper()
-	return export.OrgAccount(newClient(t, server, opts...), "octo")
+	return export.OrgAccount(testclient.New(t, server, opts...), "octo")
 }
 
 // run calls Run, and checks what is true of every call of it: the manifest
@@ -104,7 +46,7 @@ func run(t *testing.T, ctx context.Context, server *ghmigratetest.Server, acct e
 		require.Error(t, err)
 		return nil, err
 	}
-	assertNoSecret(t, allFiles(t, opts.Dir), server.Token())
+	testclient.AssertNoSecret(t, allFiles(t, opts.Dir), server.Token())
 	var names []string
 	for _, row := range m.Repositories {
 		names = append(names, row.Repository)
@@ -114,6 +56,7 @@ func run(t *testing.T, ctx context.Context, server *ghmigratetest.Server, acct e
 	}
 	if err == nil {
 		require.Equal(t, m.Requested, m.Covered)
+		require.Zero(t, m.Reduced)
 	}
 	if !m.Ended.IsZero() {
 		data, err := os.ReadFile(filepath.Join(m.Dir, "manifest.json"))
@@ -144,11 +87,12 @@ func allFiles(t *testing.T, dir string) string {
 // posts counts the starts that the fake GitHub has seen.
 func posts(server *ghmigratetest.Server) int { return len(requests(server, http.MethodPost, "")) }
 
-// requests returns the API's requests of a method whose path has a part.
+// requests returns the API's requests of a method, or of any, whose path has a
+// part.
 func requests(server *ghmigratetest.Server, method, part string) []ghmigratetest.Request {
 	var all []ghmigratetest.Request
 	for _, r := range server.Requests() {
-		if r.Origin == ghmigratetest.API && r.Method == method && strings.Contains(r.Path, part) {
+		if r.Origin == ghmigratetest.API && (method == "" || r.Method == method) && strings.Contains(r.Path, part) {
 			all = append(all, r)
 		}
 	}

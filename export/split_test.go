@@ -12,6 +12,7 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // partial returns the *PartialError that err must be.
@@ -31,7 +32,7 @@ func namesOf(rows []export.Row) []string {
 }
 
 func TestAFailedBatchIsTriedOnceMore(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 4)
 		first := true
 		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
@@ -46,7 +47,7 @@ func TestAFailedBatchIsTriedOnceMore(t *testing.T) {
 }
 
 func TestARepositoryThatFailsItsBatchIsIsolated(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 7)
 		server.AddRepository("octo/poison", ghmigratetest.PoisonsExport())
 		names = slices.Insert(names, 4, "octo/poison")
@@ -84,15 +85,24 @@ func TestWhatIsTooLargeIsExportedWithoutReleasesThenAttachments(t *testing.T) {
 		"attachments": {func(o []string) bool { return slices.Contains(o, "exclude_attachments") }, []string{"exclude_attachments", "exclude_releases"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 2)
 				server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
 					return ghmigratetest.Fate{Fails: slices.Contains(m.Repositories, names[0]) && !test.fits(m.Options)}
 				})
-				m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
-				require.NoError(t, err)
+				opts := export.Options{Repositories: names, Dir: t.TempDir(), DeleteArchives: true}
+				reduced := 0
+				opts.Progress = func(e export.Event) {
+					if e.Kind == export.EventReduced {
+						reduced++
+					}
+				}
+				m, err := run(t, t.Context(), server, octo(t, server), opts)
 				assert.ElementsMatch(t, test.want, m.Repositories[0].Dropped, "what was dropped is recorded")
 				assert.Empty(t, m.Repositories[1].Dropped)
+				assert.Equal(t, &export.PartialError{Reduced: m.Repositories[:1]}, partial(t, err), "and told: it is no success")
+				assert.Equal(t, []int{2, 1, len(test.want)}, []int{m.Covered, m.Reduced, reduced})
+				assert.True(t, m.Repositories[0].Deleted)
 			})
 		})
 	}
@@ -100,7 +110,7 @@ func TestWhatIsTooLargeIsExportedWithoutReleasesThenAttachments(t *testing.T) {
 
 // The locks of a failed migration are released before the next one locks.
 func TestAFailedBatchIsUnlockedBeforeItIsTriedAgain(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		starts := 0
 		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
@@ -121,7 +131,7 @@ func TestAFailedBatchIsUnlockedBeforeItIsTriedAgain(t *testing.T) {
 func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
 	for name, batch := range map[string]int{"three batches running": 1, "halves of one batch": 32} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 32)
 				failing := true
 				server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate { return ghmigratetest.Fate{Fails: failing} })
@@ -135,9 +145,9 @@ func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
 				assert.LessOrEqual(t, bound, 16)
 
 				failing = false
-				m, err := run(t, t.Context(), server, octo(t, server), opts)
-				require.NoError(t, err, "the next call goes on")
-				assert.Equal(t, 32, m.Covered)
+				m, _ := run(t, t.Context(), server, octo(t, server), opts)
+				assert.Equal(t, 32, m.Covered, "the next call goes on")
+				assert.NotZero(t, m.Ended)
 			})
 		})
 	}
@@ -148,7 +158,7 @@ func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
 func TestAFewBadBatchesAreNoIncident(t *testing.T) {
 	for name, poisoned := range map[string][]int{"one": {0}, "two running": {0, 1}, "many apart": {0, 2, 4, 6, 8}} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 10)
 				server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
 					return ghmigratetest.Fate{Fails: slices.ContainsFunc(poisoned, func(i int) bool { return names[i] == m.Repositories[0] })}
@@ -162,7 +172,7 @@ func TestAFewBadBatchesAreNoIncident(t *testing.T) {
 }
 
 func TestStartsThatAreAllLostAreBounded(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 4)
 		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 502, Times: -1})
 		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 2})
@@ -173,7 +183,7 @@ func TestStartsThatAreAllLostAreBounded(t *testing.T) {
 
 // GitHub refuses a whole batch for one repository that is not there.
 func TestAMissingRepositoryDoesNotKeepOthersFromBeingExported(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := slices.Insert(addRepositories(server, 7), 3, "octo/none")
 		m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
 		p := partial(t, err)
@@ -190,7 +200,7 @@ func TestAMissingRepositoryDoesNotKeepOthersFromBeingExported(t *testing.T) {
 func TestWhatTheArchiveLacksIsExportedAgainOnce(t *testing.T) {
 	for name, again := range map[string]bool{"and then there": false, "and missing again": true} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 5)
 				server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
 					if len(m.Repositories) == 5 || again {
@@ -220,7 +230,7 @@ func TestWhatTheArchiveLacksIsExportedAgainOnce(t *testing.T) {
 }
 
 func TestAFaultyArchiveIsExportedAgainAndKeptIfThatDoesNotHelp(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
 			return ghmigratetest.Fate{Damage: func(archive []byte) []byte { archive[len(archive)-5] ^= 1; return archive }}

@@ -35,22 +35,25 @@ func (j *Job) start(ctx context.Context, acct Account) error {
 			return errors.Join(err, j.adopt(found))
 		}
 	}
-	floor, err := j.highest(ctx, acct)
+	floor, err := j.around().highest(ctx, acct)
 	if err != nil {
 		return err
 	}
-	if s.Lost == 0 { // else what was lost may still turn up above the old one
-		s.Floor = floor
-	}
-	s.Starts++
 	j.emit(EventStarting)
-	if err := j.intend(EffectStart); err != nil {
+	err = j.intend(EffectStart, func(s *State) {
+		if s.Lost == 0 { // else what was lost may still turn up above the old one
+			s.Floor = floor
+		}
+		s.Starts++
+	})
+	if err != nil {
 		return err
 	}
 	req := j.Start
 	req.Repositories, req.OmitRepositories = j.Repositories, true
 	patient, cancel := outlive(ctx, answerGrace)
 	defer cancel()
+	patient, passage := j.around().wire.watch(patient)
 	var m *ghmigrate.Migration
 	sent := false
 	err = j.change(patient, func() (err error) {
@@ -70,9 +73,10 @@ func (j *Job) start(ctx context.Context, acct Account) error {
 	case answered && answer.StatusCode == http.StatusUnprocessableEntity:
 		j.emit(EventRefused, withError(err))
 		return j.ends(OutcomeRefused, err.Error())
-	case !sent, answered && answer.StatusCode < http.StatusInternalServerError:
+	case !sent, passage.never(), answered && answer.StatusCode < http.StatusInternalServerError:
 		return errors.Join(err, j.settle(func(s *State) { s.Starts-- }))
 	}
+	j.lost = err
 	s.Lost++
 	s.LostAt = time.Now()
 	j.NotBefore = s.LostAt.Add(searchAgain / 2)
@@ -81,15 +85,6 @@ func (j *Job) start(ctx context.Context, acct Account) error {
 		return err
 	}
 	return ctx.Err()
-}
-
-// highest is a migration ID below that of any migration that is yet to be
-// started.
-func (j *Job) highest(ctx context.Context, acct Account) (int64, error) {
-	if j.run != nil {
-		return j.run.highest(), nil
-	}
-	return newest(ctx, acct)
 }
 
 // newest is the ID of the account's newest migration, 0 if it has none.
@@ -175,7 +170,7 @@ func (j *Job) matches(ctx context.Context, acct Account) ([]int64, error) {
 		if m.ID <= j.State.Floor {
 			break
 		}
-		if j.known(m.ID) || !sameOptions(m, j.Start) {
+		if j.around().known(m.ID) || !sameOptions(m, j.Start) {
 			continue
 		}
 		same, err := j.sameRepositories(ctx, acct, m.ID)

@@ -14,6 +14,7 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // searches are the looks at the list that a lost answer causes, with the time
@@ -38,7 +39,7 @@ func TestALostAnswerIsLookedForAndAdopted(t *testing.T) {
 		"an empty 201":       {Status: 201, Applied: true, Body: "{}"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 3)
 				fault.Method = http.MethodPost
 				server.Inject(fault)
@@ -55,7 +56,7 @@ func TestALostAnswerIsLookedForAndAdopted(t *testing.T) {
 }
 
 func TestAStartThatNeverHappenedIsSentAgainAfterNinetySeconds(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 502})
 		m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
@@ -70,7 +71,7 @@ func TestAStartThatNeverHappenedIsSentAgainAfterNinetySeconds(t *testing.T) {
 }
 
 func TestAStartThatGitHubAnsweredIsNotLookedFor(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 403, Body: `{"message":"Forbidden"}`})
 		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
@@ -89,9 +90,9 @@ func TestOnlyTheSameMigrationIsAdopted(t *testing.T) {
 		"other options":      {Repositories: []string{"octo/r000", "octo/r001"}, ExcludeReleases: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 3)
-				client := newClient(t, server)
+				client := testclient.New(t, server)
 				_, err := client.OrgMigrations.Start(t.Context(), "octo", ghmigrate.StartMigrationRequest{Repositories: names[:2]}) // before
 				require.NoError(t, err)
 				acct := interfering{Account: export.OrgAccount(client, "octo"), before: func(acct export.Account) {
@@ -124,9 +125,9 @@ func (a interfering) Start(ctx context.Context, req ghmigrate.StartMigrationRequ
 }
 
 func TestSeveralCandidatesTheLowestIsInferredAndNeverDeleted(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
-		client := newClient(t, server)
+		client := testclient.New(t, server)
 		calls := 0
 		acct := starting{export.OrgAccount(client, "octo"), func(ctx context.Context, acct export.Account, req ghmigrate.StartMigrationRequest) (*ghmigrate.Migration, error) {
 			if calls++; calls == 1 { // somebody else has the same idea, and our answer is lost
@@ -162,7 +163,7 @@ func (a starting) Start(ctx context.Context, req ghmigrate.StartMigrationRequest
 }
 
 func TestALateTwinIsRecordedAndUnlockedButNotDeleted(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 502, Applied: true, Hidden: 100 * time.Second})
 		m, err := run(t, t.Context(), server, octo(t, server), export.Options{
@@ -181,7 +182,7 @@ func TestALateTwinIsRecordedAndUnlockedButNotDeleted(t *testing.T) {
 
 // A process that dies while it waits for the answer leaves an intent behind.
 func TestAStartThatWasInterruptedIsFoundByTheNextCall(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		opts := export.Options{Repositories: names, Dir: t.TempDir()}
 		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Stall: true, Applied: true})
@@ -197,7 +198,7 @@ func TestAStartThatWasInterruptedIsFoundByTheNextCall(t *testing.T) {
 }
 
 func TestStepDrivesAJobThatIsKeptAsJSON(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		acct := octo(t, server)
 		jobs, err := export.Plan(export.Options{
@@ -236,7 +237,7 @@ func TestStepDrivesAJobThatIsKeptAsJSON(t *testing.T) {
 
 // Without a run around it, a job finds its lost start all the same.
 func TestStepFindsALostStart(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		acct := octo(t, server)
 		jobs, err := export.Plan(export.Options{Repositories: names, Dir: t.TempDir()})

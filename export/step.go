@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,10 +14,11 @@ import (
 // it finds out first. A Step that finds its migration still under way, or a
 // start still unaccounted for, changes [Job.NotBefore] alone.
 //
-// An error leaves the job as it was, so that Step can be called again: after
-// what passes (a network error, a rate limit, a full disk) it goes on where it
-// was. Run does that; a caller of Step decides for himself. He also keeps the
-// pauses that GitHub asks for: a second between effects that change something.
+// After an error Step can be called again: if it was one that passes (a network
+// error, a rate limit, a full disk) it goes on where it was. Run does that; a
+// caller of Step decides for himself. He also keeps the pauses that GitHub asks
+// for: a second between effects that change something. Those within one, a second
+// between two unlocks, Step keeps itself.
 //
 // Save, if set, is called from the goroutine of Step.
 func Step(ctx context.Context, acct Account, job *Job) error {
@@ -56,7 +56,7 @@ const lookAgain = 30 * time.Second
 // look asks once whether the migration is done.
 func (j *Job) look(ctx context.Context, acct Account) error {
 	m, err := acct.Get(ctx, j.State.Migration, &ghmigrate.GetOptions{OmitRepositories: true})
-	if errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope) {
+	if isAbsent(err) {
 		return j.vanish(ctx, acct, err)
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // Where archives go is decided once for a run: some of them are there already.
@@ -20,7 +21,7 @@ func TestARunIsContinuedWithAStoreOnlyIfItWasBegunWithOne(t *testing.T) {
 		"begun with":    {newMemoryStore(), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 2)
 				ctx, cancel := context.WithCancel(t.Context())
 				opts := export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 1, Concurrency: 1, Store: stores[0]}
@@ -49,7 +50,7 @@ func TestARunIsContinuedWithAStoreOnlyIfItWasBegunWithOne(t *testing.T) {
 }
 
 func TestNothingIsCoveredBeforeTheStoreHasIt(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		store := newMemoryStore()
 		store.fail = func() bool { return true }
@@ -68,7 +69,7 @@ func TestAnArchiveThatHasLeftTheFolderIsFetchedAgain(t *testing.T) {
 				continue // by then it is gone in any case
 			}
 			t.Run(name+", "+string(at), func(t *testing.T) {
-				bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					names := addRepositories(server, 1)
 					ctx, cancel := context.WithCancel(t.Context())
 					opts := locked(names, t.TempDir())

@@ -21,6 +21,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // flaky is a Store in a folder that fails once.
@@ -56,7 +57,7 @@ func (s *slowStore) Put(ctx context.Context, _ string, r io.Reader, _ int64) err
 }
 
 func TestLongNamesInFaultsDoNotBreakTheJournal(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)
@@ -78,7 +79,7 @@ func TestLongNamesInFaultsDoNotBreakTheJournal(t *testing.T) {
 }
 
 func TestALongRefusalDoesNotBreakTheJournal(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 422, Body: `{"message":"` + strings.Repeat("x", 1<<20) + `"}`, Times: -1})
 		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
@@ -89,7 +90,7 @@ func TestALongRefusalDoesNotBreakTheJournal(t *testing.T) {
 func TestMissingRepositoriesAreNoIncident(t *testing.T) {
 	for name, at := range map[string][]int{"one in each of three batches": {0, 8, 16}, "three in one batch": {0, 2, 4}} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 24)
 				for _, i := range at {
 					names[i] = "octo/gone" + strconv.Itoa(i)
@@ -103,7 +104,7 @@ func TestMissingRepositoriesAreNoIncident(t *testing.T) {
 }
 
 func TestRefusalsAloneAreAnIncident(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		addRepositories(server, 1) // so that there is such an organization
 		names := make([]string, 500)
 		for i := range names {
@@ -116,7 +117,7 @@ func TestRefusalsAloneAreAnIncident(t *testing.T) {
 }
 
 func TestAMigrationThatIsNotShownYetIsNotStartedTwice(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Hidden: 8 * time.Second})
 		m, err := run(t, t.Context(), server, octo(t, server), locked(names, t.TempDir()))
@@ -127,7 +128,7 @@ func TestAMigrationThatIsNotShownYetIsNotStartedTwice(t *testing.T) {
 }
 
 func TestARateLimitIsWaitedOutWhereAMigrationHasVanished(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		opts := export.Options{Repositories: names, Dir: t.TempDir()}
 		opts.Progress = func(e export.Event) {
@@ -145,7 +146,7 @@ func TestARateLimitIsWaitedOutWhereAMigrationHasVanished(t *testing.T) {
 }
 
 func TestAStoreThatIsAFolderMayFailForAWhile(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), Store: &flaky{}})
 		require.NoError(t, err, "doc: errors of the Store are waited out for an hour")
@@ -153,7 +154,7 @@ func TestAStoreThatIsAFolderMayFailForAWhile(t *testing.T) {
 }
 
 func TestTwoFailuresAreNotAnHourOfTrouble(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), Store: &slowStore{}})
 		require.NoError(t, err)
@@ -161,7 +162,7 @@ func TestTwoFailuresAreNotAnHourOfTrouble(t *testing.T) {
 }
 
 func TestRateLimitsDoNotCountAsTrouble(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		path := "/orgs/octo/migrations/79/repositories"
 		bad := ghmigratetest.Fault{Path: path, Status: 503, Times: 4}

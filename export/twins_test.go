@@ -17,6 +17,7 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 // doubled lists everything twice, as when the pages shift while they are read.
@@ -45,7 +46,7 @@ func lateTwin(server *ghmigratetest.Server, hidden time.Duration) {
 }
 
 func TestATwinThatIsListedTwiceIsWaitedForOnce(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		lateTwin(server, 3*time.Minute)
 		ctx, cancel := context.WithTimeout(t.Context(), 48*time.Hour)
@@ -57,7 +58,7 @@ func TestATwinThatIsListedTwiceIsWaitedForOnce(t *testing.T) {
 }
 
 func TestALateTwinIsNotForgottenBetweenTwoLinesOfTheJournal(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		// The first is created late (a twin), the second fails, and so its halves follow.
 		n := 0
@@ -102,7 +103,7 @@ func TestALateTwinIsNotForgottenBetweenTwoLinesOfTheJournal(t *testing.T) {
 }
 
 func TestAStartThatWasSearchedInVainIsNotForgotten(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 502, Applied: true, Hidden: 2 * time.Minute})
 		limit := ghmigratetest.PrimaryRateLimit(40 * time.Minute)
@@ -125,7 +126,7 @@ func TestAStartThatWasSearchedInVainIsNotForgotten(t *testing.T) {
 }
 
 func TestEachCallTriesToUnlockAnew(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		opts := locked(names, t.TempDir())
 		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Status: 403, Body: `{"message":"no"}`, Times: 3})

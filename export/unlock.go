@@ -18,10 +18,6 @@ const (
 	// lateLock is how long after the end of an export a lock may still land:
 	// that is not documented. Until then "not locked" may mean "not yet".
 	lateLock = 2 * time.Minute
-	// surely is less than any pause before a request is sent again. An unlock
-	// that took no longer has found a lock; one that took longer may have been
-	// sent twice, and then the client takes a 404 for the success of the first.
-	surely = 200 * time.Millisecond
 )
 
 // unlock releases every repository that was asked for, and every other one that
@@ -36,7 +32,7 @@ func (j *Job) unlock(ctx context.Context, acct Account) error {
 		var names []string
 		for repo, err := range acct.ListRepositories(ctx, j.State.Migration, nil) {
 			if errors.Is(err, ghmigrate.ErrNotFound) {
-				return j.unlockFailed(j.owed())
+				return j.unlockFailed(ctx, acct, j.owed())
 			}
 			if err != nil {
 				return err
@@ -48,7 +44,7 @@ func (j *Job) unlock(ctx context.Context, acct Account) error {
 	if j.released == nil {
 		j.released = map[string]bool{}
 	}
-	u := &unlocking{acct: acct, migration: j.State.Migration, change: j.change}
+	u := &unlocking{acct: acct, migration: j.State.Migration, change: j.change, wire: j.around().wire}
 	late := time.Since(j.State.Ended) < lateLock
 	var refused, doubts []string
 	var troubles []error
@@ -71,7 +67,7 @@ func (j *Job) unlock(ctx context.Context, acct Account) error {
 	case len(troubles) > 0:
 		return errors.Join(troubles...)
 	case len(refused) > 0:
-		return j.unlockFailed(append(refused, doubts...))
+		return j.unlockFailed(ctx, acct, append(refused, doubts...))
 	case len(doubts) > 0:
 		j.NotBefore = j.State.Ended.Add(lateLock)
 		return nil
@@ -123,13 +119,27 @@ func (j *Job) keeps(name string) bool {
 // unlocks them: without the owner.
 func lockKey(name string) string { return strings.ToLower(lastName(name)) }
 
-func (j *Job) unlockFailed(locked []string) error {
+// unlockFailed takes note of what is still locked. The last try finds out
+// whether there is any sense in another one some day.
+func (j *Job) unlockFailed(ctx context.Context, acct Account, locked []string) error {
+	forgotten := j.State.Unlocks+1 >= maxUnlocks && isForgotten(ctx, acct, j.State.Migration)
 	j.NotBefore = time.Now().Add(unlockAgain)
 	j.names = nil
 	return j.settle(func(s *State) {
-		s.Locked = locked
+		s.Locked, s.Forgotten = locked, forgotten
 		s.Unlocks++
 	})
+}
+
+// isForgotten tells whether GitHub surely has no such migration any more. To a
+// token that has lost its rights it says the same, but then it shows no
+// migrations at all.
+func isForgotten(ctx context.Context, acct Account, id int64) bool {
+	if _, err := acct.Get(ctx, id, &ghmigrate.GetOptions{OmitRepositories: true}); !isAbsent(err) {
+		return false
+	}
+	_, err := newest(ctx, acct)
+	return err == nil
 }
 
 // stillLocked lists the repositories that the job may have left locked.
@@ -148,6 +158,7 @@ type unlocking struct {
 	acct      Account
 	migration int64
 	change    func(context.Context, func() error) error
+	wire      *wire
 	done      bool // the migration is known to be readable and done
 }
 
@@ -163,19 +174,14 @@ const (
 // release releases one repository. GitHub's 404 means not locked, not yet, or
 // no permission: it counts only while the migration can be read and is done.
 func (u *unlocking) release(ctx context.Context, name string) (finding, error) {
-	var took time.Duration
-	err := u.change(ctx, func() error {
-		begun := time.Now()
-		err := u.acct.UnlockRepository(ctx, u.migration, name)
-		took = time.Since(begun)
-		return err
-	})
+	watched, passage := u.wire.watch(ctx)
+	err := u.change(ctx, func() error { return u.acct.UnlockRepository(watched, u.migration, name) })
 	switch {
-	case err == nil && took < surely:
+	case err == nil && passage.once():
 		return wasLocked, nil
-	case err == nil:
+	case err == nil: // the client takes a 404 for the success of what it sent before
 		return wasNotLocked, nil
-	case errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope):
+	case isAbsent(err):
 	case refuses(err):
 		return maybeLocked, nil
 	default:

@@ -12,10 +12,11 @@ import (
 
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 func TestADoubtIsNamedBesideARefusal(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
 			return ghmigratetest.Fate{Duration: 10 * time.Second, LocksAfter: 60 * time.Second}
@@ -33,7 +34,7 @@ func TestADoubtIsNamedBesideARefusal(t *testing.T) {
 }
 
 func TestKeepLockedReleasesWhatWasNotExported(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
 			return ghmigratetest.Fate{Missing: names[:1]}
@@ -48,7 +49,7 @@ func TestKeepLockedReleasesWhatWasNotExported(t *testing.T) {
 }
 
 func TestKeepLockedReleasesTheTwinsOfWhatWasNotExported(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
 			return ghmigratetest.Fate{Duration: 10 * time.Minute, Fails: true}
@@ -65,7 +66,7 @@ func TestKeepLockedReleasesTheTwinsOfWhatWasNotExported(t *testing.T) {
 }
 
 func TestAnUnlockThatIsRefusedStopsNothing(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Path: "/orgs/octo/migrations/79/repos/r000/lock", Status: 422, Body: `{"message":"no"}`, Times: -1})
 		opts := locked(names, t.TempDir())
@@ -77,7 +78,7 @@ func TestAnUnlockThatIsRefusedStopsNothing(t *testing.T) {
 }
 
 func TestAnUnlockThatFailsDoesNotKeepTheOthersLocked(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 3)
 		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Path: "/orgs/octo/migrations/79/repos/r000/lock", Status: 500, Times: -1})
 		_, err := run(t, t.Context(), server, octo(t, server), locked(names, t.TempDir()))
@@ -88,7 +89,7 @@ func TestAnUnlockThatFailsDoesNotKeepTheOthersLocked(t *testing.T) {
 }
 
 func TestWhatWasAskedForIsUnlockedThoughItIsNotListed(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/79/repositories", Status: 200, Body: `[]`, Times: -1})
 		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/80/repositories", Status: 200, Body: `[]`, Times: -1})
@@ -100,8 +101,39 @@ func TestWhatWasAskedForIsUnlockedThoughItIsNotListed(t *testing.T) {
 	})
 }
 
+// Nothing can release the locks of a migration that GitHub does not know any
+// more; those of one that it only hides from the token are a debt.
+func TestTheLocksOfAForgottenMigrationAreNamedOnce(t *testing.T) {
+	for name, forgotten := range map[string]bool{"forgotten": true, "hidden from the token": false} {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				names := addRepositories(server, 1)
+				opts := locked(names, t.TempDir())
+				opts.Progress = func(e export.Event) {
+					switch {
+					case e.Kind == export.EventVerified && forgotten:
+						server.Forget(79)
+					case e.Kind == export.EventVerified:
+						server.SetRole("octo", "member")
+					}
+				}
+				_, err := run(t, t.Context(), server, octo(t, server), opts)
+				assert.Equal(t, &export.PartialError{Locked: names}, partial(t, err))
+
+				opts.Progress = nil
+				server.SetRole("octo", "admin")
+				server.ClearRequests()
+				_, err = run(t, t.Context(), server, octo(t, server), opts)
+				require.NoError(t, err, "the next night")
+				asked := len(requests(server, "", "/orgs/octo/migrations/79")) > 0
+				assert.Equal(t, !forgotten, asked)
+			})
+		})
+	}
+}
+
 func TestLockedHasTheNamesThatWereAskedFor(t *testing.T) {
-	bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		addRepositories(server, 1)
 		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Status: 403, Body: `{"message":"no"}`, Times: -1})
 		_, err := run(t, t.Context(), server, octo(t, server), locked([]string{"Octo/R000"}, t.TempDir()))

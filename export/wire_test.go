@@ -1,0 +1,122 @@
+package export_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
+)
+
+// A moody token source fails as often as it is told to.
+type moody struct {
+	token string
+	fails atomic.Int64
+}
+
+var errMoody = errors.New("the vault is sealed")
+
+func (m *moody) Token() (*oauth2.Token, error) {
+	if m.fails.Add(-1) >= 0 {
+		return nil, errMoody
+	}
+	return &oauth2.Token{AccessToken: m.token}, nil
+}
+
+// What never left has started nothing: it is not looked for, and does not count
+// as a start.
+func TestAStartThatNeverLeftIsNotLost(t *testing.T) {
+	for name, fails := range map[string]int64{"for a while": 5, "for ever": 1 << 30} {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				names := addRepositories(server, 1)
+				source := &moody{token: server.Token()}
+				client, err := ghmigrate.NewClient(
+					ghmigrate.WithBaseURL(server.URL()),
+					ghmigrate.WithTokenSource(source),
+					ghmigrate.WithHTTPClient(testclient.HTTPClient(t, server)),
+					ghmigrate.WithLogger(testclient.Logger(t, server.Token())),
+				)
+				require.NoError(t, err)
+				opts := locked(names, t.TempDir())
+				once := false
+				opts.Progress = func(e export.Event) {
+					if e.Kind == export.EventStarting && !once {
+						once = true
+						source.fails.Store(fails)
+					}
+					assert.NotEqual(t, export.EventLost, e.Kind)
+				}
+				m, err := run(t, t.Context(), server, export.OrgAccount(client, "octo"), opts)
+				if fails < 10 {
+					require.NoError(t, err)
+					assert.Equal(t, 1, m.Starts)
+					return
+				}
+				require.ErrorIs(t, err, errMoody, "the cause is told")
+				require.NotErrorIs(t, err, export.ErrSystemic)
+				assert.Empty(t, partial(t, err).Locked)
+				assert.Zero(t, m.Starts)
+				assert.Zero(t, posts(server))
+			})
+		})
+	}
+}
+
+// A roundTripper of a test.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A blind context hides what net/http would tell.
+type blind struct{ context.Context }
+
+func (blind) Value(any) any { return nil }
+
+// A client with a transport of its own may not tell what has left: then nothing
+// is taken for granted.
+func TestWithoutAWordOfTheTransportNothingIsTakenForGranted(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		inner, failed := testclient.HTTPClient(t, server).Transport, false
+		client, err := ghmigrate.NewClient(
+			ghmigrate.WithBaseURL(server.URL()),
+			ghmigrate.WithToken(server.Token()),
+			ghmigrate.WithLogger(testclient.Logger(t, server.Token())),
+			ghmigrate.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				if r.Method == http.MethodPost && !failed {
+					failed = true
+					return nil, errors.New("no route to host")
+				}
+				return inner.RoundTrip(r.WithContext(blind{r.Context()}))
+			})}),
+		)
+		require.NoError(t, err)
+		begun := time.Now()
+		m, err := run(t, t.Context(), server, export.OrgAccount(client, "octo"), locked(names, t.TempDir()))
+		require.NoError(t, err)
+		assert.Equal(t, 2, m.Starts, "it may have left")
+		assert.Greater(t, time.Since(begun), 90*time.Second, "it is looked for")
+		assert.Len(t, requests(server, http.MethodDelete, "/lock"), 2, "the first may have been sent twice")
+	})
+}
+
+func TestAnUnlockThatTakesLongIsSentOnce(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 10)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Delay: 3 * time.Second, Times: -1})
+		_, err := run(t, t.Context(), server, octo(t, server), locked(names, t.TempDir()))
+		require.NoError(t, err)
+		assert.Len(t, requests(server, http.MethodDelete, "/lock"), 10)
+	})
+}
