@@ -27,12 +27,13 @@ func (c *connection) good() bool {
 	return c.got > 0 && (c.got >= goodBytes || time.Since(c.began) >= goodAge)
 }
 
-// read reads up to the offset end, or the end of the body.
-func (c *connection) read(p []byte, offset, end int64) (int, error) {
+// read reads up to the offset end, or the end of the body. mine is nil if there
+// are no others who may come to wait for these bytes.
+func (c *connection) read(p []byte, offset, end int64, mine *turn) (int, error) {
 	if end >= 0 {
 		p = p[:min(int64(len(p)), end-offset)]
 	}
-	c.watch.arm(stallLimit)
+	c.watch.arm(stallLimit, mine)
 	defer c.watch.disarm()
 	n, err := c.reader.Read(p)
 	if err != nil {
@@ -46,7 +47,7 @@ func (c *connection) read(p []byte, offset, end int64) (int, error) {
 func (c *connection) expectGzip(contentType string) error {
 	magic := []byte{0x1f, 0x8b}
 	head := make([]byte, len(magic))
-	c.watch.arm(stallLimit)
+	c.watch.arm(stallLimit, nil)
 	n, err := io.ReadFull(c.reader, head)
 	if !bytes.HasPrefix(magic, head[:n]) || c.end == 1 {
 		return fmt.Errorf("storage sent %.100q and not a gzip archive", contentType)
@@ -72,7 +73,7 @@ func (c *connection) excess() error {
 	if c.bodyLength >= 0 {
 		return nil
 	}
-	c.watch.arm(excessPatience)
+	c.watch.arm(excessPatience, nil)
 	if n, _ := c.reader.Read(make([]byte, 1)); n > 0 {
 		return changed("storage sent more than it had announced")
 	}
@@ -96,7 +97,11 @@ type watch struct {
 
 	mu    sync.Mutex
 	timer *time.Timer
-	until time.Time // zero while nothing is waited for
+	since time.Time     // when the last byte came
+	limit time.Duration // from then on; zero while nothing is waited for
+	turn  *turn         // that waits; may be nil
+
+	answered bool // whether it is the body that is waited for
 }
 
 func newWatch(ctx context.Context, p *pace) *watch {
@@ -107,33 +112,48 @@ func newWatch(ctx context.Context, p *pace) *watch {
 	return w
 }
 
-func (w *watch) arm(patience time.Duration) {
+func (w *watch) arm(limit time.Duration, mine *turn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.until = time.Now().Add(patience)
-	w.timer.Reset(max(0, min(patience, w.pace.left())))
+	w.since, w.limit, w.turn = time.Now(), limit, mine
+	w.timer.Reset(w.next(limit))
 }
 
-// ring looks again: other ranges may have got on since the watch was armed.
+// next is when to look whether a request that has so much time left should end.
+func (w *watch) next(left time.Duration) time.Duration {
+	return max(0, min(left, slowTrial, w.pace.left()))
+}
+
+// ring looks again: other ranges may have got on since the watch was armed, or
+// wait for this one.
 func (w *watch) ring() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	silence, left := time.Until(w.until), w.pace.left()
+	silence := time.Since(w.since)
 	switch {
-	case w.until.IsZero():
-	case left <= 0:
+	case w.limit == 0:
+	case w.pace.left() <= 0:
 		w.cancel(errNoProgress)
-	case silence <= 0:
+	case silence >= w.limit:
 		w.cancel(errStalled)
+	case w.turn != nil && w.turn.silent(silence, w.answered):
+		w.cancel(errSlow)
 	default:
-		w.timer.Reset(min(silence, left))
+		w.timer.Reset(w.next(w.limit - silence))
 	}
+}
+
+func (w *watch) answer() {
+	w.disarm()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answered = true
 }
 
 func (w *watch) disarm() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.until = time.Time{}
+	w.limit = 0
 	w.timer.Stop()
 }
 
@@ -145,7 +165,7 @@ func (w *watch) end() {
 // explain returns err, or what the watch made of it.
 func (w *watch) explain(err error) error {
 	cause := context.Cause(w.ctx)
-	if errors.Is(cause, errStalled) || errors.Is(cause, errNoProgress) {
+	if errors.Is(cause, errStalled) || errors.Is(cause, errSlow) || errors.Is(cause, errNoProgress) {
 		return cause
 	}
 	return err

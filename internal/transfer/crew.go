@@ -111,7 +111,6 @@ func (c *crew) hire(ctx context.Context, workers *sync.WaitGroup, ranges int, be
 			first = c.schedule.first(begun.fetch.end)
 		}
 		w.part, w.schedule, w.blocks, w.written = c.part, c.schedule, c.follower.blocks, c.recorder.written
-		w.fetch.surplus = c.schedule.pushedBack
 		workers.Go(func() { fail(w.run(ctx, first)) })
 	}
 }

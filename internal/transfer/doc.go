@@ -31,9 +31,12 @@
 // handed out in the order of the file and not far ahead of the first gap. All
 // ranges share one signed URL, which one of them renews. While the last bytes of
 // a chunk are on their way, the next one is asked for, and its answer waits until
-// they have come: no more bodies are read at once than there are ranges. Storage that answers 429
-// or 503 is asked for half as many ranges at once, and for one more every half
-// minute after that.
+// they have come: no more bodies are read at once than there are ranges.
+//
+// Storage that answers 429 or 503, or that gives others their bytes but no
+// answer to one more request, has too many ranges to serve. Then there are half
+// as many, but not fewer than those that get bytes, and that at most every five
+// seconds; half a minute after the last trouble one more is tried.
 //
 // A schedule knows which chunk is next, workers fetch chunks into the file,
 // a follower hashes the gapless beginning while it is still in memory,
@@ -52,7 +55,9 @@
 //
 // There is no total timeout and no number of retries. A connection that gives
 // no byte for a minute is dropped, and so is one that for ten seconds is at less
-// than a quarter of the usual speed while other ranges wait for its bytes. A
+// than a quarter of the usual speed while other ranges wait for its bytes, or
+// gives no answer for as long while others get bytes. The next one for the same
+// bytes is given twice the time. A
 // transfer that gets less than 1 MiB in five minutes, over all its connections,
 // ends. Time in which Locate waits for
 // GitHub, the reader of a stream does not read or a disk is slow does not count,

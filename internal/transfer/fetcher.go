@@ -18,14 +18,14 @@ type fetcher struct {
 	*session
 	backoff backoff
 
-	// surplus, if not nil, is asked when storage has too much to do, and tells
-	// whether this range should be left to others.
-	surplus func() bool
+	// turn is whose range this is, nil if it is not one of several.
+	turn *turn
 
 	offset int64 // of the next byte
 	end    int64 // of the range; negative if that is the object's
 
 	conn    *connection // nil between two answers
+	asked   time.Time   // when the last request was made
 	trouble error       // how the last connection ended, unless all was well
 	faults  int         // in a row
 }
@@ -39,8 +39,8 @@ type surplusError struct{ wait time.Duration }
 func (surplusError) Error() string { return "storage is asked for too much at once" }
 
 // Read reads the next bytes of the range. It returns io.EOF only when every byte
-// has been read, a surplusError when surplus says so, and other errors only
-// when trying again is of no use. ctx must be the same in all calls.
+// has been read, a surplusError when others should have the rest of it, and other
+// errors only when trying again is of no use. ctx must be the same in all calls.
 func (f *fetcher) Read(ctx context.Context, p []byte) (int, error) {
 	f.pace.start()
 	defer f.pace.stop()
@@ -135,7 +135,7 @@ func (f *fetcher) overcome(ctx context.Context, err error) error {
 		if f.faults++; f.faults > maxFaults {
 			return back.err
 		}
-	case cut, busy:
+	case cut, busy, unanswered:
 	}
 	var delay time.Duration
 	if wait {
@@ -153,7 +153,7 @@ func (f *fetcher) overcome(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", errNoProgress, back.err)
 	}
 	f.logger.WarnContext(ctx, "transfer interrupted", "error", back.err, "offset", f.offset, "wait", delay)
-	if back.kind == busy && f.surplus != nil && f.surplus() {
+	if f.isSurplus(back.kind) {
 		return surplusError{wait: delay}
 	}
 	if stated {
@@ -167,6 +167,21 @@ func (f *fetcher) overcome(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", errNoResume, back.err)
 	}
 	return nil
+}
+
+// isSurplus reports whether this range should be left to others, after such
+// a setback.
+func (f *fetcher) isSurplus(kind setbackKind) bool {
+	switch {
+	case f.turn == nil:
+		return false
+	case kind == busy:
+		return f.turn.refused()
+	case kind == unanswered:
+		return f.turn.unanswered(time.Since(f.asked))
+	default:
+		return false
+	}
 }
 
 // request asks for the rest of the range, and checks the answer.
@@ -196,14 +211,18 @@ func (f *fetcher) request(ctx context.Context) error {
 	if f.offset > 0 {
 		f.object.condition(req.Header)
 	}
-	watch.arm(stallLimit)
-	began := time.Now()
+	mine := f.turn
+	if slowShare*f.latency() > slowTrial {
+		mine = nil // storage takes its time
+	}
+	watch.arm(stallLimit, mine)
+	f.asked = time.Now()
 	resp, err := f.source.Client.Do(req)
 	if err != nil {
 		defer watch.end()
 		return failed(signed, resp, watch.explain(err))
 	}
-	f.answered(time.Since(began))
+	f.answered(time.Since(f.asked))
 	f.logger.DebugContext(ctx, "storage answered", "host", signed.url.Host, "path", signed.url.Path,
 		"offset", f.offset, "status", resp.StatusCode)
 
@@ -213,7 +232,7 @@ func (f *fetcher) request(ctx context.Context) error {
 		watch.end()
 		return err
 	}
-	watch.disarm()
+	watch.answer()
 	f.conn = conn
 	return nil
 }
@@ -237,7 +256,7 @@ func failed(s signed, resp *http.Response, err error) error {
 	if final || errors.Is(err, ErrLocation) {
 		return err
 	}
-	return &setback{kind: cut, err: err}
+	return &setback{kind: unanswered, err: err}
 }
 
 // accept turns an answer into a connection, if it is what was asked for.
@@ -282,7 +301,7 @@ func (f *fetcher) receive(p []byte) int {
 	if limit := f.limit(); end < 0 || limit >= 0 && limit < end {
 		end = limit // storage may send more than it was asked for
 	}
-	n, err := conn.read(p, f.offset, end)
+	n, err := conn.read(p, f.offset, end, f.turn)
 	if n > 0 {
 		f.offset += int64(n)
 		f.pace.add(n)

@@ -24,9 +24,11 @@ const (
 	// closed: a crash of this process must not find them out of the page cache.
 	chunksAhead = 3
 
-	// After storage said that it is busy, one more range is tried after this
-	// long, and none is given up within that short.
-	growAfter   = 30 * time.Second
+	// After trouble with the number of ranges one more is tried after this long.
+	growAfter = 30 * time.Second
+	// What storage says to all ranges at once it says once: for so long their
+	// number is not made smaller again, and trouble comes of too many of them
+	// only if others got bytes.
 	shrinkAfter = 5 * time.Second
 
 	// A connection that brings this many bytes a second is nearly as fast as
@@ -53,13 +55,12 @@ type schedule struct {
 	chunk  int64 // negative: a gap is one chunk
 	window int64 // how far ahead of the hash a byte may be
 
-	most      int       // ranges at once
-	slots     int       // as many as storage bears
-	running   int       // of which no end is in sight
-	receiving int       // whose bytes are read
-	busy      time.Time // when storage last said that it is, or bore one more
-
-	strict bool // whether no range is asked for while another one's last bytes come
+	most     int       // ranges at once
+	slots    int       // as many as storage bears
+	strict   bool      // whether no range is asked for while another one's last bytes come
+	shrunk   time.Time // when there were last made fewer slots
+	troubled time.Time // when there were last too many of them, or one more was tried
+	came     time.Time // when the last bytes did
 
 	alone  bool          // as long as one connection is fast enough
 	waited time.Duration // for its bytes, in this trial
@@ -67,9 +68,9 @@ type schedule struct {
 
 	rates []float64 // bytes a second, of the chunks that came last
 
-	todo   spans // which nobody fetches
-	active int   // chunks that somebody fetches
-	done   spans // which are in the part
+	todo   spans   // which nobody fetches
+	turns  []*turn // whose chunks somebody fetches
+	done   spans   // which are in the part
 	hashed int64
 	ended  bool  // no chunk is handed out any more
 	last   int64 // where the hash ends; negative while that is not known
@@ -80,15 +81,27 @@ type schedule struct {
 
 // A turn is a chunk that somebody fetches.
 type turn struct {
-	chunk             span
-	receiving, ending bool
+	schedule *schedule
+	chunk    span
 
-	waited time.Duration // for bytes of its connection
-	got    int64
+	extra     bool // whether it was taken while another one ended, and nothing came since
+	receiving bool // whether its bytes are read
+	flowing   bool // whether some came, since it was last refused any
+	ending    bool // whether its end is in sight
+
+	patience time.Duration // with a slow connection
+	waited   time.Duration // for bytes of its connection
+	got      int64
 }
 
 // rate is how many bytes a second have come.
 func (t *turn) rate() float64 { return float64(t.got) / t.waited.Seconds() }
+
+func (t *turn) isReceiving() bool { return t.receiving }
+
+func (t *turn) isFlowing() bool { return t.flowing }
+
+func (t *turn) isRunning() bool { return !t.ending }
 
 // newSchedule fetches what is not done of an object of that size. If alone is
 // set, it begins with one range and goes on so as long as that is fast.
@@ -128,7 +141,7 @@ func (s *schedule) next() (*turn, error) {
 	defer s.mu.Unlock()
 	for {
 		switch {
-		case s.ended, len(s.todo) == 0 && s.active == 0:
+		case s.ended, len(s.todo) == 0 && len(s.turns) == 0:
 			return nil, nil
 		case len(s.todo) > 0 && s.open() < s.allowed():
 			if s.chunk < 0 {
@@ -138,7 +151,7 @@ func (s *schedule) next() (*turn, error) {
 				return s.take(end), nil
 			}
 		}
-		if s.active == 0 && s.hashed == s.done.head() {
+		if len(s.turns) == 0 && s.hashed == s.done.head() {
 			// Nobody is left who could change that.
 			return nil, fmt.Errorf("no range may be fetched, but %v is there and %v is missing", s.done, s.todo)
 		}
@@ -147,50 +160,81 @@ func (s *schedule) next() (*turn, error) {
 }
 
 func (s *schedule) take(end int64) *turn {
-	t := &turn{chunk: span{s.todo[0][0], end}}
+	t := &turn{schedule: s, chunk: span{s.todo[0][0], end}, extra: len(s.turns) >= s.slots, patience: slowTrial}
 	if end == s.todo[0][1] {
 		s.todo = s.todo[1:]
 	} else {
 		s.todo[0][0] = end
 	}
-	s.active++
-	s.running++
+	s.turns = append(s.turns, t)
 	return t
+}
+
+// count is how many chunks are fetched of which that is true.
+func (s *schedule) count(is func(*turn) bool) int {
+	n := 0
+	for _, t := range s.turns {
+		if is(t) {
+			n++
+		}
+	}
+	return n
 }
 
 // open is how many ranges count as such.
 func (s *schedule) open() int {
 	if s.strict {
-		return s.active
+		return len(s.turns)
 	}
-	return s.running
+	return s.count((*turn).isRunning)
 }
 
-// allowed is how many ranges there may be at once.
+// allowed is how many ranges there may be at once. It goes back step by step on
+// the way that tooMany has come.
 func (s *schedule) allowed() int {
-	if s.slots < s.most && !s.alone && time.Since(s.busy) >= growAfter {
-		s.slots++
-		s.busy = time.Now()
+	if time.Since(s.troubled) >= growAfter && !s.alone {
+		switch {
+		case s.slots < s.most:
+			s.slots++
+			s.troubled = time.Now()
+		case s.strict:
+			s.strict = false
+		}
 	}
 	return s.slots
 }
 
-// pushedBack notes that storage is busy. It reports whether there is a range too
-// many, of which the caller's is one. While one is asked for before another one
-// has ended there are more connections than slots: storage that does not bear
-// these may bear as many as there are slots.
-func (s *schedule) pushedBack() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.active > s.slots && s.active > s.running {
+// refused notes that storage said it is busy, and reports whether there is
+// a range too many, of which t is one.
+func (t *turn) refused() bool {
+	t.schedule.mu.Lock()
+	defer t.schedule.mu.Unlock()
+	return t.schedule.tooMany(t)
+}
+
+// unanswered notes that a request for t was made that long ago and got no
+// answer. If others get their bytes, something on the way may bear no more
+// connections than these have: it is then as if storage had said so.
+func (t *turn) unanswered(took time.Duration) bool {
+	t.schedule.mu.Lock()
+	defer t.schedule.mu.Unlock()
+	return time.Since(t.schedule.came) < took+shrinkAfter && t.schedule.tooMany(t)
+}
+
+// tooMany halves the ranges, but not below those that get bytes at this time.
+// While one is asked for before another one has ended there are more connections
+// than slots: storage that does not bear these may bear as many as there are
+// slots. It reports whether t should be left to others.
+func (s *schedule) tooMany(t *turn) bool {
+	t.flowing = false
+	s.troubled = time.Now()
+	switch {
+	case t.extra:
 		s.strict = true
-		return true
+	case time.Since(s.shrunk) >= shrinkAfter:
+		s.shrunk = time.Now()
+		s.slots = min(s.slots, max(1, s.slots/2, s.count((*turn).isFlowing)))
 	}
-	// What storage says to all ranges at once it says once.
-	if s.busy.IsZero() || time.Since(s.busy) >= shrinkAfter {
-		s.slots = max(1, s.slots/2)
-	}
-	s.busy = time.Now()
 	return s.open() > s.slots
 }
 
@@ -199,11 +243,10 @@ func (s *schedule) pushedBack() bool {
 func (s *schedule) receive(t *turn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.receiving >= s.slots && !s.ended {
+	for s.count((*turn).isReceiving) >= s.slots && !s.ended {
 		s.work.Wait()
 	}
 	t.receiving = true
-	s.receiving++
 }
 
 // ending lets another range be asked for: this chunk has all but come.
@@ -211,7 +254,6 @@ func (s *schedule) ending(t *turn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.ending = true
-	s.running--
 	s.work.Broadcast()
 }
 
@@ -227,14 +269,8 @@ func (s *schedule) end(t *turn, left span) {
 		s.rates = append(s.rates, t.rate())
 		s.rates = s.rates[max(0, len(s.rates)-maxRates):]
 	}
-	s.active--
-	if !t.ending {
-		s.running--
-	}
-	if t.receiving {
-		s.receiving--
-	}
-	if len(s.todo) == 0 && s.active == 0 {
+	s.turns = slices.DeleteFunc(s.turns, func(other *turn) bool { return other == t })
+	if len(s.todo) == 0 && len(s.turns) == 0 {
 		close(s.idle)
 	}
 	s.work.Broadcast()
@@ -262,12 +298,34 @@ func (s *schedule) wrote(t *turn, r span, took time.Duration) (slow bool) {
 	for s.slots == 1 && r[1] == s.done.head() && r[1] >= s.hashed+keptBlocks*blockSize && !s.ended {
 		s.work.Wait()
 	}
+	t.flowing, t.extra, s.came = true, false, time.Now()
 	t.got += r[1] - r[0]
 	t.waited += took
-	if slow = t.waited >= slowTrial && s.held() && t.rate() < s.usual()/slowShare; slow {
-		t.got, t.waited = 0, 0
+	return s.isSlow(t, t.waited, t.rate())
+}
+
+// silent reports whether a connection that has given nothing for that long,
+// not even an answer perhaps, should be given up.
+func (t *turn) silent(d time.Duration, answered bool) bool {
+	t.schedule.mu.Lock()
+	defer t.schedule.mu.Unlock()
+	if !answered && d >= t.patience && time.Since(t.schedule.came) < d {
+		return t.giveUp() // others got theirs
 	}
-	return slow
+	return t.schedule.isSlow(t, d, 0)
+}
+
+// isSlow reports whether the connection of t, which was that fast for that
+// long, should be given up.
+func (s *schedule) isSlow(t *turn, d time.Duration, rate float64) bool {
+	return d >= t.patience && s.held() && rate < s.usual()/slowShare && t.giveUp()
+}
+
+// giveUp gives the next connection more time: it may be storage that is slow,
+// and not the line.
+func (t *turn) giveUp() bool {
+	t.got, t.waited, t.patience = 0, 0, 2*t.patience
+	return true
 }
 
 // held reports whether there could be more ranges, if those that there are had
@@ -279,12 +337,20 @@ func (s *schedule) held() bool {
 	return len(s.todo) == 0 || min(s.todo[0][1], s.todo[0][0]+s.chunk) > s.done.head()+s.window
 }
 
-// usual is the median of the chunks' speeds, 0 if there were none.
+// usual is the median of the speeds of chunks that came, or are coming, 0 if
+// there are none.
 func (s *schedule) usual() float64 {
-	if len(s.rates) == 0 {
+	rates := slices.Clone(s.rates)
+	for _, t := range s.turns {
+		if t.waited >= trial {
+			rates = append(rates, t.rate())
+		}
+	}
+	if len(rates) == 0 {
 		return 0
 	}
-	return slices.Sorted(slices.Values(s.rates))[len(s.rates)/2]
+	slices.Sort(rates)
+	return rates[len(rates)/2]
 }
 
 // judge finds out whether one connection is enough.

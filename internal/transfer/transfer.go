@@ -71,6 +71,9 @@ type setbackKind int
 const (
 	// A cut is a connection that broke, or a server that did.
 	cut setbackKind = iota
+	// What got no answer met a line that is down, or something on the way that
+	// bears no more connections.
+	unanswered
 	// Who is busy may have more time for fewer requests.
 	busy
 	// A refusal is what storage says to a URL that died.
@@ -82,7 +85,7 @@ const (
 
 // Passing returns err as one that Locate may not meet again: the transfer tries
 // until it makes no progress.
-func Passing(err error) error { return &setback{kind: busy, err: err} }
+func Passing(err error) error { return &setback{kind: cut, err: err} }
 
 func (s *setback) Error() string { return s.err.Error() }
 

@@ -33,6 +33,7 @@ func (w *worker) run(ctx context.Context, first *turn) error {
 		if mine == nil {
 			break
 		}
+		w.fetch.turn = mine
 		if w.filled == 0 {
 			w.fetch.offset, w.fetch.end = mine.chunk[0], mine.chunk[1]
 		}

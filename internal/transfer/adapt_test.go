@@ -1,0 +1,234 @@
+package transfer_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/internal/transfer"
+)
+
+// busyBeyond lets storage bear so many connections.
+func busyBeyond(bears *atomic.Int64, answer func(w http.ResponseWriter, r *http.Request) bool) func(int, http.ResponseWriter, *http.Request) bool {
+	var now atomic.Int64
+	return func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		defer now.Add(-1)
+		if now.Add(1) > bears.Load() {
+			return xmlError(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")(w, r)
+		}
+		return answer(w, r)
+	}
+}
+
+func TestStorageThatIsBusyIsAskedForLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 4<<20)
+		path := target(t)
+		var bears atomic.Int64
+		bears.Store(2)
+		s.answer = busyBeyond(&bears, func(w http.ResponseWriter, r *http.Request) bool {
+			return trickle(s, w, r, 8<<10, 800*time.Millisecond)
+		})
+		begin := time.Now()
+		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(16))
+		require.NoError(t, err)
+		assert.Less(t, time.Since(begin), 8*time.Minute, "it is not much slower than two are")
+		answered := len(s.seen())
+		assert.Less(t, answered, 500, "256 chunks")
+		requireComplete(t, path, s.object)
+	})
+	t.Run("and for more again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStorage(t, 16<<20)
+			var bears atomic.Int64
+			bears.Store(1)
+			time.AfterFunc(20*time.Second, func() { bears.Store(100) })
+			s.answer = busyBeyond(&bears, func(w http.ResponseWriter, r *http.Request) bool {
+				return trickle(s, w, r, 8<<10, 800*time.Millisecond)
+			})
+			begin := time.Now()
+			_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(8))
+			require.NoError(t, err)
+			assert.Less(t, time.Since(begin), 7*time.Minute, "27 minutes over one, 3.5 over eight")
+		})
+	})
+	t.Run("down to one, which waits as it is told", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStorage(t, 1<<20)
+			var down atomic.Bool
+			s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+				if n == 2 {
+					down.Store(true)
+					time.AfterFunc(40*time.Minute, func() { down.Store(false) })
+				}
+				if !down.Load() {
+					return false
+				}
+				w.Header().Set("Retry-After", "600")
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return true
+			}
+			_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(8))
+			require.NoError(t, err)
+			assert.Less(t, len(s.seen()), 200, "128 chunks")
+		})
+	})
+}
+
+// Others fetch what such a range was to fetch, and it does not hold up the end.
+func TestARangeTooManyDoesNotHoldUpTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 1<<20)
+		path := target(t)
+		var busy, last time.Time
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			if n == 4 {
+				busy = time.Now()
+				w.Header().Set("Retry-After", "3000")
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return true
+			}
+			return trickle(s, w, r, 1<<10, time.Second/16)
+		}
+		opts := inParallel(8)
+		opts.Progress = func(written, total int64) {
+			if written == total && last.IsZero() {
+				last = time.Now()
+			}
+		}
+		_, err := transfer.File(t.Context(), s.source(t), path, opts)
+		require.NoError(t, err)
+		assert.False(t, busy.IsZero())
+		assert.WithinDuration(t, last, time.Now(), time.Second)
+		assert.WithinDuration(t, busy, last, time.Minute)
+		requireComplete(t, path, s.object)
+	})
+}
+
+// While one range ends another one is asked for, which makes one connection more
+// than there are ranges. Storage that bears no more than these is not busy.
+func TestStorageThatBearsNoMoreThanTheRanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 4<<20)
+		path := target(t)
+		var bears, busy atomic.Int64
+		bears.Store(8)
+		answer := busyBeyond(&bears, func(w http.ResponseWriter, r *http.Request) bool {
+			busy.Add(-1)
+			pause(r, 200*time.Millisecond)
+			return trickle(s, w, r, 1<<10, 200*time.Millisecond)
+		})
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			busy.Add(1)
+			return answer(n, w, r)
+		}
+		begin := time.Now()
+		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+		require.NoError(t, err)
+		assert.Less(t, time.Since(begin), 118*time.Second, "102.4 s if none ever waited")
+		assert.Positive(t, busy.Load())
+		assert.Less(t, busy.Load(), int64(30), "it is tried again every half minute")
+		requireComplete(t, path, s.object)
+	})
+}
+
+// Something on the way bears two connections, and does with the others as it likes.
+func TestConnectionsBeyondALimitAreGivenUp(t *testing.T) {
+	const size, second = 8 << 20, 40 << 10 // 102.4 s over two connections
+	const limit = 3 * time.Minute
+	for name, refuse := range map[string]func(w http.ResponseWriter, r *http.Request){
+		"answered with 503": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"answered with 429": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) },
+		"reset":             func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"hung":              func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	} {
+		for _, ranges := range []int{2, 8, 16} {
+			t.Run(fmt.Sprintf("%s, %d ranges", name, ranges), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newStorage(t, size)
+					path := target(t)
+					var sending, refused atomic.Int64
+					s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+						if sending.Add(1) > 2 {
+							sending.Add(-1)
+							refused.Add(1)
+							refuse(w, r)
+							return true
+						}
+						defer sending.Add(-1)
+						return trickle(s, w, r, second/5, time.Second/5)
+					}
+					begin := time.Now()
+					_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{Concurrency: ranges, MinChunk: 32 << 10})
+					require.NoError(t, err)
+					t.Logf("%v, %d refused", time.Since(begin), refused.Load())
+					assert.Less(t, time.Since(begin), limit)
+					assert.Less(t, refused.Load(), int64(60))
+					requireComplete(t, path, s.object)
+				})
+			})
+		}
+	}
+}
+
+// However often storage says that it is busy.
+func TestStorageThatGoesOnBeingBusyIsAskedForLessAndLess(t *testing.T) {
+	for _, every := range []time.Duration{100 * time.Millisecond, 4 * time.Second, 6 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			assert.Equal(t, 8, transfer.RangesAfterRefusals(16, every, 4*time.Second))
+			assert.Equal(t, 1, transfer.RangesAfterRefusals(16, every, 30*time.Second))
+		})
+	}
+}
+
+// An outage says nothing about how many connections storage bears.
+func TestAnOutageDoesNotLeaveFewerRanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, second = 16 << 20, 16 << 10 // 128 s over eight
+		s := newStorage(t, size)
+		path := target(t)
+		down := make(chan struct{})
+		var up atomic.Bool
+		time.AfterFunc(30*time.Second, func() { close(down) })
+		time.AfterFunc(90*time.Second, func() { up.Store(true) })
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			if up.Load() {
+				return trickle(s, w, r, second/4, time.Second/4)
+			}
+			select {
+			case <-down:
+				panic(http.ErrAbortHandler)
+			default:
+			}
+			return trickle(s, &untilWriter{w, down}, r, second/4, time.Second/4)
+		}
+		begin := time.Now()
+		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{Concurrency: 8, MinChunk: 32 << 10})
+		require.NoError(t, err)
+		assert.Less(t, time.Since(begin), (128+60+30+10)*time.Second, "the pauses between attempts grow to 30 s")
+		requireComplete(t, path, s.object)
+	})
+}
+
+// An untilWriter breaks its connection when the channel is closed.
+type untilWriter struct {
+	http.ResponseWriter
+	closed <-chan struct{}
+}
+
+func (w *untilWriter) Write(p []byte) (int, error) {
+	select {
+	case <-w.closed:
+		panic(http.ErrAbortHandler)
+	default:
+		return w.ResponseWriter.Write(p)
+	}
+}
+
+func (w *untilWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
