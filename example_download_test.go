@@ -21,15 +21,13 @@ func ExampleOrgMigrations_DownloadArchive() {
 	check(err)
 	defer func() { check(os.RemoveAll(dir)) }()
 
+	var percent int64
 	archive, err := client.OrgMigrations.DownloadArchive(ctx, "octo-org", m.ID, filepath.Join(dir, "backup.tar.gz"),
 		&ghmigrate.DownloadOptions{
-			Progress: func(written, total int64) {
-				if written == total {
-					fmt.Println("100 %")
-				}
-			},
+			Progress: func(written, total int64) { percent = 100 * written / max(total, 1) }, // total is -1 if not known
 		})
 	check(err)
+	fmt.Println(percent, "%")
 	info, err := os.Stat(archive.Path)
 	check(err)
 	fmt.Println(info.Name(), "is complete:", info.Size() == archive.Size)

@@ -2,13 +2,13 @@ package archive_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/archive"
@@ -29,31 +29,6 @@ func ExampleReader_Entries() {
 	fmt.Printf("%d attachment of %d bytes\n", files, size)
 	// Output:
 	// 1 attachment of 12 bytes
-}
-
-// Stream the issues of an archive and what was said of them, in constant memory
-// whatever its size.
-func ExampleReader_Records() {
-	f := exampleArchive() // an *os.File, or the client's OpenArchive
-
-	r, err := archive.NewReader(f, nil)
-	check(err)
-	for record, err := range r.Records("issue", "issue_comment") {
-		check(err)
-		switch record := record.(type) {
-		case *archive.Issue:
-			fmt.Printf("#%d %s, closed: %t\n", record.URL.Number(), record.Title, !record.ClosedAt.IsZero())
-		case *archive.IssueComment:
-			fmt.Printf("of #%d: %s\n", record.Parent().Number(), record.Body)
-		case *archive.Unknown: // does not fit the type as this version knows it
-			fmt.Println(record.URL, record.Err, string(record.Raw()))
-		}
-	}
-	// Output:
-	// #1 It does not start, closed: true
-	// #2 Say how to stop it, closed: false
-	// of #1: Have you switched it on?
-	// of #1: Thanks!
 }
 
 // Go through the issues with their comments and the names of their authors,
@@ -87,28 +62,6 @@ func ExampleOpen() {
 	// #2 Say how to stop it
 }
 
-// Make sure that a backup is one: whole, consistent, and of all that was asked
-// for.
-func ExampleVerify() {
-	f := exampleArchive() // an *os.File, or the client's OpenArchive
-
-	summary, err := archive.Verify(f, &archive.VerifyOptions{Repositories: []string{"octo-org/app"}})
-	check(err)
-	for _, kind := range slices.Sorted(maps.Keys(summary.Records)) {
-		fmt.Println(summary.Records[kind], kind)
-	}
-	for kind, why := range summary.Misfits {
-		fmt.Println(summary.Unknown[kind], kind, "as *Unknown:", why)
-	}
-	// Output:
-	// 1 attachment
-	// 2 issue
-	// 2 issue_comment
-	// 1 organization
-	// 1 repository
-	// 1 user
-}
-
 // Everything that is wrong comes in one error, each fault with its entry.
 func ExampleVerify_faults() {
 	_, err := archive.Verify(exampleArchive(), &archive.VerifyOptions{
@@ -127,6 +80,61 @@ func ExampleVerify_faults() {
 	// archive: repository octo-org/gone is not in the archive
 	// cut short: true
 }
+
+// Records that belong together: what is attached to an issue, and who did it.
+func ExampleArchive_Lookup() {
+	path := exampleFile(exampleArchive())
+	defer func() { check(os.Remove(path)) }()
+	a, err := archive.Open(path, nil)
+	check(err)
+	defer func() { check(a.Close()) }()
+
+	record, err := a.Lookup("https://github.com/octo-org/app/issues/1")
+	check(err)
+	issue, ok := record.(*archive.Issue)
+	if !ok {
+		fmt.Println("not an issue, but", record.Kind())
+		return
+	}
+	for file, err := range a.Attachments(issue.URL) {
+		check(err)
+		fmt.Println(file.AssetName, "of", file.User, "is in", file.AssetURL)
+	}
+	_, err = a.Lookup("https://github.com/octo-org/app/issues/99")
+	fmt.Println("another:", errors.Is(err, archive.ErrNotFound))
+	// Output:
+	// log.txt of https://github.com/octocat is in tarball://root/attachments/5e6fb79b-5d2a-4b0f-9d1c-7e7c2b0f1a11/log.txt
+	// another: true
+}
+
+// Fields and types that this version does not know are kept.
+func ExampleUnknown() {
+	var b bytes.Buffer
+	w := archive.NewWriter(&b, nil)
+	check(w.Write(poll{Type: "poll", URL: "https://github.com/octo-org/app/polls/1", Question: "Tabs?"}))
+	check(w.Close())
+
+	r, err := archive.NewReader(&b, nil)
+	check(err)
+	for record, err := range r.Records() {
+		check(err)
+		if unknown, ok := record.(*archive.Unknown); ok {
+			fmt.Println(unknown.Type, strings.Contains(string(unknown.Raw()), `"Tabs?"`))
+		}
+	}
+	// Output: poll true
+}
+
+// A poll is a record of a type that package archive does not have.
+type poll struct {
+	Type     string      `json:"type"`
+	URL      archive.URL `json:"url"`
+	Question string      `json:"question"`
+}
+
+func (p poll) Kind() string         { return p.Type }
+func (p poll) Key() string          { return string(p.URL) }
+func (p poll) Raw() json.RawMessage { return nil }
 
 // Unpack an archive. What is in dir/repositories can be cloned.
 func ExampleExtract() {

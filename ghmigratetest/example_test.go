@@ -1,15 +1,13 @@
 package ghmigratetest_test
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"io"
+	"math/rand/v2"
 	"net/http"
-	"strings"
 	"time"
 
-	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
@@ -19,39 +17,15 @@ func Example() {
 	defer srv.Close()
 	srv.AddRepository("octo/hello", ghmigratetest.WithIssues(3))
 
-	ask := func(method, path, body string) *http.Response {
-		req, err := http.NewRequestWithContext(context.Background(), method, srv.URL()+path, strings.NewReader(body))
-		if err != nil {
-			panic(err)
-		}
-		req.Header.Set("Accept", "application/vnd.github+json")
-		req.Header.Set("Authorization", "Bearer "+srv.Token())
-		req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
-		res, err := srv.Client().Do(req) // leaves the token behind when it is redirected to storage
-		if err != nil {
-			panic(err)
-		}
-		return res
-	}
-	var migration struct {
-		ID    int64
-		State string
-	}
-	decode := func(res *http.Response) {
-		defer res.Body.Close()
-		if err := json.NewDecoder(res.Body).Decode(&migration); err != nil {
-			panic(err)
-		}
-		fmt.Println(res.Status, migration.State)
-	}
-
-	decode(ask("POST", "/orgs/octo/migrations", `{"repositories":["octo/hello"]}`))
-	path := fmt.Sprintf("/orgs/octo/migrations/%d", migration.ID)
-	decode(ask("GET", path, ""))
+	res := ask(srv, "POST", "/orgs/octo/migrations", `{"repositories":["octo/hello"]}`)
+	fmt.Println(res.Status, stateOf(res))
+	res = ask(srv, "GET", "/orgs/octo/migrations/79", "")
+	fmt.Println(res.Status, stateOf(res))
 	srv.Clock().Advance(time.Minute)
-	decode(ask("GET", path, ""))
+	res = ask(srv, "GET", "/orgs/octo/migrations/79", "")
+	fmt.Println(res.Status, stateOf(res))
 
-	res := ask("GET", path+"/archive", "")
+	res = ask(srv, "GET", "/orgs/octo/migrations/79/archive", "")
 	defer res.Body.Close()
 	n, err := io.Copy(io.Discard, res.Body)
 	fmt.Println(res.Status, res.Header.Get("Content-Type"), n > 1000, err)
@@ -63,33 +37,6 @@ func Example() {
 	// 200 OK application/x-gzip true <nil>
 }
 
-// The client of this module, as a program's tests would make it.
-func ExampleNewServer() {
-	server := ghmigratetest.NewServer()
-	defer server.Close()
-	server.AddRepository("octo-org/hello-world")
-
-	client, err := ghmigrate.NewClient(
-		ghmigrate.WithBaseURL(server.URL()),
-		ghmigrate.WithHTTPClient(server.Client()),
-		ghmigrate.WithToken(server.Token()),
-	)
-	if err != nil {
-		panic(err)
-	}
-
-	m, err := client.OrgMigrations.Start(context.Background(), "octo-org", ghmigrate.StartMigrationRequest{
-		Repositories: []string{"octo-org/hello-world"},
-	})
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println("migration", m.ID, "is", m.State)
-
-	// Output:
-	// migration 79 is pending
-}
-
 // The next request is too many.
 func ExampleServer_Inject() {
 	srv := ghmigratetest.NewServer()
@@ -97,17 +44,7 @@ func ExampleServer_Inject() {
 	srv.Inject(ghmigratetest.SecondaryRateLimitAfter(time.Minute))
 
 	for range 2 {
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, srv.URL()+"/user/migrations", nil)
-		if err != nil {
-			panic(err)
-		}
-		req.Header.Set("Accept", "application/vnd.github+json")
-		req.Header.Set("Authorization", "Bearer "+srv.Token())
-		req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
-		res, err := srv.Client().Do(req)
-		if err != nil {
-			panic(err)
-		}
+		res := ask(srv, "GET", "/user/migrations", "")
 		res.Body.Close()
 		fmt.Println(res.Status, res.Header.Get("Retry-After"))
 	}
@@ -115,4 +52,131 @@ func ExampleServer_Inject() {
 	// Output:
 	// 403 Forbidden 60
 	// 200 OK
+}
+
+// The answer of a start is lost, although it has taken place; and every
+// download breaks after a kilobyte.
+func ExampleFault() {
+	srv := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0))
+	defer srv.Close()
+	srv.AddRepository("octo/hello")
+	srv.Inject(ghmigratetest.Fault{Method: "POST", Path: "/orgs/*/migrations", Applied: true, Status: 502})
+	srv.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 10, Times: -1})
+
+	res := ask(srv, "POST", "/orgs/octo/migrations", `{"repositories":["octo/hello"]}`)
+	res.Body.Close()
+	fmt.Println(res.Status, "and there is", len(srv.Migrations()), "migration")
+
+	res = ask(srv, "GET", "/orgs/octo/migrations/79/archive", "")
+	defer res.Body.Close()
+	n, err := io.Copy(io.Discard, res.Body)
+	fmt.Println(n, err)
+
+	// Output:
+	// 502 Bad Gateway and there is 1 migration
+	// 1024 unexpected EOF
+}
+
+// Every tenth request or so fails, and the same ones in every run.
+func ExampleServer_InjectFunc() {
+	srv := ghmigratetest.NewServer()
+	defer srv.Close()
+	const seed = 1
+	srv.InjectFunc(func(r ghmigratetest.Request, before int) (ghmigratetest.Fault, bool) {
+		h := fnv.New64a()
+		fmt.Fprint(h, r.Method, r.Path, before)
+		chance := rand.New(rand.NewPCG(seed, h.Sum64()))
+		return ghmigratetest.ServerError(502), chance.IntN(10) == 0
+	})
+
+	failed := 0
+	for range 100 {
+		res := ask(srv, "GET", "/user/migrations", "")
+		res.Body.Close()
+		if res.StatusCode == http.StatusBadGateway {
+			failed++
+		}
+	}
+	fmt.Println(failed, "of 100 requests failed")
+	// Output: 10 of 100 requests failed
+}
+
+// What becomes of each migration: those of many repositories fail, as at
+// GitHub, and locks land late.
+func ExampleServer_SetFate() {
+	srv := ghmigratetest.NewServer()
+	defer srv.Close()
+	srv.AddRepository("octo/hello")
+	srv.AddRepository("octo/world")
+	srv.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+		return ghmigratetest.Fate{Fails: len(m.Repositories) > 1, LocksAfter: time.Second}
+	})
+
+	ask(srv, "POST", "/orgs/octo/migrations", `{"repositories":["octo/hello","octo/world"]}`).Body.Close()
+	ask(srv, "POST", "/orgs/octo/migrations", `{"repositories":["octo/hello"]}`).Body.Close()
+	srv.Clock().Advance(time.Minute)
+	for _, m := range srv.Migrations() {
+		fmt.Println(m.ID, m.State, m.Repositories)
+	}
+	// Output:
+	// 79 failed [octo/hello octo/world]
+	// 80 exported [octo/hello]
+}
+
+// A week passes at once: the archive is gone.
+func ExampleClock() {
+	srv := ghmigratetest.NewServer()
+	defer srv.Close()
+	srv.AddRepository("octo/hello")
+	ask(srv, "POST", "/orgs/octo/migrations", `{"repositories":["octo/hello"]}`).Body.Close()
+
+	for _, d := range []time.Duration{time.Minute, 8 * 24 * time.Hour} {
+		srv.Clock().Advance(d)
+		res := ask(srv, "GET", "/orgs/octo/migrations/79/archive", "")
+		res.Body.Close()
+		fmt.Println(res.Status)
+	}
+	// Output:
+	// 200 OK
+	// 404 Not Found
+}
+
+// What a program has asked for, in order: here, whether the token went to
+// storage too.
+func ExampleServer_Requests() {
+	srv := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0))
+	defer srv.Close()
+	srv.AddRepository("octo/hello")
+	ask(srv, "POST", "/orgs/octo/migrations", `{"repositories":["octo/hello"]}`).Body.Close()
+	ask(srv, "GET", "/orgs/octo/migrations/79/archive", "").Body.Close()
+
+	for _, r := range srv.Requests() {
+		where := "api"
+		if r.Origin == ghmigratetest.Storage {
+			where = "storage"
+		}
+		fmt.Println(where, r.Method, r.Status, "with token:", r.Header.Get("Authorization") != "")
+	}
+	// Output:
+	// api POST 201 with token: true
+	// api GET 302 with token: true
+	// storage GET 200 with token: false
+}
+
+// A GitHub Enterprise Server has fewer operations for users.
+func ExampleWithGHES() {
+	srv := ghmigratetest.NewServer(ghmigratetest.WithGHES(), ghmigratetest.WithExportDuration(0))
+	defer srv.Close()
+	srv.AddRepository("octocat/hello")
+	ask(srv, "POST", "/user/migrations", `{"repositories":["octocat/hello"]}`).Body.Close()
+
+	for _, path := range []string{"/user/migrations", "/user/migrations/79", "/user/migrations/79/repositories"} {
+		res := ask(srv, "GET", path, "")
+		res.Body.Close()
+		fmt.Println(path, res.Status)
+	}
+	// Output:
+	// /user/migrations 200 OK
+	// /user/migrations/79 404 Not Found
+	// /user/migrations/79/repositories 200 OK
 }

@@ -1,0 +1,135 @@
+package export_test
+
+import (
+	"context"
+	"errors"
+	"expvar"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/export"
+)
+
+// A service backs an organization up, again and again.
+type service struct {
+	client   *ghmigrate.Client
+	org, dir string
+	every    time.Duration
+	log      *slog.Logger
+	metrics  *expvar.Map // or whatever your metrics are
+}
+
+// run returns when the context ends and what can be unlocked is. The next run,
+// in this process or another, goes on where this one was.
+func (s *service) run(ctx context.Context) {
+	next := time.NewTicker(s.every)
+	defer next.Stop()
+	for ctx.Err() == nil {
+		if err := s.backUp(ctx); err != nil && ctx.Err() == nil {
+			s.metrics.Add("failures", 1)
+			s.log.ErrorContext(ctx, "backup", "org", s.org, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-next.C:
+		}
+	}
+}
+
+func (s *service) backUp(ctx context.Context) error {
+	names, err := s.repositories(ctx)
+	if err != nil {
+		return err
+	}
+	acct, opts := export.OrgAccount(s.client, s.org), export.Options{
+		Repositories:   names,
+		Dir:            s.dir,
+		DeleteArchives: true,
+		Progress:       s.progress,
+	}
+	_, err = export.Run(ctx, acct, opts)
+	if errors.Is(err, export.ErrUnfinished) { // the run that was stopped had other repositories: it is finished first
+		old := opts
+		old.Repositories = nil
+		_, first := export.Run(ctx, acct, old)
+		_, err = export.Run(ctx, acct, opts)
+		err = errors.Join(first, err)
+	}
+	return err
+}
+
+// repositories lists those that the organization has now.
+func (s *service) repositories(ctx context.Context) ([]string, error) {
+	var names []string
+	for page := 1; ; page++ {
+		var found []struct {
+			FullName string `json:"full_name"`
+		}
+		path := fmt.Sprintf("/orgs/%s/repos?per_page=100&page=%d", s.org, page)
+		if _, err := s.client.Do(ctx, http.MethodGet, path, nil, &found); err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			return names, nil
+		}
+		for _, repo := range found {
+			names = append(names, repo.FullName)
+		}
+	}
+}
+
+func (s *service) progress(e export.Event) {
+	if e.Kind == export.EventProgress { // ten times a second
+		return
+	}
+	s.metrics.Add(string(e.Kind), 1)
+	if e.Kind == export.EventDownloaded {
+		s.metrics.Add("bytes", e.Size)
+	}
+	if e.Kind == export.EventEnded {
+		s.metrics.Set("last_covered", intVar(e.Done))
+	}
+	s.log.LogAttrs(context.Background(), slog.LevelInfo, "export", e.Attrs()...)
+}
+
+func intVar(n int) *expvar.Int {
+	v := new(expvar.Int)
+	v.Set(int64(n))
+	return v
+}
+
+// A service with a log, metrics and an end in good order.
+func Example_service() {
+	server, _, dir := exampleServer("octo-org/hello-world", "octo-org/spoon-knife")
+	defer server.Close()
+	defer func() { check(os.RemoveAll(dir)) }()
+	s := &service{
+		client:  exampleClient(server),
+		org:     "octo-org",
+		dir:     dir,
+		every:   24 * time.Hour,
+		log:     slog.New(slog.DiscardHandler),
+		metrics: new(expvar.Map),
+	}
+
+	ctx, stop := context.WithCancel(context.Background()) // or signal.NotifyContext
+	var running sync.WaitGroup
+	running.Go(func() { s.run(ctx) })
+	// … until somebody stops it; here, when the first run has ended:
+	for s.metrics.Get("ended") == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	stop()
+	running.Wait()
+
+	archives, err := filepath.Glob(filepath.Join(dir, "*", "*.tar.gz"))
+	check(err)
+	fmt.Println(len(archives), "archive;", s.metrics.Get("last_covered"), "repositories;", s.metrics.Get("failures"))
+	// Output: 1 archive; 2 repositories; <nil>
+}
