@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"io/fs"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 )
 
 // A catalog knows the names of all files and directories that were seen in an
@@ -31,9 +29,6 @@ type pendingLink struct {
 	shard  uint32 // index in shards
 	text   uint32 // index in texts, plus one; 0 if texts was full
 }
-
-// linkRoot is what every link into the archive begins with.
-const linkRoot = "tarball://root/"
 
 // maxTexts bounds the bytes of the links that are kept only to be named should
 // their target be missing.
@@ -137,27 +132,4 @@ func (c *catalog) missing(yield func(shard string, offset int64, err error)) {
 			yield(shard, link.offset, errors.New("link to what is not in the archive"))
 		}
 	}
-}
-
-// linkTarget returns the name of the entry that a link names.
-func linkTarget(link string) (string, error) {
-	name, ok := strings.CutPrefix(link, linkRoot)
-	name = strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/")
-	if !ok || !fs.ValidPath(name) || name == "." {
-		return "", fmt.Errorf("link that leads out of the archive: %q", shorten(link))
-	}
-	return name, nil
-}
-
-// shorten keeps a message readable whatever an archive puts into it.
-func shorten(text string) string {
-	const most = 300
-	if len(text) <= most {
-		return text
-	}
-	end := most
-	for end > most-utf8.UTFMax && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + "…"
 }

@@ -7,13 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
-	"slices"
 	"syscall"
-
-	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
 )
 
 // ExtractOptions are the options of [Extract].
@@ -146,12 +142,6 @@ type extraction struct {
 	failed       bool // to write
 }
 
-// An extracted is what is to be known of a bare repository in the end.
-type extracted struct {
-	sha1, sha256 bool       // the format of its objects
-	refs         []homeless // for packed-refs
-}
-
 // create makes the file or directory of an entry. A *Fault tells why the entry
 // is refused, and nothing at all is returned for one that is left out.
 func (x *extraction) create(e *Entry) (io.WriteCloser, error) {
@@ -236,24 +226,6 @@ func (x *extraction) mkdir(dir string) error {
 	return nil
 }
 
-// note remembers that there is a bare repository, and what the name of the
-// entry tells of its format.
-func (x *extraction) note(e *Entry) *extracted {
-	dir := bareDir(e)
-	repo := x.repositories[dir]
-	if repo == nil {
-		repo = &extracted{}
-		x.repositories[dir] = repo
-	}
-	switch objectDigits(insideBare(e)) {
-	case 40:
-		repo.sha1 = true
-	case 64:
-		repo.sha256 = true
-	}
-	return repo
-}
-
 // A file is one that is being extracted.
 type file struct {
 	x       *extraction
@@ -283,75 +255,4 @@ func (f *file) Close() error {
 		return f.x.fail(f.name, err)
 	}
 	return nil
-}
-
-// finish makes bare repositories of what was extracted of them. The error is not
-// about the archive.
-func (x *extraction) finish() error {
-	for _, dir := range slices.Sorted(maps.Keys(x.repositories)) {
-		err := x.finishBare(dir, x.repositories[dir])
-		if fault, ok := errors.AsType[*Fault](err); ok {
-			x.faults.add(fault)
-		} else if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (x *extraction) finishBare(dir string, repo *extracted) error {
-	for _, sub := range []string{"objects", "refs"} {
-		if err := x.root.MkdirAll(path.Join(dir, sub), 0o700); err != nil {
-			return x.orRefuse(dir, err)
-		}
-	}
-	if err := x.writeConfig(dir, repo); err != nil {
-		return x.orRefuse(path.Join(dir, "config"), err)
-	}
-	if len(repo.refs) == 0 {
-		return nil
-	}
-	return x.orRefuse(path.Join(dir, "packed-refs"), x.packRefs(dir, repo.refs))
-}
-
-func (x *extraction) writeConfig(dir string, repo *extracted) error {
-	sha256 := repo.sha256
-	if !repo.sha1 && !repo.sha256 {
-		text, err := x.readStart(path.Join(dir, githubPrefix+"config"))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		sha256 = gitdir.DeclaresSHA256(text)
-	}
-	name, config := path.Join(dir, "config"), bareConfig(sha256)
-	f, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		// That of a repository whose name differs in case may be as good.
-		if text, readErr := x.readStart(name); readErr == nil && string(text) == config {
-			return nil
-		}
-	}
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(config)
-	return errors.Join(err, f.Close())
-}
-
-// readStart reads the beginning of a file.
-func (x *extraction) readStart(name string) ([]byte, error) {
-	f, err := x.root.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, 64<<10))
-}
-
-// bareConfig is all that Git has to know, and nothing that it would run.
-func bareConfig(sha256 bool) string {
-	if sha256 {
-		return "[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n"
-	}
-	return "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Fault is one thing that is wrong in an archive. The sequences of a [Reader]
@@ -79,4 +80,36 @@ func (e *FaultError) Unwrap() []error {
 		errs[i] = fault
 	}
 	return errs
+}
+
+// shorten keeps a message readable whatever an archive puts into it.
+func shorten(text string) string {
+	const most = 300
+	if len(text) <= most {
+		return text
+	}
+	end := most
+	for end > most-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
+}
+
+// maxFaults bounds how many faults are told one by one.
+const maxFaults = 1000
+
+func (e *FaultError) add(fault *Fault) {
+	if len(e.Faults) < maxFaults {
+		e.Faults = append(e.Faults, fault)
+	} else {
+		e.More++
+	}
+}
+
+// orNil returns e as an error if there are faults.
+func (e *FaultError) orNil() error {
+	if len(e.Faults) == 0 && e.More == 0 {
+		return nil
+	}
+	return e
 }

@@ -2,8 +2,6 @@ package archive
 
 import (
 	"encoding/json"
-	"errors"
-	"strings"
 )
 
 // A Record is one element of the archive's record files: an issue, a comment,
@@ -137,87 +135,4 @@ func decodeUnknown(element json.RawMessage, reason error) (Record, error) {
 	u.Type = string(typeOf(element))
 	u.URL = URL(stringMember(element, "url"))
 	return u, nil
-}
-
-// plain makes an error of its text alone: that of the JSON library holds on to
-// what could not be decoded, which may be large.
-func plain(err error) error { return errors.New(shorten(err.Error())) }
-
-// references calls yield for each URL in r that names another record, with the
-// type of record that it names: "user" also for an owner, which may be an
-// organization.
-func references(r Record, yield func(kind string, to URL)) {
-	if r, ok := r.(interface {
-		references(yield func(kind string, to URL))
-	}); ok {
-		r.references(func(kind string, to URL) {
-			if to != "" {
-				yield(kind, to)
-			}
-		})
-	}
-}
-
-func yieldAll(yield func(kind string, to URL), kind string, all []URL) {
-	for _, to := range all {
-		yield(kind, to)
-	}
-}
-
-func yieldReactions(yield func(kind string, to URL), reactions []Reaction) {
-	for i := range reactions {
-		yield("user", reactions[i].User)
-	}
-}
-
-// keys calls yield for each URL that others may refer to: the record's own,
-// and those of the labels in a repository.
-func keys(r Record, yield func(URL)) {
-	if key := r.Key(); key != "" {
-		yield(URL(key))
-	}
-	if r, ok := r.(*Repository); ok {
-		for i := range r.Labels {
-			yield(r.Labels[i].URL)
-		}
-	}
-}
-
-// links calls yield for each tarball:// link to a file in the archive, or to a
-// directory.
-func links(r Record, yield func(link string, dir bool)) {
-	link := func(s string, dir bool) {
-		if strings.HasPrefix(s, "tarball://") {
-			yield(s, dir)
-		}
-	}
-	switch r := r.(type) {
-	case *Repository:
-		link(r.GitURL, true)
-		link(r.WikiURL, true)
-	case *Attachment:
-		link(r.AssetURL, false)
-	case *RepositoryFile:
-		link(r.FileURL, false)
-	case *Release:
-		for i := range r.ReleaseAssets {
-			link(r.ReleaseAssets[i].AssetURL, false)
-		}
-	case *Unknown:
-		if r.Err == nil {
-			return
-		}
-		// It has the links of its type, whatever else is wrong with it.
-		link(r.member("git_url"), true)
-		link(r.member("wiki_url"), true)
-		link(r.member("asset_url"), false)
-		link(r.member("file_url"), false)
-		for name, value := range named(r.text) {
-			if name == "release_assets" {
-				for asset := range elements(value) {
-					link(string(stringMember(asset, "asset_url")), false)
-				}
-			}
-		}
-	}
 }

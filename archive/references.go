@@ -109,3 +109,43 @@ func (h *hashes) take(bucket int, buf []uint64) []uint64 {
 }
 
 func tag(hash uint64) int { return int(hash & (1<<tagBits - 1)) }
+
+// references calls yield for each URL in r that names another record, with the
+// type of record that it names: "user" also for an owner, which may be an
+// organization.
+func references(r Record, yield func(kind string, to URL)) {
+	if r, ok := r.(interface {
+		references(yield func(kind string, to URL))
+	}); ok {
+		r.references(func(kind string, to URL) {
+			if to != "" {
+				yield(kind, to)
+			}
+		})
+	}
+}
+
+func yieldAll(yield func(kind string, to URL), kind string, all []URL) {
+	for _, to := range all {
+		yield(kind, to)
+	}
+}
+
+func yieldReactions(yield func(kind string, to URL), reactions []Reaction) {
+	for i := range reactions {
+		yield("user", reactions[i].User)
+	}
+}
+
+// keys calls yield for each URL that others may refer to: the record's own,
+// and those of the labels in a repository.
+func keys(r Record, yield func(URL)) {
+	if key := r.Key(); key != "" {
+		yield(URL(key))
+	}
+	if r, ok := r.(*Repository); ok {
+		for i := range r.Labels {
+			yield(r.Labels[i].URL)
+		}
+	}
+}

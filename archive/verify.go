@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 )
 
@@ -362,92 +360,6 @@ func (v *verifier) finish() {
 // errMissing is the fault of an entry that should be there.
 var errMissing = errors.New("not in the archive")
 
-// addBare adds what was found in bare repositories to the summaries of those
-// that they belong to.
-func (v *verifier) addBare() {
-	for _, b := range v.bare.inTurn {
-		name, isWiki := strings.CutSuffix(b.name, ".wiki")
-		s := v.repository(name)
-		s.Git = s.Git || !isWiki
-		s.Wiki = s.Wiki || isWiki
-		s.GitBytes += b.size
-		s.Objects += b.stats.Objects
-		s.Refs += b.stats.Refs
-	}
-}
-
-// checkPresence checks that a repository that was asked for is there.
-func (v *verifier) checkPresence(name string) {
-	s := v.repositories[strings.ToLower(name)]
-	switch {
-	case s == nil && v.broken:
-		v.report("", -1, fmt.Errorf("repository %s is not in what could be read", name))
-		return
-	case s == nil:
-		v.report("", -1, fmt.Errorf("repository %s is not in the archive", name))
-		return
-	case v.broken:
-		return
-	}
-	// Whether an export without metadata has records of repositories is not
-	// documented.
-	if !s.Record && !v.opts.ExcludeMetadata {
-		v.report("", -1, fmt.Errorf("repository %s has no record", name))
-	}
-	if !s.Git && !v.opts.ExcludeGitData {
-		v.report("repositories/"+s.Name+".git", -1, errMissing)
-	}
-}
-
-// maxRepositories bounds what an archive can make a Summary tell. An export that
-// was asked for has a hundred.
-const maxRepositories = 100_000
-
-func (v *verifier) repository(name string) *RepositorySummary {
-	name = shorten(name)
-	lower := strings.ToLower(name)
-	s := v.repositories[lower]
-	if s == nil {
-		s = &RepositorySummary{Name: name}
-		if len(v.repositories) == maxRepositories {
-			v.tooMany = true
-			return s // which nobody sees
-		}
-		v.repositories[lower] = s
-	}
-	return s
-}
-
-// repositoryName returns "owner/name" of the record of a repository, and nothing
-// of another. The link to the bare repository tells it as the archive spells it;
-// the record's own URL may have another form where the archive does not come
-// from GitHub.
-func repositoryName(r Record) string {
-	var gitURL, owner, name string
-	switch r := r.(type) {
-	case *Repository:
-		gitURL, owner, name = r.GitURL, string(r.Owner), r.Name
-	case *Unknown:
-		if r.Type != "repository" {
-			return ""
-		}
-		gitURL, owner, name = r.member("git_url"), r.member("owner"), r.member("name")
-	default:
-		return ""
-	}
-	link, ok := strings.CutPrefix(gitURL, linkRoot+"repositories/")
-	if link, isGit := strings.CutSuffix(link, ".git"); ok && isGit && strings.Count(link, "/") == 1 {
-		return link
-	}
-	return owner[strings.LastIndexByte(owner, '/')+1:] + "/" + name
-}
-
-func (v *verifier) summarize() {
-	for _, name := range slices.Sorted(maps.Keys(v.repositories)) {
-		v.summary.Repositories = append(v.summary.Repositories, *v.repositories[name])
-	}
-}
-
 func (v *verifier) report(entry string, offset int64, err error) {
 	v.faults.add(&Fault{Entry: entry, Offset: offset, Err: err})
 }
@@ -491,23 +403,4 @@ func (t *tee) Write(p []byte) (int, error) {
 	n, err := t.w.Write(p)
 	t.err = err
 	return n, err
-}
-
-// maxFaults bounds how many faults are told one by one.
-const maxFaults = 1000
-
-func (e *FaultError) add(fault *Fault) {
-	if len(e.Faults) < maxFaults {
-		e.Faults = append(e.Faults, fault)
-	} else {
-		e.More++
-	}
-}
-
-// orNil returns e as an error if there are faults.
-func (e *FaultError) orNil() error {
-	if len(e.Faults) == 0 && e.More == 0 {
-		return nil
-	}
-	return e
 }

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"archive/tar"
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -10,8 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"reflect"
-	"slices"
 	"strings"
 	"time"
 
@@ -55,14 +52,6 @@ type Writer struct {
 	waiting int                    // bytes of records in all shards
 	file    *fileWriter            // the latest of Create, until the next call
 	err     error
-}
-
-// A shard holds the records of a type that wait to become a file.
-type shard struct {
-	prefix  string // of the file's name
-	number  int    // of the latest file
-	text    []byte
-	records int
 }
 
 const (
@@ -198,88 +187,6 @@ func (w *Writer) keep(doing string, err error) error {
 	return w.err
 }
 
-func (w *Writer) write(r Record) error {
-	if v := reflect.ValueOf(r); r == nil || v.Kind() == reflect.Pointer && v.IsNil() {
-		return errors.New("it is nil")
-	}
-	kind, url := r.Kind(), r.Key()
-	if kind == "" || strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz_") != "" {
-		return fmt.Errorf("%s: a type is made of lower case letters, this is %q", url, kind)
-	}
-	if url == "" && r.Raw() == nil { // what was read is passed on as it is
-		return fmt.Errorf("the %s has no URL", kind)
-	}
-	text, err := textOf(r)
-	if err != nil {
-		return fmt.Errorf("%s: %w", url, err)
-	}
-	if t := typeOf(text); string(t) != kind { // the readers' word for it
-		return fmt.Errorf("%s: the %s has the type %q", url, kind, t)
-	}
-	s := w.shard(plural(kind))
-	before := len(s.text)
-	separator := ",\n  "
-	if s.records == 0 {
-		separator = "[\n  "
-	}
-	s.text = appendPretty(append(s.text, separator...), text, 1)
-	s.records++
-	w.waiting += len(s.text) - before
-	if s.records == shardRecords {
-		return w.flush(s)
-	}
-	if w.waiting >= waitingBytes {
-		return w.flushAll()
-	}
-	return nil
-}
-
-// textOf returns a record in JSON.
-func textOf(r Record) ([]byte, error) {
-	t := reflect.TypeOf(r)
-	if t.Kind() == reflect.Pointer && t.Elem().PkgPath() == reflect.TypeFor[Writer]().PkgPath() {
-		return encode(r)
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(r)
-	return b.Bytes(), err
-}
-
-func (w *Writer) shard(prefix string) *shard {
-	i := slices.IndexFunc(w.shards, func(s *shard) bool { return s.prefix == prefix })
-	if i < 0 {
-		i = len(w.shards)
-		w.shards = append(w.shards, &shard{prefix: prefix})
-	}
-	return w.shards[i]
-}
-
-func (w *Writer) flushAll() error {
-	for _, s := range w.shards {
-		if err := w.flush(s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// flush makes a file of the records that wait in s.
-func (w *Writer) flush(s *shard) error {
-	if s.records == 0 {
-		return nil
-	}
-	s.number++
-	err := w.add(fmt.Sprintf("%s_%06d.json", s.prefix, s.number), append(s.text, "\n]"...))
-	w.waiting -= len(s.text)
-	s.text, s.records = s.text[:0], 0
-	if cap(s.text) > 1<<20 {
-		s.text = nil // an unusual one
-	}
-	return err
-}
-
 // add adds a file at once.
 func (w *Writer) add(name string, data []byte) error {
 	err := w.create(name, int64(len(data)))
@@ -374,82 +281,6 @@ func (f *fileWriter) Write(p []byte) (int, error) {
 	n, err := f.w.tar.Write(p)
 	f.written += int64(n)
 	return n, f.w.keep("write "+f.name, err)
-}
-
-func (w *Writer) addRepository(name string, fsys fs.FS) error {
-	owner, repo, _ := strings.Cut(name, "/")
-	if owner == "" || repo == "" || strings.Contains(repo, "/") || strings.HasSuffix(repo, ".git") {
-		return errors.New(`want "owner/name"`)
-	}
-	dir := "repositories/" + name + ".git"
-	if err := checkName(dir); err != nil {
-		return err
-	}
-	if _, there := w.entries[dir]; there {
-		return errors.New("it is there already")
-	}
-	if err := checkRepository(fsys); err != nil {
-		return err
-	}
-	return fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		to := path.Join(dir, name)
-		switch {
-		case d.IsDir():
-			return w.directory(to)
-		case !d.Type().IsRegular():
-			return fmt.Errorf("%s is neither a file nor a directory", name)
-		}
-		return w.copyFile(to, fsys, name)
-	})
-}
-
-// checkRepository tells a bare repository from what it is confused with.
-func checkRepository(fsys fs.FS) error {
-	if _, err := fs.Stat(fsys, "HEAD"); err != nil {
-		return fmt.Errorf("not a bare repository: %w", err)
-	}
-	if _, err := fs.Stat(fsys, "objects"); err != nil {
-		return fmt.Errorf("not a bare repository: %w", err)
-	}
-	const alternates = "objects/info/alternates"
-	switch info, err := fs.Stat(fsys, alternates); {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return err
-	case info.Size() > 0:
-		return fmt.Errorf("%s: it borrows objects from another repository", alternates)
-	}
-	return nil
-}
-
-func (w *Writer) copyFile(to string, fsys fs.FS, name string) error {
-	if err := checkName(to); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	f, err := fsys.Open(name)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }() // it is only read
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if err := w.create(to, info.Size()); err != nil {
-		return err
-	}
-	defer func() { w.file = nil }()
-	n, err := io.Copy(w.tar, f) // which takes no more than the size
-	if err == nil && n < info.Size() {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		return fmt.Errorf("%s, of %d bytes: %w", name, info.Size(), err)
-	}
-	return nil
 }
 
 // end writes all that an archive ends with.

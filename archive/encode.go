@@ -1,0 +1,130 @@
+package archive
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// encode spells a record. What the struct does not know of the text that it
+// was read from is kept.
+func encode(r Record) (json.RawMessage, error) {
+	if _, ok := r.(keeper); !ok {
+		return nil, fmt.Errorf("%T is no record of this package", r)
+	}
+	if u, ok := r.(*Unknown); ok && u.text != nil {
+		return u.text, nil
+	}
+	now, err := spell(r)
+	text := r.Raw()
+	if err != nil || text == nil {
+		return now, err
+	}
+	read := newRecord(r.Kind())
+	if err := unmarshal(text, read); err != nil {
+		return nil, err
+	}
+	base, err := marshal(read)
+	if err != nil {
+		return nil, err
+	}
+	return merge(text, base, now), nil
+}
+
+// spell spells a record as its struct alone knows it. Its type is its Kind,
+// whatever Type says: nobody has to fill that in.
+func spell(r Record) ([]byte, error) {
+	text, err := marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := marshal(r.Kind())
+	if err != nil {
+		return nil, err
+	}
+	const before = `{"type":` // the first field of every struct
+	return slices.Concat(text[:len(before)], kind, text[skipValue(text, len(before)):]), nil
+}
+
+// merge returns text, which was read and then spelled as base, with what
+// changed from base to now.
+func merge(text, base, now []byte) []byte {
+	text = text[skipSpace(text, 0):]
+	switch kind := at(now, 0); {
+	case bytes.Equal(base, now):
+		return text
+	case at(text, 0) != kind || at(base, 0) != kind:
+		return now
+	case kind == '{':
+		return mergeObjects(text, base, now)
+	case kind == '[':
+		return mergeArrays(text, base, now)
+	default:
+		return now
+	}
+}
+
+// mergeObjects is merge for objects. Members that are not in base are not the
+// struct's, and stay.
+func mergeObjects(text, base, now []byte) []byte {
+	texts, was, is := maps.Collect(named(text)), maps.Collect(named(base)), maps.Collect(named(now))
+	merged := []byte("{")
+	add := func(key, value []byte) {
+		if len(merged) > 1 {
+			merged = append(merged, ',')
+		}
+		merged = append(append(append(merged, key...), ':'), value...)
+	}
+	for key := range members(text) {
+		name := string(unquote(key))
+		value, first := texts[name]
+		if !first {
+			continue // the name occurs twice: the last value counts
+		}
+		delete(texts, name)
+		before, known := was[name]
+		after, kept := is[name]
+		delete(is, name)
+		switch {
+		case kept && known:
+			add(key, merge(value, before, after))
+		case kept:
+			add(key, after)
+		case !known:
+			add(key, value)
+		}
+	}
+	for key, after := range members(now) {
+		name := unquote(key)
+		if _, missing := is[string(name)]; missing && !bytes.Equal(was[string(name)], after) {
+			add(key, after)
+		}
+	}
+	return append(merged, '}')
+}
+
+// mergeArrays is merge for arrays. Elements that did not change keep their
+// spelling wherever they are now; others keep what the struct does not know if
+// none were added or removed.
+func mergeArrays(text, base, now []byte) []byte {
+	texts, was, is := slices.Collect(elements(text)), slices.Collect(elements(base)), slices.Collect(elements(now))
+	if len(texts) != len(was) {
+		return now
+	}
+	first := make(map[string]int, len(was)) // place of each element
+	for i, element := range slices.Backward(was) {
+		first[string(element)] = i
+	}
+	for i, element := range is {
+		if i < len(was) && bytes.Equal(was[i], element) {
+			is[i] = texts[i]
+		} else if j, ok := first[string(element)]; ok {
+			is[i] = texts[j]
+		} else if len(is) == len(was) {
+			is[i] = merge(texts[i], was[i], element)
+		}
+	}
+	return slices.Concat([]byte("["), bytes.Join(is, []byte(",")), []byte("]"))
+}

@@ -1,0 +1,166 @@
+package archive
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+)
+
+// An Entry is a file or directory in an archive. Its content can be read until
+// the loop that yielded it goes on; reading it later fails.
+type Entry struct {
+	Name       string // slash-separated, without "./" and a directory around everything
+	Kind       EntryKind
+	Repository string // for KindGit: "owner/name", or "owner/name.wiki"
+	RecordType string // for KindRecords: the type that the name of the file tells, such as "issue"
+	Size       int64  // of a file, in bytes
+	// Mode tells files, directories and other things apart. Links that are not
+	// symbolic, and files with holes, are [fs.ModeIrregular].
+	Mode    fs.FileMode
+	ModTime time.Time
+
+	reader  *Reader
+	special string    // what it is if neither file nor directory, such as "a symbolic link"
+	ranged  bool      // over Records
+	offset  int64     // of the record that the loop over them is at
+	tee     io.Writer // if not nil, it gets what is read; it has no errors
+}
+
+// Records yields the records of a file of records, and nothing for other
+// entries. One loop is possible, and no Read before it.
+//
+// A [Fault] that names the entry is about one record, and more may follow, or
+// about the file, whose rest cannot be told then. Any other error is about the
+// archive as a whole: it comes again, the same value, as the last thing in the
+// loop over the entries.
+func (e *Entry) Records() iter.Seq2[Record, error] { return e.records(nil) }
+
+// Read reads the content of a file. The error of an archive that is damaged
+// comes again in the loop over the entries.
+func (e *Entry) Read(p []byte) (int, error) {
+	switch {
+	case e.reader.entry != e:
+		return 0, fmt.Errorf("read %s: %w", e.Name, errStale)
+	case !e.Mode.IsRegular():
+		return 0, io.EOF
+	}
+	n, err := e.reader.container.read(p)
+	if e.tee != nil {
+		e.tee.Write(p[:n]) //nolint:errcheck // it has none
+	}
+	return n, err
+}
+
+// records is Records for these types only, or all.
+func (e *Entry) records(types []string) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		switch {
+		case e.Kind != KindRecords:
+			return
+		case e.ranged:
+			yield(nil, fmt.Errorf("read %s: %w", e.Name, errSecondPass))
+			return
+		}
+		e.ranged = true
+		s := &e.reader.splitter
+		s.reset(e, e.Name, e.reader.limits.RecordSize)
+		for {
+			element, offset, err := s.next()
+			var record Record
+			switch {
+			case isEOF(err):
+				return
+			case err != nil:
+			case !wanted(types, element):
+				continue
+			default:
+				e.offset = offset
+				if record, err = decode(bytes.Clone(element)); err != nil {
+					err = &Fault{Entry: e.Name, Offset: offset, Err: err}
+				}
+			}
+			if !yield(record, err) {
+				return
+			}
+		}
+	}
+}
+
+// wanted tells whether an element is of one of the types, or of any if none is
+// named.
+func wanted(types []string, element []byte) bool {
+	if len(types) == 0 {
+		return true
+	}
+	kind := typeOf(element)
+	return slices.ContainsFunc(types, func(t string) bool { return t == string(kind) })
+}
+
+// schema reads schema.json. The error is a *Fault that names the entry, or that
+// of reading.
+func (e *Entry) schema() (schema Schema, err error) {
+	text, err := io.ReadAll(io.LimitReader(e, 1<<20))
+	if err != nil {
+		return schema, err
+	}
+	if err := json.Unmarshal(bytes.TrimPrefix(text, byteOrderMark()), &schema); err != nil {
+		return schema, &Fault{Entry: e.Name, Offset: -1, Err: plain(err)}
+	}
+	if major, _, _ := strings.Cut(schema.Version, "."); major != "1" {
+		err := fmt.Errorf("version %q, but only those that begin with 1 are known", shorten(schema.Version))
+		return schema, &Fault{Entry: e.Name, Offset: -1, Err: err}
+	}
+	return schema, nil
+}
+
+func (r *Reader) newEntry(name string, header *tar.Header) *Entry {
+	e := &Entry{
+		Name:    name,
+		Mode:    fs.FileMode(header.Mode) & fs.ModePerm, //nolint:gosec // nine bits of it
+		ModTime: header.ModTime,
+		reader:  r,
+	}
+	var kind fs.FileMode
+	kind, e.special = typeBits(header)
+	e.Mode |= kind
+	if e.Mode.IsRegular() {
+		e.Size = header.Size
+	}
+	e.Kind, e.Repository, e.RecordType = classify(name, e.Mode)
+	return e
+}
+
+// typeBits tells what an entry is, and says so if it is neither a file nor a
+// directory.
+func typeBits(header *tar.Header) (mode fs.FileMode, special string) {
+	switch header.Typeflag {
+	case tar.TypeReg, tar.TypeCont:
+		if isSparse(header) {
+			return fs.ModeIrregular, "a sparse file"
+		}
+		return 0, ""
+	case tar.TypeDir:
+		return fs.ModeDir, ""
+	case tar.TypeSymlink:
+		return fs.ModeSymlink, "a symbolic link"
+	case tar.TypeLink:
+		return fs.ModeIrregular, "a hard link"
+	case tar.TypeChar:
+		return fs.ModeDevice | fs.ModeCharDevice, "a character device"
+	case tar.TypeBlock:
+		return fs.ModeDevice, "a block device"
+	case tar.TypeFifo:
+		return fs.ModeNamedPipe, "a named pipe"
+	case tar.TypeGNUSparse:
+		return fs.ModeIrregular, "a sparse file"
+	default:
+		return fs.ModeIrregular, fmt.Sprintf("a tar entry of type %q", header.Typeflag)
+	}
+}
