@@ -1,4 +1,4 @@
-package ghmigrate_test
+package check_test
 
 import (
 	"fmt"
@@ -33,15 +33,6 @@ type codeBlock struct {
 	language string // after the opening fence
 	before   string // the nearest line above that is not empty
 	lines    []string
-}
-
-// checkout skips a test where only the library is: in the module cache there
-// is no other module of the repository.
-func checkout(t *testing.T) {
-	t.Helper()
-	if _, err := os.Stat("examples/go.mod"); err != nil {
-		t.Skip("no checkout of the repository: ", err)
-	}
 }
 
 // readDocuments returns the documents that match the patterns.

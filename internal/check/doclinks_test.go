@@ -1,4 +1,4 @@
-package ghmigrate_test
+package check_test
 
 import (
 	"fmt"
