@@ -23,7 +23,8 @@ type SignedURL struct {
 	expires time.Time
 }
 
-// Reveal returns the whole URL, which is a secret.
+// Reveal returns the whole URL, which is a secret; the zero SignedURL's is
+// empty.
 func (u SignedURL) Reveal() string {
 	if u.reveal == nil {
 		return ""

@@ -153,7 +153,9 @@ func (c *Client) Format(f fmt.State, _ rune) {
 // and already escaped; it may have a query, as in "/orgs/octo/repos?page=2".
 // A non-nil in is sent as JSON; the answer is decoded into a non-nil out, which
 // an answer without a body leaves as it is. It returns the answer's header,
-// also beside an error that is an [APIError].
+// also beside an error that is an [APIError]; nil if there was no answer.
+//
+// https://docs.github.com/rest
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
 	if err := checkMethod(method); err != nil {
 		return nil, err

@@ -56,15 +56,20 @@
 //
 // # Retries
 //
-// GET, HEAD and DELETE are sent again, at most [WithMaxRetries] times with growing
-// pauses, after a network error and after 500, 502, 503 and 504. POST, PUT and
-// PATCH never are: what was answered with a failure may have happened. A DELETE
-// that finds nothing after a first try whose answer was lost has succeeded.
+// GET, HEAD and DELETE are sent again, at most [WithMaxRetries] times, after a
+// network error and after 500, 502, 503 and 504. The pauses grow from half a
+// second to half a minute, or are what a Retry-After of up to a minute asks for.
+// POST, PUT and PATCH never are sent again: what was answered with a failure may
+// have happened. A DELETE that finds nothing after a first try whose answer was
+// lost has succeeded.
 //
 // Any call waits for a rate limit, primary or secondary, and is sent again, as
 // long as the waits of the call stay within [WithMaxRateLimitWait]; a longer
 // limit is returned at once, with RetryAfter. Certificate errors, refused
 // redirects and errors of a token source are final.
+//
+// A redirect is followed to the same scheme, host and port with the same method,
+// at most ten times in a row; any other is an [APIError].
 //
 // One attempt, its answer's body included, takes at most 60 seconds, unless the
 // client of [WithHTTPClient] has a Timeout of its own, and an answer may have 256

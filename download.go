@@ -17,12 +17,12 @@ type DownloadOptions struct {
 	// known: at most ten times a second, from one goroutine, and a last time
 	// when the download ends. It is not called if the path was refused.
 	Progress func(written, total int64)
-	// Concurrency is how many ranges of the archive are fetched at once, each over
-	// a connection of its own: storage serves one connection slowly and many
-	// fast. 0 picks: one for an archive of less than 32 MiB, and one for others as
-	// long as that brings 200 MB/s, else eight. Storage
-	// that says it is busy is asked for fewer, and storage that gives no ranges
-	// for one. More than 16 are as 16; a negative number is an error.
+	// Concurrency is how many ranges of the archive are fetched at once, each
+	// over a connection of its own: storage serves one connection slowly and
+	// many fast. 0 picks: one for an archive of less than 32 MiB, and one for
+	// others as long as that brings 200 MB/s, else eight. Storage that says it
+	// is busy is asked for fewer, and storage that gives no ranges for one. More
+	// than 16 are as 16; a negative number is an error.
 	Concurrency int
 }
 
@@ -58,15 +58,17 @@ func (a account) download(ctx context.Context, id int64, path string, opts *Down
 
 // An ArchiveStream is an archive that is being fetched. It reads some megabytes
 // ahead, so that a slow line and a slow reader do not wait for each other, and
-// can be the body of an upload. Read returns [io.EOF] only when every byte has
-// arrived. Close it to release its connection.
+// can be the body of an upload. One goroutine at a time may read it; any may
+// close it, which releases its connection.
 type ArchiveStream struct {
 	id     int64
 	stream *transfer.Stream
 	close  func()
 }
 
-// Read reads the next bytes, across cut connections and dead URLs.
+// Read reads the next bytes, across cut connections and dead URLs. It returns
+// [io.EOF] only when every byte has arrived, and [ErrArchiveChanged] if the
+// archive was replaced: then what was read before is worth nothing.
 func (s *ArchiveStream) Read(p []byte) (int, error) {
 	n, err := s.stream.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // a Reader's end is io.EOF itself
@@ -75,7 +77,8 @@ func (s *ArchiveStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the stream at once, whoever is reading.
+// Close ends the stream at once. A Read that is under way, or comes later,
+// fails with an error that matches [io/fs.ErrClosed].
 func (s *ArchiveStream) Close() error {
 	err := s.stream.Close()
 	s.close()

@@ -13,8 +13,8 @@ import (
 	"unicode"
 )
 
-// Errors to be recognized with [errors.Is]. The first seven classify an
-// [APIError]; several may match one error.
+// Errors to be recognized with [errors.Is]. The first seven, and
+// ErrSourceImportsRetired, classify an [APIError]; several may match one error.
 var (
 	// ErrUnauthorized means that the token is missing, wrong or revoked.
 	ErrUnauthorized = errors.New("unauthorized")
@@ -31,14 +31,16 @@ var (
 	// ErrNotFound means that there is no such thing, or none that the token may
 	// see.
 	ErrNotFound = errors.New("not found")
-	// ErrValidation means that GitHub refused the request's content.
+	// ErrValidation means that GitHub refused the request's content, for the
+	// reasons in [APIError.Errors].
 	ErrValidation = errors.New("validation failed")
 	// ErrRateLimited means that the quota is used up, or requests came too
 	// fast; [APIError.RetryAfter] says how long to wait.
 	ErrRateLimited = errors.New("rate limited")
 
 	// ErrMigrationFailed means that GitHub gave an export up. It gives no
-	// reason; size is the usual one.
+	// reason; size is the usual one. Matches ErrNotFound too where the archive
+	// was asked for.
 	ErrMigrationFailed = errors.New("migration failed")
 	// ErrArchiveNotReady means that the export has not ended. Matches
 	// ErrNotFound too.
@@ -51,13 +53,14 @@ var (
 	// anew.
 	ErrArchiveChanged = errors.New("archive changed while it was fetched")
 
-	// ErrImportFailed means that GitHub gave a source import up.
+	// ErrImportFailed means that GitHub gave a source import up, or that there is
+	// none any more.
 	ErrImportFailed = errors.New("import failed")
 	// ErrImportNeedsAction means that a source import waits for credentials or
 	// for a choice; see [ImportStatus.NeedsAction].
 	ErrImportNeedsAction = errors.New("import needs action")
 	// ErrSourceImportsRetired means that this GitHub has no source imports any
-	// more.
+	// more. Matches ErrNotFound too where the answer was 404.
 	ErrSourceImportsRetired = errors.New("the Source Imports API was retired on 2024-04-12")
 )
 

@@ -44,15 +44,16 @@ func (s *OrgMigrations) List(ctx context.Context, org string, opts *ListOrgMigra
 	return list[Migration](ctx, s.c, s.of(org).listing(opts.ListOptions, opts.OmitRepositories))
 }
 
-// Get returns a migration. Nil options include its repositories.
+// Get returns a migration, with its repositories unless the options omit them.
+// It fails with [ErrNotFound] if there is none, or none that the token may see.
 //
 // https://docs.github.com/rest/migrations/orgs#get-an-organization-migration-status
 func (s *OrgMigrations) Get(ctx context.Context, org string, id int64, opts *GetOptions) (*Migration, error) {
 	return call[Migration](ctx, s.c, s.of(org).get(id, opts))
 }
 
-// ListRepositories lists all repositories of a migration, 100 a request
-// unless the options say otherwise.
+// ListRepositories lists all repositories of a migration. Nil options list
+// from the first; a request asks for 100 unless the options say otherwise.
 //
 // https://docs.github.com/rest/migrations/orgs#list-repositories-in-an-organization-migration
 func (s *OrgMigrations) ListRepositories(ctx context.Context, org string, id int64, opts *ListOptions) iter.Seq2[*Repository, error] {
@@ -76,13 +77,13 @@ func (s *OrgMigrations) Wait(ctx context.Context, org string, id int64) (*Migrat
 // Watch follows migrations until all are done. It yields each when it is first
 // seen and whenever its State or UpdatedAt has changed, without its
 // repositories, in the order of observation. A failed export is a value, not
-// an error.
+// an error. Without IDs the sequence is empty.
 //
 // An error about one migration, such as [ErrNotFound], is yielded beside a
 // Migration of that ID alone, and the others go on. Any other error is yielded
 // beside nil and ends the sequence. What passes is waited out as in
-// [OrgMigrations.Wait]. However many migrations there are, a poll costs one
-// request per hundred of them, plus one for each that is older than those.
+// [OrgMigrations.Wait]. A poll costs at most one request per hundred migrations
+// and one more, and one for each that is so old that those do not show it.
 //
 // https://docs.github.com/rest/migrations/orgs#list-organization-migrations
 func (s *OrgMigrations) Watch(ctx context.Context, org string, ids []int64) iter.Seq2[*Migration, error] {
@@ -91,7 +92,8 @@ func (s *OrgMigrations) Watch(ctx context.Context, org string, ids []int64) iter
 
 // WatchAll follows the migrations of an organization that are not done, and
 // from then on every new one, until the context ends; that is the last error
-// it yields. The rest is as with [OrgMigrations.Watch].
+// it yields. One in a state that this package does not know counts as done when
+// it has not changed for seven days. The rest is as with [OrgMigrations.Watch].
 //
 // https://docs.github.com/rest/migrations/orgs#list-organization-migrations
 func (s *OrgMigrations) WatchAll(ctx context.Context, org string) iter.Seq2[*Migration, error] {
@@ -101,7 +103,8 @@ func (s *OrgMigrations) WatchAll(ctx context.Context, org string) iter.Seq2[*Mig
 // ArchiveURL returns where the archive of a migration is. It lives for about
 // five minutes and needs no token: it is a secret. An error is
 // [ErrArchiveNotReady], [ErrMigrationFailed] or [ErrArchiveGone] where GitHub
-// says no more than "Not Found".
+// says no more than "Not Found", and [ErrNotFound] if there is no such
+// migration.
 //
 // https://docs.github.com/rest/migrations/orgs#download-an-organization-migration-archive
 func (s *OrgMigrations) ArchiveURL(ctx context.Context, org string, id int64) (SignedURL, error) {
@@ -125,8 +128,8 @@ func (s *OrgMigrations) DownloadArchive(ctx context.Context, org string, id int6
 }
 
 // OpenArchive returns the archive of a migration as a stream, which survives
-// what [OrgMigrations.DownloadArchive] survives, without a file. The context
-// governs the stream until it is closed.
+// what [OrgMigrations.DownloadArchive] survives, without a file, and fails as
+// that does. The context governs the stream until it is closed.
 //
 // https://docs.github.com/rest/migrations/orgs#download-an-organization-migration-archive
 func (s *OrgMigrations) OpenArchive(ctx context.Context, org string, id int64) (*ArchiveStream, error) {
@@ -135,7 +138,7 @@ func (s *OrgMigrations) OpenArchive(ctx context.Context, org string, id int64) (
 
 // DeleteArchive deletes the archive of a migration, which GitHub does by itself
 // after seven days. The migration stays. It fails with [ErrNotFound] if there
-// is no archive.
+// is no archive; one that a lost first try deleted is no failure.
 //
 // https://docs.github.com/rest/migrations/orgs#delete-an-organization-migration-archive
 func (s *OrgMigrations) DeleteArchive(ctx context.Context, org string, id int64) error {
@@ -144,7 +147,8 @@ func (s *OrgMigrations) DeleteArchive(ctx context.Context, org string, id int64)
 
 // UnlockRepository unlocks a repository, named without its owner, that was
 // locked by a migration. It fails with [ErrNotFound] if the migration does not
-// lock it, or not yet.
+// lock it, or not yet, or the token may not unlock it; one that a lost first
+// try unlocked is no failure.
 //
 // https://docs.github.com/rest/migrations/orgs#unlock-an-organization-repository
 func (s *OrgMigrations) UnlockRepository(ctx context.Context, org string, id int64, repo string) error {

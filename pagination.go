@@ -15,6 +15,8 @@ import (
 
 // ListOptions say where a list starts and how much a request asks for. They do
 // not bound the sequence: break out of the loop for that.
+//
+// https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
 type ListOptions struct {
 	Page    int `url:"page,omitempty"`     // the page to start at; 0 means the first
 	PerPage int `url:"per_page,omitempty"` // page size, 1 to 100; 0 lets the method choose
@@ -32,8 +34,8 @@ func (o ListOptions) check() error {
 
 const maxPerPage = 100
 
-// Collect reads a sequence to its end. With an error it returns what came
-// before it.
+// Collect reads a sequence to its end and returns its items, nil if there are
+// none. It stops at an error, which it returns beside what came before it.
 func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	var all []T
 	for item, err := range seq {

@@ -8,6 +8,8 @@ import (
 )
 
 // A RateLimit is the state of a token's quota of requests.
+//
+// https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 type RateLimit struct {
 	Limit     int       // requests in a window
 	Remaining int       // requests left in it
@@ -16,8 +18,8 @@ type RateLimit struct {
 	Resource  string    // what is counted, such as "core"
 }
 
-// RateLimit returns the quota as of the latest response. It is zero before the
-// first one, and on a GHES without rate limits.
+// RateLimit returns the quota as of the latest response, without asking for it.
+// It is zero before the first one, and on a GHES without rate limits.
 func (c *Client) RateLimit() RateLimit {
 	if latest := c.rateLimit.Load(); latest != nil {
 		return *latest

@@ -218,7 +218,8 @@ func (s *SourceImports) Update(ctx context.Context, owner, repo string, req Upda
 	return call[Import](ctx, s.c, r)
 }
 
-// Cancel stops an import. It fails with [ErrNotFound] if there is none.
+// Cancel stops an import. It fails with [ErrNotFound] if there is none; one that
+// a lost first try stopped is no failure.
 //
 // https://docs.github.com/rest/migrations/source-imports#cancel-an-import
 func (s *SourceImports) Cancel(ctx context.Context, owner, repo string) error {
@@ -250,7 +251,7 @@ func (s *SourceImports) MapAuthor(ctx context.Context, owner, repo string, autho
 }
 
 // ListLargeFiles lists the files of more than 100 MB that an import has found,
-// and nothing if it has found none.
+// and nothing if it has found none. GitHub gives them all in one answer.
 //
 // https://docs.github.com/rest/migrations/source-imports#get-large-files
 func (s *SourceImports) ListLargeFiles(ctx context.Context, owner, repo string) iter.Seq2[*LargeFile, error] {

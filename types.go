@@ -264,8 +264,12 @@ type CodeSearchIndexStatus struct {
 
 // A Secret is a string that does not print: every verb of package fmt,
 // package slog and package encoding/json show REDACTED in its place, or nothing
-// if it is empty. Package fmt cannot ask what is in an unexported field of a
-// struct and shows it as it is: keep it in an exported one.
+// if it is empty.
+//
+// Package fmt does not ask what it finds in an unexported field of a struct, nor
+// behind a pointer in what it prints with a verb that is none of a pointer's,
+// such as %s: it shows it as it is. Keep a Secret in an exported field, and
+// print what holds pointers to it with %v.
 type Secret string
 
 // Reveal returns the secret itself.

@@ -8,8 +8,9 @@ import (
 // UserMigrations exports repositories of the account that the token belongs
 // to. Its token is a personal access token (classic) with the scope repo.
 //
-// A GHES has only Start, List, ListRepositories and the archive itself; Wait,
-// Watch and WatchAll work there all the same.
+// A GHES has only Start, List, ListRepositories and what fetches an archive:
+// ArchiveURL, DownloadArchive and OpenArchive. Wait, Watch and WatchAll work
+// there all the same; the rest fails with [ErrNotFound].
 //
 // https://docs.github.com/rest/migrations/users
 type UserMigrations struct{ c *Client }
@@ -27,8 +28,9 @@ func (s *UserMigrations) Start(ctx context.Context, req StartMigrationRequest) (
 	return call[Migration](ctx, s.c, s.account().start(req))
 }
 
-// List lists the user's migrations, newest first, with their repositories.
-// Nil options list all.
+// List lists the user's migrations, newest first, with their repositories. Nil
+// options list all; a request asks for what GitHub gives, which is 30, unless
+// the options say otherwise.
 //
 // https://docs.github.com/rest/migrations/users#list-user-migrations
 func (s *UserMigrations) List(ctx context.Context, opts *ListOptions) iter.Seq2[*Migration, error] {
@@ -38,15 +40,16 @@ func (s *UserMigrations) List(ctx context.Context, opts *ListOptions) iter.Seq2[
 	return list[Migration](ctx, s.c, s.account().listing(*opts, false))
 }
 
-// Get returns a migration. Nil options include its repositories.
+// Get returns a migration, with its repositories unless the options omit them.
+// It fails with [ErrNotFound] if there is none, or none that the token may see.
 //
 // https://docs.github.com/rest/migrations/users#get-a-user-migration-status
 func (s *UserMigrations) Get(ctx context.Context, id int64, opts *GetOptions) (*Migration, error) {
 	return call[Migration](ctx, s.c, s.account().get(id, opts))
 }
 
-// ListRepositories lists all repositories of a migration, 100 a request
-// unless the options say otherwise.
+// ListRepositories lists all repositories of a migration. Nil options list
+// from the first; a request asks for 100 unless the options say otherwise.
 //
 // https://docs.github.com/rest/migrations/users#list-repositories-for-a-user-migration
 func (s *UserMigrations) ListRepositories(ctx context.Context, id int64, opts *ListOptions) iter.Seq2[*Repository, error] {
@@ -54,7 +57,9 @@ func (s *UserMigrations) ListRepositories(ctx context.Context, id int64, opts *L
 }
 
 // Wait polls a migration until it is exported, and returns it without its
-// repositories. Errors, retries and bounds are those of [OrgMigrations.Wait].
+// repositories. A failed one is [ErrMigrationFailed]. Beside every error it
+// returns the last migration seen, nil if there is none. What passes is waited
+// out as in [OrgMigrations.Wait].
 //
 // https://docs.github.com/rest/migrations/users#get-a-user-migration-status
 func (s *UserMigrations) Wait(ctx context.Context, id int64) (*Migration, error) {
@@ -82,7 +87,8 @@ func (s *UserMigrations) WatchAll(ctx context.Context) iter.Seq2[*Migration, err
 // ArchiveURL returns where the archive of a migration is. It lives for about
 // five minutes and needs no token: it is a secret. An error is
 // [ErrArchiveNotReady], [ErrMigrationFailed] or [ErrArchiveGone] where GitHub
-// says no more than "Not Found".
+// says no more than "Not Found", and [ErrNotFound] if there is no such
+// migration.
 //
 // https://docs.github.com/rest/migrations/users#download-a-user-migration-archive
 func (s *UserMigrations) ArchiveURL(ctx context.Context, id int64) (SignedURL, error) {
@@ -107,7 +113,7 @@ func (s *UserMigrations) OpenArchive(ctx context.Context, id int64) (*ArchiveStr
 
 // DeleteArchive deletes the archive of a migration, which GitHub does by itself
 // after seven days. The migration stays. It fails with [ErrNotFound] if there
-// is no archive.
+// is no archive; one that a lost first try deleted is no failure.
 //
 // https://docs.github.com/rest/migrations/users#delete-a-user-migration-archive
 func (s *UserMigrations) DeleteArchive(ctx context.Context, id int64) error {
@@ -116,7 +122,8 @@ func (s *UserMigrations) DeleteArchive(ctx context.Context, id int64) error {
 
 // UnlockRepository unlocks a repository, named without its owner, that was
 // locked by a migration. It fails with [ErrNotFound] if the migration does not
-// lock it, or not yet.
+// lock it, or not yet, or the token may not unlock it; one that a lost first
+// try unlocked is no failure.
 //
 // https://docs.github.com/rest/migrations/users#unlock-a-user-repository
 func (s *UserMigrations) UnlockRepository(ctx context.Context, id int64, repo string) error {

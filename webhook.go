@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// A RepositoryImportEvent tells that a repository was imported, or was not.
+// A RepositoryImportEvent tells that a repository was imported, or was not. Read
+// it with [ParseRepositoryImportEvent].
 //
 // https://docs.github.com/webhooks/webhook-events-and-payloads#repository_import
 type RepositoryImportEvent struct {
@@ -54,8 +55,9 @@ const maxEvent = 25 << 20
 
 // ParseRepositoryImportEvent reads a webhook's request. Its signature is
 // checked with the webhook's secret before anything is parsed; an empty secret
-// is refused. A missing or wrong signature, another event, a payload that is not JSON or is larger than
-// GitHub sends (25 MiB) is an error. It reads r.Body and does not close it.
+// is refused. A missing or wrong signature, another event, a payload that is not
+// JSON or is larger than GitHub sends (25 MiB) is an error. It reads r.Body and
+// does not close it.
 //
 // https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
 func ParseRepositoryImportEvent(r *http.Request, secret []byte) (*RepositoryImportEvent, error) {
