@@ -14,11 +14,9 @@ import (
 
 func TestHelpNamesEveryFlag(t *testing.T) {
 	res := backup(t.Context(), t, nil, "-h")
-	assert.Equal(t, result{status: 0, stdout: usage}, res)
-	var repos string
-	var keep bool
-	flags(&options{}, &repos, &keep).VisitAll(func(f *flag.Flag) {
-		assert.Contains(t, usage, "\n  -"+f.Name+" ")
+	assert.Equal(t, result{status: 0, stdout: help}, res)
+	new(options).flags().VisitAll(func(f *flag.Flag) {
+		assert.Contains(t, help, "\n  -"+f.Name+" ")
 	})
 }
 
@@ -78,7 +76,7 @@ func TestFlagsSayWhatToExport(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, options{
 		org: "Octo",
-		opts: export.Options{
+		export: export.Options{
 			Repositories: []string{"Octo/b", "octo/a"},
 			Dir:          "dir",
 			BatchSize:    7,
@@ -90,6 +88,7 @@ func TestFlagsSayWhatToExport(t *testing.T) {
 				ExcludeOwnerProjects: true,
 			},
 		},
+		keep: true,
 		host: "octocorp.ghe.com",
 	}, o)
 }

@@ -30,15 +30,8 @@ func (a account) IsLocked(ctx context.Context, repository string) (bool, error) 
 		"variables": map[string]string{"owner": owner, "name": name},
 	}
 	var answer struct {
-		Data struct {
-			Repository struct {
-				LockReason string `json:"lockReason"`
-			} `json:"repository"`
-		} `json:"data"`
-		Errors []struct {
-			Type    string `json:"type"`
-			Message string `json:"message"`
-		} `json:"errors"`
+		Data   struct{ Repository struct{ LockReason string } }
+		Errors []struct{ Type, Message string }
 	}
 	if _, err := a.Do(ctx, http.MethodPost, "/graphql", question, &answer); err != nil {
 		return false, err

@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
@@ -30,45 +29,52 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Getenv("GITHUB_TOKEN"), os.Stdout, os.Stderr))
 }
 
+// The exit status; 0 if all was done.
+const (
+	failed     = 1
+	misused    = 2
+	unfinished = 3
+)
+
 // run is the program: what becomes of it goes to stdout, how it goes to stderr.
 // Tests have options for the client.
 func run(ctx context.Context, args []string, token string, stdout, stderr io.Writer, client ...ghmigrate.Option) int {
-	misuse := func(err error) int {
-		fmt.Fprintf(stderr, "backup: %v\nRun it with -h for help.\n", err)
-		return 2
-	}
 	o, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, usage)
+		fmt.Fprint(stdout, help)
 		return 0
 	}
-	if err == nil && !o.demo && token == "" {
+	if err == nil && !o.demo() && token == "" {
 		err = errors.New("GITHUB_TOKEN is not set: want a personal access token (classic)")
 	}
-	if err != nil {
-		return misuse(err)
+	c := &command{options: o, stdout: stdout, progress: newProgress(stderr)}
+	switch {
+	case o.quiet:
+		c.stdout, c.progress = io.Discard, newProgress(io.Discard)
+	case o.verbose:
+		c.progress.terminal = false // bars and a log do not mix
 	}
-	told := stderr
-	if o.quiet {
-		stdout, told = io.Discard, io.Discard
-	}
-	c := &command{options: o, stdout: stdout, show: newDisplay(told, o.verbose), extra: client}
-	if o.demo {
-		var end func()
-		if token, end, err = c.startDemo(); err != nil {
-			return c.fail(stderr, err)
+	if err == nil && o.demo() {
+		fake, end, err := c.startDemo()
+		if err != nil {
+			return c.explain(stderr, err)
 		}
 		defer end()
+		token, client = fake.Token(), append(client, ghmigrate.WithHTTPClient(fake.Client()))
 	}
-	if c.client, err = c.connect(token, stderr); err != nil {
-		return misuse(err)
+	if err == nil {
+		err = c.connect(stderr, append(client, ghmigrate.WithToken(token)))
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "backup: %v\nRun it with -h for help.\n", err)
+		return misused
 	}
 	stop := context.AfterFunc(ctx, func() {
-		c.show.say("Stopping as soon as what can be unlocked is. A second Ctrl-C stops at once.")
+		c.progress.say("Stopping as soon as what can be unlocked is. A second Ctrl-C stops at once.")
 	})
 	defer stop()
 	if err := c.do(ctx); err != nil {
-		return c.fail(stderr, err)
+		return c.explain(stderr, err)
 	}
 	return 0
 }
@@ -76,27 +82,27 @@ func run(ctx context.Context, args []string, token string, stdout, stderr io.Wri
 // A command is what the command line asks for, and what it takes.
 type command struct {
 	options
-	extra  []ghmigrate.Option // for the client
-	client *ghmigrate.Client
-	stdout io.Writer
-	show   *display
+	client   *ghmigrate.Client
+	stdout   io.Writer
+	progress *progress
 }
 
-func (c *command) connect(token string, log io.Writer) (*ghmigrate.Client, error) {
-	client := append(slices.Clone(c.extra), ghmigrate.WithToken(token), ghmigrate.WithUserAgent("ghmigrate-backup"))
+func (c *command) connect(log io.Writer, client []ghmigrate.Option) (err error) {
+	client = append(client, ghmigrate.WithUserAgent("ghmigrate-backup"))
 	if c.host != "" {
 		client = append(client, ghmigrate.WithHost(c.host))
 	}
 	if c.baseURL != "" {
 		client = append(client, ghmigrate.WithBaseURL(c.baseURL))
 	}
-	c.opts.Progress = c.show.event
+	c.export.Progress = c.progress.event
 	if c.verbose {
 		logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		client = append(client, ghmigrate.WithLogger(logger))
-		c.opts.Progress = export.LogTo(logger)
+		c.export.Progress = export.LogTo(logger)
 	}
-	return ghmigrate.NewClient(client...)
+	c.client, err = ghmigrate.NewClient(client...)
+	return err
 }
 
 func (c *command) do(ctx context.Context) (err error) {
@@ -104,64 +110,42 @@ func (c *command) do(ctx context.Context) (err error) {
 	if c.user {
 		acct.Account = export.UserAccount(c.client)
 	}
+	opts := c.export
 	switch {
 	case c.preflight:
 		return preflight(ctx, acct, c.stdout)
 	case c.unlock:
-		return unlock(ctx, acct, c.opts.Repositories, c.stdout)
+		return unlock(ctx, acct, opts.Repositories, c.stdout)
 	}
-	if c.opts.Dir, err = filepath.Abs(c.opts.Dir); err != nil {
+	if opts.Dir, err = filepath.Abs(opts.Dir); err != nil {
 		return err
 	}
-	if !c.all {
-		return c.export(ctx, acct, c.opts)
+	if c.all {
+		if opts.Repositories, err = repositories(ctx, c.client, c.org); err != nil {
+			return err
+		}
 	}
-	if c.opts.Repositories, err = repositories(ctx, c.client, c.org); err != nil {
-		return err
-	}
-	err = c.export(ctx, acct, c.opts)
-	if !errors.Is(err, export.ErrUnfinished) {
+	err = c.run(ctx, acct, opts)
+	if !c.all || !errors.Is(err, export.ErrUnfinished) {
 		return err
 	}
 	// Most likely the repositories are not those of the night before.
-	c.show.say("%v.\nThat run is finished first, as it was asked for.", err)
-	old := c.opts
+	c.progress.say("%v.\nThat run is finished first, as it was asked for.", err)
+	old := opts
 	old.Repositories = nil
-	if err := c.export(ctx, acct, old); err != nil && status(err) != failed {
+	if err := c.run(ctx, acct, old); err != nil && status(err) == unfinished {
 		return err
 	}
-	return c.export(ctx, acct, c.opts)
+	return c.run(ctx, acct, opts)
 }
 
-// export does a run and reports it.
-func (c *command) export(ctx context.Context, acct export.Account, opts export.Options) error {
+// run exports, and reports what has become of it.
+func (c *command) run(ctx context.Context, acct export.Account, opts export.Options) error {
 	begun := time.Now()
 	manifest, err := export.Run(ctx, acct, opts)
-	c.show.end()
+	c.progress.end()
 	if manifest != nil {
-		report(c.stdout, c.show, manifest, time.Since(begun))
+		c.report(manifest, time.Since(begun))
 	}
 	return err
-}
-
-// fail explains an error and returns the exit status for it.
-func (c *command) fail(w io.Writer, err error) int {
-	of := "-org " + c.org
-	if c.user {
-		of = "-user"
-	}
-	explain(w, err, of)
-	return status(err)
-}
-
-const (
-	failed     = 1
-	unfinished = 3
-)
-
-func status(err error) int {
-	if partial, ok := errors.AsType[*export.PartialError](err); ok && partial.Err != nil {
-		return unfinished
-	}
-	return failed
 }

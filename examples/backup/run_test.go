@@ -159,8 +159,8 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 			fault:  ghmigratetest.Fault{Path: "/orgs/octo-org/migrations/79/archive", Status: 403, Times: -1},
 			status: 3,
 			says: []string{
-				"\n0 of 1 repository in 0 archives, 0 bytes, after ",
-				"\nbackup: 1 repository not exported\n  exported, and not fetched yet: octo-org/a\n",
+				"\n0 of 1 repository in 0 archives, 0 B, after ",
+				"\nbackup: 1 repository not exported\n  octo-org/a: exported, and not fetched yet\n",
 				"\nbackup: not finished: ",
 				"\nRun it again with the same flags: it goes on where it was.\n",
 				"\nWhether the token is the reason, this says: backup -org octo-org -preflight\n",
@@ -169,7 +169,7 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		"nothing is started": {
 			fault:  ghmigratetest.Fault{Method: "POST", Status: 403, Times: -1},
 			status: 3,
-			says:   []string{"\nbackup: 1 repository not exported\n  not exported yet: octo-org/a\nbackup: not finished: "},
+			says:   []string{"\nbackup: 1 repository not exported\n  octo-org/a: not exported yet\nbackup: not finished: "},
 		},
 	} {
 		inBubble(t, name, func(t *testing.T) {
@@ -200,8 +200,8 @@ func TestRepositoriesThatCannotBeExported(t *testing.T) {
 		args := []string{"-org", "octo-org", "-all", "-out", out}
 		res := backup(t.Context(), t, fake, args...)
 		assert.Equal(t, 1, res.status)
-		assert.Contains(t, res.stderr, "\n  exported only with exclude_releases: octo-org/large\n3 of 4 repositories in 2 archives, ")
-		assert.Contains(t, res.stderr, "\nbackup: 1 repository not exported\n  migration failed: octo-org/hopeless\n")
+		assert.Contains(t, res.stderr, "\n  octo-org/large: exported only with exclude_releases\n3 of 4 repositories in 2 archives, ")
+		assert.Contains(t, res.stderr, "\nbackup: 1 repository not exported\n  octo-org/hopeless: migration failed\n")
 		assertReported(t, res.stdout, archivesIn(t, out)...)
 	})
 }
@@ -243,7 +243,7 @@ func TestStoppedWhileExporting(t *testing.T) {
 		time.AfterFunc(time.Minute, stop) // when the lock has landed
 		res := backup(ctx, t, fake, args...)
 		assert.Equal(t, 3, res.status)
-		assert.Contains(t, res.stderr, "\nbackup: 1 repository perhaps still locked: octo-org/a\n"+
+		assert.Contains(t, res.stderr, "\nbackup: 1 repository perhaps still locked\n  octo-org/a\n"+
 			"The next run unlocks what GitHub lets it, and so does: backup -org octo-org -unlock\n")
 		assert.True(t, fake.Locked("octo-org/a"))
 

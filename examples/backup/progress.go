@@ -1,0 +1,192 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+
+	"github.com/ghmigrate/ghmigrate/export"
+)
+
+// A progress tells how a run goes: in lines that stay and, on a terminal, below
+// them in a bar for each batch that is under way and one for the whole.
+type progress struct {
+	w        io.Writer
+	terminal bool
+
+	mu      sync.Mutex
+	told    map[int]time.Time // when the latest line of a batch was written
+	bars    *mpb.Progress     // nil: there is no run, or no terminal
+	batches map[int]*batch
+	whole   *mpb.Bar
+}
+
+// A batch is one that has a bar. What a bar shows it asks for in a goroutine of
+// its own.
+type batch struct {
+	bar    *mpb.Bar
+	latest atomic.Pointer[export.Event]
+}
+
+func (b *batch) activity(decor.Statistics) string { return activity(*b.latest.Load()) }
+
+// whileFetching blanks what makes sense only then.
+func (b *batch) whileFetching(format string) func(string) string {
+	return func(text string) string {
+		if b.latest.Load().Kind != export.EventProgress {
+			return ""
+		}
+		return fmt.Sprintf(format, text)
+	}
+}
+
+func newProgress(w io.Writer) *progress {
+	f, ok := w.(*os.File)
+	terminal := ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+	return &progress{w: w, terminal: terminal, told: map[int]time.Time{}, batches: map[int]*batch{}}
+}
+
+// say writes lines that stay.
+func (p *progress) say(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.write(fmt.Sprintf(format, args...) + "\n")
+}
+
+func (p *progress) write(lines string) {
+	if p.bars != nil {
+		if _, err := io.WriteString(p.bars, lines); err == nil {
+			return
+		}
+	}
+	_, _ = io.WriteString(p.w, lines)
+}
+
+// event shows what happens in a run.
+func (p *progress) event(e export.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.terminal && p.draw(e) != nil {
+		p.terminal = false // it is gone; the run is not
+	}
+	switch {
+	case e.Kind == export.EventEnded: // a report follows
+	case p.terminal && e.Job != 0 && e.Err == nil && e.Kind != export.EventOver: // its bar says so
+	case e.Kind == export.EventProgress && e.Time.Sub(p.told[e.Job]) < 10*time.Second:
+	default:
+		p.told[e.Job] = e.Time
+		p.write(e.Time.Format(time.TimeOnly) + "  " + describe(e) + "\n")
+	}
+}
+
+// draw brings the bars up to date.
+func (p *progress) draw(e export.Event) (err error) {
+	if p.bars == nil {
+		p.bars = mpb.New(mpb.WithOutput(p.w), mpb.WithAutoRefresh())
+		p.whole, err = p.bar(math.MaxInt, "in all", decor.CountersNoUnit("%d of %d repositories, "), decor.Elapsed(decor.ET_STYLE_GO))
+		if err != nil {
+			return err
+		}
+	}
+	p.whole.SetTotal(int64(e.All), false)
+	p.whole.SetCurrent(int64(e.Done))
+	if e.Job == 0 || e.Kind == export.EventReplaced {
+		return nil
+	}
+	b := p.batches[e.Job]
+	if b == nil {
+		b = &batch{}
+		b.latest.Store(&e)
+		b.bar, err = p.bar(e.Job, fmt.Sprintf("batch %d", e.Job), decor.Any(b.activity),
+			decor.Meta(decor.EwmaSpeed(decor.SizeB1024(0), "% .1f", 0), b.whileFetching(", %s")),
+			decor.Meta(decor.EwmaETA(decor.ET_STYLE_GO, 0), b.whileFetching(", %s left")))
+		if err != nil {
+			return err
+		}
+		p.batches[e.Job] = b
+	}
+	last := b.latest.Swap(&e)
+	switch {
+	case e.Kind == export.EventOver:
+		b.bar.Abort(true)
+		delete(p.batches, e.Job)
+	case e.Kind == export.EventProgress && last.Kind == e.Kind:
+		b.bar.EwmaSetCurrent(e.Bytes, e.Time.Sub(last.Time))
+	case e.Size > 0: // what an earlier run had fetched is no speed
+		b.bar.SetTotal(e.Size, false)
+		b.bar.SetCurrent(e.Bytes)
+	}
+	return nil
+}
+
+// bar adds one to the screen.
+func (p *progress) bar(priority int, name string, beside ...decor.Decorator) (*mpb.Bar, error) {
+	return p.bars.Add(0, mpb.BarStyle().Build(), mpb.BarPriority(priority), mpb.BarWidth(20),
+		mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-11s", name))), mpb.AppendDecorators(beside...))
+}
+
+// end takes the bars away.
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bars == nil {
+		return
+	}
+	for _, b := range p.batches {
+		b.bar.Abort(true)
+	}
+	p.whole.Abort(true)
+	p.bars.Wait()
+	p.bars = nil
+	clear(p.batches)
+}
+
+// describe is the line for an event.
+func describe(e export.Event) string {
+	text := activity(e)
+	if e.Job != 0 {
+		text = fmt.Sprintf("batch %d: %s", e.Job, text)
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+func activity(e export.Event) string {
+	repositories := repositoriesIn(e.Repositories)
+	switch e.Kind {
+	case export.EventBegun:
+		return "exporting " + repositories
+	case export.EventResumed:
+		return fmt.Sprintf("going on with an unfinished run, %d of %s done", e.Done, repositories)
+	case export.EventStarted, export.EventAdopted:
+		return fmt.Sprintf("exporting %s, migration %d", repositories, e.Migration)
+	case export.EventLost:
+		return "looking for its migration, as the answer was lost"
+	case export.EventProgress:
+		return fmt.Sprintf("%s of %s", size(e.Bytes), size(e.Size))
+	case export.EventDownloaded:
+		return size(e.Size) + " downloaded, verifying"
+	case export.EventReplaced:
+		return "others take its place"
+	case export.EventWaiting:
+		return fmt.Sprintf("waiting for %s", e.Wait.Round(time.Second))
+	case export.EventOver:
+		return fmt.Sprintf("over, %d of %s done", e.Done, repositoriesIn(e.All))
+	default:
+		return string(e.Kind)
+	}
+}
+
+// size writes a number of bytes as people read it.
+func size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
