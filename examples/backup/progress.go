@@ -92,7 +92,7 @@ func (p *progress) event(e export.Event) {
 func (p *progress) draw(e export.Event) (err error) {
 	if p.bars == nil {
 		p.bars = mpb.New(mpb.WithOutput(p.w), mpb.WithAutoRefresh())
-		p.whole, err = p.bar(math.MaxInt, "in all", decor.CountersNoUnit("%d of %d repositories, "), decor.Elapsed(decor.ET_STYLE_GO))
+		p.whole, err = p.bar(math.MaxInt, "in all", decor.CountersNoUnit("repositories: %d of %d, "), decor.Elapsed(decor.ET_STYLE_GO))
 		if err != nil {
 			return err
 		}

@@ -63,8 +63,8 @@ After.
 
 func TestBars(t *testing.T) {
 	const (
-		begun = "in all      [------------------] 0 of 150 repositories, "
-		later = "in all      [===========>------] 100 of 150 repositories, "
+		begun = "in all      [------------------] repositories: 0 of 150, "
+		later = "in all      [===========>------] repositories: 100 of 150, "
 		other = "batch 2     [------------------] waiting for 5s\n"
 	)
 	// As a terminal has it, each time until the bars are drawn anew.
