@@ -56,6 +56,8 @@ func failure(status int, message string, errs ...fieldError) response {
 	}{message, errs, "https://docs.github.com/rest/migrations", strconv.Itoa(status)})
 }
 
+func notFound() response { return failure(http.StatusNotFound, "Not Found") }
+
 func invalid(errs ...fieldError) response {
 	return failure(http.StatusUnprocessableEntity, "Validation Failed", errs...)
 }

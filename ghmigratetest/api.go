@@ -70,7 +70,7 @@ func (s *Server) answer(r *http.Request) response {
 	s.settle(c.now)
 	c.op, c.vars = s.route(r.Method, r.URL.EscapedPath())
 	if c.op == nil {
-		return failure(http.StatusNotFound, "Not Found")
+		return notFound()
 	}
 	anonymous := c.op.anyone && r.Header.Get("Authorization") == ""
 	if refusal, ok := s.authenticate(c, r); !ok && !anonymous {
@@ -82,7 +82,7 @@ func (s *Server) answer(r *http.Request) response {
 		res = response{status: http.StatusForbidden, body: []byte(rateLimitBody)}
 	} else {
 		res = s.answerAuthenticated(c, r)
-		if res.status == http.StatusOK && r.Method == http.MethodGet {
+		if res.status == http.StatusOK && c.op.method == http.MethodGet {
 			res = withETag(res, r)
 		}
 		if res.status != http.StatusNotModified {
@@ -114,38 +114,6 @@ func (s *Server) answer(r *http.Request) response {
 	return res
 }
 
-// tokenKind returns the prefix of a token that has no scopes and no access to
-// migrations, empty for classic ones.
-func tokenKind(token string) string {
-	for _, prefix := range []string{"github_pat_", "ghs_", "ghu_"} {
-		if strings.HasPrefix(token, prefix) {
-			return prefix
-		}
-	}
-	return ""
-}
-
-// authenticate refuses what is not the server's token, or of a kind that the
-// operation does not take.
-func (s *Server) authenticate(c *call, r *http.Request) (response, bool) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "token") {
-		token = ""
-	}
-	if kind := tokenKind(token); kind == "github_pat_" && !c.op.besides {
-		return failure(http.StatusForbidden, "Resource not accessible by personal access token"), false
-	} else if kind != "" && !c.op.besides {
-		return failure(http.StatusForbidden, "Resource not accessible by integration"), false
-	}
-	if token == "" {
-		return failure(http.StatusUnauthorized, "Requires authentication"), false
-	}
-	if token != s.cfg.token || !s.cfg.tokenExpiry.IsZero() && !c.now.Before(s.cfg.tokenExpiry) {
-		return failure(http.StatusUnauthorized, "Bad credentials"), false
-	}
-	return response{}, true
-}
-
 // answerAuthenticated is answer for requests that may be made at all.
 func (s *Server) answerAuthenticated(c *call, r *http.Request) response {
 	var refusal response
@@ -157,7 +125,7 @@ func (s *Server) answerAuthenticated(c *call, r *http.Request) response {
 			"Must accept 'application/vnd.github+json' or 'application/json'.")
 	}
 	if s.cfg.ghes && !c.op.ghes {
-		return failure(http.StatusNotFound, "Not Found")
+		return notFound()
 	}
 	if c.op.isSourceImport() && !s.cfg.sourceImports {
 		return failure(s.cfg.retiredStatus, "The Source Imports API has been retired.")
@@ -170,25 +138,21 @@ func (s *Server) answerAuthenticated(c *call, r *http.Request) response {
 		if len(c.body) > 0 && !c.op.takesBody() {
 			return failure(http.StatusBadRequest, "This request takes no body")
 		}
+		for _, name := range []string{"Authorization", "X-GitHub-Api-Version"} {
+			if len(r.Header.Values(name)) > 1 {
+				return failure(http.StatusBadRequest, "The header "+name+" is given more than once.")
+			}
+		}
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+			return failure(http.StatusBadRequest, "The query cannot be read.")
+		}
 		if errs := checkQuery(c); len(errs) > 0 {
 			return invalid(errs...)
 		}
 	}
-	c.account = s.user
-	if org, ok := c.vars["org"]; ok {
-		c.account = s.accounts[strings.ToLower(org)]
-		if c.account == nil || c.account.kind != "Organization" {
-			return failure(http.StatusNotFound, "Not Found")
-		}
-		if c.account.sso {
-			return s.ssoRequired(c.account)
-		}
-		if c.account.role != "admin" && !c.op.besides {
-			return failure(http.StatusNotFound, "Not Found")
-		}
-	}
-	if tokenKind(s.cfg.token) == "" && !s.hasScopes(c.op.scopes) {
-		return failure(http.StatusForbidden, "Must have admin rights to Repository.")
+	c.account = s.accountOf(c)
+	if refusal, ok := s.authorize(c); !ok {
+		return refusal
 	}
 	return c.op.serve(s, c)
 }
@@ -244,11 +208,17 @@ func checkQuery(c *call) []fieldError {
 	return errs
 }
 
-func (s *Server) ssoRequired(org *account) response {
-	res := failure(http.StatusForbidden, "Resource protected by organization SAML enforcement. "+
-		"You must grant your Personal Access token access to this organization.")
-	res.header = http.Header{}
-	res.header.Set("X-GitHub-SSO", fmt.Sprintf("required; url=%s/orgs/%s/sso?authorization_request=0123456789",
-		s.webURL, url.PathEscape(org.login)))
-	return res
+// accountOf returns the account that a path is about: an organization, the
+// owner of a repository or else the user of the token.
+func (s *Server) accountOf(c *call) *account {
+	if org, ok := c.vars["org"]; ok {
+		if a := s.accounts[strings.ToLower(org)]; a != nil && a.kind == "Organization" {
+			return a
+		}
+		return nil
+	}
+	if owner, ok := c.vars["owner"]; ok {
+		return s.accounts[strings.ToLower(owner)]
+	}
+	return s.user
 }

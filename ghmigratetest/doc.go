@@ -106,11 +106,12 @@
 //   - a request without X-GitHub-Api-Version is answered 400;
 //   - Accept must be application/vnd.github+json or application/json, else
 //     415;
-//   - a body where none is taken is answered 400;
+//   - that header or Authorization given twice, a query that cannot be parsed,
+//     and a body where none is taken are answered 400;
 //   - unknown parameters of the query (exclude[] is one), a parameter given
 //     twice, exclude other than "repositories", page below 1, per_page
-//     outside 1..100, type, sort or direction with a value that is not
-//     documented, are answered 422;
+//     outside 1..100, since below 0, type, sort or direction with a value that
+//     is not documented, are answered 422;
 //   - unknown fields, fields in another case, null, and data after the object
 //     in a body are answered 422;
 //   - repositories must be "owner/name", not the bare name;

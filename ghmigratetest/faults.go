@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -200,7 +201,7 @@ func (s *Server) suffer(f Fault, w http.ResponseWriter, r *http.Request, body []
 		}
 		for name, values := range f.Header {
 			if h.Del(name); len(values) > 0 {
-				h[http.CanonicalHeaderKey(name)] = values
+				h[http.CanonicalHeaderKey(name)] = slices.Clone(values) // next may add to it
 			}
 		}
 	}}

@@ -248,122 +248,6 @@ func (s *Server) listURL(a *account) string {
 	return s.URL() + "/user/migrations"
 }
 
-// A startRequest is the body of start; its tags name all that is documented.
-type startRequest struct {
-	Repositories         []string `json:"repositories"`
-	LockRepositories     bool     `json:"lock_repositories"`
-	ExcludeMetadata      bool     `json:"exclude_metadata"`
-	ExcludeGitData       bool     `json:"exclude_git_data"`
-	ExcludeAttachments   bool     `json:"exclude_attachments"`
-	ExcludeReleases      bool     `json:"exclude_releases"`
-	ExcludeOwnerProjects bool     `json:"exclude_owner_projects"`
-	OrgMetadataOnly      bool     `json:"org_metadata_only"`
-	Exclude              []string `json:"exclude"`
-}
-
-type flag struct {
-	name string
-	set  bool
-}
-
-// flags returns the options that are true or false.
-func (req startRequest) flags() []flag {
-	return []flag{
-		{"lock_repositories", req.LockRepositories},
-		{"exclude_metadata", req.ExcludeMetadata},
-		{"exclude_git_data", req.ExcludeGitData},
-		{"exclude_attachments", req.ExcludeAttachments},
-		{"exclude_releases", req.ExcludeReleases},
-		{"exclude_owner_projects", req.ExcludeOwnerProjects},
-		{"org_metadata_only", req.OrgMetadataOnly},
-	}
-}
-
-// names returns the names of the flags that are set.
-func (req startRequest) names() []string {
-	var names []string
-	for _, f := range req.flags() {
-		if f.set {
-			names = append(names, f.name)
-		}
-	}
-	return names
-}
-
-func (s *Server) startMigration(c *call) response {
-	var req startRequest
-	if refusal, ok := s.decode(c, "Migration", &req); !ok {
-		return refusal
-	}
-	repositories, errs := s.resolve(c, req)
-	for _, e := range req.Exclude {
-		if e != "repositories" {
-			errs = append(errs, fieldError{Resource: "Migration", Field: "exclude", Code: "invalid", Message: "must be repositories"})
-		}
-	}
-	if len(errs) > 0 {
-		return invalid(errs...)
-	}
-	req.Repositories = nil // resolved
-	m := s.addMigration(&migration{
-		owner:        c.account,
-		options:      req,
-		repositories: repositories,
-		state:        statePending,
-		createdAt:    c.now,
-		hiddenUntil:  c.now.Add(c.hidden),
-	})
-	s.foretell(m)
-	resource := s.migrationResource(c, m, slices.Contains(req.Exclude, "repositories"))
-	res := jsonResponse(http.StatusCreated, resource)
-	res.header = http.Header{"Location": {resource.URL}}
-	return res
-}
-
-// addMigration numbers a migration.
-func (s *Server) addMigration(m *migration) *migration {
-	m.id = s.nextID("migration")
-	m.guid = fmt.Sprintf("%08x-242f-11e5-81e1-c7b6966d2516", 0x0b989ba4+m.id)
-	m.updatedAt = m.createdAt
-	s.migrations = append(s.migrations, m)
-	return m
-}
-
-// resolve finds the repositories that a migration is to hold.
-func (s *Server) resolve(c *call, req startRequest) ([]*repository, []fieldError) {
-	field := func(code, message string) fieldError {
-		return fieldError{Resource: "Migration", Field: "repositories", Code: code, Message: message}
-	}
-	switch {
-	case req.Repositories == nil:
-		return nil, []fieldError{field("missing_field", "repositories must be a list")}
-	case !s.cfg.lenient && len(req.Repositories) == 0 && !req.OrgMetadataOnly:
-		return nil, []fieldError{field("invalid", "repositories must not be empty without org_metadata_only")}
-	case !s.cfg.lenient && len(req.Repositories) > 0 && req.OrgMetadataOnly:
-		return nil, []fieldError{field("invalid", "repositories must be empty with org_metadata_only")}
-	}
-	var found []*repository
-	var errs []fieldError
-	for _, fullName := range req.Repositories {
-		owner, name, ok := strings.Cut(fullName, "/")
-		if !ok && s.cfg.lenient {
-			owner, name, ok = c.account.login, fullName, true
-		}
-		r := s.repositories[strings.ToLower(owner+"/"+name)]
-		switch {
-		case !ok || !validName(owner) || !validName(name):
-			errs = append(errs, field("invalid", strconv.Quote(fullName)+" is not owner/name"))
-		case r == nil:
-			errs = append(errs, field("missing", fullName+" does not exist"))
-		case r.owner != c.account:
-			errs = append(errs, field("invalid", fullName+" does not belong to "+c.account.login))
-		case !slices.Contains(found, r):
-			found = append(found, r)
-		}
-	}
-	return found, errs
-}
-
 // named returns the migration that the path names, if it is the account's.
 func (s *Server) named(c *call) *migration {
 	id, err := strconv.ParseInt(c.vars["id"], 10, 64)
@@ -374,8 +258,6 @@ func (s *Server) named(c *call) *migration {
 }
 
 func (m *migration) visible(now time.Time) bool { return !now.Before(m.hiddenUntil) }
-
-func notFound() response { return failure(http.StatusNotFound, "Not Found") }
 
 func (s *Server) getMigration(c *call) response {
 	m := s.named(c)

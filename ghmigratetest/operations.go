@@ -115,6 +115,9 @@ func (s *Server) route(method, escapedPath string) (*operation, map[string]strin
 		}
 	}
 	segments = s.resolveOrganizationID(segments)
+	if method == http.MethodHead { // which net/http answers without a body
+		method = http.MethodGet
+	}
 	for i := range s.operations {
 		op := &s.operations[i]
 		if op.method != method {

@@ -13,29 +13,6 @@ import (
 // What a program asks for before it exports: who it is, what it may, and what
 // there is to export.
 
-// SetRole makes the user of the token, who owns every organization, a mere
-// "member" of this one, or an "admin" again, as owners are called, or, with
-// "", nobody there. The migrations of an organization are its owners': to
-// others they answer 404. It panics if there is no such organization or role.
-func (s *Server) SetRole(org, role string) {
-	if !slices.Contains([]string{"admin", "member", ""}, role) {
-		panic(fmt.Sprintf("ghmigratetest: SetRole: no role %q", role))
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.organization("SetRole", org).role = role
-}
-
-// organization returns an organization for what a test calls, which panics if
-// there is none. The caller holds s.mu.
-func (s *Server) organization(caller, login string) *account {
-	a := s.accounts[strings.ToLower(login)]
-	if a == nil || a.kind != "Organization" {
-		panic(fmt.Sprintf("ghmigratetest: %s: no organization %s", caller, login))
-	}
-	return a
-}
-
 func (s *Server) getUser(*call) response {
 	if strings.HasPrefix(s.cfg.token, "ghs_") {
 		return failure(http.StatusForbidden, "Resource not accessible by integration")

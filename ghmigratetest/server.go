@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,102 +48,6 @@ type Server struct {
 	lastID       map[string]int64
 	dir          string // of temporary files; empty until one is needed
 }
-
-// An Option configures a Server.
-type Option func(*config)
-
-type config struct {
-	inMemory       bool
-	addr           string
-	token          string
-	scopes         []string
-	login          string
-	exportDuration time.Duration
-	storageRate    int64
-	urlLifetime    time.Duration
-	rateLimit      int
-	ghes           bool
-	sourceImports  bool
-	lfsStrings     bool
-	retiredStatus  int
-	lenient        bool
-	requestLog     int
-	tokenExpiry    time.Time
-}
-
-// InMemory makes the server listen on in-process pipes instead of sockets:
-// only [Server.Client] reaches it. Nothing that the server then does keeps a
-// testing/synctest bubble from being idle, so it works in virtual time; make
-// it inside the bubble, and Close it before the bubble ends.
-func InMemory() Option { return func(c *config) { c.inMemory = true } }
-
-// WithAddr sets the address on which the API listens, "127.0.0.1:0" by
-// default. Storage listens on a free port of the same host; beside a loopback
-// address it is called localhost, which serves this machine only.
-func WithAddr(addr string) Option { return func(c *config) { c.addr = addr } }
-
-// WithExportDuration sets how long an export takes from start to end, 2
-// seconds by default: it is pending for the first tenth, then exporting.
-// Source imports take as long.
-func WithExportDuration(d time.Duration) Option {
-	return func(c *config) { c.exportDuration = d }
-}
-
-// WithStorageRate limits what storage sends on each connection.
-func WithStorageRate(bytesPerSecond int64) Option {
-	return func(c *config) { c.storageRate = bytesPerSecond }
-}
-
-// WithURLLifetime sets for how long a signed URL of an archive can be used:
-// by default five minutes, one hour with [WithGHES].
-func WithURLLifetime(d time.Duration) Option { return func(c *config) { c.urlLifetime = d } }
-
-// WithGHES makes the server behave as GitHub Enterprise Server does: it has
-// for users only list, start, get-archive and list-repos, no source imports,
-// no rate limit headers, and it serves archives itself, below /storage/ of
-// the API's own host, with a token in the query.
-func WithGHES() Option { return func(c *config) { c.ghes = true } }
-
-// WithSourceImports keeps the Source Imports API alive, which is retired by
-// default.
-func WithSourceImports() Option { return func(c *config) { c.sourceImports = true } }
-
-// WithLFSStrings makes use_lfs of an import one of the strings "undecided",
-// "opt_in" and "opt_out", as was recorded, instead of the boolean that
-// GitHub's OpenAPI description promises.
-func WithLFSStrings() Option { return func(c *config) { c.lfsStrings = true } }
-
-// WithRetiredStatus sets the status that retired source imports answer, 404
-// by default.
-func WithRetiredStatus(status int) Option { return func(c *config) { c.retiredStatus = status } }
-
-// WithUser sets the login of the user to whom [Server.Token] belongs,
-// "octocat" by default.
-func WithUser(login string) Option { return func(c *config) { c.login = login } }
-
-// WithToken sets the token that the API accepts, for clients that must know
-// it before the server runs. By default it is made up. One that begins as
-// those of fine-grained tokens or GitHub Apps do (github_pat_, ghs_, ghu_) has
-// no scopes, and is refused by all that is about migrations.
-func WithToken(token string) Option { return func(c *config) { c.token = token } }
-
-// WithTokenExpiry makes the token good until then only, by the server's clock,
-// of which every answer tells in GitHub-Authentication-Token-Expiration.
-func WithTokenExpiry(at time.Time) Option { return func(c *config) { c.tokenExpiry = at } }
-
-// WithScopes sets the scopes of [Server.Token], by default admin:org and repo.
-func WithScopes(scopes ...string) Option { return func(c *config) { c.scopes = scopes } }
-
-// WithRateLimit sets how many requests an hour are allowed, 5000 by default.
-func WithRateLimit(limit int) Option { return func(c *config) { c.rateLimit = limit } }
-
-// WithRequestLog bounds what [Server.Requests] returns to the latest n, for
-// tests of very many requests; by default there is no bound.
-func WithRequestLog(n int) Option { return func(c *config) { c.requestLog = max(n, 0) } }
-
-// Lenient drops the rules that are stricter than GitHub; the package comment
-// lists them.
-func Lenient() Option { return func(c *config) { c.lenient = true } }
 
 // NewServer starts a server. It panics if it cannot listen. The caller must
 // Close it.
@@ -211,14 +114,20 @@ func (s *Server) listen() {
 	} else {
 		apiListener = mustListen(s.cfg.addr)
 		host, port, _ := net.SplitHostPort(apiListener.Addr().String())
-		storageListener = mustListen(net.JoinHostPort(host, "0"))
-		_, storagePort, _ := net.SplitHostPort(storageListener.Addr().String())
 		storageHost := host
-		if host == "127.0.0.1" || net.ParseIP(host).IsUnspecified() {
-			host, storageHost = "127.0.0.1", "localhost"
+		if net.ParseIP(host).IsLoopback() {
+			storageHost = "127.0.0.1"
+		}
+		storageListener = mustListen(net.JoinHostPort(storageHost, "0"))
+		_, storagePort, _ := net.SplitHostPort(storageListener.Addr().String())
+		if net.ParseIP(host).IsUnspecified() {
+			host, storageHost = "127.0.0.1", "127.0.0.1"
+		}
+		listening := net.JoinHostPort(storageHost, storagePort)
+		if host == "127.0.0.1" {
+			storageHost = "localhost"
 		}
 		api, storage = net.JoinHostPort(host, port), net.JoinHostPort(storageHost, storagePort)
-		listening := net.JoinHostPort(host, storagePort)
 		dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if addr == storage {
 				addr = listening // whatever this machine makes of "localhost"
@@ -331,7 +240,8 @@ func (s *Server) URL() string { return s.apiHost + basePath }
 const basePath = "/api/v3"
 
 // StorageURL returns the origin that stores archives, without a slash at its
-// end. It has another host name than the API, except with [WithGHES].
+// end. It has another host name than the API, except with [WithGHES] or a
+// [WithAddr] of the network.
 func (s *Server) StorageURL() string { return s.storageURL }
 
 // Client returns a client that reaches both origins, always the same one. Its
@@ -343,29 +253,6 @@ func (s *Server) Token() string { return s.cfg.token }
 
 // Clock returns the clock by which the server lives.
 func (s *Server) Clock() *Clock { return s.clock }
-
-// RequireSSO makes the API refuse the token for this organization, as if it
-// had yet to be authorized for single sign-on. It panics if there is no such
-// organization.
-func (s *Server) RequireSSO(org string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.organization("RequireSSO", org).sso = true
-}
-
-// hasScopes reports whether the token has all of them, or such as include them.
-func (s *Server) hasScopes(scopes []string) bool {
-	including := map[string]string{"read:org": "write:org", "write:org": "admin:org"}
-	for _, scope := range scopes {
-		for scope != "" && !slices.Contains(s.cfg.scopes, scope) {
-			scope = including[scope]
-		}
-		if scope == "" {
-			return false
-		}
-	}
-	return true
-}
 
 // nextID numbers things of one kind. The caller holds s.mu, or is NewServer.
 func (s *Server) nextID(kind string) int64 {

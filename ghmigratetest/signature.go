@@ -30,7 +30,7 @@ func (s *Server) signedURL(m *migration, now time.Time) string {
 	q := make(url.Values)
 	if s.cfg.ghes {
 		expires := strconv.FormatInt(now.Add(s.cfg.urlLifetime).Unix(), 10)
-		q.Set("token", expires+"-"+s.sign(path, url.Values{"expires": {expires}}))
+		q.Set("token", expires+"-"+s.sign("", path, url.Values{"expires": {expires}}))
 		return s.storageURL + path + "?" + q.Encode()
 	}
 	q.Set("X-Amz-Algorithm", "AWS4-HMAC-SHA256")
@@ -43,14 +43,17 @@ func (s *Server) signedURL(m *migration, now time.Time) string {
 	q.Set("repo_id", "0")
 	q.Set("response-content-disposition", "filename="+m.guid+".tar.gz")
 	q.Set("response-content-type", "application/x-gzip")
-	q.Set("X-Amz-Signature", s.sign(path, q))
+	q.Set("X-Amz-Signature", s.sign(s.storageHost(), path, q))
 	return s.storageURL + path + "?" + q.Encode()
 }
 
-// sign returns what nobody but the server can make for a path and a query.
-func (s *Server) sign(path string, q url.Values) string {
+func (s *Server) storageHost() string { return strings.TrimPrefix(s.storageURL, "http://") }
+
+// sign returns what nobody but the server can make for a host, if that is
+// signed too, a path and a query.
+func (s *Server) sign(host, path string, q url.Values) string {
 	mac := hmac.New(sha256.New, s.signingKey)
-	_, _ = io.WriteString(mac, path+"?"+q.Encode())
+	_, _ = io.WriteString(mac, host+path+"?"+q.Encode())
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
@@ -73,7 +76,9 @@ func (s *Server) checkSignature(r *http.Request) *storageError {
 	signed, _ := time.Parse(amzDate, q.Get("X-Amz-Date"))
 	expires := signed.Add(time.Duration(lifetime) * time.Second)
 	q.Del("X-Amz-Signature")
+	host := r.Host
 	if s.cfg.ghes {
+		host = ""
 		var unix string
 		unix, signature, _ = strings.Cut(q.Get("token"), "-")
 		seconds, _ := strconv.ParseInt(unix, 10, 64)
@@ -84,7 +89,7 @@ func (s *Server) checkSignature(r *http.Request) *storageError {
 		return &storageError{status: http.StatusForbidden, Code: "AccessDenied", Message: "Access Denied"}
 	}
 	// The method is signed too: a URL for GET is of no use to HEAD.
-	if r.Method != http.MethodGet || !hmac.Equal([]byte(signature), []byte(s.sign(r.URL.Path, q))) {
+	if r.Method != http.MethodGet || !hmac.Equal([]byte(signature), []byte(s.sign(host, r.URL.Path, q))) {
 		return &storageError{
 			status: http.StatusForbidden,
 			Code:   "SignatureDoesNotMatch",

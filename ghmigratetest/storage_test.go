@@ -203,6 +203,19 @@ func TestRangesOfAnExport(t *testing.T) {
 	assert.Equal(t, sha256.Sum256([]byte(whole.body[500000:600000])), sha256.Sum256([]byte(middle.body)))
 }
 
+// The host is signed too, as X-Amz-SignedHeaders says.
+func TestStorageKnowsItsName(t *testing.T) {
+	c := newServer(t)
+	_, location := c.stored("0123456789")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, location, nil)
+	require.NoError(t, err)
+	req.Host = "api.github.com" // as of the request that was redirected
+	res, err := c.Client().Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	assert.Equal(t, http.StatusForbidden, res.StatusCode)
+}
+
 func TestURLLifetime(t *testing.T) {
 	c := newServer(t, ghmigratetest.WithURLLifetime(time.Minute))
 	id, location := c.stored("0123456789")

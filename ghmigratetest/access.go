@@ -1,0 +1,124 @@
+package ghmigratetest
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// RequireSSO makes the API refuse the token for this organization, as if it
+// had yet to be authorized for single sign-on. It panics if there is no such
+// organization.
+func (s *Server) RequireSSO(org string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.organization("RequireSSO", org).sso = true
+}
+
+// SetRole makes the user of the token, who owns every organization, a mere
+// "member" of this one, or an "admin" again, as owners are called, or, with
+// "", nobody there. The migrations of an organization are its owners': to
+// others they answer 404. It panics if there is no such organization or role.
+func (s *Server) SetRole(org, role string) {
+	if !slices.Contains([]string{"admin", "member", ""}, role) {
+		panic(fmt.Sprintf("ghmigratetest: SetRole: no role %q", role))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.organization("SetRole", org).role = role
+}
+
+// organization returns an organization for what a test calls, which panics if
+// there is none. The caller holds s.mu.
+func (s *Server) organization(caller, login string) *account {
+	a := s.accounts[strings.ToLower(login)]
+	if a == nil || a.kind != "Organization" {
+		panic(fmt.Sprintf("ghmigratetest: %s: no organization %s", caller, login))
+	}
+	return a
+}
+
+// authenticate refuses what is not the server's token, or of a kind that the
+// operation does not take.
+func (s *Server) authenticate(c *call, r *http.Request) (response, bool) {
+	token := credential(r)
+	if kind := tokenKind(token); kind == "github_pat_" && !c.op.besides {
+		return failure(http.StatusForbidden, "Resource not accessible by personal access token"), false
+	} else if kind != "" && !c.op.besides {
+		return failure(http.StatusForbidden, "Resource not accessible by integration"), false
+	}
+	if token == "" {
+		return failure(http.StatusUnauthorized, "Requires authentication"), false
+	}
+	if token != s.cfg.token || !s.cfg.tokenExpiry.IsZero() && !c.now.Before(s.cfg.tokenExpiry) {
+		return failure(http.StatusUnauthorized, "Bad credentials"), false
+	}
+	return response{}, true
+}
+
+// credential returns the token of a request. In basic authentication it is the
+// password, or the name where the password is none.
+func credential(r *http.Request) string {
+	if user, password, ok := r.BasicAuth(); ok {
+		if password == "" || password == "x-oauth-basic" { //nolint:gosec // no credential: GitHub takes it for none
+			return user
+		}
+		return password
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "token") {
+		return ""
+	}
+	return token
+}
+
+// tokenKind returns the prefix of a token that has no scopes and no access to
+// migrations, empty for classic ones.
+func tokenKind(token string) string {
+	for _, prefix := range []string{"github_pat_", "ghs_", "ghu_"} {
+		if strings.HasPrefix(token, prefix) {
+			return prefix
+		}
+	}
+	return ""
+}
+
+// authorize refuses what the token or its user may not do.
+func (s *Server) authorize(c *call) (response, bool) {
+	switch {
+	case c.account == nil:
+		return notFound(), false
+	case c.account.sso:
+		return s.ssoRequired(c.account), false
+	case c.account.role != "admin" && !c.op.besides:
+		return notFound(), false
+	case tokenKind(s.cfg.token) == "" && !s.hasScopes(c.op.scopes):
+		return failure(http.StatusForbidden, "Must have admin rights to Repository."), false
+	}
+	return response{}, true
+}
+
+func (s *Server) ssoRequired(org *account) response {
+	res := failure(http.StatusForbidden, "Resource protected by organization SAML enforcement. "+
+		"You must grant your Personal Access token access to this organization.")
+	res.header = http.Header{}
+	res.header.Set("X-GitHub-SSO", fmt.Sprintf("required; url=%s/orgs/%s/sso?authorization_request=0123456789",
+		s.webURL, url.PathEscape(org.login)))
+	return res
+}
+
+// hasScopes reports whether the token has all of them, or such as include them.
+func (s *Server) hasScopes(scopes []string) bool {
+	including := map[string]string{"read:org": "write:org", "write:org": "admin:org"}
+	for _, scope := range scopes {
+		for scope != "" && !slices.Contains(s.cfg.scopes, scope) {
+			scope = including[scope]
+		}
+		if scope == "" {
+			return false
+		}
+	}
+	return true
+}
