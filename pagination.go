@@ -91,10 +91,11 @@ func pages[T any](ctx context.Context, c *Client, r request) iter.Seq2[page[T], 
 				yield(page[T]{}, err)
 				return
 			}
+			// Found now, so that the text of a page is free while the loop goes over it.
+			r.query = nextQuery(res)
 			if !yield(p, nil) {
 				return
 			}
-			r.query = nextQuery(res)
 		}
 	}
 }
