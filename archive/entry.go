@@ -46,7 +46,7 @@ func (e *Entry) Records() iter.Seq2[Record, error] { return e.records(nil) }
 // comes again in the loop over the entries.
 func (e *Entry) Read(p []byte) (int, error) {
 	switch {
-	case e.reader.entry != e:
+	case e.stale():
 		return 0, fmt.Errorf("read %s: %w", e.Name, errStale)
 	case !e.Mode.IsRegular():
 		return 0, io.EOF
@@ -58,6 +58,9 @@ func (e *Entry) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// stale tells that the loop over the archive has gone on.
+func (e *Entry) stale() bool { return e.reader.entry != e }
+
 // records is Records for these types only, or all.
 func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
@@ -66,6 +69,9 @@ func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 			return
 		case e.ranged:
 			yield(nil, fmt.Errorf("read %s: %w", e.Name, errSecondPass))
+			return
+		case e.stale():
+			yield(nil, fmt.Errorf("read %s: %w", e.Name, errStale))
 			return
 		}
 		e.ranged = true
@@ -87,6 +93,10 @@ func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 				}
 			}
 			if !yield(record, err) {
+				return
+			}
+			if e.stale() { // and the splitter may be at another entry
+				yield(nil, fmt.Errorf("read %s: %w", e.Name, errStale))
 				return
 			}
 		}
