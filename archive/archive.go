@@ -71,15 +71,20 @@ func (a *Archive) Lookup(url URL) (Record, error) {
 // archive. T may be [Record] itself, which all records are. An error ends the
 // sequence.
 func All[T Record](a *Archive) iter.Seq2[T, error] {
+	return records(a, a.index.all(kindOf[T]()), func(T) bool { return true })
+}
+
+// records yields those of the numbered records that are of type T and wanted.
+func records[T Record](a *Archive, numbers iter.Seq[uint32], wanted func(T) bool) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for number := range a.index.all(kindOf[T]()) {
+		for number := range numbers {
 			r, err := a.record(number)
 			if err != nil {
 				var none T
 				yield(none, err)
 				return
 			}
-			if r, ok := r.(T); ok && !yield(r, nil) {
+			if r, ok := r.(T); ok && wanted(r) && !yield(r, nil) {
 				return
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 
 	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
 )
@@ -12,7 +11,7 @@ import (
 // bareRepositories checks the bare repositories of an archive. Their entries may
 // come in any order, though tar writes those of one after one another.
 type bareRepositories struct {
-	all     map[string]*bareRepository // by directory
+	all     map[string]*bareRepository // by name
 	inTurn  []*bareRepository          // all, the first seen first
 	open    []*bareRepository          // with a checker
 	memory  int64                      // of open
@@ -25,8 +24,7 @@ type bareRepositories struct {
 // A bareRepository is a directory such as repositories/octo-org/app.git.
 type bareRepository struct {
 	name    string // as Entry.Repository
-	dir     string
-	size    int64 // of its files
+	size    int64  // of its files
 	stats   gitdir.Stats
 	checker *gitdir.Checker
 	memory  int64      // of checker
@@ -59,7 +57,7 @@ func (b *bareRepositories) check(e *Entry, report func(offset int64, err error))
 	}
 	repo.size += e.Size
 	b.use(repo)
-	name := strings.TrimPrefix(e.Name, repo.dir+"/")
+	name := insideBare(e)
 	if name == "packed-refs" && e.Size > maxPackedRefs {
 		repo.unread = true
 		report(-1, fmt.Errorf("larger than %d bytes, and not checked", maxPackedRefs))
@@ -76,14 +74,13 @@ func (b *bareRepositories) check(e *Entry, report func(offset int64, err error))
 
 // repository returns a repository, or nil if there are too many.
 func (b *bareRepositories) repository(name string) *bareRepository {
-	dir := "repositories/" + name + ".git"
-	repo := b.all[dir]
+	repo := b.all[name]
 	if repo == nil {
 		if b.tooMany = b.tooMany || len(b.all) == maxRepositories; b.tooMany {
 			return nil
 		}
-		repo = &bareRepository{name: name, dir: dir}
-		b.all[dir] = repo
+		repo = &bareRepository{name: name}
+		b.all[name] = repo
 		b.inTurn = append(b.inTurn, repo)
 	}
 	return repo
@@ -119,11 +116,10 @@ func (b *bareRepositories) close(repo *bareRepository) {
 			repo.held.More++
 			return
 		}
-		repo.held.add(&Fault{Entry: path.Join(repo.dir, name), Offset: -1, Err: err})
+		repo.held.add(&Fault{Entry: path.Join(bareDir(repo.name), name), Offset: -1, Err: err})
 	})
 	repo.stats.Objects += stats.Objects
 	repo.stats.Refs += stats.Refs
-	repo.stats.Packs += stats.Packs
 	repo.stats.Detached = repo.stats.Detached || stats.Detached
 	b.memory -= repo.memory
 	repo.checker, repo.memory, repo.closed = nil, 0, true
@@ -138,7 +134,7 @@ func (b *bareRepositories) finish() *FaultError {
 	faults := new(FaultError)
 	for _, repo := range b.inTurn {
 		report := func(name, text string) {
-			faults.add(&Fault{Entry: path.Join(repo.dir, name), Offset: -1, Err: errors.New(text)})
+			faults.add(&Fault{Entry: path.Join(bareDir(repo.name), name), Offset: -1, Err: errors.New(text)})
 		}
 		switch {
 		case repo.partial:
@@ -148,10 +144,7 @@ func (b *bareRepositories) finish() *FaultError {
 			report("HEAD", "missing") // as all its files
 			continue
 		}
-		for _, fault := range repo.held.Faults {
-			faults.add(fault)
-		}
-		faults.More += repo.held.More
+		faults.addAll(&repo.held)
 		if repo.stats.Objects > 0 && repo.stats.Refs == 0 && !repo.stats.Detached && !repo.unread {
 			report("", "it has objects and no refs")
 		}

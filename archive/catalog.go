@@ -84,14 +84,10 @@ func (c *catalog) has(hash uint64) bool {
 	return ok
 }
 
-// link adds a link to a file or directory, in a record that is at offset in a
-// shard. The error tells why it can never have a target.
-func (c *catalog) link(shard string, offset int64, link string, dir bool) error {
-	name, err := linkTarget(link)
-	if err != nil {
-		return err
-	}
-	plain := name
+// link adds a link to the file or directory of this name, in a record that is at
+// offset in a shard.
+func (c *catalog) link(shard string, offset int64, name string, dir bool) {
+	text, plain := name, name
 	if decoded, err := url.PathUnescape(name); err == nil {
 		plain = decoded
 	}
@@ -100,7 +96,7 @@ func (c *catalog) link(shard string, offset int64, link string, dir bool) error 
 	}
 	target, decoded := c.hash(name), c.hash(plain)
 	if c.has(target) || c.has(decoded) {
-		return nil
+		return
 	}
 	if decoded != target {
 		c.decoded[target] = decoded
@@ -110,13 +106,12 @@ func (c *catalog) link(shard string, offset int64, link string, dir bool) error 
 	}
 	pending := pendingLink{target: target, offset: offset}
 	pending.shard = uint32(len(c.shards) - 1) //nolint:gosec // the entries of an archive fit into memory
-	if c.size+len(link) <= maxTexts {
-		c.size += len(link)
-		c.texts = append(c.texts, strings.Clone(link))
+	if c.size+len(text) <= maxTexts {
+		c.size += len(text)
+		c.texts = append(c.texts, strings.Clone(text))
 		pending.text = uint32(len(c.texts)) //nolint:gosec // at most maxTexts
 	}
 	c.pending = append(c.pending, pending)
-	return nil
 }
 
 // missing calls yield for each link whose target the archive does not have.
@@ -127,7 +122,7 @@ func (c *catalog) missing(yield func(shard string, offset int64, err error)) {
 		switch shard := c.shards[link.shard]; {
 		case c.has(link.target), ok && c.has(decoded):
 		case link.text > 0:
-			yield(shard, link.offset, fmt.Errorf("link to what is not in the archive: %q", shorten(c.texts[link.text-1])))
+			yield(shard, link.offset, fmt.Errorf("link to what is not in the archive: %q", shorten(linkRoot+c.texts[link.text-1])))
 		default:
 			yield(shard, link.offset, errors.New("link to what is not in the archive"))
 		}

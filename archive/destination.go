@@ -47,7 +47,7 @@ func destination(e *Entry) (string, error) {
 	case known, dirs == 0:
 	case parts[0] == "repositories":
 		if dirs > 2 || !e.Mode.IsDir() {
-			return "", errors.New("it is not in a bare repository, repositories/<owner>/<name>.git")
+			return "", errNotBare
 		}
 	case strings.Trim(parts[0], "abcdefghijklmnopqrstuvwxyz0123456789_.-") != "":
 		return "", fmt.Errorf("%q could be taken for another directory", parts[0])
@@ -59,21 +59,12 @@ func destination(e *Entry) (string, error) {
 
 var errHidden = errors.New("programs look for commands in what begins with a dot")
 
-// bareDir returns the directory of the bare repository that an entry is in.
-func bareDir(e *Entry) string { return "repositories/" + e.Repository + ".git" }
-
-// insideBare returns the name that an entry has in its bare repository. It is
-// empty for the repository itself.
-func insideBare(e *Entry) string {
-	return strings.TrimPrefix(strings.TrimPrefix(e.Name, bareDir(e)), "/")
-}
-
 // checkBareDir tells why a bare repository cannot be extracted.
 func checkBareDir(e *Entry) error {
 	if isHidden(e.Repository) {
 		return errHidden
 	}
-	return checkPortable(bareDir(e))
+	return checkPortable(bareDir(e.Repository))
 }
 
 // bareDestination is destination for an entry of a bare repository. What is not
@@ -100,7 +91,7 @@ func bareDestination(e *Entry) (string, error) {
 	case e.Mode.IsDir(), isLitter(name, e.Size):
 		return "", nil
 	default:
-		name = path.Join(bareDir(e), githubPrefix+strings.NewReplacer("%", "%25", "/", "%2F").Replace(name))
+		name = path.Join(bareDir(e.Repository), githubPrefix+strings.NewReplacer("%", "%25", "/", "%2F").Replace(name))
 		return name, checkPortable(name)
 	}
 }
@@ -138,7 +129,7 @@ func keepsDir(name string) bool {
 	case "refs":
 		return gitdir.IsRefName(name)
 	case "objects":
-		return len(rest) == 2 && isHex(rest)
+		return gitdir.IsHex(rest, 2)
 	default:
 		return false
 	}
@@ -169,7 +160,7 @@ func keepsFile(name string) bool {
 	case "objects/info/commit-graphs/":
 		return base == "commit-graph-chain" || strings.HasPrefix(base, "graph-") && ext == ".graph"
 	}
-	return isRef(name) || isLooseObject(name) || isLargeFile(name)
+	return isRef(name) || looseObject(name) != "" || isLargeFile(name)
 }
 
 // isLitter tells what Git and GitHub leave behind, and nobody misses: samples of
@@ -195,27 +186,25 @@ func isRef(name string) bool {
 // a file of a bare repository tells, or else 0.
 func objectDigits(name string) int {
 	base, isPack := strings.CutPrefix(name, "objects/pack/pack-")
-	digits := strings.TrimSuffix(base, path.Ext(base))
-	switch {
-	case isLooseObject(name):
-		return len(name) - len("objects//")
-	case isPack && isHex(digits) && (len(digits) == 40 || len(digits) == 64):
+	if digits := strings.TrimSuffix(base, path.Ext(base)); isPack && gitdir.IsObjectName(digits) {
 		return len(digits)
-	default:
-		return 0
 	}
+	return len(looseObject(name))
 }
 
-func isLooseObject(name string) bool {
-	dir, file, _ := strings.Cut(strings.TrimPrefix(name, "objects/"), "/")
-	return strings.HasPrefix(name, "objects/") && len(dir) == 2 && (len(file) == 38 || len(file) == 62) && isHex(dir+file)
+// looseObject returns the name of the object that a file of a bare repository
+// has, or nothing.
+func looseObject(name string) string {
+	file, ok := strings.CutPrefix(name, "objects/")
+	if object, isObject := gitdir.LooseObject(file); ok && isObject {
+		return object
+	}
+	return ""
 }
 
 // isLargeFile tells whether Git LFS keeps the content of a file under this name.
 func isLargeFile(name string) bool {
 	parts := strings.Split(name, "/")
-	return len(parts) == 5 && parts[0] == "lfs" && parts[1] == "objects" && len(parts[4]) == 64 && isHex(parts[4]) &&
+	return len(parts) == 5 && parts[0] == "lfs" && parts[1] == "objects" && gitdir.IsHex(parts[4], 64) &&
 		parts[2] == parts[4][:2] && parts[3] == parts[4][2:4]
 }
-
-func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }

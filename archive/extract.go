@@ -70,7 +70,7 @@ func Extract(r io.Reader, dir string, opts *ExtractOptions) (*Summary, error) {
 		return &Summary{}, fmt.Errorf("extract archive: %w", err)
 	}
 	defer func() { _ = root.Close() }()
-	x := &extraction{root: root, repositories: make(map[string]*extracted), refs: maxRefs}
+	x := &extraction{root: root, repositories: make(map[string]*extractedRepository), refs: maxRefs}
 	summary, err := verify(r, &opts.VerifyOptions, x.create)
 	if x.failed {
 		return summary, err
@@ -92,10 +92,7 @@ func joinFaults(err error, more *FaultError) error {
 	case !ok:
 		return errors.Join(err, more)
 	}
-	for _, fault := range more.Faults {
-		faults.add(fault)
-	}
-	faults.More += more.More
+	faults.addAll(more)
 	return err
 }
 
@@ -134,9 +131,9 @@ func checkEmpty(root *os.Root) error {
 // An extraction is one run of Extract.
 type extraction struct {
 	root         *os.Root
-	made         string                // the directory that was made last
-	repositories map[string]*extracted // by directory
-	refs         int                   // bytes that may be remembered of refs
+	made         string                          // the directory that was made last
+	repositories map[string]*extractedRepository // by directory
+	refs         int                             // bytes that may be remembered of refs
 	faults       FaultError
 	out          *bufio.Writer
 	failed       bool // to write
@@ -150,7 +147,7 @@ func (x *extraction) create(e *Entry) (io.WriteCloser, error) {
 		if e.Mode.IsDir() {
 			return nil, nil //nolint:nilnil // left out: packed-refs needs no directories
 		}
-		return &ref{x: x, repo: x.note(e), name: insideBare(e), refused: refused, size: e.Size}, nil
+		return &extractedRef{x: x, repo: x.note(e), name: insideBare(e), refused: refused, size: e.Size}, nil
 	}
 	return w, err
 }
@@ -181,9 +178,9 @@ func (x *extraction) open(e *Entry) (io.WriteCloser, error) {
 	} else {
 		x.out.Reset(f)
 	}
-	file := &file{x: x, f: f, name: name, missing: e.Size}
+	file := &extractedFile{x: x, f: f, name: name, missing: e.Size}
 	if inside := insideBare(e); e.Kind == KindGit && name == e.Name && isRef(inside) {
-		return &ref{x: x, name: inside, file: file}, nil
+		return &extractedRef{x: x, name: inside, file: file}, nil
 	}
 	return file, nil
 }
@@ -226,8 +223,8 @@ func (x *extraction) mkdir(dir string) error {
 	return nil
 }
 
-// A file is one that is being extracted.
-type file struct {
+// An extractedFile is one that is being extracted.
+type extractedFile struct {
 	x       *extraction
 	f       *os.File
 	name    string
@@ -235,7 +232,7 @@ type file struct {
 }
 
 // Write writes to the file.
-func (f *file) Write(p []byte) (int, error) {
+func (f *extractedFile) Write(p []byte) (int, error) {
 	n, err := f.x.out.Write(p)
 	f.missing -= int64(n)
 	if err != nil {
@@ -245,7 +242,7 @@ func (f *file) Write(p []byte) (int, error) {
 }
 
 // Close ends the file. One of which a part is missing is removed.
-func (f *file) Close() error {
+func (f *extractedFile) Close() error {
 	err := f.x.out.Flush()
 	err = cmp.Or(err, f.f.Close())
 	if err == nil && f.missing == 0 {

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -8,23 +9,21 @@ import (
 	"os"
 	"path"
 	"slices"
-
-	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
 )
 
-// An extracted is what is to be known of a bare repository in the end.
-type extracted struct {
-	sha1, sha256 bool       // the format of its objects
-	refs         []homeless // for packed-refs
+// An extractedRepository is what is to be known of a bare repository in the end.
+type extractedRepository struct {
+	sha1, sha256 bool        // the format of its objects
+	refs         []packedRef // for packed-refs
 }
 
 // note remembers that there is a bare repository, and what the name of the
 // entry tells of its format.
-func (x *extraction) note(e *Entry) *extracted {
-	dir := bareDir(e)
+func (x *extraction) note(e *Entry) *extractedRepository {
+	dir := bareDir(e.Repository)
 	repo := x.repositories[dir]
 	if repo == nil {
-		repo = &extracted{}
+		repo = &extractedRepository{}
 		x.repositories[dir] = repo
 	}
 	switch objectDigits(insideBare(e)) {
@@ -50,7 +49,7 @@ func (x *extraction) finish() error {
 	return nil
 }
 
-func (x *extraction) finishBare(dir string, repo *extracted) error {
+func (x *extraction) finishBare(dir string, repo *extractedRepository) error {
 	for _, sub := range []string{"objects", "refs"} {
 		if err := x.root.MkdirAll(path.Join(dir, sub), 0o700); err != nil {
 			return x.orRefuse(dir, err)
@@ -65,14 +64,14 @@ func (x *extraction) finishBare(dir string, repo *extracted) error {
 	return x.orRefuse(path.Join(dir, "packed-refs"), x.packRefs(dir, repo.refs))
 }
 
-func (x *extraction) writeConfig(dir string, repo *extracted) error {
+func (x *extraction) writeConfig(dir string, repo *extractedRepository) error {
 	sha256 := repo.sha256
 	if !repo.sha1 && !repo.sha256 {
 		text, err := x.readStart(path.Join(dir, githubPrefix+"config"))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		sha256 = gitdir.DeclaresSHA256(text)
+		sha256 = declaresSHA256(text)
 	}
 	name, config := path.Join(dir, "config"), bareConfig(sha256)
 	f, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -97,6 +96,18 @@ func (x *extraction) readStart(name string) ([]byte, error) {
 	}
 	defer func() { _ = f.Close() }()
 	return io.ReadAll(io.LimitReader(f, 64<<10))
+}
+
+// declaresSHA256 reports whether a config says that objects are named by
+// SHA-256, in the form in which Git writes it.
+func declaresSHA256(config []byte) bool {
+	for line := range bytes.Lines(bytes.ToLower(config)) {
+		key, value, _ := bytes.Cut(line, []byte("="))
+		if string(bytes.TrimSpace(key)) == "objectformat" && string(bytes.TrimSpace(value)) == "sha256" {
+			return true
+		}
+	}
+	return false
 }
 
 // bareConfig is all that Git has to know, and nothing that it would run.

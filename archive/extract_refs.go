@@ -13,22 +13,23 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
 )
 
-// A ref is an entry that is extracted only if its content is that of a ref,
+// An extractedRef is an entry that is extracted only if its content is that of a ref,
 // whatever Git would take it for otherwise: a branch may be named config.
-type ref struct {
+type extractedRef struct {
 	x    *extraction
 	name string // in the repository
 	text []byte
-	file *file // nil if it goes to packed-refs
+	file *extractedFile // nil if it goes to packed-refs
 
 	// Of one that goes to packed-refs.
-	repo    *extracted
+	repo    *extractedRepository
 	refused *Fault // why it has no file
 	size    int64
 }
 
-// A homeless is a ref whose name no file can have here.
-type homeless struct {
+// A packedRef is a ref that goes to packed-refs, because no file can have its name
+// here.
+type packedRef struct {
 	name, digits string
 }
 
@@ -44,13 +45,13 @@ func isBelowRefs(e *Entry) bool {
 }
 
 // Write keeps what is written.
-func (r *ref) Write(p []byte) (int, error) {
+func (r *extractedRef) Write(p []byte) (int, error) {
 	r.text = append(r.text, p[:min(len(p), gitdir.MaxRef+1-len(r.text))]...)
 	return len(p), nil
 }
 
 // Close writes the ref, or removes the file.
-func (r *ref) Close() error {
+func (r *extractedRef) Close() error {
 	digits, err := gitdir.ParseRef(r.name, r.text)
 	if r.file != nil {
 		if err == nil {
@@ -66,7 +67,7 @@ func (r *ref) Close() error {
 		r.x.faults.add(r.refused)
 	default:
 		r.x.refs = room
-		r.repo.refs = append(r.repo.refs, homeless{r.name, digits})
+		r.repo.refs = append(r.repo.refs, packedRef{r.name, digits})
 	}
 	return nil //nolint:nilerr // an error of the ref is none of writing
 }
@@ -74,7 +75,7 @@ func (r *ref) Close() error {
 // packRefs writes packed-refs anew, with more refs, which count even if they
 // were there. Its header is gone: Git then sorts the refs, and looks itself what
 // the tags are of.
-func (x *extraction) packRefs(dir string, refs []homeless) error {
+func (x *extraction) packRefs(dir string, refs []packedRef) error {
 	name := path.Join(dir, "packed-refs")
 	var old io.Reader = bytes.NewReader(nil)
 	if f, err := x.root.Open(name); err == nil {
@@ -99,7 +100,7 @@ func (x *extraction) packRefs(dir string, refs []homeless) error {
 var errPackedRefs = errors.New("it is too damaged to add refs whose names no file can have here")
 
 // addRefs copies the lines of packed-refs, and adds refs.
-func addRefs(w *bufio.Writer, packed io.Reader, refs []homeless) error {
+func addRefs(w *bufio.Writer, packed io.Reader, refs []packedRef) error {
 	moved := make(map[string]bool, len(refs))
 	for _, ref := range refs {
 		moved[ref.name] = true

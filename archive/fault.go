@@ -106,6 +106,14 @@ func (e *FaultError) add(fault *Fault) {
 	}
 }
 
+// addAll adds the faults of another.
+func (e *FaultError) addAll(other *FaultError) {
+	for _, fault := range other.Faults {
+		e.add(fault)
+	}
+	e.More += other.More
+}
+
 // orNil returns e as an error if there are faults.
 func (e *FaultError) orNil() error {
 	if len(e.Faults) == 0 && e.More == 0 {

@@ -40,21 +40,10 @@ func (a *Archive) Attachments(of URL) iter.Seq2[*Attachment, error] {
 }
 
 func join[T Record](a *Archive, of URL) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for number := range a.index.of(of, kindOf[T]()) {
-			r, err := a.record(number)
-			if err != nil {
-				var none T
-				yield(none, err)
-				return
-			}
-			// Another URL may have the same hash.
-			_, parents := parents(r)
-			if r, ok := r.(T); ok && slices.Contains(parents, of) && !yield(r, nil) {
-				return
-			}
-		}
-	}
+	return records(a, a.index.of(of, kindOf[T]()), func(r T) bool {
+		_, parents := parents(r) // another URL may have the same hash
+		return slices.Contains(parents, of)
+	})
 }
 
 // parents returns what a record belongs to, and when it was made.

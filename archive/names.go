@@ -72,6 +72,18 @@ func classify(name string, mode fs.FileMode) (kind EntryKind, repository, record
 	return KindOther, "", ""
 }
 
+// bareDir returns the directory of a bare repository, "owner/name" or
+// "owner/name.wiki".
+func bareDir(repository string) string { return "repositories/" + repository + ".git" }
+
+// insideBare returns the name that an entry has in its bare repository. It is
+// empty for the repository itself.
+func insideBare(e *Entry) string {
+	return strings.TrimPrefix(strings.TrimPrefix(e.Name, bareDir(e.Repository)), "/")
+}
+
+var errNotBare = errors.New("it is not in a bare repository, " + bareDir("<owner>/<name>"))
+
 // misplaced tells of a file that looks like one that has its place in an archive,
 // but is elsewhere, so that nothing reads it; place is the file, or the directory
 // that is at the wrong place with it.
@@ -82,7 +94,7 @@ func misplaced(e *Entry) (place string, err error) {
 	parts := strings.Split(e.Name, "/")
 	if parts[0] == "repositories" {
 		place = strings.Join(parts[:min(3, len(parts))], "/")
-		return place, errors.New("it is not in a bare repository, repositories/<owner>/<name>.git")
+		return place, errNotBare
 	}
 	for i, part := range parts {
 		if i > 0 && isTop(part) && part != "log" {

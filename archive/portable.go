@@ -26,10 +26,9 @@ func checkPortable(name string) error {
 }
 
 func checkPortablePart(part string) error {
-	const most = 255 // of nearly all file systems
 	switch {
-	case len(part) > most:
-		return fmt.Errorf("a part of its name has more than %d bytes", most)
+	case len(part) > maxPart:
+		return fmt.Errorf("a part of its name has more than %d bytes", maxPart)
 	case part == "" || part == "." || part == "..":
 		return fmt.Errorf("%q cannot be a part of its name", part)
 	case strings.ContainsAny(part, `<>:"|?*\`):

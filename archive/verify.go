@@ -184,28 +184,37 @@ func (v *verifier) read(input *input) error {
 func (v *verifier) entry(e *Entry) error {
 	v.summary.Entries++
 	v.summary.Unpacked += e.Size
-	var w io.WriteCloser
-	switch err := v.catalog.add(e.Name, e.Mode.IsDir()); {
-	case e.special != "":
-		v.report(e.Name, -1, fmt.Errorf("%s, which has no place in an archive", e.special))
+	if err := v.admit(e); err != nil {
+		v.report(e.Name, -1, err)
 		return nil
-	case err != nil:
-		v.report(e.Name, -1, err) // What is in it would be checked as if it were in the entry before.
-		return nil
-	default:
-		w, err = v.create(e)
-		if fault, ok := errors.AsType[*Fault](err); ok {
-			v.faults.add(fault)
-		} else if err != nil {
-			return err
-		} else {
-			v.checkPlace(e)
-		}
+	}
+	w, err := v.create(e)
+	if fault, ok := errors.AsType[*Fault](err); ok {
+		v.faults.add(fault)
+	} else if err != nil {
+		return err
+	} else {
+		v.checkPlace(e)
 	}
 	if w == nil {
 		v.check(e)
 		return nil
 	}
+	return v.checkAndWrite(e, w)
+}
+
+// admit tells why there is no use in what an entry holds: that of a second one
+// of its name would be checked as if it were in the first.
+func (v *verifier) admit(e *Entry) error {
+	err := v.catalog.add(e.Name, e.Mode.IsDir())
+	if e.special != "" {
+		return fmt.Errorf("%s, which has no place in an archive", e.special)
+	}
+	return err
+}
+
+// checkAndWrite checks an entry and writes all of it to w.
+func (v *verifier) checkAndWrite(e *Entry, w io.WriteCloser) error {
 	tee := &tee{w: w}
 	e.tee = tee
 	v.check(e)
@@ -287,11 +296,12 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 		v.references.addRecord(r)
 	}
 	links(r, func(link string, dir bool) {
-		if v.excluded(link) {
-			return
-		}
-		if err := v.catalog.link(e.Name, e.offset, link, dir); err != nil {
+		name, err := linkTarget(link)
+		switch {
+		case err != nil:
 			v.report(e.Name, e.offset, err)
+		case !v.excluded(name):
+			v.catalog.link(e.Name, e.offset, name, dir)
 		}
 	})
 }
@@ -307,11 +317,10 @@ func (v *verifier) misfit(kind string, err error) {
 	}
 }
 
-// excluded reports whether the export was told to leave out what link names.
-// The records are there all the same.
-func (v *verifier) excluded(link string) bool {
-	name := strings.TrimPrefix(link, linkRoot)
-	dir, _, _ := strings.Cut(strings.TrimPrefix(name, "./"), "/")
+// excluded reports whether the export was told to leave out the file or
+// directory of this name. Links to it are there all the same.
+func (v *verifier) excluded(name string) bool {
+	dir, _, _ := strings.Cut(name, "/")
 	switch dir {
 	case "repositories":
 		return v.opts.ExcludeGitData
@@ -330,10 +339,7 @@ func (v *verifier) finish() {
 	faults := v.bare.finish()
 	v.addBare()
 	if !v.broken {
-		for _, fault := range faults.Faults {
-			v.faults.add(fault)
-		}
-		v.faults.More += faults.More
+		v.faults.addAll(faults)
 		if !v.schema {
 			v.report("schema.json", -1, errMissing)
 		}

@@ -40,7 +40,7 @@ func (v *verifier) checkPresence(name string) {
 		v.report("", -1, fmt.Errorf("repository %s has no record", name))
 	}
 	if !s.Git && !v.opts.ExcludeGitData {
-		v.report("repositories/"+s.Name+".git", -1, errMissing)
+		v.report(bareDir(s.Name), -1, errMissing)
 	}
 }
 

@@ -240,6 +240,14 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			damage: func(l *layout) { l.replace("attachments_000001.json", "root/attachments", "root/../attachments") },
 			want:   map[string]string{"attachments_000001.json": "out of the archive"},
 		},
+		"a link out of the archive, to attachments that were left out": {
+			damage: func(l *layout) {
+				l.remove("attachments/", "")
+				l.replace("attachments_000001.json", "root/attachments", "root/attachments/../..")
+			},
+			opts: archive.VerifyOptions{ExcludeAttachments: true},
+			want: map[string]string{"attachments_000001.json": "out of the archive"},
+		},
 		"a link to a place of the machine": {
 			damage: func(l *layout) { l.replace("attachments_000001.json", "root/attachments", "root//attachments") },
 			want:   map[string]string{"attachments_000001.json": "out of the archive"},

@@ -14,7 +14,7 @@ func (w *Writer) addRepository(name string, fsys fs.FS) error {
 	if owner == "" || repo == "" || strings.Contains(repo, "/") || strings.HasSuffix(repo, ".git") {
 		return errors.New(`want "owner/name"`)
 	}
-	dir := "repositories/" + name + ".git"
+	dir := bareDir(name)
 	if err := checkName(dir); err != nil {
 		return err
 	}

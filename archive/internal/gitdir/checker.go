@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
-	"math"
 	"strings"
 )
 
@@ -64,14 +63,9 @@ type Checker struct {
 type Stats struct {
 	Objects int64 // an object in two packs counts twice
 	Refs    int64 // without HEAD
-	Packs   int64
-	SHA256  bool // objects are named by SHA-256
 	// Detached tells that HEAD names an object, not a branch.
 	Detached bool
 }
-
-// New returns a Checker that shares nothing, and inflates what there is.
-func New() *Checker { return NewShared(math.MaxInt64).New() }
 
 // New returns a Checker.
 func (s *Shared) New() *Checker {
@@ -92,8 +86,6 @@ func (c *Checker) File(name string, r io.Reader, report func(offset int64, err e
 		c.checkHEAD(src, report)
 	case name == "packed-refs":
 		c.checkPackedRefs(src, report)
-	case name == "config":
-		c.readConfig(src)
 	case strings.HasPrefix(name, "refs/"):
 		c.checkLooseRef(name, src, report)
 	case strings.HasPrefix(name, "objects/"):
@@ -103,16 +95,18 @@ func (c *Checker) File(name string, r io.Reader, report func(offset int64, err e
 }
 
 func (c *Checker) checkObjects(name string, src *source, report func(int64, error)) {
-	dir, file, _ := strings.Cut(name, "/")
-	switch {
-	case dir == "pack":
+	if file, ok := strings.CutPrefix(name, "pack/"); ok {
 		c.checkPackFile(file, src, report)
+		return
+	}
+	object, isLoose := LooseObject(name)
+	switch {
 	case name == "info/alternates":
 		c.checkAlternates(src, report)
 	case name == "info/commit-graph", strings.HasPrefix(name, "info/commit-graphs/"):
 		c.checkGraphFile(name, src, report)
-	case isHex(dir, 2) && (isHex(file, 38) || isHex(file, 62)):
-		c.checkLooseObject(dir+file, src, report)
+	case isLoose:
+		c.checkLooseObject(object, src, report)
 	}
 }
 
@@ -132,7 +126,6 @@ func (c *Checker) Close(report func(name string, err error)) Stats {
 		c.closeChains(report)
 		c.closeRefs(report)
 	}
-	c.stats.SHA256 = c.sha256 || c.stats.SHA256 && !c.sha1
 	return c.stats
 }
 
@@ -173,7 +166,11 @@ func (c *Checker) sawFormat(f format) {
 	}
 }
 
-// isHex reports whether s has n digits as Git writes them.
-func isHex(s string, n int) bool {
+// IsObjectName reports whether s could be the name of an object, or any other
+// checksum, in either format.
+func IsObjectName(s string) bool { return IsHex(s, 40) || IsHex(s, 64) }
+
+// IsHex reports whether s has n digits as Git writes them.
+func IsHex(s string, n int) bool {
 	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
 }

@@ -36,7 +36,7 @@ func (c *Checker) checkMultiPackFile(rest string, src *source, report func(int64
 	}
 	ext := path.Ext(rest)
 	digits, ok := strings.CutPrefix(strings.TrimSuffix(strings.TrimPrefix(rest, ".d/multi-pack-index"), ext), "-")
-	if !ok || !isHex(digits, 40) && !isHex(digits, 64) {
+	if !ok || !IsObjectName(digits) {
 		return
 	}
 	switch ext {
@@ -104,7 +104,7 @@ func (c *Checker) checkChain(name, format string, src *source, report func(int64
 	var offset int64
 	for line := range bytes.Lines(text) {
 		digits := string(bytes.TrimSuffix(line, []byte("\n")))
-		if !isHex(digits, 40) && !isHex(digits, 64) {
+		if !IsObjectName(digits) {
 			report(offset, fmt.Errorf("%.80q is no checksum", digits))
 			return
 		}

@@ -12,6 +12,13 @@ import (
 	"strings"
 )
 
+// LooseObject returns the name of the object that a file has, by the name of
+// the file below objects.
+func LooseObject(file string) (object string, ok bool) {
+	dir, rest, _ := strings.Cut(file, "/")
+	return dir + rest, len(dir) == 2 && IsObjectName(dir+rest)
+}
+
 // checkLooseObject checks a file that holds one object: deflated, "type size",
 // a zero byte and the content. The file's name is the hash of all that.
 func (c *Checker) checkLooseObject(name string, src *source, report func(int64, error)) {
@@ -21,7 +28,7 @@ func (c *Checker) checkLooseObject(name string, src *source, report func(int64, 
 		report(-1, err)
 	}
 	// A damaged object is one fault, and not one more for each ref to it.
-	id, _ := hex.DecodeString(name) // isHex looked at it
+	id, _ := hex.DecodeString(name) // LooseObject looked at it
 	c.add(id)
 }
 

@@ -64,7 +64,6 @@ func (c *Checker) checkPackFile(name string, src *source, report func(int64, err
 	switch ext {
 	case ".pack":
 		p.hasPack = true
-		c.stats.Packs++
 		c.sawFormat(f)
 		p.sum = c.checkSealed(src, f, report, p.readPack)
 	case ".idx":

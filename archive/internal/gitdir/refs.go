@@ -87,7 +87,7 @@ func ParseRef(name string, text []byte) (digits string, err error) {
 		}
 		return "", nil
 	}
-	if !isHex(value, 40) && !isHex(value, 64) {
+	if !IsObjectName(value) {
 		return "", fmt.Errorf("it is no ref: %.80q", value)
 	}
 	return value, nil
@@ -161,24 +161,6 @@ func (c *Checker) checkAlternates(src *source, report func(int64, error)) {
 	}
 }
 
-// readConfig looks for the format of a repository that has no objects yet.
-func (c *Checker) readConfig(src *source) {
-	text, _ := c.readSmall(src)
-	c.stats.SHA256 = c.stats.SHA256 || DeclaresSHA256(text)
-}
-
-// DeclaresSHA256 reports whether a config says that objects are named by
-// SHA-256, in the form in which Git writes it.
-func DeclaresSHA256(config []byte) bool {
-	for line := range bytes.Lines(bytes.ToLower(config)) {
-		key, value, _ := bytes.Cut(line, []byte("="))
-		if string(bytes.TrimSpace(key)) == "objectformat" && string(bytes.TrimSpace(value)) == "sha256" {
-			return true
-		}
-	}
-	return false
-}
-
 // closeRefs looks for the objects that refs point to.
 func (c *Checker) closeRefs(report func(string, error)) {
 	loose := make(map[uint64]struct{}, len(c.refNames))
@@ -222,11 +204,8 @@ func (c *Checker) closeRefs(report func(string, error)) {
 
 // objectID returns the hashed name of an object.
 func (c *Checker) objectID(digits string) (uint64, bool) {
-	if !isHex(digits, 40) && !isHex(digits, 64) {
+	if !IsObjectName(digits) {
 		return 0, false
-	}
-	if len(digits) == 64 {
-		c.stats.SHA256 = true
 	}
 	id, err := hex.DecodeString(digits)
 	return maphash.Bytes(c.seed, id), err == nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,7 @@ type repository map[string][]byte
 // check returns what a Checker says of the repository, as "name: what".
 func (r repository) check(tb testing.TB) (faults []string, stats gitdir.Stats) {
 	tb.Helper()
-	c := gitdir.New()
+	c := gitdir.NewShared(math.MaxInt64).New()
 	for _, name := range slices.Sorted(maps.Keys(r)) {
 		faults = append(faults, checkFile(tb, c, name, r[name])...)
 	}
