@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -173,6 +174,53 @@ func TestQuoted(t *testing.T) {
 			assert.Equal(t, test.missing == "", ok)
 		})
 	}
+}
+
+var (
+	command = flag.String("command", "", "the command that printed what -printed has")
+	printed = flag.String("printed", "", "a file with what -command printed")
+)
+
+// What documents say that a command prints, it prints, but for times, sums,
+// sizes and paths. Commands take their time: the checks run them, and then this
+// test with each.
+func TestDocumentsShowWhatIsPrinted(t *testing.T) {
+	if *printed == "" {
+		t.Skip("no -command, no -printed")
+	}
+	checkout(t)
+	output, err := os.ReadFile(*printed)
+	require.NoError(t, err)
+	lines := strings.Split(anyTime(string(output)), "\n")
+	shown := 0
+	for _, d := range readDocuments(t, "*.md", "docs/*.md") {
+		for _, block := range d.blocks {
+			if block.before != "<!-- printed by "+*command+" -->" {
+				continue
+			}
+			shown++
+			block.lines = strings.Split(anyTime(strings.Join(block.lines, "\n")), "\n")
+			missing, ok := quoted(block.lines, lines)
+			assert.True(t, ok, "%s:%d: %s does not print this: %s\nIt prints:\n%s", d.name, block.line, *command, missing, output)
+		}
+	}
+	assert.NotZero(t, shown, "no document shows what %s prints", *command)
+}
+
+// anyTime makes equal what differs from one run, and one machine, to another.
+func anyTime(text string) string {
+	for pattern, same := range map[string]string{
+		`\b[0-9a-f]{64}\b`:                  "SHA256",
+		`\b\d\d:\d\d:\d\d\b`:                "TIME",
+		`\b\d{8}T\d{6}Z\b`:                  "RUN",
+		`\b\d+(\.\d+)? [KMGT]?i?B\b`:        "SIZE",
+		`\bafter (\d+(\.\d+)?(h|m|s|ms))+`:  "after DURATION",
+		`\S*/ghmigrate-\d+\b`:               "DIR",
+		`\b(is a clone of|is one of) \S+\B`: "$1 CHECKOUT",
+	} {
+		text = regexp.MustCompile(pattern).ReplaceAllString(text, same)
+	}
+	return text
 }
 
 // A link in a document that points into this repository leads to a file or a
