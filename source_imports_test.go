@@ -408,7 +408,7 @@ func TestSourceImportsOfTheFakeGitHub(t *testing.T) {
 		require.ErrorIs(t, err, ghmigrate.ErrSourceImportsRetired)
 		assert.EqualError(t, errWithoutRequest(err),
 			"GET /repos/octo-org/hello/import: 410 The Source Imports API has been retired.: the Source Imports API was retired on 2024-04-12")
-	}, ghmigratetest.WithRetiredStatus(http.StatusGone))
+	})
 }
 
 // errWithoutRequest is an error without the ID of its request, which is

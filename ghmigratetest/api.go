@@ -128,7 +128,7 @@ func (s *Server) answerAuthenticated(c *call, r *http.Request) response {
 		return notFound()
 	}
 	if c.op.isSourceImport() && !s.cfg.sourceImports {
-		return failure(s.cfg.retiredStatus, "The Source Imports API has been retired.")
+		return failure(http.StatusGone, "The Source Imports API has been retired.")
 	}
 	var err error
 	if c.body, err = io.ReadAll(r.Body); err != nil {

@@ -64,7 +64,9 @@
 //	srv.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 20, Times: -1})
 //
 // The second answers 502 to a start that has taken place; with Hidden, the
-// migration appears in lists only later. [Server.InjectFunc] chooses at each
+// migration appears in lists only later. Header and Handler make storage send
+// what it should not: no ETag, another Content-Range, all of an archive instead
+// of a range. [Server.InjectFunc] chooses at each
 // request, so that a seed can. [Server.SetFate] decides what becomes of each
 // migration: whether and when it ends well, when its locks land, what its
 // archive lacks and how it is damaged:
@@ -77,16 +79,17 @@
 // (github_pat_, ghs_, ghu_) are refused as GitHub refuses them for migrations,
 // [WithScopes] takes scopes away, [WithTokenExpiry] ends the token,
 // [Server.SetRole] the user's power over an organization, and
-// [Server.RequireSSO] guards one. [Server.SetArchive]
-// changes what is stored, even while it is downloaded; [Server.Forget] makes
-// a migration as if it had never been.
+// [Server.RequireSSO] guards one. [Server.SetArchive] changes what is stored,
+// even while it is downloaded; [Server.Forget] makes a migration as if it had
+// never been.
 //
 // # Source imports
 //
-// GitHub has retired them, and so has this server: they answer
-// [WithRetiredStatus]. With [WithSourceImports] they work. An import is
-// detecting (unless vcs was given), importing, mapping, pushing and complete
-// in the time of [WithExportDuration]. Words in its vcs_url make it otherwise:
+// GitHub has retired them, and so has this server: they answer 410, as it is
+// not documented with which status GitHub does. With [WithSourceImports] they
+// work. An import is detecting (unless vcs was given), importing, mapping,
+// pushing and complete in the time of [WithExportDuration]. Words in its
+// vcs_url make it otherwise:
 //
 //   - private: it needs vcs_password (detection_needs_auth, auth), which may
 //     be anything but "wrong" (auth_failed);

@@ -61,7 +61,6 @@ type Fault struct {
 
 	CutAfter   int64 // the connection ends after so many bytes of the body, or AfterHeader; 0: no cut
 	StallAfter int64 // nothing more comes after so many bytes of the body, or AfterHeader; 0: no stall
-	Trickle    int64 // bytes a second; 0: no limit
 
 	rateLimitReset time.Duration // sets the headers of a used up rate limit
 }
@@ -187,7 +186,7 @@ func (s *Server) suffer(f Fault, w http.ResponseWriter, r *http.Request, body []
 	if f.Reset || f.Applied && f.Status == 0 && f.Handler == nil {
 		reset(r)
 	}
-	if f.CutAfter != 0 || f.StallAfter != 0 || f.Trickle != 0 {
+	if f.CutAfter != 0 || f.StallAfter != 0 {
 		w = &brokenWriter{ResponseWriter: w, s: s, r: r, fault: &f, left: f.reach()}
 	}
 	w = &headerWriter{ResponseWriter: w, edit: func(h http.Header) {
@@ -283,13 +282,12 @@ func (w *headerWriter) Write(p []byte) (int, error) {
 
 func (w *headerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// A brokenWriter sends a body slowly, or not to its end.
+// A brokenWriter sends a body, but not to its end.
 type brokenWriter struct {
 	http.ResponseWriter
 	s     *Server
 	r     *http.Request
 	fault *Fault
-	pace  *pace
 	left  int64
 }
 
@@ -301,11 +299,8 @@ func (w *brokenWriter) WriteHeader(status int) {
 }
 
 func (w *brokenWriter) Write(p []byte) (int, error) {
-	if w.pace == nil {
-		w.pace = newPace(w.fault.Trickle)
-	}
 	n := min(int64(len(p)), w.left)
-	if err := w.pace.write(w.r.Context(), w.s, w.ResponseWriter, p[:n]); err != nil {
+	if _, err := w.ResponseWriter.Write(p[:n]); err != nil {
 		return 0, err
 	}
 	if w.left -= n; w.left == 0 {

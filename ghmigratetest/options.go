@@ -18,7 +18,6 @@ type config struct {
 	ghes           bool
 	sourceImports  bool
 	lfsStrings     bool
-	retiredStatus  int
 	lenient        bool
 	requestLog     int
 	tokenExpiry    time.Time
@@ -66,10 +65,6 @@ func WithSourceImports() Option { return func(c *config) { c.sourceImports = tru
 // "opt_in" and "opt_out", as was recorded, instead of the boolean that
 // GitHub's OpenAPI description promises.
 func WithLFSStrings() Option { return func(c *config) { c.lfsStrings = true } }
-
-// WithRetiredStatus sets the status that retired source imports answer, 404
-// by default.
-func WithRetiredStatus(status int) Option { return func(c *config) { c.retiredStatus = status } }
 
 // WithUser sets the login of the user to whom [Server.Token] belongs,
 // "octocat" by default.

@@ -6,51 +6,33 @@ import (
 	"time"
 )
 
-// A pace writes a body at a steady rate.
-type pace struct {
+// A pacedWriter sends a body at a steady rate.
+type pacedWriter struct {
+	ctx   context.Context
+	s     *Server
+	w     http.ResponseWriter
 	start time.Time
-	rate  int64 // bytes a second; 0: no limit
+	rate  int64 // bytes a second
 	sent  int64
 }
 
-func newPace(rate int64) *pace { return &pace{start: time.Now(), rate: rate} }
-
-// write sends data in portions, twenty a second or as many as there are bytes,
+// Write sends data in portions, twenty a second or as many as there are bytes,
 // each when it is due to have arrived.
-func (p *pace) write(ctx context.Context, s *Server, w http.ResponseWriter, data []byte) error {
-	if p.rate <= 0 {
-		_, err := w.Write(data)
-		return err
-	}
-	for len(data) > 0 {
-		n := int(min(int64(len(data)), max(p.rate/20, 1)))
-		p.sent += int64(n)
+func (p *pacedWriter) Write(data []byte) (written int, err error) {
+	for written < len(data) {
+		portion := data[written:min(len(data), written+int(max(p.rate/20, 1)))]
+		p.sent += int64(len(portion))
 		due := p.start.Add(time.Duration(float64(p.sent) / float64(p.rate) * float64(time.Second)))
-		if !s.sleep(ctx, time.Until(due)) {
-			return http.ErrAbortHandler
+		if !p.s.sleep(p.ctx, time.Until(due)) {
+			return written, http.ErrAbortHandler
 		}
-		if _, err := w.Write(data[:n]); err != nil {
-			return err
+		n, err := p.w.Write(portion)
+		if written += n; err != nil {
+			return written, err
 		}
-		if err := http.NewResponseController(w).Flush(); err != nil {
-			return err
+		if err := http.NewResponseController(p.w).Flush(); err != nil {
+			return written, err
 		}
-		data = data[n:]
 	}
-	return nil
-}
-
-// A pacedWriter is a pace as an io.Writer.
-type pacedWriter struct {
-	*pace
-	ctx context.Context
-	s   *Server
-	w   http.ResponseWriter
-}
-
-func (w pacedWriter) Write(data []byte) (int, error) {
-	if err := w.write(w.ctx, w.s, w.w, data); err != nil {
-		return 0, err
-	}
-	return len(data), nil
+	return written, nil
 }

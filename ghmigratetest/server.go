@@ -58,7 +58,6 @@ func NewServer(opts ...Option) *Server {
 		login:          "octocat",
 		exportDuration: 2 * time.Second,
 		rateLimit:      5000,
-		retiredStatus:  http.StatusNotFound,
 		requestLog:     -1,
 	}
 	for _, opt := range opts {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A storageError is what storage answers instead of an archive, as XML.
@@ -156,7 +157,7 @@ func (s *Server) sendObject(w http.ResponseWriter, r *http.Request, o *object) {
 	w.WriteHeader(status)
 	var body io.Writer = w
 	if s.cfg.storageRate > 0 {
-		body = pacedWriter{newPace(s.cfg.storageRate), r.Context(), s, w}
+		body = &pacedWriter{ctx: r.Context(), s: s, w: w, start: time.Now(), rate: s.cfg.storageRate}
 	}
 	_, _ = io.CopyN(body, f, n)
 }
