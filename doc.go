@@ -16,8 +16,13 @@
 //	archive, err := client.OrgMigrations.DownloadArchive(ctx, "octo-org", m.ID, "backup.tar.gz", nil)
 //
 // [Client.UserMigrations] has the same methods for the token's own account,
-// and [Client.Do] calls any other endpoint under the same policies. Package
-// [github.com/ghmigrate/ghmigrate/ghmigratetest] is a fake GitHub for tests.
+// and [Client.Do] calls any other endpoint under the same policies.
+//
+// Package [github.com/ghmigrate/ghmigrate/export] does all of that for any number
+// of repositories, and loses none; package
+// [github.com/ghmigrate/ghmigrate/archive] reads, verifies and unpacks what was
+// fetched; package [github.com/ghmigrate/ghmigrate/ghmigratetest] is a fake
+// GitHub for tests.
 //
 // # Authentication
 //

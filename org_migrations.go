@@ -24,7 +24,8 @@ type ListOrgMigrationsOptions struct {
 
 // Start starts the export of repositories and returns the new migration, which
 // is pending. It is not retried unless rate limited: after a lost answer,
-// or a 502, the migration may exist all the same; look for it with List.
+// or a 502, the migration may exist all the same; look for it with List. It
+// fails with [ErrValidation] if GitHub refuses the repositories or options.
 //
 // https://docs.github.com/rest/migrations/orgs#start-an-organization-migration
 func (s *OrgMigrations) Start(ctx context.Context, org string, req StartMigrationRequest) (*Migration, error) {
@@ -92,8 +93,10 @@ func (s *OrgMigrations) Watch(ctx context.Context, org string, ids []int64) iter
 
 // WatchAll follows the migrations of an organization that are not done, and
 // from then on every new one, until the context ends; that is the last error
-// it yields. One in a state that this package does not know counts as done when
-// it has not changed for seven days. The rest is as with [OrgMigrations.Watch].
+// it yields. The first poll reads the whole list, as what is not done may be
+// anywhere in it; later ones read what is new. A migration in a state that this
+// package does not know counts as done when it has not changed for seven days.
+// The rest is as with [OrgMigrations.Watch].
 //
 // https://docs.github.com/rest/migrations/orgs#list-organization-migrations
 func (s *OrgMigrations) WatchAll(ctx context.Context, org string) iter.Seq2[*Migration, error] {
@@ -112,10 +115,10 @@ func (s *OrgMigrations) ArchiveURL(ctx context.Context, org string, id int64) (S
 }
 
 // DownloadArchive fetches the archive of a migration, a gzipped tar, into a
-// file at path. The file appears, or replaces an older one, only when it is
-// complete and on disk. Until then there are path.part and path.part.log, from
-// which the next call goes on, in this process or another; two at once is an
-// error. Nil options are the defaults.
+// file at path, and returns its size and SHA-256. The file appears, or replaces
+// an older one, only when it is complete and on disk. Until then there are
+// path.part and path.part.log, from which the next call goes on, in this process
+// or another; two at once is an error. Nil options are the defaults.
 //
 // Cut connections, dead URLs, server errors and rate limits are survived as
 // long as there is progress: 1 MiB in five minutes. Errors are those of

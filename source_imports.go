@@ -33,8 +33,8 @@ type Import struct {
 	ErrorMessage string        `json:"error_message"` // why it failed; empty if it did not
 	Message      string        `json:"message"`       // empty if not told
 
-	ImportPercent *int `json:"import_percent"` // nil unless the import is under way
-	PushPercent   *int `json:"push_percent"`   // nil unless the push is under way
+	ImportPercent *int `json:"import_percent"` // 0 to 100; nil unless the import is under way
+	PushPercent   *int `json:"push_percent"`   // 0 to 100; nil unless the push is under way
 	CommitCount   *int `json:"commit_count"`   // nil until commits are counted
 	AuthorsCount  *int `json:"authors_count"`  // nil until authors are counted
 
@@ -55,7 +55,7 @@ type Import struct {
 // A ProjectChoice is one of several projects that were found at a VCSURL.
 // Choose it with [SourceImports.Update].
 type ProjectChoice struct {
-	VCS         string `json:"vcs"`
+	VCS         string `json:"vcs"`          // as in Import
 	TFVCProject string `json:"tfvc_project"` // only of tfvc
 	HumanName   string `json:"human_name"`   // such as "project1 (tfs)"
 }

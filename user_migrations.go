@@ -21,7 +21,8 @@ func (s *UserMigrations) account() account {
 
 // Start starts the export of repositories and returns the new migration, which
 // is pending. It is not retried unless rate limited: after a lost answer,
-// or a 502, the migration may exist all the same; look for it with List.
+// or a 502, the migration may exist all the same; look for it with List. It
+// fails with [ErrValidation] if GitHub refuses the repositories or options.
 //
 // https://docs.github.com/rest/migrations/users#start-a-user-migration
 func (s *UserMigrations) Start(ctx context.Context, req StartMigrationRequest) (*Migration, error) {
@@ -95,8 +96,8 @@ func (s *UserMigrations) ArchiveURL(ctx context.Context, id int64) (SignedURL, e
 	return s.account().archiveURL(ctx, id)
 }
 
-// DownloadArchive fetches the archive of a migration into a file at path, as
-// [OrgMigrations.DownloadArchive] does.
+// DownloadArchive fetches the archive of a migration into a file at path and
+// returns its size and SHA-256, as [OrgMigrations.DownloadArchive] does.
 //
 // https://docs.github.com/rest/migrations/users#download-a-user-migration-archive
 func (s *UserMigrations) DownloadArchive(ctx context.Context, id int64, path string, opts *DownloadOptions) (*DownloadResult, error) {
