@@ -9,6 +9,9 @@ func OnDisk(opts Options, d Disk) Options {
 	return opts
 }
 
+// Shortfall is the error that Run returns beside the manifest of a finished run.
+func Shortfall(m *Manifest) error { return m.shortfall(nil) }
+
 // Replay reads the lines of a journal.
 func Replay(lines ...[]byte) ([]*Job, error) {
 	j := &journal{}

@@ -31,15 +31,16 @@ import (
 
 // How to prove more: go test ./export -run TestNothingIsLost -args -seeds 5000.
 var (
-	seeds    = flag.Int("seeds", 100, "how many random runs")
+	seeds    = flag.Int("seeds", 0, "how many random runs; 0 picks")
 	fromSeed = flag.Uint64("from-seed", 0, "the first of them, to repeat one")
 )
 
-// A trial is one organization, exported through random trouble.
+// A trial is one account, exported through random trouble.
 type trial struct {
 	t      *testing.T
 	seed   uint64
 	chance *rand.Rand
+	user   bool // and no organization
 	server *ghmigratetest.Server
 	disk   simulated
 	opts   export.Options
@@ -51,9 +52,10 @@ type trial struct {
 func newTrial(t *testing.T, seed uint64, server *ghmigratetest.Server, repositories int) *trial {
 	t.Helper()
 	tr := &trial{t: t, seed: seed, chance: rand.New(rand.NewPCG(seed, 1)), server: server, disk: newSimulated(seed)}
+	tr.user = seed%4 == 3
 	names := make([]string, repositories)
 	for i := range names {
-		names[i] = fmt.Sprintf("octo/r%03d", i)
+		names[i] = fmt.Sprintf("%s/r%03d", map[bool]string{true: "octocat", false: "octo"}[tr.user], i)
 	}
 	tr.kills = func(int) bool { return tr.maybe(30) }
 	tr.opts = export.Options{
@@ -81,6 +83,8 @@ func (tr *trial) randomize() {
 		var of []ghmigratetest.RepositoryOption
 		if tr.maybe(5) {
 			of = append(of, ghmigratetest.PoisonsExport())
+		} else if tr.maybe(5) {
+			of = append(of, ghmigratetest.PoisonsExport("exclude_releases"))
 		}
 		tr.server.AddRepository(name, of...)
 	}
@@ -149,7 +153,15 @@ func (tr *trial) trouble() {
 // once calls Run until it returns.
 func (tr *trial) once(ctx context.Context) (*export.Manifest, error) {
 	client := testclient.New(tr.t, tr.server)
-	acct := simulatedAccount{Account: export.OrgAccount(client, "octo"), t: tr.t, client: client, disk: tr.disk, store: tr.store}
+	acct := simulatedAccount{t: tr.t, disk: tr.disk, store: tr.store}
+	if tr.user {
+		acct.Account, acct.open = export.UserAccount(client), client.UserMigrations.OpenArchive
+	} else {
+		acct.Account = export.OrgAccount(client, "octo")
+		acct.open = func(ctx context.Context, id int64) (*ghmigrate.ArchiveStream, error) {
+			return client.OrgMigrations.OpenArchive(ctx, "octo", id)
+		}
+	}
 	return export.Run(ctx, acct, export.OnDisk(tr.opts, tr.disk))
 }
 
@@ -194,16 +206,7 @@ func (tr *trial) finished() (*export.Manifest, error) {
 	}
 	m := &export.Manifest{Dir: folder}
 	require.NoError(tr.t, json.Unmarshal(mustRead(tr.t, tr.disk, filepath.Join(folder, "manifest.json")), m))
-	partial := &export.PartialError{Locked: m.Locked}
-	for _, row := range m.Repositories {
-		if !row.OK() {
-			partial.Repositories = append(partial.Repositories, row)
-		}
-	}
-	if len(partial.Repositories)+len(partial.Locked) == 0 {
-		return m, nil
-	}
-	return m, partial
+	return m, export.Shortfall(m)
 }
 
 // check proves what a finished run promises.
@@ -224,14 +227,20 @@ func (tr *trial) check(m *export.Manifest, err error) {
 	for _, row := range partial.Repositories {
 		missing = append(missing, row.Repository)
 	}
+	var reduced []export.Row
 	require.Len(t, m.Repositories, len(tr.opts.Repositories))
 	for i, row := range m.Repositories {
 		assert.Equal(t, tr.opts.Repositories[i], row.Repository)
 		assert.Equal(t, row.OK(), !slices.Contains(missing, row.Repository), row)
+		if row.OK() && len(row.Dropped) > 0 {
+			reduced = append(reduced, row)
+		}
 		if row.OK() {
 			assert.NoError(t, tr.account().holds(&export.Archive{Name: row.Archive, SHA256: row.SHA256}), row.Repository)
 		}
 	}
+
+	assert.Equal(t, reduced, partial.Reduced)
 
 	// What GitHub has done is known to the journal, and was needed.
 	known := map[int64]*export.Job{}
@@ -297,14 +306,21 @@ func (tr *trial) text() string {
 	return string(mustRead(tr.t, tr.disk, filepath.Join(folder, "journal"))) + string(mustRead(tr.t, tr.disk, filepath.Join(folder, "manifest.json")))
 }
 
-// TestNothingIsLostInRandomTrouble exports an organization while requests fail,
+// TestNothingIsLostInRandomTrouble exports an account while requests fail,
 // answers are lost, exports fail, disks fail, and the process or the machine
 // stops, as a seed decides.
 func TestNothingIsLostInRandomTrouble(t *testing.T) {
-	if testing.Short() {
-		*seeds = min(*seeds, 20)
+	runs := *seeds
+	switch {
+	case runs > 0:
+	case testing.Short():
+		runs = 20
+	case underRace:
+		runs = 40
+	default:
+		runs = 200
 	}
-	for i := range *seeds {
+	for i := range runs {
 		seed := *fromSeed + uint64(i)
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
@@ -356,7 +372,7 @@ func TestNothingIsLostWhereverItStops(t *testing.T) {
 	})
 	t.Logf("%d operations on the disk", ops)
 	for n := range ops {
-		if testing.Short() && n%5 != 0 {
+		if (testing.Short() || underRace) && n%5 != 0 {
 			continue
 		}
 		t.Run(strconv.Itoa(n), func(t *testing.T) {

@@ -137,14 +137,14 @@ func jobsOf(journal []byte) []*export.Job {
 // archive is deleted before it is safe.
 type simulatedAccount struct {
 	export.Account
-	t      *testing.T
-	client *ghmigrate.Client
-	disk   simulated
-	store  *memoryStore // nil if the archives stay on disk
+	t     *testing.T
+	open  func(ctx context.Context, id int64) (*ghmigrate.ArchiveStream, error)
+	disk  simulated
+	store *memoryStore // nil if the archives stay on disk
 }
 
 func (a simulatedAccount) DownloadArchive(ctx context.Context, id int64, name string, _ *ghmigrate.DownloadOptions) (*ghmigrate.DownloadResult, error) {
-	stream, err := a.client.OrgMigrations.OpenArchive(ctx, "octo", id)
+	stream, err := a.open(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/durable"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
@@ -100,6 +101,48 @@ func TestALateTwinIsNotForgottenBetweenTwoLinesOfTheJournal(t *testing.T) {
 		}
 		assert.True(t, unlocked)
 	}, ghmigratetest.WithExportDuration(10*time.Second))
+}
+
+// A floor is only as good as the list that it was read from. What the journal
+// has is another batch's, wherever it is in the list.
+func TestWhatTheJournalHasIsNotAdoptedAgain(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		acct := octo(t, server)
+		failing := true
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate { return ghmigratetest.Fate{Fails: failing} })
+		_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: names})
+		require.NoError(t, err)
+		failing = false
+		dir := t.TempDir()
+		writeJournal(t, filepath.Join(dir, "20000101T000000Z"),
+			`{"run": {"version": 1, "account": "127.0.0.1:8000/orgs/octo", "repositories": 1, "batch_size": 100}}`,
+			`{"plan": [{"number": 1, "repositories": ["octo/r000"], "try": 1}]}`,
+			`{"job": 1, "state": {"floor": 78, "starts": 1, "migration": 79, "outcome": "failed"}}`,
+			`{"plan": [{"number": 2, "replaces": 1, "repositories": ["octo/r000"], "try": 2}]}`,
+			`{"job": 2, "state": {"intent": "start", "floor": 78, "starts": 1, "lost": 1}}`,
+		)
+		m, err := run(t, t.Context(), server, acct, export.Options{Repositories: names, Dir: dir})
+		require.NoError(t, err)
+		assert.EqualValues(t, 80, m.Repositories[0].Migration)
+		assert.Zero(t, m.Adopted)
+		assert.Empty(t, m.Twins)
+	})
+}
+
+// writeJournal is what a run left behind.
+func writeJournal(t *testing.T, dir string, lines ...string) {
+	t.Helper()
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	f, err := durable.OS{}.OpenLocked(filepath.Join(dir, "journal"))
+	require.NoError(t, err)
+	log, err := durable.CreateLog(f)
+	require.NoError(t, err)
+	for _, line := range lines {
+		require.NoError(t, log.Append([]byte(line)))
+	}
+	require.NoError(t, log.Sync())
+	require.NoError(t, f.Close())
 }
 
 func TestAStartThatWasSearchedInVainIsNotForgotten(t *testing.T) {
