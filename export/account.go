@@ -15,8 +15,9 @@ import (
 // [UserAccount]. It is what this package needs of a [ghmigrate.Client]; its
 // methods are those of [ghmigrate.OrgMigrations], without the organization.
 //
-// To change one of them, embed an Account in a struct of your own. An Account
-// that is a [LockChecker] too is asked by [LockCandidates].
+// To change one of them, embed an Account in a struct of your own, and pass on
+// the contexts: what they hold tells whether a request has left. An Account that
+// is a [LockChecker] too is asked by [LockCandidates].
 type Account interface {
 	// String names the host and the account, such as
 	// "api.github.com/orgs/octo-org". That of a user ends in "/user": Run asks
@@ -132,6 +133,22 @@ func (a userAccount) Get(ctx context.Context, id int64, opts *ghmigrate.GetOptio
 
 func (a userAccount) Do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
 	return a.client.Do(ctx, method, path, in, out)
+}
+
+// whoami asks whom the token belongs to, and for the version of the GHES if this
+// is one.
+func whoami(ctx context.Context, acct Account) (login, ghes string, err error) {
+	var user struct {
+		Login string `json:"login"`
+	}
+	header, err := acct.Do(ctx, http.MethodGet, "/user", nil, &user)
+	if err == nil && user.Login == "" {
+		err = errors.New("GitHub does not say")
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("whose token is it: %w", err)
+	}
+	return user.Login, header.Get("X-Github-Enterprise-Version"), nil
 }
 
 // host is all that a client tells of itself.

@@ -137,8 +137,8 @@
 //
 // Run waits out rate limits however long they last, and server errors, broken
 // connections and errors of the Store for an hour, each batch for itself. A disk
-// that fails, a token that is refused, and the end of the context end the run;
-// the next call continues it. Requests that change something are sent one at a
+// that fails, a token that is refused, an hour in which nothing can be started,
+// and the end of the context end the run; the next call continues it. Requests that change something are sent one at a
 // time and a second apart, as GitHub asks for. All migrations that are waited for
 // are looked at together, with a request for each hundred.
 //

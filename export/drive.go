@@ -79,8 +79,8 @@ func (r *run) start(ctx context.Context, job *Job, turn turn) error {
 			return fmt.Errorf("batch %d: start: %w", job.Number, ErrSystemic)
 		}
 		err := r.step(ctx, job)
-		if _, answered := errors.AsType[*ghmigrate.APIError](err); answered {
-			return fmt.Errorf("%w: %w", errRefusesAll, err)
+		if _, answered := errors.AsType[*ghmigrate.APIError](err); ctx.Err() == nil && (answered || err != nil && mayPass(err)) {
+			return fmt.Errorf("%w: %w", errNoStarts, err) // the next batch would wait as long, in vain
 		}
 		if err != nil {
 			return err
@@ -89,8 +89,7 @@ func (r *run) start(ctx context.Context, job *Job, turn turn) error {
 	return nil
 }
 
-// errRefusesAll says that GitHub will not start anything for this account.
-var errRefusesAll = errors.New("GitHub starts no migrations")
+var errNoStarts = errors.New("no migrations can be started")
 
 // wait waits, together with all others, until the job's migration is done.
 func (r *run) wait(ctx context.Context, job *Job) error {
@@ -206,11 +205,14 @@ func mayPass(err error) bool {
 
 // isFatal tells whether an error is about everything, and not about one job.
 func isFatal(err error) bool {
-	if isStoreError(err) {
+	switch {
+	case isStoreError(err):
 		return false
+	case errors.Is(err, errNoStarts):
+		return true
 	}
 	if answer, ok := errors.AsType[*ghmigrate.APIError](err); ok {
-		return answer.StatusCode < 500 && !errors.Is(err, ghmigrate.ErrNotFound) || errors.Is(err, errRefusesAll)
+		return answer.StatusCode < 500 && !errors.Is(err, ghmigrate.ErrNotFound)
 	}
 	_, disk := errors.AsType[*fs.PathError](err)
 	return disk || errors.Is(err, errBroken) || errors.Is(err, errNotFetched) || errors.Is(err, durable.ErrLocked) || errors.Is(err, durable.ErrNotRegular)

@@ -102,12 +102,19 @@ func (j *Job) delete(ctx context.Context, acct Account) error {
 		return err
 	}
 	err := j.change(ctx, func() error { return acct.DeleteArchive(ctx, j.State.Migration) })
+	deleted := err == nil
+	if isAbsent(err) {
+		var asking error
+		if deleted, asking = meansNone(ctx, acct, j.State.Migration); asking != nil {
+			return asking
+		}
+	}
 	switch {
-	case err == nil, isAbsent(err):
+	case deleted:
 		err := j.settle(func(s *State) { s.Deleted = true })
 		j.emit(EventDeleted)
 		return err
-	case errors.Is(err, ghmigrate.ErrForbidden), errors.Is(err, ghmigrate.ErrMissingScope):
+	case isAbsent(err), errors.Is(err, ghmigrate.ErrForbidden), errors.Is(err, ghmigrate.ErrMissingScope):
 		// It does no harm where it is, for seven days.
 		j.NotBefore = time.Now().Add(absenceAgain)
 		return j.settle(func(s *State) { s.Deletions++ })

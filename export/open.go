@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -78,26 +77,20 @@ func (r *run) identify(ctx context.Context, asked bool) error {
 	if r.acct.Owner() != "" {
 		return nil
 	}
-	var user struct {
-		Login string `json:"login"`
-	}
-	var header http.Header
+	var login, ghes string
 	err := r.persist(ctx, func() (err error) {
-		header, err = r.acct.Do(ctx, http.MethodGet, "/user", nil, &user)
+		login, ghes, err = whoami(ctx, r.acct)
 		return err
 	}, nil)
-	version := header.Get("X-Github-Enterprise-Version")
 	switch {
 	case err != nil:
-		return fmt.Errorf("whose token is it: %w", err)
-	case user.Login == "":
-		return errors.New("whose token is it: GitHub does not say")
-	case asked && version != "" && r.opts.Start.LockRepositories:
-		return fmt.Errorf("LockRepositories: GitHub Enterprise Server %s has no call to unlock the repositories of a user", version)
-	case asked && version != "" && r.opts.DeleteArchives:
-		return fmt.Errorf("DeleteArchives: GitHub Enterprise Server %s has no call to delete the archives of a user", version)
+		return err
+	case asked && ghes != "" && r.opts.Start.LockRepositories:
+		return fmt.Errorf("LockRepositories: GitHub Enterprise Server %s has no call to unlock the repositories of a user", ghes)
+	case asked && ghes != "" && r.opts.DeleteArchives:
+		return fmt.Errorf("DeleteArchives: GitHub Enterprise Server %s has no call to delete the archives of a user", ghes)
 	}
-	r.account += "/" + strings.ToLower(user.Login)
+	r.account += "/" + strings.ToLower(login)
 	return nil
 }
 

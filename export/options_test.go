@@ -283,7 +283,7 @@ func TestTwoUsersDoNotShareADir(t *testing.T) {
 		_, err = run(t, t.Context(), server, acct, opts)
 		require.ErrorIs(t, err, export.ErrForeign)
 		require.ErrorContains(t, err, "is for 127.0.0.1:8000/user/octocat, not 127.0.0.1:8000/user/mona")
-		server.Inject(ghmigratetest.Fault{Path: "/user", Status: 200, Body: `{}`})
+		server.Inject(ghmigratetest.Fault{Path: "/user", Status: 200, Body: `{}`, Times: -1})
 		_, err = run(t, t.Context(), server, acct, opts)
 		require.ErrorContains(t, err, "whose token is it: GitHub does not say")
 	})

@@ -254,7 +254,7 @@ func (p *preflight) migrations(ctx context.Context) error {
 		p.warn("%d of the newest migrations were started with lock_repositories: if a repository is still locked, Unlock releases it", p.report.Locks)
 	}
 	if p.acct.Owner() == "" && p.report.EnterpriseServer != "" {
-		p.warn("GitHub Enterprise Server has no call to unlock the repositories of a user: LockRepositories is refused")
+		p.warn("GitHub Enterprise Server has no calls to unlock the repositories of a user and to delete the archives: LockRepositories and DeleteArchives are refused")
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func TestPreflightWarns(t *testing.T) {
 		report, err := export.Preflight(t.Context(), export.UserAccount(testclient.New(t, server)))
 		require.NoError(t, err)
 		assert.Equal(t, "3.19.0", report.EnterpriseServer)
-		assert.Equal(t, []string{"GitHub Enterprise Server has no call to unlock the repositories of a user: LockRepositories is refused"}, report.Warnings)
+		assert.Equal(t, []string{"GitHub Enterprise Server has no calls to unlock the repositories of a user and to delete the archives: LockRepositories and DeleteArchives are refused"}, report.Warnings)
 	}, ghmigratetest.WithGHES())
 }
 

@@ -159,7 +159,7 @@ type unlocking struct {
 	migration int64
 	change    func(context.Context, func() error) error
 	wire      *wire
-	done      bool // the migration is known to be readable and done
+	believed  bool // a 404 means that there is no lock
 }
 
 // A finding is what an unlock has found.
@@ -187,8 +187,10 @@ func (u *unlocking) release(ctx context.Context, name string) (finding, error) {
 	default:
 		return maybeLocked, fmt.Errorf("unlock %s: %w", name, err)
 	}
-	if done, err := u.isDone(ctx); err != nil || !done {
-		return maybeLocked, err
+	if !u.believed {
+		if u.believed, err = meansNone(ctx, u.acct, u.migration); err != nil || !u.believed {
+			return maybeLocked, err
+		}
 	}
 	return wasNotLocked, nil
 }
@@ -199,17 +201,19 @@ func refuses(err error) bool {
 	return answered && answer.StatusCode < 500 && answer.RetryAfter == 0 && !errors.Is(err, ghmigrate.ErrUnauthorized)
 }
 
-func (u *unlocking) isDone(ctx context.Context) (bool, error) {
-	if u.done {
-		return true, nil
-	}
-	m, err := u.acct.Get(ctx, u.migration, &ghmigrate.GetOptions{OmitRepositories: true})
+// meansNone tells whether a 404 means that there is no such lock, or archive:
+// only if the migration can be read and is done, and if there is such a call. A
+// GHES has none of them for users.
+func meansNone(ctx context.Context, acct Account, id int64) (bool, error) {
+	m, err := acct.Get(ctx, id, &ghmigrate.GetOptions{OmitRepositories: true})
 	switch {
 	case errors.Is(err, ghmigrate.ErrNotFound), errors.Is(err, ghmigrate.ErrForbidden):
 		return false, nil
 	case err != nil:
 		return false, err
+	case acct.Owner() != "":
+		return m.State.Done(), nil
 	}
-	u.done = m.State.Done()
-	return u.done, nil
+	_, ghes, err := whoami(ctx, acct)
+	return m.State.Done() && ghes == "", err
 }

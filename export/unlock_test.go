@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
@@ -130,6 +131,52 @@ func TestTheLocksOfAForgottenMigrationAreNamedOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A GHES answers 404 to a call that it does not have for users, and GitHub to a
+// token that has lost its rights: neither means that nothing is locked, or there.
+func TestANotFoundIsNotTakenForDone(t *testing.T) {
+	t.Run("Unlock", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			server.AddRepository("octocat/a")
+			acct := export.UserAccount(testclient.New(t, server))
+			_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/a"}, LockRepositories: true})
+			require.NoError(t, err)
+			time.Sleep(time.Minute)
+			require.ErrorContains(t, export.UnlockAll(t.Context(), acct), "octocat/a may still be locked by migration 79")
+		}, ghmigratetest.WithGHES())
+	})
+	t.Run("Step", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			server.AddRepository("octocat/a")
+			acct := export.UserAccount(testclient.New(t, server))
+			opts := locked([]string{"octocat/a"}, t.TempDir())
+			opts.DeleteArchives = true
+			jobs, err := export.Plan(opts)
+			require.NoError(t, err)
+			for !jobs[0].Over() {
+				time.Sleep(time.Until(jobs[0].NotBefore))
+				require.NoError(t, export.Step(t.Context(), acct, jobs[0]))
+			}
+			s := jobs[0].State
+			assert.Equal(t, []bool{true, false, false}, []bool{s.Stored, s.Unlocked, s.Deleted})
+			assert.Equal(t, []string{"octocat/a"}, s.Locked)
+		}, ghmigratetest.WithGHES())
+	})
+	t.Run("Run", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), DeleteArchives: true}
+			opts.Progress = func(e export.Event) {
+				if e.Kind == export.EventVerified {
+					server.SetRole("octo", "member")
+				}
+			}
+			m, err := run(t, t.Context(), server, octo(t, server), opts)
+			require.NoError(t, err, "the archive is safe; GitHub deletes its own some day")
+			assert.False(t, m.Repositories[0].Deleted)
+			assert.False(t, server.Migrations()[0].ArchiveDeleted)
+		})
+	})
 }
 
 func TestLockedHasTheNamesThatWereAskedFor(t *testing.T) {

@@ -39,7 +39,7 @@ func TestAStartThatNeverLeftIsNotLost(t *testing.T) {
 	for name, fails := range map[string]int64{"for a while": 5, "for ever": 1 << 30} {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				names := addRepositories(server, 1)
+				names := addRepositories(server, 3)
 				source := &moody{token: server.Token()}
 				client, err := ghmigrate.NewClient(
 					ghmigrate.WithBaseURL(server.URL()),
@@ -49,7 +49,8 @@ func TestAStartThatNeverLeftIsNotLost(t *testing.T) {
 				)
 				require.NoError(t, err)
 				opts := locked(names, t.TempDir())
-				once := false
+				opts.BatchSize = 1
+				once, begun := false, time.Now()
 				opts.Progress = func(e export.Event) {
 					if e.Kind == export.EventStarting && !once {
 						once = true
@@ -60,11 +61,12 @@ func TestAStartThatNeverLeftIsNotLost(t *testing.T) {
 				m, err := run(t, t.Context(), server, export.OrgAccount(client, "octo"), opts)
 				if fails < 10 {
 					require.NoError(t, err)
-					assert.Equal(t, 1, m.Starts)
+					assert.Equal(t, 3, m.Starts)
 					return
 				}
 				require.ErrorIs(t, err, errMoody, "the cause is told")
 				require.NotErrorIs(t, err, export.ErrSystemic)
+				assert.Less(t, time.Since(begun), 2*time.Hour, "for all batches together")
 				assert.Empty(t, partial(t, err).Locked)
 				assert.Zero(t, m.Starts)
 				assert.Zero(t, posts(server))
