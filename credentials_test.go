@@ -26,7 +26,7 @@ import (
 func TestNoTokenIsSentWithoutOne(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithHTTPClient(server.Client()))
+		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithHTTPClient(testclient.HTTPClient(t, server)))
 		require.NoError(t, err)
 		_, err = client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
 		require.ErrorIs(t, err, ghmigrate.ErrUnauthorized)
@@ -48,7 +48,7 @@ func TestTheTokenSourceIsAskedForEveryAttemptInTheCallersGoroutine(t *testing.T)
 			goroutines[goroutine()] = true
 			return &oauth2.Token{AccessToken: fmt.Sprintf("ghp_token%d", calls), TokenType: "token"}, nil
 		})
-		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithTokenSource(source), ghmigrate.WithHTTPClient(server.Client()))
+		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithTokenSource(source), ghmigrate.WithHTTPClient(testclient.HTTPClient(t, server)))
 		require.NoError(t, err)
 		assert.Zero(t, calls, "NewClient does no I/O")
 		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
