@@ -1,0 +1,117 @@
+// Transports sends the client's requests through round trippers of others:
+// OpenTelemetry's, a cache and one that watches rate limits. It exports a
+// repository of a fake GitHub that it brings along, shows what they saw, and
+// proves that it was nothing secret.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/gregjones/httpcache"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+func main() {
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt)
+	if err := run(ctx, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "transports:", err)
+		os.Exit(1)
+	}
+}
+
+const org, repository = "octo-org", "octo-org/hello-world"
+
+func run(ctx context.Context, stdout io.Writer) error {
+	fake := ghmigratetest.NewServer(ghmigratetest.InMemory(), ghmigratetest.WithExportDuration(time.Second))
+	defer fake.Close()
+	fake.AddRepository(repository)
+	fake.Inject(ghmigratetest.SecondaryRateLimitAfter(time.Second))
+	wire, ok := fake.Client().Transport.(*http.Transport) // elsewhere it is http.DefaultTransport
+	if !ok {
+		return errors.New("the fake GitHub has another transport")
+	}
+	api, err := url.Parse(fake.URL())
+	if err != nil {
+		return err
+	}
+
+	spans := tracetest.NewInMemoryExporter() // elsewhere it is otlptracehttp.New
+	tracing := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+	cache := &record{Cache: httpcache.NewMemoryCache()}
+	limits := 0
+	client, err := ghmigrate.NewClient(
+		ghmigrate.WithToken(fake.Token()),
+		ghmigrate.WithBaseURL(fake.URL()),
+		ghmigrate.WithHTTPClient(&http.Client{Transport: newStack(wire, api, tracing, cache, func() { limits++ })}),
+		ghmigrate.WithPollInterval(time.Second/2, time.Second),
+	)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "Exporting %s from a fake GitHub, through otelhttp, httpcache and go-github-ratelimit.\n\n", repository)
+	if err := export(ctx, client, tracing); err != nil {
+		return err
+	}
+
+	printSpans(stdout, spans.GetSpans())
+	fmt.Fprintf(stdout, "\nRate limits seen: %d, which the client has waited for.\n", limits)
+	return prove(stdout, fake.Requests(), fake.Token(), spans.GetSpans(), cache.all)
+}
+
+// export does a whole export, and lists migrations twice, in one span.
+func export(ctx context.Context, client *ghmigrate.Client, tracing *sdktrace.TracerProvider) error {
+	dir, err := os.MkdirTemp("", "ghmigrate-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ctx, span := tracing.Tracer("transports").Start(ctx, "export "+repository)
+	defer span.End()
+	m, err := client.OrgMigrations.Start(ctx, org, ghmigrate.StartMigrationRequest{Repositories: []string{repository}})
+	if err != nil {
+		return err
+	}
+	if _, err := client.OrgMigrations.Wait(ctx, org, m.ID); err != nil {
+		return err
+	}
+	if _, err := client.OrgMigrations.DownloadArchive(ctx, org, m.ID, filepath.Join(dir, "archive.tar.gz"), nil); err != nil {
+		return err
+	}
+	for range 2 {
+		if _, err := ghmigrate.Collect(client.OrgMigrations.List(ctx, org, nil)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printSpans(w io.Writer, spans tracetest.SpanStubs) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "SPAN\tSTATUS\tCACHE\tURL")
+	for _, span := range spans {
+		attributes := map[string]string{}
+		for _, a := range span.Attributes {
+			attributes[string(a.Key)] = a.Value.String()
+		}
+		full, isRequest := attributes["url.full"]
+		if !isRequest {
+			continue // the span around them
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", span.Name, attributes["http.response.status_code"], attributes["cache"], full)
+	}
+	_ = table.Flush()
+}
