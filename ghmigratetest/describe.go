@@ -42,8 +42,8 @@ func (s *Server) describe(b []byte, r *repository, in shape) []byte {
 		"branch":     string(encode(r.branch)),
 		"issues":     strconv.Itoa(r.issues),
 		"size":       strconv.FormatInt(108+r.payload>>10, 10),
-		"created_at": timestamp(born, r.id),
-		"pushed_at":  timestamp(born.Add(time.Hour), r.id),
+		"created_at": timestamp(born(), r.id),
+		"pushed_at":  timestamp(born().Add(time.Hour), r.id),
 	}
 	for i, part := range s.shapes[in] {
 		if i%2 == 1 {
@@ -224,8 +224,8 @@ func (s *Server) describeAny() map[shape][]string {
 	}
 }
 
-// born is when all repositories were made.
-var born = time.Date(2011, time.January, 26, 19, 1, 12, 0, time.UTC)
+// born returns when all repositories were made.
+func born() time.Time { return time.Date(2011, time.January, 26, 19, 1, 12, 0, time.UTC) }
 
 func merge(properties ...map[string]any) map[string]any {
 	all := make(map[string]any)

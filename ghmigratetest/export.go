@@ -84,7 +84,7 @@ func (e *export) users() error {
 			Primary:  true,
 			Verified: true,
 		}},
-		CreatedAt: archive.Time{Time: born},
+		CreatedAt: archive.Time{Time: born()},
 	})
 }
 
@@ -101,7 +101,7 @@ func (e *export) organizations() error {
 		URL:       e.url(e.owner.login),
 		Login:     e.owner.login,
 		Members:   []archive.OrganizationMember{{User: e.userURL(), Role: "admin", State: "active"}},
-		CreatedAt: archive.Time{Time: born},
+		CreatedAt: archive.Time{Time: born()},
 		MemberPrivileges: &archive.MemberPrivileges{
 			DefaultRepositoryPermission: "read",
 			MembersCanCreateTeams:       true,
@@ -117,7 +117,7 @@ func (e *export) repositoryRecords() error {
 				Name:        name,
 				Color:       color,
 				Description: description,
-				CreatedAt:   archive.Time{Time: born},
+				CreatedAt:   archive.Time{Time: born()},
 			}
 		}
 		err := e.archive.Write(&archive.Repository{
@@ -133,7 +133,7 @@ func (e *export) repositoryRecords() error {
 				label("good first issue", "7057ff", "Good for newcomers"),
 			},
 			Collaborators: []archive.Collaborator{{User: e.userURL(), Permission: "admin"}},
-			CreatedAt:     archive.Time{Time: born},
+			CreatedAt:     archive.Time{Time: born()},
 			GitURL:        "tarball://root/repositories/" + r.fullName() + ".git",
 			DefaultBranch: r.branch,
 		})
@@ -151,7 +151,7 @@ func (e *export) discussion() error {
 	}
 	for _, r := range e.migration.repositories {
 		for n := 1; n <= r.issues; n++ {
-			at := archive.Time{Time: born.Add(time.Duration(n) * time.Minute)}
+			at := archive.Time{Time: born().Add(time.Duration(n) * time.Minute)}
 			err := e.archive.Write(&archive.Issue{
 				URL:        e.issueURL(r, n),
 				Repository: e.url(r.fullName()),
@@ -171,7 +171,7 @@ func (e *export) discussion() error {
 				User:      e.userURL(),
 				Body:      "Same here.",
 				Formatter: "markdown",
-				CreatedAt: archive.Time{Time: born.Add(time.Duration(n) * time.Hour)},
+				CreatedAt: archive.Time{Time: born().Add(time.Duration(n) * time.Hour)},
 			})
 			if err != nil {
 				return err
@@ -209,7 +209,7 @@ func (e *export) attachmentsOf(r *repository) error {
 			AssetName:        a.name,
 			AssetContentType: contentType(a.name),
 			AssetURL:         "tarball://root/" + name,
-			CreatedAt:        archive.Time{Time: born},
+			CreatedAt:        archive.Time{Time: born()},
 		})
 		if err != nil {
 			return err
@@ -255,10 +255,10 @@ func (e *export) releases() error {
 				AssetName:        "payload.bin",
 				AssetContentType: "application/octet-stream",
 				AssetURL:         "tarball://root/" + name,
-				CreatedAt:        archive.Time{Time: born},
+				CreatedAt:        archive.Time{Time: born()},
 			}},
-			PublishedAt: archive.Time{Time: born},
-			CreatedAt:   archive.Time{Time: born},
+			PublishedAt: archive.Time{Time: born()},
+			CreatedAt:   archive.Time{Time: born()},
 		})
 		if err != nil {
 			return err

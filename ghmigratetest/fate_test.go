@@ -93,17 +93,6 @@ func TestLocksComeInTheOrderOfTime(t *testing.T) {
 	c.Clock().Advance(time.Minute)
 	assert.Empty(t, c.Migration(first).Locked)
 	assert.Equal(t, []string{"octo/hello"}, c.Migration(second).Locked)
-	c.Forget(second)
-	assert.False(t, c.Locked("octo/hello"))
-}
-
-func TestForgottenMigrationsDoNothing(t *testing.T) {
-	c := newServer(t)
-	c.AddRepository("octo/hello")
-	c.Forget(c.start("/orgs/octo", helloLocked))
-	c.Clock().Advance(time.Minute)
-	assert.False(t, c.Locked("octo/hello"))
-	assert.Empty(t, c.Migrations())
 }
 
 func TestPoisonHasAntidotes(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -200,7 +199,7 @@ func (s *Server) suffer(f Fault, w http.ResponseWriter, r *http.Request, body []
 		}
 		for name, values := range f.Header {
 			if h.Del(name); len(values) > 0 {
-				h[http.CanonicalHeaderKey(name)] = slices.Clone(values) // next may add to it
+				h[http.CanonicalHeaderKey(name)] = values
 			}
 		}
 	}}

@@ -158,7 +158,7 @@ func madeUpRepository(r *repository) fstest.MapFS {
 	blob := store("blob", []byte("# "+r.name+"\n"))
 	rawBlob, _ := hex.DecodeString(blob)
 	tree := store("tree", append([]byte("100644 README.md\x00"), rawBlob...))
-	who := fmt.Sprintf("Monalisa Octocat <octocat@users.noreply.github.com> %d +0000", born.Unix())
+	who := fmt.Sprintf("Monalisa Octocat <octocat@users.noreply.github.com> %d +0000", born().Unix())
 	commit := store("commit", fmt.Appendf(nil, "tree %s\nauthor %s\ncommitter %s\n\nBegin %s\n", tree, who, who, r.name))
 
 	add("HEAD", []byte("ref: refs/heads/"+r.branch+"\n"))

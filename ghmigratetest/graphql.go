@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 )
 
 // A graphQLError is an element of errors[] of GraphQL.
@@ -79,7 +78,7 @@ func (s *Server) resolveField(f queryField) (map[string]any, *graphQLError) {
 }
 
 func (s *Server) resolveRepository(owner, name string) (map[string]any, *graphQLError) {
-	r := s.repositories[strings.ToLower(owner+"/"+name)]
+	r := s.repositoryNamed(owner, name)
 	switch {
 	case r == nil || r.private && (r.owner.role == "" || !s.hasScopes([]string{"repo"})):
 		return nil, &graphQLError{

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -248,30 +247,25 @@ func (s *Server) listURL(a *account) string {
 	return s.URL() + "/user/migrations"
 }
 
-// named returns the migration that the path names, if it is the account's.
-func (s *Server) named(c *call) *migration {
-	id, err := strconv.ParseInt(c.vars["id"], 10, 64)
-	if m := s.find(id); err == nil && m != nil && m.owner == c.account && m.visible(c.now) {
-		return m
+// ofMigration makes an operation of the migration that its path names, if it is
+// the account's.
+func ofMigration(serve func(*Server, *call, *migration) response) func(*Server, *call) response {
+	return func(s *Server, c *call) response {
+		id, err := strconv.ParseInt(c.vars["id"], 10, 64)
+		if m := s.find(id); err == nil && m != nil && m.owner == c.account && m.visible(c.now) {
+			return serve(s, c, m)
+		}
+		return notFound()
 	}
-	return nil
 }
 
 func (m *migration) visible(now time.Time) bool { return !now.Before(m.hiddenUntil) }
 
-func (s *Server) getMigration(c *call) response {
-	m := s.named(c)
-	if m == nil {
-		return notFound()
-	}
+func (s *Server) getMigration(c *call, m *migration) response {
 	return jsonResponse(http.StatusOK, s.migrationResource(c, m, c.query.Get("exclude") == "repositories"))
 }
 
-func (s *Server) listRepositories(c *call) response {
-	m := s.named(c)
-	if m == nil {
-		return notFound()
-	}
+func (s *Server) listRepositories(c *call, m *migration) response {
 	page, header := paginate(c, m.repositories, fmt.Sprintf("%s/%d/repositories", s.listURL(m.owner), m.id))
 	return s.repositoryPage(c, page, header)
 }
@@ -297,9 +291,8 @@ func (c *call) shape(before shape) shape {
 	return before
 }
 
-func (s *Server) redirectToArchive(c *call) response {
-	m := s.named(c)
-	if m == nil || !m.hasArchive() || m.gone {
+func (s *Server) redirectToArchive(c *call, m *migration) response {
+	if !m.hasArchive() || m.gone {
 		return notFound()
 	}
 	url := s.signedURL(m, c.now)
@@ -310,9 +303,8 @@ func (s *Server) redirectToArchive(c *call) response {
 	}
 }
 
-func (s *Server) deleteArchive(c *call) response {
-	m := s.named(c)
-	if m == nil || !m.hasArchive() || m.gone {
+func (s *Server) deleteArchive(_ *call, m *migration) response {
+	if !m.hasArchive() || m.gone {
 		return notFound()
 	}
 	m.deleted = true
@@ -320,12 +312,11 @@ func (s *Server) deleteArchive(c *call) response {
 	return response{status: http.StatusNoContent}
 }
 
-func (s *Server) unlock(c *call) response {
-	m := s.named(c)
-	if m == nil || m.state != stateExported && m.state != stateFailed {
+func (s *Server) unlock(c *call, m *migration) response {
+	if m.state != stateExported && m.state != stateFailed {
 		return notFound()
 	}
-	r := s.repositories[strings.ToLower(m.owner.login+"/"+c.vars["repo"])]
+	r := s.repositoryNamed(m.owner.login, c.vars["repo"])
 	if r == nil || r.lockedBy != m {
 		return notFound()
 	}

@@ -123,6 +123,9 @@ func TestForget(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, c.do("GET", archive, "").status)
 	assert.False(t, c.Locked("octo/hello"))
 	assert.Zero(t, c.Migration(id))
+	c.Forget(c.start("/orgs/octo", helloLocked))
+	c.Clock().Advance(time.Minute)
+	assert.False(t, c.Locked("octo/hello"), "one that is to come comes no more")
 	assert.Equal(t, other, c.Migration(other).ID)
 }
 

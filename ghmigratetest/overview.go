@@ -32,8 +32,8 @@ func (s *Server) getUser(*call) response {
 		"public_gists":              0,
 		"followers":                 0,
 		"following":                 0,
-		"created_at":                timestamp(born, s.user.id),
-		"updated_at":                timestamp(born, s.user.id),
+		"created_at":                timestamp(born(), s.user.id),
+		"updated_at":                timestamp(born(), s.user.id),
 		"private_gists":             0,
 		"total_private_repos":       private,
 		"owned_private_repos":       private,
@@ -76,8 +76,8 @@ func (s *Server) getOrganization(c *call) response {
 		"following":                 0,
 		"html_url":                  s.webURL + "/" + c.account.login,
 		"type":                      c.account.kind,
-		"created_at":                timestamp(born, c.account.id),
-		"updated_at":                timestamp(born, c.account.id),
+		"created_at":                timestamp(born(), c.account.id),
+		"updated_at":                timestamp(born(), c.account.id),
 		"archived_at":               nil,
 	})
 	if c.account.role != "" {

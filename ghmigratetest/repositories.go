@@ -123,6 +123,12 @@ func validName(name string) bool {
 		strings.Trim(name, "-_.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ""
 }
 
+// repositoryNamed returns a repository; nil if there is none. The caller holds
+// s.mu.
+func (s *Server) repositoryNamed(owner, name string) *repository {
+	return s.repositories[strings.ToLower(owner+"/"+name)]
+}
+
 // clone makes the bare clone that FromGit asks for.
 func (s *Server) clone(r *repository) error {
 	dir, err := s.tempDir()

@@ -9,17 +9,7 @@ import (
 	"time"
 )
 
-// A sourceImport is an import of a repository from elsewhere. What happens to
-// it is told by words in its vcs_url, which the package comment lists.
-type sourceImport struct {
-	repository *repository
-	request    importRequest
-	begun      time.Time // the latest run
-	useLFS     string
-	authors    []*importAuthor
-}
-
-// An importRequest is the body of start and of update.
+// An importRequest is the body of start.
 type importRequest struct {
 	VCSURL      string `json:"vcs_url"`
 	VCS         string `json:"vcs"`
@@ -46,123 +36,6 @@ type importAuthor struct {
 	Name       string `json:"name"`
 	URL        string `json:"url"`
 	ImportURL  string `json:"import_url"`
-}
-
-type largeFile struct {
-	RefName string `json:"ref_name"`
-	Path    string `json:"path"`
-	OID     string `json:"oid"`
-	Size    int64  `json:"size"`
-}
-
-func (i *sourceImport) says(word string) bool { return strings.Contains(i.request.VCSURL, word) }
-
-// largeFiles returns the files over 100 MB.
-func (i *sourceImport) largeFiles() []largeFile {
-	if !i.says("large") {
-		return nil
-	}
-	return []largeFile{
-		{"refs/heads/master", "foo/bar/1", "d3d9446802a44259755d38e6d163e820", 110485760},
-		{"refs/heads/master", "foo/bar/2", "6512bd43d9caa6e02c990b0a82652dca", 111534336},
-		{"refs/heads/master", "foo/bar/3", "c20ad4d76fe97759aa27a0c99bff6710", 112582912},
-	}
-}
-
-var systems = []string{"subversion", "git", "mercurial", "tfvc"}
-
-// vcs returns the version control system, "" before it is detected.
-func (i *sourceImport) vcs(detected bool) string {
-	if i.request.VCS != "" || !detected {
-		return i.request.VCS
-	}
-	for _, vcs := range systems {
-		if i.says(vcs) {
-			return vcs
-		}
-	}
-	return "git"
-}
-
-// status returns where the import is, as a status of GitHub and how much of
-// that is done, in percent.
-func (i *sourceImport) status(now time.Time, duration time.Duration) (string, int64) {
-	done := 100.0
-	if duration > 0 {
-		done = min(float64(now.Sub(i.begun))/float64(duration)*100, 100)
-	}
-	part := func(from, to float64) int64 { return int64(min((done-from)/(to-from), 1) * 100) }
-	detecting := i.request.VCS == ""
-	if detecting && done < 10 {
-		return "detecting", part(0, 10)
-	}
-	switch {
-	case i.says("nothing"):
-		return "detection_found_nothing", 0
-	case i.says("multiple") && detecting:
-		return "detection_found_multiple", 0
-	case i.says("private") && i.request.VCSPassword == "":
-		if detecting {
-			return "detection_needs_auth", 0
-		}
-		return "auth", 0
-	case i.says("private") && i.request.VCSPassword == "wrong":
-		return "auth_failed", 0
-	case i.vcs(true) == "tfvc" && i.request.TFVCProject == "":
-		return "choose", 0
-	case done < 50:
-		return "importing", part(0, 50)
-	case i.says("broken"):
-		return "error", 0
-	case done < 70:
-		return "mapping", part(50, 70)
-	case done < 100:
-		return "pushing", part(70, 100)
-	}
-	return "complete", 100
-}
-
-// imported reports whether authors and large files are known.
-func imported(status string) bool {
-	return status == "mapping" || status == "pushing" || status == "complete"
-}
-
-var statusTexts = map[string]string{
-	"detecting":                "Detecting...",
-	"detection_found_nothing":  "No repository was found",
-	"detection_found_multiple": "Multiple projects were found",
-	"detection_needs_auth":     "Authentication is required",
-	"auth":                     "Authentication is required",
-	"auth_failed":              "Authentication failed",
-	"choose":                   "Choose a project",
-	"importing":                "Importing...",
-	"error":                    "Failed",
-	"mapping":                  "Mapping authors...",
-	"pushing":                  "Pushing...",
-	"complete":                 "Done",
-}
-
-// projectChoices returns what there is to choose from.
-func (i *sourceImport) projectChoices(status string) []projectChoice {
-	switch status {
-	case "choose":
-		return []projectChoice{
-			{VCS: "tfvc", TFVCProject: "project1", HumanName: "project1 (tfs)"},
-			{VCS: "tfvc", TFVCProject: "project2", HumanName: "project2 (tfs)"},
-		}
-	case "detection_found_multiple":
-		return []projectChoice{
-			{VCS: "git", HumanName: "trunk (git)"},
-			{VCS: "subversion", HumanName: "trunk (svn)"},
-		}
-	}
-	return nil
-}
-
-type projectChoice struct {
-	VCS         string `json:"vcs"`
-	TFVCProject string `json:"tfvc_project,omitempty"`
-	HumanName   string `json:"human_name"`
 }
 
 // An importResource is GitHub's import.
@@ -198,7 +71,7 @@ func (s *Server) importURL(i *sourceImport) string {
 
 func (s *Server) importResource(i *sourceImport, now time.Time) importResource {
 	status, percent := i.status(now, s.cfg.exportDuration)
-	text := statusTexts[status]
+	text := statusText(status)
 	res := importResource{
 		UseLFS:         i.useLFS == "opt_in",
 		VCSURL:         i.request.VCSURL,
@@ -242,22 +115,22 @@ func (s *Server) importResource(i *sourceImport, now time.Time) importResource {
 	return res
 }
 
-// target returns the repository that the path names, and its import.
-func (s *Server) target(c *call) (*repository, *sourceImport) {
-	r := s.repositories[strings.ToLower(c.vars["owner"]+"/"+c.vars["repo"])]
-	return r, s.imports[r]
-}
-
-func (s *Server) getImport(c *call) response {
-	_, i := s.target(c)
-	if i == nil {
+// ofImport makes an operation of the import that its path names.
+func ofImport(serve func(*Server, *call, *sourceImport) response) func(*Server, *call) response {
+	return func(s *Server, c *call) response {
+		if i := s.imports[s.repositoryNamed(c.vars["owner"], c.vars["repo"])]; i != nil {
+			return serve(s, c, i)
+		}
 		return notFound()
 	}
+}
+
+func (s *Server) getImport(c *call, i *sourceImport) response {
 	return jsonResponse(http.StatusOK, s.importResource(i, c.now))
 }
 
 func (s *Server) startImport(c *call) response {
-	r, i := s.target(c)
+	r := s.repositoryNamed(c.vars["owner"], c.vars["repo"])
 	if r == nil {
 		return notFound()
 	}
@@ -269,10 +142,10 @@ func (s *Server) startImport(c *call) response {
 	if req.VCSURL == "" {
 		errs = append(errs, fieldError{Resource: "Import", Field: "vcs_url", Code: "missing_field"})
 	}
-	if req.VCS != "" && !slices.Contains(systems, req.VCS) {
+	if req.VCS != "" && !slices.Contains(systems(), req.VCS) {
 		errs = append(errs, fieldError{Resource: "Import", Field: "vcs", Code: "invalid"})
 	}
-	if i != nil {
+	if i := s.imports[r]; i != nil {
 		switch status, _ := i.status(c.now, s.cfg.exportDuration); status {
 		case "error", "detection_found_nothing":
 		default:
@@ -282,7 +155,7 @@ func (s *Server) startImport(c *call) response {
 	if len(errs) > 0 {
 		return invalid(errs...)
 	}
-	i = &sourceImport{repository: r, request: req, begun: c.now, useLFS: "undecided"}
+	i := &sourceImport{repository: r, request: req, begun: c.now, useLFS: "undecided"}
 	for _, name := range []string{"nobody", "svner", "svner@example.com", "hubot"} {
 		id := s.nextID("author")
 		remote := name + "@fc7da526-431c-80fe-3c8c-c148ff18d7ef"
@@ -303,16 +176,12 @@ func (s *Server) startImport(c *call) response {
 	return res
 }
 
-func (s *Server) updateImport(c *call) response {
-	_, i := s.target(c)
-	if i == nil {
-		return notFound()
-	}
+func (s *Server) updateImport(c *call, i *sourceImport) response {
 	var req importUpdate
 	if refusal, ok := s.decode(c, "Import", &req); !ok {
 		return refusal
 	}
-	if req.VCS != "" && !slices.Contains(systems, req.VCS) {
+	if req.VCS != "" && !slices.Contains(systems(), req.VCS) {
 		return invalid(fieldError{Resource: "Import", Field: "vcs", Code: "invalid"})
 	}
 	for _, f := range []struct {
@@ -332,20 +201,12 @@ func (s *Server) updateImport(c *call) response {
 	return jsonResponse(http.StatusOK, s.importResource(i, c.now))
 }
 
-func (s *Server) cancelImport(c *call) response {
-	r, i := s.target(c)
-	if i == nil {
-		return notFound()
-	}
-	delete(s.imports, r)
+func (s *Server) cancelImport(_ *call, i *sourceImport) response {
+	delete(s.imports, i.repository)
 	return response{status: http.StatusNoContent}
 }
 
-func (s *Server) listAuthors(c *call) response {
-	_, i := s.target(c)
-	if i == nil {
-		return notFound()
-	}
+func (s *Server) listAuthors(c *call, i *sourceImport) response {
 	since, _ := strconv.ParseInt(c.query.Get("since"), 10, 64)
 	authors := []*importAuthor{}
 	if status, _ := i.status(c.now, s.cfg.exportDuration); imported(status) {
@@ -358,11 +219,7 @@ func (s *Server) listAuthors(c *call) response {
 	return jsonResponse(http.StatusOK, authors)
 }
 
-func (s *Server) mapAuthor(c *call) response {
-	_, i := s.target(c)
-	if i == nil {
-		return notFound()
-	}
+func (s *Server) mapAuthor(c *call, i *sourceImport) response {
 	n := slices.IndexFunc(i.authors, func(a *importAuthor) bool {
 		return strconv.FormatInt(a.ID, 10) == c.vars["author"]
 	})
@@ -385,11 +242,7 @@ func (s *Server) mapAuthor(c *call) response {
 	return jsonResponse(http.StatusOK, i.authors[n])
 }
 
-func (s *Server) listLargeFiles(c *call) response {
-	_, i := s.target(c)
-	if i == nil {
-		return notFound()
-	}
+func (s *Server) listLargeFiles(c *call, i *sourceImport) response {
 	files := []largeFile{}
 	if status, _ := i.status(c.now, s.cfg.exportDuration); imported(status) {
 		files = append(files, i.largeFiles()...)
@@ -397,11 +250,7 @@ func (s *Server) listLargeFiles(c *call) response {
 	return jsonResponse(http.StatusOK, files)
 }
 
-func (s *Server) setLFSPreference(c *call) response {
-	_, i := s.target(c)
-	if i == nil {
-		return notFound()
-	}
+func (s *Server) setLFSPreference(c *call, i *sourceImport) response {
 	var req struct {
 		UseLFS string `json:"use_lfs"`
 	}

@@ -71,7 +71,7 @@ func (s *Server) resolve(c *call, req startRequest) ([]*repository, []fieldError
 		if !ok && s.cfg.lenient {
 			owner, name, ok = c.account.login, fullName, true
 		}
-		r := s.repositories[strings.ToLower(owner+"/"+name)]
+		r := s.repositoryNamed(owner, name)
 		switch {
 		case !ok || !validName(owner) || !validName(name):
 			errs = append(errs, field("invalid", strconv.Quote(fullName)+" is not owner/name"))

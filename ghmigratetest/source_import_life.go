@@ -1,0 +1,146 @@
+package ghmigratetest
+
+import (
+	"strings"
+	"time"
+)
+
+// A sourceImport is an import of a repository from elsewhere. What happens to
+// it is told by words in its vcs_url, which the package comment lists.
+type sourceImport struct {
+	repository *repository
+	request    importRequest
+	begun      time.Time // the latest run
+	useLFS     string
+	authors    []*importAuthor
+}
+
+// status returns where the import is, as a status of GitHub and how much of
+// that is done, in percent.
+func (i *sourceImport) status(now time.Time, duration time.Duration) (string, int64) {
+	done := 100.0
+	if duration > 0 {
+		done = min(float64(now.Sub(i.begun))/float64(duration)*100, 100)
+	}
+	part := func(from, to float64) int64 { return int64(min((done-from)/(to-from), 1) * 100) }
+	detecting := i.request.VCS == ""
+	if detecting && done < 10 {
+		return "detecting", part(0, 10)
+	}
+	switch {
+	case i.says("nothing"):
+		return "detection_found_nothing", 0
+	case i.says("multiple") && detecting:
+		return "detection_found_multiple", 0
+	case i.says("private") && i.request.VCSPassword == "":
+		if detecting {
+			return "detection_needs_auth", 0
+		}
+		return "auth", 0
+	case i.says("private") && i.request.VCSPassword == "wrong":
+		return "auth_failed", 0
+	case i.vcs(true) == "tfvc" && i.request.TFVCProject == "":
+		return "choose", 0
+	case done < 50:
+		return "importing", part(0, 50)
+	case i.says("broken"):
+		return "error", 0
+	case done < 70:
+		return "mapping", part(50, 70)
+	case done < 100:
+		return "pushing", part(70, 100)
+	}
+	return "complete", 100
+}
+
+func (i *sourceImport) says(word string) bool { return strings.Contains(i.request.VCSURL, word) }
+
+// vcs returns the version control system, "" before it is detected.
+func (i *sourceImport) vcs(detected bool) string {
+	if i.request.VCS != "" || !detected {
+		return i.request.VCS
+	}
+	for _, vcs := range systems() {
+		if i.says(vcs) {
+			return vcs
+		}
+	}
+	return "git"
+}
+
+// systems are the version control systems that GitHub names.
+func systems() []string { return []string{"subversion", "git", "mercurial", "tfvc"} }
+
+// imported reports whether authors and large files are known.
+func imported(status string) bool {
+	return status == "mapping" || status == "pushing" || status == "complete"
+}
+
+// statusText returns a status in words.
+func statusText(status string) string {
+	switch status {
+	case "detecting":
+		return "Detecting..."
+	case "detection_found_nothing":
+		return "No repository was found"
+	case "detection_found_multiple":
+		return "Multiple projects were found"
+	case "detection_needs_auth", "auth":
+		return "Authentication is required"
+	case "auth_failed":
+		return "Authentication failed"
+	case "choose":
+		return "Choose a project"
+	case "importing":
+		return "Importing..."
+	case "mapping":
+		return "Mapping authors..."
+	case "pushing":
+		return "Pushing..."
+	case "complete":
+		return "Done"
+	}
+	return "Failed"
+}
+
+// projectChoices returns what there is to choose from.
+func (i *sourceImport) projectChoices(status string) []projectChoice {
+	switch status {
+	case "choose":
+		return []projectChoice{
+			{VCS: "tfvc", TFVCProject: "project1", HumanName: "project1 (tfs)"},
+			{VCS: "tfvc", TFVCProject: "project2", HumanName: "project2 (tfs)"},
+		}
+	case "detection_found_multiple":
+		return []projectChoice{
+			{VCS: "git", HumanName: "trunk (git)"},
+			{VCS: "subversion", HumanName: "trunk (svn)"},
+		}
+	}
+	return nil
+}
+
+type projectChoice struct {
+	VCS         string `json:"vcs"`
+	TFVCProject string `json:"tfvc_project,omitempty"`
+	HumanName   string `json:"human_name"`
+}
+
+// largeFiles returns the files over 100 MB.
+func (i *sourceImport) largeFiles() []largeFile {
+	if !i.says("large") {
+		return nil
+	}
+	return []largeFile{
+		{"refs/heads/master", "foo/bar/1", "d3d9446802a44259755d38e6d163e820", 110485760},
+		{"refs/heads/master", "foo/bar/2", "6512bd43d9caa6e02c990b0a82652dca", 111534336},
+		{"refs/heads/master", "foo/bar/3", "c20ad4d76fe97759aa27a0c99bff6710", 112582912},
+	}
+}
+
+type largeFile struct {
+	RefName string `json:"ref_name"`
+	Path    string `json:"path"`
+	OID     string `json:"oid"`
+	Size    int64  `json:"size"`
+}
