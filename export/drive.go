@@ -94,10 +94,13 @@ var errNoStarts = errors.New("no migrations can be started")
 // wait waits, together with all others, until the job's migration is done.
 func (r *run) wait(ctx context.Context, job *Job) error {
 	return r.persist(ctx, func() error {
+		if err := sleepUntil(ctx, job.NotBefore); err != nil {
+			return err
+		}
 		m, err := r.poller.await(ctx, job.State.Migration)
 		switch {
 		case m != nil && isAbsent(err):
-			return job.vanish(ctx, r.acct, err)
+			return job.absent(ctx, r.acct, err)
 		case err != nil:
 			return fmt.Errorf("batch %d: wait: %w", job.Number, err)
 		}

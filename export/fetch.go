@@ -21,7 +21,7 @@ func (j *Job) list(ctx context.Context, acct Account) error {
 	}
 	for repo, err := range acct.ListRepositories(ctx, j.State.Migration, nil) {
 		if isAbsent(err) {
-			return j.vanish(ctx, acct, err)
+			return j.absent(ctx, acct, err)
 		}
 		if err != nil {
 			return err
@@ -31,7 +31,7 @@ func (j *Job) list(ctx context.Context, acct Account) error {
 	}
 	j.names = names
 	return j.settle(func(s *State) {
-		s.Listed, s.Absent = true, nil
+		s.Listed, s.Absent, s.Absences = true, nil, 0
 		for _, name := range j.Repositories {
 			if missing[strings.ToLower(name)] != "" {
 				s.Absent = append(s.Absent, name)
@@ -39,13 +39,6 @@ func (j *Job) list(ctx context.Context, acct Account) error {
 		}
 	})
 }
-
-const (
-	// maxAbsences is how often an archive may not be found before it is held
-	// to be gone, although GitHub says that it is there.
-	maxAbsences  = 5
-	absenceAgain = 30 * time.Second
-)
 
 func (j *Job) download(ctx context.Context, acct Account) error {
 	name := fmt.Sprintf("migration-%d.tar.gz", j.State.Migration)
@@ -75,11 +68,7 @@ func (j *Job) download(ctx context.Context, acct Account) error {
 		j.emit(EventFailed)
 		return j.ends(OutcomeFailed, ghmigrate.ErrMigrationFailed.Error())
 	case errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrArchiveNotReady) && !errors.Is(err, ghmigrate.ErrMissingScope):
-		if j.State.Absences+1 >= maxAbsences {
-			return j.vanish(ctx, acct, err)
-		}
-		j.NotBefore = time.Now().Add(absenceAgain)
-		return j.settle(func(s *State) { s.Absences++ })
+		return j.absent(ctx, acct, err)
 	}
 	return err
 }

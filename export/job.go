@@ -82,7 +82,7 @@ type State struct {
 	Absent   []string `json:"absent,omitempty"`  // asked for, and not among them
 	Archive  *Archive `json:"archive,omitzero"`  // once it is on disk
 	Damaged  int      `json:"damaged,omitzero"`  // how often it did not read back as it was fetched
-	Absences int      `json:"absences,omitzero"` // how often it was not found without a reason
+	Absences int      `json:"absences,omitzero"` // how often it, or the migration, was not found without a reason
 
 	Verified bool     `json:"verified,omitzero"` // it was read to its end, and it is what was fetched
 	Missing  []string `json:"missing,omitempty"` // asked for, and not in the archive

@@ -57,7 +57,7 @@ const lookAgain = 30 * time.Second
 func (j *Job) look(ctx context.Context, acct Account) error {
 	m, err := acct.Get(ctx, j.State.Migration, &ghmigrate.GetOptions{OmitRepositories: true})
 	if isAbsent(err) {
-		return j.vanish(ctx, acct, err)
+		return j.absent(ctx, acct, err)
 	}
 	if err != nil {
 		return err
@@ -83,27 +83,33 @@ func (j *Job) observe(m *ghmigrate.Migration) error {
 	return nil
 }
 
+const (
+	// maxAbsences is how often a migration, or its archive, may not be found
+	// before it is held to be gone: not every server of GitHub knows of it at
+	// once, and to start another for nothing exports twice.
+	maxAbsences  = 5
+	absenceAgain = 30 * time.Second
+)
+
+// absent takes note that the migration, or its archive, was not found.
+func (j *Job) absent(ctx context.Context, acct Account, reason error) error {
+	if j.State.Absences+1 >= maxAbsences {
+		return j.vanish(ctx, acct, reason)
+	}
+	j.NotBefore = time.Now().Add(absenceAgain)
+	return j.settle(func(s *State) { s.Absences++ })
+}
+
 // vanish takes note that there is no such migration, or no such archive. To a
 // token that has lost its rights GitHub says the same, but then it shows no
 // migrations at all.
 func (j *Job) vanish(ctx context.Context, acct Account, reason error) error {
-	if time.Since(j.State.Begun) < lateSight {
-		j.NotBefore = time.Now().Add(sightAgain)
-		return nil
-	}
 	if _, err := newest(ctx, acct); err != nil {
 		return err // it tells whether to wait, and reason does not
 	}
 	j.emit(EventGone, withError(reason))
 	return j.ends(OutcomeGone, reason.Error())
 }
-
-const (
-	// lateSight is how long a migration may not be found after it was started:
-	// not every server of GitHub knows of it at once.
-	lateSight  = 2 * time.Minute
-	sightAgain = 10 * time.Second
-)
 
 // maxWords is how much of what others say is kept, in bytes: a state is one
 // line of the journal.
@@ -117,5 +123,8 @@ func brief(words string) string {
 }
 
 func (j *Job) ends(outcome Outcome, reason string) error {
-	return j.settle(func(s *State) { s.Outcome, s.Reason, s.Ended = outcome, brief(reason), time.Now() })
+	return j.settle(func(s *State) {
+		s.Outcome, s.Reason, s.Ended = outcome, brief(reason), time.Now()
+		s.Absences = 0
+	})
 }

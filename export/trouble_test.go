@@ -127,6 +127,28 @@ func TestAMigrationThatIsNotShownYetIsNotStartedTwice(t *testing.T) {
 	})
 }
 
+func TestAMigrationThatIsNotFoundForAMinuteIsNotStartedTwice(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.AddRepository("octocat/a")
+		begun, faults := time.Now(), 0
+		server.InjectFunc(func(r ghmigratetest.Request, _ int) (ghmigratetest.Fault, bool) {
+			if time.Since(begun).Truncate(time.Minute) != 30*time.Minute {
+				return ghmigratetest.Fault{}, false
+			}
+			faults++
+			if r.Path == "/user/migrations" {
+				return ghmigratetest.Fault{Status: 200, Body: `[]`}, true
+			}
+			return ghmigratetest.Fault{Status: 404, Body: `{"message":"Not Found"}`}, true
+		})
+		acct := export.UserAccount(testclient.New(t, server))
+		m, err := run(t, t.Context(), server, acct, export.Options{Repositories: []string{"octocat/a"}, Dir: t.TempDir()})
+		require.NoError(t, err)
+		assert.Positive(t, faults)
+		assert.Equal(t, 1, m.Starts)
+	}, ghmigratetest.WithExportDuration(time.Hour))
+}
+
 func TestARateLimitIsWaitedOutWhereAMigrationHasVanished(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
