@@ -87,23 +87,31 @@ func ExampleCollect() {
 	// Output: 1 octo-org/hello-world
 }
 
-// Leave nothing locked: all repositories of the migration, not only those of
-// the first page, and only when it is done.
+// unlockAll leaves nothing locked: all repositories of a migration that is
+// done, and not only those of the first page.
+func unlockAll(ctx context.Context, client *ghmigrate.Client, id int64) error {
+	for repo, err := range client.OrgMigrations.ListRepositories(ctx, "octo-org", id, nil) {
+		if err != nil {
+			return err
+		}
+		err = client.OrgMigrations.UnlockRepository(ctx, "octo-org", id, repo.Name)
+		if err != nil && !errors.Is(err, ghmigrate.ErrNotFound) { // it was not locked
+			return err
+		}
+		fmt.Println(repo.FullName, "is unlocked")
+	}
+	return nil
+}
+
+// Repositories stay locked until somebody unlocks them.
 func ExampleOrgMigrations_UnlockRepository() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
 	defer github.Close()
 	m := finished(ctx, client, "octo-org/hello-world", true)
 
-	for repo, err := range client.OrgMigrations.ListRepositories(ctx, "octo-org", m.ID, nil) {
-		check(err)
-		err = client.OrgMigrations.UnlockRepository(ctx, "octo-org", m.ID, repo.Name)
-		if errors.Is(err, ghmigrate.ErrNotFound) {
-			fmt.Println(repo.FullName, "was not locked")
-			continue
-		}
-		check(err)
-		fmt.Println(repo.FullName, "is unlocked")
+	if err := unlockAll(ctx, client, m.ID); err != nil {
+		fmt.Println(err)
 	}
 	// Output: octo-org/hello-world is unlocked
 }
