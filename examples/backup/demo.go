@@ -27,19 +27,19 @@ func (c *command) startDemo() (fake *ghmigratetest.Server, end func(), err error
 		ghmigratetest.WithExportDuration(0),
 		ghmigratetest.WithStorageRate(rate), // so that there is a download to be seen
 	)
-	c.progress.say("This is a demonstration: the GitHub that it talks to is a fake in this process. For the real one, see -h.")
+	c.progress.Say("This is a demonstration: the GitHub that it talks to is a fake in this process. For the real one, see -h.")
 	checkout, err := demo.AddRepository(fake, repository, ghmigratetest.WithIssues(3), ghmigratetest.Payload(rate))
 	if err != nil {
-		c.progress.say("Its repository %s is made up: %v.", repository, err)
+		c.progress.Say("Its repository %s is made up: %v.", repository, err)
 	} else {
-		c.progress.say("Its repository %s is a clone of %s.", repository, checkout)
+		c.progress.Say("Its repository %s is a clone of %s.", repository, checkout)
 	}
 	end = fake.Close
 	if c.export.Dir == "" {
 		end = func() {
 			fake.Close()
 			_ = os.RemoveAll(dir)
-			c.progress.say("That folder was removed again: with -out DIR it stays.")
+			c.progress.Say("That folder was removed again: with -out DIR it stays.")
 		}
 	}
 	c.org, c.baseURL, c.export.Dir = "octo-org", fake.URL(), dir

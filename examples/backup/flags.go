@@ -16,7 +16,7 @@ var help string
 
 // options are what the command line says.
 type options struct {
-	org               string
+	org, repos        string
 	user, all         bool
 	export            export.Options
 	keep              bool
@@ -34,7 +34,7 @@ func (o *options) flags() *flag.FlagSet {
 	start := &o.export.Start
 	fs.StringVar(&o.org, "org", "", "")
 	fs.BoolVar(&o.user, "user", false, "")
-	fs.Var((*names)(&o.export.Repositories), "repos", "")
+	fs.StringVar(&o.repos, "repos", "", "")
 	fs.BoolVar(&o.all, "all", false, "")
 	fs.BoolVar(&start.ExcludeMetadata, "exclude-metadata", false, "")
 	fs.BoolVar(&start.ExcludeGitData, "exclude-git-data", false, "")
@@ -52,18 +52,6 @@ func (o *options) flags() *flag.FlagSet {
 	fs.StringVar(&o.host, "host", "", "")
 	fs.StringVar(&o.baseURL, "base-url", "", "")
 	return fs
-}
-
-// names are the value of a flag, with commas between them.
-type names []string
-
-func (n *names) String() string { return strings.Join(*n, ",") }
-
-func (n *names) Set(list string) error {
-	for name := range strings.SplitSeq(list, ",") {
-		*n = append(*n, strings.TrimSpace(name))
-	}
-	return nil
 }
 
 func parse(args []string) (options, error) {
@@ -85,6 +73,11 @@ func parse(args []string) (options, error) {
 	})
 	if empty != nil {
 		return o, empty
+	}
+	if o.repos != "" {
+		for name := range strings.SplitSeq(o.repos, ",") {
+			o.export.Repositories = append(o.export.Repositories, strings.TrimSpace(name))
+		}
 	}
 	o.export.DeleteArchives = !o.keep
 	return o, o.check(given)

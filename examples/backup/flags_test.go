@@ -75,7 +75,8 @@ func TestFlagsSayWhatToExport(t *testing.T) {
 		"-exclude-releases -exclude-owner-projects -keep -batch 7 -out dir -host octocorp.ghe.com"))
 	require.NoError(t, err)
 	assert.Equal(t, options{
-		org: "Octo",
+		org:   "Octo",
+		repos: "Octo/b,octo/a",
 		export: export.Options{
 			Repositories: []string{"Octo/b", "octo/a"},
 			Dir:          "dir",

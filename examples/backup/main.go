@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/examples/internal/locks"
+	"github.com/ghmigrate/ghmigrate/examples/internal/progress"
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
@@ -47,12 +49,10 @@ func run(ctx context.Context, args []string, token string, stdout, stderr io.Wri
 	if err == nil && !o.demo() && token == "" {
 		err = errors.New("GITHUB_TOKEN is not set: want a personal access token (classic)")
 	}
-	c := &command{options: o, stdout: stdout, progress: newProgress(stderr)}
-	switch {
-	case o.quiet:
-		c.stdout, c.progress = io.Discard, newProgress(io.Discard)
-	case o.verbose:
-		c.progress.terminal = false // bars and a log do not mix
+	c := &command{options: o, stdout: stdout}
+	c.progress = progress.New(stderr, progress.IsTerminal(stderr) && !o.verbose)
+	if o.quiet {
+		c.stdout, c.progress = io.Discard, progress.New(io.Discard, false)
 	}
 	if err == nil && o.demo() {
 		fake, end, err := c.startDemo()
@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, token string, stdout, stderr io.Wri
 		return misused
 	}
 	stop := context.AfterFunc(ctx, func() {
-		c.progress.say("Stopping as soon as what can be unlocked is. A second Ctrl-C stops at once.")
+		c.progress.Say("Stopping as soon as what can be unlocked is. A second Ctrl-C stops at once.")
 	})
 	defer stop()
 	if err := c.do(ctx); err != nil {
@@ -84,7 +84,7 @@ type command struct {
 	options
 	client   *ghmigrate.Client
 	stdout   io.Writer
-	progress *progress
+	progress *progress.Progress
 }
 
 func (c *command) connect(log io.Writer, client []ghmigrate.Option) (err error) {
@@ -95,7 +95,7 @@ func (c *command) connect(log io.Writer, client []ghmigrate.Option) (err error) 
 	if c.baseURL != "" {
 		client = append(client, ghmigrate.WithBaseURL(c.baseURL))
 	}
-	c.export.Progress = c.progress.event
+	c.export.Progress = c.progress.Event
 	if c.verbose {
 		logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		client = append(client, ghmigrate.WithLogger(logger))
@@ -106,16 +106,16 @@ func (c *command) connect(log io.Writer, client []ghmigrate.Option) (err error) 
 }
 
 func (c *command) do(ctx context.Context) (err error) {
-	acct := account{export.OrgAccount(c.client, c.org), map[string]bool{}}
+	acct := export.OrgAccount(c.client, c.org)
 	if c.user {
-		acct.Account = export.UserAccount(c.client)
+		acct = export.UserAccount(c.client)
 	}
 	opts := c.export
 	switch {
 	case c.preflight:
-		return preflight(ctx, acct, c.stdout)
+		return preflight(ctx, locks.Ask(acct), c.stdout)
 	case c.unlock:
-		return unlock(ctx, acct, opts.Repositories, c.stdout)
+		return unlock(ctx, locks.Ask(acct), opts.Repositories, c.stdout)
 	}
 	if opts.Dir, err = filepath.Abs(opts.Dir); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (c *command) do(ctx context.Context) (err error) {
 		return err
 	}
 	// Most likely the repositories are not those of the night before.
-	c.progress.say("%v.\nThat run is finished first, as it was asked for.", err)
+	c.progress.Say("%v.\nThat run is finished first, as it was asked for.", err)
 	old := opts
 	old.Repositories = nil
 	if err := c.run(ctx, acct, old); err != nil && status(err) == unfinished {
@@ -143,7 +143,7 @@ func (c *command) do(ctx context.Context) (err error) {
 func (c *command) run(ctx context.Context, acct export.Account, opts export.Options) error {
 	begun := time.Now()
 	manifest, err := export.Run(ctx, acct, opts)
-	c.progress.end()
+	c.progress.End()
 	if manifest != nil {
 		c.report(manifest, time.Since(begun))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/examples/internal/progress"
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
@@ -34,10 +35,10 @@ func (c *command) report(m *export.Manifest, took time.Duration) {
 			fmt.Fprintf(c.stdout, "%s  %s\n", row.SHA256, filepath.Join(m.Dir, row.Archive))
 		}
 	}
-	c.progress.say("%s%d of %s in %s, %s, after %s", notes, m.Covered, repositoriesIn(m.Requested),
-		english.Plural(len(seen), "archive", ""), size(bytes), took.Round(100*time.Millisecond))
+	c.progress.Say("%s%d of %s in %s, %s, after %s", notes, m.Covered, progress.Repositories(m.Requested),
+		english.Plural(len(seen), "archive", ""), progress.Size(bytes), took.Round(100*time.Millisecond))
 	if !m.Ended.IsZero() {
-		c.progress.say("Which is where: %s", filepath.Join(m.Dir, "manifest.json"))
+		c.progress.Say("Which is where: %s", filepath.Join(m.Dir, "manifest.json"))
 	}
 }
 
@@ -53,7 +54,7 @@ func (c *command) explain(w io.Writer, err error) int {
 		for _, row := range partial.Repositories {
 			why = append(why, fmt.Sprintf("%s: %s", row.Repository, strings.Join(append([]string{row.Error}, row.Faults...), ": ")))
 		}
-		fmt.Fprintf(w, "backup: %s not exported\n%s", repositoriesIn(n), why)
+		fmt.Fprintf(w, "backup: %s not exported\n%s", progress.Repositories(n), why)
 	}
 	same := "backup -org " + c.org
 	if c.user {
@@ -61,7 +62,7 @@ func (c *command) explain(w io.Writer, err error) int {
 	}
 	if n := len(partial.Locked); n > 0 {
 		fmt.Fprintf(w, "backup: %s perhaps still locked\n%sThe next run unlocks what GitHub lets it, and so does: %s -unlock\n",
-			repositoriesIn(n), list(partial.Locked), same)
+			progress.Repositories(n), list(partial.Locked), same)
 	}
 	if partial.Err != nil {
 		fmt.Fprintf(w, "backup: not finished: %v\nRun it again with the same flags: it goes on where it was.\n", partial.Err)
@@ -101,5 +102,3 @@ func (l list) String() string {
 	}
 	return b.String()
 }
-
-func repositoriesIn(n int) string { return english.Plural(n, "repository", "") }

@@ -23,6 +23,7 @@ import (
 	_ "gocloud.dev/blob/memblob"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/examples/internal/progress"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
@@ -49,16 +50,18 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	if err := run(ctx, os.Getenv("GITHUB_TOKEN"), *org, *dir, *bucket, flag.Args(), os.Stdout); err != nil {
+	if err := run(ctx, os.Getenv("GITHUB_TOKEN"), *org, *dir, *bucket, flag.Args(), os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "objectstorage:", err)
 		os.Exit(1)
 	}
 }
 
-// run prints what the bucket then has.
-func run(ctx context.Context, token, org, dir, url string, repositories []string, stdout io.Writer) error {
+// run prints what the bucket then has to stdout, and to stderr how it got there.
+func run(ctx context.Context, token, org, dir, url string, repositories []string, stdout, stderr io.Writer) error {
+	show := progress.New(stderr, progress.IsTerminal(stderr))
 	client, err := ghmigrate.NewClient(ghmigrate.WithToken(token))
 	if token == "" {
+		show.Say("GITHUB_TOKEN is not set: this is a fake GitHub, and the bucket %s.", url)
 		if dir, err = os.MkdirTemp("", "ghmigrate-"); err != nil {
 			return err
 		}
@@ -77,16 +80,20 @@ func run(ctx context.Context, token, org, dir, url string, repositories []string
 	}
 	bucket, err := blob.OpenBucket(ctx, url)
 	if err != nil {
-		return err
+		return fmt.Errorf("open the bucket: %w", err)
 	}
 	defer func() { _ = bucket.Close() }()
-	if _, err := export.Run(ctx, export.OrgAccount(client, org), export.Options{
+	manifest, err := export.Run(ctx, export.OrgAccount(client, org), export.Options{
 		Repositories: repositories,
 		Dir:          dir,
 		Store:        store{bucket},
-	}); err != nil {
+		Progress:     show.Event,
+	})
+	show.End()
+	if err != nil {
 		return err
 	}
+	show.Say("%d of %s in the bucket:", manifest.Covered, progress.Repositories(manifest.Requested))
 	for objects := bucket.List(nil); ; {
 		object, err := objects.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -95,6 +102,6 @@ func run(ctx context.Context, token, org, dir, url string, repositories []string
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(stdout, "%d %s\n", object.Size, object.Key)
+		fmt.Fprintf(stdout, "%8s  %s\n", progress.Size(object.Size), object.Key)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,9 +21,11 @@ func TestExportsIntoABucket(t *testing.T) {
 		"in a folder": "file:///" + strings.TrimPrefix(filepath.ToSlash(dir), "/") + "?no_tmp_dir=true",
 	} {
 		t.Run(name, func(t *testing.T) {
-			var stdout bytes.Buffer
-			require.NoError(t, run(t.Context(), "", "octo-org", "", url, nil, &stdout))
-			assert.Regexp(t, `^\d+ \d{8}T\d{6}Z/manifest.json\n\d+ \d{8}T\d{6}Z/migration-79.tar.gz\n$`, stdout.String())
+			var stdout, stderr bytes.Buffer
+			require.NoError(t, run(t.Context(), "", "octo-org", "", url, nil, &stdout, &stderr))
+			assert.Regexp(t, `^ +\d+ B  \d{8}T\d{6}Z/manifest.json\n +[\d.]+ KiB  \d{8}T\d{6}Z/migration-79.tar.gz\n$`, stdout.String())
+			assert.Contains(t, stderr.String(), "  batch 1: stored\n")
+			assert.Contains(t, stderr.String(), "\n2 of 2 repositories in the bucket:\n")
 		})
 	}
 	archives, err := filepath.Glob(filepath.Join(dir, "*", "migration-79.tar.gz"))
@@ -37,6 +40,6 @@ func TestExportsIntoABucket(t *testing.T) {
 }
 
 func TestABucketThatIsNone(t *testing.T) {
-	err := run(t.Context(), "", "octo-org", "", "nope://", nil, new(bytes.Buffer))
+	err := run(t.Context(), "", "octo-org", "", "nope://", nil, io.Discard, io.Discard)
 	assert.ErrorContains(t, err, `no driver registered for "nope"`)
 }

@@ -1,6 +1,6 @@
 // Watch is a service that logs what becomes of the migrations of an
-// organization: with the token in GITHUB_TOKEN, or, without one, at a fake
-// GitHub that it brings along.
+// organization, with the token in GITHUB_TOKEN, until it is told to stop.
+// Without a token it watches an export at a fake GitHub that it brings along.
 package main
 
 import (
@@ -21,28 +21,30 @@ func main() {
 	org := flag.String("org", "octo-org", "whose migrations")
 	flag.Parse()
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	if err := watch(ctx, os.Getenv("GITHUB_TOKEN"), *org); err != nil {
-		slog.Error("the watch has ended", "error", err)
+	log := slog.Default()
+	var err error
+	if token := os.Getenv("GITHUB_TOKEN"); token != "" {
+		err = serve(ctx, log, token, *org)
+	} else {
+		err = demonstrate(ctx, log, *org)
+	}
+	if err != nil {
+		log.Error("the watch has ended", "error", err)
 		os.Exit(1)
 	}
 }
 
-// watch ends without an error only when the service is told to stop.
-func watch(ctx context.Context, token, org string) error {
+func serve(ctx context.Context, log *slog.Logger, token, org string) error {
 	client, err := ghmigrate.NewClient(ghmigrate.WithToken(token))
-	if token == "" {
-		slog.Info("GITHUB_TOKEN is not set: starting an export at a fake GitHub; stop with Ctrl-C")
-		fake := ghmigratetest.NewServer()
-		defer fake.Close()
-		fake.AddRepository(org + "/hello-world")
-		if client, err = ghmigrate.NewClient(ghmigrate.WithToken(fake.Token()), ghmigrate.WithBaseURL(fake.URL()),
-			ghmigrate.WithHTTPClient(fake.Client()), ghmigrate.WithPollInterval(time.Second, time.Second)); err == nil {
-			_, err = client.OrgMigrations.Start(ctx, org, ghmigrate.StartMigrationRequest{Repositories: []string{org + "/hello-world"}})
-		}
-	}
 	if err != nil {
 		return err
 	}
+	return watch(ctx, log, client, org, func(*ghmigrate.Migration) {})
+}
+
+// watch ends without an error only when ctx does. It tells changed of every
+// change.
+func watch(ctx context.Context, log *slog.Logger, client *ghmigrate.Client, org string, changed func(*ghmigrate.Migration)) error {
 	for m, err := range client.OrgMigrations.WatchAll(ctx, org) {
 		switch {
 		case errors.Is(err, context.Canceled):
@@ -50,10 +52,40 @@ func watch(ctx context.Context, token, org string) error {
 		case m == nil:
 			return err
 		case err != nil:
-			slog.Warn("no longer followed", "migration", m.ID, "error", err)
+			log.Warn("no longer followed", "migration", m.ID, "error", err)
 		default:
-			slog.Info("changed", "migration", m.ID, "state", m.State, "since", m.UpdatedAt)
+			log.Info("changed", "migration", m.ID, "state", m.State, "since", m.UpdatedAt)
+			changed(m)
 		}
 	}
 	return nil
+}
+
+// demonstrate watches one export.
+func demonstrate(ctx context.Context, log *slog.Logger, org string) error {
+	log.Info("GITHUB_TOKEN is not set: watching an export at a fake GitHub")
+	fake := ghmigratetest.NewServer(ghmigratetest.InMemory())
+	defer fake.Close()
+	name := org + "/hello-world"
+	fake.AddRepository(name)
+	client, err := ghmigrate.NewClient(
+		ghmigrate.WithToken(fake.Token()),
+		ghmigrate.WithBaseURL(fake.URL()),
+		ghmigrate.WithHTTPClient(fake.Client()),
+		ghmigrate.WithPollInterval(time.Second, time.Second),
+	)
+	if err != nil {
+		return err
+	}
+	if _, err := client.OrgMigrations.Start(ctx, org, ghmigrate.StartMigrationRequest{Repositories: []string{name}}); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	return watch(ctx, log, client, org, func(m *ghmigrate.Migration) {
+		if m.State.Done() {
+			log.Info("that is all; a watch with a token goes on until Ctrl-C")
+			stop()
+		}
+	})
 }

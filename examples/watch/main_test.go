@@ -2,50 +2,27 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
-	"slices"
-	"strings"
+	"regexp"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// lines hands over every line that is logged.
-type lines chan string
-
-func (l lines) Write(p []byte) (int, error) {
-	l <- string(bytes.TrimSpace(p))
-	return len(p), nil
+func TestLogsEveryState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		require.NoError(t, demonstrate(t.Context(), slog.New(slog.NewTextHandler(&log, nil)), "octo-org"))
+		changes := regexp.MustCompile(`msg=changed migration=79 (state=\w+) `).FindAllStringSubmatch(log.String(), -1)
+		require.Len(t, changes, 3)
+		assert.Equal(t, []string{"state=pending", "state=exporting", "state=exported"},
+			[]string{changes[0][1], changes[1][1], changes[2][1]})
+		assert.NotContains(t, log.String(), "ghp_")
+	})
 }
 
-func TestWatchLogsEveryState(t *testing.T) {
-	log := make(lines, 100)
-	previous := slog.Default()
-	t.Cleanup(func() { slog.SetDefault(previous) })
-	slog.SetDefault(slog.New(slog.NewTextHandler(log, nil)))
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
-	defer stop()
-	var states []string
-	ended := make(chan error, 1)
-	go func() { ended <- watch(ctx, "", "octo-org") }()
-	for !slices.Contains(states, "exported") && ctx.Err() == nil {
-		select {
-		case line := <-log:
-			if _, state, ok := strings.Cut(line, "migration=79 state="); ok {
-				state, _, _ = strings.Cut(state, " ")
-				states = append(states, state)
-			}
-		case <-ctx.Done():
-		}
-	}
-	stop()
-	require.NoError(t, <-ended)
-	assert.Equal(t, []string{"pending", "exporting", "exported"}, states)
-}
-
-func TestWatchNeedsAnOrganization(t *testing.T) {
-	assert.ErrorContains(t, watch(t.Context(), "ghp_made-up", ""), "org is empty")
+func TestNeedsAnOrganization(t *testing.T) {
+	assert.ErrorContains(t, serve(t.Context(), slog.New(slog.DiscardHandler), "ghp_made-up", ""), "org is empty")
 }

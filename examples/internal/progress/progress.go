@@ -1,4 +1,5 @@
-package main
+// Package progress shows on a terminal, or in a log, how an export goes.
+package progress
 
 import (
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
@@ -17,9 +19,9 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// A progress tells how a run goes: in lines that stay and, on a terminal, below
+// A Progress tells how a run goes: in lines that stay and, on a terminal, below
 // them in a bar for each batch that is under way and one for the whole.
-type progress struct {
+type Progress struct {
 	w        io.Writer
 	terminal bool
 
@@ -49,20 +51,25 @@ func (b *batch) whileFetching(format string) func(string) string {
 	}
 }
 
-func newProgress(w io.Writer) *progress {
-	f, ok := w.(*os.File)
-	terminal := ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
-	return &progress{w: w, terminal: terminal, told: map[int]time.Time{}, batches: map[int]*batch{}}
+// New returns one that writes to w, with bars or without.
+func New(w io.Writer, bars bool) *Progress {
+	return &Progress{w: w, terminal: bars, told: map[int]time.Time{}, batches: map[int]*batch{}}
 }
 
-// say writes lines that stay.
-func (p *progress) say(format string, args ...any) {
+// IsTerminal tells whether bars can be drawn on w.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// Say writes lines that stay.
+func (p *Progress) Say(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.write(fmt.Sprintf(format, args...) + "\n")
 }
 
-func (p *progress) write(lines string) {
+func (p *Progress) write(lines string) {
 	if p.bars != nil {
 		if _, err := io.WriteString(p.bars, lines); err == nil {
 			return
@@ -71,8 +78,8 @@ func (p *progress) write(lines string) {
 	_, _ = io.WriteString(p.w, lines)
 }
 
-// event shows what happens in a run.
-func (p *progress) event(e export.Event) {
+// Event shows what happens in a run: it is for [export.Options].
+func (p *Progress) Event(e export.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.terminal && p.draw(e) != nil {
@@ -89,7 +96,7 @@ func (p *progress) event(e export.Event) {
 }
 
 // draw brings the bars up to date.
-func (p *progress) draw(e export.Event) (err error) {
+func (p *Progress) draw(e export.Event) (err error) {
 	if p.bars == nil {
 		p.bars = mpb.New(mpb.WithOutput(p.w), mpb.WithAutoRefresh())
 		p.whole, err = p.bar(math.MaxInt, "in all", decor.CountersNoUnit("repositories: %d of %d, "), decor.Elapsed(decor.ET_STYLE_GO))
@@ -129,13 +136,13 @@ func (p *progress) draw(e export.Event) (err error) {
 }
 
 // bar adds one to the screen.
-func (p *progress) bar(priority int, name string, beside ...decor.Decorator) (*mpb.Bar, error) {
+func (p *Progress) bar(priority int, name string, beside ...decor.Decorator) (*mpb.Bar, error) {
 	return p.bars.Add(0, mpb.BarStyle().Build(), mpb.BarPriority(priority), mpb.BarWidth(20),
 		mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-11s", name))), mpb.AppendDecorators(beside...))
 }
 
-// end takes the bars away.
-func (p *progress) end() {
+// End takes the bars away, after a run.
+func (p *Progress) End() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bars == nil {
@@ -163,7 +170,7 @@ func describe(e export.Event) string {
 }
 
 func activity(e export.Event) string {
-	repositories := repositoriesIn(e.Repositories)
+	repositories := Repositories(e.Repositories)
 	switch e.Kind {
 	case export.EventBegun:
 		return "exporting " + repositories
@@ -174,19 +181,22 @@ func activity(e export.Event) string {
 	case export.EventLost:
 		return "looking for its migration, as the answer was lost"
 	case export.EventProgress:
-		return fmt.Sprintf("%s of %s", size(e.Bytes), size(e.Size))
+		return fmt.Sprintf("%s of %s", Size(e.Bytes), Size(e.Size))
 	case export.EventDownloaded:
-		return size(e.Size) + " downloaded, verifying"
+		return Size(e.Size) + " downloaded, verifying"
 	case export.EventReplaced:
 		return "others take its place"
 	case export.EventWaiting:
 		return fmt.Sprintf("waiting for %s", e.Wait.Round(time.Second))
 	case export.EventOver:
-		return fmt.Sprintf("over, %d of %s done", e.Done, repositoriesIn(e.All))
+		return fmt.Sprintf("over, %d of %s done", e.Done, Repositories(e.All))
 	default:
 		return string(e.Kind)
 	}
 }
 
-// size writes a number of bytes as people read it.
-func size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+// Size writes a number of bytes as people read it.
+func Size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+
+// Repositories writes how many there are.
+func Repositories(n int) string { return english.Plural(n, "repository", "") }

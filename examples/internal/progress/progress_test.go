@@ -1,6 +1,7 @@
-package main
+package progress_test
 
 import (
+	"bytes"
 	"errors"
 	"regexp"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/ghmigrate/ghmigrate/examples/internal/progress"
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
@@ -21,15 +23,14 @@ import (
 func shown(t *testing.T, terminal bool) (text string) {
 	t.Helper()
 	synctest.Test(t, func(*testing.T) {
-		var screen output
-		p := newProgress(&screen)
-		p.terminal = terminal
+		var screen bytes.Buffer
+		p := progress.New(&screen, terminal)
 		at := func(e export.Event, after time.Duration) {
 			e.Time, e.All = time.Now(), 150
-			p.event(e)
+			p.Event(e)
 			time.Sleep(after)
 		}
-		p.say("Before.")
+		p.Say("Before.")
 		at(export.Event{Kind: export.EventBegun, Repositories: 150}, 0)
 		at(export.Event{Kind: export.EventStarted, Job: 1, Migration: 79, Repositories: 100}, 1500*time.Millisecond)
 		at(export.Event{Kind: export.EventWaiting, Job: 2, Wait: 5 * time.Second, Err: errors.New("502")}, 0)
@@ -40,8 +41,8 @@ func shown(t *testing.T, terminal bool) (text string) {
 		at(export.Event{Kind: export.EventOver, Job: 1, Done: 100}, time.Second)
 		at(export.Event{Kind: export.EventReplaced, Job: 1, Done: 100}, time.Second)
 		at(export.Event{Kind: export.EventEnded, Done: 100}, time.Second)
-		p.end()
-		p.say("After.")
+		p.End()
+		p.Say("After.")
 		text = screen.String()
 	})
 	return text
@@ -93,14 +94,13 @@ func TestBars(t *testing.T) {
 
 func TestATerminalThatGoesAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProgress(gone{})
-		p.terminal = true
+		p := progress.New(gone{}, true)
 		for job := range 3 {
-			p.event(export.Event{Time: time.Now(), Kind: export.EventStarted, Job: job})
+			p.Event(export.Event{Time: time.Now(), Kind: export.EventStarted, Job: job})
 			time.Sleep(time.Second)
 		}
-		p.say("Nobody sees that.")
-		p.end()
+		p.Say("Nobody sees that.")
+		p.End()
 	})
 }
 
