@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -187,19 +188,21 @@ func TestRateLimitIsCountedAndEnforced(t *testing.T) {
 }
 
 func TestValidatorsChangeWithWhatTheyValidate(t *testing.T) {
-	c := newServer(t)
-	c.AddRepository("octo/hello")
-	id := c.start("/orgs/octo", hello)
-	for _, target := range []string{c.path(id), "/orgs/octo/migrations", c.path(id) + "/repositories"} {
-		etag := c.do("GET", target, "").header.Get("ETag")
-		require.True(t, strings.HasPrefix(etag, `W/"`), etag)
-		a := c.do("GET", target, "", "If-None-Match", `"other", `+etag)
-		assert.Equal(t, http.StatusNotModified, a.status, target)
-		assert.Empty(t, a.body)
-		assert.Equal(t, etag, a.header.Get("ETag"))
-		assert.Equal(t, http.StatusOK, c.do("GET", target, "", "If-None-Match", `"other"`).status)
-	}
-	etag := c.do("GET", c.path(id), "").header.Get("ETag")
-	c.Clock().Advance(time.Second)
-	assert.Equal(t, http.StatusOK, c.do("GET", c.path(id), "", "If-None-Match", etag).status, "the state changed")
+	synctest.Test(t, func(t *testing.T) {
+		c := newServer(t)
+		c.AddRepository("octo/hello")
+		id := c.start("/orgs/octo", hello)
+		for _, target := range []string{c.path(id), "/orgs/octo/migrations", c.path(id) + "/repositories"} {
+			etag := c.do("GET", target, "").header.Get("ETag")
+			require.True(t, strings.HasPrefix(etag, `W/"`), etag)
+			a := c.do("GET", target, "", "If-None-Match", `"other", `+etag)
+			assert.Equal(t, http.StatusNotModified, a.status, target)
+			assert.Empty(t, a.body)
+			assert.Equal(t, etag, a.header.Get("ETag"))
+			assert.Equal(t, http.StatusOK, c.do("GET", target, "", "If-None-Match", `"other"`).status)
+		}
+		etag := c.do("GET", c.path(id), "").header.Get("ETag")
+		c.Clock().Advance(time.Second)
+		assert.Equal(t, http.StatusOK, c.do("GET", c.path(id), "", "If-None-Match", etag).status, "the state changed")
+	})
 }
