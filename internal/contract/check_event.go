@@ -16,9 +16,9 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// CheckEvent finds documented properties of the webhook's payload that no field
+// CheckEventFields finds documented properties of the webhook's payload that no field
 // takes.
-func CheckEvent(d *Description) (count Count, problems []string) {
+func CheckEventFields(d *Description) (count Count, problems []string) {
 	if d.Event == nil {
 		return Count{}, nil
 	}
@@ -34,9 +34,9 @@ func CheckEvent(d *Description) (count Count, problems []string) {
 	return count, problems
 }
 
-// CheckEvents sends the webhook with every payload that the description
+// CheckEventDecoding sends the webhook with every payload that the description
 // allows, and finds what does not survive decoding and encoding.
-func CheckEvents(ctx context.Context, d *Description) (problems []string) {
+func CheckEventDecoding(ctx context.Context, d *Description) (problems []string) {
 	if d.Event == nil {
 		return nil
 	}

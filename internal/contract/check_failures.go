@@ -11,16 +11,6 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// kinds say how the library's users recognize a documented failure. 503 is that
-// of source imports, which GitHub.com has retired.
-var kinds = map[int]error{
-	http.StatusUnauthorized:        ghmigrate.ErrUnauthorized,
-	http.StatusForbidden:           ghmigrate.ErrForbidden,
-	http.StatusNotFound:            ghmigrate.ErrNotFound,
-	http.StatusUnprocessableEntity: ghmigrate.ErrValidation,
-	http.StatusServiceUnavailable:  ghmigrate.ErrSourceImportsRetired,
-}
-
 // CheckFailures answers every operation with each of its documented failures
 // and finds those that are no APIError, not recognized, or lose what GitHub
 // said. An answer of 304, documented though nothing was asked under a
@@ -31,7 +21,7 @@ func CheckFailures(ctx context.Context, d *Description, exchanges []*Exchange) (
 		if i < 0 {
 			continue
 		}
-		for _, response := range operation.Documented() {
+		for _, response := range operation.documented() {
 			if response.Status == operation.Success().Status {
 				continue
 			}
@@ -51,10 +41,10 @@ func CheckFailures(ctx context.Context, d *Description, exchanges []*Exchange) (
 func (response Response) checkFailure(ctx context.Context, d *Description, x *Exchange) (problems []string) {
 	trees := []any{nil}
 	if response.Schema != nil {
-		trees = Instances(response.Schema)
+		trees = instances(response.Schema)
 	}
 	for _, tree := range trees {
-		r := &Recorder{Description: d, Call: x.Call, Answer: func(operation *Operation, req *http.Request) (int, http.Header, []byte) {
+		r := &Recorder{Description: d, call: x.Call, answer: func(operation *Operation, req *http.Request) (int, http.Header, []byte) {
 			if operation != x.Operation { // why an archive is missing
 				return success(operation, req)
 			}
@@ -64,11 +54,11 @@ func (response Response) checkFailure(ctx context.Context, d *Description, x *Ex
 			}
 			return response.Status, header, encode(tree)
 		}}
-		client, err := r.Client()
+		client, err := r.client()
 		if err != nil {
 			return []string{err.Error()}
 		}
-		_, err = x.Call.Do(ctx, client)
+		_, err = x.Call.do(ctx, client)
 		problems = append(problems, checkError(response.Status, tree, err)...)
 	}
 	return problems
@@ -85,7 +75,7 @@ func checkError(status int, tree any, err error) (problems []string) {
 	if status < 400 {
 		return problems
 	}
-	if kind := kinds[status]; kind == nil || !errors.Is(err, kind) {
+	if kind := kindOf(status); kind == nil || !errors.Is(err, kind) {
 		problems = append(problems, fmt.Sprintf("the error is not recognized: %v", err))
 	}
 	said, _ := tree.(map[string]any)
@@ -104,4 +94,22 @@ func checkError(status int, tree any, err error) (problems []string) {
 		problems = append(problems, fmt.Sprintf("the error has the details %+v instead of %+v", apiError.Errors, want))
 	}
 	return problems
+}
+
+// kindOf says how the library's users recognize a documented failure. 503 is
+// that of source imports, which GitHub.com has retired.
+func kindOf(status int) error {
+	switch status {
+	case http.StatusUnauthorized:
+		return ghmigrate.ErrUnauthorized
+	case http.StatusForbidden:
+		return ghmigrate.ErrForbidden
+	case http.StatusNotFound:
+		return ghmigrate.ErrNotFound
+	case http.StatusUnprocessableEntity:
+		return ghmigrate.ErrValidation
+	case http.StatusServiceUnavailable:
+		return ghmigrate.ErrSourceImportsRetired
+	}
+	return nil
 }

@@ -22,8 +22,8 @@ func CheckFields(d *Description, exchanges []*Exchange) (count Count, problems [
 			continue
 		}
 		method := exchanges[i].Call.Method
-		result := method.Result()
-		if method.IsList() {
+		result := method.result()
+		if method.isList() {
 			result = reflect.SliceOf(result)
 		}
 		walkProperties(schema, "$", nil, func(path string, _ *openapi3.Schema) {
@@ -112,7 +112,7 @@ func (o *Operation) answers() []answer {
 // bodies are what can be made of a schema: all there is, null or nothing.
 func bodies(schema *openapi3.Schema) []answer {
 	var all []answer
-	for i, full := range Instances(schema) {
+	for i, full := range instances(schema) {
 		all = append(all, answer{kind: fmt.Sprintf("instance %d", i), tree: full})
 	}
 	variant := func(kind string, change func(object, property *openapi3.Schema, name string, value any) (any, bool)) answer {
@@ -172,16 +172,16 @@ func rewrite(schema *openapi3.Schema, tree any, change func(object, property *op
 
 func (a answer) check(ctx context.Context, d *Description, call Call) []string {
 	var schema *openapi3.Schema
-	r := &Recorder{Description: d, Call: call, Answer: func(operation *Operation, _ *http.Request) (int, http.Header, []byte) {
+	r := &Recorder{Description: d, call: call, answer: func(operation *Operation, _ *http.Request) (int, http.Header, []byte) {
 		response := operation.Success()
 		schema = response.Schema
 		return response.Status, http.Header{"Content-Type": {"application/json"}}, encode(a.tree)
 	}}
-	client, err := r.Client()
+	client, err := r.client()
 	if err != nil {
 		return []string{err.Error()}
 	}
-	got, err := call.Do(ctx, client)
+	got, err := call.do(ctx, client)
 	if err != nil {
 		return []string{err.Error()}
 	}

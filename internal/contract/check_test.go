@@ -69,9 +69,9 @@ func TestTheWebhookIsDecodedWhole(t *testing.T) {
 	var payload any
 	require.NoError(t, json.Unmarshal(example, &payload))
 	eachDescription(t, func(t *testing.T, d *contract.Description, _ []*contract.Exchange) {
-		_, problems := contract.CheckEvent(d)
+		_, problems := contract.CheckEventFields(d)
 		noProblems(t, problems)
-		noProblems(t, contract.CheckEvents(t.Context(), d))
+		noProblems(t, contract.CheckEventDecoding(t.Context(), d))
 		if d.Event != nil {
 			assert.NoError(t, d.Event.VisitJSON(payload), "the library's own example")
 		}

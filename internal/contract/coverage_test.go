@@ -31,7 +31,7 @@ func TestCoverage(t *testing.T) {
 				return contract.CheckFailures(t.Context(), d, exchanges)
 			},
 			func(d *contract.Description, _ []*contract.Exchange) (contract.Count, []string) {
-				return contract.CheckEvent(d)
+				return contract.CheckEventFields(d)
 			},
 		} {
 			count, _ := check(d, exchanges)

@@ -29,36 +29,37 @@ type Exchange struct {
 	input       *openapi3filter.RequestValidationInput
 }
 
-// An Answerer says what comes back for a request of an operation; the
+// An answerer says what comes back for a request of an operation; the
 // operation is nil if the description has none like it.
-type Answerer func(operation *Operation, req *http.Request) (status int, header http.Header, body []byte)
+type answerer func(operation *Operation, req *http.Request) (status int, header http.Header, body []byte)
 
 // A Recorder is a transport that answers in GitHub's place and keeps what was
 // said.
 type Recorder struct {
 	Description *Description
-	Call        Call // what is being called
-	Answer      Answerer
-	Next        http.RoundTripper // asked if Answer is nil
+	Next        http.RoundTripper // asked for the answers
 	Base        string            // where Next has the API, in place of the described server
 	Exchanges   []*Exchange
+
+	call   Call     // what is being called
+	answer answerer // asked in place of Next, if not nil
 }
 
-// Client is a client of the described product that talks to the recorder.
-func (r *Recorder) Client(opts ...ghmigrate.Option) (*ghmigrate.Client, error) {
-	return ghmigrate.NewClient(append([]ghmigrate.Option{
+// client is a client of the described product that talks to the recorder.
+func (r *Recorder) client() (*ghmigrate.Client, error) {
+	return ghmigrate.NewClient(
 		ghmigrate.WithHost(r.Description.host),
 		ghmigrate.WithToken("ghp_contract"),
 		ghmigrate.WithAPIVersion(r.Description.Version),
 		ghmigrate.WithHTTPClient(&http.Client{Transport: r}),
 		ghmigrate.WithMaxRetries(0),
 		ghmigrate.WithMaxRateLimitWait(0),
-	}, opts...)...)
+	)
 }
 
 // RoundTrip answers a request.
 func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := &Exchange{Call: r.Call, Request: req.Clone(req.Context()), description: r.Description}
+	x := &Exchange{Call: r.call, Request: req.Clone(req.Context()), description: r.Description}
 	if req.Body != nil {
 		var err error
 		if x.Body, err = io.ReadAll(req.Body); err != nil {
@@ -70,7 +71,7 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := r.find(x); err != nil {
 		return nil, err
 	}
-	res, err := r.answer(x, req)
+	res, err := r.ask(x, req)
 	if err != nil {
 		return nil, err
 	}
@@ -82,11 +83,11 @@ func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-func (r *Recorder) answer(x *Exchange, req *http.Request) (*http.Response, error) {
-	if r.Answer == nil {
+func (r *Recorder) ask(x *Exchange, req *http.Request) (*http.Response, error) {
+	if r.answer == nil {
 		return r.Next.RoundTrip(req)
 	}
-	status, header, body := r.Answer(x.Operation, req)
+	status, header, body := r.answer(x.Operation, req)
 	return &http.Response{
 		StatusCode: status, Status: fmt.Sprint(status), Header: header, Request: req,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -134,15 +135,15 @@ func (r *Recorder) find(x *Exchange) error {
 // was asked, each answered with a documented success. Problems are calls that
 // failed, and those that do not send one request.
 func (d *Description) Exchanges(ctx context.Context, methods []Method) (all []*Exchange, problems []string) {
-	r := &Recorder{Description: d, Answer: success}
-	client, err := r.Client()
+	r := &Recorder{Description: d, answer: success}
+	client, err := r.client()
 	if err != nil {
 		return nil, []string{err.Error()}
 	}
 	for _, method := range methods {
-		for _, call := range method.Calls(World{Org: "octo-org", User: "octocat", Repo: "hello-world", ID: 79}) {
-			r.Call, r.Exchanges = call, nil
-			_, err := call.Do(ctx, client)
+		for _, call := range method.calls() {
+			r.call, r.Exchanges = call, nil
+			_, err := call.do(ctx, client)
 			switch {
 			case len(r.Exchanges) != 1:
 				problems = append(problems, fmt.Sprintf("%v: %d requests instead of one (%v)", call, len(r.Exchanges), err))

@@ -14,22 +14,24 @@ import (
 
 // composed are the exported methods of a Client and its services that are no
 // single call of one operation, and why.
-var composed = map[string]string{
-	"Client.CloseIdleConnections":    "sends nothing",
-	"Client.Do":                      "calls what the caller names",
-	"Client.Format":                  "sends nothing",
-	"Client.RateLimit":               "sends nothing",
-	"OrgMigrations.DownloadArchive":  "ArchiveURL, then storage",
-	"OrgMigrations.OpenArchive":      "ArchiveURL, then storage",
-	"OrgMigrations.Wait":             "Get, again and again",
-	"OrgMigrations.Watch":            "List and Get, again and again",
-	"OrgMigrations.WatchAll":         "List, again and again",
-	"SourceImports.Wait":             "Get, again and again",
-	"UserMigrations.DownloadArchive": "ArchiveURL, then storage",
-	"UserMigrations.OpenArchive":     "ArchiveURL, then storage",
-	"UserMigrations.Wait":            "Get, again and again",
-	"UserMigrations.Watch":           "Get, again and again",
-	"UserMigrations.WatchAll":        "List and Get, again and again",
+func composed() map[string]string {
+	return map[string]string{
+		"Client.CloseIdleConnections":    "sends nothing",
+		"Client.Do":                      "calls what the caller names",
+		"Client.Format":                  "sends nothing",
+		"Client.RateLimit":               "sends nothing",
+		"OrgMigrations.DownloadArchive":  "ArchiveURL, then storage",
+		"OrgMigrations.OpenArchive":      "ArchiveURL, then storage",
+		"OrgMigrations.Wait":             "Get, again and again",
+		"OrgMigrations.Watch":            "List and Get, again and again",
+		"OrgMigrations.WatchAll":         "List, again and again",
+		"SourceImports.Wait":             "Get, again and again",
+		"UserMigrations.DownloadArchive": "ArchiveURL, then storage",
+		"UserMigrations.OpenArchive":     "ArchiveURL, then storage",
+		"UserMigrations.Wait":            "Get, again and again",
+		"UserMigrations.Watch":           "Get, again and again",
+		"UserMigrations.WatchAll":        "List and Get, again and again",
+	}
 }
 
 // A Method is one exported method of a service of the library.
@@ -45,7 +47,7 @@ func (m Method) String() string { return m.Service + "." + m.Name }
 // sorted. Problems are the entries of the list of other methods that name
 // none.
 func Methods() (methods []Method, problems []string) {
-	client, unseen := reflect.TypeFor[*ghmigrate.Client](), maps.Clone(composed)
+	client, unseen := reflect.TypeFor[*ghmigrate.Client](), composed()
 	for m := range client.Methods() {
 		name := "Client." + m.Name
 		if _, ok := unseen[name]; !ok {
@@ -73,9 +75,9 @@ func Methods() (methods []Method, problems []string) {
 	return methods, problems
 }
 
-// Result is the type of one item of what the method returns beside its error;
+// result is the type of one item of what the method returns beside its error;
 // nil if it returns nothing else.
-func (m Method) Result() reflect.Type {
+func (m Method) result() reflect.Type {
 	out := m.typ.Out(0)
 	switch {
 	case out == reflect.TypeFor[error]():
@@ -89,8 +91,8 @@ func (m Method) Result() reflect.Type {
 	return out
 }
 
-// IsList tells whether the method returns a sequence.
-func (m Method) IsList() bool { return m.typ.Out(0).Kind() == reflect.Func }
+// isList tells whether the method returns a sequence.
+func (m Method) isList() bool { return m.typ.Out(0).Kind() == reflect.Func }
 
 // A Call is a method with its arguments.
 type Call struct {
@@ -102,12 +104,12 @@ type Call struct {
 
 func (c Call) String() string { return fmt.Sprintf("%s with %s arguments", c.Method, c.Kind) }
 
-// Do calls the method and returns what it does: one value, or a slice of them;
+// do calls the method and returns what it does: one value, or a slice of them;
 // nil if it returns an error alone.
-func (c Call) Do(ctx context.Context, client *ghmigrate.Client) (any, error) {
+func (c Call) do(ctx context.Context, client *ghmigrate.Client) (any, error) {
 	service := reflect.ValueOf(client).Elem().FieldByName(c.Method.Service)
 	out := service.MethodByName(c.Method.Name).Call(append([]reflect.Value{reflect.ValueOf(ctx)}, c.args...))
-	if c.Method.IsList() {
+	if c.Method.isList() {
 		return collect(out[0].Seq2())
 	}
 	err, _ := reflect.TypeAssert[error](out[len(out)-1])
@@ -128,49 +130,49 @@ func collect(seq iter.Seq2[reflect.Value, reflect.Value]) (any, error) {
 	return all, nil
 }
 
-// A World is what the arguments of calls name: what does exist, if there is a
-// server.
-type World struct {
-	Org, User, Repo string
-	ID              int64
-}
+// What the arguments of calls name. Nothing of it has to exist.
+const (
+	anOrg = "octo-org"
+	aUser = "octocat"
+	aRepo = "hello-world"
+	anID  = 79
+)
 
-// Calls are calls of the method with the fewest arguments, with the most, and
+// calls are calls of the method with the fewest arguments, with the most, and
 // with each of those that exclude all others.
-func (m Method) Calls(world World) []Call {
-	calls := []Call{m.call(world, "minimal", nil), m.call(world, "maximal", func(typ reflect.Type, field string) bool {
-		return !exclusive[typ.Name()+"."+field]
+func (m Method) calls() []Call {
+	all := []Call{m.call("minimal", nil), m.call("maximal", func(typ reflect.Type, field string) bool {
+		return !slices.Contains(exclusive(), typ.Name()+"."+field)
 	})}
-	for _, only := range slices.Sorted(maps.Keys(exclusive)) {
+	for _, only := range exclusive() {
 		typeName, _, _ := strings.Cut(only, ".")
 		for in := range m.typ.Ins() {
 			if in.Name() == typeName {
-				calls = append(calls, m.call(world, "only "+only, func(typ reflect.Type, field string) bool {
+				all = append(all, m.call("only "+only, func(typ reflect.Type, field string) bool {
 					return typ.Name()+"."+field == only
 				}))
 			}
 		}
 	}
-	return calls
+	return all
 }
 
 // exclusive are the fields that may be set only if all others are zero.
-var exclusive = map[string]bool{"StartMigrationRequest.OrgMetadataOnly": true}
+func exclusive() []string { return []string{"StartMigrationRequest.OrgMetadataOnly"} }
 
 // required are the fields without which a call is refused.
-var required = map[string]bool{
-	"StartMigrationRequest.Repositories": true,
-	"StartImportRequest.VCSURL":          true,
+func required() []string {
+	return []string{"StartMigrationRequest.Repositories", "StartImportRequest.VCSURL"}
 }
 
 // call makes the arguments; set chooses the fields of structs that are not
 // zero, nil those that are required.
-func (m Method) call(world World, kind string, set func(typ reflect.Type, field string) bool) Call {
+func (m Method) call(kind string, set func(typ reflect.Type, field string) bool) Call {
 	c := Call{Method: m, Kind: kind}
 	names := map[string][]string{
-		"OrgMigrations":  {world.Org, world.Repo},
-		"UserMigrations": {world.Repo},
-		"SourceImports":  {world.User, world.Repo},
+		"OrgMigrations":  {anOrg, aRepo},
+		"UserMigrations": {aRepo},
+		"SourceImports":  {aUser, aRepo},
 	}[m.Service]
 	for i := 1; i < m.typ.NumIn(); i++ { // 0 is the context
 		in := m.typ.In(i)
@@ -183,21 +185,21 @@ func (m Method) call(world World, kind string, set func(typ reflect.Type, field 
 			arg.SetString(names[0])
 			c.Names, names = append(c.Names, names[0]), names[1:]
 		case in == reflect.TypeFor[int64]():
-			arg.SetInt(world.ID)
-			c.Names = append(c.Names, fmt.Sprint(world.ID))
+			arg.SetInt(anID)
+			c.Names = append(c.Names, fmt.Sprint(anID))
 		case in.Kind() == reflect.Pointer:
 			if set != nil {
 				arg.Set(reflect.New(in.Elem()))
-				m.fill(world, arg.Elem(), set)
+				m.fill(arg.Elem(), set)
 			}
 		case in.Kind() == reflect.Struct:
 			if set == nil {
-				m.fill(world, arg, func(typ reflect.Type, field string) bool { return required[typ.Name()+"."+field] })
+				m.fill(arg, func(typ reflect.Type, field string) bool { return slices.Contains(required(), typ.Name()+"."+field) })
 			} else {
-				m.fill(world, arg, set)
+				m.fill(arg, set)
 			}
 		default:
-			m.fill(world, arg, set)
+			m.fill(arg, set)
 		}
 		c.args = append(c.args, arg)
 	}
@@ -206,7 +208,7 @@ func (m Method) call(world World, kind string, set func(typ reflect.Type, field 
 
 // fill gives a value to an argument, or to those of its fields that are to be
 // set.
-func (m Method) fill(world World, arg reflect.Value, set func(reflect.Type, string) bool) {
+func (m Method) fill(arg reflect.Value, set func(reflect.Type, string) bool) {
 	typ := arg.Type()
 	if typ == reflect.TypeFor[ghmigrate.LFSPreference]() {
 		arg.SetString(map[bool]string{true: "opt_in", false: "opt_out"}[set == nil])
@@ -221,18 +223,18 @@ func (m Method) fill(world World, arg reflect.Value, set func(reflect.Type, stri
 		arg.SetString("some text")
 	case reflect.Slice:
 		item := reflect.New(typ.Elem()).Elem()
-		m.fill(world, item, set)
+		m.fill(item, set)
 		arg.Set(reflect.Append(arg, item))
 	case reflect.Struct:
 		for field := range typ.Fields() {
 			switch value := arg.FieldByIndex(field.Index); {
 			case field.Anonymous:
-				m.fill(world, value, set)
+				m.fill(value, set)
 			case !field.IsExported() || !set(typ, field.Name):
-			case m.sample(world, typ.Name()+"."+field.Name) != "":
-				m.fillSample(value, m.sample(world, typ.Name()+"."+field.Name))
+			case m.sample(typ.Name()+"."+field.Name) != "":
+				m.fillSample(value, m.sample(typ.Name()+"."+field.Name))
 			default:
-				m.fill(world, value, set)
+				m.fill(value, set)
 			}
 		}
 	default:
@@ -241,13 +243,13 @@ func (m Method) fill(world World, arg reflect.Value, set func(reflect.Type, stri
 }
 
 // sample is a text that a field takes, where not any text will do.
-func (m Method) sample(world World, field string) string {
+func (m Method) sample(field string) string {
 	switch field {
 	case "StartMigrationRequest.Repositories":
 		if m.Service == "OrgMigrations" {
-			return world.Org + "/" + world.Repo
+			return anOrg + "/" + aRepo
 		}
-		return world.User + "/" + world.Repo
+		return aUser + "/" + aRepo
 	case "StartImportRequest.VCSURL":
 		return "https://svn.example.com/tfvc/project"
 	case "StartImportRequest.VCS", "UpdateImportRequest.VCS":

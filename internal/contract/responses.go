@@ -17,8 +17,8 @@ type Response struct {
 	*openapi3.Response
 }
 
-// Documented are the responses of an operation, by status.
-func (o *Operation) Documented() []Response {
+// documented are the responses of an operation, by status.
+func (o *Operation) documented() []Response {
 	var all []Response
 	for status, ref := range o.Responses.Map() {
 		code, err := strconv.Atoi(status)
@@ -38,17 +38,11 @@ func (o *Operation) Documented() []Response {
 // Success is the one response of an operation that is a success: it has a
 // status below 300, or leads to an archive.
 func (o *Operation) Success() Response {
-	all := slices.DeleteFunc(o.Documented(), func(r Response) bool { return r.Status >= 300 && r.Status != 302 })
+	all := slices.DeleteFunc(o.documented(), func(r Response) bool { return r.Status >= 300 && r.Status != 302 })
 	if len(all) != 1 {
 		panic(fmt.Sprintf("%s documents %d successes instead of one", o.ID, len(all)))
 	}
 	return all[0]
-}
-
-// Failures are the others, except for 304: that answers a condition, which the
-// calls of one operation do not make.
-func (o *Operation) Failures() []Response {
-	return slices.DeleteFunc(o.Documented(), func(r Response) bool { return r.Status < 400 })
 }
 
 func encode(tree any) []byte {

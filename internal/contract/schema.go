@@ -64,11 +64,11 @@ func walkProperties(schema *openapi3.Schema, path string, above []*openapi3.Sche
 	}
 }
 
-// Instances are values of a schema with every property that there is, each
+// instances are values of a schema with every property that there is, each
 // value different from the others; every value of an enumeration and every
 // alternative is in one of them, and every boolean is true in one and false in
 // another.
-func Instances(schema *openapi3.Schema) []any {
+func instances(schema *openapi3.Schema) []any {
 	var all []any
 	for round := range rounds(schema, nil) {
 		all = append(all, instance(schema, round))
