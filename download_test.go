@@ -3,16 +3,11 @@ package ghmigrate_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net/http"
-	"net/http/cookiejar"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -21,7 +16,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -282,28 +276,6 @@ func TestDownloadArchiveSurvivesTroubleAtStorage(t *testing.T) {
 	}
 }
 
-func TestOpenArchiveSurvivesTroubleAtStorage(t *testing.T) {
-	for name, faults := range storageTrouble() {
-		t.Run(name, func(t *testing.T) {
-			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := testclient.New(t, server)
-				data := archiveBytes(1<<20, 1)
-				exported(t, server, client, data)
-				for _, f := range faults {
-					server.Inject(f)
-				}
-				stream, err := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
-				require.NoError(t, err)
-				defer stream.Close()
-				got, err := io.ReadAll(stream)
-				require.NoError(t, err)
-				assert.True(t, bytes.Equal(data, got))
-				assert.Equal(t, sha256Of(data), stream.SHA256())
-			})
-		})
-	}
-}
-
 // A signed URL lives for five minutes, an archive takes its time.
 func TestDownloadArchiveRenewsURLs(t *testing.T) {
 	t.Run("one that is known to have died", func(t *testing.T) {
@@ -436,43 +408,6 @@ func TestDownloadsWaitRateLimitsOut(t *testing.T) {
 	}
 }
 
-// The caller's Timeout is for calls of the API, and its cookies too.
-func TestDownloadArchiveTakesNeitherTimeoutNorCookiesOfTheCaller(t *testing.T) {
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		hc := testclient.HTTPClient(t, server)
-		hc.Timeout = 10 * time.Second
-		jar, err := cookiejar.New(nil)
-		require.NoError(t, err)
-		for _, origin := range []string{server.URL(), server.StorageURL()} {
-			u, err := url.Parse(origin)
-			require.NoError(t, err)
-			jar.SetCookies(u, []*http.Cookie{{Name: "session", Value: "private", Path: "/"}})
-		}
-		hc.Jar = jar
-		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithToken(server.Token()), ghmigrate.WithHTTPClient(hc))
-		require.NoError(t, err)
-		defer client.CloseIdleConnections()
-		data := archiveBytes(1<<20, 1)
-		exported(t, server, client, data)
-		began := time.Now()
-		path := filepath.Join(t.TempDir(), "archive.tar.gz")
-		_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
-		require.NoError(t, err)
-		requireFile(t, path, data)
-		assert.Greater(t, time.Since(began), 55*time.Second)
-		assert.Equal(t, []int64{0}, fetches(t, server, 0))
-		for _, r := range server.Requests() {
-			want := []string{"session=private"}
-			if r.Origin == ghmigratetest.Storage {
-				want = nil
-			}
-			assert.Equal(t, want, r.Header["Cookie"])
-		}
-		assert.Equal(t, 10*time.Second, hc.Timeout, "the caller's client is not changed")
-		assert.Nil(t, hc.CheckRedirect)
-	}, ghmigratetest.WithStorageRate(1<<20/60))
-}
-
 func TestDownloadArchiveOfAnArchiveThatChanges(t *testing.T) {
 	versions := [][]byte{archiveBytes(1<<20, 1), archiveBytes(1<<20+1, 2), archiveBytes(1<<20+2, 3), archiveBytes(1<<20+3, 4)}
 	// Each request that is served gets less than all; the archive is another
@@ -548,57 +483,6 @@ func TestDownloadArchiveOfAnArchiveThatChanges(t *testing.T) {
 			assert.Equal(t, err.Error(), again.Error(), "the error stays")
 		})
 	})
-}
-
-func TestStorageErrorsAreShownWithoutTheirSecrets(t *testing.T) {
-	for name, test := range map[string]struct {
-		fault ghmigratetest.Fault
-		says  []string
-		asked int // fresh URLs
-	}{
-		"a URL that is refused twice": {ghmigratetest.Fault{Status: http.StatusForbidden, Body: `<Error><Code>SignatureDoesNotMatch</Code>` +
-			`<Message>The request signature we calculated does not match</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>`},
-			[]string{"403", "SignatureDoesNotMatch", "does not match", "4442587FB7D0A2F9"}, 2},
-		"an archive that storage does not have": {ghmigratetest.Fault{Status: http.StatusNotFound, Body: `<Error><Code>NoSuchKey</Code></Error>`},
-			[]string{"404", "NoSuchKey"}, 2},
-		"storage that wants another request": {ghmigratetest.Fault{Status: http.StatusBadRequest, Body: `<Error><Code>InvalidArgument</Code></Error>`},
-			[]string{"400", "InvalidArgument"}, 1},
-		"a page in place of the archive": {ghmigratetest.HTMLError(http.StatusOK), []string{"not a gzip archive"}, 1},
-		"a message that quotes the URL": {ghmigratetest.Fault{Handler: func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = fmt.Fprintf(w, "<Error><Code>InvalidURI</Code><Message>%s</Message></Error>", strings.ReplaceAll(r.URL.String(), "&", "&amp;"))
-		}}, []string{"400", "InvalidURI"}, 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := testclient.New(t, server)
-				exported(t, server, client, archiveBytes(1<<20, 1))
-				test.fault.Origin, test.fault.Times = ghmigratetest.Storage, -1
-				server.Inject(test.fault)
-				path := filepath.Join(t.TempDir(), "archive.tar.gz")
-
-				_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
-				assert.Equal(t, test.asked, located(server))
-				_, openErr := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
-				for _, err := range []error{err, openErr} {
-					require.ErrorContains(t, err, "download archive of migration 79: ")
-					for _, part := range test.says {
-						require.ErrorContains(t, err, part)
-					}
-					_, isAPI := errors.AsType[*ghmigrate.APIError](err)
-					assert.False(t, isAPI, "storage is not the API")
-					assert.Empty(t, sentinelsOf(err), "%v", err)
-					for e := err; e != nil; e = errors.Unwrap(e) {
-						testclient.AssertNoSecret(t, fmt.Sprintf("%v %+v %#v", e, e, e), server.Token(), "X-Amz-")
-					}
-				}
-				assert.NoFileExists(t, path)
-				entries, err := os.ReadDir(filepath.Dir(path))
-				require.NoError(t, err)
-				assert.Empty(t, entries, "nothing came, nothing is left")
-			})
-		})
-	}
 }
 
 func TestDownloadArchiveLooksWhereItWrites(t *testing.T) {
@@ -722,133 +606,6 @@ func TestDownloadArchiveTellsItsProgress(t *testing.T) {
 					}
 				}
 			}, ghmigratetest.WithStorageRate(1<<20))
-		})
-	}
-}
-
-func TestOpenArchive(t *testing.T) {
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := testclient.New(t, server)
-		data := archiveBytes(2<<20+1, 1)
-		exported(t, server, client, data)
-		stream, err := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
-		require.NoError(t, err)
-		assert.Equal(t, int64(len(data)), stream.Size())
-		assert.Empty(t, stream.SHA256(), "not known yet")
-
-		h := sha256.New()
-		half, err := io.CopyN(h, stream, 1<<20)
-		require.NoError(t, err)
-		assert.Empty(t, stream.SHA256())
-		// Who reads may take longer than the URL, the connection and the
-		// patience of a download last.
-		time.Sleep(time.Hour)
-		rest, err := io.Copy(h, stream)
-		require.NoError(t, err)
-		assert.Equal(t, int64(len(data)), half+rest)
-		assert.Equal(t, sha256Of(data), fmt.Sprintf("%x", h.Sum(nil)))
-		assert.Equal(t, sha256Of(data), stream.SHA256())
-		_, err = stream.Read(make([]byte, 1))
-		assert.Equal(t, io.EOF, err)
-		require.NoError(t, stream.Close())
-
-		m, err := client.UserMigrations.OpenArchive(t.Context(), 79)
-		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "it is the organization's")
-		assert.Nil(t, m)
-	})
-}
-
-func TestOpenArchiveEndsWhenItIsTold(t *testing.T) {
-	reason := errors.New("the user is gone")
-	for name, end := range map[string]func(stream *ghmigrate.ArchiveStream, cancel context.CancelCauseFunc) error{
-		"by Close":       func(stream *ghmigrate.ArchiveStream, _ context.CancelCauseFunc) error { return stream.Close() },
-		"by its context": func(_ *ghmigrate.ArchiveStream, cancel context.CancelCauseFunc) error { cancel(reason); return nil },
-	} {
-		t.Run(name, func(t *testing.T) {
-			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := testclient.New(t, server)
-				exported(t, server, client, archiveBytes(2<<20, 1))
-				server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, StallAfter: 1 << 20})
-				ctx, cancel := context.WithCancelCause(t.Context())
-				defer cancel(nil)
-				stream, err := client.OrgMigrations.OpenArchive(ctx, "octo-org", 79)
-				require.NoError(t, err)
-				defer stream.Close()
-				_, err = io.CopyN(io.Discard, stream, 1<<20)
-				require.NoError(t, err)
-
-				time.AfterFunc(10*time.Second, func() { assert.NoError(t, end(stream, cancel)) })
-				began := time.Now()
-				n, err := stream.Read(make([]byte, 1<<20))
-				assert.Zero(t, n)
-				assert.Equal(t, 10*time.Second, time.Since(began), "at once, whoever is reading")
-				require.Error(t, err)
-				require.NotErrorIs(t, err, io.EOF)
-				require.ErrorContains(t, err, "download archive of migration 79: ")
-				if name == "by Close" {
-					require.ErrorIs(t, err, fs.ErrClosed)
-				} else {
-					require.ErrorIs(t, err, context.Canceled)
-					require.ErrorIs(t, err, reason)
-				}
-				assert.Empty(t, stream.SHA256())
-				_, again := stream.Read(make([]byte, 1))
-				require.Error(t, again)
-				synctest.Wait()
-			})
-		})
-	}
-}
-
-// A GitHub of its own, over TLS, with the transport of its client that has
-// spoken HTTP/2 with it already.
-func TestStorageIsAskedOverHTTP1WhateverTheCallersTransportSpeaks(t *testing.T) {
-	data := archiveBytes(1<<20, 1)
-	var mu sync.Mutex
-	protocols := map[string]string{}
-	var server *httptest.Server
-	server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		protocols[r.URL.Path] = r.Proto
-		mu.Unlock()
-		switch r.URL.Path {
-		case "/api/v3/orgs/octo-org/migrations/79/archive":
-			http.Redirect(w, r, server.URL+"/storage/79?token=AAAA", http.StatusFound)
-		case "/storage/79":
-			assert.Empty(t, r.Header.Get("Authorization"))
-			assert.Equal(t, "identity", r.Header.Get("Accept-Encoding"))
-			w.Header().Set("ETag", `"1"`)
-			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
-		default:
-			_, _ = io.WriteString(w, `{"id":79,"state":"exported"}`)
-		}
-	}))
-	server.EnableHTTP2 = true
-	server.StartTLS()
-	defer server.Close()
-	warmUp, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/warm-up", http.NoBody)
-	require.NoError(t, err)
-	res, err := server.Client().Do(warmUp)
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
-	require.Equal(t, "HTTP/2.0", protocols["/warm-up"], "the test is worth something")
-
-	for name, hc := range map[string]*http.Client{
-		"a transport that spoke HTTP/2":     server.Client(),
-		"a transport that may speak HTTP/2": {Transport: server.Client().Transport.(*http.Transport).Clone()},
-	} {
-		t.Run(name, func(t *testing.T) {
-			client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL+"/api/v3"), ghmigrate.WithToken(secretToken), ghmigrate.WithHTTPClient(hc))
-			require.NoError(t, err)
-			defer client.CloseIdleConnections()
-			_, err = client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
-			require.NoError(t, err)
-			path := filepath.Join(t.TempDir(), "archive.tar.gz")
-			_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
-			require.NoError(t, err)
-			requireFile(t, path, data)
-			assert.Equal(t, "HTTP/2.0", protocols["/api/v3/orgs/octo-org/migrations/79"])
-			assert.Equal(t, "HTTP/1.1", protocols["/storage/79"])
 		})
 	}
 }

@@ -1,7 +1,6 @@
 package ghmigrate_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,11 +10,9 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -299,52 +296,4 @@ func TestRedirectsThatGoOnAreBounded(t *testing.T) {
 			assert.Len(t, server.Requests(), before+11)
 		}
 	})
-}
-
-// Storage may send a request on, but not with the signed URL beside it, and
-// not out of TLS.
-func TestRedirectsOfStorage(t *testing.T) {
-	data := archiveBytes(1<<20, 1)
-	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("a request went over plain http")
-	}))
-	defer plain.Close()
-	var target string
-	var server *httptest.Server
-	server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/api/v3/orgs/octo-org/migrations/79/archive":
-			http.Redirect(w, r, server.URL+"/storage/79?X-Amz-Signature=AAAA", http.StatusFound)
-		case "/storage/79":
-			http.Redirect(w, r, target, http.StatusTemporaryRedirect)
-		case "/bucket/79":
-			assert.Empty(t, r.Header.Get("Authorization"))
-			assert.Empty(t, r.Header.Get("Referer"))
-			assert.Equal(t, firstRange, r.Header.Get("Range"))
-			w.Header().Set("ETag", `"1"`)
-			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
-		}
-	}))
-	defer server.Close()
-	client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL+"/api/v3"), ghmigrate.WithToken(secretToken), ghmigrate.WithHTTPClient(server.Client()))
-	require.NoError(t, err)
-	defer client.CloseIdleConnections()
-	dir := t.TempDir()
-
-	target = server.URL + "/bucket/79?sig=BBBB"
-	_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, filepath.Join(dir, "archive.tar.gz"), nil)
-	require.NoError(t, err)
-	requireFile(t, filepath.Join(dir, "archive.tar.gz"), data)
-
-	for name, to := range map[string]string{
-		"to plain http": plain.URL + "/79?sig=BBBB",
-		"to itself":     server.URL + "/storage/79?X-Amz-Signature=AAAA",
-	} {
-		target = to
-		_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, filepath.Join(dir, "other.tar.gz"), nil)
-		require.Error(t, err, name)
-		require.ErrorContains(t, err, "307", name)
-		testclient.AssertNoSecret(t, fmt.Sprintf("%v %+v %#v", err, err, err), "AAAA", "BBBB", "sig=")
-		assert.NoFileExists(t, filepath.Join(dir, "other.tar.gz"))
-	}
 }
