@@ -11,7 +11,6 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,6 +23,7 @@ import (
 // A document is a Markdown file of this repository.
 type document struct {
 	name   string // relative to the repository, with slashes
+	lines  []string
 	prose  []string
 	blocks []codeBlock
 }
@@ -36,19 +36,29 @@ type codeBlock struct {
 	lines    []string
 }
 
-// readDocuments returns the documents that match the patterns.
-func readDocuments(t *testing.T, patterns ...string) []document {
+// readDocuments returns the documents of the repository.
+func readDocuments(t *testing.T) []document {
 	t.Helper()
 	var documents []document
-	for _, pattern := range patterns {
-		names, err := filepath.Glob(pattern)
-		require.NoError(t, err)
-		for _, name := range names {
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		switch base := entry.Name(); {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			hidden := strings.HasPrefix(base, ".") && name != "." && name != ".github"
+			if hidden || base == "node_modules" || base == "testdata" {
+				return fs.SkipDir
+			}
+		case filepath.Ext(name) == ".md":
 			text, err := os.ReadFile(name)
-			require.NoError(t, err)
+			if err != nil {
+				return err
+			}
 			documents = append(documents, parseDocument(filepath.ToSlash(name), string(text)))
 		}
-	}
+		return nil
+	})
+	require.NoError(t, err)
 	require.NotEmpty(t, documents)
 	return documents
 }
@@ -56,9 +66,9 @@ func readDocuments(t *testing.T, patterns ...string) []document {
 // parseDocument separates prose from code. Lines of code are empty in prose,
 // so that line numbers stay.
 func parseDocument(name, text string) document {
-	d := document{name: name}
+	d := document{name: name, lines: strings.Split(text, "\n")}
 	before, fence := "", ""
-	for i, line := range strings.Split(text, "\n") {
+	for i, line := range d.lines {
 		trimmed := strings.TrimSpace(line)
 		switch {
 		case fence != "" && trimmed == fence:
@@ -87,7 +97,7 @@ func parseDocument(name, text string) document {
 func TestDocumentsShowCodeThatCompiles(t *testing.T) {
 	checkout(t)
 	marker := regexp.MustCompile(`^<!-- from (\S+) -->$`)
-	for _, d := range readDocuments(t, "*.md", "docs/*.md") {
+	for _, d := range readDocuments(t) {
 		for _, block := range d.blocks {
 			if block.language != "go" {
 				continue
@@ -193,7 +203,7 @@ func TestDocumentsShowWhatIsPrinted(t *testing.T) {
 	require.NoError(t, err)
 	lines := strings.Split(anyTime(string(output)), "\n")
 	shown := 0
-	for _, d := range readDocuments(t, "*.md", "docs/*.md") {
+	for _, d := range readDocuments(t) {
 		for _, block := range d.blocks {
 			if block.before != "<!-- printed by "+*command+" -->" {
 				continue
@@ -227,7 +237,7 @@ func anyTime(text string) string {
 // folder that is there, and its #anchor to a headline.
 func TestLinksInDocumentsResolve(t *testing.T) {
 	checkout(t)
-	documents := readDocuments(t, "*.md", "docs/*.md", ".github/*.md", ".github/*/*.md")
+	documents := readDocuments(t)
 	headlines := make(map[string][]string)
 	for _, d := range documents {
 		headlines[d.name] = d.anchors()
@@ -307,21 +317,17 @@ func (d document) anchors() []string {
 // A command that runs an example names one that exists, and flags that it has.
 func TestCommandsInDocumentsExist(t *testing.T) {
 	checkout(t)
-	command := regexp.MustCompile(`go run -C examples \./(\S+)(.*)`)
+	command := regexp.MustCompile("go run -C examples \\./([^\\s`]+)([^`]*)")
 	seen := 0
-	for _, d := range readDocuments(t, "*.md", "docs/*.md") {
-		for _, block := range d.blocks {
-			if !slices.Contains([]string{"sh", "console", "yaml"}, block.language) {
-				continue
-			}
-			for i, line := range block.lines {
-				line, _, _ = strings.Cut(line, " #")
-				found := command.FindStringSubmatch(line)
-				if found == nil {
-					continue
+	for _, d := range readDocuments(t) {
+		for i, line := range d.lines {
+			line, _, _ = strings.Cut(strings.TrimSuffix(line, "-->"), " #")
+			for _, found := range command.FindAllStringSubmatch(line, -1) {
+				if found[1] == "mine" {
+					continue // the reader's own
 				}
 				seen++
-				where := fmt.Sprintf("%s:%d", d.name, block.line+1+i)
+				where := fmt.Sprintf("%s:%d", d.name, i+1)
 				flags := flagsOf(t, filepath.Join("examples", found[1]))
 				for word := range strings.FieldsSeq(found[2]) {
 					if name, ok := strings.CutPrefix(word, "-"); ok {
