@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"errors"
 	"flag"
@@ -54,7 +55,7 @@ func (o *options) flags() *flag.FlagSet {
 	return fs
 }
 
-func parse(args []string) (options, error) {
+func parse(args []string, token string) (options, error) {
 	var o options
 	fs := o.flags()
 	if err := fs.Parse(args); err != nil {
@@ -80,7 +81,13 @@ func parse(args []string) (options, error) {
 		}
 	}
 	o.export.DeleteArchives = !o.keep
-	return o, o.check(given)
+	if err := o.check(given); err != nil {
+		return o, err
+	}
+	if token == "" && !o.demo() {
+		return o, errors.New("GITHUB_TOKEN is not set: want a personal access token (classic)")
+	}
+	return o, nil
 }
 
 // check finds what makes no sense, before anybody is asked.
@@ -96,7 +103,6 @@ func (o *options) check(given map[string]bool) error {
 				return fmt.Errorf("-%s is given, but neither -org nor -user: whose repositories?", name)
 			}
 		}
-		return nil
 	}
 	server := o.host != "" && o.host != "github.com" && !strings.HasSuffix(o.host, ".ghe.com")
 	switch {
@@ -104,16 +110,16 @@ func (o *options) check(given map[string]bool) error {
 		return nil
 	case o.all && o.user:
 		return errors.New("-all is for organizations: name your own repositories with -repos")
-	case !o.all && !given["repos"]:
+	case !o.demo() && !o.all && !given["repos"]:
 		return errors.New("neither -repos nor -all is given: which repositories?")
-	case o.export.Dir == "":
+	case !o.demo() && o.export.Dir == "":
 		return errors.New("-out is missing: where do the archives go?")
 	case o.user && server && !o.keep:
 		return errors.New("-keep is missing: GitHub Enterprise Server cannot delete archives of users")
 	}
 	opts := o.export
-	if o.all {
-		opts.Repositories = []string{o.org + "/any"} // it is not yet known which
+	if !given["repos"] {
+		opts.Repositories = []string{cmp.Or(o.org, "octo-org") + "/any"} // it is not yet known which
 	}
 	_, err := export.Plan(opts)
 	return err

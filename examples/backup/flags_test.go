@@ -22,30 +22,31 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 
 func TestFlagsThatMakeNoSense(t *testing.T) {
 	for name, test := range map[string]struct{ args, says string }{
-		"unknown":                   {"-nope", "flag provided but not defined: -nope"},
-		"no flag":                   {"octo-org", `unexpected argument "octo-org"`},
-		"repositories of nobody":    {"-repos o/a", "-repos is given, but neither -org nor -user: whose repositories?"},
-		"all of nobody":             {"-all", "-all is given, but neither -org nor -user: whose repositories?"},
-		"locks of nobody":           {"-unlock", "-unlock is given, but neither -org nor -user: whose repositories?"},
-		"a host and nobody":         {"-host ghes.example.com", "-host is given, but neither -org nor -user: whose repositories?"},
-		"an empty organization":     {"-org= -repos o/a", "-org is empty"},
-		"an empty folder":           {"-out=", "-out is empty"},
-		"both accounts":             {"-org o -user -repos o/a", "-org and -user exclude each other"},
-		"some and all":              {"-org o -repos o/a -all", "-all and -repos exclude each other"},
-		"two tasks":                 {"-org o -unlock -preflight", "-unlock and -preflight exclude each other"},
-		"silent and loud":           {"-q -v", "-q and -v exclude each other"},
-		"two hosts":                 {"-user -repos o/a -host h -base-url u", "-host and -base-url exclude each other"},
-		"all of a user":             {"-user -all -out d", "-all is for organizations: name your own repositories with -repos"},
-		"no repositories":           {"-org o -out d", "neither -repos nor -all is given: which repositories?"},
-		"no folder":                 {"-org o -all", "-out is missing: where do the archives go?"},
-		"an archive that stays":     {"-user -repos o/a -host ghes.example.com -out d", "-keep is missing: GitHub Enterprise Server cannot delete archives of users"},
-		"an organization's path":    {"-org o/a -all -out d", `export: Repositories[0] is "o/a/any": want "owner/name"`},
-		"a bare name":               {"-org o -repos o/a,b -out d", `export: Repositories[1] is "b": want "owner/name"`},
-		"a repository twice":        {"-org o -repos o/a,O/A -out d", `export: Repositories[1] is "O/A", which is there already as "o/a"`},
-		"batches of a negative":     {"-org o -all -batch -1 -out d", "export: BatchSize is -1: want 1 to 1000"},
-		"nothing left to export":    {"-user -repos o/a -exclude-metadata -exclude-git-data -out d", "export: Start excludes both metadata and Git data: nothing would be left"},
-		"no token":                  {"-org o -repos o/a -out d", "GITHUB_TOKEN is not set: want a personal access token (classic)"},
-		"no token, to find out why": {"-org o -preflight", "GITHUB_TOKEN is not set: want a personal access token (classic)"},
+		"unknown":                    {"-nope", "flag provided but not defined: -nope"},
+		"no flag":                    {"octo-org", `unexpected argument "octo-org"`},
+		"repositories of nobody":     {"-repos o/a", "-repos is given, but neither -org nor -user: whose repositories?"},
+		"all of nobody":              {"-all", "-all is given, but neither -org nor -user: whose repositories?"},
+		"locks of nobody":            {"-unlock", "-unlock is given, but neither -org nor -user: whose repositories?"},
+		"a host and nobody":          {"-host ghes.example.com", "-host is given, but neither -org nor -user: whose repositories?"},
+		"an empty organization":      {"-org= -repos o/a", "-org is empty"},
+		"an empty folder":            {"-out=", "-out is empty"},
+		"both accounts":              {"-org o -user -repos o/a", "-org and -user exclude each other"},
+		"some and all":               {"-org o -repos o/a -all", "-all and -repos exclude each other"},
+		"two tasks":                  {"-org o -unlock -preflight", "-unlock and -preflight exclude each other"},
+		"silent and loud":            {"-q -v", "-q and -v exclude each other"},
+		"two hosts":                  {"-user -repos o/a -host h -base-url u", "-host and -base-url exclude each other"},
+		"all of a user":              {"-user -all -out d", "-all is for organizations: name your own repositories with -repos"},
+		"no repositories":            {"-org o -out d", "neither -repos nor -all is given: which repositories?"},
+		"no folder":                  {"-org o -all", "-out is missing: where do the archives go?"},
+		"an archive that stays":      {"-user -repos o/a -host ghes.example.com -out d", "-keep is missing: GitHub Enterprise Server cannot delete archives of users"},
+		"an organization's path":     {"-org o/a -all -out d", `export: Repositories[0] is "o/a/any": want "owner/name"`},
+		"a bare name":                {"-org o -repos o/a,b -out d", `export: Repositories[1] is "b": want "owner/name"`},
+		"a repository twice":         {"-org o -repos o/a,O/A -out d", `export: Repositories[1] is "O/A", which is there already as "o/a"`},
+		"batches of a negative":      {"-org o -all -batch -1 -out d", "export: BatchSize is -1: want 1 to 1000"},
+		"a demonstration of nothing": {"-exclude-metadata -exclude-git-data", "export: Start excludes both metadata and Git data: nothing would be left"},
+		"nothing left to export":     {"-user -repos o/a -exclude-metadata -exclude-git-data -out d", "export: Start excludes both metadata and Git data: nothing would be left"},
+		"no token":                   {"-org o -repos o/a -out d", "GITHUB_TOKEN is not set: want a personal access token (classic)"},
+		"no token, to find out why":  {"-org o -preflight", "GITHUB_TOKEN is not set: want a personal access token (classic)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			res := backup(t.Context(), t, nil, strings.Fields(test.args)...)
@@ -71,8 +72,8 @@ func TestWhatTheClientRefusesIsUsageToo(t *testing.T) {
 }
 
 func TestFlagsSayWhatToExport(t *testing.T) {
-	o, err := parse(strings.Fields("-org Octo -repos Octo/b,octo/a -lock -exclude-metadata -exclude-attachments " +
-		"-exclude-releases -exclude-owner-projects -keep -batch 7 -out dir -host octocorp.ghe.com"))
+	o, err := parse(strings.Fields("-org Octo -repos Octo/b,octo/a -lock -exclude-metadata -exclude-attachments "+
+		"-exclude-releases -exclude-owner-projects -keep -batch 7 -out dir -host octocorp.ghe.com"), "ghp_secret")
 	require.NoError(t, err)
 	assert.Equal(t, options{
 		org:   "Octo",

@@ -41,33 +41,29 @@ const (
 // run is the program: what becomes of it goes to stdout, how it goes to stderr.
 // Tests have options for the client.
 func run(ctx context.Context, args []string, token string, stdout, stderr io.Writer, client ...ghmigrate.Option) int {
-	o, err := parse(args)
+	o, err := parse(args, token)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, help)
 		return 0
 	}
-	if err == nil && !o.demo() && token == "" {
-		err = errors.New("GITHUB_TOKEN is not set: want a personal access token (classic)")
+	if err != nil {
+		return misuse(stderr, err)
 	}
 	c := &command{options: o, stdout: stdout}
 	c.progress = progress.New(stderr, progress.IsTerminal(stderr) && !o.verbose)
 	if o.quiet {
 		c.stdout, c.progress = io.Discard, progress.New(io.Discard, false)
 	}
-	if err == nil && o.demo() {
+	if o.demo() {
 		fake, end, err := c.startDemo()
 		if err != nil {
 			return c.explain(stderr, err)
 		}
 		defer end()
-		token, client = fake.Token(), append(client, ghmigrate.WithHTTPClient(fake.Client()))
+		token, client = fake.Token(), []ghmigrate.Option{ghmigrate.WithHTTPClient(fake.Client())}
 	}
-	if err == nil {
-		err = c.connect(stderr, append(client, ghmigrate.WithToken(token)))
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "backup: %v\nRun it with -h for help.\n", err)
-		return misused
+	if err := c.connect(stderr, append(client, ghmigrate.WithToken(token))); err != nil {
+		return misuse(stderr, err)
 	}
 	stop := context.AfterFunc(ctx, func() {
 		c.progress.Say("Stopping as soon as what can be unlocked is. A second Ctrl-C stops at once.")
@@ -77,6 +73,11 @@ func run(ctx context.Context, args []string, token string, stdout, stderr io.Wri
 		return c.explain(stderr, err)
 	}
 	return 0
+}
+
+func misuse(w io.Writer, err error) int {
+	fmt.Fprintf(w, "backup: %v\nRun it with -h for help.\n", err)
+	return misused
 }
 
 // A command is what the command line asks for, and what it takes.
