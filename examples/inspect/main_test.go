@@ -306,14 +306,3 @@ func TestWhatIsNoFaultOfTheArchive(t *testing.T) {
 	assert.Contains(t, r.stderr, "context canceled")
 	assert.Empty(t, r.stdout)
 }
-
-func TestSizes(t *testing.T) {
-	for n, want := range map[int64]string{
-		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1<<20 - 1: "1.0 MiB", 1 << 20: "1.0 MiB", 3 << 29: "1.5 GiB", 1 << 60: "1048576.0 TiB",
-	} {
-		assert.Equal(t, want, size(n))
-	}
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
-		assert.Equal(t, want, count(n))
-	}
-}

@@ -7,10 +7,11 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
 )
 
 // How many lines people want to see of what may be long. JSON has all of it.
@@ -263,24 +264,7 @@ func short(s string) string {
 }
 
 // count writes a number with its thousands apart.
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func count(n int64) string { return humanize.Comma(n) }
 
 // size writes a number of bytes as people read it.
-func size(n int64) string {
-	if n < 1024 {
-		return strconv.FormatInt(n, 10) + " B"
-	}
-	x, unit := float64(n), ""
-	for _, unit = range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if x /= 1024; x < 1023.95 {
-			break
-		}
-	}
-	return fmt.Sprintf("%.1f %s", x, unit)
-}
+func size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
