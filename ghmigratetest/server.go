@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"time"
 )
@@ -90,98 +87,6 @@ func NewServer(opts ...Option) *Server {
 	s.user = s.addAccount(cfg.login, "User")
 	s.listen()
 	return s
-}
-
-// listen opens the origins, and a client that reaches them.
-//
-// Storage has another host name than the API, as it has at GitHub: net/http
-// drops the Authorization header of a redirect only when the name changes.
-func (s *Server) listen() {
-	api, storage := "127.0.0.1:8000", "127.0.0.2:9000"
-	var apiListener, storageListener net.Listener
-	var dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	if s.cfg.inMemory {
-		pipes := map[string]*pipeListener{api: newPipeListener(api), storage: newPipeListener(storage)}
-		apiListener, storageListener = pipes[api], pipes[storage]
-		dial = func(ctx context.Context, _, addr string) (net.Conn, error) {
-			l, ok := pipes[addr]
-			if !ok {
-				return nil, fmt.Errorf("dial %s: not an origin of this ghmigratetest server", addr)
-			}
-			return l.dial(ctx)
-		}
-	} else {
-		apiListener = mustListen(s.cfg.addr)
-		host, port, _ := net.SplitHostPort(apiListener.Addr().String())
-		storageHost := host
-		if net.ParseIP(host).IsLoopback() {
-			storageHost = "127.0.0.1"
-		}
-		storageListener = mustListen(net.JoinHostPort(storageHost, "0"))
-		_, storagePort, _ := net.SplitHostPort(storageListener.Addr().String())
-		if net.ParseIP(host).IsUnspecified() {
-			host, storageHost = "127.0.0.1", "127.0.0.1"
-		}
-		listening := net.JoinHostPort(storageHost, storagePort)
-		if host == "127.0.0.1" {
-			storageHost = "localhost"
-		}
-		api, storage = net.JoinHostPort(host, port), net.JoinHostPort(storageHost, storagePort)
-		dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if addr == storage {
-				addr = listening // whatever this machine makes of "localhost"
-			}
-			return new(net.Dialer).DialContext(ctx, network, addr)
-		}
-	}
-	s.apiHost = "http://" + api
-	s.storageURL = "http://" + storage
-	if s.cfg.ghes {
-		s.storageURL = s.apiHost
-	}
-	s.client = &http.Client{Transport: &http.Transport{DialContext: dial}}
-	s.serve(apiListener, http.HandlerFunc(s.serveAPIHost))
-	s.serve(storageListener, s.receive(Storage, s.serveStorage))
-}
-
-func mustListen(addr string) net.Listener {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
-	if err != nil {
-		panic(fmt.Sprintf("ghmigratetest: listen on %s: %v", addr, err))
-	}
-	return l
-}
-
-type connKey struct{}
-
-func (s *Server) serve(l net.Listener, h http.Handler) {
-	// No timeouts: a client that is slow, or idle, is what tests are about.
-	srv := &http.Server{ //nolint:gosec // ReadHeaderTimeout, see above
-		Handler: h,
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c)
-		},
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			switch state {
-			case http.StateNew:
-				s.conns.Add(1)
-			case http.StateClosed, http.StateHijacked:
-				s.conns.Done()
-			case http.StateActive, http.StateIdle:
-			}
-		},
-	}
-	s.servers = append(s.servers, srv)
-	s.serving.Go(func() { _ = srv.Serve(l) })
-}
-
-// serveAPIHost separates what GHES serves on one host.
-func (s *Server) serveAPIHost(w http.ResponseWriter, r *http.Request) {
-	if s.cfg.ghes && strings.HasPrefix(r.URL.Path, "/storage/") {
-		s.receive(Storage, s.serveStorage).ServeHTTP(w, r)
-		return
-	}
-	s.receive(API, s.serveAPI).ServeHTTP(w, r)
 }
 
 // Close stops both origins, breaks their connections and those of the client,

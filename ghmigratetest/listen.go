@@ -1,0 +1,120 @@
+package ghmigratetest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// listen opens the origins, and a client that reaches them.
+func (s *Server) listen() {
+	var o origins
+	if s.cfg.inMemory {
+		o = listenInMemory()
+	} else {
+		o = listenOnSockets(s.cfg.addr)
+	}
+	s.apiHost = "http://" + o.apiHost
+	s.storageURL = "http://" + o.storageHost
+	if s.cfg.ghes {
+		s.storageURL = s.apiHost
+	}
+	s.client = &http.Client{Transport: &http.Transport{DialContext: o.dial}}
+	s.serve(o.api, http.HandlerFunc(s.serveAPIHost))
+	s.serve(o.storage, s.receive(Storage, s.serveStorage))
+}
+
+// origins are where a server listens, what it is called there, and how its
+// client gets there.
+//
+// Storage has another host name than the API, as it has at GitHub: net/http
+// drops the Authorization header of a redirect only when the name changes.
+type origins struct {
+	api, storage         net.Listener
+	apiHost, storageHost string // with ports
+	dial                 func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+func listenInMemory() origins {
+	api, storage := newPipeListener("127.0.0.1:8000"), newPipeListener("127.0.0.2:9000")
+	o := origins{api: api, storage: storage, apiHost: api.addr.String(), storageHost: storage.addr.String()}
+	o.dial = func(ctx context.Context, _, addr string) (net.Conn, error) {
+		switch addr {
+		case o.apiHost:
+			return api.dial(ctx)
+		case o.storageHost:
+			return storage.dial(ctx)
+		}
+		return nil, fmt.Errorf("dial %s: not an origin of this ghmigratetest server", addr)
+	}
+	return o
+}
+
+func listenOnSockets(addr string) origins {
+	const thisMachine = "127.0.0.1"
+	o := origins{api: mustListen(addr)}
+	host, port, _ := net.SplitHostPort(o.api.Addr().String())
+	storageHost := host
+	if net.ParseIP(host).IsLoopback() {
+		storageHost = thisMachine
+	}
+	o.storage = mustListen(net.JoinHostPort(storageHost, "0"))
+	_, storagePort, _ := net.SplitHostPort(o.storage.Addr().String())
+	if net.ParseIP(host).IsUnspecified() {
+		host, storageHost = thisMachine, thisMachine
+	}
+	reachable := net.JoinHostPort(storageHost, storagePort)
+	if host == thisMachine {
+		storageHost = "localhost"
+	}
+	o.apiHost, o.storageHost = net.JoinHostPort(host, port), net.JoinHostPort(storageHost, storagePort)
+	o.dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if addr == o.storageHost {
+			addr = reachable // whatever this machine makes of "localhost"
+		}
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}
+	return o
+}
+
+func mustListen(addr string) net.Listener {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		panic(fmt.Sprintf("ghmigratetest: listen on %s: %v", addr, err))
+	}
+	return l
+}
+
+func (s *Server) serve(l net.Listener, h http.Handler) {
+	// No timeouts: a client that is slow, or idle, is what tests are about.
+	srv := &http.Server{ //nolint:gosec // ReadHeaderTimeout, see above
+		Handler: h,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				s.conns.Add(1)
+			case http.StateClosed, http.StateHijacked:
+				s.conns.Done()
+			case http.StateActive, http.StateIdle:
+			}
+		},
+	}
+	s.servers = append(s.servers, srv)
+	s.serving.Go(func() { _ = srv.Serve(l) })
+}
+
+type connKey struct{}
+
+// serveAPIHost separates what GHES serves on one host.
+func (s *Server) serveAPIHost(w http.ResponseWriter, r *http.Request) {
+	if s.cfg.ghes && strings.HasPrefix(r.URL.Path, "/storage/") {
+		s.receive(Storage, s.serveStorage).ServeHTTP(w, r)
+		return
+	}
+	s.receive(API, s.serveAPI).ServeHTTP(w, r)
+}
