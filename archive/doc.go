@@ -2,6 +2,21 @@
 // GitHub's migrations: the tar.gz files that hold repositories, issues, pull
 // requests and the people in them.
 //
+//	r, err := archive.NewReader(file, nil)
+//	…
+//	for record, err := range r.Records("issue", "issue_comment") {
+//		…
+//		switch record := record.(type) {
+//		case *archive.Issue:
+//			fmt.Println(record.URL.Number(), record.Title)
+//		case *archive.IssueComment:
+//			fmt.Println(record.Parent(), record.Body)
+//		}
+//	}
+//
+// Of a file, a stream of package ghmigrate or any other [io.Reader], [Verify]
+// tells whether it is a whole backup, and [Extract] unpacks it.
+//
 // GitHub does not document their format. This page tells what is known of it,
 // from archives of GitHub.com and GitHub Enterprise Server and from programs
 // that write them for GitHub's importer.

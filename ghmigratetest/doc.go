@@ -3,12 +3,19 @@
 //
 //	srv := ghmigratetest.NewServer()
 //	defer srv.Close()
-//	srv.AddRepository("octo/hello")
+//	srv.AddRepository("octo-org/hello-world")
+//	client, err := ghmigrate.NewClient(
+//		ghmigrate.WithBaseURL(srv.URL()),
+//		ghmigrate.WithHTTPClient(srv.Client()),
+//		ghmigrate.WithToken(srv.Token()),
+//	)
 //
-// A program then uses [Server.URL] as its base URL, [Server.Token] as its
-// token and [Server.Client] as its HTTP client, and does as with GitHub: POST
-// /orgs/octo/migrations, poll until the state is exported, GET …/archive,
-// follow the redirect to the storage origin without the token.
+// A program with another client uses [Server.URL] as its base URL,
+// [Server.Token] as its token and [Server.Client] as its HTTP client, and does
+// as with GitHub: POST /orgs/octo-org/migrations, poll until the state is
+// exported, GET …/archive, follow the redirect to the storage origin without
+// the token. One in another language talks to the example program fakegithub,
+// which is this server as a process.
 //
 // # What it is
 //
@@ -17,13 +24,18 @@
 // 2022-11-28 and 2026-03-10, and keeps state as GitHub does. A migration is
 // pending, then exporting, then exported, or failed if it holds a repository
 // with [PoisonsExport]; lock_repositories locks as the export begins. Imports
-// are listed among exports ([Server.AddImport]). A migration's archive has the layout of genuine ones, is made when it is first fetched,
-// and dies after seven days. Lists come in pages whose links go to
-// /organizations/ID; answers have validators, and a 304 costs nothing of the
-// rate limit, which is counted and enforced. Storage checks signatures and
-// their expiry, answers ranges and preconditions, and refuses a request that
-// has an Authorization header, as S3 does. [WithGHES] makes it a GitHub
-// Enterprise Server.
+// are listed among exports ([Server.AddImport]). A migration's archive has the
+// layout of genuine ones, is made when it is first fetched, and dies after
+// seven days. Lists come in pages whose links go to /organizations/ID; answers
+// have validators, and a 304 costs nothing of the rate limit, which is counted
+// and enforced. Storage checks signatures and their expiry, answers ranges and
+// preconditions, and refuses a request that has an Authorization header, as S3
+// does. [WithGHES] makes it a GitHub Enterprise Server. What each operation
+// takes and answers is on GitHub's pages:
+//
+//   - https://docs.github.com/rest/migrations/orgs
+//   - https://docs.github.com/rest/migrations/users
+//   - https://docs.github.com/rest/migrations/source-imports
 //
 // Besides, there is what a program asks before it exports: GET /user,
 // /user/memberships/orgs/ORG, /orgs/ORG, /orgs/ORG/memberships/USER,
