@@ -90,23 +90,23 @@ func (j *Job) delete(ctx context.Context, acct Account) error {
 	if err := j.intend(EffectDelete); err != nil {
 		return err
 	}
-	err := j.change(ctx, func() error { return acct.DeleteArchive(ctx, j.State.Migration) })
-	deleted := err == nil
-	if isAbsent(err) {
-		var asking error
-		if deleted, asking = meansNone(ctx, acct, j.State.Migration); asking != nil {
-			return asking
-		}
-	}
+	watched, passage := j.around().wire.watch(ctx)
+	err := j.change(ctx, func() error { return acct.DeleteArchive(watched, j.State.Migration) })
+	deleted := err == nil && passage.once()
 	switch {
 	case deleted:
-		err := j.settle(func(s *State) { s.Deleted = true })
-		j.emit(EventDeleted)
+	case err == nil, isAbsent(err):
+		if deleted, err = meansNone(ctx, acct, j.State.Migration); err != nil {
+			return err
+		}
+	case !errors.Is(err, ghmigrate.ErrForbidden) && !errors.Is(err, ghmigrate.ErrMissingScope):
 		return err
-	case isAbsent(err), errors.Is(err, ghmigrate.ErrForbidden), errors.Is(err, ghmigrate.ErrMissingScope):
-		// It does no harm where it is, for seven days.
+	}
+	if !deleted { // it does no harm where it is, for seven days
 		j.NotBefore = time.Now().Add(absenceAgain)
 		return j.settle(func(s *State) { s.Deletions++ })
 	}
+	err = j.settle(func(s *State) { s.Deleted = true })
+	j.emit(EventDeleted)
 	return err
 }

@@ -177,6 +177,7 @@ func TestStartsThatAreAllLostAreBounded(t *testing.T) {
 		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 502, Times: -1})
 		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 2})
 		require.ErrorIs(t, err, export.ErrSystemic)
+		require.ErrorContains(t, err, "502", "and why")
 		assert.Equal(t, 6, posts(server), "three for each batch")
 	})
 }

@@ -179,9 +179,7 @@ func (u *unlocking) release(ctx context.Context, name string) (finding, error) {
 	switch {
 	case err == nil && passage.once():
 		return wasLocked, nil
-	case err == nil: // the client takes a 404 for the success of what it sent before
-		return wasNotLocked, nil
-	case isAbsent(err):
+	case err == nil, isAbsent(err): // the client takes a 404 for the success of what it sent before
 	case refuses(err):
 		return maybeLocked, nil
 	default:
