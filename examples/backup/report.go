@@ -56,10 +56,7 @@ func (c *command) explain(w io.Writer, err error) int {
 		}
 		fmt.Fprintf(w, "backup: %s not exported\n%s", progress.Repositories(n), why)
 	}
-	same := "backup -org " + c.org
-	if c.user {
-		same = "backup -user"
-	}
+	same := c.account()
 	if n := len(partial.Locked); n > 0 {
 		fmt.Fprintf(w, "backup: %s perhaps still locked\n%sThe next run unlocks what GitHub lets it, and so does: %s -unlock\n",
 			progress.Repositories(n), list(partial.Locked), same)
@@ -79,6 +76,21 @@ func (c *command) explain(w io.Writer, err error) int {
 		fmt.Fprintf(w, "Whether the token is the reason, this says: %s -preflight\n", same)
 	}
 	return status(err)
+}
+
+// account is the command line up to what to do with the account.
+func (c *command) account() string {
+	line := "backup -org " + c.org
+	if c.user {
+		line = "backup -user"
+	}
+	switch { // or a token of theirs would go to GitHub.com
+	case c.host != "":
+		line += " -host " + c.host
+	case c.baseURL != "":
+		line += " -base-url " + c.baseURL
+	}
+	return line
 }
 
 func status(err error) int {

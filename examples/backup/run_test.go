@@ -163,7 +163,7 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 				"\nbackup: 1 repository not exported\n  octo-org/a: exported, and not fetched yet\n",
 				"\nbackup: not finished: ",
 				"\nRun it again with the same flags: it goes on where it was.\n",
-				"\nWhether the token is the reason, this says: backup -org octo-org -preflight\n",
+				"\nWhether the token is the reason, this says: backup -org octo-org -base-url BASE -preflight\n",
 			},
 		},
 		"nothing is started": {
@@ -180,7 +180,7 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 			assert.Equal(t, test.status, res.status)
 			assert.Empty(t, res.stdout)
 			for _, text := range test.says {
-				assert.Contains(t, res.stderr, text)
+				assert.Contains(t, res.stderr, strings.Replace(text, "BASE", fake.URL(), 1))
 			}
 			assert.False(t, fake.Locked("octo-org/a"))
 
@@ -230,7 +230,7 @@ func TestAFolderThatCannotBeUsed(t *testing.T) {
 		data, err := os.ReadFile(journals[0])
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(journals[0], append([]byte("x"), data...), 0o600))
-		fails("-org octo-org -repos octo-org/a", "To begin anew, move that folder away, and unlock what it has left: backup -org octo-org -unlock\n")
+		fails("-org octo-org -repos octo-org/a", "To begin anew, move that folder away, and unlock what it has left: backup -org octo-org -base-url "+fake.URL()+" -unlock\n")
 		assert.Len(t, fake.Migrations(), 1)
 	})
 }
@@ -244,7 +244,7 @@ func TestStoppedWhileExporting(t *testing.T) {
 		res := backup(ctx, t, fake, args...)
 		assert.Equal(t, 3, res.status)
 		assert.Contains(t, res.stderr, "\nbackup: 1 repository perhaps still locked\n  octo-org/a\n"+
-			"The next run unlocks what GitHub lets it, and so does: backup -org octo-org -unlock\n")
+			"The next run unlocks what GitHub lets it, and so does: backup -org octo-org -base-url "+fake.URL()+" -unlock\n")
 		assert.True(t, fake.Locked("octo-org/a"))
 
 		res = backup(t.Context(), t, fake, args...)
