@@ -191,14 +191,3 @@ func readFile(t *testing.T, path string) []byte {
 	require.NoError(t, err)
 	return data
 }
-
-// collect returns what of tells of the records of a sequence.
-func collect[T any](t *testing.T, seq func(func(T, error) bool), of func(T) string) []string {
-	t.Helper()
-	var all []string
-	for r, err := range seq {
-		require.NoError(t, err)
-		all = append(all, of(r))
-	}
-	return all
-}

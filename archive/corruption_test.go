@@ -10,12 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"path"
-	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"testing"
 
@@ -158,100 +154,6 @@ func relax(t *testing.T) {
 	t.Cleanup(func() { debug.SetGCPercent(percent) })
 }
 
-// unpack returns the tar in exactly one gzip member.
-func unpack(file []byte) ([]byte, error) {
-	in := bytes.NewReader(file)
-	z, err := gzip.NewReader(in)
-	if err != nil {
-		return nil, err
-	}
-	z.Multistream(false)
-	tar, err := io.ReadAll(z)
-	if err == nil && in.Len() > 0 {
-		err = errors.New("something follows")
-	}
-	return tar, err
-}
-
-// smallArchive makes an archive with git, GNU tar and gzip, as GitHub does.
-func smallArchive(tb testing.TB) []byte {
-	tb.Helper()
-	dir := tb.TempDir()
-	for name, text := range map[string]string{
-		"schema.json": `{"version":"1.0.1","github_sha":"0123456789abcdef0123456789abcdef01234567"}`,
-		"users_000001.json": `[
-  {
-    "type": "user",
-    "url": "https://github.com/octocat",
-    "login": "octocat"
-  }
-]`,
-		"repositories_000001.json": `[
-  {
-    "type": "repository",
-    "url": "https://github.com/octocat/app",
-    "owner": "https://github.com/octocat",
-    "name": "app",
-    "labels": [
-
-    ],
-    "git_url": "tarball://root/repositories/octocat/app.git"
-  }
-]`,
-		"issues_000001.json": `[
-  {
-    "type": "issue",
-    "url": "https://github.com/octocat/app/issues/1",
-    "repository": "https://github.com/octocat/app",
-    "user": "https://github.com/octocat",
-    "title": "It broke",
-    "created_at": "2024-07-26T14:58:43Z"
-  }
-]`,
-		"attachments_000001.json": `[
-  {
-    "type": "attachment",
-    "url": "https://github.com/user-attachments/assets/1",
-    "issue": "https://github.com/octocat/app/issues/1",
-    "user": "https://github.com/octocat",
-    "asset_name": "shot.png",
-    "asset_url": "tarball://root/attachments/1/shot.png"
-  }
-]`,
-		"attachments/1/shot.png": "not really a picture",
-	} {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		require.NoError(tb, os.MkdirAll(filepath.Dir(path), 0o755))
-		require.NoError(tb, os.WriteFile(path, []byte(text), 0o644))
-	}
-	bare := filepath.Join(dir, "repositories", "octocat", "app.git")
-	run(tb, dir, "", "git", "init", "-q", "--bare", "--template=", "--initial-branch=main", bare)
-	tree := strings.TrimSpace(run(tb, bare, "", "git", "mktree"))
-	first := strings.TrimSpace(run(tb, bare, "first", "git", "commit-tree", tree))
-	run(tb, bare, "", "git", "update-ref", "refs/heads/main", first)
-	run(tb, bare, "", "git", "-c", "pack.writeReverseIndex=true", "repack", "-q", "-a", "-d")
-	run(tb, bare, "", "git", "pack-refs", "--all")
-	blob := strings.TrimSpace(run(tb, bare, "loose", "git", "hash-object", "-w", "--stdin"))
-	run(tb, bare, "", "git", "update-ref", "refs/tags/loose", blob)
-	return []byte(run(tb, dir, "", "sh", "-c",
-		"tar --format=gnu --sort=name --mtime=2024-07-26T15:00:00Z --owner=git:500 --group=git:500 --mode=u+w -C "+dir+" -cf - . | gzip -9"))
-}
-
-// run runs a program that the tests of archives stand on.
-func run(tb testing.TB, dir, stdin, name string, args ...string) string {
-	tb.Helper()
-	cmd := exec.CommandContext(tb.Context(), name, args...)
-	cmd.Dir = dir
-	cmd.Stdin = strings.NewReader(stdin)
-	cmd.Stderr = tb.Output()
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C", "TZ=UTC",
-		"GIT_AUTHOR_NAME=octocat", "GIT_AUTHOR_EMAIL=octocat@example.com", "GIT_AUTHOR_DATE=2024-07-26T14:00:00Z",
-		"GIT_COMMITTER_NAME=octocat", "GIT_COMMITTER_EMAIL=octocat@example.com", "GIT_COMMITTER_DATE=2024-07-26T14:00:00Z")
-	out, err := cmd.Output()
-	require.NoError(tb, err, "%s %s: these tests need git, GNU tar and gzip", name, strings.Join(args, " "))
-	return string(out)
-}
-
 // TestVerifyFindsEveryChangeInGit changes the files of a bare repository that
 // carry a checksum, as if that had happened before they were packed.
 func TestVerifyFindsEveryChangeInGit(t *testing.T) {
@@ -344,8 +246,7 @@ func FuzzVerify(f *testing.F) {
 		require.NotNil(t, summary)
 		require.Equal(t, int64(size), summary.Size)
 		if err != nil {
-			faults, ok := errors.AsType[*archive.FaultError](err)
-			require.True(t, ok, "%v", err)
+			faults := faultsOf(t, err)
 			require.NotEmpty(t, faults.Faults)
 			require.NotEmpty(t, err.Error())
 		}

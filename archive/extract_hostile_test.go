@@ -202,7 +202,7 @@ func FuzzExtract(f *testing.F) {
 		parent := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(parent, "outside"), []byte("mine"), 0o600))
 		dir := filepath.Join(parent, "dir")
-		_, err := archive.Extract(bytes.NewReader(compress(t, b.Bytes())), dir, nil)
+		_, err := archive.Extract(bytes.NewReader(gzipOf(t, b.Bytes())), dir, nil)
 		require.NotErrorIs(t, err, fs.ErrNotExist)
 
 		files := tree(t, parent)

@@ -22,75 +22,6 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// exported is an archive of two repositories with wikis, one of each format, and
-// all that repositories at GitHub are seen to have.
-func exported(tb testing.TB) *layout {
-	tb.Helper()
-	l := new(layout)
-	for name, text := range map[string]string{
-		"schema.json":              `{"version":"1.0.1"}`,
-		"users_000001.json":        `[{"type":"user","url":"https://github.com/octocat"}]`,
-		"audit_log.csv":            "action\n",
-		"attachments/1/shot.png":   "a picture",
-		"attachments/2/shot.png":   "another",
-		"releases/3/app.tar.gz":    strings.Repeat("large ", 100_000),
-		"repository_files/4/a.txt": "",
-		"novelties/5/6/7":          "of the future",
-	} {
-		l.add(name, text)
-	}
-	l.members = append(l.members, &member{name: "attachments/3", mode: tar.TypeDir})
-	for name, format := range map[string]string{
-		"octocat/app": "sha1", "octocat/app.wiki": "sha1", "octocat/next": "sha256", "octocat/next.wiki": "sha256", "octocat/empty": "sha256",
-	} {
-		dir := tb.TempDir()
-		git := func(args ...string) string {
-			tb.Helper()
-			return run(tb, dir, "", "git", append([]string{"-c", "core.fsync=none"}, args...)...)
-		}
-		git("init", "-q", "--bare", "--initial-branch=main", "--object-format="+format, ".")
-		git("config", "remote.origin.url", "10.0.0.1:/data/repositories/1/nw/aa/bb/cc/2/3.git")
-		git("config", "remote.origin.mirror", "true")
-		extra := map[string]string{"logs/HEAD": "moved\n", "dgit-state": "1\n", "dgit-state.flock": "", "audit_log": "{}\n", "info/nwo": name + "\n", "objects/info/alternates": ""}
-		if path.Base(name) != "empty" {
-			tree := strings.TrimSpace(git("mktree"))
-			git("update-ref", "refs/heads/main", strings.TrimSpace(git("commit-tree", "-m", "First", tree)))
-			git("tag", "-a", "-m", "Tagged", "v1", "main")
-			git("update-ref", "refs/pull/1/head", "main")
-			git("-c", "pack.writeReverseIndex=true", "gc", "-q")
-			git("update-ref", "refs/heads/config", strings.TrimSpace(git("commit-tree", "-m", "Second", "-p", "main", tree)))
-			git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/main")
-		}
-		for name, text := range extra {
-			require.NoError(tb, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
-			require.NoError(tb, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
-		}
-		l.addTree(tb, dir, "repositories/"+name+".git")
-	}
-	slices.SortFunc(l.members, func(a, b *member) int { return strings.Compare(a.name, b.name) })
-	return l
-}
-
-func (l *layout) addTree(tb testing.TB, dir, as string) {
-	tb.Helper()
-	require.NoError(tb, filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, file)
-		if err != nil {
-			return err
-		}
-		m := &member{name: path.Join(as, filepath.ToSlash(rel)), mode: tar.TypeDir}
-		if !d.IsDir() {
-			m.mode = tar.TypeReg
-			m.body, err = os.ReadFile(file)
-		}
-		l.members = append(l.members, m)
-		return err
-	}))
-}
-
 // extracted returns what of the layout should be found after extracting.
 func (l *layout) extracted() map[string]string {
 	files := map[string]string{}
@@ -203,10 +134,6 @@ func TestExtractWantsAnEmptyDirectory(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, map[string]string{"precious": "mine"}, tree(t, dir))
 }
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 func TestExtractEndsWhenItCannotWrite(t *testing.T) {
 	t.Parallel()
@@ -348,8 +275,7 @@ func TestExtractGoesOnAfterWhatItRefuses(t *testing.T) {
 			parent := t.TempDir()
 			dir := filepath.Join(parent, "dir")
 			_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
-			faults, ok := errors.AsType[*archive.FaultError](err)
-			require.True(t, ok, "%v", err)
+			faults := faultsOf(t, err)
 			for _, fault := range faults.Faults {
 				assert.Contains(t, fault.Entry, path.Clean(test.entry.name))
 			}

@@ -40,7 +40,7 @@ func startInflater(r io.Reader, limit int64) *inflater {
 		quit:  make(chan struct{}),
 	}
 	for range inflaterChunks {
-		in.free <- make([]byte, inflaterChunk)
+		in.free <- nil // made when it is needed: a small archive has one
 	}
 	in.wg.Go(func() {
 		defer close(in.full)
@@ -123,6 +123,9 @@ func (in *inflater) inflate(src *source) error {
 		case chunk = <-in.free:
 		case <-in.quit:
 			return errStopped
+		}
+		if chunk == nil {
+			chunk = make([]byte, inflaterChunk)
 		}
 		n := 0
 		for n < len(chunk) && err == nil {

@@ -18,7 +18,7 @@ import (
 
 // split returns all elements, with what they are at, and the first error.
 func split(r io.Reader, limit int64) (elements []string, offsets []int64, err error) {
-	s := archive.NewShardSplitter(r, limit)
+	s := archive.NewSplitter(r, limit)
 	for {
 		element, offset, err := s.Next()
 		if errors.Is(err, io.EOF) {
@@ -104,7 +104,7 @@ func TestSplitterEndsWithTheErrorOfItsReader(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	for _, begin := range []string{"", "[", `[{"a":`, "[{}", "[{},", "[]"} {
-		s := archive.NewShardSplitter(io.MultiReader(strings.NewReader(begin), iotest.ErrReader(broken)), 1000)
+		s := archive.NewSplitter(io.MultiReader(strings.NewReader(begin), iotest.ErrReader(broken)), 1000)
 		var err error
 		for err == nil {
 			_, _, err = s.Next()
@@ -132,7 +132,7 @@ func TestSplitterTakesElementsOfAnySize(t *testing.T) {
 			require.Equal(t, want[i], got[i], "element %d", i)
 		}
 	}
-	s := archive.NewShardSplitter(strings.NewReader(shard+strings.Repeat(" ", 100_000)), 4<<20)
+	s := archive.NewSplitter(strings.NewReader(shard+strings.Repeat(" ", 100_000)), 4<<20)
 	for {
 		if _, _, err := s.Next(); err != nil {
 			break
@@ -148,7 +148,7 @@ func TestSplitterPassesOverWhatIsTooLarge(t *testing.T) {
 	exact := `"` + strings.Repeat("x", limit-2) + `"`
 	giant := `{"a":["` + strings.Repeat(`\\\"]}`, 5<<20) + `"]}`
 	shard := "[" + exact + "," + giant + `,{"b":1},` + exact[:9] + exact + "]"
-	s := archive.NewShardSplitter(strings.NewReader(shard), limit)
+	s := archive.NewSplitter(strings.NewReader(shard), limit)
 
 	element, offset, err := s.Next()
 	require.NoError(t, err)
@@ -178,7 +178,7 @@ func TestSplitterPassesOverWhatHasTooManyValues(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := archive.NewShardSplitter(strings.NewReader("["+exact+","+element+","+text+"]"), 4<<20)
+			s := archive.NewSplitter(strings.NewReader("["+exact+","+element+","+text+"]"), 4<<20)
 			got, _, err := s.Next()
 			require.NoError(t, err)
 			assert.Len(t, got, len(exact))
@@ -222,7 +222,7 @@ func FuzzSplitter(f *testing.F) {
 			require.False(t, valid, "what is no JSON array passes for one")
 		}
 		// With a limit, the small ones are all still there.
-		s := archive.NewShardSplitter(bytes.NewReader(shard), int64(limit))
+		s := archive.NewSplitter(bytes.NewReader(shard), int64(limit))
 		var small, left []string
 		for {
 			element, _, err := s.Next()

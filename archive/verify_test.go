@@ -3,9 +3,7 @@ package archive_test
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -429,8 +427,7 @@ func TestVerifyTellsWhichRecord(t *testing.T) {
 	}
 	l.add(shard, "["+strings.Join(records, ",")+"]")
 	summary, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
-	faults, ok := errors.AsType[*archive.FaultError](err)
-	require.True(t, ok, "%v", err)
+	faults := faultsOf(t, err)
 	second := 1 + len(records[0]) + 1
 	third := second + len(records[1]) + 1
 	var got []string
@@ -469,9 +466,8 @@ func TestVerifyTellsTheCauseAndWhatMatters(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			opts := archive.VerifyOptions{Repositories: []string{"octocat/app", "octocat/lib"}, SHA256: strings.Repeat("0", 64)}
-			_, err = archive.Verify(bytes.NewReader(compress(t, cut)), &opts)
-			faults, ok := errors.AsType[*archive.FaultError](err)
-			require.True(t, ok, "%v", err)
+			_, err = archive.Verify(bytes.NewReader(gzipOf(t, cut)), &opts)
+			faults := faultsOf(t, err)
 			require.Len(t, faults.Faults, 3, "%v", err)
 			assert.Empty(t, faults.Faults[0].Entry)
 			assert.GreaterOrEqual(t, faults.Faults[0].Offset, int64(end))
@@ -503,14 +499,13 @@ func TestVerifyReadsTheTarsOwnEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			summary, err := archive.Verify(bytes.NewReader(compress(t, test.tar)), nil)
+			summary, err := archive.Verify(bytes.NewReader(gzipOf(t, test.tar)), nil)
 			require.NotNil(t, summary)
 			if name == "no more than two blocks" {
 				require.NoError(t, err)
 				return
 			}
-			faults, ok := errors.AsType[*archive.FaultError](err)
-			require.True(t, ok, "%v", err)
+			faults := faultsOf(t, err)
 			require.NotEmpty(t, faults.Faults)
 			if test.want != nil {
 				require.ErrorIs(t, err, test.want)
@@ -559,195 +554,6 @@ func TestVerifyCountsReferencesToRecordsThatAreNotThere(t *testing.T) {
 	assert.Zero(t, summary.Duplicates)
 }
 
-func TestVerifyKeepsTrackOfThousandsOfRepositories(t *testing.T) {
-	t.Parallel()
-	const n = 2000
-	heads := func(l *layout) {
-		for i := range n {
-			l.add(fmt.Sprintf("repositories/o/r%d.git/HEAD", i), "ref: refs/heads/main\n")
-		}
-	}
-	configs := func(l *layout) {
-		for i := range n {
-			l.add(fmt.Sprintf("repositories/o/r%d.git/config", i), "")
-		}
-	}
-	schema := func(l *layout) { l.add("schema.json", `{"version":"1.0.1"}`) }
-	for name, test := range map[string]struct {
-		parts []func(*layout)
-		want  int
-	}{
-		"in order":     {parts: []func(*layout){schema, heads}},
-		"mixed":        {parts: []func(*layout){schema, configs, heads}},
-		"without HEAD": {parts: []func(*layout){schema, configs}, want: n},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := new(layout)
-			for _, part := range test.parts {
-				part(l)
-			}
-			summary, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
-			require.Len(t, summary.Repositories, n)
-			if test.want == 0 {
-				require.NoError(t, err)
-				return
-			}
-			faults, ok := errors.AsType[*archive.FaultError](err)
-			require.True(t, ok, "%v", err)
-			assert.Equal(t, test.want, len(faults.Faults)+faults.More)
-			assert.Equal(t, "repositories/o/r0.git/HEAD", faults.Faults[0].Entry)
-		})
-	}
-}
-
-// index is as much of the index of a pack as tells that n objects are in it. Its
-// checksum is wrong.
-func index(n int) string {
-	b := append([]byte("\xfftOc\x00\x00\x00\x02"), make([]byte, 256*4+n*20)...)
-	for i := range 256 {
-		binary.BigEndian.PutUint32(b[8+4*i:], uint32(min(n, (i+1)*(n/256+1))))
-	}
-	for i := range n {
-		id := b[8+256*4+20*i:]
-		id[0] = byte(i / (n/256 + 1))
-		binary.BigEndian.PutUint32(id[1:], uint32(i))
-	}
-	return string(b)
-}
-
-func TestVerifyChecksRepositoriesThatAreScattered(t *testing.T) {
-	t.Parallel()
-	const (
-		a, b, c, d = "repositories/o/a.git", "repositories/o/b.git", "repositories/o/c.git", "repositories/o/d.git"
-		packFile   = "/objects/pack/pack-1111111111111111111111111111111111111111"
-	)
-	large := index(1_100_000) // two repositories of as many objects are too much
-	_, err := archive.Verify(bytes.NewReader(archiveOf(t,
-		tarred{name: "schema.json", content: `{"version":"1.0.1"}`},
-		tarred{name: a + "/"}, tarred{name: b + "/"}, tarred{name: c + "/"}, tarred{name: d + "/"},
-		tarred{name: a + packFile + ".idx", content: large},
-		tarred{name: b + packFile + ".idx", content: large},
-		tarred{name: c + "/refs/heads/main", content: strings.Repeat("1", 40) + "\n"},
-		tarred{name: a + "/HEAD", content: "ref: refs/heads/main\n"},
-	)), nil)
-	faults, ok := errors.AsType[*archive.FaultError](err)
-	require.True(t, ok, "%v", err)
-	var got []string
-	for _, fault := range faults.Faults {
-		fault.Offset = -1
-		got = append(got, fault.Error())
-	}
-	assert.ElementsMatch(t, []string{
-		a + packFile + ".idx: its checksum does not match",
-		a + ": checked only file by file, because its files are scattered over the archive",
-		b + packFile + ".idx: its checksum does not match",
-		b + packFile + ".pack: missing",
-		b + "/HEAD: missing",
-		b + ": it has objects and no refs",
-		c + "/HEAD: missing",
-		c + "/refs/heads/main: the object that it points to is missing",
-		d + "/HEAD: missing",
-	}, got)
-}
-
-func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
-	t.Parallel()
-	t.Run("a bomb of zeros", func(t *testing.T) {
-		t.Parallel()
-		l := readLayout(t, smallArchive(t))
-		l.add("attachments/2/zeros", strings.Repeat("\x00", 4<<20))
-		file := l.file(t)
-		_, err := archive.Verify(bytes.NewReader(file), nil)
-		require.NoError(t, err)
-		summary, err := archive.Verify(bytes.NewReader(file), &archive.VerifyOptions{Limits: archive.Limits{UnpackedSize: 1 << 20}})
-		require.Error(t, err)
-		_, ok := errors.AsType[*archive.FaultError](err)
-		require.True(t, ok, "%v", err)
-		assert.Equal(t, int64(len(file)), summary.Size)
-	})
-	t.Run("a file of a size that nothing has", func(t *testing.T) {
-		t.Parallel()
-		var b bytes.Buffer
-		w := tar.NewWriter(&b)
-		require.NoError(t, w.WriteHeader(&tar.Header{Name: "users_000001.json", Size: 1 << 62, Mode: 0o644, Format: tar.FormatGNU}))
-		_, err := io.WriteString(w, "[")
-		require.NoError(t, err)
-		_, err = archive.Verify(bytes.NewReader(compress(t, b.Bytes())), nil)
-		_, ok := errors.AsType[*archive.FaultError](err)
-		require.True(t, ok, "%v", err)
-	})
-	t.Run("too many entries", func(t *testing.T) {
-		t.Parallel()
-		l := readLayout(t, smallArchive(t))
-		_, err := archive.Verify(bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Entries: 5}})
-		_, ok := errors.AsType[*archive.FaultError](err)
-		require.True(t, ok, "%v", err)
-	})
-	t.Run("a record that is too large", func(t *testing.T) {
-		t.Parallel()
-		l := readLayout(t, smallArchive(t))
-		l.add("users_000002.json", `[{"type":"user","url":"a"},{"type":"user","url":"b","bio":"`+strings.Repeat("x", 4096)+`"},{"type":"user","url":"c"}]`)
-		summary, err := archive.Verify(bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{RecordSize: 4096}})
-		requireFaults(t, err, map[string]string{"users_000002.json": ""})
-		assert.Equal(t, int64(3), summary.Records["user"])
-	})
-	t.Run("packed refs that are too large", func(t *testing.T) {
-		t.Parallel()
-		const name = "repositories/o/app.git/packed-refs"
-		var b bytes.Buffer
-		w := tar.NewWriter(&b)
-		require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Size: 128<<20 + 1, Mode: 0o644, Format: tar.FormatGNU}))
-		_, err := archive.Verify(bytes.NewReader(compress(t, b.Bytes())), nil)
-		requireFaults(t, err, map[string]string{name: "larger than", "": "too early"})
-	})
-	t.Run("directories without entries", func(t *testing.T) {
-		t.Parallel()
-		l := readLayout(t, smallArchive(t))
-		for i := range 10 {
-			l.add(fmt.Sprintf("attachments/%d%s/x", i, strings.Repeat("/a", 1000)), "x")
-		}
-		_, err := archive.Verify(bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Entries: 2000}})
-		requireFaults(t, err, map[string]string{"": "directories without an entry"})
-	})
-	t.Run("a hundred thousand faults", func(t *testing.T) {
-		t.Parallel()
-		l := readLayout(t, smallArchive(t))
-		const n = 100_000
-		l.add("users_000002.json", "["+strings.Repeat("{},", n-1)+"{}]")
-		_, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
-		faults, ok := errors.AsType[*archive.FaultError](err)
-		require.True(t, ok, "%v", err)
-		assert.Len(t, faults.Faults, 1000)
-		assert.Equal(t, n-1000, faults.More)
-		assert.Less(t, len(err.Error()), 1000)
-	})
-	t.Run("too many repositories", func(t *testing.T) {
-		t.Parallel()
-		l := readLayout(t, smallArchive(t))
-		var b strings.Builder
-		for i := range 100_000 {
-			fmt.Fprintf(&b, ",{\"type\":\"repository\",\"owner\":\"o\",\"name\":\"%d\"}", i)
-		}
-		l.add("repositories_000002.json", "["+b.String()[1:]+"]")
-		summary, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
-		requireFaults(t, err, map[string]string{"": "more than 100000 repositories"})
-		assert.Len(t, summary.Repositories, 100_000)
-	})
-	t.Run("more types than there can be", func(t *testing.T) {
-		t.Parallel()
-		l := readLayout(t, smallArchive(t))
-		var b strings.Builder
-		for i := range 2000 {
-			fmt.Fprintf(&b, ",{\"type\":\"novel_%d\"}", i)
-		}
-		l.add("novels_000001.json", "["+b.String()[1:]+"]")
-		summary, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
-		require.NoError(t, err)
-		assert.LessOrEqual(t, len(summary.Records), 1001)
-	})
-}
-
 // requireFaults compares the entries that faults name, which may be patterns,
 // and looks for a text in each.
 func requireFaults(t *testing.T, err error, want map[string]string) {
@@ -756,8 +562,7 @@ func requireFaults(t *testing.T, err error, want map[string]string) {
 		require.NoError(t, err)
 		return
 	}
-	faults, ok := errors.AsType[*archive.FaultError](err)
-	require.True(t, ok, "%v", err)
+	faults := faultsOf(t, err)
 	assert.Len(t, faults.Faults, len(want), "%v", faults.Faults)
 	for pattern, text := range want {
 		assert.True(t, slices.ContainsFunc(faults.Faults, func(f *archive.Fault) bool {
@@ -766,104 +571,4 @@ func requireFaults(t *testing.T, err error, want map[string]string) {
 			return ok && strings.Contains(f.Err.Error(), text)
 		}), "%s: %s: not in %v", pattern, text, faults.Faults)
 	}
-}
-
-// A layout is what is in a tar.
-type layout struct{ members []*member }
-
-type member struct {
-	name string
-	mode byte
-	link string
-	body []byte
-}
-
-func readLayout(t *testing.T, file []byte) *layout {
-	t.Helper()
-	unpacked, err := unpack(file)
-	require.NoError(t, err)
-	l := new(layout)
-	r := tar.NewReader(bytes.NewReader(unpacked))
-	for {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return l
-		}
-		require.NoError(t, err)
-		body, err := io.ReadAll(r)
-		require.NoError(t, err)
-		l.members = append(l.members, &member{strings.TrimPrefix(h.Name, "./"), h.Typeflag, h.Linkname, body})
-	}
-}
-
-// find returns the first file whose name begins and ends so.
-func (l *layout) find(prefix, suffix string) *member {
-	for _, m := range l.members {
-		if m.mode == tar.TypeReg && strings.HasPrefix(m.name, prefix) && strings.HasSuffix(m.name, suffix) {
-			return m
-		}
-	}
-	panic("no " + prefix + "…" + suffix)
-}
-
-// loose returns a loose object.
-func (l *layout) loose() *member {
-	for _, m := range l.members {
-		if ok, _ := path.Match("repositories/*/*/objects/??/*", m.name); ok && m.mode == tar.TypeReg {
-			return m
-		}
-	}
-	panic("no loose object")
-}
-
-func (l *layout) remove(prefix, suffix string) {
-	l.members = slices.DeleteFunc(l.members, func(m *member) bool {
-		return strings.HasPrefix(m.name, prefix) && strings.HasSuffix(m.name, suffix)
-	})
-}
-
-func (l *layout) add(name, body string) {
-	l.members = append(l.members, &member{name: name, mode: tar.TypeReg, body: []byte(body)})
-}
-
-func (l *layout) replace(name, old, text string) {
-	m := l.find(name, "")
-	m.body = bytes.Replace(m.body, []byte(old), []byte(text), 1)
-}
-
-// last moves what is below prefix to the end.
-func (l *layout) last(prefix string) {
-	slices.SortStableFunc(l.members, func(a, b *member) int {
-		rank := func(m *member) int { return map[bool]int{true: 1}[strings.HasPrefix(m.name, prefix)] }
-		return rank(a) - rank(b)
-	})
-}
-
-func (l *layout) file(t *testing.T) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, m := range l.members {
-		name := m.name
-		if !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "..") {
-			name = "./" + name
-		}
-		require.NoError(t, w.WriteHeader(&tar.Header{
-			Typeflag: m.mode, Name: name, Linkname: m.link, Size: int64(len(m.body)), Mode: 0o644, Format: tar.FormatGNU,
-		}))
-		_, err := w.Write(m.body)
-		require.NoError(t, err)
-	}
-	require.NoError(t, w.Close())
-	return compress(t, b.Bytes())
-}
-
-func compress(t *testing.T, unpacked []byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	_, err := z.Write(unpacked)
-	require.NoError(t, err)
-	require.NoError(t, z.Close())
-	return b.Bytes()
 }

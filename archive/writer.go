@@ -54,11 +54,7 @@ type Writer struct {
 	err     error
 }
 
-const (
-	shardRecords = 100 // as GitHub's exporter
-	waitingBytes = 16 << 20
-	tarRecord    = 10240 // GNU tar writes a multiple of it
-)
+const tarRecord = 10240 // GNU tar writes a multiple of it
 
 var errWriterClosed = errors.New("the archive is closed")
 

@@ -18,6 +18,11 @@ type shard struct {
 	records int
 }
 
+const (
+	shardRecords = 100 // as GitHub's exporter
+	waitingBytes = 16 << 20
+)
+
 func (w *Writer) write(r Record) error {
 	if v := reflect.ValueOf(r); r == nil || v.Kind() == reflect.Pointer && v.IsNil() {
 		return errors.New("it is nil")

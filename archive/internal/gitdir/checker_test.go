@@ -56,28 +56,17 @@ func shapeNamed(name string) shape {
 
 func TestEveryFlippedByteIsReported(t *testing.T) {
 	t.Parallel()
-	for _, format := range formats() {
-		for _, s := range shapes() {
-			t.Run(format+" "+s.name, func(t *testing.T) {
-				t.Parallel()
-				shared := gitdir.NewShared(1 << 20)
-				for name, content := range newRepository(t, format, s) {
-					if !hasChecksum(name) {
-						continue
-					}
-					for i := range content {
-						for _, flip := range []byte{1 << (i % 8), 0xff} {
-							damaged := bytes.Clone(content)
-							damaged[i] ^= flip
-							if len(checkFile(t, shared.New(), name, damaged)) != 1 && !inflateAlike(content, damaged) {
-								t.Errorf("%s: byte %d ^ %#x is not reported once", name, i, flip)
-							}
-						}
-					}
+	eachSealedFile(t, func(t *testing.T, c func() *gitdir.Checker, name string, content []byte) {
+		for i := range content {
+			for _, flip := range []byte{1 << (i % 8), 0xff} {
+				damaged := bytes.Clone(content)
+				damaged[i] ^= flip
+				if len(checkFile(t, c(), name, damaged)) != 1 && !inflateAlike(content, damaged) {
+					t.Errorf("%s: byte %d ^ %#x is not reported once", name, i, flip)
 				}
-			})
+			}
 		}
-	}
+	})
 }
 
 // inflateAlike tells whether all that differs are the bits that fill up the
@@ -95,22 +84,30 @@ func inflateAlike(a, b []byte) bool {
 
 func TestEveryCutIsReported(t *testing.T) {
 	t.Parallel()
+	eachSealedFile(t, func(t *testing.T, c func() *gitdir.Checker, name string, content []byte) {
+		for n := range content {
+			if len(checkFile(t, c(), name, content[:n])) != 1 {
+				t.Errorf("%s: cut after %d of %d bytes, not reported once", name, n, len(content))
+			}
+		}
+		if len(checkFile(t, c(), name, append(content, 0))) != 1 {
+			t.Errorf("%s: a byte more is not reported once", name)
+		}
+	})
+}
+
+// eachSealedFile calls check, with what makes Checkers, for each file in which
+// Git itself would find every change.
+func eachSealedFile(t *testing.T, check func(t *testing.T, c func() *gitdir.Checker, name string, content []byte)) {
+	t.Helper()
 	for _, format := range formats() {
 		for _, s := range shapes() {
 			t.Run(format+" "+s.name, func(t *testing.T) {
 				t.Parallel()
 				shared := gitdir.NewShared(1 << 20)
 				for name, content := range newRepository(t, format, s) {
-					if !hasChecksum(name) {
-						continue
-					}
-					for n := range content {
-						if len(checkFile(t, shared.New(), name, content[:n])) != 1 {
-							t.Errorf("%s: cut after %d of %d bytes, not reported once", name, n, len(content))
-						}
-					}
-					if len(checkFile(t, shared.New(), name, append(content, 0))) != 1 {
-						t.Errorf("%s: a byte more is not reported once", name)
+					if hasChecksum(name) {
+						check(t, shared.New, name, content)
 					}
 				}
 			})
@@ -118,7 +115,6 @@ func TestEveryCutIsReported(t *testing.T) {
 	}
 }
 
-// hasChecksum tells files in which Git itself would find every change.
 func hasChecksum(name string) bool {
 	base := path.Base(name)
 	return strings.HasPrefix(name, "objects/") && base != "packs" && base != "commit-graph-chain"

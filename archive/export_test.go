@@ -1,6 +1,9 @@
 package archive
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"io"
+)
 
 // What the reader, the writer and the checks of an archive do with one record,
 // for tests that care about records alone.
@@ -32,3 +35,23 @@ func Forget(r Record) Record {
 	r.(keeper).keep(nil)
 	return r
 }
+
+// A Splitter is a splitter for tests that care about splitting alone.
+type Splitter struct{ s splitter }
+
+func NewSplitter(r io.Reader, limit int64) *Splitter {
+	var s Splitter
+	s.s.reset(r, "shard", limit)
+	return &s
+}
+
+func (s *Splitter) Next() ([]byte, int64, error) { return s.s.next() }
+
+func (s *Splitter) Memory() int { return cap(s.s.buffer) }
+
+func Plural(kind string) string { return plural(kind) }
+
+func Singular(prefix string) string { return singular(prefix) }
+
+// OrRefuse returns what becomes of an error of making a file.
+func OrRefuse(err error) error { return new(extraction).orRefuse("x", err) }

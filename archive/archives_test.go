@@ -1,0 +1,219 @@
+package archive_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"iter"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+// when is the time of the archives of these tests.
+var when = time.Date(2024, 7, 26, 14, 47, 57, 999, time.UTC)
+
+// A tarred is an entry of an archive that a test makes: a file, or a directory
+// if the name ends in a slash.
+type tarred struct {
+	name, content string
+	change        func(*tar.Header)
+}
+
+func archiveOf(tb testing.TB, members ...tarred) []byte {
+	tb.Helper()
+	return gzipOf(tb, tarOf(tb, members...))
+}
+
+// tarOf returns a tar, without gzip.
+func tarOf(tb testing.TB, members ...tarred) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, m := range members {
+		header := &tar.Header{Name: m.name, Size: int64(len(m.content)), Mode: 0o644, ModTime: when, Format: tar.FormatGNU}
+		if strings.HasSuffix(m.name, "/") {
+			header.Typeflag, header.Mode = tar.TypeDir, 0o755
+		}
+		if m.change != nil {
+			m.change(header)
+		}
+		require.NoError(tb, w.WriteHeader(header))
+		_, err := io.WriteString(w, m.content)
+		require.NoError(tb, err)
+	}
+	require.NoError(tb, w.Close())
+	return b.Bytes()
+}
+
+func gzipOf(tb testing.TB, data []byte) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	require.NoError(tb, err)
+	_, err = w.Write(data)
+	require.NoError(tb, err)
+	require.NoError(tb, w.Close())
+	return b.Bytes()
+}
+
+// unpack returns the tar in exactly one gzip member.
+func unpack(file []byte) ([]byte, error) {
+	in := bytes.NewReader(file)
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		return nil, err
+	}
+	z.Multistream(false)
+	tar, err := io.ReadAll(z)
+	if err == nil && in.Len() > 0 {
+		err = errors.New("something follows")
+	}
+	return tar, err
+}
+
+// A layout is what is in a tar.
+type layout struct{ members []*member }
+
+type member struct {
+	name string
+	mode byte
+	link string
+	body []byte
+}
+
+func readLayout(tb testing.TB, file []byte) *layout {
+	tb.Helper()
+	unpacked, err := unpack(file)
+	require.NoError(tb, err)
+	l := new(layout)
+	r := tar.NewReader(bytes.NewReader(unpacked))
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return l
+		}
+		require.NoError(tb, err)
+		body, err := io.ReadAll(r)
+		require.NoError(tb, err)
+		l.members = append(l.members, &member{strings.TrimPrefix(h.Name, "./"), h.Typeflag, h.Linkname, body})
+	}
+}
+
+// find returns the first file whose name begins and ends so.
+func (l *layout) find(prefix, suffix string) *member {
+	for _, m := range l.members {
+		if m.mode == tar.TypeReg && strings.HasPrefix(m.name, prefix) && strings.HasSuffix(m.name, suffix) {
+			return m
+		}
+	}
+	panic("no " + prefix + "…" + suffix)
+}
+
+// loose returns a loose object.
+func (l *layout) loose() *member {
+	for _, m := range l.members {
+		if ok, _ := path.Match("repositories/*/*/objects/??/*", m.name); ok && m.mode == tar.TypeReg {
+			return m
+		}
+	}
+	panic("no loose object")
+}
+
+func (l *layout) remove(prefix, suffix string) {
+	l.members = slices.DeleteFunc(l.members, func(m *member) bool {
+		return strings.HasPrefix(m.name, prefix) && strings.HasSuffix(m.name, suffix)
+	})
+}
+
+func (l *layout) add(name, body string) {
+	l.members = append(l.members, &member{name: name, mode: tar.TypeReg, body: []byte(body)})
+}
+
+func (l *layout) replace(name, old, text string) {
+	m := l.find(name, "")
+	m.body = bytes.Replace(m.body, []byte(old), []byte(text), 1)
+}
+
+// last moves what is below prefix to the end.
+func (l *layout) last(prefix string) {
+	slices.SortStableFunc(l.members, func(a, b *member) int {
+		rank := func(m *member) int { return map[bool]int{true: 1}[strings.HasPrefix(m.name, prefix)] }
+		return rank(a) - rank(b)
+	})
+}
+
+// file returns the archive that has the layout.
+func (l *layout) file(tb testing.TB) []byte {
+	tb.Helper()
+	var members []tarred
+	for _, m := range l.members {
+		name := m.name
+		if !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "..") {
+			name = "./" + name
+		}
+		members = append(members, tarred{name, string(m.body), func(h *tar.Header) { h.Typeflag, h.Linkname = m.mode, m.link }})
+	}
+	return archiveOf(tb, members...)
+}
+
+func readerOf(tb testing.TB, r io.Reader, limits archive.Limits) *archive.Reader {
+	tb.Helper()
+	reader, err := archive.NewReader(r, &archive.ReaderOptions{Limits: limits})
+	require.NoError(tb, err)
+	return reader
+}
+
+// everything ranges over a sequence to its end.
+func everything[T any](seq iter.Seq2[T, error], of func(T) string) (got, faults []string) {
+	for value, err := range seq {
+		if err != nil {
+			faults = append(faults, err.Error())
+		} else {
+			got = append(got, of(value))
+		}
+	}
+	return got, faults
+}
+
+func nameOf(e *archive.Entry) string { return e.Name }
+
+func keyOf(r archive.Record) string { return r.Kind() + " " + r.Key() }
+
+// collect ranges over a sequence that has no errors.
+func collect[T any](tb testing.TB, seq iter.Seq2[T, error], of func(T) string) []string {
+	tb.Helper()
+	got, faults := everything(seq, of)
+	require.Empty(tb, faults)
+	return got
+}
+
+// recordsOf returns all records of an archive.
+func recordsOf(tb testing.TB, file []byte) (records []archive.Record) {
+	tb.Helper()
+	for record, err := range readerOf(tb, bytes.NewReader(file), archive.Limits{}).Records() {
+		require.NoError(tb, err)
+		records = append(records, record)
+	}
+	return records
+}
+
+// faultsOf returns the faults that err must be.
+func faultsOf(tb testing.TB, err error) *archive.FaultError {
+	tb.Helper()
+	faults, ok := errors.AsType[*archive.FaultError](err)
+	require.True(tb, ok, "%v", err)
+	return faults
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

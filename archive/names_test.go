@@ -1,0 +1,102 @@
+package archive_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+func TestTypesOfRecordsHaveAPlural(t *testing.T) {
+	t.Parallel()
+	for kind, prefix := range map[string]string{
+		"user": "users", "repository": "repositories", "discussion_category": "discussion_categories",
+		"protected_branch": "protected_branches", "issue": "issues", "release": "releases",
+		"repository_file": "repository_files", "public_key": "public_keys",
+	} {
+		assert.Equal(t, prefix, archive.Plural(kind))
+		assert.Equal(t, kind, archive.Singular(prefix))
+	}
+}
+
+func TestEntriesHaveNoDirectoryAroundEverything(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ names, want []string }{
+		"GitHub's":                  {[]string{"./", "./schema.json"}, []string{"schema.json"}},
+		"without ./":                {[]string{"schema.json", "users_000001.json"}, []string{"schema.json", "users_000001.json"}},
+		"a directory":               {[]string{"x/", "x/schema.json", "x/a"}, []string{"schema.json", "a"}},
+		"a directory, ./":           {[]string{"./x/", "./x/./attachments/", "./x/attachments/1"}, []string{"attachments", "attachments/1"}},
+		"no entry of it":            {[]string{"x/users_000001.json", "x/a", "x/"}, []string{"users_000001.json", "a"}},
+		"what is known, at the top": {[]string{"schema.json", "x/", "x/schema.json"}, []string{"schema.json", "x", "x/schema.json"}},
+		"known names deeper":        {[]string{"repositories/", "repositories/o/schema.json"}, []string{"repositories", "repositories/o/schema.json"}},
+		"unknown ones first": {
+			[]string{"log.txt", "y/", "x/", "x/schema.json", "x/a", "y/b"},
+			[]string{"log.txt", "y", "schema.json", "a", "y/b"},
+		},
+		"an unknown directory alone": {[]string{"x/"}, []string{"x"}},
+		"twice around":               {[]string{"x/", "x/y/", "x/y/schema.json"}, []string{"x", "x/y", "x/y/schema.json"}},
+		"odd slashes":                {[]string{".//a", "b//c", "d/./e"}, []string{"a", "b/c", "d/e"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var members []tarred
+			for _, name := range test.names {
+				members = append(members, tarred{name: name})
+			}
+			got, faults := everything(readerOf(t, bytes.NewReader(archiveOf(t, members...)), archive.Limits{}).Entries(), nameOf)
+			assert.Empty(t, faults)
+			assert.Equal(t, test.want, got)
+		})
+	}
+}
+
+func TestEntriesSurviveNamesThatLeadOut(t *testing.T) {
+	t.Parallel()
+	file := archiveOf(t,
+		tarred{name: "/etc/passwd"}, tarred{name: "../a"}, tarred{name: "a/../../b"}, tarred{name: "a/../b"},
+		tarred{name: ".."}, tarred{name: "a/..", content: "x"}, tarred{name: "..a/b..c"}, tarred{name: "\x1b[2J/../x"},
+	)
+	got, faults := everything(readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries(), nameOf)
+	assert.Equal(t, []string{"..a/b..c"}, got)
+	assert.Equal(t, []string{
+		"/etc/passwd: the name is absolute",
+		`../a: the name has ".." in it`,
+		`../b: the name has ".." in it`,
+		`b: the name has ".." in it`,
+		`..: the name has ".." in it`,
+		`.: the name has ".." in it`,
+		`x: the name has ".." in it`,
+	}, faults)
+}
+
+func TestEntriesRefuseEndlessNames(t *testing.T) {
+	t.Parallel()
+	fits := "attachments/1/" + strings.Repeat("é", (4096-len("attachments/1/"))/2)
+	file := archiveOf(t, tarred{name: fits}, tarred{name: fits + "x"}, tarred{name: strings.Repeat("a/", 50_000)}, tarred{name: "b"})
+	got, faults := everything(readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries(), nameOf)
+	assert.Equal(t, []string{fits, "b"}, got)
+	assert.Equal(t, []string{
+		fits[:300] + "…: the name has 4097 bytes, and no system takes more than 4096",
+		strings.Repeat("a/", 150) + "…: the name has 100000 bytes, and no system takes more than 4096",
+	}, faults)
+}
+
+func TestEntriesTellWhatTakesThePlaceOfTheRoot(t *testing.T) {
+	t.Parallel()
+	link := func(h *tar.Header) { h.Typeflag, h.Linkname = tar.TypeSymlink, "/etc" }
+	file := archiveOf(t,
+		tarred{name: "export/schema.json"}, tarred{name: "export/"}, tarred{name: "export", change: link},
+		tarred{name: "./export", content: "x"}, tarred{name: ".", content: "x"}, tarred{name: "export/a"},
+	)
+	got, faults := everything(readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries(), nameOf)
+	assert.Equal(t, []string{"schema.json", "a"}, got)
+	assert.Equal(t, []string{
+		"export: a symbolic link in place of the directory around everything",
+		"export: a file in place of the directory around everything",
+		".: a file in place of the directory around everything",
+	}, faults)
+}
