@@ -29,12 +29,12 @@
 // archive ([archive.Verify] tells) is not seen here either.
 //
 // A migration is started once. GitHub has no way to make a request idempotent,
-// so a start whose answer was lost is looked for in the list of migrations for 90
-// seconds before it is sent again: above the highest ID that was known before,
-// with the same options, the same repositories, and unknown to the journal. One
-// that matches is adopted. Of several, the lowest is, marked as inferred; the
-// others, and those that turn up later, are twins: they are recorded, and their
-// locks released.
+// so a start whose answer was lost (one that never got a connection was not) is
+// looked for in the list of migrations for 90 seconds before it is sent again:
+// above the highest ID that was known before, with the same options, the same
+// repositories, and unknown to the journal. One that matches is adopted. Of
+// several, the lowest is, marked as inferred; the others, and those that turn up
+// later, are twins: they are recorded, and their locks released.
 //
 // An archive is deleted at GitHub only when the journal says, on disk, that the
 // SHA-256 recomputed from the archive's file is that of the download, that nothing
@@ -52,9 +52,9 @@
 // that it has then; a failed one may hold some too. That GitHub knows of no lock
 // counts only while the migration can be read and is done, and only two minutes
 // after its end: when a lock lands is not documented. What could not be released
-// is in PartialError.Locked, and the next Run in the same folder tries again, unless
-// GitHub has forgotten the migration: then nothing can release its locks through
-// it, and they are named this once.
+// is in PartialError.Locked, and the next Run in the same folder tries again. Only
+// where GitHub has forgotten the migration nothing can release its locks through
+// it any more, and they are named this once.
 //
 // # What it cannot
 //
@@ -138,9 +138,10 @@
 // Run waits out rate limits however long they last, and server errors, broken
 // connections and errors of the Store for an hour, each batch for itself. A disk
 // that fails, a token that is refused, an hour in which nothing can be started,
-// and the end of the context end the run; the next call continues it. Requests that change something are sent one at a
-// time and a second apart, as GitHub asks for. All migrations that are waited for
-// are looked at together, with a request for each hundred.
+// and the end of the context end the run; the next call continues it. Requests
+// that change something are sent one at a time and a second apart, as GitHub asks
+// for. All migrations that are waited for are looked at together, with a request
+// for each hundred.
 //
 // # Step by step
 //

@@ -175,6 +175,11 @@ func (tr *trial) untilDone(stop func(call int) context.Context) (*export.Manifes
 		}
 		ctx := stop(call)
 		m, err := tr.once(ctx)
+		if m != nil && !tr.opts.KeepLocked {
+			for _, name := range tr.opts.Repositories {
+				assert.True(tr.t, !tr.server.Locked(name) || slices.Contains(m.Locked, name), "%s is locked, and call %d does not say so: %v", name, call, err)
+			}
+		}
 		if m != nil && !m.Ended.IsZero() {
 			return m, err
 		}
@@ -337,7 +342,8 @@ func TestNothingIsLostInRandomTrouble(t *testing.T) {
 						tr.disk.StopAfter(tr.chance.IntN(200))
 					case 1:
 						var cancel context.CancelFunc
-						ctx, cancel = context.WithTimeout(ctx, time.Duration(tr.chance.IntN(1800))*time.Second)
+						longest := []int{1800, 60}[tr.chance.IntN(2)] // the starts are in the first minute
+						ctx, cancel = context.WithTimeout(ctx, time.Duration(tr.chance.IntN(longest))*time.Second)
 						t.Cleanup(cancel)
 					case 2:
 						n := tr.chance.IntN(200)
