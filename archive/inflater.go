@@ -2,11 +2,12 @@ package archive
 
 import (
 	"bufio"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // An inflater unpacks gzip in a goroutine of its own, a few chunks ahead of who
