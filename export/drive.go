@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,13 +70,13 @@ func (r *run) start(ctx context.Context, job *Job, turn turn) error {
 		}
 	}
 	for job.Next() == EffectStart {
-		if job.State.Intent != EffectStart && !r.mayStart() {
-			if job.lost != nil {
-				return fmt.Errorf("batch %d: start: %w: %w", job.Number, ErrSystemic, job.lost)
+		if job.State.Intent != EffectStart {
+			if err := r.mayStart(); err != nil {
+				return fmt.Errorf("batch %d: start: %w", job.Number, err)
 			}
-			return fmt.Errorf("batch %d: start: %w", job.Number, ErrSystemic)
 		}
 		err := r.step(ctx, job)
+		r.noteLost(job)
 		if _, answered := errors.AsType[*ghmigrate.APIError](err); ctx.Err() == nil && (answered || err != nil && mayPass(err)) {
 			return fmt.Errorf("%w: %w", errNoStarts, err) // the next batch would wait as long, in vain
 		}
@@ -131,15 +132,26 @@ func (r *run) unlock(ctx context.Context, job *Job) error {
 	return job.settle(func(s *State) { s.Locked, s.Unlocks = locked, maxUnlocks })
 }
 
-// mayStart tells whether another start is within bounds. Each call has its own:
-// who calls again has had a look, one hopes.
-func (r *run) mayStart() bool {
+func (r *run) noteLost(job *Job) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.allStarts()-r.started >= 3*r.firsts+20*r.isolated {
-		r.systemic = true
+	r.lost = cmp.Or(job.lost, r.lost)
+}
+
+// mayStart refuses another start that is out of bounds. Each call has its own:
+// who calls again has had a look, one hopes.
+func (r *run) mayStart() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	exhausted := r.allStarts()-r.started >= 3*r.firsts+20*r.isolated
+	r.systemic = r.systemic || exhausted
+	switch {
+	case exhausted && r.lost != nil:
+		return fmt.Errorf("%w: %w", ErrSystemic, r.lost)
+	case r.systemic:
+		return ErrSystemic
 	}
-	return !r.systemic
+	return nil
 }
 
 func (r *run) allStarts() int {

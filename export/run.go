@@ -63,6 +63,7 @@ type run struct {
 	firsts   int            // how many batches were planned
 	isolated int            // how many repositories are being isolated
 	systemic bool
+	lost     error     // why the latest answer to a start was
 	gate     time.Time // before, GitHub wants no request
 
 	telling sync.Mutex // one event at a time
