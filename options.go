@@ -34,9 +34,15 @@ type config struct {
 // WithHTTPClient sends requests through a copy of hc: its Transport, Jar and
 // Timeout serve the API, its Transport's proxy and CA settings serve archive
 // storage too. Redirects are ghmigrate's own affair. Archive storage sees the
-// Transport's connections but none of its headers if it is an *http.Transport;
-// any other RoundTripper is used as it is, so it must not add credentials.
-// An *oauth2.Transport does, and is refused.
+// Transport's connections but none of its headers if it is an *http.Transport.
+//
+// Any other RoundTripper is used as it is, for both. It must not add
+// credentials; an *oauth2.Transport does, and is refused. It sees the token and
+// the signed URLs of archives, and whatever of them it records is its own
+// affair: tracers put whole URLs into spans, and caches keep the headers that
+// an answer varies by. The example transports shows how to keep them from it.
+// Downloads are fastest if it speaks HTTP/1 to storage, and its
+// CloseIdleConnections, if it has one, is called after each.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(cfg *config) error {
 		switch {

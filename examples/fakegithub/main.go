@@ -90,6 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 	opts := []ghmigratetest.Option{
 		ghmigratetest.WithAddr(*addr), ghmigratetest.WithExportDuration(*exportDuration), ghmigratetest.WithStorageRate(*rate),
+		ghmigratetest.WithRequestLog(0), // it may run for weeks
 	}
 	if *token != "" {
 		opts = append(opts, ghmigratetest.WithToken(*token))
