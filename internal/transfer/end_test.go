@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -255,6 +256,32 @@ func TestFileDoesNotPlaceWhatItDoesNotHold(t *testing.T) {
 			require.ErrorContains(t, <-ended, "by somebody else")
 			assert.NoFileExists(t, path)
 		})
+	})
+}
+
+// All has been fetched and hashed, and then somebody else cuts the part off.
+func TestAPartThatWasCutOffIsNotPlaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 100_000)
+		path := target(t)
+		disk := &disk{}
+		cut := false
+		disk.fail = func(_ int, op string) error {
+			if op == "stat .part" && slices.Contains(disk.ops, "write .part") { // the look before it is placed
+				cut = true
+				return os.Truncate(path+".part", 99_999)
+			}
+			return nil
+		}
+		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{FS: disk})
+		require.ErrorContains(t, err, path+".part was cut off by somebody else")
+		require.True(t, cut)
+		require.NoFileExists(t, path)
+
+		s.reset()
+		_, err = transfer.File(t.Context(), s.source(t), path, transfer.Options{})
+		require.NoError(t, err)
+		requireComplete(t, path, s.object)
 	})
 }
 

@@ -3,6 +3,7 @@ package transfer_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -175,6 +176,96 @@ func TestNoMoreConnectionsSendThanThereAreRanges(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Whoever asks for the next range while another one ends has guessed when that
+// will be. On a line that slows at its end the answer is there too early, and
+// is not read before.
+func TestAnAnswerThatComesEarlyWaitsForAnEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, ranges = 1 << 20, 4
+		s := newStorage(t, size)
+		path := target(t)
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			if !pause(r, 200*time.Millisecond) {
+				return true
+			}
+			from, end, _ := byteRange(r, size)
+			s.serveFirst(0, w, r)
+			_ = http.NewResponseController(w).Flush()
+			for at := from; at < end; at += 1 << 10 {
+				wait := 50 * time.Millisecond
+				if end-at <= 2<<10 {
+					wait = time.Second
+				}
+				if !pause(r, wait) {
+					return true
+				}
+				_, _ = w.Write(s.object[at:min(end, at+1<<10)])
+				_ = http.NewResponseController(w).Flush()
+			}
+			return true
+		}
+		source := s.source(t)
+		bodies := &countingBodies{next: source.Client.Transport}
+		source.Client.Transport = bodies
+		_, err := transfer.File(t.Context(), source, path, inParallel(ranges))
+		require.NoError(t, err)
+		assert.Equal(t, ranges, bodies.most, "are read at once")
+		assert.Greater(t, bodies.mostAsked, ranges, "are asked for at once")
+		requireComplete(t, path, s.object)
+	})
+}
+
+// A countingBodies knows how many answers there are at once, and how many that
+// somebody has begun to read.
+type countingBodies struct {
+	next http.RoundTripper
+
+	mu                           sync.Mutex
+	asked, mostAsked, read, most int
+}
+
+func (c *countingBodies) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.next.RoundTrip(r)
+	if err == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.asked++
+		c.mostAsked = max(c.mostAsked, c.asked)
+		resp.Body = &countedBody{ReadCloser: resp.Body, all: c}
+	}
+	return resp, err
+}
+
+type countedBody struct {
+	io.ReadCloser
+	all          *countingBodies
+	read, closed bool
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	b.all.mu.Lock()
+	if !b.read {
+		b.read = true
+		b.all.read++
+		b.all.most = max(b.all.most, b.all.read)
+	}
+	b.all.mu.Unlock()
+	return b.ReadCloser.Read(p)
+}
+
+func (b *countedBody) Close() error {
+	b.all.mu.Lock()
+	if !b.closed {
+		b.closed = true
+		b.all.asked--
+		if b.read {
+			b.all.read--
+		}
+	}
+	b.all.mu.Unlock()
+	return b.ReadCloser.Close()
 }
 
 func TestOneConnectionIsEnoughWhereItIsFast(t *testing.T) {
