@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -32,7 +31,7 @@ import (
 // A failure names its seed: -chaos.seed 123 -chaos.runs 1 repeats it, as far as
 // goroutines that race repeat.
 func TestMain(m *testing.M) {
-	flag.Int("chaos.runs", 100, "how many `seeds` the chaos tests try")
+	flag.Int("chaos.runs", 200, "how many `seeds` the chaos tests try")
 	flag.Uint64("chaos.seed", 0, "the first `seed`")
 	flag.Parse()
 	os.Exit(m.Run())
@@ -56,70 +55,113 @@ func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 // Whatever storage and the disk do, and whenever the process or the machine
 // dies, in the end the right file is in place, and at no time a wrong one.
 func TestChaosOfFiles(t *testing.T) {
-	const path, patience = "/data/backup.tar.gz", 12
-	old := []byte("the last backup")
 	eachSeed(t, func(t *testing.T, seed uint64) {
-		random := rand.New(rand.NewPCG(seed, 0))
-		c := newChaos(t, seed, random)
-		disk := simdisk.New(seed, "/data")
-		disk.WriteFile(path, old)
-		right := func(disk *simdisk.Disk, when string, call int, err error) bool {
-			inPlace, readErr := disk.ReadFile(path)
-			require.NoError(t, readErr, "%s of call %d the file is gone: %v", when, call, err)
-			sum := sumOf(inPlace)
-			require.Contains(t, append(c.sums, sumOf(old)), sum, "%s of call %d a wrong file is in place: %v", when, call, err)
-			return sum != sumOf(old)
-		}
-		var promised int64
-		for call := 0; ; call++ {
-			require.Less(t, call, patience+2, "it never ends")
-			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+random.IntN(600))*time.Second)
-			c.storage.answer = c.answer
-			calm := call >= patience || promised > 0 && random.IntN(2) == 0 || random.IntN(8) == 0
-			if calm {
-				cancel()
-				ctx, cancel = context.WithCancel(t.Context())
-				c.storage.answer = nil
-			} else {
-				c.hurt(disk)
-			}
-			got, err := transfer.File(ctx, c.storage.source(t), path, transfer.Options{
-				Concurrency: []int{0, 1, 2, 3, 8, 16}[random.IntN(6)],
-				MinChunk:    int64(1+random.IntN(16)) << 10,
-				FS:          disk,
-			})
-			cancel()
-			c.storage.seen() // storage is done
-			complete := right(disk, "at the end", call, err)
-			require.True(t, !calm || err == nil, "there is no reason for %v", err)
-			if err == nil {
-				if calm && !c.changes && !c.moot.Load() {
-					require.GreaterOrEqual(t, got.Resumed, promised, "an earlier call has promised as much")
-				}
-				require.True(t, complete)
-				require.Equal(t, []string{"backup.tar.gz"}, disk.Names("/data"))
-				disk = disk.PowerCut(random.Uint64())
-				require.True(t, right(disk, "after a power cut at the end", call, nil), "it was there for good")
-				inPlace, err := disk.ReadFile(path)
-				require.NoError(t, err)
-				require.Equal(t, transfer.Result{Size: int64(len(inPlace)), SHA256: sumOf(inPlace), Resumed: got.Resumed}, got)
-				return
-			}
-			requireNoSecret(t, err.Error())
-			require.NotErrorIs(t, err, os.ErrClosed)
-			promised = promise(err)
-			if complete {
-				promised = 0 // it died when nothing was left to be done
-			}
-			switch random.IntN(3) {
-			case 0:
-				disk = disk.PowerCut(random.Uint64())
-				right(disk, "after a power cut at the end", call, err)
-			default:
-				disk = disk.Kill()
-			}
-		}
+		chaosOfFiles(t, newStorm(t, seed, 0).chaos)
 	})
+}
+
+// A stream gives the right bytes, and io.EOF after all of them and nowhere else.
+func TestChaosOfStreams(t *testing.T) {
+	eachSeed(t, func(t *testing.T, seed uint64) {
+		chaosOfStreams(t, newStorm(t, seed, 1).chaos)
+	})
+}
+
+// A chaos is storage that has had better days, and what it has had.
+type chaos struct {
+	seed    uint64
+	random  *rand.Rand
+	source  func(t *testing.T) transfer.Source
+	storm   func(on bool) // all is well while it is off
+	objects [][]byte
+	sums    []string
+	changes bool
+	// moot is what errors promise when storage has lied about the object, or the
+	// disk has failed to sync and let it be read all the same.
+	moot atomic.Bool
+}
+
+func (c *chaos) has(object []byte) {
+	c.objects, c.sums = append(c.objects, object), append(c.sums, sumOf(object))
+}
+
+// become makes up what the object will be later.
+func (c *chaos) become() {
+	size := len(c.objects[0])
+	for range 3 {
+		next := archive(size)
+		if c.random.IntN(3) == 0 {
+			next = archive(2 + c.random.IntN(200_000))
+		}
+		for i := 2; i < len(next); i++ {
+			next[i] ^= byte(len(c.objects))
+		}
+		c.has(next)
+	}
+}
+
+func chaosOfFiles(t *testing.T, c *chaos) {
+	t.Helper()
+	const path, patience = "/data/backup.tar.gz", 12
+	random, old := c.random, []byte("the last backup")
+	disk := simdisk.New(c.seed, "/data")
+	disk.WriteFile(path, old)
+	right := func(disk *simdisk.Disk, when string, call int, err error) bool {
+		inPlace, readErr := disk.ReadFile(path)
+		require.NoError(t, readErr, "%s of call %d the file is gone: %v", when, call, err)
+		sum := sumOf(inPlace)
+		require.Contains(t, append(c.sums, sumOf(old)), sum, "%s of call %d a wrong file is in place: %v", when, call, err)
+		return sum != sumOf(old)
+	}
+	var promised int64
+	for call := 0; ; call++ {
+		require.Less(t, call, patience+2, "it never ends")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+random.IntN(600))*time.Second)
+		c.storm(true)
+		calm := call >= patience || promised > 0 && random.IntN(2) == 0 || random.IntN(8) == 0
+		if calm {
+			cancel()
+			ctx, cancel = context.WithCancel(t.Context())
+			c.storm(false)
+		} else {
+			c.hurt(disk)
+		}
+		got, err := transfer.File(ctx, c.source(t), path, transfer.Options{
+			Concurrency: []int{0, 1, 2, 3, 8, 16}[random.IntN(6)],
+			MinChunk:    int64(1+random.IntN(16)) << 10,
+			FS:          disk,
+		})
+		cancel()
+		synctest.Wait() // storage is done
+		complete := right(disk, "at the end", call, err)
+		require.True(t, !calm || err == nil, "there is no reason for %v", err)
+		if err == nil {
+			if calm && !c.changes && !c.moot.Load() {
+				require.GreaterOrEqual(t, got.Resumed, promised, "an earlier call has promised as much")
+			}
+			require.True(t, complete)
+			require.Equal(t, []string{"backup.tar.gz"}, disk.Names("/data"))
+			disk = disk.PowerCut(random.Uint64())
+			require.True(t, right(disk, "after a power cut at the end", call, nil), "it was there for good")
+			inPlace, err := disk.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, transfer.Result{Size: int64(len(inPlace)), SHA256: sumOf(inPlace), Resumed: got.Resumed}, got)
+			return
+		}
+		requireNoSecret(t, err.Error())
+		require.NotErrorIs(t, err, os.ErrClosed)
+		promised = promise(err)
+		if complete {
+			promised = 0 // it died when nothing was left to be done
+		}
+		switch random.IntN(3) {
+		case 0:
+			disk = disk.PowerCut(random.Uint64())
+			right(disk, "after a power cut at the end", call, err)
+		default:
+			disk = disk.Kill()
+		}
+	}
 }
 
 // promise is how many bytes the next call needs not fetch, as an error tells.
@@ -135,32 +177,29 @@ func promise(err error) int64 {
 	return n
 }
 
-// A stream gives the right bytes, and io.EOF after all of them and nowhere else.
-func TestChaosOfStreams(t *testing.T) {
-	eachSeed(t, func(t *testing.T, seed uint64) {
-		random := rand.New(rand.NewPCG(seed, 1))
-		c := newChaos(t, seed, random)
-		c.storage.answer = c.answer
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+random.IntN(3000))*time.Second)
-		defer cancel()
-		stream, err := transfer.Open(ctx, c.storage.source(t))
-		if err != nil {
-			requireNoSecret(t, err.Error())
-			return
-		}
-		got, err := io.ReadAll(&slowReader{stream, random})
-		require.NoError(t, stream.Close())
-		if err != nil {
-			requireNoSecret(t, err.Error())
-			require.NotErrorIs(t, err, os.ErrClosed)
-			require.True(t, slices.ContainsFunc(c.objects, func(o []byte) bool {
-				return len(got) <= len(o) && slices.Equal(o[:len(got)], got)
-			}), "wrong bytes before %v", err)
-			return
-		}
-		require.Contains(t, c.sums, sumOf(got))
-		require.Equal(t, sumOf(got), stream.SHA256())
-	})
+func chaosOfStreams(t *testing.T, c *chaos) {
+	t.Helper()
+	random := c.random
+	c.storm(true)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+random.IntN(3000))*time.Second)
+	defer cancel()
+	stream, err := transfer.Open(ctx, c.source(t))
+	if err != nil {
+		requireNoSecret(t, err.Error())
+		return
+	}
+	got, err := io.ReadAll(&slowReader{stream, random})
+	require.NoError(t, stream.Close())
+	if err != nil {
+		requireNoSecret(t, err.Error())
+		require.NotErrorIs(t, err, os.ErrClosed)
+		require.True(t, slices.ContainsFunc(c.objects, func(o []byte) bool {
+			return len(got) <= len(o) && slices.Equal(o[:len(got)], got)
+		}), "wrong bytes before %v", err)
+		return
+	}
+	require.Contains(t, c.sums, sumOf(got))
+	require.Equal(t, sumOf(got), stream.SHA256())
 }
 
 type slowReader struct {
@@ -173,48 +212,6 @@ func (r *slowReader) Read(p []byte) (int, error) {
 		time.Sleep(time.Duration(r.random.IntN(200)) * time.Second)
 	}
 	return r.reader.Read(p[:1+r.random.IntN(len(p))])
-}
-
-// A chaos is storage that has had better days, and what it has had.
-type chaos struct {
-	seed    uint64
-	storage *storage
-	random  *rand.Rand
-	objects [][]byte
-	sums    []string
-	calm    int // of 100 requests
-	changes bool
-	// moot is what errors promise when storage has lied about the object, or the
-	// disk has failed to sync and let it be read all the same.
-	moot    atomic.Bool
-	ignores bool // conditions, whatever the object is
-}
-
-func newChaos(t *testing.T, seed uint64, random *rand.Rand) *chaos {
-	t.Helper()
-	s := newStorage(t, 2+random.IntN(200_000))
-	c := &chaos{seed: seed, storage: s, random: random, calm: 30 + random.IntN(70), changes: random.IntN(4) == 0, ignores: random.IntN(4) == 0}
-	switch random.IntN(6) {
-	case 0:
-		s.etag = ""
-	case 1:
-		s.etag, s.modified = "", ""
-	}
-	c.objects, c.sums = [][]byte{s.object}, []string{sumOf(s.object)}
-	// Whatever it becomes later is known beforehand: handlers run side by side.
-	if c.changes && s.etag != "" {
-		for range 3 {
-			next := archive(len(s.object))
-			if random.IntN(3) == 0 {
-				next = archive(2 + random.IntN(200_000))
-			}
-			for i := 2; i < len(next); i++ {
-				next[i] ^= byte(len(c.objects))
-			}
-			c.objects, c.sums = append(c.objects, next), append(c.sums, sumOf(next))
-		}
-	}
-	return c
 }
 
 // hurt lets the disk stop, or fail now and then.
@@ -243,95 +240,5 @@ func (c *chaos) hurt(disk *simdisk.Disk) {
 			}
 			return nil
 		})
-	}
-}
-
-// answer answers a request in a way that storage has been seen to, or worse.
-func (c *chaos) answer(n int, w http.ResponseWriter, r *http.Request) bool {
-	s, random := c.storage, rand.New(rand.NewPCG(c.seed, uint64(n)))
-	if c.changes && len(c.objects) > 1 && random.IntN(20) == 0 {
-		i := random.IntN(len(c.objects))
-		s.replace(c.objects[i], fmt.Sprintf(`"%d"`, i), fmt.Sprintf("Fri, 14 Sep 2018 00:00:0%d GMT", i))
-	}
-	if c.ignores {
-		r.Header.Del("If-Match")
-		r.Header.Del("If-Unmodified-Since")
-	}
-	if random.IntN(100) < c.calm {
-		return trickle(s, w, r, 1+random.IntN(100_000), time.Duration(random.IntN(2000))*time.Millisecond)
-	}
-	object, etag, _ := s.current()
-	some := random.IntN(len(object) + 1)
-	from, end, ranged := byteRange(r, len(object))
-	header := func(name, value string) bool {
-		c.moot.Store(true)
-		s.serveFirst(len(object), &overridingWriter{ResponseWriter: w, name: name, value: value}, r)
-		return true
-	}
-	switch random.IntN(20) {
-	case 0, 1:
-		return s.cut(some, w, r)
-	case 2:
-		return s.cut(some%max(1, end-from), w, r)
-	case 3:
-		return s.stall(some, w, r)
-	case 4:
-		return trickle(s, w, r, 1+random.IntN(50_000), time.Duration(random.IntN(40))*time.Second)
-	case 5:
-		w.WriteHeader([]int{403, 404, 429, 500, 503}[random.IntN(5)])
-		return true
-	case 6:
-		w.Header().Set("Retry-After", strconv.Itoa(random.IntN(400)))
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return true
-	case 7:
-		return xmlError(http.StatusForbidden, "AccessDenied", "Request has expired")(w, r)
-	case 8: // another place than asked for
-		r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", some, some+max(1, end-from)-1))
-		return false
-	case 9: // another size
-		return header("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, max(from, end-1), len(object)+random.IntN(3)))
-	case 10:
-		return header("Etag", []string{"", `"other` + etag[min(1, len(etag)):], `W/"weak"`}[random.IntN(3)])
-	case 11: // ignored, with the whole
-		r.Header.Del("Range")
-		return s.cut(some, w, r)
-	case 12:
-		r.Header.Del("Range")
-		return false
-	case 13: // ignored, with whatever is there
-		r.Header.Del("If-Match")
-		r.Header.Del("If-Unmodified-Since")
-		return false
-	case 14:
-		return unsatisfiable([]string{"", fmt.Sprintf("bytes */%d", some), fmt.Sprintf("bytes */%d", len(object))}[random.IntN(3)])(s, w, r)
-	case 15:
-		panic(http.ErrAbortHandler)
-	case 16:
-		_, _ = w.Write([]byte("<html>Sign in to the hotel's network</html>"))
-		return true
-	case 17: // more than the range
-		if ranged && from < len(object) {
-			r.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
-		}
-		return false
-	case 18: // less than the range
-		if ranged && from < end {
-			r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, from+random.IntN(end-from)))
-		}
-		return false
-	default: // more than announced, in chunks
-		if !ranged || from >= end {
-			return false
-		}
-		if etag != "" {
-			w.Header().Set("Etag", etag)
-		}
-		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, end-1, len(object)))
-		w.WriteHeader(http.StatusPartialContent)
-		_ = http.NewResponseController(w).Flush()
-		_, _ = w.Write(object[from:end])
-		_, _ = w.Write([]byte("and more"))
-		return true
 	}
 }

@@ -1,0 +1,139 @@
+package transfer_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// A storm is what the tests' own storage does: it can lie in ways that
+// ghmigratetest cannot.
+type storm struct {
+	*chaos
+	storage *storage
+	calm    int  // of 100 requests
+	ignores bool // conditions, whatever the object is
+}
+
+func newStorm(t *testing.T, seed, stream uint64) *storm {
+	t.Helper()
+	random := rand.New(rand.NewPCG(seed, stream))
+	s := newStorage(t, 2+random.IntN(200_000))
+	c := &storm{
+		chaos:   &chaos{seed: seed, random: random, source: s.source},
+		storage: s,
+		calm:    30 + random.IntN(70),
+		ignores: random.IntN(4) == 0,
+	}
+	c.changes = random.IntN(4) == 0
+	c.storm = func(on bool) {
+		if s.answer = nil; on {
+			s.answer = c.answer
+		}
+	}
+	switch random.IntN(6) {
+	case 0:
+		s.etag = ""
+	case 1:
+		s.etag, s.modified = "", ""
+	}
+	c.has(s.object)
+	// Whatever it becomes later is known beforehand: handlers run side by side.
+	if c.changes && s.etag != "" {
+		c.become()
+	}
+	return c
+}
+
+// answer answers a request in a way that storage has been seen to, or worse.
+func (c *storm) answer(n int, w http.ResponseWriter, r *http.Request) bool {
+	s, random := c.storage, rand.New(rand.NewPCG(c.seed, uint64(n)))
+	if c.changes && len(c.objects) > 1 && random.IntN(20) == 0 {
+		i := random.IntN(len(c.objects))
+		s.replace(c.objects[i], fmt.Sprintf(`"%d"`, i), fmt.Sprintf("Fri, 14 Sep 2018 00:00:0%d GMT", i))
+	}
+	if c.ignores {
+		r.Header.Del("If-Match")
+		r.Header.Del("If-Unmodified-Since")
+	}
+	if random.IntN(100) < c.calm {
+		return trickle(s, w, r, 1+random.IntN(100_000), time.Duration(random.IntN(2000))*time.Millisecond)
+	}
+	object, etag, _ := s.current()
+	some := random.IntN(len(object) + 1)
+	from, end, ranged := byteRange(r, len(object))
+	header := func(name, value string) bool {
+		c.moot.Store(true)
+		s.serveFirst(len(object), &overridingWriter{ResponseWriter: w, name: name, value: value}, r)
+		return true
+	}
+	switch random.IntN(20) {
+	case 0, 1:
+		return s.cut(some, w, r)
+	case 2:
+		return s.cut(some%max(1, end-from), w, r)
+	case 3:
+		return s.stall(some, w, r)
+	case 4:
+		return trickle(s, w, r, 1+random.IntN(50_000), time.Duration(random.IntN(40))*time.Second)
+	case 5:
+		w.WriteHeader([]int{403, 404, 429, 500, 503}[random.IntN(5)])
+		return true
+	case 6:
+		w.Header().Set("Retry-After", strconv.Itoa(random.IntN(400)))
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	case 7:
+		return xmlError(http.StatusForbidden, "AccessDenied", "Request has expired")(w, r)
+	case 8: // another place than asked for
+		r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", some, some+max(1, end-from)-1))
+		return false
+	case 9: // another size
+		return header("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, max(from, end-1), len(object)+random.IntN(3)))
+	case 10:
+		return header("Etag", []string{"", `"other` + etag[min(1, len(etag)):], `W/"weak"`}[random.IntN(3)])
+	case 11: // ignored, with the whole
+		r.Header.Del("Range")
+		return s.cut(some, w, r)
+	case 12:
+		r.Header.Del("Range")
+		return false
+	case 13: // ignored, with whatever is there
+		r.Header.Del("If-Match")
+		r.Header.Del("If-Unmodified-Since")
+		return false
+	case 14:
+		return unsatisfiable([]string{"", fmt.Sprintf("bytes */%d", some), fmt.Sprintf("bytes */%d", len(object))}[random.IntN(3)])(s, w, r)
+	case 15:
+		panic(http.ErrAbortHandler)
+	case 16:
+		_, _ = w.Write([]byte("<html>Sign in to the hotel's network</html>"))
+		return true
+	case 17: // more than the range
+		if ranged && from < len(object) {
+			r.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
+		}
+		return false
+	case 18: // less than the range
+		if ranged && from < end {
+			r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, from+random.IntN(end-from)))
+		}
+		return false
+	default: // more than announced, in chunks
+		if !ranged || from >= end {
+			return false
+		}
+		if etag != "" {
+			w.Header().Set("Etag", etag)
+		}
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, end-1, len(object)))
+		w.WriteHeader(http.StatusPartialContent)
+		_ = http.NewResponseController(w).Flush()
+		_, _ = w.Write(object[from:end])
+		_, _ = w.Write([]byte("and more"))
+		return true
+	}
+}
