@@ -111,6 +111,42 @@ func TestARangeTooManyDoesNotHoldUpTheEnd(t *testing.T) {
 	})
 }
 
+// Others go on where a range was left in the middle of a chunk.
+func TestARangeTooManyIsLeftWhereItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 4 << 20 // in chunks of 32 KiB, each for 4 s
+		s := newStorage(t, size)
+		path := target(t)
+		var sending, refused, inMidChunk atomic.Int64
+		broken := make(chan struct{})
+		time.AfterFunc(6*time.Second, func() { close(broken) })
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			defer sending.Add(-1)
+			n := sending.Add(1)
+			select {
+			case <-broken:
+				if n > 2 {
+					if from, _ := rangeStart(r); (from-minChunk)%(32<<10) != 0 {
+						inMidChunk.Add(1)
+					}
+					refused.Add(1)
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return true
+				}
+			default:
+				w = &untilWriter{w, broken}
+			}
+			return trickle(s, w, r, 1<<10, time.Second/8)
+		}
+		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+		require.NoError(t, err)
+		assert.Greater(t, inMidChunk.Load(), int64(3))
+		assert.Less(t, refused.Load(), int64(60))
+		assert.EqualValues(t, size, s.sentBytes(), "nothing is fetched twice")
+		requireComplete(t, path, s.object)
+	})
+}
+
 // While one range ends another one is asked for, which makes one connection more
 // than there are ranges. Storage that bears no more than these is not busy.
 func TestStorageThatBearsNoMoreThanTheRanges(t *testing.T) {

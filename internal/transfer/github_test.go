@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -115,7 +116,7 @@ func (g *gitHub) fault(r ghmigratetest.Request, before int) (ghmigratetest.Fault
 	if random.IntN(100) < g.calm {
 		return ghmigratetest.Fault{
 			Delay:   time.Duration(random.IntN(2000)) * time.Millisecond,
-			Trickle: int64(1000 + random.IntN(200_000)),
+			Handler: slowly(1000 + random.IntN(200_000)),
 		}, true
 	}
 	some := random.IntN(len(g.objects[0]))
@@ -149,7 +150,7 @@ func (g *gitHub) fault(r ghmigratetest.Request, before int) (ghmigratetest.Fault
 	case 5:
 		return ghmigratetest.Fault{Stall: true}, true
 	case 6:
-		return ghmigratetest.Fault{Trickle: int64(1 + random.IntN(2000))}, true
+		return ghmigratetest.Fault{Handler: slowly(1 + random.IntN(2000))}, true
 	case 7:
 		return ghmigratetest.Fault{Status: []int{403, 404, 429, 500, 503}[random.IntN(5)]}, true
 	case 8:
@@ -191,4 +192,30 @@ func (w *overlongWriter) ReadFrom(r io.Reader) (int64, error) {
 	n, err := io.Copy(w.ResponseWriter, r)
 	_, _ = io.WriteString(w.ResponseWriter, "and more")
 	return n, err
+}
+
+// slowly sends so many bytes a second.
+func slowly(rate int) func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		next.ServeHTTP(&slowWriter{w, r, rate}, r)
+	}
+}
+
+type slowWriter struct {
+	http.ResponseWriter
+	request *http.Request
+	rate    int
+}
+
+func (w *slowWriter) Write(p []byte) (int, error) {
+	for piece := range slices.Chunk(p, w.rate) {
+		if !pause(w.request, time.Duration(len(piece))*time.Second/time.Duration(w.rate)) {
+			return 0, w.request.Context().Err()
+		}
+		if _, err := w.ResponseWriter.Write(piece); err != nil {
+			return 0, err
+		}
+		_ = http.NewResponseController(w.ResponseWriter).Flush()
+	}
+	return len(p), nil
 }
