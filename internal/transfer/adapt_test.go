@@ -88,7 +88,7 @@ func TestARangeTooManyDoesNotHoldUpTheEnd(t *testing.T) {
 		path := target(t)
 		var busy, last time.Time
 		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
-			if n == 4 {
+			if n == 12 { // all ranges are open
 				busy = time.Now()
 				w.Header().Set("Retry-After", "3000")
 				w.WriteHeader(http.StatusServiceUnavailable)
@@ -167,9 +167,9 @@ func TestStorageThatBearsNoMoreThanTheRanges(t *testing.T) {
 		begin := time.Now()
 		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
 		require.NoError(t, err)
-		assert.Less(t, time.Since(begin), 118*time.Second, "102.4 s if none ever waited")
+		assert.Less(t, time.Since(begin), 112*time.Second, "102.4 s if none ever waited")
 		assert.Positive(t, busy.Load())
-		assert.Less(t, busy.Load(), int64(30), "it is tried again every half minute")
+		assert.Less(t, busy.Load(), int64(16))
 		requireComplete(t, path, s.object)
 	})
 }

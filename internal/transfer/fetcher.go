@@ -178,7 +178,7 @@ func (f *fetcher) isSurplus(kind setbackKind) bool {
 	case kind == busy:
 		return f.turn.refused()
 	case kind == unanswered:
-		return f.turn.unanswered(time.Since(f.asked))
+		return f.turn.unanswered(f.asked)
 	default:
 		return false
 	}

@@ -27,8 +27,7 @@ const (
 	// After trouble with the number of ranges one more is tried after this long.
 	growAfter = 30 * time.Second
 	// What storage says to all ranges at once it says once: for so long their
-	// number is not made smaller again, and trouble comes of too many of them
-	// only if others got bytes.
+	// number is not made smaller again.
 	shrinkAfter = 5 * time.Second
 
 	// A connection that brings this many bytes a second is nearly as fast as
@@ -89,6 +88,7 @@ type turn struct {
 	flowing   bool // whether some came, since it was last refused any
 	ending    bool // whether its end is in sight
 
+	failed   time.Time     // when a request last had no answer, and nothing came since
 	patience time.Duration // with a slow connection
 	waited   time.Duration // for bytes of its connection
 	got      int64
@@ -189,17 +189,11 @@ func (s *schedule) open() int {
 	return s.count((*turn).isRunning)
 }
 
-// allowed is how many ranges there may be at once. It goes back step by step on
-// the way that tooMany has come.
+// allowed is how many ranges there may be at once.
 func (s *schedule) allowed() int {
-	if time.Since(s.troubled) >= growAfter && !s.alone {
-		switch {
-		case s.slots < s.most:
-			s.slots++
-			s.troubled = time.Now()
-		case s.strict:
-			s.strict = false
-		}
+	if s.slots < s.most && !s.alone && time.Since(s.troubled) >= growAfter {
+		s.slots++
+		s.troubled = time.Now()
 	}
 	return s.slots
 }
@@ -212,13 +206,19 @@ func (t *turn) refused() bool {
 	return t.schedule.tooMany(t)
 }
 
-// unanswered notes that a request for t was made that long ago and got no
-// answer. If others get their bytes, something on the way may bear no more
-// connections than these have: it is then as if storage had said so.
-func (t *turn) unanswered(took time.Duration) bool {
+// unanswered notes that a request for t got no answer. If others got bytes
+// since it was made, or since the one before that had none either, something on
+// the way may bear no more connections than these have: it is then as if storage
+// had said so.
+func (t *turn) unanswered(asked time.Time) bool {
 	t.schedule.mu.Lock()
 	defer t.schedule.mu.Unlock()
-	return time.Since(t.schedule.came) < took+shrinkAfter && t.schedule.tooMany(t)
+	since := asked
+	if !t.failed.IsZero() {
+		since = t.failed
+	}
+	t.failed = time.Now()
+	return t.schedule.came.After(since) && t.schedule.tooMany(t)
 }
 
 // tooMany halves the ranges, but not below those that get bytes at this time.
@@ -229,7 +229,7 @@ func (s *schedule) tooMany(t *turn) bool {
 	t.flowing = false
 	s.troubled = time.Now()
 	switch {
-	case t.extra:
+	case t.extra, !s.strict && len(s.turns) > s.slots:
 		s.strict = true
 	case time.Since(s.shrunk) >= shrinkAfter:
 		s.shrunk = time.Now()
@@ -298,7 +298,7 @@ func (s *schedule) wrote(t *turn, r span, took time.Duration) (slow bool) {
 	for s.slots == 1 && r[1] == s.done.head() && r[1] >= s.hashed+keptBlocks*blockSize && !s.ended {
 		s.work.Wait()
 	}
-	t.flowing, t.extra, s.came = true, false, time.Now()
+	t.flowing, t.extra, t.failed, s.came = true, false, time.Time{}, time.Now()
 	t.got += r[1] - r[0]
 	t.waited += took
 	return s.isSlow(t, t.waited, t.rate())
