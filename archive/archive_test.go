@@ -71,6 +71,15 @@ func TestOpenLooksRecordsUp(t *testing.T) {
 	}
 }
 
+// A reference that is null is to nobody, whatever has no URL.
+func TestLookupOfNothingFindsNothing(t *testing.T) {
+	t.Parallel()
+	a := open(t, `[{"type":"user","url":null,"login":"nobody"},{"type":"novel"}]`)
+	r, err := a.Lookup("")
+	require.ErrorIs(t, err, archive.ErrNotFound)
+	assert.Nil(t, r)
+}
+
 func TestAllYieldsRecordsOfOneType(t *testing.T) {
 	t.Parallel()
 	a := open(t, joined)

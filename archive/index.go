@@ -55,7 +55,9 @@ func (x *index) add(r Record, size int) {
 	number := uint32(len(x.records)) //nolint:gosec // 2³² records do not fit into an archive
 	x.records = append(x.records, place{x.end, k})
 	x.end += int64(size)
-	x.keys = append(x.keys, key{x.hash(URL(r.Key())), number})
+	if url := URL(r.Key()); url != "" {
+		x.keys = append(x.keys, key{x.hash(url), number})
+	}
 	created, parents := parents(r)
 	for _, parent := range parents {
 		if parent != "" {
