@@ -110,20 +110,47 @@ func (in *inflater) fill() {
 // inflate unpacks the one gzip member of src, and returns io.EOF if nothing
 // comes after it.
 func (in *inflater) inflate(src *source) error {
-	var total int64
 	input := bufio.NewReaderSize(src, inputBuffer)
-	z, err := gzip.NewReader(input)
-	if err == nil {
-		z.Multistream(false)
-	} else if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF // an archive is not empty
+	total, err := in.unpack(input)
+	if isEOF(err) {
+		if _, err = input.ReadByte(); err == nil {
+			err = errors.New("data after the end of the gzip member")
+		}
 	}
+	switch {
+	case src.err != nil:
+		return fmt.Errorf("read archive: %w", src.err)
+	case errors.Is(err, io.ErrNoProgress): // bufio's word for what src does
+		return fmt.Errorf("read archive: %w", err)
+	case isEOF(err), errors.Is(err, errStopped):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = fmt.Errorf("the gzip member ends too early: %w", err)
+	case errors.Is(err, gzip.ErrHeader):
+		err = errors.New("not in gzip format")
+	case errors.Is(err, gzip.ErrChecksum):
+		err = errors.New("wrong gzip checksum")
+	}
+	return &Fault{Offset: total, Err: err}
+}
+
+// unpack fills chunks with what is in a gzip member, and tells how many bytes
+// that is. At its end the error is io.EOF.
+func (in *inflater) unpack(input *bufio.Reader) (total int64, err error) {
+	z, err := gzip.NewReader(input)
+	if isEOF(err) {
+		return 0, io.ErrUnexpectedEOF // an archive is not empty
+	}
+	if err != nil {
+		return 0, err
+	}
+	z.Multistream(false)
 	for err == nil {
 		var chunk []byte
 		select {
 		case chunk = <-in.free:
 		case <-in.quit:
-			return errStopped
+			return total, errStopped
 		}
 		if chunk == nil {
 			chunk = make([]byte, inflaterChunk)
@@ -137,28 +164,7 @@ func (in *inflater) inflate(src *source) error {
 		total += int64(n)
 		in.full <- chunk[:n]
 	}
-	switch {
-	case isEOF(err):
-		if _, err = input.ReadByte(); err == nil {
-			err = errors.New("data after the end of the gzip member")
-		}
-	case errors.Is(err, gzip.ErrHeader):
-		err = errors.New("not in gzip format")
-	case errors.Is(err, gzip.ErrChecksum):
-		err = errors.New("wrong gzip checksum")
-	}
-	switch {
-	case src.err != nil:
-		return fmt.Errorf("read archive: %w", src.err)
-	case errors.Is(err, io.ErrNoProgress): // bufio's word for what src does
-		return fmt.Errorf("read archive: %w", err)
-	case isEOF(err):
-		return err
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &Fault{Offset: total, Err: fmt.Errorf("the gzip member ends too early: %w", err)}
-	default:
-		return &Fault{Offset: total, Err: err}
-	}
+	return total, err
 }
 
 // errStopped ends the goroutine of an inflater that nobody reads any more.
