@@ -321,7 +321,7 @@ func TestNothingIsLostInRandomTrouble(t *testing.T) {
 	case testing.Short():
 		runs = 20
 	case underRace:
-		runs = 40
+		runs = 24
 	default:
 		runs = 200
 	}
