@@ -107,30 +107,12 @@ func (p *pack) readPack(s *sealed) error {
 }
 
 // readIndex reads the index of a pack, and returns what it says is the
-// checksum of the pack. Version 1 begins with the fan-out table; version 2
-// begins with four bytes that no fan-out table begins with, and has the names,
-// checksums and places of the objects each in a table.
+// checksum of the pack. After the fan-out table, version 1 has the objects'
+// places and names; version 2 has names, checksums and places each in a table.
 func (c *Checker) readIndex(s *sealed, p *pack) (of []byte, err error) {
-	var fanout [256]uint32
-	head, err := s.next(8)
+	fanout, v1, err := readFanout(s)
 	if err != nil {
 		return nil, err
-	}
-	v1 := string(head[:4]) != "\xfftOc"
-	filled := 0
-	if v1 {
-		fanout[0] = binary.BigEndian.Uint32(head)
-		fanout[1] = binary.BigEndian.Uint32(head[4:])
-		filled = 2
-	} else if version := binary.BigEndian.Uint32(head[4:]); version != 2 {
-		return nil, fmt.Errorf("version %d of an index is not known", version)
-	}
-	table, err := s.next(4 * (len(fanout) - filled))
-	if err != nil {
-		return nil, err
-	}
-	for i := range fanout[filled:] {
-		fanout[filled+i] = binary.BigEndian.Uint32(table[4*i:])
 	}
 	p.indexCount = int64(fanout[255])
 
@@ -165,6 +147,32 @@ func (c *Checker) readIndex(s *sealed, p *pack) (of []byte, err error) {
 		return nil, fmt.Errorf("%d bytes too many for %d objects, of which %d have large offsets", rest, p.indexCount, large)
 	}
 	return of, nil
+}
+
+// readFanout reads the table that tells how many objects have names that begin
+// with each byte or a smaller one. Version 1 begins with it, version 2 with four
+// bytes that no such table begins with.
+func readFanout(s *sealed) (fanout [256]uint32, v1 bool, err error) {
+	head, err := s.next(8)
+	if err != nil {
+		return fanout, false, err
+	}
+	filled := 0
+	if v1 = string(head[:4]) != "\xfftOc"; v1 {
+		fanout[0] = binary.BigEndian.Uint32(head)
+		fanout[1] = binary.BigEndian.Uint32(head[4:])
+		filled = 2
+	} else if version := binary.BigEndian.Uint32(head[4:]); version != 2 {
+		return fanout, false, fmt.Errorf("version %d of an index is not known", version)
+	}
+	table, err := s.next(4 * (len(fanout) - filled))
+	if err != nil {
+		return fanout, false, err
+	}
+	for i := range fanout[filled:] {
+		fanout[filled+i] = binary.BigEndian.Uint32(table[4*i:])
+	}
+	return fanout, v1, nil
 }
 
 func (c *Checker) addIndexed(names *nameTable, id []byte) error {

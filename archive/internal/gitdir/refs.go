@@ -111,6 +111,8 @@ func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
 			return
 		}
 		number++
+		at := offset
+		offset += int64(len(line))
 		text := bytes.TrimSuffix(line, []byte("\n"))
 		digits, name, _ := bytes.Cut(text, []byte(" "))
 		peeled, isPeeled := bytes.CutPrefix(text, []byte("^"))
@@ -121,11 +123,10 @@ func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
 		var fault error
 		switch {
 		case err != nil:
-			report(offset, fmt.Errorf("line %d has no end", number))
+			report(at, fmt.Errorf("line %d has no end", number))
 			return
 		case number == 1 && bytes.HasPrefix(text, []byte("#")):
 			sorted = slices.Contains(strings.Fields(string(text)), "sorted")
-			offset += int64(len(line))
 			continue
 		case !isID, isPeeled && last == nil:
 			fault = fmt.Errorf("line %d is no ref: %.80q", number, text)
@@ -135,20 +136,18 @@ func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
 		case sorted && last != nil && bytes.Compare(last, name) >= 0:
 			fault = fmt.Errorf("line %d: %s is not in order", number, name)
 		}
-		switch {
-		case fault != nil:
-			report(offset, fault)
-		case !isPeeled:
+		if fault != nil {
+			report(at, fault)
+			continue
+		}
+		if !isPeeled {
 			c.stats.Refs++
 			ref = maphash.Bytes(c.seed, name)
 			last = append(last[:0], name...)
-			fallthrough
-		default:
-			if c.hold(24) {
-				c.tips = append(c.tips, tip{id: id, ref: ref, where: number})
-			}
 		}
-		offset += int64(len(line))
+		if c.hold(24) {
+			c.tips = append(c.tips, tip{id: id, ref: ref, where: number})
+		}
 	}
 }
 
