@@ -37,8 +37,10 @@ func advice(err error) string {
 // What went wrong is told by errors.Is, and in detail by the APIError.
 func ExampleAPIError() {
 	ctx := context.Background()
-	github, client := fakeGitHub("octo-org/hello-world")
+	github := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(time.Hour))
 	defer github.Close()
+	github.AddRepository("octo-org/hello-world")
+	client := clientOf(github)
 	start := func(repository string) error {
 		_, err := client.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{repository}})
 		return err

@@ -14,8 +14,11 @@ import (
 // exist all the same: package export finds it again.
 func ExampleOrgMigrations_Start() {
 	ctx := context.Background()
-	github, client := fakeGitHub("octo-org/hello-world", "octo-org/spoon-knife")
+	github := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(time.Hour))
 	defer github.Close()
+	github.AddRepository("octo-org/hello-world")
+	github.AddRepository("octo-org/spoon-knife")
+	client := clientOf(github)
 
 	m, err := client.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{
 		Repositories:     []string{"octo-org/hello-world", "octo-org/spoon-knife"},

@@ -118,11 +118,11 @@ func Example_service() {
 		metrics: new(expvar.Map),
 	}
 
-	ctx, stop := context.WithCancel(context.Background()) // or signal.NotifyContext
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute) // or signal.NotifyContext
 	var running sync.WaitGroup
 	running.Go(func() { s.run(ctx) })
 	// … until somebody stops it; here, when the first run has ended:
-	for s.metrics.Get("ended") == nil {
+	for s.metrics.Get("ended") == nil && ctx.Err() == nil {
 		time.Sleep(10 * time.Millisecond)
 	}
 	stop()

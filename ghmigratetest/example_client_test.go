@@ -35,6 +35,6 @@ func ExampleNewServer() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(m.State, server.Migration(m.ID).Repositories)
-	// Output: pending [octo-org/hello-world]
+	fmt.Println("migration", m.ID, "is of", server.Migration(m.ID).Repositories)
+	// Output: migration 79 is of [octo-org/hello-world]
 }

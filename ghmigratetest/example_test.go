@@ -13,7 +13,7 @@ import (
 
 // A migration from start to archive, with nothing but net/http.
 func Example() {
-	srv := ghmigratetest.NewServer()
+	srv := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(time.Hour))
 	defer srv.Close()
 	srv.AddRepository("octo/hello", ghmigratetest.WithIssues(3))
 
@@ -21,7 +21,7 @@ func Example() {
 	fmt.Println(res.Status, stateOf(res))
 	res = ask(srv, "GET", "/orgs/octo/migrations/79", "")
 	fmt.Println(res.Status, stateOf(res))
-	srv.Clock().Advance(time.Minute)
+	srv.Clock().Advance(time.Hour)
 	res = ask(srv, "GET", "/orgs/octo/migrations/79", "")
 	fmt.Println(res.Status, stateOf(res))
 
