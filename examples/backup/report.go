@@ -24,8 +24,6 @@ func (c *command) report(m *export.Manifest, took time.Duration) {
 		switch {
 		case !row.OK():
 			continue // the error tells
-		case len(row.Dropped) > 0:
-			notes = append(notes, fmt.Sprintf("%s: exported only with %s", row.Repository, strings.Join(row.Dropped, " and ")))
 		case row.Inferred:
 			notes = append(notes, fmt.Sprintf("%s: exported, but migration %d may be another program's", row.Repository, row.Migration))
 		}
@@ -55,6 +53,13 @@ func (c *command) explain(w io.Writer, err error) int {
 			why = append(why, fmt.Sprintf("%s: %s", row.Repository, strings.Join(append([]string{row.Error}, row.Faults...), ": ")))
 		}
 		fmt.Fprintf(w, "backup: %s not exported\n%s", progress.Repositories(n), why)
+	}
+	if n := len(partial.Reduced); n > 0 {
+		var how list
+		for _, row := range partial.Reduced {
+			how = append(how, fmt.Sprintf("%s: only with %s", row.Repository, strings.Join(row.Dropped, " and ")))
+		}
+		fmt.Fprintf(w, "backup: %s exported, but not all of it\n%s", progress.Repositories(n), how)
 	}
 	same := c.account()
 	if n := len(partial.Locked); n > 0 {

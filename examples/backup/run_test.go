@@ -200,8 +200,9 @@ func TestRepositoriesThatCannotBeExported(t *testing.T) {
 		args := []string{"-org", "octo-org", "-all", "-out", out}
 		res := backup(t.Context(), t, fake, args...)
 		assert.Equal(t, 1, res.status)
-		assert.Contains(t, res.stderr, "\n  octo-org/large: exported only with exclude_releases\n3 of 4 repositories in 2 archives, ")
-		assert.Contains(t, res.stderr, "\nbackup: 1 repository not exported\n  octo-org/hopeless: migration failed\n")
+		assert.Contains(t, res.stderr, "\n3 of 4 repositories in 2 archives, ")
+		assert.Contains(t, res.stderr, "\nbackup: 1 repository not exported\n  octo-org/hopeless: migration failed\n"+
+			"backup: 1 repository exported, but not all of it\n  octo-org/large: only with exclude_releases\n")
 		assertReported(t, res.stdout, archivesIn(t, out)...)
 	})
 }
