@@ -4,8 +4,8 @@
 // It has two parts. [FS] and [File] are a seam: everything that must survive a
 // crash goes through them, so that a test can put a disk underneath that stops
 // after any operation, and loses, reorders or tears whatever was not synced:
-// package simdisk. [OS] is the real thing. [Log] is an append-only file of checksummed lines,
-// the memory of a job between two processes.
+// package simdisk. [OS] is the real thing. [Log] is an append-only file of
+// checksummed lines, the memory of a job between two processes.
 //
 // # What may be relied on
 //

@@ -13,11 +13,11 @@ import (
 type FS interface {
 	// OpenLocked opens the regular file name for reading and writing, creates
 	// it if it is missing, makes it private (mode 0600), and holds it by a lock
-	// that ends when the file is closed. It fails with ErrLocked while another open file holds
-	// the lock, with ErrNotRegular for a link, a folder or a device, and with
-	// ErrForeign for a file of another user, unless the folder is that user's too. When it
-	// returns, name still leads to the file: a file that its last holder
-	// renamed or removed in the meantime is not handed out.
+	// that ends when the file is closed. It fails with ErrLocked while another
+	// open file holds the lock, with ErrNotRegular for a link, a folder or
+	// a device, and with ErrForeign for a file of another user, unless the folder
+	// is that user's too. When it returns, name still leads to the file: a file
+	// that its last holder renamed or removed in the meantime is not handed out.
 	OpenLocked(name string) (File, error)
 
 	// Open opens the regular file name for reading.

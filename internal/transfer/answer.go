@@ -40,9 +40,10 @@ type answer struct {
 }
 
 // check returns what is in a response to the request for a range that begins at
-// offset. It may be shorter or longer than what was asked for. At offset 0 any object will do, otherwise it must be want. The
-// error is a StatusError without its body for a status that gives no bytes, a
-// fault, ErrChanged or errNoRanges.
+// offset. It may be shorter or longer than what was asked for. At offset 0
+// nothing is kept yet of any object, so any will do; otherwise it must be want.
+// The error is a StatusError without its body for a status that gives no bytes,
+// a fault, ErrChanged or errNoRanges.
 func check(resp *http.Response, offset int64, want object) (answer, error) {
 	switch status := resp.StatusCode; {
 	case status == http.StatusOK:

@@ -104,13 +104,13 @@ func (c *crew) hire(ctx context.Context, workers *sync.WaitGroup, ranges int, be
 		count = 1
 	}
 	for i := range count {
-		w, first := begun, (*turn)(nil)
+		w := begun
 		if i > 0 || begun == nil {
 			w = &worker{fetch: newFetcher(c.session)}
 		} else {
-			first = c.schedule.first(begun.fetch.end)
+			w.turn = c.schedule.first(begun.fetch.end)
 		}
 		w.part, w.schedule, w.blocks, w.written = c.part, c.schedule, c.follower.blocks, c.recorder.written
-		workers.Go(func() { fail(w.run(ctx, first)) })
+		workers.Go(func() { fail(w.run(ctx)) })
 	}
 }

@@ -23,7 +23,8 @@ type Options struct {
 	Concurrency int
 
 	// MinChunk is the size of the smallest range, 4 MiB if zero. What else is
-	// measured in chunks follows it.
+	// measured in chunks follows it. It is there for tests, which fetch small
+	// objects as if they were large.
 	MinChunk int64
 
 	// FS is what the files are on, the operating system's file system if nil.
@@ -171,18 +172,19 @@ func (d *download) copy(ctx context.Context) (string, error) {
 	return c.run(ctx, ranges, begun, func() { d.progress(false) })
 }
 
-// begin asks for the first chunk of an object of which nothing is known, reads
-// its first block, and starts the part over with that object. It returns nil if
-// the object is known.
+// begin asks for the first chunk of an object of which nothing is known, and
+// starts the part over with what the answer describes. That has shown its first
+// bytes: no other answer takes its place before these are read. It returns nil
+// if the object is known.
 func (d *download) begin(ctx context.Context) (*worker, error) {
 	if d.fetched != nil {
 		return nil, nil
 	}
-	w := &worker{fetch: newFetcher(d.session), block: make([]byte, blockSize)}
+	w := &worker{fetch: newFetcher(d.session)}
 	if !d.whole {
 		w.fetch.end = d.options.firstChunk()
 	}
-	n, err := w.fetch.Read(ctx, w.block)
+	err := w.fetch.connect(ctx)
 	if err == nil {
 		err = d.part.begin(d.session.object)
 	}
@@ -190,7 +192,6 @@ func (d *download) begin(ctx context.Context) (*worker, error) {
 		w.fetch.close()
 		return nil, err
 	}
-	w.filled = n
 	return w, nil
 }
 

@@ -15,28 +15,27 @@ type worker struct {
 	blocks   *blocks
 	written  chan<- span
 
-	block  []byte // nil between two chunks
-	filled int    // bytes of block that are already fetched, and not yet written
+	turn  *turn  // to take next, nil if the schedule is to be asked
+	block []byte // nil between two chunks
 }
 
-// run fetches chunks until there are none. If first is not nil, the worker has
-// begun with that one.
-func (w *worker) run(ctx context.Context, first *turn) error {
+// run fetches chunks until there are none, from the worker's turn on if it has
+// one.
+func (w *worker) run(ctx context.Context) error {
 	defer w.fetch.close()
-	for mine := first; ; mine = nil {
-		if mine == nil {
+	for {
+		if w.turn == nil {
 			var err error
-			if mine, err = w.schedule.next(); err != nil {
+			if w.turn, err = w.schedule.next(); err != nil {
 				return err
 			}
 		}
-		if mine == nil {
+		if w.turn == nil {
 			break
 		}
-		w.fetch.turn = mine
-		if w.filled == 0 {
-			w.fetch.offset, w.fetch.end = mine.chunk[0], mine.chunk[1]
-		}
+		mine := w.turn
+		w.turn = nil
+		w.fetch.turn, w.fetch.offset, w.fetch.end = mine, mine.chunk[0], mine.chunk[1]
 		err := w.take(ctx, mine)
 		if tooMany, ok := errors.AsType[surplusError](err); ok {
 			w.schedule.end(mine, span{w.fetch.offset, mine.chunk[1]})
@@ -67,15 +66,11 @@ func (w *worker) rest(ctx context.Context, d time.Duration) error {
 
 // take fetches the worker's chunk when the answer is there and it is its turn.
 func (w *worker) take(ctx context.Context, mine *turn) error {
-	if w.filled == 0 {
-		if err := w.fetch.connect(ctx); err != nil {
-			return err
-		}
+	if err := w.fetch.connect(ctx); err != nil {
+		return err
 	}
 	w.schedule.receive(mine)
-	if w.block == nil {
-		w.block = w.blocks.lend()
-	}
+	w.block = w.blocks.lend()
 	defer func() {
 		w.blocks.back(w.block)
 		w.block = nil
@@ -84,14 +79,9 @@ func (w *worker) take(ctx context.Context, mine *turn) error {
 	at, flushed := chunk[0], chunk[0]
 	var speed speed
 	for {
-		n, took := w.filled, time.Duration(0)
-		w.filled = 0
-		var err error
-		if n == 0 {
-			asked := time.Now()
-			n, err = w.fetch.Read(ctx, w.block)
-			took = time.Since(asked)
-		}
+		asked := time.Now()
+		n, err := w.fetch.Read(ctx, w.block)
+		took := time.Since(asked)
 		if err == io.EOF { //nolint:errorlint // a connection that broke has one inside
 			w.flush(span{flushed, at})
 			w.schedule.end(mine, span{})

@@ -1,0 +1,187 @@
+package transfer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/ghmigrate/ghmigrate/internal/durable"
+)
+
+type complete struct {
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// settle finishes what an earlier call logged as complete. It returns nil if
+// there is no such thing.
+func (p *part) settle(ctx context.Context) (*complete, error) {
+	done := p.done
+	if done == nil {
+		return nil, nil
+	}
+	info, err := p.regular(p.name())
+	if err != nil {
+		return nil, err
+	}
+	if info != nil && info.Size() == done.Size {
+		if there, err := p.isComplete(ctx, done); err != nil {
+			return nil, err
+		} else if there {
+			return done, p.place()
+		}
+	}
+	// Only the log was left to be removed, unless somebody else has put another
+	// file there since.
+	if there, err := p.isAtPath(ctx, done); err != nil || !there {
+		p.forget()
+		return nil, err
+	}
+	return done, p.tidy(info != nil)
+}
+
+// isComplete opens the part, and reports whether it is what the log tells of:
+// somebody may have put another file there since. If not, it is closed again.
+func (p *part) isComplete(ctx context.Context, done *complete) (bool, error) {
+	if err := p.open(); err != nil {
+		return false, err
+	}
+	same, err := done.describes(ctx, p.file)
+	if err != nil || same {
+		return same, err
+	}
+	file := p.file
+	p.file = nil
+	return false, file.Close()
+}
+
+// isAtPath reports whether the file at path is what the log tells of.
+func (p *part) isAtPath(ctx context.Context, done *complete) (bool, error) {
+	info, err := p.regular(p.path)
+	if err != nil || info == nil || info.Size() != done.Size {
+		return false, err
+	}
+	file, err := p.fs.Open(p.path)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = file.Close() }()
+	return done.describes(ctx, file)
+}
+
+// describes reports whether the file has the sum of the complete object.
+func (c *complete) describes(ctx context.Context, file io.ReaderAt) (bool, error) {
+	h := sha256.New()
+	block := make([]byte, blockSize)
+	for offset := int64(0); offset < c.Size; {
+		if ctx.Err() != nil {
+			return false, ContextError(ctx)
+		}
+		n, err := file.ReadAt(block, offset)
+		h.Write(block[:n])
+		offset += int64(n)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)) == c.SHA256, nil
+}
+
+// finish puts the complete part, of which sum is the SHA-256, in its place.
+func (p *part) finish(size int64, sum string) error {
+	if err := p.held(); err != nil {
+		return err
+	}
+	info, err := p.file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < size {
+		return fmt.Errorf("%s was cut off by somebody else", p.name())
+	}
+	// An earlier call may have written more than it logged.
+	if err := p.file.Truncate(size); err != nil {
+		return err
+	}
+	if err := p.file.Sync(); err != nil {
+		return err
+	}
+	done := &complete{Size: size, SHA256: sum}
+	if err := p.write(line{Complete: done}); err != nil {
+		return err
+	}
+	p.done = done
+	return p.place()
+}
+
+// held fails if what has the names of part and log is not what we hold: if
+// somebody removed those, another call may be at work on files of these names.
+func (p *part) held() error {
+	if err := p.leads(p.name(), p.file); err != nil {
+		return err
+	}
+	return p.leads(p.logName(), p.logFile)
+}
+
+func (p *part) leads(name string, file durable.File) error {
+	ok, err := p.fs.Leads(name, file)
+	if err == nil && !ok {
+		p.forget()
+		err = fmt.Errorf("%s was renamed or removed by somebody else", name)
+	}
+	return err
+}
+
+// place renames the part and removes the log, each for good before the next.
+func (p *part) place() error {
+	if err := p.held(); err != nil {
+		return err
+	}
+	// Somebody may have put a link there since we looked.
+	if _, err := p.regular(p.path); err != nil {
+		return err
+	}
+	if err := p.fs.Rename(p.name(), p.path); err != nil {
+		return err
+	}
+	return p.tidy(false)
+}
+
+// tidy removes what is not needed beside the complete file at path.
+func (p *part) tidy(removePart bool) error {
+	// The name first: without it the log is all there is.
+	if err := p.fs.SyncDir(filepath.Dir(p.path)); err != nil {
+		return err
+	}
+	if removePart {
+		if err := p.fs.Remove(p.name()); err != nil {
+			return err
+		}
+	}
+	if err := p.removeNewLog(); err != nil {
+		return err
+	}
+	if err := p.remove(p.logName(), p.logFile); err != nil {
+		return err
+	}
+	p.placed = true
+	// The file is there for good. If the log comes back, the next call finds that
+	// nothing is left to be done.
+	_ = p.fs.SyncDir(filepath.Dir(p.path))
+	return nil
+}
+
+// remove removes a file that we hold, and not another one of its name.
+func (p *part) remove(name string, file durable.File) error {
+	if ok, err := p.fs.Leads(name, file); err != nil || !ok {
+		return err
+	}
+	return p.fs.Remove(name)
+}
