@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
@@ -23,6 +22,7 @@ type service struct {
 	every    time.Duration
 	log      *slog.Logger
 	metrics  *expvar.Map // or whatever your metrics are
+	alive    func()      // tells who raises the alarm when no backup has succeeded for too long
 }
 
 // run returns when the context ends and what can be unlocked is. The next run,
@@ -31,7 +31,10 @@ func (s *service) run(ctx context.Context) {
 	next := time.NewTicker(s.every)
 	defer next.Stop()
 	for ctx.Err() == nil {
-		if err := s.backUp(ctx); err != nil && ctx.Err() == nil {
+		switch err := s.backUp(ctx); {
+		case err == nil:
+			s.alive()
+		case ctx.Err() == nil:
 			s.metrics.Add("failures", 1)
 			s.log.ErrorContext(ctx, "backup", "org", s.org, "error", err)
 		}
@@ -109,6 +112,7 @@ func Example_service() {
 	server, _, dir := exampleServer("octo-org/hello-world", "octo-org/spoon-knife")
 	defer server.Close()
 	defer func() { check(os.RemoveAll(dir)) }()
+	ctx, stop := context.WithCancel(context.Background()) // or signal.NotifyContext
 	s := &service{
 		client:  exampleClient(server),
 		org:     "octo-org",
@@ -116,17 +120,9 @@ func Example_service() {
 		every:   24 * time.Hour,
 		log:     slog.New(slog.DiscardHandler),
 		metrics: new(expvar.Map),
+		alive:   stop, // here it ends with the first backup
 	}
-
-	ctx, stop := context.WithTimeout(context.Background(), time.Minute) // or signal.NotifyContext
-	var running sync.WaitGroup
-	running.Go(func() { s.run(ctx) })
-	// … until somebody stops it; here, when the first run has ended:
-	for s.metrics.Get("ended") == nil && ctx.Err() == nil {
-		time.Sleep(10 * time.Millisecond)
-	}
-	stop()
-	running.Wait()
+	s.run(ctx)
 
 	archives, err := filepath.Glob(filepath.Join(dir, "*", "*.tar.gz"))
 	check(err)
