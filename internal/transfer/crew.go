@@ -110,7 +110,7 @@ func (c *crew) hire(ctx context.Context, workers *sync.WaitGroup, ranges int, be
 		} else {
 			w.turn = c.schedule.first(begun.fetch.end)
 		}
-		w.part, w.schedule, w.blocks, w.written = c.part, c.schedule, c.follower.blocks, c.recorder.written
+		w.part, w.schedule, w.written = c.part, c.schedule, c.recorder.written
 		workers.Go(func() { fail(w.run(ctx)) })
 	}
 }

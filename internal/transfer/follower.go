@@ -14,13 +14,12 @@ import (
 // enough for one of each range to stay in the processor's cache.
 const blockSize = 512 << 10
 
-// A follower hashes what is in the part, behind those who write it. What they
-// wrote a moment ago they hand over, and the system still has the rest in memory:
-// the sum needs no second pass.
+// A follower hashes what is in the part, behind those who write it, while the
+// system still has it in memory: the sum needs no second pass. Blocks that are
+// handed over instead of read back were measured to be no faster.
 type follower struct {
 	part     *part
 	schedule *schedule
-	blocks   *blocks
 
 	mu     sync.Mutex
 	hash   hash.Hash
@@ -33,30 +32,25 @@ func newFollower(p *part, s *schedule, m mark) (*follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &follower{part: p, schedule: s, hash: h, hashed: m.Offset, blocks: newBlocks(m.Offset)}, nil
+	return &follower{part: p, schedule: s, hash: h, hashed: m.Offset}, nil
 }
 
 // run hashes until the schedule is finished.
 func (f *follower) run() error {
+	block := make([]byte, blockSize)
 	for {
 		end, more := f.schedule.await(f.hashed)
 		if !more {
 			return nil
 		}
-		block, until := f.blocks.take(f.hashed, end)
-		if block == nil {
-			block = f.blocks.lend()
-			n, err := f.part.file.ReadAt(block[:min(blockSize, until-f.hashed)], f.hashed)
-			if n == 0 {
-				if err == nil || errors.Is(err, io.EOF) {
-					err = fmt.Errorf("%s was cut off by somebody else", f.part.name())
-				}
-				return err
+		n, err := f.part.file.ReadAt(block[:min(blockSize, end-f.hashed)], f.hashed)
+		if n == 0 {
+			if err == nil || errors.Is(err, io.EOF) {
+				err = fmt.Errorf("%s was cut off by somebody else", f.part.name())
 			}
-			block = block[:n]
+			return err
 		}
-		f.add(block)
-		f.blocks.back(block)
+		f.add(block[:n])
 	}
 }
 

@@ -113,8 +113,12 @@ type line struct {
 	sent [][2]time.Time
 }
 
-// send answers with 200 pieces a second. Its end is that of the last one.
 func (l *line) send(s *storage, w http.ResponseWriter, r *http.Request) bool {
+	return l.sendAt(l.rate, s, w, r)
+}
+
+// sendAt answers with 200 pieces a second. Its end is that of the last one.
+func (l *line) sendAt(rate int, s *storage, w http.ResponseWriter, r *http.Request) bool {
 	if !pause(r, l.latency) {
 		return true
 	}
@@ -128,7 +132,7 @@ func (l *line) send(s *storage, w http.ResponseWriter, r *http.Request) bool {
 	_ = http.NewResponseController(w).Flush()
 	from, end, _ := byteRange(r, len(s.object))
 	for from < end && pause(r, time.Second/200) {
-		n := min(l.rate/200, end-from)
+		n := min(rate/200, end-from)
 		_, _ = w.Write(s.object[from : from+n])
 		_ = http.NewResponseController(w).Flush()
 		from += n
@@ -269,17 +273,29 @@ func (b *countedBody) Close() error {
 }
 
 func TestOneConnectionIsEnoughWhereItIsFast(t *testing.T) {
-	const size = 64 << 20
-	for rate, want := range map[int]int{100e6: 8, 400e6: 1} {
-		t.Run(fmt.Sprint(rate), func(t *testing.T) {
+	const size, firstRequest = 64 << 20, 8 << 20
+	cases := map[string]struct {
+		rates    []int // of the connections, in the order of their requests, and then of all others
+		want     int   // connections at once
+		requests []string
+	}{
+		"fast":           {[]int{400e6}, 1, []string{"bytes=0-8388607", "bytes=8388608-"}},
+		"slow":           {[]int{50e6}, 8, []string{"bytes=0-8388607", "bytes=8388608-9437183"}},
+		"fast, and slow": {[]int{400e6, 100e6}, 8, []string{"bytes=0-8388607", "bytes=8388608-", "bytes=18485760-19534335"}},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, line := newStorage(t, size), &line{rate: rate}
-				s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool { return line.send(s, w, r) }
-				got, err := transfer.File(t.Context(), s.source(t), target(t), transfer.Options{MinChunk: 1 << 20})
+				s := newStorage(t, size)
+				all := &line{}
+				s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+					return all.sendAt(test.rates[min(n, len(test.rates))-1], s, w, r)
+				}
+				got, err := transfer.File(t.Context(), s.source(t), target(t), transfer.Options{MinChunk: firstRequest / 8})
 				require.NoError(t, err)
 				assert.Equal(t, sumOf(s.object), got.SHA256)
-				most := line.most()
-				assert.Equal(t, want, most)
+				assert.Equal(t, test.want, all.most())
+				assert.Subset(t, s.ranges(), test.requests)
 			})
 		})
 	}

@@ -30,6 +30,10 @@ const (
 	// number is not made smaller again.
 	shrinkAfter = 5 * time.Second
 
+	// How far a single range may be ahead of the hash, which then finds in memory
+	// what it reads.
+	windowOfOne = 32 << 20
+
 	// A connection that brings this many bytes a second is nearly as fast as
 	// the sum can be made: more of them would only cost. It is looked at each
 	// time so much of its time has passed.
@@ -118,7 +122,7 @@ func newSchedule(size int64, done spans, hashed int64, ranges int, alone bool, s
 	chunk := min(max(size/int64(chunksPerRange*ranges), smallest), maxChunkFactor*smallest)
 	s.chunk, s.window = chunk, chunksAhead*int64(ranges)*chunk
 	if ranges == 1 {
-		s.chunk = -1
+		s.chunk, s.window = -1, windowOfOne
 	}
 	return s
 }
@@ -144,7 +148,7 @@ func (s *schedule) next() (*turn, error) {
 		case s.ended, len(s.todo) == 0 && len(s.turns) == 0:
 			return nil, nil
 		case len(s.todo) > 0 && s.open() < s.allowed():
-			if s.chunk < 0 {
+			if s.chunk < 0 || s.alone {
 				return s.take(s.todo[0][1]), nil
 			}
 			if end := min(s.todo[0][1], s.todo[0][0]+s.chunk); end <= s.hashed+s.window {
@@ -277,14 +281,13 @@ func (s *schedule) end(t *turn, left span) {
 }
 
 // wrote notes that these bytes are in the part, and how long they were waited
-// for. It holds up a single range that is too fast for the hash: nothing is
-// gained by being there earlier, and what the hash finds in memory it need not
-// read. It reports whether the connection should be given up.
+// for. It holds up a range that has been given more than the hash can follow. It
+// reports whether the connection should be given up.
 func (s *schedule) wrote(t *turn, r span, took time.Duration) (slow bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.alone {
-		s.judge(r[1]-r[0], took)
+		s.judge(t, r, took)
 	}
 	head := s.done.head()
 	s.done = s.done.add(r)
@@ -295,7 +298,7 @@ func (s *schedule) wrote(t *turn, r span, took time.Duration) (slow bool) {
 	case s.moved <- struct{}{}:
 	default:
 	}
-	for s.slots == 1 && r[1] == s.done.head() && r[1] >= s.hashed+keptBlocks*blockSize && !s.ended {
+	for r[1] > s.hashed+s.window && !s.ended {
 		s.work.Wait()
 	}
 	t.flowing, t.extra, t.failed, s.came = true, false, time.Time{}, time.Now()
@@ -353,15 +356,22 @@ func (s *schedule) usual() float64 {
 	return rates[len(rates)/2]
 }
 
-// judge finds out whether one connection is enough.
-func (s *schedule) judge(n int64, took time.Duration) {
-	s.got += n
+// judge finds out whether one connection, which has brought r, is enough. If not,
+// and it was to bring much more, that is left to all. A request that is cut off
+// costs what of its answer is on the way.
+func (s *schedule) judge(t *turn, r span, took time.Duration) {
+	s.got += r[1] - r[0]
 	s.waited += took
 	if s.waited < trial {
 		return
 	}
 	if float64(s.got) < fastConnection*s.waited.Seconds() {
 		s.alone, s.slots = false, s.most
+		if t.chunk[1]-r[1] > s.chunk*int64(s.most) {
+			end := r[1] + s.chunk
+			s.todo = slices.Insert(s.todo, 0, span{end, t.chunk[1]})
+			t.chunk[1] = end
+		}
 		s.work.Broadcast()
 	}
 	s.got, s.waited = 0, 0

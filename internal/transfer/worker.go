@@ -12,11 +12,9 @@ type worker struct {
 	fetch    *fetcher
 	part     *part
 	schedule *schedule
-	blocks   *blocks
 	written  chan<- span
 
-	turn  *turn  // to take next, nil if the schedule is to be asked
-	block []byte // nil between two chunks
+	turn *turn // to take next, nil if the schedule is to be asked
 }
 
 // run fetches chunks until there are none, from the worker's turn on if it has
@@ -70,17 +68,12 @@ func (w *worker) take(ctx context.Context, mine *turn) error {
 		return err
 	}
 	w.schedule.receive(mine)
-	w.block = w.blocks.lend()
-	defer func() {
-		w.blocks.back(w.block)
-		w.block = nil
-	}()
-	chunk := mine.chunk
-	at, flushed := chunk[0], chunk[0]
+	block := make([]byte, blockSize)
+	at, flushed := mine.chunk[0], mine.chunk[0]
 	var speed speed
 	for {
 		asked := time.Now()
-		n, err := w.fetch.Read(ctx, w.block)
+		n, err := w.fetch.Read(ctx, block)
 		took := time.Since(asked)
 		if err == io.EOF { //nolint:errorlint // a connection that broke has one inside
 			w.flush(span{flushed, at})
@@ -90,18 +83,18 @@ func (w *worker) take(ctx context.Context, mine *turn) error {
 		if err != nil {
 			return err
 		}
-		if _, err := w.part.file.WriteAt(w.block[:n], at); err != nil {
+		if _, err := w.part.file.WriteAt(block[:n], at); err != nil {
 			return err
 		}
-		w.block = w.blocks.keep(w.block, n, at)
 		if slow := w.schedule.wrote(mine, span{at, at + int64(n)}, took); slow {
 			w.fetch.renew()
 		}
+		w.fetch.end = mine.chunk[1] // the rest may be others' by now
 		at += int64(n)
 		if at-flushed >= startSyncEvery && w.flush(span{flushed, at}) {
 			flushed = at
 		}
-		if !mine.ending && w.isEnding(chunk, at, &speed) {
+		if !mine.ending && w.isEnding(mine.chunk, at, &speed) {
 			w.schedule.ending(mine)
 		}
 	}
