@@ -40,7 +40,7 @@
 // # Errors
 //
 // An answer that is no success is an [APIError], which tells what GitHub said;
-// use [errors.As] for its fields and [errors.Is] with the sentinels of this
+// use [errors.AsType] for its fields and [errors.Is] with the sentinels of this
 // package for its kind:
 //
 //	switch {

@@ -13,9 +13,10 @@ import (
 // that it was begun with, in which only Concurrency, Transfers and Progress may
 // change, or without Repositories.
 type Options struct {
-	// Repositories are named "owner/name", each once. With none, Run goes on
-	// with the unfinished run in Dir as it was asked for, whatever else Options
-	// say, and fails if there is none.
+	// Repositories are named "owner/name", each once. All of an organization
+	// are what GET /orgs/ORG/repos lists, by [ghmigrate.Client.Do]. With none,
+	// Run goes on with the unfinished run in Dir as it was asked for, whatever
+	// else Options say, and fails if there is none.
 	Repositories []string
 
 	// Dir is the folder of all runs of this account. Run makes it if it is
@@ -52,7 +53,7 @@ type Options struct {
 	Store Store
 
 	// Progress, if not nil, is told what happens. Calls come one at a time,
-	// from different goroutines, and hold the run up.
+	// from different goroutines, and hold the run up. [LogTo] makes one.
 	Progress func(Event)
 
 	disk disk
