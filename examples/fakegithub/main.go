@@ -12,6 +12,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -26,6 +27,10 @@ import (
 const usage = `Fakegithub is a fake GitHub that has the Migrations API.
 
   fakegithub [flags]
+        until it is stopped
+  fakegithub [flags] COMMAND [ARGUMENT...]
+        as long as the command runs, with GITHUB_TOKEN and GITHUB_API_URL in
+        its environment
 
   -addr HOST:PORT           where its API listens; a free port of 127.0.0.1
                             otherwise
@@ -45,9 +50,12 @@ const usage = `Fakegithub is a fake GitHub that has the Migrations API.
 It serves this machine: archives come from an address of their own, with a host
 name that leads nowhere from elsewhere.
 
-Standard output is a shell script that sets GITHUB_TOKEN and GITHUB_API_URL;
-standard error gets a line for each request. Everything is forgotten when it
-stops.
+Without a command, standard output is a shell script that sets GITHUB_TOKEN and
+GITHUB_API_URL. Standard error gets a line for each request. Everything is
+forgotten when it stops.
+
+Exit status: that of the command; 2 if the flags make no sense; 1 if it cannot
+run.
 `
 
 func main() {
@@ -77,8 +85,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stdout, usage)
 		return 0
 	}
-	if err == nil && (fs.NArg() > 0 || *rate < 0 || *payload < 0 || *exportDuration < 0) {
-		err = errors.New("an argument that is no flag, or a negative number")
+	if err == nil && (*rate < 0 || *payload < 0 || *exportDuration < 0) {
+		err = errors.New("a negative number")
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "fakegithub: %v\nRun it with -h for help.\n", err)
@@ -120,12 +128,34 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	fake.Inject(logged(stderr))
+	if fs.NArg() > 0 {
+		return during(ctx, fs.Args(), fake, stdout, stderr)
+	}
 	fmt.Fprintf(stdout, "export GITHUB_TOKEN=%s\nexport GITHUB_API_URL=%s\n", fake.Token(), fake.URL())
 	for _, name := range names {
 		fmt.Fprintf(stdout, "# %s is %s\n", name, cmp.Or(repos[name], "made up"))
 	}
 	fmt.Fprint(stdout, help(names[0]))
 	<-ctx.Done()
+	return 0
+}
+
+// during runs a command that finds the fake in its environment, and returns the
+// command's exit status.
+func during(ctx context.Context, args []string, fake *ghmigratetest.Server, stdout, stderr io.Writer) int {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), "GITHUB_TOKEN="+fake.Token(), "GITHUB_API_URL="+fake.URL())
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, stdout, stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it may have to clean up
+	cmd.WaitDelay = 10 * time.Second
+	err := cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() > 0 {
+		return exit.ExitCode()
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "fakegithub: %v\n", err)
+		return 1
+	}
 	return 0
 }
 
@@ -148,11 +178,15 @@ func logged(w io.Writer) ghmigratetest.Fault {
 	var mu sync.Mutex
 	return ghmigratetest.Fault{Times: -1, Handler: func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
 		answer := &counted{ResponseWriter: rw}
-		asked := r.Header.Get("Range")
+		asked := ""
+		if part := r.Header.Get("Range"); part != "" {
+			asked = ", asked for " + part
+		}
 		defer func() { // also when the client is gone
 			mu.Lock()
 			defer mu.Unlock()
-			fmt.Fprintln(w, time.Now().Format(time.TimeOnly), r.Method, r.URL.EscapedPath(), answer.status, answer.bytes, "bytes", asked)
+			fmt.Fprintf(w, "%s %s %s %d %d bytes%s\n", time.Now().Format(time.TimeOnly), r.Method, r.URL.EscapedPath(),
+				answer.status, answer.bytes, asked)
 		}()
 		next.ServeHTTP(answer, r)
 	}}

@@ -3,10 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,7 +24,7 @@ func TestBadArguments(t *testing.T) {
 		says   string
 	}{
 		"unknown":            {"-nope", 2, "flag provided but not defined: -nope"},
-		"no flag":            {"octo-org/a", 2, "an argument that is no flag"},
+		"no command":         {"octo-org/a", 1, "octo-org/a"},
 		"a negative rate":    {"-rate -1", 2, "a negative number"},
 		"an address of none": {"-addr 192.0.2.1:0", 1, "listen on 192.0.2.1:0"},
 		"a bare name":        {"-repo hello", 1, `"hello" is not owner/name`},
@@ -59,17 +63,67 @@ func TestServesUntilStopped(t *testing.T) {
 	set := regexp.MustCompile(`(?m)^export GITHUB_TOKEN=(\S+)\nexport GITHUB_API_URL=(\S+)$`).FindStringSubmatch(string(lines[:n]))
 	require.Len(t, set, 3, string(lines[:n]))
 
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, set[2]+"/orgs/octo-org/migrations?per_page=1", http.NoBody)
+	answered, err := migrations(ctx, set[2], set[1])
 	require.NoError(t, err)
-	req.Header.Set("Authorization", "Bearer "+set[1])
-	req.Header.Set("Accept", "application/vnd.github+json")
-	req.Header.Set("X-Github-Api-Version", "2022-11-28")
-	answer, err := new(http.Client).Do(req)
-	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	assert.Equal(t, http.StatusOK, answer.StatusCode)
+	assert.Equal(t, http.StatusOK, answered)
 
 	stop()
 	assert.Equal(t, 0, <-status)
-	assert.Regexp(t, `^\d\d:\d\d:\d\d GET /api/v3/orgs/octo-org/migrations 200 2 bytes \n$`, log.String())
+	assert.Regexp(t, `^\d\d:\d\d:\d\d GET /api/v3/orgs/octo-org/migrations 200 2 bytes\n$`, log.String())
+}
+
+// migrations asks for a list of migrations and returns the status of the answer.
+func migrations(ctx context.Context, url, token string) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/orgs/octo-org/migrations?per_page=1", http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Accept", "application/vnd.github+json")
+	req.Header.Set("X-Github-Api-Version", "2022-11-28")
+	answer, err := new(http.Client).Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return answer.StatusCode, answer.Body.Close()
+}
+
+func TestServesACommand(t *testing.T) {
+	var stdout, log output
+	status := run(t.Context(), []string{"-token", "ghp_given", os.Args[0], "asks"}, &stdout, &log)
+	assert.Equal(t, 7, status, log.String())
+	assert.Equal(t, "ghp_given 200\n", stdout.String())
+	assert.Regexp(t, `^\d\d:\d\d:\d\d GET /api/v3/orgs/octo-org/migrations 200 2 bytes\n$`, log.String())
+}
+
+// An output takes what the fake and its command write at the same time.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// TestMain is the command of TestServesACommand, too.
+func TestMain(m *testing.M) {
+	if !slices.Equal(os.Args[1:], []string{"asks"}) {
+		os.Exit(m.Run())
+	}
+	token := os.Getenv("GITHUB_TOKEN")
+	answered, err := migrations(context.Background(), os.Getenv("GITHUB_API_URL"), token)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(token, answered)
+	os.Exit(7)
 }

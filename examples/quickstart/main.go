@@ -1,34 +1,28 @@
-// Quickstart exports one repository and fetches its archive, from a fake GitHub
-// that it brings along. It is the program of README.
+// Quickstart exports one repository and fetches its archive. It is the program
+// of README.
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log"
 	"os"
-	"path/filepath"
 
 	"github.com/ghmigrate/ghmigrate"
-	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
 func main() {
-	if err := backUp(context.Background(), filepath.Join(os.TempDir(), "backup.tar.gz")); err != nil {
+	if err := backUp(context.Background()); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func backUp(ctx context.Context, path string) error {
-	github := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0)) // a fake GitHub
-	defer github.Close()
-	github.AddRepository("octo-org/hello-world")
-
+func backUp(ctx context.Context) error {
 	client, err := ghmigrate.NewClient(
-		ghmigrate.WithToken(github.Token()),
-		ghmigrate.WithBaseURL(github.URL()),
-		ghmigrate.WithHTTPClient(github.Client()),
-	) // the real one: ghmigrate.NewClient(ghmigrate.WithToken(os.Getenv("GITHUB_TOKEN")))
+		ghmigrate.WithToken(os.Getenv("GITHUB_TOKEN")),
+		ghmigrate.WithBaseURL(cmp.Or(os.Getenv("GITHUB_API_URL"), "https://api.github.com")), // or a fake one
+	)
 	if err != nil {
 		return err
 	}
@@ -38,10 +32,11 @@ func backUp(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := client.OrgMigrations.Wait(ctx, "octo-org", m.ID); err != nil {
+	m, err = client.OrgMigrations.Wait(ctx, "octo-org", m.ID)
+	if err != nil {
 		return err
 	}
-	archive, err := client.OrgMigrations.DownloadArchive(ctx, "octo-org", m.ID, path, nil)
+	archive, err := client.OrgMigrations.DownloadArchive(ctx, "octo-org", m.ID, "backup.tar.gz", nil)
 	if err != nil {
 		return err
 	}
