@@ -104,6 +104,12 @@ func (o *options) check(given map[string]bool) error {
 			}
 		}
 	}
+	if strings.Contains(o.org, "/") {
+		return fmt.Errorf("-org is %q: want a bare name such as octo-org", o.org)
+	}
+	if strings.Contains(o.host, "/") {
+		return errors.New("-host is no bare name such as ghes.example.com: a whole URL goes to -base-url")
+	}
 	server := o.host != "" && o.host != "github.com" && !strings.HasSuffix(o.host, ".ghe.com")
 	switch {
 	case o.unlock || o.preflight:
@@ -117,8 +123,25 @@ func (o *options) check(given map[string]bool) error {
 	case o.user && server && !o.keep:
 		return errors.New("-keep is missing: GitHub Enterprise Server cannot delete archives of users")
 	}
+	return o.plan()
+}
+
+// plan finds what export would refuse, and names flags where export names its
+// options.
+func (o *options) plan() error {
 	opts := o.export
-	if !given["repos"] {
+	if n := opts.BatchSize; n < 0 || n > 1000 {
+		return fmt.Errorf("-batch is %d: want 1 to 1000", n)
+	}
+	for _, full := range opts.Repositories {
+		switch owner, name, _ := strings.Cut(full, "/"); {
+		case owner == "" || name == "" || strings.Contains(name, "/"):
+			return fmt.Errorf("-repos has %q: want OWNER/NAME", full)
+		case o.org != "" && !strings.EqualFold(owner, o.org):
+			return fmt.Errorf("-repos has %q, which does not belong to %s", full, o.org)
+		}
+	}
+	if len(opts.Repositories) == 0 {
 		opts.Repositories = []string{cmp.Or(o.org, "octo-org") + "/any"} // it is not yet known which
 	}
 	_, err := export.Plan(opts)

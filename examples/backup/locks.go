@@ -14,8 +14,8 @@ import (
 )
 
 // preflight prints what would keep an export from succeeding, and what is
-// locked.
-func preflight(ctx context.Context, acct locks.Account, w io.Writer) error {
+// locked; unlock is the command that unlocks it.
+func preflight(ctx context.Context, acct locks.Account, w io.Writer, unlock string) error {
 	found, err := export.Preflight(ctx, acct)
 	if err != nil {
 		return err
@@ -24,9 +24,13 @@ func preflight(ctx context.Context, acct locks.Account, w io.Writer) error {
 	if !found.OK() {
 		return errors.New("an export would fail")
 	}
+	fmt.Fprintln(w, "nothing stands in the way of an export")
 	locked, err := acct.Locked(ctx)
 	for _, name := range slices.Sorted(maps.Keys(locked)) {
 		fmt.Fprintf(w, "locked: %s, perhaps by migration %d\n", name, locked[name])
+	}
+	if len(locked) > 0 {
+		fmt.Fprintf(w, "to unlock what no export needs any more: %s\n", unlock)
 	}
 	if errors.Is(err, ghmigrate.ErrNotFound) {
 		fmt.Fprintln(w, "locked: nobody tells, as there is no GraphQL at this address")

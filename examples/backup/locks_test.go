@@ -80,7 +80,9 @@ func TestPreflight(t *testing.T) {
 		res := backup(t.Context(), t, fake, "-org", "octo-org", "-preflight")
 		assert.Equal(t, 0, res.status, res.stderr)
 		assert.Contains(t, res.stdout, "\nscopes: admin:org, repo\n")
-		assert.Contains(t, res.stdout, "\nlocked: octo-org/a, perhaps by migration 79\nlocked: octo-org/b, perhaps by migration 80\n")
+		assert.Contains(t, res.stdout, "\nlocked: octo-org/a, perhaps by migration 79\nlocked: octo-org/b, perhaps by migration 80\n"+
+			"to unlock what no export needs any more: backup -org octo-org -base-url "+fake.URL()+" -unlock\n")
+		assert.Contains(t, res.stdout, "\nnothing stands in the way of an export\n")
 
 		fake.Inject(ghmigratetest.Fault{Path: "/graphql", Status: 404, Times: -1})
 		res = backup(t.Context(), t, fake, "-org", "octo-org", "-preflight")
@@ -92,6 +94,18 @@ func TestPreflight(t *testing.T) {
 		assert.Equal(t, 1, res.status)
 		assert.Contains(t, res.stdout, "\nproblem: octocat is a member of the organization octo-org: only its owners can export it\n")
 		assert.Contains(t, res.stderr, "\nbackup: an export would fail\n")
+		assert.NotContains(t, res.stdout, "nothing stands in the way")
+	})
+}
+
+func TestPreflightNamesTheLatestThatMayHaveLocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := newFake(t)
+		lock(t, fake)
+		assert.Equal(t, 0, backup(t.Context(), t, fake, "-org", "octo-org", "-unlock").status)
+		lock(t, fake)
+		res := backup(t.Context(), t, fake, "-org", "octo-org", "-preflight")
+		assert.Contains(t, res.stdout, "\nlocked: octo-org/a, perhaps by migration 81\nlocked: octo-org/b, perhaps by migration 82\n")
 	})
 }
 

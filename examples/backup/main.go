@@ -114,7 +114,7 @@ func (c *command) do(ctx context.Context) (err error) {
 	opts := c.export
 	switch {
 	case c.preflight:
-		return preflight(ctx, locks.Ask(acct), c.stdout)
+		return preflight(ctx, locks.Ask(acct), c.stdout, c.account()+" -unlock")
 	case c.unlock:
 		return unlock(ctx, locks.Ask(acct), opts.Repositories, c.stdout)
 	}

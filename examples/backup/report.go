@@ -36,7 +36,7 @@ func (c *command) report(m *export.Manifest, took time.Duration) {
 	c.progress.Say("%s%d of %s in %s, %s, after %s", notes, m.Covered, progress.Repositories(m.Requested),
 		english.Plural(len(seen), "archive", ""), progress.Size(bytes), took.Round(100*time.Millisecond))
 	if !m.Ended.IsZero() {
-		c.progress.Say("Which is where: %s", filepath.Join(m.Dir, "manifest.json"))
+		c.progress.Say("Manifest: %s", filepath.Join(m.Dir, "manifest.json"))
 	}
 }
 
@@ -78,7 +78,7 @@ func (c *command) explain(w io.Writer, err error) int {
 	case errors.Is(err, export.ErrDamaged):
 		fmt.Fprintf(w, "To begin anew, move that folder away, and unlock what it has left: %s -unlock\n", same)
 	case refused && answer.StatusCode < 500 && answer.RetryAfter == 0:
-		fmt.Fprintf(w, "Whether the token is the reason, this says: %s -preflight\n", same)
+		fmt.Fprintf(w, "To see whether the token is the reason: %s -preflight\n", same)
 	}
 	return status(err)
 }

@@ -110,7 +110,7 @@ func TestAllRepositoriesEveryNight(t *testing.T) {
 		manifests, err := filepath.Glob(filepath.Join(out, "*", "manifest.json"))
 		require.NoError(t, err)
 		require.Len(t, manifests, 1)
-		assert.Contains(t, res.stderr, "\nWhich is where: "+manifests[0]+"\n")
+		assert.Contains(t, res.stderr, "\nManifest: "+manifests[0]+"\n")
 
 		stdout, stderr := new(output), new(output)
 		status := run(t.Context(), append(args, "-q", "-base-url", fake.URL()), fake.Token(), stdout, stderr, ghmigrate.WithHTTPClient(fake.Client()))
@@ -163,7 +163,7 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 				"\nbackup: 1 repository not exported\n  octo-org/a: exported, and not fetched yet\n",
 				"\nbackup: not finished: ",
 				"\nRun it again with the same flags: it goes on where it was.\n",
-				"\nWhether the token is the reason, this says: backup -org octo-org -base-url BASE -preflight\n",
+				"\nTo see whether the token is the reason: backup -org octo-org -base-url BASE -preflight\n",
 			},
 		},
 		"nothing is started": {
@@ -310,7 +310,7 @@ func TestKilledWhileDownloading(t *testing.T) {
 	cmd, stdout, stderr := program(t.Context(), t, "backup", token, args...)
 	require.NoError(t, cmd.Run(), stderr)
 	assertNoSecret(t, token, stdout.String()+stderr.String()+log.String())
-	assert.Contains(t, stderr.String(), "  going on with an unfinished run, 0 of 1 repository done\n")
+	assert.Contains(t, stderr.String(), "  going on with an unfinished run, 0 of 1 repository settled\n")
 	archives := archivesIn(t, out)
 	assertReported(t, stdout.String(), archives...)
 	assert.FileExists(t, filepath.Join(unpack(t, archives[0]), "repositories", "octo-org", "large.git", "packed-refs"))

@@ -45,15 +45,15 @@ func (a Account) IsLocked(ctx context.Context, repository string) (bool, error) 
 	return a.known[repository], nil
 }
 
-// Locked lists what is locked, and a migration that may have done it. It fails
-// with ghmigrate.ErrNotFound if there is no GraphQL at the API's address.
+// Locked lists what is locked, and the latest migration that may have done it.
+// It fails with ghmigrate.ErrNotFound if there is no GraphQL at the API's address.
 func (a Account) Locked(ctx context.Context) (map[string]int64, error) {
 	locked := map[string]int64{}
 	for c, err := range export.LockCandidates(ctx, a) {
 		if err != nil {
 			return nil, err
 		}
-		if c.State == export.Locked {
+		if _, later := locked[c.Repository]; c.State == export.Locked && !later {
 			locked[c.Repository] = c.Migration
 		}
 	}

@@ -175,7 +175,7 @@ func activity(e export.Event) string {
 	case export.EventBegun:
 		return "exporting " + repositories
 	case export.EventResumed:
-		return fmt.Sprintf("going on with an unfinished run, %d of %s done", e.Done, repositories)
+		return fmt.Sprintf("going on with an unfinished run, %d of %s settled", e.Done, repositories)
 	case export.EventStarted, export.EventAdopted:
 		return fmt.Sprintf("exporting %s, migration %d", repositories, e.Migration)
 	case export.EventLost:
@@ -189,7 +189,7 @@ func activity(e export.Event) string {
 	case export.EventWaiting:
 		return fmt.Sprintf("waiting for %s", e.Wait.Round(time.Second))
 	case export.EventOver:
-		return fmt.Sprintf("over, %d of %s done", e.Done, Repositories(e.All))
+		return fmt.Sprintf("over, %d of %s settled", e.Done, Repositories(e.All))
 	default:
 		return string(e.Kind)
 	}

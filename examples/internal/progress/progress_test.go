@@ -56,7 +56,7 @@ func TestLines(t *testing.T) {
 00:00:10  batch 1: 19 MiB of 40 MiB
 00:00:20  batch 1: 29 MiB of 40 MiB
 00:00:22  batch 1: 40 MiB downloaded, verifying
-00:00:23  batch 1: over, 100 of 150 repositories done
+00:00:23  batch 1: over, 100 of 150 repositories settled
 00:00:24  batch 1: others take its place
 After.
 `, shown(t, false))
@@ -82,7 +82,7 @@ func TestBars(t *testing.T) {
 	text := strings.Join(screens, "")
 	for _, line := range []string{
 		"00:00:01  batch 2: waiting for 5s: 502\nbatch 1 ",
-		"00:00:23  batch 1: over, 100 of 150 repositories done\nbatch 1 ",
+		"00:00:23  batch 1: over, 100 of 150 repositories settled\nbatch 1 ",
 	} {
 		assert.Contains(t, text, line, "it stays above the bars")
 	}
