@@ -3,6 +3,7 @@ package transfer_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -109,6 +110,42 @@ func TestARangeTooManyDoesNotHoldUpTheEnd(t *testing.T) {
 		assert.WithinDuration(t, busy, last, time.Minute)
 		requireComplete(t, path, s.object)
 	})
+}
+
+// Storage that wants to be left alone for an hour says so to one range: others
+// fetch what that was to fetch, also when there are fewer ranges than there may be.
+func TestALongWaitOfOneRangeIsNotTheOthers(t *testing.T) {
+	for _, wait := range []int{60, 3000, 7200} {
+		t.Run(fmt.Sprint(wait), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const size, chunk = 1 << 20, 8 << 10
+				const last = size - minChunk // where the last chunk begins, which is half of one
+				s := newStorage(t, size)
+				path := target(t)
+				var refused atomic.Int64
+				s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+					switch from, _ := rangeStart(r); {
+					case from == last:
+						return s.cut(1<<10, w, r)
+					case from > last && refused.Add(1) == 1:
+						w.Header().Set("Retry-After", strconv.Itoa(wait))
+						w.WriteHeader(http.StatusServiceUnavailable)
+						return true
+					case from > last || from < last-2*chunk:
+						return trickle(s, w, r, 1<<10, time.Second/16)
+					default:
+						return trickle(s, w, r, 1<<10, time.Second)
+					}
+				}
+				begin := time.Now()
+				_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+				require.NoError(t, err)
+				assert.Less(t, time.Since(begin), 20*time.Second)
+				assert.EqualValues(t, 2, refused.Load(), "it is asked again when another range has ended")
+				requireComplete(t, path, s.object)
+			})
+		})
+	}
 }
 
 // Others go on where a range was left in the middle of a chunk.

@@ -36,7 +36,8 @@
 // Storage that answers 429 or 503, or that gives others their bytes but no
 // answer to one more request, has too many ranges to serve. Then there are half
 // as many, but not fewer than those that get bytes, and that at most every five
-// seconds; half a minute after the last trouble one more is tried.
+// seconds; half a minute after the last trouble one more is tried. A range that
+// has to wait for more than ten seconds is left to the others.
 //
 // A schedule knows which chunk is next, workers fetch chunks into the file,
 // a follower hashes the gapless beginning while it is still in memory,
@@ -61,8 +62,8 @@
 // transfer that gets less than 1 MiB in five minutes, over all its connections,
 // ends. Time in which Locate waits for
 // GitHub, the reader of a stream does not read or a disk is slow does not count,
-// nor do waits that storage asks for, up to an hour between one MiB and the
-// next; if it asks for more, its answer is returned.
+// nor do waits that storage asks all ranges for, up to an hour between one MiB
+// and the next; if it asks for more, its answer is returned.
 //
 // # What is on the disk
 //

@@ -9,7 +9,7 @@ func RangesAfterRefusals(ranges int, every, forThat time.Duration) int {
 	s := newSchedule(1<<30, nil, 0, ranges, false, minChunk)
 	mine := s.first(-1)
 	for end := time.Now().Add(forThat); time.Now().Before(end); time.Sleep(every) {
-		mine.refused()
+		mine.refused(0)
 	}
 	return s.slots
 }

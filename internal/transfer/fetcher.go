@@ -142,20 +142,19 @@ func (f *fetcher) overcome(ctx context.Context, err error) error {
 		delay = f.backoff.next()
 	}
 	stated := back.wait > delay
+	delay = max(delay, back.wait)
 	switch {
 	case errors.Is(back.err, errNoProgress):
 		return back.err
-	case stated && !f.pace.excuse(back.wait):
-		return fmt.Errorf("storage asks for a wait of %v: %w", back.wait, back.err)
-	case stated:
-		delay = back.wait
-	case delay >= f.pace.left():
+	case f.isSurplus(back.kind, delay):
+		f.interrupted(ctx, back.err, delay)
+		return surplusError{wait: delay}
+	case stated && !f.pace.excuse(delay):
+		return fmt.Errorf("storage asks for a wait of %v: %w", delay, back.err)
+	case !stated && delay >= f.pace.left():
 		return fmt.Errorf("%w: %w", errNoProgress, back.err)
 	}
-	f.logger.WarnContext(ctx, "transfer interrupted", "error", back.err, "offset", f.offset, "wait", delay)
-	if f.isSurplus(back.kind) {
-		return surplusError{wait: delay}
-	}
+	f.interrupted(ctx, back.err, delay)
 	if stated {
 		f.pace.stop()
 		defer f.pace.start()
@@ -169,16 +168,20 @@ func (f *fetcher) overcome(ctx context.Context, err error) error {
 	return nil
 }
 
+func (f *fetcher) interrupted(ctx context.Context, err error, wait time.Duration) {
+	f.logger.WarnContext(ctx, "transfer interrupted", "error", err, "offset", f.offset, "wait", wait)
+}
+
 // isSurplus reports whether this range should be left to others, after such
-// a setback.
-func (f *fetcher) isSurplus(kind setbackKind) bool {
+// a setback and before such a wait.
+func (f *fetcher) isSurplus(kind setbackKind, wait time.Duration) bool {
 	switch {
 	case f.turn == nil:
 		return false
 	case kind == busy:
-		return f.turn.refused()
+		return f.turn.refused(wait)
 	case kind == unanswered:
-		return f.turn.unanswered(f.asked)
+		return f.turn.unanswered(f.asked, wait)
 	default:
 		return false
 	}

@@ -301,6 +301,49 @@ func TestOneConnectionIsEnoughWhereItIsFast(t *testing.T) {
 	}
 }
 
+// One connection that is to bring all of the rest has nothing missing before it:
+// its bytes could be neither hashed nor held.
+func TestOneConnectionLeavesNoGapBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, chunk = 4 << 20, 64 << 10
+		s := newStorage(t, size)
+		path := target(t)
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			from, _ := rangeStart(r)
+			return from >= minChunk && from < minChunk+chunk && s.stall(1, w, r)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		_, err := transfer.File(ctx, s.source(t), path, inParallel(4))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+
+		s.reset()
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			if !pause(r, 10*time.Millisecond) {
+				return true
+			}
+			switch n {
+			case 1: // breaks when its end is in sight
+				s.serveFirst(chunk-1000, w, r)
+				_ = http.NewResponseController(w).Flush()
+				pause(r, 50*time.Millisecond)
+				panic(http.ErrAbortHandler)
+			default:
+				if from, _ := rangeStart(r); from < 2*chunk && n < 5 {
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return true
+				}
+				return false
+			}
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		_, err = transfer.File(ctx, s.source(t), path, inParallel(0))
+		require.NoError(t, err)
+		requireComplete(t, path, s.object)
+	})
+}
+
 func TestNoRangeRunsFarAheadOfAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size, chunk = 4 << 20, 64 << 10

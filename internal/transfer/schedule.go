@@ -29,6 +29,8 @@ const (
 	// What storage says to all ranges at once it says once: for so long their
 	// number is not made smaller again.
 	shrinkAfter = 5 * time.Second
+	// Who has to wait for longer leaves its chunk to others.
+	longWait = 10 * time.Second
 
 	// How far a single range may be ahead of the hash, which then finds in memory
 	// what it reads.
@@ -60,6 +62,7 @@ type schedule struct {
 
 	most     int       // ranges at once
 	slots    int       // as many as storage bears
+	resting  int       // ranges that storage has wait, without a chunk
 	strict   bool      // whether no range is asked for while another one's last bytes come
 	shrunk   time.Time // when there were last made fewer slots
 	troubled time.Time // when there were last too many of them, or one more was tried
@@ -91,6 +94,7 @@ type turn struct {
 	receiving bool // whether its bytes are read
 	flowing   bool // whether some came, since it was last refused any
 	ending    bool // whether its end is in sight
+	rests     bool // whether it counts as a range while storage has it wait, and others fetch it
 
 	failed   time.Time     // when a request last had no answer, and nothing came since
 	patience time.Duration // with a slow connection
@@ -147,7 +151,7 @@ func (s *schedule) next() (*turn, error) {
 		switch {
 		case s.ended, len(s.todo) == 0 && len(s.turns) == 0:
 			return nil, nil
-		case len(s.todo) > 0 && s.open() < s.allowed():
+		case len(s.todo) > 0 && (len(s.turns) == 0 || s.open() < s.allowed()):
 			if s.chunk < 0 || s.alone {
 				return s.take(s.todo[0][1]), nil
 			}
@@ -185,12 +189,14 @@ func (s *schedule) count(is func(*turn) bool) int {
 	return n
 }
 
-// open is how many ranges count as such.
+// open is how many ranges count as such. One that is alone has none beside it
+// even while it ends: the next one would be all of the rest, which can be neither
+// hashed nor held while something before it is missing.
 func (s *schedule) open() int {
-	if s.strict {
-		return len(s.turns)
+	if s.strict || s.alone {
+		return s.resting + len(s.turns)
 	}
-	return s.count((*turn).isRunning)
+	return s.resting + s.count((*turn).isRunning)
 }
 
 // allowed is how many ranges there may be at once.
@@ -202,19 +208,19 @@ func (s *schedule) allowed() int {
 	return s.slots
 }
 
-// refused notes that storage said it is busy, and reports whether there is
-// a range too many, of which t is one.
-func (t *turn) refused() bool {
+// refused notes that storage said it is busy, so that t has to wait for that long,
+// and reports whether t should be left to others.
+func (t *turn) refused(wait time.Duration) bool {
 	t.schedule.mu.Lock()
 	defer t.schedule.mu.Unlock()
-	return t.schedule.tooMany(t)
+	return t.schedule.tooMany(t, wait)
 }
 
 // unanswered notes that a request for t got no answer. If others got bytes
 // since it was made, or since the one before that had none either, something on
 // the way may bear no more connections than these have: it is then as if storage
 // had said so.
-func (t *turn) unanswered(asked time.Time) bool {
+func (t *turn) unanswered(asked time.Time, wait time.Duration) bool {
 	t.schedule.mu.Lock()
 	defer t.schedule.mu.Unlock()
 	since := asked
@@ -222,14 +228,15 @@ func (t *turn) unanswered(asked time.Time) bool {
 		since = t.failed
 	}
 	t.failed = time.Now()
-	return t.schedule.came.After(since) && t.schedule.tooMany(t)
+	return t.schedule.came.After(since) && t.schedule.tooMany(t, wait)
 }
 
 // tooMany halves the ranges, but not below those that get bytes at this time.
 // While one is asked for before another one has ended there are more connections
 // than slots: storage that does not bear these may bear as many as there are
-// slots. It reports whether t should be left to others.
-func (s *schedule) tooMany(t *turn) bool {
+// slots. It reports whether t should be left to others, because it is one too many
+// or has to wait for long.
+func (s *schedule) tooMany(t *turn, wait time.Duration) bool {
 	t.flowing = false
 	s.troubled = time.Now()
 	switch {
@@ -239,7 +246,11 @@ func (s *schedule) tooMany(t *turn) bool {
 		s.shrunk = time.Now()
 		s.slots = min(s.slots, max(1, s.slots/2, s.count((*turn).isFlowing)))
 	}
-	return s.open() > s.slots
+	if len(s.turns) == 1 {
+		return false
+	}
+	t.rests = s.open() <= s.slots && wait > longWait
+	return t.rests || s.open() > s.slots
 }
 
 // receive waits until the bytes of a chunk may be read. Whoever asked for it
@@ -274,10 +285,23 @@ func (s *schedule) end(t *turn, left span) {
 		s.rates = s.rates[max(0, len(s.rates)-maxRates):]
 	}
 	s.turns = slices.DeleteFunc(s.turns, func(other *turn) bool { return other == t })
+	if t.rests {
+		s.resting++
+	}
 	if len(s.todo) == 0 && len(s.turns) == 0 {
 		close(s.idle)
 	}
 	s.work.Broadcast()
+}
+
+// rested lets another range be asked for in place of t, which has waited.
+func (s *schedule) rested(t *turn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.rests {
+		s.resting--
+		s.work.Broadcast()
+	}
 }
 
 // wrote notes that these bytes are in the part, and how long they were waited
@@ -294,6 +318,9 @@ func (s *schedule) wrote(t *turn, r span, took time.Duration) (slow bool) {
 	if s.done.head() > head {
 		s.data.Signal()
 	}
+	t.flowing, t.extra, t.failed, s.came = true, false, time.Time{}, time.Now()
+	t.got += r[1] - r[0]
+	t.waited += took
 	select {
 	case s.moved <- struct{}{}:
 	default:
@@ -301,9 +328,6 @@ func (s *schedule) wrote(t *turn, r span, took time.Duration) (slow bool) {
 	for r[1] > s.hashed+s.window && !s.ended {
 		s.work.Wait()
 	}
-	t.flowing, t.extra, t.failed, s.came = true, false, time.Time{}, time.Now()
-	t.got += r[1] - r[0]
-	t.waited += took
 	return s.isSlow(t, t.waited, t.rate())
 }
 

@@ -38,6 +38,7 @@ func (w *worker) run(ctx context.Context) error {
 		if tooMany, ok := errors.AsType[surplusError](err); ok {
 			w.schedule.end(mine, span{w.fetch.offset, mine.chunk[1]})
 			err = w.rest(ctx, tooMany.wait)
+			w.schedule.rested(mine)
 		}
 		if err != nil {
 			return err
