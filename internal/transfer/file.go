@@ -239,7 +239,7 @@ func (d *download) explain(err error) error {
 	switch logged := d.part.logged.Ranges.bytes(); {
 	case d.part.done != nil:
 		next = "the next call finishes"
-	case !d.session.object.resumable() || logged == 0:
+	case d.whole, !d.session.object.resumable(), logged == 0:
 		next = "the next call starts over"
 	case logged < got:
 		next = fmt.Sprintf("the next call resumes at %d", logged)

@@ -462,6 +462,31 @@ func TestOneStreamWhereThereIsNoMore(t *testing.T) {
 	})
 }
 
+// Storage that gives no parts of an object will not give the rest of it either,
+// and an error does not promise that.
+func TestAnErrorPromisesNothingWhereStorageGivesNoParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 1<<20)
+		path := target(t)
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			from, _ := rangeStart(r)
+			return from > 0 && s.all(w, false) || n > 1 && s.cut(1<<19, w, r)
+		}
+		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+		require.ErrorContains(t, err, "fetched 524288 of 1048576 bytes to "+path+".part; the next call starts over: storage gives no part of it but the first")
+
+		s.reset()
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			from, _ := rangeStart(r)
+			return from > 0 && s.all(w, false)
+		}
+		got, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+		require.NoError(t, err)
+		assert.Zero(t, got.Resumed)
+		requireComplete(t, path, s.object)
+	})
+}
+
 // A storage that answers with more than the range, or less, is taken at its word.
 func TestAnswersOfAnotherLengthThanAskedFor(t *testing.T) {
 	for name, length := range map[string]func(asked, left int) int{
