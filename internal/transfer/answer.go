@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"cmp"
+	"math"
 	"mime"
 	"net/http"
 	"slices"
@@ -15,6 +16,17 @@ type object struct {
 	Size         int64  `json:"size"` // -1 if not told
 	ETag         string `json:"etag,omitempty"`
 	LastModified string `json:"last_modified,omitempty"`
+}
+
+// unknownEnd stands for the end of an object whose size is not known.
+const unknownEnd = math.MaxInt64
+
+// end is the size as an offset: unknownEnd if not told.
+func (o object) end() int64 {
+	if o.Size < 0 {
+		return unknownEnd
+	}
+	return o.Size
 }
 
 // resumable reports whether a part of the object can be asked for in a way
@@ -33,7 +45,7 @@ func (o object) condition(h http.Header) {
 // An answer is a response that gives what was asked for.
 type answer struct {
 	object         object
-	end            int64 // of the bytes in the body, as an offset into the object; -1 if not told
+	end            int64 // of the bytes in the body, as an offset into the object; unknownEnd if not told
 	bodyLength     int64 // as the message itself tells it; -1 if not told
 	partial        bool  // whether it is a part because a part was asked for
 	selfDelimiting bool  // whether the end of the body can be told from a cut
@@ -87,9 +99,10 @@ func checkWhole(resp *http.Response) (answer, error) {
 	if err := checkEncoding(resp); err != nil {
 		return answer{}, err
 	}
+	found := describe(resp, resp.ContentLength)
 	return answer{
-		object:         describe(resp, resp.ContentLength),
-		end:            resp.ContentLength,
+		object:         found,
+		end:            found.end(),
 		bodyLength:     resp.ContentLength,
 		selfDelimiting: selfDelimiting(resp),
 	}, nil

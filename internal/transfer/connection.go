@@ -30,9 +30,7 @@ func (c *connection) good() bool {
 // read reads up to the offset end, or the end of the body. mine is nil if there
 // are no others who may come to wait for these bytes.
 func (c *connection) read(p []byte, offset, end int64, mine *turn) (int, error) {
-	if end >= 0 {
-		p = p[:min(int64(len(p)), end-offset)]
-	}
+	p = p[:min(int64(len(p)), end-offset)]
 	c.watch.arm(stallLimit, mine)
 	defer c.watch.disarm()
 	n, err := c.reader.Read(p)
@@ -54,7 +52,7 @@ func (c *connection) expectGzip(contentType string) error {
 	}
 	if err != nil {
 		err = c.watch.explain(err)
-		if err == io.EOF && c.selfDelimiting && c.end < 0 { //nolint:errorlint // one inside another is a cut
+		if err == io.EOF && c.selfDelimiting && c.object.Size < 0 { //nolint:errorlint // one inside another is a cut
 			return errEmpty
 		}
 		if errors.Is(err, io.EOF) {

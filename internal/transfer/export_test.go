@@ -7,7 +7,7 @@ import "time"
 // alone: who is refused also asks less and less often.
 func RangesAfterRefusals(ranges int, every, forThat time.Duration) int {
 	s := newSchedule(1<<30, nil, 0, ranges, false, minChunk)
-	mine := s.first(-1)
+	mine := s.first(unknownEnd)
 	for end := time.Now().Add(forThat); time.Now().Before(end); time.Sleep(every) {
 		mine.refused(0)
 	}

@@ -22,7 +22,7 @@ type fetcher struct {
 	turn *turn
 
 	offset int64 // of the next byte
-	end    int64 // of the range; negative if that is the object's
+	end    int64 // of the range; unknownEnd if that is the object's
 
 	conn    *connection // nil between two answers
 	asked   time.Time   // when the last request was made
@@ -31,7 +31,9 @@ type fetcher struct {
 }
 
 // newFetcher reads the whole object, unless its range is set.
-func newFetcher(s *session) *fetcher { return &fetcher{session: s, backoff: newBackoff(), end: -1} }
+func newFetcher(s *session) *fetcher {
+	return &fetcher{session: s, backoff: newBackoff(), end: unknownEnd}
+}
 
 // A surplusError ends a range that should be left to others.
 type surplusError struct{ wait time.Duration }
@@ -82,13 +84,8 @@ func (f *fetcher) renew() {
 	f.trouble = &setback{kind: cut, err: errSlow}
 }
 
-// limit is where the range ends; negative if that is not known.
-func (f *fetcher) limit() int64 {
-	if f.end < 0 || f.object.Size >= 0 && f.end > f.object.Size {
-		return f.object.Size
-	}
-	return f.end
-}
+// limit is where the range ends, as far as that is known.
+func (f *fetcher) limit() int64 { return min(f.end, f.object.end()) }
 
 func (f *fetcher) connected(ctx context.Context) error {
 	for {
@@ -243,7 +240,7 @@ func (f *fetcher) request(ctx context.Context) error {
 // rangeHeader asks for everything from the offset on where that is what is
 // wanted: storage then need not know better than we do where the end is.
 func (f *fetcher) rangeHeader() string {
-	if end := f.limit(); f.end >= 0 && end != f.object.Size {
+	if end := f.limit(); end < f.object.end() {
 		return fmt.Sprintf("bytes=%d-%d", f.offset, end-1)
 	}
 	return fmt.Sprintf("bytes=%d-", f.offset)
@@ -285,9 +282,9 @@ func (f *fetcher) accept(resp *http.Response, signed signed, watch *watch) (*con
 	}
 	switch {
 	case !answer.partial:
-		f.end = -1 // storage gives no ranges, but all of it, which is as good
-	case f.end >= 0 && answer.end < answer.object.Size && !answer.object.resumable():
-		f.end = -1
+		f.end = unknownEnd // storage gives no ranges, but all of it, which is as good
+	case f.end != unknownEnd && answer.end < answer.object.Size && !answer.object.resumable():
+		f.end = unknownEnd
 		return nil, &setback{kind: cut, err: errors.New("storage gives a part, and nothing to ask for the rest by")}
 	}
 	if err := conn.expectGzip(resp.Header.Get("Content-Type")); err != nil {
@@ -300,10 +297,7 @@ func (f *fetcher) accept(resp *http.Response, signed signed, watch *watch) (*con
 // receive reads from the connection, and ends it when its time has come.
 func (f *fetcher) receive(p []byte) int {
 	conn := f.conn
-	end := conn.end
-	if limit := f.limit(); end < 0 || limit >= 0 && limit < end {
-		end = limit // storage may send more than it was asked for
-	}
+	end := min(conn.end, f.limit()) // storage may send more than it was asked for
 	n, err := conn.read(p, f.offset, end, f.turn)
 	if n > 0 {
 		f.offset += int64(n)
@@ -318,7 +312,7 @@ func (f *fetcher) receive(p []byte) int {
 	case f.offset == end:
 	case err == nil:
 		return n
-	case conn.end < 0 && conn.selfDelimiting && err == io.EOF: //nolint:errorlint // one inside another is a cut
+	case conn.object.Size < 0 && conn.selfDelimiting && err == io.EOF: //nolint:errorlint // one inside another is a cut
 		f.learn(f.offset)
 	default:
 		if errors.Is(err, io.EOF) {

@@ -34,13 +34,13 @@ type Options struct {
 func (o Options) minChunk() int64 { return cmp.Or(o.MinChunk, minChunk) }
 
 // firstChunk is where the first request ends, which is made before anything is
-// known of the object; negative if that is its end.
+// known of the object; unknownEnd if that is its end.
 func (o Options) firstChunk() int64 {
 	switch o.Concurrency {
 	case 0:
 		return smallFactor * o.minChunk()
 	case 1:
-		return -1
+		return unknownEnd
 	default:
 		return o.minChunk()
 	}
@@ -163,7 +163,7 @@ func (d *download) copy(ctx context.Context) (string, error) {
 		return "", err
 	}
 	ranges, alone := d.concurrency(), d.options.Concurrency == 0
-	d.schedule = newSchedule(d.session.object.Size, d.fetched, d.part.logged.Offset, ranges, alone, d.options.minChunk())
+	d.schedule = newSchedule(d.session.object.end(), d.fetched, d.part.logged.Offset, ranges, alone, d.options.minChunk())
 	f, err := newFollower(d.part, d.schedule, d.part.logged.mark)
 	if err != nil {
 		return "", err

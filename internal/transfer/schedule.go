@@ -79,7 +79,7 @@ type schedule struct {
 	done   spans   // which are in the part
 	hashed int64
 	ended  bool  // no chunk is handed out any more
-	last   int64 // where the hash ends; negative while that is not known
+	last   int64 // where the hash ends; unknownEnd while that is not known
 
 	moved chan struct{} // gets something, now and then, when bytes have come
 	idle  chan struct{} // closed when all is fetched
@@ -111,19 +111,19 @@ func (t *turn) isFlowing() bool { return t.flowing }
 
 func (t *turn) isRunning() bool { return !t.ending }
 
-// newSchedule fetches what is not done of an object of that size. If alone is
+// newSchedule fetches what is not done of an object that ends there. If alone is
 // set, it begins with one range and goes on so as long as that is fast.
-func newSchedule(size int64, done spans, hashed int64, ranges int, alone bool, smallest int64) *schedule {
+func newSchedule(end int64, done spans, hashed int64, ranges int, alone bool, smallest int64) *schedule {
 	s := &schedule{
 		most: ranges, slots: ranges, alone: alone && ranges > 1,
-		done: slices.Clone(done), todo: done.gaps(size), hashed: hashed, last: -1,
+		done: slices.Clone(done), todo: done.gaps(end), hashed: hashed, last: unknownEnd,
 		moved: make(chan struct{}, 1), idle: make(chan struct{}),
 	}
 	if s.alone {
 		s.slots = 1
 	}
 	s.work, s.data = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
-	chunk := min(max(size/int64(chunksPerRange*ranges), smallest), maxChunkFactor*smallest)
+	chunk := min(max(end/int64(chunksPerRange*ranges), smallest), maxChunkFactor*smallest)
 	s.chunk, s.window = chunk, chunksAhead*int64(ranges)*chunk
 	if ranges == 1 {
 		s.chunk, s.window = -1, windowOfOne
@@ -132,15 +132,11 @@ func newSchedule(size int64, done spans, hashed int64, ranges int, alone bool, s
 }
 
 // first takes the first chunk as it was asked for before anything was known of
-// the object: up to end, or all if that is negative.
+// the object: up to end, or all.
 func (s *schedule) first(end int64) *turn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	size := s.todo[0][1]
-	if end < 0 || size >= 0 && end > size {
-		end = size
-	}
-	return s.take(end)
+	return s.take(min(end, s.todo[0][1]))
 }
 
 // next waits for a chunk. There is none if all are taken, and none comes back.
@@ -409,14 +405,10 @@ func (s *schedule) await(hashed int64) (int64, bool) {
 	s.hashed = hashed
 	s.work.Broadcast()
 	for {
-		head := s.done.head()
-		if s.last >= 0 {
-			head = min(head, s.last)
-		}
-		switch {
+		switch head := min(s.done.head(), s.last); {
 		case head > hashed:
 			return head, true
-		case s.last >= 0:
+		case s.last != unknownEnd:
 			return 0, false
 		}
 		s.data.Wait()

@@ -1,7 +1,7 @@
 package transfer
 
 // A span is a range of an object: from one offset to another, exclusive. The
-// second is negative where the end of the object is not known.
+// second is unknownEnd where that of the object is not known.
 type span [2]int64
 
 // Spans are disjoint, in order, and never touch: what does is one.
@@ -71,9 +71,8 @@ func (s spans) bytes() int64 {
 	return n
 }
 
-// gaps returns what is missing of an object of that size, negative if that is
-// not known.
-func (s spans) gaps(size int64) spans {
+// gaps returns what is missing of an object that ends there.
+func (s spans) gaps(end int64) spans {
 	var gaps spans
 	var at int64
 	for _, r := range s {
@@ -82,8 +81,8 @@ func (s spans) gaps(size int64) spans {
 		}
 		at = r[1]
 	}
-	if at < size || size < 0 {
-		gaps = append(gaps, span{at, size})
+	if at < end {
+		gaps = append(gaps, span{at, end})
 	}
 	return gaps
 }
