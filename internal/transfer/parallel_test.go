@@ -273,15 +273,15 @@ func (b *countedBody) Close() error {
 }
 
 func TestOneConnectionIsEnoughWhereItIsFast(t *testing.T) {
-	const size, firstRequest = 64 << 20, 8 << 20
+	const size, firstRequest = 32 << 20, 8 << 20
 	cases := map[string]struct {
 		rates    []int // of the connections, in the order of their requests, and then of all others
 		want     int   // connections at once
 		requests []string
 	}{
-		"fast":           {[]int{400e6}, 1, []string{"bytes=0-8388607", "bytes=8388608-"}},
+		"fast":           {[]int{250e6}, 1, []string{"bytes=0-8388607", "bytes=8388608-"}},
 		"slow":           {[]int{50e6}, 8, []string{"bytes=0-8388607", "bytes=8388608-9437183"}},
-		"fast, and slow": {[]int{400e6, 100e6}, 8, []string{"bytes=0-8388607", "bytes=8388608-", "bytes=18485760-19534335"}},
+		"fast, and slow": {[]int{250e6, 100e6}, 8, []string{"bytes=0-8388607", "bytes=8388608-", "bytes=16437184-17485759"}},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
