@@ -148,6 +148,44 @@ func TestALongWaitOfOneRangeIsNotTheOthers(t *testing.T) {
 	}
 }
 
+// Nobody else asks in the place of a range that is to wait, and after the wait it
+// is one again.
+func TestWhoHasToWaitIsNotReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, second = 16 << 20, 8 << 10 // 256 s over eight
+		s := newStorage(t, size)
+		path := target(t)
+		var sending, refused atomic.Int64
+		var bears atomic.Int64
+		broken := make(chan struct{})
+		bears.Store(4)
+		time.AfterFunc(30*time.Second, func() { close(broken) })
+		time.AfterFunc(40*time.Second, func() { bears.Store(8) })
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			defer sending.Add(-1)
+			n := sending.Add(1)
+			select {
+			case <-broken:
+				if n > bears.Load() {
+					refused.Add(1)
+					w.Header().Set("Retry-After", "20")
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return true
+				}
+			default:
+				w = &untilWriter{w, broken}
+			}
+			return trickle(s, w, r, second/8, time.Second/8)
+		}
+		begin := time.Now()
+		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{Concurrency: 8, MinChunk: 32 << 10})
+		require.NoError(t, err)
+		assert.EqualValues(t, 4, refused.Load())
+		assert.Less(t, time.Since(begin), 285*time.Second)
+		requireComplete(t, path, s.object)
+	})
+}
+
 // Others go on where a range was left in the middle of a chunk.
 func TestARangeTooManyIsLeftWhereItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -33,10 +33,9 @@
 // a chunk are on their way, the next one is asked for, and its answer waits until
 // they have come: no more bodies are read at once than there are ranges.
 //
-// Where the caller leaves their number to us, there is one range at first. Whenever
-// that turns out to be about as fast as the sum can be made it stays alone, and is
-// asked for all of the rest at once; as soon as it is not, most of that is given
-// back, and left to all.
+// Where the caller leaves their number to us, there is one range at first. As long
+// as that is about as fast as the sum can be made it stays alone, and is asked for
+// all of the rest at once. When it is slower, most of that is left to all.
 //
 // Storage that answers 429 or 503, or that gives others their bytes but no
 // answer to one more request, has too many ranges to serve. Then there are half

@@ -62,7 +62,6 @@ type schedule struct {
 
 	most     int       // ranges at once
 	slots    int       // as many as storage bears
-	resting  int       // ranges that storage has wait, without a chunk
 	strict   bool      // whether no range is asked for while another one's last bytes come
 	shrunk   time.Time // when there were last made fewer slots
 	troubled time.Time // when there were last too many of them, or one more was tried
@@ -94,7 +93,7 @@ type turn struct {
 	receiving bool // whether its bytes are read
 	flowing   bool // whether some came, since it was last refused any
 	ending    bool // whether its end is in sight
-	rests     bool // whether it counts as a range while storage has it wait, and others fetch it
+	rests     bool // whether it is left to others while storage has it wait
 
 	failed   time.Time     // when a request last had no answer, and nothing came since
 	patience time.Duration // with a slow connection
@@ -147,7 +146,7 @@ func (s *schedule) next() (*turn, error) {
 		switch {
 		case s.ended, len(s.todo) == 0 && len(s.turns) == 0:
 			return nil, nil
-		case len(s.todo) > 0 && (len(s.turns) == 0 || s.open() < s.allowed()):
+		case len(s.todo) > 0 && s.open() < s.allowed():
 			if s.chunk < 0 || s.alone {
 				return s.take(s.todo[0][1]), nil
 			}
@@ -190,9 +189,9 @@ func (s *schedule) count(is func(*turn) bool) int {
 // hashed nor held while something before it is missing.
 func (s *schedule) open() int {
 	if s.strict || s.alone {
-		return s.resting + len(s.turns)
+		return len(s.turns)
 	}
-	return s.resting + s.count((*turn).isRunning)
+	return s.count((*turn).isRunning)
 }
 
 // allowed is how many ranges there may be at once.
@@ -230,8 +229,8 @@ func (t *turn) unanswered(asked time.Time, wait time.Duration) bool {
 // tooMany halves the ranges, but not below those that get bytes at this time.
 // While one is asked for before another one has ended there are more connections
 // than slots: storage that does not bear these may bear as many as there are
-// slots. It reports whether t should be left to others, because it is one too many
-// or has to wait for long.
+// slots. It reports whether t should be left to others, because it is one too many,
+// or because it has to wait for long: nobody else asks in its place meanwhile.
 func (s *schedule) tooMany(t *turn, wait time.Duration) bool {
 	t.flowing = false
 	s.troubled = time.Now()
@@ -242,11 +241,14 @@ func (s *schedule) tooMany(t *turn, wait time.Duration) bool {
 		s.shrunk = time.Now()
 		s.slots = min(s.slots, max(1, s.slots/2, s.count((*turn).isFlowing)))
 	}
-	if len(s.turns) == 1 {
-		return false
+	if s.open() > s.slots {
+		return true
 	}
-	t.rests = s.open() <= s.slots && wait > longWait
-	return t.rests || s.open() > s.slots
+	if wait > longWait && len(s.turns) > 1 && s.slots > 1 {
+		t.rests = true
+		s.slots-- // until it has waited
+	}
+	return t.rests
 }
 
 // receive waits until the bytes of a chunk may be read. Whoever asked for it
@@ -281,21 +283,18 @@ func (s *schedule) end(t *turn, left span) {
 		s.rates = s.rates[max(0, len(s.rates)-maxRates):]
 	}
 	s.turns = slices.DeleteFunc(s.turns, func(other *turn) bool { return other == t })
-	if t.rests {
-		s.resting++
-	}
 	if len(s.todo) == 0 && len(s.turns) == 0 {
 		close(s.idle)
 	}
 	s.work.Broadcast()
 }
 
-// rested lets another range be asked for in place of t, which has waited.
+// rested gives the slot back of a range that has waited.
 func (s *schedule) rested(t *turn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t.rests {
-		s.resting--
+		s.slots = min(s.most, s.slots+1)
 		s.work.Broadcast()
 	}
 }
