@@ -116,7 +116,14 @@ func chaosOfFiles(t *testing.T, c *chaos) {
 	var promised int64
 	for call := 0; ; call++ {
 		require.Less(t, call, patience+2, "it never ends")
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+random.IntN(600))*time.Second)
+		// What is so small has come in a few minutes or never will, however often
+		// storage asks for time, up to an hour.
+		patient := random.IntN(4) == 0
+		limit := time.Duration(1+random.IntN(600)) * time.Second
+		if patient {
+			limit = 6 * time.Hour
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		c.storm(true)
 		calm := call >= patience || promised > 0 && random.IntN(2) == 0 || random.IntN(8) == 0
 		if calm {
@@ -131,6 +138,7 @@ func chaosOfFiles(t *testing.T, c *chaos) {
 			MinChunk:    int64(1+random.IntN(16)) << 10,
 			FS:          disk,
 		})
+		require.False(t, patient && errors.Is(err, context.DeadlineExceeded), "it hangs: %v", err)
 		cancel()
 		synctest.Wait() // storage is done
 		complete := right(disk, "at the end", call, err)
