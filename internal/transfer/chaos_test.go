@@ -31,7 +31,7 @@ import (
 // A failure names its seed: -chaos.seed 123 -chaos.runs 1 repeats it, as far as
 // goroutines that race repeat.
 func TestMain(m *testing.M) {
-	flag.Int("chaos.runs", 125, "how many `seeds` the chaos tests try")
+	flag.Int("chaos.runs", chaosRuns, "how many `seeds` the chaos tests try")
 	flag.Uint64("chaos.seed", 0, "the first `seed`")
 	flag.Parse()
 	os.Exit(m.Run())

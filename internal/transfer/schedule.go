@@ -244,10 +244,7 @@ func (s *schedule) tooMany(t *turn, wait time.Duration) bool {
 	if s.open() > s.slots {
 		return true
 	}
-	if wait > longWait && len(s.turns) > 1 && s.slots > 1 {
-		t.rests = true
-		s.slots-- // until it has waited
-	}
+	t.rests = wait > longWait && len(s.turns) > 1
 	return t.rests
 }
 
@@ -283,6 +280,9 @@ func (s *schedule) end(t *turn, left span) {
 		s.rates = s.rates[max(0, len(s.rates)-maxRates):]
 	}
 	s.turns = slices.DeleteFunc(s.turns, func(other *turn) bool { return other == t })
+	if t.rests {
+		s.slots = max(1, s.slots-1) // until it has waited
+	}
 	if len(s.todo) == 0 && len(s.turns) == 0 {
 		close(s.idle)
 	}
@@ -389,7 +389,7 @@ func (s *schedule) judge(t *turn, r span, took time.Duration) {
 		if t.chunk[1]-r[1] > s.chunk*int64(s.most) {
 			end := r[1] + s.chunk
 			s.todo = slices.Insert(s.todo, 0, span{end, t.chunk[1]})
-			t.chunk[1] = end
+			t.chunk[1], t.ending = end, false
 		}
 		s.work.Broadcast()
 	}
