@@ -141,7 +141,7 @@ func TestALongWaitOfOneRangeIsNotTheOthers(t *testing.T) {
 				_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
 				require.NoError(t, err)
 				assert.Less(t, time.Since(begin), 20*time.Second)
-				assert.EqualValues(t, 2, refused.Load(), "it is asked again when another range has ended")
+				assert.EqualValues(t, 2, refused.Load(), "another range asks for it")
 				requireComplete(t, path, s.object)
 			})
 		})
