@@ -251,8 +251,8 @@ func TestStorageThatBearsNoMoreThanTheRanges(t *testing.T) {
 
 // Something on the way bears two connections, and does with the others as it likes.
 func TestConnectionsBeyondALimitAreGivenUp(t *testing.T) {
-	const size, second = 8 << 20, 40 << 10 // 102.4 s over two connections
-	const limit = 3 * time.Minute
+	const size, second = 4 << 20, 40 << 10 // 51.2 s over two connections
+	const limit = 130 * time.Second
 	for name, refuse := range map[string]func(w http.ResponseWriter, r *http.Request){
 		"answered with 503": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
 		"answered with 429": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) },

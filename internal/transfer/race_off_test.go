@@ -2,4 +2,7 @@
 
 package transfer_test
 
-const chaosRuns = 125
+const (
+	chaosRuns  = 125
+	sweepSeeds = 2
+)

@@ -40,7 +40,7 @@ func TestAPowerCutAtEveryOperation(t *testing.T) {
 	})
 	require.Positive(t, rewrites)
 	for stop := range operations + 8 { // a few more or fewer in each run
-		for seed := range uint64(2) {
+		for seed := range uint64(sweepSeeds) {
 			seed += uint64(stop) << 8
 			synctest.Test(t, func(t *testing.T) {
 				disk := simdisk.New(seed, "/data")
