@@ -42,11 +42,13 @@
 // twin's, never is. One that died before it was fetched is exported again.
 //
 // A failed batch is tried once more, then halved, down to single repositories,
-// and these again without releases and without attachments; the row tells what
-// was dropped. If three batches running fail, or both halves of a batch twice in
-// a row, it is not the repositories' fault: Run stops with [ErrSystemic]. It does
-// so too after 3 starts for each batch and 20 for each repository that is being
-// isolated, and if GitHub has refused 50 batches and taken none.
+// and these again without releases and without attachments, when all else is
+// over; the row tells what was dropped. If three batches running fail, or both
+// halves of a batch twice in a row, it is not the repositories' fault: Run stops
+// with [ErrSystemic], and the next call tries those that are single once more
+// with all that they have. It stops so too after 3 starts in one call for each
+// batch and 20 for each repository that is being isolated, and if GitHub has
+// refused 50 batches and taken none.
 //
 // Locks are released when their migration is done, by the list of repositories
 // that it has then; a failed one may hold some too. That GitHub knows of no lock
@@ -84,7 +86,7 @@
 // Each run has a folder of its own, named by the time of its begin in UTC. The
 // newest unfinished one is continued; when it is finished the next call begins a
 // new one, and takes over what the last one left locked. Nothing is ever removed
-// but archives that a Store has. Beside an archive there may be a .part and a
+// but archives that a Store has, and those that do not read back as they came. Beside an archive there may be a .part and a
 // .part.log while it is fetched.
 //
 // # The journal

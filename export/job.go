@@ -50,6 +50,7 @@ type Job struct {
 	Save func(*Job) error `json:"-"`
 
 	run      *surroundings   // see around
+	ended    bool            // in an earlier call of Run
 	lost     error           // why the latest answer to a start was lost
 	names    []string        // of the migration's repositories; nil if not read
 	released map[string]bool // by lockKey, those that are unlocked

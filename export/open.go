@@ -163,10 +163,11 @@ func (r *run) resume(asked bool) error {
 			return err
 		}
 		job.State.Unlocks = 0 // each call tries anew
+		job.ended = job.State.Outcome != OutcomeUnknown
 	}
 	// A crash may have come between the end of a job and its successors.
 	for _, job := range slices.Clone(r.journal.jobs) {
-		if err := r.plan(r.unplanned(job.Successors())); err != nil {
+		if err := r.plan(r.hold(job, r.unplanned(job.Successors()))); err != nil {
 			return err
 		}
 	}

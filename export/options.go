@@ -15,8 +15,9 @@ import (
 type Options struct {
 	// Repositories are named "owner/name", each once. All of an organization
 	// are what GET /orgs/ORG/repos lists, by [ghmigrate.Client.Do]. With none,
-	// Run goes on with the unfinished run in Dir as it was asked for, whatever
-	// else Options say, and fails if there is none.
+	// Run goes on with the unfinished run in Dir, and fails if there is none;
+	// Start, BatchSize, DeleteArchives and KeepLocked are then those that it was
+	// begun with, whatever is said here.
 	Repositories []string
 
 	// Dir is the folder of all runs of this account. Run makes it if it is

@@ -51,6 +51,7 @@ type run struct {
 	starting  turn          // of the job that came last
 	transfers chan struct{} // held by jobs that move archives
 	incident  *incident
+	held      []*Job // failed, and to be exported only in part when all else is over
 	wire      wire
 
 	mu       sync.Mutex // guards what follows
@@ -146,6 +147,15 @@ func (r *run) work(ctx context.Context) error {
 		if active == 0 {
 			if len(troubles) > 0 || ctx.Err() != nil {
 				break
+			}
+			reduced, err := r.reduce()
+			if err != nil {
+				troubles = append(troubles, err)
+				break
+			}
+			if len(reduced) > 0 {
+				pending = append(pending, reduced...)
+				continue
 			}
 			twins, err := r.lateTwins(ctx)
 			if err != nil {
@@ -248,16 +258,48 @@ func (r *run) over(job *Job) ([]*Job, error) {
 		err = ErrSystemic // the next call has the others
 		next = slices.DeleteFunc(next, func(j *Job) bool { return !j.UnlockOnly })
 	}
+	next = r.hold(job, next)
 	if planErr := r.plan(next); planErr != nil {
 		return nil, planErr
 	}
-	if err == nil {
+	if err == nil && len(next) > 0 {
 		job.emit(EventReplaced)
-		if !next[0].UnlockOnly && !slices.Equal(optionNames(next[0].Start), optionNames(job.Start)) {
-			next[0].emit(EventReduced)
-		}
 	}
 	return next, err
+}
+
+// hold keeps a job for the end whose successor leaves something out: by then it
+// is known whether others fail too, and if they do nothing is left out. One that
+// an earlier call saw fail, which may have ended for that reason, is tried once
+// more as it was.
+func (r *run) hold(job *Job, next []*Job) []*Job {
+	switch {
+	case len(next) == 0 || !next[0].reduces(job):
+		return next
+	case job.ended && job.Try < maxWhole && !job.reduces(&Job{Start: r.journal.header.Start}):
+		next[0] = job.again(job.Repositories)
+		return next
+	}
+	r.held = append(r.held, job)
+	return next[1:]
+}
+
+// reduce returns the jobs that leave something out.
+func (r *run) reduce() ([]*Job, error) {
+	var next []*Job
+	for _, job := range r.held {
+		reduced := r.unplanned(job.replacements())
+		if err := r.plan(reduced); err != nil {
+			return nil, err
+		}
+		job.emit(EventReplaced)
+		for _, j := range reduced {
+			j.emit(EventReduced)
+		}
+		next = append(next, reduced...)
+	}
+	r.held = nil
+	return next, nil
 }
 
 // unplanned leaves out of a job's successors those that the journal has.

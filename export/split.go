@@ -3,10 +3,16 @@ package export
 import (
 	"slices"
 	"strings"
+
+	"github.com/ghmigrate/ghmigrate"
 )
 
 // maxGone is how often an archive may die before it is fetched.
 const maxGone = 3
+
+// maxWhole is how often a single repository may fail, over calls of Run, before
+// something is left out.
+const maxWhole = 3
 
 // Successors returns the jobs that take the place of one that is over, in
 // order and without a Number: none after a success, and none where nothing is
@@ -14,8 +20,9 @@ const maxGone = 3
 //
 // A batch that failed is tried once more, then halved, and so on, down to
 // single repositories; these are tried without releases, then without
-// attachments, since size is the usual reason. What GitHub refused is halved
-// at once. What was exported and died before it was fetched, and what the
+// attachments, since size is the usual reason; whoever wants to rule out an
+// incident of GitHub's leaves these for the end, as Run does. What GitHub
+// refused is halved at once. What was exported and died before it was fetched, and what the
 // archive lacks, is exported again. A twin that may hold locks is unlocked.
 func (j *Job) Successors() []*Job {
 	if !j.Over() {
@@ -44,13 +51,9 @@ func (j *Job) replacements() []*Job {
 	case s.Outcome == OutcomeRefused: // for another reason than its size
 		return nil
 	case !j.Start.ExcludeReleases && !j.Start.ExcludeMetadata:
-		without := j.again(j.Repositories)
-		without.Start.ExcludeReleases = true
-		return []*Job{without}
+		return []*Job{j.without(func(s *ghmigrate.StartMigrationRequest) { s.ExcludeReleases = true })}
 	case !j.Start.ExcludeAttachments && !j.Start.ExcludeMetadata:
-		without := j.again(j.Repositories)
-		without.Start.ExcludeAttachments = true
-		return []*Job{without}
+		return []*Job{j.without(func(s *ghmigrate.StartMigrationRequest) { s.ExcludeAttachments = true })}
 	}
 	return nil
 }
@@ -80,6 +83,20 @@ func (j *Job) halves() []*Job {
 		half.Try, half.Level, half.Half = 1, j.Level+1, j.Number
 	}
 	return []*Job{first, second}
+}
+
+// without is a job that leaves something out.
+func (j *Job) without(leaveOut func(*ghmigrate.StartMigrationRequest)) *Job {
+	reduced := j.again(j.Repositories)
+	reduced.Try = 2 // one that fails is not repeated, but its archive may die
+	leaveOut(&reduced.Start)
+	return reduced
+}
+
+// reduces tells whether a job leaves out what the one in whose place it comes
+// did not.
+func (j *Job) reduces(before *Job) bool {
+	return !j.UnlockOnly && !slices.Equal(optionNames(j.Start), optionNames(before.Start))
 }
 
 // uncovered lists what the archive lacks of what was asked for.
@@ -129,7 +146,7 @@ func (i *incident) sees(j *Job) bool {
 	i.jobs[j.Number] = j
 	s := &j.State
 	switch {
-	case j.UnlockOnly:
+	case j.UnlockOnly, j.ended:
 		return false
 	case s.Outcome == OutcomeExported:
 		clear(i.batches)
@@ -139,8 +156,10 @@ func (i *incident) sees(j *Job) bool {
 		return i.refused >= maxRefused && !i.taken
 	case s.Outcome == OutcomeFailed && j.Try < 2, s.Outcome != OutcomeFailed:
 		return false
+	case j.reduces(i.batchOf(j)): // in the end, one after the other, and they have failed before
+		return false
 	case j.Half == 0:
-		i.batches[i.batchOf(j)] = true
+		i.batches[i.batchOf(j).Number] = true
 		return len(i.batches) >= maxFailing
 	}
 	if i.failed[j.Half] == nil {
@@ -150,12 +169,12 @@ func (i *incident) sees(j *Job) bool {
 	return i.bothFailed(j.Half) && i.bothFailed(i.halfOf(j.Half))
 }
 
-// batchOf is the number of the job that a job began as.
-func (i *incident) batchOf(j *Job) int {
+// batchOf is the job that a job began as.
+func (i *incident) batchOf(j *Job) *Job {
 	for j.Replaces != 0 && i.jobs[j.Replaces] != nil {
 		j = i.jobs[j.Replaces]
 	}
-	return j.Number
+	return j
 }
 
 func (i *incident) bothFailed(halved int) bool { return len(i.failed[halved]) > 1 }

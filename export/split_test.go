@@ -1,6 +1,7 @@
 package export_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -108,6 +109,63 @@ func TestWhatIsTooLargeIsExportedWithoutReleasesThenAttachments(t *testing.T) {
 	}
 }
 
+// A repository goes without its releases last of all, and only in a call that
+// has seen it fail with them: by then it is known whether others fail too.
+func TestWhatIsLeftOutIsLeftOutLast(t *testing.T) {
+	for name, stopped := range map[string]bool{"in one call": false, "in two": true} {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				names := addRepositories(server, 4)
+				server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+					return ghmigratetest.Fate{Fails: m.Repositories[0] == names[0] && !slices.Contains(m.Options, "exclude_releases")}
+				})
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				opts := export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 1, Concurrency: 1}
+				opts.Progress = func(e export.Event) {
+					if e.Kind == export.EventDownloaded && e.Migration == 83 && stopped {
+						cancel()
+					}
+				}
+				m, err := run(t, ctx, server, octo(t, server), opts)
+				want := []string{names[0], names[0], names[1], names[2], names[3], "without releases"}
+				if stopped {
+					require.ErrorIs(t, err, context.Canceled)
+					m, err = run(t, t.Context(), server, octo(t, server), opts)
+					want = slices.Insert(want, 5, names[0])
+				}
+				assert.Equal(t, &export.PartialError{Reduced: m.Repositories[:1]}, partial(t, err))
+				var got []string
+				for _, migration := range server.Migrations() {
+					if slices.Contains(migration.Options, "exclude_releases") {
+						got = append(got, "without releases")
+						continue
+					}
+					got = append(got, migration.Repositories...)
+				}
+				assert.Equal(t, want, got)
+			})
+		})
+	}
+}
+
+// What looks like an incident and stays is none.
+func TestRepositoriesThatAreAllTooLargeAreExportedInPartSomeDay(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 4)
+		server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Fails: !slices.Contains(m.Options, "exclude_attachments")}
+		})
+		opts := export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 1}
+		for range 2 {
+			_, err := run(t, t.Context(), server, octo(t, server), opts)
+			require.ErrorIs(t, err, export.ErrSystemic)
+		}
+		m, err := run(t, t.Context(), server, octo(t, server), opts)
+		assert.Equal(t, &export.PartialError{Reduced: m.Repositories}, partial(t, err))
+	})
+}
+
 // The locks of a failed migration are released before the next one locks.
 func TestAFailedBatchIsUnlockedBeforeItIsTriedAgain(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
@@ -129,13 +187,21 @@ func TestAFailedBatchIsUnlockedBeforeItIsTriedAgain(t *testing.T) {
 }
 
 func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
-	for name, batch := range map[string]int{"three batches running": 1, "halves of one batch": 32} {
+	for name, test := range map[string]struct {
+		batch int
+		locks bool
+	}{
+		"three batches running":       {batch: 1},
+		"three that are locked still": {batch: 1, locks: true},
+		"halves of one batch":         {batch: 32},
+	} {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 32)
 				failing := true
 				server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate { return ghmigratetest.Fate{Fails: failing} })
-				opts := export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: batch, Concurrency: 4}
+				opts := export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: test.batch, Concurrency: 4}
+				opts.Start.LockRepositories = test.locks
 				_, err := run(t, t.Context(), server, octo(t, server), opts)
 				p := partial(t, err)
 				require.ErrorIs(t, err, export.ErrSystemic)
@@ -145,8 +211,9 @@ func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
 				assert.LessOrEqual(t, bound, 16)
 
 				failing = false
-				m, _ := run(t, t.Context(), server, octo(t, server), opts)
-				assert.Equal(t, 32, m.Covered, "the next call goes on")
+				m, err := run(t, t.Context(), server, octo(t, server), opts)
+				require.NoError(t, err, "the next call goes on, and GitHub's incident has cost nobody his releases")
+				assert.Equal(t, 32, m.Covered)
 				assert.NotZero(t, m.Ended)
 			})
 		})
