@@ -86,8 +86,8 @@
 // Each run has a folder of its own, named by the time of its begin in UTC. The
 // newest unfinished one is continued; when it is finished the next call begins a
 // new one, and takes over what the last one left locked. Nothing is ever removed
-// but archives that a Store has, and those that do not read back as they came. Beside an archive there may be a .part and a
-// .part.log while it is fetched.
+// but archives that a Store has, and those that do not read back as they came.
+// Beside an archive there may be a .part and a .part.log while it is fetched.
 //
 // # The journal
 //

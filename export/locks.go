@@ -100,8 +100,9 @@ func checkLock(ctx context.Context, checker LockChecker, repository string) (Loc
 // migration locked them: it goes through all of the account that were started
 // with lock_repositories. A repository that none of them holds any more is
 // fine; one that none of them has, and one in a migration that has not ended,
-// which GitHub does not unlock, are errors, after all others are unlocked.
-// Without names it is an error.
+// which GitHub does not unlock, are errors, after all others are unlocked. A rate
+// limit that is too long for the client, a token that is refused and a broken
+// connection end it early. Without names it is an error.
 //
 // It takes a request a second, and as many requests as there are migrations
 // with locks.
@@ -179,6 +180,8 @@ func unlockWhere(ctx context.Context, acct Account, wanted func(name string) boo
 			switch {
 			case ctx.Err() != nil:
 				return found, errors.Join(append(troubles, contextError(ctx))...)
+			case err != nil && stopsUnlocking(ctx, err):
+				return found, errors.Join(append(troubles, err)...)
 			case err != nil:
 				troubles = append(troubles, err)
 			case state == maybeLocked:

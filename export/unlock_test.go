@@ -192,3 +192,27 @@ func TestLockedHasTheNamesThatWereAskedFor(t *testing.T) {
 		assert.Equal(t, []string{"Octo/R000"}, partial(t, err).Locked)
 	})
 }
+
+// More requests would only be more to answer for, and each costs a second.
+func TestUnlockStopsWhereTheNextWouldFareNoBetter(t *testing.T) {
+	for name, fault := range map[string]ghmigratetest.Fault{
+		"a rate limit":            ghmigratetest.PrimaryRateLimit(10 * time.Minute),
+		"a token that is refused": {Status: 401, Body: `{"message":"Bad credentials"}`},
+		"no network":              {Reset: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				acct := octo(t, server, ghmigrate.WithMaxRetries(0))
+				_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: addRepositories(server, 5), LockRepositories: true})
+				require.NoError(t, err)
+				time.Sleep(time.Minute)
+				fault.Method, fault.Times = http.MethodDelete, -1
+				server.Inject(fault)
+				err = export.UnlockAll(t.Context(), acct)
+				require.ErrorContains(t, err, "export: unlock all: unlock r000: ")
+				assert.NotContains(t, err.Error(), "r001")
+				assert.Len(t, requests(server, http.MethodDelete, ""), 1)
+			})
+		})
+	}
+}
