@@ -20,7 +20,8 @@ type Report struct {
 	// Login is whom the token belongs to; empty if GitHub does not say.
 	Login string
 	// Classic tells that the token is a personal access token (classic), the
-	// only kind that can export.
+	// only kind that can export. One of an OAuth app has scopes too, and cannot
+	// be told from it.
 	Classic bool
 	// Scopes are those of the token; nil if it has none or is of another kind.
 	Scopes []string
@@ -156,6 +157,10 @@ func (p *preflight) user(ctx context.Context) error {
 		p.problem("the token is fine-grained or of a GitHub App, and these cannot start migrations: make a personal access token (classic) with the scopes %s",
 			strings.Join(p.needed(), " and "))
 		return nil
+	case refusal != nil:
+		p.hopeless = true
+		p.problem("GitHub refuses the token (%s): what it says has to be mended first", refusal.Message)
+		return nil
 	}
 	for _, need := range p.needed() {
 		if !slices.Contains(r.Scopes, need) {
@@ -216,6 +221,8 @@ func (p *preflight) membership(ctx context.Context) error {
 		p.hopeless = true
 		p.sso(refusal)
 	case refusal != nil && errors.Is(refusal, ghmigrate.ErrMissingScope): // said already
+	case refusal != nil && refusal.StatusCode != http.StatusNotFound: // such as an address that is not allowed
+		p.problem("GitHub does not show whether %s owns the organization %s: %s", p.report.Login, org, refusal.Message)
 	case refusal != nil:
 		p.problem("%s is not a member of the organization %s, or there is none of that name: only its owners can export it", p.report.Login, org)
 	case membership.State == "pending":

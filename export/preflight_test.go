@@ -88,6 +88,18 @@ func TestPreflightSaysWhatWouldFail(t *testing.T) {
 			org:  "none",
 			want: []string{"octocat is not a member of the organization none, or there is none of that name: only its owners can export it"},
 		},
+		"an address that the organization does not allow": {
+			prepare: func(s *ghmigratetest.Server) {
+				s.Inject(ghmigratetest.Fault{Path: "/user/memberships/orgs/octo", Status: 403, Body: `{"message":"the organization has an IP allow list enabled"}`})
+			},
+			want: []string{"GitHub does not show whether octocat owns the organization octo: the organization has an IP allow list enabled"},
+		},
+		"a suspended account": {
+			prepare: func(s *ghmigratetest.Server) {
+				s.Inject(ghmigratetest.Fault{Path: "/user", Status: 403, Header: map[string][]string{"X-Oauth-Scopes": {"repo, admin:org"}}, Body: `{"message":"Your account was suspended"}`})
+			},
+			want: []string{"GitHub refuses the token (Your account was suspended)"},
+		},
 		"another API version": {
 			client: []ghmigrate.Option{ghmigrate.WithAPIVersion("1999-01-01")},
 			want:   []string{"GitHub does not know the API version that the client asks for ("},
