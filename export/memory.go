@@ -78,6 +78,7 @@ func (r *run) note(job *Job) {
 		r.highest = max(r.highest, id)
 	}
 	r.starts[job.Number] = job.State.Starts
+	r.incident.taken = r.incident.taken || !job.UnlockOnly && job.State.Migration != 0
 }
 
 func (r *run) known(migration int64) bool {

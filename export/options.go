@@ -88,7 +88,7 @@ func (o Options) withDefaults() (Options, error) {
 	case o.Start.ExcludeMetadata && o.Start.ExcludeGitData:
 		return o, errors.New("export: Start excludes both metadata and Git data: nothing would be left")
 	}
-	o.Start.OmitRepositories = false
+	o.Start.Repositories, o.Start.OmitRepositories = nil, false
 	return o, checkRepositories(o.Repositories)
 }
 

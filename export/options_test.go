@@ -125,6 +125,7 @@ func TestAnUnfinishedRunMayBeContinuedFasterAndInAnotherOrder(t *testing.T) {
 		unfinished(t, server, opts)
 		m, err := export.Run(t.Context(), octo(t, server), export.Options{
 			Repositories: []string{"Octo/R002", "octo/r000", "octo/r001"}, Dir: opts.Dir, BatchSize: 1, Concurrency: 50, Transfers: 7,
+			Start: ghmigrate.StartMigrationRequest{Repositories: []string{}, OmitRepositories: true}, // which say nothing
 		})
 		require.NoError(t, err)
 		assert.Equal(t, opts.Repositories, namesOf(m.Repositories))

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
@@ -43,6 +44,37 @@ func TestStepsOfManyProcessesEnd(t *testing.T) {
 		}
 		t.Fatal("100 steps, and still at ", job.Next())
 	})
+}
+
+// What was kept by another version may lack fields, or have more.
+func TestAJobOfAnotherVersionIsDrivenToItsEnd(t *testing.T) {
+	for name, state := range map[string]string{
+		"planned":  `{}`,
+		"started":  `{"floor":78,"starts":1,"migration":79,"begun":"2000-01-01T00:00:00Z"}`,
+		"exported": `{"floor":78,"starts":1,"migration":79,"outcome":"exported","renamed":{"since":"then"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				names, acct := addRepositories(server, 1), octo(t, server)
+				if name != "planned" {
+					_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: names, LockRepositories: true})
+					require.NoError(t, err)
+				}
+				time.Sleep(time.Hour)
+				var job export.Job
+				require.NoError(t, json.Unmarshal([]byte(`{"number":1,"repositories":["octo/r000"],"start":{"LockRepositories":true},"delete_archive":true,"try":1,"more":[1],"state":`+state+`}`), &job))
+				job.Dir = t.TempDir()
+				for !job.Over() {
+					time.Sleep(time.Until(job.NotBefore))
+					require.NoError(t, export.Step(t.Context(), acct, &job))
+				}
+				assert.Empty(t, job.Successors())
+				assert.False(t, server.Locked(names[0]))
+				require.Len(t, server.Migrations(), 1)
+				assert.True(t, server.Migrations()[0].ArchiveDeleted)
+			})
+		})
+	}
 }
 
 // Who calls Step keeps pauses between steps; those within one, and the folder,

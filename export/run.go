@@ -244,7 +244,6 @@ func (r *run) over(job *Job) ([]*Job, error) {
 	job.emit(EventOver)
 	next := r.unplanned(job.Successors())
 	r.mu.Lock()
-	r.incident.taken = len(r.ids) > 0
 	systemic := r.incident.sees(job)
 	r.isolated = r.incident.isolated()
 	r.systemic = r.systemic || systemic

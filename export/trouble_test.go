@@ -116,6 +116,24 @@ func TestRefusalsAloneAreAnIncident(t *testing.T) {
 	})
 }
 
+// A migration of an earlier run, whose locks are still to be released, is none
+// that GitHub has taken.
+func TestRefusalsAloneAreAnIncidentBesideADebt(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := locked(addRepositories(server, 1), t.TempDir())
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Status: 403, Body: `{"message":"no"}`, Times: 3})
+		_, err := run(t, t.Context(), server, octo(t, server), opts)
+		require.NotEmpty(t, partial(t, err).Locked)
+
+		opts.Repositories = make([]string, 200)
+		for i := range opts.Repositories {
+			opts.Repositories[i] = "octo/gone" + strconv.Itoa(i)
+		}
+		_, err = run(t, t.Context(), server, octo(t, server), opts)
+		require.ErrorIs(t, err, export.ErrSystemic)
+	})
+}
+
 func TestAMigrationThatIsNotShownYetIsNotStartedTwice(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
