@@ -35,8 +35,9 @@ type Account interface {
 	DeleteArchive(ctx context.Context, id int64) error
 	UnlockRepository(ctx context.Context, id int64, repo string) error
 
-	// Do is that of [ghmigrate.Client]; only [Preflight] needs it, and Run to
-	// learn a user's login.
+	// Do is that of [ghmigrate.Client]. [Preflight] needs it, and for a user's
+	// account whatever has to know whose it is or whether this is a GHES: [Run],
+	// [Step] and [Unlock].
 	Do(ctx context.Context, method, path string, in, out any) (http.Header, error)
 }
 

@@ -39,7 +39,8 @@
 // An archive is deleted at GitHub only when the journal says, on disk, that the
 // SHA-256 recomputed from the archive's file is that of the download, that nothing
 // is missing or wrong in it, and that the Store has it. An inferred one, and a
-// twin's, never is. One that died before it was fetched is exported again.
+// twin's, never is. One that died before it was fetched is exported again, and
+// so is what GitHub, asked five times in two minutes, has not found once.
 //
 // A failed batch is tried once more, then halved, down to single repositories,
 // and these again without releases and without attachments, when all else is
@@ -143,7 +144,7 @@
 // and the end of the context end the run; the next call continues it. Requests
 // that change something are sent one at a time and a second apart, as GitHub asks
 // for. All migrations that are waited for are looked at together, with a request
-// for each hundred.
+// for each hundred, or for each one of a user.
 //
 // # Step by step
 //

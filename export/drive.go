@@ -93,6 +93,9 @@ func (r *run) wait(ctx context.Context, job *Job) error {
 		if err := sleepUntil(ctx, job.NotBefore); err != nil {
 			return err
 		}
+		if job.State.Absences > 0 { // the others' poll would not tell before it is done
+			return Step(ctx, r.acct, job)
+		}
 		m, err := r.poller.await(ctx, job.State.Migration)
 		switch {
 		case m != nil && isAbsent(err):

@@ -7,7 +7,8 @@ import (
 )
 
 // A Job is one migration, from its start to its traces' removal. It is plain
-// state, to be kept as JSON; [Step] performs the next effect.
+// state, to be kept as JSON, of which later versions will understand what this
+// one writes; [Step] performs the next effect.
 //
 // A migration that fails is not repeated by its Job: others take its place, see
 // [Job.Successors].

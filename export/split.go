@@ -19,10 +19,10 @@ const maxWhole = 3
 //
 // A batch that failed is tried once more, then halved, and so on, down to
 // single repositories; these are tried without releases, then without
-// attachments, since size is the usual reason; whoever wants to rule out an
-// incident of GitHub's leaves these for the end, as Run does. What GitHub
-// refused is halved at once. What was exported and died before it was fetched, and what the
-// archive lacks, is exported again. A twin that may hold locks is unlocked.
+// attachments, since size is the usual reason. Run leaves these two for the end,
+// when it is known whether others fail too. What GitHub refused is halved at
+// once. What was exported and died before it was fetched, and what the archive
+// lacks, is exported again. A twin that may hold locks is unlocked.
 func (j *Job) Successors() []*Job {
 	if !j.Over() {
 		return nil

@@ -11,8 +11,9 @@ import (
 
 // Step performs the next effect of a job, [Job.Next], and changes the job's
 // state accordingly. Where an earlier process may have had the effect already,
-// it finds out first. A Step that finds its migration still under way, or a
-// start still unaccounted for, changes [Job.NotBefore] alone.
+// it finds out first. After a Step that finds its migration still under way, or a
+// start still unaccounted for, Next is what it was, and [Job.NotBefore] tells when
+// to look again.
 //
 // After an error Step can be called again: if it was one that passes (a network
 // error, a rate limit, a full disk) it goes on where it was. Run does that; a
@@ -62,10 +63,14 @@ func (j *Job) look(ctx context.Context, acct Account) error {
 	if err != nil {
 		return err
 	}
-	if !m.State.Done() {
-		j.NotBefore = time.Now().Add(lookAgain)
+	if m.State.Done() {
+		return j.observe(m)
 	}
-	return j.observe(m)
+	j.NotBefore = time.Now().Add(lookAgain)
+	if j.State.Absences == 0 {
+		return nil
+	}
+	return j.settle(func(s *State) { s.Absences = 0 })
 }
 
 // observe takes note of what a migration is now.
@@ -84,9 +89,9 @@ func (j *Job) observe(m *ghmigrate.Migration) error {
 }
 
 const (
-	// maxAbsences is how often a migration, or its archive, may not be found
-	// before it is held to be gone: not every server of GitHub knows of it at
-	// once, and to start another for nothing exports twice.
+	// maxAbsences is how often running a migration, or its archive, may not be
+	// found before it is held to be gone: not every server of GitHub knows of it
+	// at once, and to start another for nothing exports twice.
 	maxAbsences  = 5
 	absenceAgain = 30 * time.Second
 )

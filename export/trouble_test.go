@@ -145,12 +145,12 @@ func TestAMigrationThatIsNotShownYetIsNotStartedTwice(t *testing.T) {
 	})
 }
 
-func TestAMigrationThatIsNotFoundForAMinuteIsNotStartedTwice(t *testing.T) {
+func TestAMigrationThatIsNotFoundForAMinuteNowAndThenIsNotStartedTwice(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octocat/a")
 		begun, faults := time.Now(), 0
 		server.InjectFunc(func(r ghmigratetest.Request, _ int) (ghmigratetest.Fault, bool) {
-			if time.Since(begun).Truncate(time.Minute) != 30*time.Minute {
+			if time.Since(begun).Truncate(time.Minute)%time.Hour != 30*time.Minute {
 				return ghmigratetest.Fault{}, false
 			}
 			faults++
@@ -164,7 +164,7 @@ func TestAMigrationThatIsNotFoundForAMinuteIsNotStartedTwice(t *testing.T) {
 		require.NoError(t, err)
 		assert.Positive(t, faults)
 		assert.Equal(t, 1, m.Starts)
-	}, ghmigratetest.WithExportDuration(time.Hour))
+	}, ghmigratetest.WithExportDuration(8*time.Hour))
 }
 
 func TestARateLimitIsWaitedOutWhereAMigrationHasVanished(t *testing.T) {
