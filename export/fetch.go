@@ -59,6 +59,7 @@ func (j *Job) download(ctx context.Context, acct Account) error {
 	case err == nil:
 		err := j.settle(func(s *State) {
 			s.Archive = &Archive{Name: name, Size: result.Size, SHA256: result.SHA256}
+			s.Absences = 0
 		})
 		j.emit(EventDownloaded, func(e *Event) { e.Bytes, e.Size = result.Size, result.Size })
 		return err

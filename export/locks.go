@@ -102,7 +102,9 @@ func checkLock(ctx context.Context, checker LockChecker, repository string) (Loc
 // fine; one that none of them has, and one in a migration that has not ended,
 // which GitHub does not unlock, are errors, after all others are unlocked. A rate
 // limit that is too long for the client, a token that is refused and a broken
-// connection end it early. Without names it is an error.
+// connection end it early. Without names it is an error. When a lock lands is not
+// documented: where the migration has only just ended, call it again two minutes
+// later.
 //
 // It takes a request a second, and as many requests as there are migrations
 // with locks.
