@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -149,6 +150,23 @@ func TestWhatIsLeftOutIsLeftOutLast(t *testing.T) {
 	}
 }
 
+func TestAnArchiveWithoutReleasesThatDiedIsExportedAgain(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Fails: !slices.Contains(m.Options, "exclude_releases")}
+		})
+		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()}
+		opts.Progress = func(e export.Event) {
+			if e.Kind == export.EventExported && e.Migration == 81 {
+				server.Forget(81)
+			}
+		}
+		m, err := run(t, t.Context(), server, octo(t, server), opts)
+		assert.Equal(t, &export.PartialError{Reduced: m.Repositories}, partial(t, err))
+		assert.EqualValues(t, 82, m.Repositories[0].Migration)
+	})
+}
+
 // What looks like an incident and stays is none.
 func TestRepositoriesThatAreAllTooLargeAreExportedInPartSomeDay(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
@@ -188,20 +206,25 @@ func TestAFailedBatchIsUnlockedBeforeItIsTriedAgain(t *testing.T) {
 
 func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
 	for name, test := range map[string]struct {
-		batch int
-		locks bool
+		batch      int
+		locksAfter time.Duration
 	}{
 		"three batches running":       {batch: 1},
-		"three that are locked still": {batch: 1, locks: true},
+		"three that are locked still": {batch: 1, locksAfter: 90 * time.Second},
 		"halves of one batch":         {batch: 32},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 32)
 				failing := true
-				server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate { return ghmigratetest.Fate{Fails: failing} })
+				server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+					if failing {
+						return ghmigratetest.Fate{Fails: true, LocksAfter: test.locksAfter}
+					}
+					return ghmigratetest.Fate{}
+				})
 				opts := export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: test.batch, Concurrency: 4}
-				opts.Start.LockRepositories = test.locks
+				opts.Start.LockRepositories = test.locksAfter > 0
 				_, err := run(t, t.Context(), server, octo(t, server), opts)
 				p := partial(t, err)
 				require.ErrorIs(t, err, export.ErrSystemic)
@@ -218,6 +241,32 @@ func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What an earlier call saw fail, and this one has only to unlock, is no sign that
+// exports fail now.
+func TestFailuresOfAnEarlierCallAreNoIncident(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		ctx, cancel := context.WithCancel(t.Context())
+		failures := 0
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Fails: ctx.Err() == nil, LocksAfter: 90 * time.Second}
+		})
+		opts := locked(addRepositories(server, 4), t.TempDir())
+		opts.BatchSize = 1
+		opts.Progress = func(e export.Event) {
+			if e.Kind == export.EventFailed {
+				failures++
+			}
+			if failures == 8 { // each twice
+				cancel()
+			}
+		}
+		_, err := run(t, ctx, server, octo(t, server), opts)
+		require.ErrorIs(t, err, context.Canceled)
+		_, err = run(t, t.Context(), server, octo(t, server), opts)
+		require.NoError(t, err)
+	})
 }
 
 // One batch that fails again and again, and others that fail with successes
