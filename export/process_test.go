@@ -77,6 +77,22 @@ func TestAJobOfAnotherVersionIsDrivenToItsEnd(t *testing.T) {
 	}
 }
 
+// To call Step too soon is a waste of requests, and no more.
+func TestAMigrationThatIsNotShownYetIsNotStartedTwiceByHastySteps(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		jobs, err := export.Plan(export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()})
+		require.NoError(t, err)
+		job, acct := jobs[0], octo(t, server)
+		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/79", Method: http.MethodGet, Status: 404, Body: `{"message":"Not Found"}`, Times: 20})
+		for steps := 0; !job.Over(); steps++ {
+			require.Less(t, steps, 100)
+			require.NoError(t, export.Step(t.Context(), acct, job))
+			time.Sleep(time.Second)
+		}
+		assert.Equal(t, export.OutcomeExported, job.State.Outcome)
+	})
+}
+
 // Who calls Step keeps pauses between steps; those within one, and the folder,
 // are Step's.
 func TestStepMakesItsFolderAndKeepsThePausesWithin(t *testing.T) {

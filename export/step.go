@@ -98,6 +98,9 @@ const (
 
 // absent takes note that the migration, or its archive, was not found.
 func (j *Job) absent(ctx context.Context, acct Account, reason error) error {
+	if time.Now().Before(j.NotBefore) { // a Step too soon says nothing new
+		return nil
+	}
 	if j.State.Absences+1 >= maxAbsences {
 		return j.vanish(ctx, acct, reason)
 	}
