@@ -152,14 +152,14 @@ func (p *preflight) user(ctx context.Context) error {
 		p.hopeless = true
 		p.problem("there is no GitHub API at this address (%s): check the host, or WithBaseURL", r.Account)
 		return nil
+	case refusal != nil && r.Classic:
+		p.hopeless = true
+		p.problem("GitHub refuses the token (%s): what it says has to be mended first", refusal.Message)
+		return nil
 	case !r.Classic:
 		p.hopeless = true
 		p.problem("the token is fine-grained or of a GitHub App, and these cannot start migrations: make a personal access token (classic) with the scopes %s",
 			strings.Join(p.needed(), " and "))
-		return nil
-	case refusal != nil:
-		p.hopeless = true
-		p.problem("GitHub refuses the token (%s): what it says has to be mended first", refusal.Message)
 		return nil
 	}
 	for _, need := range p.needed() {
