@@ -1,5 +1,5 @@
 // Command bench measures this library side by side with its peers, in one run
-// and on one machine, and prints the tables that README carries:
+// and on one machine, and prints the tables of docs/measurements.md:
 //
 //	go run -C internal/bench .              # all of it: hours, and 9 GB of disk
 //	go run -C internal/bench . -decoding    # seconds
