@@ -26,7 +26,7 @@ import (
 
 // More runs than a usual test has time for:
 //
-//	go test -run Chaos -chaos.runs 100000 ./internal/transfer
+//	go test ./internal/transfer -run Chaos -chaos.runs 100000
 //
 // A failure names its seed: -chaos.seed 123 -chaos.runs 1 repeats it, as far as
 // goroutines that race repeat.
