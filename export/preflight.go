@@ -258,7 +258,7 @@ func (p *preflight) migrations(ctx context.Context) error {
 		}
 	}
 	if p.report.Locks > 0 {
-		p.warn("%d of the newest migrations were started with lock_repositories: if a repository is still locked, Unlock releases it", p.report.Locks)
+		p.warn("lock_repositories was set for %d of the newest migrations: if a repository is still locked, Unlock releases it", p.report.Locks)
 	}
 	if p.acct.Owner() == "" && p.report.EnterpriseServer != "" {
 		p.warn("GitHub Enterprise Server has no calls to unlock the repositories of a user and to delete the archives: LockRepositories and DeleteArchives are refused")

@@ -151,7 +151,7 @@ func TestPreflightWarns(t *testing.T) {
 		assert.Empty(t, report.Problems)
 		assert.Equal(t, []string{
 			"the token expires on 2000-01-04 00:00:00 UTC: an export that is not over by then stops, and goes on with a new token",
-			"1 of the newest migrations were started with lock_repositories: if a repository is still locked, Unlock releases it",
+			"lock_repositories was set for 1 of the newest migrations: if a repository is still locked, Unlock releases it",
 		}, report.Warnings)
 	}, ghmigratetest.WithTokenExpiry(time.Date(2000, 1, 4, 0, 0, 0, 0, time.UTC)))
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
