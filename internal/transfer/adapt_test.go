@@ -19,6 +19,7 @@ import (
 func busyBeyond(bears *atomic.Int64, answer func(w http.ResponseWriter, r *http.Request) bool) func(int, http.ResponseWriter, *http.Request) bool {
 	var now atomic.Int64
 	return func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		pause(r, time.Nanosecond) // until all who have their last bytes count no more
 		defer now.Add(-1)
 		if now.Add(1) > bears.Load() {
 			return xmlError(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")(w, r)
