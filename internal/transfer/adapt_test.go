@@ -299,6 +299,39 @@ func TestStorageThatGoesOnBeingBusyIsAskedForLessAndLess(t *testing.T) {
 	}
 }
 
+// A range that comes back after an outage finds others waiting for its bytes, and
+// has been as slow as can be. That was not the connection it has now.
+func TestARangeThatWasDownIsNotSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, chunk = 1 << 20, 32 << 10
+		s := newStorage(t, size)
+		path := target(t)
+		down := make(chan struct{})
+		var up atomic.Bool
+		var inMidChunk atomic.Int64
+		time.AfterFunc(20*time.Second, func() { close(down) })
+		time.AfterFunc(80*time.Second, func() { up.Store(true) })
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			if up.Load() {
+				if from, _ := rangeStart(r); (from-minChunk)%chunk != 0 {
+					inMidChunk.Add(1)
+				}
+				return trickle(s, w, r, 1<<10, time.Millisecond)
+			}
+			select {
+			case <-down:
+				panic(http.ErrAbortHandler)
+			default:
+			}
+			return trickle(s, &untilWriter{w, down}, r, 1<<10, time.Second)
+		}
+		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(2))
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, inMidChunk.Load(), "each range is asked for once more")
+		requireComplete(t, path, s.object)
+	})
+}
+
 // An outage says nothing about how many connections storage bears.
 func TestAnOutageDoesNotLeaveFewerRanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -24,10 +24,11 @@ type fetcher struct {
 	offset int64 // of the next byte
 	end    int64 // of the range; unknownEnd if that is the object's
 
-	conn    *connection // nil between two answers
-	asked   time.Time   // when the last request was made
-	trouble error       // how the last connection ended, unless all was well
-	faults  int         // in a row
+	conn    *connection   // nil between two answers
+	asked   time.Time     // when the last request was made
+	took    time.Duration // how long the last bytes were waited for, when there was an answer
+	trouble error         // how the last connection ended, unless all was well
+	faults  int           // in a row
 }
 
 // newFetcher reads the whole object, unless its range is set.
@@ -234,6 +235,9 @@ func (f *fetcher) request(ctx context.Context) error {
 	}
 	watch.answer()
 	f.conn = conn
+	if f.turn != nil {
+		f.turn.connected()
+	}
 	return nil
 }
 
@@ -298,7 +302,9 @@ func (f *fetcher) accept(resp *http.Response, signed signed, watch *watch) (*con
 func (f *fetcher) receive(p []byte) int {
 	conn := f.conn
 	end := min(conn.end, f.limit()) // storage may send more than it was asked for
+	asked := time.Now()
 	n, err := conn.read(p, f.offset, end, f.turn)
+	f.took = time.Since(asked)
 	if n > 0 {
 		f.offset += int64(n)
 		f.pace.add(n)

@@ -98,7 +98,7 @@ type turn struct {
 	failed   time.Time     // when a request last had no answer, and nothing came since
 	patience time.Duration // with a slow connection
 	waited   time.Duration // for bytes of its connection
-	got      int64
+	got      int64         // over it
 }
 
 // rate is how many bytes a second have come.
@@ -346,8 +346,15 @@ func (s *schedule) isSlow(t *turn, d time.Duration, rate float64) bool {
 // giveUp gives the next connection more time: it may be storage that is slow,
 // and not the line.
 func (t *turn) giveUp() bool {
-	t.got, t.waited, t.patience = 0, 0, 2*t.patience
+	t.patience *= 2
 	return true
+}
+
+// connected forgets how fast the connection before was, if there was one.
+func (t *turn) connected() {
+	t.schedule.mu.Lock()
+	defer t.schedule.mu.Unlock()
+	t.waited, t.got = 0, 0
 }
 
 // held reports whether there could be more ranges, if those that there are had

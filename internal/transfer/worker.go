@@ -73,9 +73,7 @@ func (w *worker) take(ctx context.Context, mine *turn) error {
 	at, flushed := mine.chunk[0], mine.chunk[0]
 	var speed speed
 	for {
-		asked := time.Now()
 		n, err := w.fetch.Read(ctx, block)
-		took := time.Since(asked)
 		if err == io.EOF { //nolint:errorlint // a connection that broke has one inside
 			w.flush(span{flushed, at})
 			w.schedule.end(mine, span{})
@@ -87,7 +85,7 @@ func (w *worker) take(ctx context.Context, mine *turn) error {
 		if _, err := w.part.file.WriteAt(block[:n], at); err != nil {
 			return err
 		}
-		if slow := w.schedule.wrote(mine, span{at, at + int64(n)}, took); slow {
+		if slow := w.schedule.wrote(mine, span{at, at + int64(n)}, w.fetch.took); slow {
 			w.fetch.renew()
 		}
 		w.fetch.end = mine.chunk[1] // the rest may be others' by now
