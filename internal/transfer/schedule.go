@@ -93,7 +93,8 @@ type turn struct {
 	receiving bool // whether its bytes are read
 	flowing   bool // whether some came, since it was last refused any
 	ending    bool // whether its end is in sight
-	rests     bool // whether it is left to others while storage has it wait
+	left      bool // whether it is left to others
+	rests     bool // whether it has taken its slot along, while storage has it wait
 
 	failed   time.Time     // when a request last had no answer, and nothing came since
 	patience time.Duration // with a slow connection
@@ -108,7 +109,9 @@ func (t *turn) isReceiving() bool { return t.receiving }
 
 func (t *turn) isFlowing() bool { return t.flowing }
 
-func (t *turn) isRunning() bool { return !t.ending }
+func (t *turn) isRunning() bool { return !t.ending && !t.left }
+
+func (t *turn) isKept() bool { return !t.left }
 
 // newSchedule fetches what is not done of an object that ends there. If alone is
 // set, it begins with one range and goes on so as long as that is fast.
@@ -163,7 +166,7 @@ func (s *schedule) next() (*turn, error) {
 }
 
 func (s *schedule) take(end int64) *turn {
-	t := &turn{schedule: s, chunk: span{s.todo[0][0], end}, extra: len(s.turns) >= s.slots, patience: slowTrial}
+	t := &turn{schedule: s, chunk: span{s.todo[0][0], end}, extra: s.count((*turn).isKept) >= s.slots, patience: slowTrial}
 	if end == s.todo[0][1] {
 		s.todo = s.todo[1:]
 	} else {
@@ -189,7 +192,7 @@ func (s *schedule) count(is func(*turn) bool) int {
 // hashed nor held while something before it is missing.
 func (s *schedule) open() int {
 	if s.strict || s.alone {
-		return len(s.turns)
+		return s.count((*turn).isKept)
 	}
 	return s.count((*turn).isRunning)
 }
@@ -234,18 +237,22 @@ func (t *turn) unanswered(asked time.Time, wait time.Duration) bool {
 func (s *schedule) tooMany(t *turn, wait time.Duration) bool {
 	t.flowing = false
 	s.troubled = time.Now()
+	kept := s.count((*turn).isKept)
 	switch {
-	case t.extra, !s.strict && len(s.turns) > s.slots:
+	case t.extra, !s.strict && kept > s.slots:
 		s.strict = true
 	case time.Since(s.shrunk) >= shrinkAfter:
 		s.shrunk = time.Now()
 		s.slots = min(s.slots, max(1, s.slots/2, s.count((*turn).isFlowing)))
 	}
-	if s.open() > s.slots {
-		return true
+	switch {
+	case s.open() > s.slots:
+		t.left = true
+	case wait > longWait && kept > 1:
+		t.left, t.rests = true, true
+		s.slots = max(1, s.slots-1)
 	}
-	t.rests = wait > longWait && len(s.turns) > 1
-	return t.rests
+	return t.left
 }
 
 // receive waits until the bytes of a chunk may be read. Whoever asked for it
@@ -280,9 +287,6 @@ func (s *schedule) end(t *turn, left span) {
 		s.rates = s.rates[max(0, len(s.rates)-maxRates):]
 	}
 	s.turns = slices.DeleteFunc(s.turns, func(other *turn) bool { return other == t })
-	if t.rests {
-		s.slots = max(1, s.slots-1) // until it has waited
-	}
 	if len(s.todo) == 0 && len(s.turns) == 0 {
 		close(s.idle)
 	}
