@@ -27,6 +27,7 @@ const (
 type address struct {
 	locate func(context.Context) (Location, error)
 	logger *slog.Logger
+	pace   *pace
 
 	mu       sync.Mutex
 	signed   signed
@@ -35,16 +36,20 @@ type address struct {
 	got      int64     // bytes that signed has given
 	since    time.Time // when signed was new
 	refusals int       // of fresh URLs, one after the other
+	backoff  backoff
+	again    time.Time // when a fresh one may be asked for, after a refusal
 	asking   *asking   // while somebody asks for a fresh one
 }
 
 // An asking is a call of Locate for which several ranges wait.
 type asking struct {
-	done chan struct{}
-	err  error
+	after time.Time
+	done  chan struct{}
+	err   error
 }
 
-// current returns a URL that may still work, a fresh one if need be.
+// current returns a URL that may still work, a fresh one if need be. It is for
+// a range that waits.
 func (a *address) current(ctx context.Context) (signed, error) {
 	for {
 		now, others, mine := a.look()
@@ -54,14 +59,20 @@ func (a *address) current(ctx context.Context) (signed, error) {
 		case mine:
 			return a.renew(ctx, others)
 		}
-		select {
-		case <-others.done:
-			if others.err != nil {
-				return signed{}, others.err
-			}
-		case <-ctx.Done():
-			return signed{}, ContextError(ctx)
+		if err := a.join(ctx, others); err != nil {
+			return signed{}, err
 		}
+	}
+}
+
+func (a *address) join(ctx context.Context, others *asking) error {
+	a.pace.stop()
+	defer a.pace.start()
+	select {
+	case <-others.done:
+		return others.err
+	case <-ctx.Done():
+		return ContextError(ctx)
 	}
 }
 
@@ -77,12 +88,12 @@ func (a *address) look() (now signed, who *asking, mine bool) {
 	if a.asking != nil {
 		return signed{}, a.asking, false
 	}
-	a.asking = &asking{done: make(chan struct{})}
+	a.asking = &asking{after: a.again, done: make(chan struct{})}
 	return signed{}, a.asking, true
 }
 
 func (a *address) renew(ctx context.Context, mine *asking) (signed, error) {
-	fresh, expires, err := a.ask(ctx)
+	fresh, expires, err := a.ask(ctx, mine.after)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asking, mine.err = nil, err
@@ -98,7 +109,12 @@ func (a *address) renew(ctx context.Context, mine *asking) (signed, error) {
 	return a.signed, nil
 }
 
-func (a *address) ask(ctx context.Context) (*url.URL, time.Time, error) {
+func (a *address) ask(ctx context.Context, after time.Time) (*url.URL, time.Time, error) {
+	if err := Sleep(ctx, time.Until(after)); err != nil {
+		return nil, time.Time{}, err
+	}
+	a.pace.stop() // Locate may wait for hours, for a rate limit
+	defer a.pace.start()
 	location, err := a.locate(ctx)
 	if err != nil {
 		return nil, time.Time{}, err
@@ -122,23 +138,26 @@ func (a *address) gave(s signed, n int) {
 	}
 }
 
-// refused drops s. It reports whether a fresh one has a chance, and whether
-// that should be given some time.
-func (a *address) refused(s signed) (hopeless, wait bool) {
+// refused drops s, and reports whether a fresh one has no chance. One that was
+// refused from the start, or dies as soon as it has given a little, must not be
+// asked for again and again without a pause.
+func (a *address) refused(s signed) (hopeless bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if s.number != a.signed.number || a.dead {
-		// Another range has said so already.
-		return s.number == a.signed.number && a.refusals >= maxFreshRefusals, false
+	if s.number != a.signed.number {
+		return false // there is another one already
 	}
-	a.dead = true
-	if a.got > 0 {
-		// One that dies as soon as it has given a little must not be asked for
-		// again and again without a pause.
-		return false, a.got < goodBytes && time.Since(a.since) < goodAge
+	if !a.dead {
+		a.dead = true
+		switch {
+		case a.got == 0:
+			a.refusals++
+		case a.got >= goodBytes || time.Since(a.since) >= goodAge:
+			a.backoff.good()
+		}
+		a.again = time.Now().Add(a.backoff.next())
 	}
-	a.refusals++
-	return a.refusals >= maxFreshRefusals, true
+	return a.refusals >= maxFreshRefusals
 }
 
 // A signed is one of the URLs, in the order in which they came.

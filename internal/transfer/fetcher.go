@@ -122,21 +122,18 @@ func (f *fetcher) overcome(ctx context.Context, err error) error {
 	if !ok {
 		return err
 	}
-	wait := true
+	var delay time.Duration
 	switch back.kind {
-	case refusal:
-		var hopeless bool
-		if hopeless, wait = f.address.refused(back.signed); hopeless {
+	case refusal: // who asks for a fresh URL waits, if need be
+		if f.address.refused(back.signed) {
 			return back.err
 		}
 	case fault:
 		if f.faults++; f.faults > maxFaults {
 			return back.err
 		}
+		delay = f.backoff.next()
 	case cut, busy, unanswered:
-	}
-	var delay time.Duration
-	if wait {
 		delay = f.backoff.next()
 	}
 	stated := back.wait > delay
@@ -187,9 +184,7 @@ func (f *fetcher) isSurplus(kind setbackKind, wait time.Duration) bool {
 
 // request asks for the rest of the range, and checks the answer.
 func (f *fetcher) request(ctx context.Context) error {
-	f.pace.stop() // Locate may wait for hours, for a rate limit
 	signed, err := f.address.current(ctx)
-	f.pace.start()
 	if err != nil {
 		return err
 	}

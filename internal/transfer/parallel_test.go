@@ -539,6 +539,26 @@ func TestAURLThatAllRangesShareIsRenewedByOne(t *testing.T) {
 	})
 }
 
+// One that asks for a fresh URL at once, in the place of one that waits, would
+// meet the same trouble, and nobody would get over it.
+func TestAllRangesGiveStorageTimeAfterARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 2<<20)
+		path := target(t)
+		begin := time.Now()
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			if n > 1 && time.Since(begin) < 200*time.Millisecond {
+				return xmlError(http.StatusForbidden, "AccessDenied", "no")(w, r)
+			}
+			return false
+		}
+		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+		require.NoError(t, err)
+		assert.Equal(t, 2, s.located)
+		requireComplete(t, path, s.object)
+	})
+}
+
 func TestFreshURLsThatAreRefusedEndAllRanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 2<<20)

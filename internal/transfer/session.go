@@ -25,11 +25,12 @@ type session struct {
 
 func newSession(source Source) *session {
 	logger := cmp.Or(source.Logger, slog.New(slog.DiscardHandler))
+	pace := newPace()
 	return &session{
 		source:  source,
 		logger:  logger,
-		address: &address{locate: source.Locate, logger: logger},
-		pace:    newPace(),
+		address: &address{locate: source.Locate, logger: logger, pace: pace, backoff: newBackoff()},
+		pace:    pace,
 		object:  object{Size: -1},
 	}
 }
