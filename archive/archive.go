@@ -47,8 +47,8 @@ func Open(path string, opts *ReaderOptions) (*Archive, error) {
 	return a, nil
 }
 
-// Close removes the temporary file. What is used later fails with
-// [os.ErrClosed]; only Close itself may be called again.
+// Close removes the temporary file. A record that is read later is an error that
+// matches [os.ErrClosed]; only Close itself may be called again.
 func (a *Archive) Close() error { return a.close() }
 
 // Lookup returns the record of this URL, or an error that is [ErrNotFound]: a

@@ -127,12 +127,16 @@ func TestCloseRemovesTheTemporaryFile(t *testing.T) {
 
 	_, err = a.Lookup("u/a")
 	require.ErrorIs(t, err, os.ErrClosed)
+	rounds := 0
 	for _, err := range a.Comments("o/r/issues/1") {
+		rounds++
 		require.ErrorIs(t, err, os.ErrClosed)
 	}
 	for _, err := range archive.All[*archive.User](a) {
+		rounds++
 		require.ErrorIs(t, err, os.ErrClosed)
 	}
+	assert.Equal(t, 2, rounds)
 }
 
 func TestOpenRefusesWhatIsNotWhole(t *testing.T) {

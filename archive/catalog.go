@@ -65,7 +65,7 @@ func (c *catalog) addParents(name string) error {
 	}
 	for dir := parent; dir != ""; dir = dir[:strings.LastIndexByte(dir[:len(dir)-1], '/')+1] {
 		if c.has(c.hash(dir[:len(dir)-1])) {
-			return fmt.Errorf("it is in %s, which is a file", shorten(dir[:len(dir)-1]))
+			return fmt.Errorf("it is in %q, which is a file", shorten(dir[:len(dir)-1]))
 		}
 		hash := c.hash(dir)
 		if c.has(hash) {

@@ -83,6 +83,9 @@ func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 			switch {
 			case isEOF(err):
 				return
+			case e.reader.tooMany(1):
+				yield(nil, e.reader.container.err)
+				return
 			case err != nil:
 			case !wanted(types, element):
 				continue

@@ -39,7 +39,6 @@ func TestExtractLosesNothingOfARepository(t *testing.T) {
 		"ORIG_HEAD":                         "github-ORIG_HEAD",
 		"info/attributes":                   "github-info%2Fattributes",
 		"reftable/tables.list":              "github-reftable%2Ftables.list",
-		"objects/pack/pack-x.promisor":      "github-objects%2Fpack%2Fpack-x.promisor",
 		"custom_hooks/pre-receive":          "github-custom_hooks%2Fpre-receive",
 		"custom_hooks/x.sample":             "github-custom_hooks%2Fx.sample",
 		"refs/heads/.hidden":                "github-refs%2Fheads%2F.hidden",
@@ -78,15 +77,20 @@ func TestExtractKeepsWhatIsFaultyBesideARepository(t *testing.T) {
 	l := readLayout(t, smallArchive(t))
 	want := l.extracted()
 	want[git+"github-objects%2Finfo%2Falternates"] = "/objects\n"
+	want[git+"github-objects%2Fpack%2Fpack-x.promisor"] = "main\n"
 	want[git+"github-refs%2Fheads%2Fa..b"] = "no ref"
 	l.add(git+"objects/info/alternates", "/objects\n")
+	l.add(git+"objects/pack/pack-x.promisor", "main\n")
 	l.add(git+"refs/heads/a..b", "no ref")
+	l.add(git+"refs/heads/empty", "") // which would keep git from cloning the others
 	l.add(git+strings.Repeat("x/", 120)+"x", "long")
 	dir := t.TempDir()
 	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
 	require.ErrorContains(t, err, "cannot be the name of a ref")
 	require.ErrorContains(t, err, "objects of other repositories")
-	require.ErrorContains(t, err, "more than 255 bytes")
+	require.ErrorContains(t, err, "a partial clone")
+	require.ErrorContains(t, faultsOf(t, err).Faults[3], git+"refs/heads/empty: it is no ref")
+	require.ErrorContains(t, faultsOf(t, err).Faults[4], "more than 255 bytes")
 	assert.Equal(t, want, tree(t, dir))
 }
 

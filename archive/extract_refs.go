@@ -56,6 +56,8 @@ func (r *extractedRef) Close() error {
 	if r.file != nil {
 		if err == nil {
 			r.file.Write(r.text) //nolint:errcheck // its error comes again
+		} else {
+			r.file.missing = 1 // also of an empty file
 		}
 		return r.file.Close()
 	}

@@ -52,7 +52,7 @@ func (x *index) add(r Record, size int) {
 		k = uint32(len(x.kinds)) //nolint:gosec // as many as there are structs
 		x.kinds[kind] = k
 	}
-	number := uint32(len(x.records)) //nolint:gosec // 2³² records do not fit into an archive
+	number := uint32(len(x.records)) //nolint:gosec // as Limits.Records says
 	x.records = append(x.records, place{x.end, k})
 	x.end += int64(size)
 	if url := URL(r.Key()); url != "" {

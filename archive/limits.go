@@ -3,6 +3,7 @@ package archive
 import (
 	"cmp"
 	"fmt"
+	"math"
 )
 
 // Limits bound what an archive can make its reader do. What goes beyond one is
@@ -14,8 +15,13 @@ type Limits struct {
 	// RecordSize is 0. One beyond that is passed over.
 	RecordSize int64
 	// UnpackedSize bounds the unpacked archive, in bytes; 0 means 100 GiB.
-	// Nothing is read beyond it.
+	// Nothing is read beyond it. It also bounds what the loose objects of its
+	// repositories inflate to, all together.
 	UnpackedSize int64
+	// Records bounds the number of records, and for Verify and Extract of these
+	// and of what they refer and link to; 0 means 100 million, and more than
+	// 4,294,967,295 means that. Nothing is read beyond it.
+	Records int64
 	// Entries bounds the number of files and directories; 0 means 10 million.
 	// Nothing is read beyond it.
 	Entries int64
@@ -26,7 +32,7 @@ func (l Limits) check() error {
 	for _, limit := range []struct {
 		name  string
 		value int64
-	}{{"RecordSize", l.RecordSize}, {"UnpackedSize", l.UnpackedSize}, {"Entries", l.Entries}} {
+	}{{"RecordSize", l.RecordSize}, {"UnpackedSize", l.UnpackedSize}, {"Records", l.Records}, {"Entries", l.Entries}} {
 		if limit.value < 0 {
 			return fmt.Errorf("negative Limits.%s", limit.name)
 		}
@@ -39,6 +45,7 @@ func (l Limits) orDefaults() Limits {
 	return Limits{
 		RecordSize:   min(cmp.Or(l.RecordSize, 16<<20), 1<<30),
 		UnpackedSize: cmp.Or(l.UnpackedSize, 100<<30),
+		Records:      min(cmp.Or(l.Records, 100_000_000), math.MaxUint32),
 		Entries:      cmp.Or(l.Entries, 10_000_000),
 	}
 }

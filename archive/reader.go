@@ -34,6 +34,7 @@ type Reader struct {
 	container *container
 	names     names
 	entries   int64
+	records   int64  // and what they refer to, for who has to remember that
 	entry     *Entry // that the loop is at
 	splitter  splitter
 }
@@ -192,6 +193,19 @@ func (r *Reader) next() (*Entry, error) {
 			return nil, &Fault{Entry: path.Clean(header.Name), Offset: -1, Err: err}
 		}
 	}
+}
+
+// tooMany counts n more records, or what has to be remembered of them. The archive
+// ends where there are too many.
+func (r *Reader) tooMany(n int) bool {
+	if r.records += int64(n); r.records <= r.limits.Records {
+		return false
+	}
+	if r.container.err == nil {
+		err := fmt.Errorf("it has more than %d records and references (Limits.Records)", r.limits.Records)
+		r.container.err = &Fault{Offset: r.container.inflater.offset, Err: err}
+	}
+	return true
 }
 
 // checkTypes tells names of files from types of records.

@@ -25,9 +25,12 @@ func newReferenceCheck() *referenceCheck {
 	return &referenceCheck{seed: maphash.MakeSeed()}
 }
 
-// addRecord adds the URLs that a record has and those that it refers to.
-func (c *referenceCheck) addRecord(r Record) {
+// addRecord adds the URLs that a record has and those that it refers to, and
+// returns how many those are.
+func (c *referenceCheck) addRecord(r Record) int {
+	added := 0
 	keys(r, func(key URL) {
+		added++
 		tag := keyPart
 		if string(key) == r.Key() {
 			tag = keyRecord
@@ -35,8 +38,10 @@ func (c *referenceCheck) addRecord(r Record) {
 		c.keys.add(c.hash(key), tag)
 	})
 	references(r, func(kind string, to URL) {
+		added++
 		c.refs.add(c.hash(to), c.number(kind))
 	})
+	return added
 }
 
 func (c *referenceCheck) hash(u URL) uint64 { return maphash.String(c.seed, string(u)) }

@@ -40,7 +40,7 @@ type VerifyOptions struct {
 //     (tarball://root/…) to what is not in the archive; files of records, bare
 //     repositories and the like where none belong, which nothing would read;
 //   - in bare repositories: no HEAD; a pack without its index, an index without
-//     its pack; packs, indexes and other files whose checksum is not that of
+//     its pack, or one of a partial clone, which lacks objects; packs, indexes and other files whose checksum is not that of
 //     their content, or which disagree; loose objects that do not inflate, or
 //     whose name is not their hash; refs to objects that are not there; objects
 //     and no refs; parts that are too far apart in the archive to be held
@@ -292,10 +292,12 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 	if name := repositoryName(r); name != "" {
 		v.repository(name).Record = true
 	}
+	held := 0
 	if v.references != nil {
-		v.references.addRecord(r)
+		held = v.references.addRecord(r)
 	}
 	links(r, func(link string, dir bool) {
+		held++
 		name, err := linkTarget(link)
 		switch {
 		case err != nil:
@@ -304,6 +306,7 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 			v.catalog.link(e.Name, e.offset, name, dir)
 		}
 	})
+	e.reader.tooMany(held) // which comes instead of the next record
 }
 
 // misfit keeps the first reason for which a record of a known type is an

@@ -52,6 +52,33 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 		requireFaults(t, err, map[string]string{"users_000002.json": ""})
 		assert.Equal(t, int64(3), summary.Records["user"])
 	})
+	for name, shard := range map[string]string{
+		"too many records":    "[1" + strings.Repeat(",1", 99) + "]",
+		"too many references": `[{"type":"issue","url":"u","labels":["a"` + strings.Repeat(`,"a"`, 99) + `]}]`,
+		"too many links":      `[{"type":"release","url":"u","release_assets":[{"asset_url":"tarball://root/x"}` + strings.Repeat(`,{"asset_url":"tarball://root/x"}`, 99) + `]}]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := new(layout)
+			l.add("schema.json", `{"version":"1.0.1"}`)
+			l.add("novels_000001.json", shard)
+			l.add("users_000001.json", `[{"type":"user","url":"v"}]`)
+			verify := func(most int64) (*archive.Summary, error) {
+				return archive.Verify(bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Records: most}})
+			}
+			summary, err := verify(50)
+			faults := faultsOf(t, err).Faults
+			require.ErrorContains(t, faults[len(faults)-1], "it has more than 50 records and references (Limits.Records)")
+			assert.Zero(t, summary.Records["user"], "nothing is read beyond it")
+			summary, err = verify(150)
+			if err != nil {
+				for _, fault := range faultsOf(t, err).Faults {
+					require.NotContains(t, fault.Error(), "Limits.Records")
+				}
+			}
+			assert.EqualValues(t, 1, summary.Records["user"])
+		})
+	}
 	t.Run("packed refs that are too large", func(t *testing.T) {
 		t.Parallel()
 		const name = "repositories/o/app.git/packed-refs"

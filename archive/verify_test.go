@@ -137,6 +137,14 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			damage: func(l *layout) { l.add(bare+"/objects/info/alternates", "/srv/objects\n") },
 			want:   map[string]string{bare + "/objects/info/alternates": ""},
 		},
+		"a partial clone": {
+			damage: func(l *layout) { l.add(bare+"/objects/pack/pack-x.promisor", "") },
+			want:   map[string]string{bare + "/objects/pack/pack-x.promisor": "lacks objects"},
+		},
+		"a file that is a directory, of a name for terminals": {
+			damage: func(l *layout) { l.add("a\x1b]", ""); l.add("a\x1b]/b", "") },
+			want:   map[string]string{"a\x1b]/b": `it is in "a\x1b]", which is a file`}, // not as a terminal would take it
+		},
 		"a shard that ends early": {
 			damage: func(l *layout) { m := l.find(users, ""); m.body = m.body[:len(m.body)-1] },
 			want:   map[string]string{users: ""},

@@ -95,6 +95,10 @@ func TestWriterRefuses(t *testing.T) {
 			"add repository octo/app: objects/info/alternates: it borrows objects from another repository",
 		},
 		{
+			"a partial clone", adding("octo/app", with(bareRepository(), "objects/pack/pack-x.promisor", &fstest.MapFile{})),
+			"add repository octo/app: objects/pack/pack-x.promisor: it lacks objects of another repository: it is a partial clone",
+		},
+		{
 			"a link", adding("octo/app", with(bareRepository(), "hooks", &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("/etc")})),
 			"add repository octo/app: hooks is neither a file nor a directory",
 		},

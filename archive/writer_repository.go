@@ -55,7 +55,11 @@ func checkRepository(fsys fs.FS) error {
 	case info.Size() > 0:
 		return fmt.Errorf("%s: it borrows objects from another repository", alternates)
 	}
-	return nil
+	partial, err := fs.Glob(fsys, "objects/pack/*.promisor")
+	if len(partial) > 0 {
+		return fmt.Errorf("%s: it lacks objects of another repository: it is a partial clone", partial[0])
+	}
+	return err
 }
 
 func (w *Writer) copyFile(to string, fsys fs.FS, name string) error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"path"
 	"strings"
 	"testing"
@@ -464,7 +465,7 @@ func TestStructureIsCheckedWhereChecksumsAreRight(t *testing.T) {
 		"a reverse index within a row":       {r, pack + ".rev", func(b []byte) []byte { return append(b[:12], b[13:]...) }, "it ends within a row"},
 		"a reverse index for another format": {r, pack + ".rev", func(b []byte) []byte { b[11] = 2; return b }, "it is made for SHA-256"},
 		"a bitmap of the future":             {r, pack + ".bitmap", func(b []byte) []byte { b[5] = 9; return b }, "it is no .bitmap of version 1"},
-		"an object twice":                    {r, pack + ".idx", func(b []byte) []byte { copy(b[ids+20:ids+40], b[ids:ids+20]); return b }, "its objects are not in order"},
+		"an object twice":                    {r, pack + ".idx", func(b []byte) []byte { copy(b[ids+20:ids+40], b[ids:ids+20]); return b }, "it has object"},
 		"chunks that overlap":                {many, "objects/pack/multi-pack-index", func(b []byte) []byte { b[12+11]--; return b }, "its chunks do not follow each other"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -477,6 +478,40 @@ func TestStructureIsCheckedWhereChecksumsAreRight(t *testing.T) {
 			assert.Contains(t, faults[0], test.file+": "+test.want)
 		})
 	}
+}
+
+// What a damaged file says of its pack is damaged too, and no fault of its own.
+func TestADamagedCompanionIsOneFault(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t, "sha1", shapeNamed("packed"))
+	for _, pattern := range []string{"objects/pack/*.rev", "objects/pack/*.bitmap"} {
+		name := r.only(t, pattern)
+		for i := range r[name] {
+			damaged := bytes.Clone(r[name])
+			damaged[i] ^= 1
+			faults, _ := r.with(map[string][]byte{name: damaged}).check(t)
+			require.Len(t, faults, 1, "byte %d of %s", i, name)
+		}
+	}
+}
+
+func TestAnIndexOfManyPacks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	git := newGit(t, dir, "sha1")
+	commits(t, git, 2)
+	git("repack", "-q", "-ad", "--no-write-bitmap-index")
+	packed := readRepository(t, dir)
+	for _, ext := range []string{".pack", ".idx"} {
+		body := packed[packed.only(t, "objects/pack/*"+ext)]
+		for i := range 1400 {
+			require.NoError(t, os.WriteFile(fmt.Sprintf("%s/objects/pack/pack-%040x%s", dir, i, ext), body, 0o600))
+		}
+	}
+	git("multi-pack-index", "write")
+	git("multi-pack-index", "verify")
+	faults, _ := readRepository(t, dir).check(t)
+	assert.Empty(t, faults)
 }
 
 func TestLooseObjectsAreWhatTheySay(t *testing.T) {
@@ -540,7 +575,7 @@ func TestLooseObjectsInflateWithinTheBudgetOfAll(t *testing.T) {
 	shared := gitdir.NewShared(20) // "blob 0" and a zero are seven bytes
 	assert.Empty(t, checkFile(t, shared.New(), empty, r[empty]))
 	assert.Empty(t, checkFile(t, shared.New(), empty, r[empty]))
-	assert.Equal(t, []string{empty + ": not checked: it would inflate to 7 bytes, and 6 are left of what loose objects may"},
+	assert.Equal(t, []string{empty + ": not checked: it would inflate to 7 bytes, and 6 are left of what loose objects may (Limits.UnpackedSize)"},
 		checkFile(t, shared.New(), empty, r[empty]))
 }
 

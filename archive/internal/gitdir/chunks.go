@@ -125,6 +125,9 @@ func (c *Checker) closeChains(report func(string, error)) {
 	}
 }
 
+// maxPackNames has room for the names of a hundred thousand packs.
+const maxPackNames = 8 << 20
+
 // readMultiPackIndex reads the index of many packs: "MIDX", version, hash
 // function, number of chunks, of layers below and of packs. It returns the names
 // of the packs' indexes, with a zero byte after each.
@@ -137,12 +140,17 @@ func readMultiPackIndex(s *sealed) (names []byte, err error) {
 		if id != "PNAM" {
 			return s.skip(size)
 		}
-		if size > int64(len(s.buf)/4) {
+		if size > maxPackNames {
 			return errors.New("not checked: it is of too many packs")
 		}
-		chunk, err := s.next(int(size))
-		names = bytes.Clone(chunk)
-		return err
+		for int64(len(names)) < size {
+			chunk, err := s.next(int(min(size-int64(len(names)), int64(len(s.buf)/2))))
+			if err != nil {
+				return err
+			}
+			names = append(names, chunk...)
+		}
+		return nil
 	})
 	return names, err
 }

@@ -44,7 +44,7 @@ func (c *Checker) checkInflated(name string, f format, src *source) error {
 		return err
 	}
 	if size > c.budget {
-		return fmt.Errorf("not checked: it would inflate to %d bytes, and %d are left of what loose objects may", size, c.budget)
+		return fmt.Errorf("not checked: it would inflate to %d bytes, and %d are left of what loose objects may (Limits.UnpackedSize)", size, c.budget)
 	}
 	sum := f.new()
 	var done int64

@@ -48,6 +48,9 @@ func (c *Checker) checkPackFile(name string, src *source, report func(int64, err
 	}
 	ext := path.Ext(name)
 	switch ext {
+	case ".promisor":
+		report(-1, errors.New("its pack lacks objects that are in another repository (a partial clone)"))
+		return
 	case ".pack", ".idx", ".rev", ".mtimes", ".bitmap":
 	default:
 		return
@@ -80,10 +83,12 @@ func (c *Checker) checkPackFile(name string, src *source, report func(int64, err
 	default:
 		var of []byte
 		count := int64(-1)
-		c.checkSealed(src, f, report, func(s *sealed) (err error) {
+		if c.checkSealed(src, f, report, func(s *sealed) (err error) {
 			of, count, err = readCompanion(s, ext)
 			return err
-		})
+		}) == nil {
+			of = nil // what it says is damaged, too
+		}
 		if c.hold(64 + len(of)) {
 			p.companions = append(p.companions, companion{ext, of, count})
 		}
@@ -219,8 +224,13 @@ type nameTable struct {
 }
 
 func (t *nameTable) add(id []byte) error {
-	if t.any && bytes.Compare(t.last[:t.size], id) >= 0 {
-		return errors.New("its objects are not in order")
+	if t.any {
+		switch bytes.Compare(t.last[:t.size], id) {
+		case 0:
+			return fmt.Errorf("it has object %x twice", id)
+		case 1:
+			return errors.New("its objects are not in order")
+		}
 	}
 	t.any = true
 	copy(t.last[:], id)
