@@ -109,6 +109,16 @@ func (s *Server) ssoRequired(org *account) response {
 	return res
 }
 
+// accepted returns scopes of which a token needs one: where it needs several,
+// those that it lacks, if any.
+func (s *Server) accepted(op *operation) []string {
+	lacking := slices.DeleteFunc(slices.Clone(op.scopes), func(scope string) bool { return s.hasScopes([]string{scope}) })
+	if len(lacking) > 0 {
+		return lacking
+	}
+	return op.scopes
+}
+
 // hasScopes reports whether the token has all of them, or such as include them.
 func (s *Server) hasScopes(scopes []string) bool {
 	including := map[string]string{"read:org": "write:org", "write:org": "admin:org"}

@@ -57,6 +57,24 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// Of several scopes that a token needs, it is told those that it lacks: all of
+// them would be taken for a choice.
+func TestTheScopesThatATokenLacksAreTold(t *testing.T) {
+	for _, test := range []struct {
+		has  []string
+		told string
+	}{
+		{[]string{"repo", "admin:org"}, "admin:org, repo"},
+		{[]string{"repo"}, "admin:org"},
+		{[]string{"admin:org"}, "repo"},
+		{nil, "admin:org, repo"},
+	} {
+		c := newServer(t, ghmigratetest.WithScopes(test.has...))
+		c.AddRepository("octo/hello")
+		assert.Equal(t, test.told, c.do("GET", "/orgs/octo/migrations", "").header.Get("X-Accepted-Oauth-Scopes"), test.has)
+	}
+}
+
 // As curl -u and many a client library send a token.
 func TestBasicAuthentication(t *testing.T) {
 	c := newServer(t)

@@ -109,7 +109,7 @@ func (s *Server) answer(r *http.Request) response {
 	}
 	if tokenKind(s.cfg.token) == "" {
 		h.Set("X-OAuth-Scopes", strings.Join(s.cfg.scopes, ", "))
-		h.Set("X-Accepted-OAuth-Scopes", strings.Join(c.op.scopes, ", "))
+		h.Set("X-Accepted-OAuth-Scopes", strings.Join(s.accepted(c.op), ", "))
 	}
 	return res
 }

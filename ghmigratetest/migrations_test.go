@@ -3,6 +3,7 @@ package ghmigratetest_test
 import (
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -268,9 +269,11 @@ func TestPages(t *testing.T) {
 	assert.Equal(t, newestFirst[4:], ids(a.list(t)))
 	assert.NotContains(t, a.header.Get("Link"), "next")
 
-	a = c.do("GET", "/orgs/octo/migrations?per_page=2&page=9", "")
-	assert.Equal(t, "[]", a.body)
-	assert.Contains(t, a.header.Get("Link"), `page=3&per_page=2>; rel="prev"`)
+	for _, page := range []int{9, math.MaxInt} {
+		a = c.do("GET", fmt.Sprintf("/orgs/octo/migrations?per_page=2&page=%d", page), "")
+		assert.Equal(t, "[]", a.body)
+		assert.Contains(t, a.header.Get("Link"), `page=3&per_page=2>; rel="prev"`)
+	}
 
 	assert.Empty(t, c.do("GET", "/orgs/octo/migrations", "").header.Get("Link"), "one page")
 	a = c.do("GET", "/user/migrations?per_page=1", "")

@@ -37,7 +37,7 @@ func paginate[T any](c *call, all []T, base string) ([]T, http.Header) {
 	if len(links) > 0 {
 		header.Set("Link", strings.Join(links, ", "))
 	}
-	first := min((page-1)*perPage, len(all))
+	first := min((min(page, last+1)-1)*perPage, len(all)) // no page number overflows
 	return all[first:min(first+perPage, len(all))], header
 }
 

@@ -85,7 +85,6 @@ func TestInMemoryReachesItsOwnOriginsOnly(t *testing.T) {
 // Nothing of the server keeps virtual time from passing, and nothing is left
 // of it after Close: synctest.Test would fail.
 func TestWaitsTakeNoTimeInABubble(t *testing.T) {
-	begun := time.Now()
 	synctest.Test(t, func(t *testing.T) {
 		srv := ghmigratetest.NewServer(ghmigratetest.InMemory(), ghmigratetest.WithExportDuration(time.Hour))
 		defer srv.Close()
@@ -112,7 +111,6 @@ func TestWaitsTakeNoTimeInABubble(t *testing.T) {
 		require.NoError(t, res.Body.Close())
 		time.Sleep(24 * time.Hour)
 	})
-	assert.Less(t, time.Since(begun), 10*time.Second)
 }
 
 func TestCloseEndsStalledRequests(t *testing.T) {
