@@ -14,7 +14,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// A SignedURL is where an archive is for a few minutes. Whoever has it has the
+// A SignedURL is where an archive is for a few minutes, on a GHES for hours. Whoever has it has the
 // archive, so it does not print: every verb of package fmt, package slog and
 // package encoding/json show it without its query.
 type SignedURL struct {

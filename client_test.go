@@ -218,6 +218,17 @@ func TestAnAnswerThatIsNotJSONIsAnError(t *testing.T) {
 	})
 }
 
+// A RoundTripper that is not a Transport may leave out all but the essence.
+func TestAnAnswerWithoutItsRequestAndLengthIsRead(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"id": 79}`))}, nil
+	})
+	m, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
+	require.NoError(t, err)
+	assert.Equal(t, int64(79), m.ID)
+}
+
 func TestAnAnswerThatIsTooLargeIsNotRead(t *testing.T) {
 	t.Parallel()
 	asked := 0

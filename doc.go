@@ -74,7 +74,7 @@
 // redirects and errors of a token source are final.
 //
 // A redirect is followed to the same scheme, host and port with the same method,
-// at most ten times in a row; any other is an [APIError].
+// at most ten times in a row; any other is an error.
 //
 // One attempt, its answer's body included, takes at most 60 seconds, unless the
 // client of [WithHTTPClient] has a Timeout of its own, and an answer may have 256

@@ -77,8 +77,8 @@ func (s *ArchiveStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the stream at once. A Read that is under way, or comes later,
-// fails with an error that matches [io/fs.ErrClosed].
+// Close ends the stream at once. A Read that is under way, or comes later, fails
+// with an error that matches [io/fs.ErrClosed], unless one had failed before.
 func (s *ArchiveStream) Close() error {
 	err := s.stream.Close()
 	s.close()

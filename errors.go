@@ -53,8 +53,8 @@ var (
 	// anew.
 	ErrArchiveChanged = errors.New("archive changed while it was fetched")
 
-	// ErrImportFailed means that GitHub gave a source import up, or that there is
-	// none any more.
+	// ErrImportFailed means that GitHub gave a source import up, or says that there
+	// is none ([ImportNone]).
 	ErrImportFailed = errors.New("import failed")
 	// ErrImportNeedsAction means that a source import waits for credentials or
 	// for a choice; see [ImportStatus.NeedsAction].

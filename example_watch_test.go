@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
 // follow reports what becomes of the migrations of an organization, those
@@ -27,22 +29,28 @@ func follow(ctx context.Context, client *ghmigrate.Client, log *slog.Logger) err
 // A service that follows an organization.
 func ExampleOrgMigrations_WatchAll() {
 	ctx, stop := context.WithCancel(context.Background())
-	github, client := fakeGitHub("octo-org/hello-world")
+	github := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(time.Hour))
 	defer github.Close()
+	github.AddRepository("octo-org/hello-world")
+	client := clientOf(github)
 	_, err := client.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{
 		Repositories: []string{"octo-org/hello-world"},
 	})
 	check(err)
 
-	log := slog.New(untilExported{stop})
+	log := slog.New(untilExported{github.Clock(), stop})
 	fmt.Println(follow(ctx, client, log))
 	// Output:
 	// exported
 	// context canceled
 }
 
-// untilExported is a log that waits for the first export to end.
-type untilExported struct{ stop context.CancelFunc }
+// untilExported is a log that lets an hour pass when it sees an export that is
+// pending, and waits for its end.
+type untilExported struct {
+	clock *ghmigratetest.Clock
+	stop  context.CancelFunc
+}
 
 func (untilExported) Enabled(context.Context, slog.Level) bool { return true }
 func (l untilExported) WithAttrs([]slog.Attr) slog.Handler     { return l }
@@ -50,7 +58,10 @@ func (l untilExported) WithGroup(string) slog.Handler          { return l }
 
 func (l untilExported) Handle(_ context.Context, r slog.Record) error {
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Value.String() == string(ghmigrate.StateExported) {
+		switch ghmigrate.MigrationState(a.Value.String()) {
+		case ghmigrate.StatePending:
+			l.clock.Advance(time.Hour)
+		case ghmigrate.StateExported:
 			fmt.Println(a.Value)
 			l.stop()
 		}

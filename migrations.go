@@ -29,7 +29,7 @@ type Migration struct {
 	OrgMetadataOnly      bool     `json:"org_metadata_only"`
 	Exclude              []string `json:"exclude,omitzero"` // what is left out of the answer
 
-	// Repositories is nil if they were left out of the answer.
+	// Repositories is empty if they were left out of the answer.
 	Repositories []Repository `json:"repositories,omitzero"`
 
 	URL        string    `json:"url"`                   // of the migration, in the API

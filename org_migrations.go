@@ -104,7 +104,7 @@ func (s *OrgMigrations) WatchAll(ctx context.Context, org string) iter.Seq2[*Mig
 }
 
 // ArchiveURL returns where the archive of a migration is. It lives for about
-// five minutes and needs no token: it is a secret. An error is
+// five minutes, on a GHES for hours, and needs no token: it is a secret. An error is
 // [ErrArchiveNotReady], [ErrMigrationFailed] or [ErrArchiveGone] where GitHub
 // says no more than "Not Found", and [ErrNotFound] if there is no such
 // migration.
@@ -132,7 +132,7 @@ func (s *OrgMigrations) DownloadArchive(ctx context.Context, org string, id int6
 
 // OpenArchive returns the archive of a migration as a stream, which survives
 // what [OrgMigrations.DownloadArchive] survives, without a file, and fails as
-// that does. The context governs the stream until it is closed.
+// that does. The stream must be closed; the context governs it until then.
 //
 // https://docs.github.com/rest/migrations/orgs#download-an-organization-migration-archive
 func (s *OrgMigrations) OpenArchive(ctx context.Context, org string, id int64) (*ArchiveStream, error) {

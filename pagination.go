@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/go-querystring/query"
 )
@@ -51,50 +50,30 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 // and ends the sequence; an empty page does not.
 func list[T any](ctx context.Context, c *Client, r request) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
-		for page, err := range pages[T](ctx, c, r) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for i := range page.items {
-				if !yield(&page.items[i], nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// A page is one answer of a list.
-type page[T any] struct {
-	items []T
-	date  time.Time // when that was, by the server's clock
-}
-
-func pages[T any](ctx context.Context, c *Client, r request) iter.Seq2[page[T], error] {
-	return func(yield func(page[T], error) bool) {
 		r, seen := r, map[string]bool{}
 		for r.query != nil {
 			key := r.query.Encode()
 			if seen[key] {
-				yield(page[T]{}, r.wrap(errPageLoop))
+				yield(nil, r.wrap(errPageLoop))
 				return
 			}
 			seen[key] = true
 			res, err := c.send(ctx, r)
 			if err != nil {
-				yield(page[T]{}, err)
+				yield(nil, err)
 				return
 			}
-			p := page[T]{date: res.date()}
-			if err := res.decode(&p.items); err != nil {
-				yield(page[T]{}, err)
+			var page []T
+			if err := res.decode(&page); err != nil {
+				yield(nil, err)
 				return
 			}
 			// Found now, so that the text of a page is free while the loop goes over it.
 			r.query = nextQuery(res)
-			if !yield(p, nil) {
-				return
+			for i := range page {
+				if !yield(&page[i], nil) {
+					return
+				}
 			}
 		}
 	}

@@ -182,6 +182,20 @@ func TestALimitWithoutAHintLastsLongerEachTime(t *testing.T) {
 	})
 }
 
+func TestALimitWithoutAHintDoesNotLastLongerAndLongerForever(t *testing.T) {
+	t.Parallel()
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		fault := ghmigratetest.SecondaryRateLimit()
+		fault.Times = 80 // doubled so often, a minute is no duration
+		server.Inject(fault)
+		_, err := do(t, testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(100*time.Hour)), http.MethodGet)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+		for _, gap := range gaps(server)[6:] {
+			require.Equal(t, 64*time.Minute, gap)
+		}
+	})
+}
+
 func TestALimitThatIsOverAndGoesOnLastsLongerEachTime(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {

@@ -114,15 +114,16 @@ func (c *Client) exchange(req *http.Request, r request) (response, error) {
 	if r.method == http.MethodDelete {
 		req, unsent = watchSending(req)
 	}
+	began := time.Now()
 	answer, err := c.api.Do(req)
 	if err != nil {
-		return response{unsent: unsent()}, c.timedOut(req, transfer.Clean(err))
+		return response{unsent: unsent()}, c.timedOut(req, began, transfer.Clean(err))
 	}
 	defer func() { _ = answer.Body.Close() }()
 	c.noteRateLimit(answer.Header)
 	res := response{request: r, status: answer.StatusCode, header: answer.Header}
 	if res.body, err = r.read(answer); err != nil {
-		return res, fmt.Errorf("read the answer: %w", c.timedOut(req, transfer.Clean(err)))
+		return res, fmt.Errorf("read the answer: %w", c.timedOut(req, began, transfer.Clean(err)))
 	}
 	return res, nil
 }
@@ -139,12 +140,15 @@ func watchSending(req *http.Request) (watched *http.Request, unsent func() bool)
 }
 
 // timedOut tells an attempt that took too long from a caller's context that
-// ended: net/http has the same error for both.
-func (c *Client) timedOut(req *http.Request, err error) error {
-	if errors.Is(err, context.DeadlineExceeded) && req.Context().Err() == nil {
+// ended: net/http has the same error for both, and for a dial that timed out.
+func (c *Client) timedOut(req *http.Request, began time.Time, err error) error {
+	switch {
+	case !errors.Is(err, context.DeadlineExceeded) || req.Context().Err() != nil:
+		return err
+	case time.Since(began) >= c.api.Timeout:
 		return fmt.Errorf("no whole answer within %v", c.api.Timeout)
 	}
-	return err
+	return errors.New(err.Error()) // a shorter timeout, of the Transport
 }
 
 // answeredBy tells whether a status is what the request hoped for.
@@ -181,11 +185,11 @@ func (r request) read(res *http.Response) (body []byte, err error) {
 		limit, cut = maxErrorBody, true
 	}
 	switch n := res.ContentLength; {
-	case res.Request.Method == http.MethodHead:
+	case r.method == http.MethodHead:
 		return nil, nil
 	case n > limit && !cut:
 		return nil, errBodyTooLarge
-	case n >= 0 && n <= limit:
+	case n > 0 && n <= limit: // 0 may be a RoundTripper that does not say
 		var got int
 		body = make([]byte, n)
 		got, err = io.ReadFull(res.Body, body)

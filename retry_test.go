@@ -298,6 +298,21 @@ func TestAnAttemptThatTookTooLongSaysSo(t *testing.T) {
 	})
 }
 
+// Nor is one that has not come so far: a Transport has timeouts of its own.
+func TestADialThatTookTooLongSaysSo(t *testing.T) {
+	t.Parallel()
+	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: time.Nanosecond}).DialContext}
+	client, err := ghmigrate.NewClient(
+		ghmigrate.WithBaseURL("http://127.0.0.1:9"),
+		ghmigrate.WithHTTPClient(&http.Client{Transport: transport}),
+		ghmigrate.WithMaxRetries(0),
+	)
+	require.NoError(t, err)
+	_, err = client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
+	require.EqualError(t, err, "GET /orgs/octo-org/migrations/79: dial tcp 127.0.0.1:9: i/o timeout")
+	require.NotErrorIs(t, err, context.DeadlineExceeded, "that is the caller's")
+}
+
 func TestADeleteWhoseConnectionBrokeMayHaveWorked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

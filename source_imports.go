@@ -274,8 +274,8 @@ func (s *SourceImports) SetLFSPreference(ctx context.Context, owner, repo string
 
 // Wait polls an import until it is complete, and returns it. Beside every error
 // it returns the last state seen, nil if there is none: [ErrImportFailed] if it
-// failed or there is no import any more, [ErrImportNeedsAction] if it waits for
-// [SourceImports.Update]. Failures that pass, maintenance and rate limits are
+// failed or its status is [ImportNone], [ErrNotFound] if it was cancelled,
+// [ErrImportNeedsAction] if it waits for [SourceImports.Update]. Failures that pass, maintenance and rate limits are
 // waited out as in [OrgMigrations.Wait].
 //
 // https://docs.github.com/rest/migrations/source-imports#get-an-import-status

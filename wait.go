@@ -1,9 +1,11 @@
 package ghmigrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -131,6 +133,7 @@ type poller struct {
 	account
 	patience   *patience
 	listServes bool // there is no status endpoint; learned from a 404
+	pages      map[string]*polled[[]Migration]
 }
 
 // poll asks for one migration without its repositories. A GHES has no such
@@ -159,18 +162,45 @@ func (p *poller) poll(ctx context.Context, id int64, seen *polled[Migration]) er
 var errNotListed = errors.New("not in the list")
 
 func (p *poller) findInList(ctx context.Context, id int64, seen *polled[Migration]) error {
-	r := p.listing(ListOptions{}, false)
-	r.patience = p.patience
-	for page, err := range pages[Migration](ctx, p.c, r) {
+	for page, err := range p.list(ctx, false) {
 		if err != nil {
 			return err
 		}
-		if i := slices.IndexFunc(page.items, func(m Migration) bool { return m.ID == id }); i >= 0 {
-			found := page.items[i]
-			found.Repositories = nil
+		if i := slices.IndexFunc(*page.value, func(m Migration) bool { return m.ID == id }); i >= 0 {
+			found := (*page.value)[i]
 			seen.value, seen.date = &found, page.date
 			return nil
 		}
 	}
 	return errNotListed
+}
+
+// list polls page after page of the list. Those that are read are known the
+// next time, if the list is not left for an error.
+func (p *poller) list(ctx context.Context, omitRepositories bool) iter.Seq2[*polled[[]Migration], error] {
+	return func(yield func(*polled[[]Migration], error) bool) {
+		r := p.listing(ListOptions{}, omitRepositories)
+		r.patience = p.patience
+		read := map[string]*polled[[]Migration]{}
+		for r.query != nil {
+			key := r.query.Encode()
+			if read[key] != nil {
+				yield(nil, r.wrap(errPageLoop))
+				return
+			}
+			page := cmp.Or(p.pages[key], &polled[[]Migration]{})
+			if err := page.poll(ctx, p.c, r); err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range *page.value {
+				(*page.value)[i].Repositories = nil // a user's list has them
+			}
+			read[key], r.query = page, page.next
+			if !yield(page, nil) {
+				break
+			}
+		}
+		p.pages = read
+	}
 }

@@ -378,6 +378,19 @@ func TestWaitHonoursRetryAfter(t *testing.T) {
 	})
 }
 
+// One that is longer than an outage may be does not make it longer.
+func TestWaitHonoursRetryAfterWithinBounds(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		startExports(t, server, client, 1)
+		server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"86400"}}})
+		begin := time.Now()
+		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.ErrorContains(t, err, "polls have failed for 15m0s")
+		assert.Equal(t, 15*time.Minute, time.Since(begin))
+	})
+}
+
 func TestWaitGoesOnInAnUnknownState(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
@@ -470,6 +483,9 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				require.NotNil(t, m)
 				assert.Equal(t, id, m.ID)
+				for i, r := range server.Requests()[asked:] {
+					assert.Equal(t, i > pages, r.Header.Get("If-None-Match") != "", "request %d", i) // after the status and all pages
+				}
 				requirePolls(1 + pages) // once it is tried
 
 				ctx, cancel = context.WithTimeout(t.Context(), time.Minute)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -40,7 +41,6 @@ type watcher struct {
 	known map[int64]bool // all that were ever listed; nil unless new ones are followed too
 	begun bool           // the list was read once
 	whole bool           // the last one was not cut short, so that what is new comes first
-	pages map[string]*polled[[]Migration]
 }
 
 // followed is what is known of a migration that is not done.
@@ -57,7 +57,6 @@ func newWatcher(a account, yield func(*Migration, error) bool) *watcher {
 		poller: poller{account: a, patience: new(patience)},
 		yield:  yield,
 		live:   map[int64]*followed{},
-		pages:  map[string]*polled[[]Migration]{},
 	}
 }
 
@@ -65,6 +64,10 @@ func newWatcher(a account, yield func(*Migration, error) bool) *watcher {
 var errStopped = errors.New("the loop was left")
 
 func (w *watcher) run(ctx context.Context) {
+	if ctx == nil {
+		w.yield(nil, badArgument("ctx", "is nil"))
+		return
+	}
 	pace := w.c.newPace()
 	for w.known != nil || len(w.live) > 0 {
 		err := w.tick(ctx)
@@ -113,35 +116,29 @@ func (w *watcher) tick(ctx context.Context) error {
 			break
 		}
 	}
-	if answered {
-		return nil
+	if !answered {
+		return trouble
 	}
-	return trouble
+	if trouble != nil {
+		w.c.log.LogAttrs(ctx, slog.LevelWarn, "polling again", slog.Any("error", trouble))
+	}
+	return nil
 }
 
 // pollList reads as many pages as may be needed for those that are followed,
 // and further while there is something new on them.
 func (w *watcher) pollList(ctx context.Context, seen map[int64]bool) error {
-	r := w.listing(ListOptions{}, !w.user)
-	r.patience = w.patience
 	due := (len(w.live)+maxPerPage-1)/maxPerPage + 1
-	read := map[string]*polled[[]Migration]{}
-	whole := w.whole
+	read, whole := 0, w.whole
 	w.whole = false
-	for {
-		key := r.query.Encode()
-		if read[key] != nil {
-			return r.wrap(errPageLoop)
-		}
-		page := cmp.Or(w.pages[key], &polled[[]Migration]{})
-		if err := page.poll(ctx, w.c, r); err != nil {
+	for page, err := range w.list(ctx, !w.user) {
+		if err != nil {
 			return err
 		}
-		read[key] = page
+		read++
 		news := false
 		for i := range *page.value {
 			m := &(*page.value)[i]
-			m.Repositories = nil // a user's list has them
 			seen[m.ID] = true
 			news = news || w.known != nil && !w.known[m.ID]
 			if err := w.observe(m, page.date); err != nil {
@@ -149,12 +146,12 @@ func (w *watcher) pollList(ctx context.Context, seen map[int64]bool) error {
 			}
 		}
 		all := w.known != nil && !whole
-		wanted := len(w.unseen(seen)) > 0 && (w.listServes || len(read) < due)
-		if r.query = page.next; r.query == nil || !all && !news && !wanted {
+		wanted := len(w.unseen(seen)) > 0 && (w.listServes || read < due)
+		if !all && !news && !wanted {
 			break
 		}
 	}
-	w.pages, w.begun, w.whole = read, true, true
+	w.begun, w.whole = true, true
 	return nil
 }
 
@@ -203,7 +200,7 @@ func (w *watcher) pollOne(ctx context.Context, id int64, othersAnswered bool) er
 // isOutage tells whether an error is of the kind that ends a wait only if it
 // goes on.
 func isOutage(err error) bool {
-	return mayPass(err) && !errors.Is(err, ErrRateLimited) && !errors.Is(err, errStopped)
+	return mayPass(err) && !errors.Is(err, errStopped)
 }
 
 // maxStale is how old an unknown state may be to count as live in a watch of

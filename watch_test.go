@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -449,6 +450,58 @@ func TestWatchGoesOnWithoutOneThatCannotBeLookedAt(t *testing.T) {
 		assert.GreaterOrEqual(t, failed, 15*time.Minute)
 		assert.Less(t, failed, 18*time.Minute)
 	}, ghmigratetest.WithExportDuration(time.Hour))
+}
+
+// Failures far apart are not one that goes on, and each is logged: the others'
+// answers hide it.
+func TestWatchForgetsAFailureThatIsOver(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		var log strings.Builder
+		client := testclient.New(t, server, ghmigrate.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		server.AddRepository("octocat/hello")
+		for range 2 {
+			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
+			require.NoError(t, err)
+		}
+		for _, after := range []time.Duration{time.Minute, 30 * time.Minute} {
+			time.AfterFunc(after, func() {
+				server.Inject(ghmigratetest.Fault{Path: "/user/migrations/80", Status: http.StatusBadGateway})
+			})
+		}
+		lines, errs := sights(t, client.UserMigrations.Watch(t.Context(), []int64{79, 80}))
+		assert.Empty(t, errs)
+		assert.Equal(t, []string{"79 pending", "80 pending", "79 exporting", "80 exporting", "79 exported", "80 exported"}, lines)
+		assert.Equal(t, 2, strings.Count(log.String(), "level=WARN"), log.String())
+	}, ghmigratetest.WithExportDuration(time.Hour))
+}
+
+// Two failures in a row are GitHub's trouble; two that are not in a row are not.
+func TestWatchGoesOnAfterFailuresOfSome(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		server.AddRepository("octocat/hello")
+		for range 5 {
+			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
+			require.NoError(t, err)
+		}
+		for _, id := range []string{"79", "81"} {
+			server.Inject(ghmigratetest.Fault{Path: "/user/migrations/" + id, Status: http.StatusBadGateway})
+		}
+		asked := len(server.Requests())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		lines, _ := sights(t, client.UserMigrations.Watch(ctx, []int64{79, 80, 81, 82, 83}))
+		assert.Equal(t, []string{"80 pending", "82 pending", "83 pending", "error"}, lines)
+		assert.Len(t, server.Requests(), asked+5)
+	})
+}
+
+func TestWatchOfNoContext(t *testing.T) {
+	client := onWire(t, func(*http.Request) (*http.Response, error) { panic("no request is made") })
+	//nolint:staticcheck // what a mistake does
+	_, errs := sights(t, client.UserMigrations.Watch(nil, []int64{79}))
+	require.Len(t, errs, 1)
+	require.EqualError(t, errs[0], "ghmigrate: ctx is nil")
 }
 
 func TestWatchSeesTheOthersAtOnce(t *testing.T) {
