@@ -177,7 +177,7 @@ func TestWhoHasToWaitIsNotReplaced(t *testing.T) {
 			default:
 				w = &untilWriter{w, broken}
 			}
-			return trickle(s, w, r, second/8, time.Second/8)
+			return trickle(s, promptWriter{w}, r, second/8, time.Second/8)
 		}
 		begin := time.Now()
 		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{Concurrency: 8, MinChunk: 32 << 10})
@@ -332,6 +332,99 @@ func TestARangeThatWasDownIsNotSlow(t *testing.T) {
 		requireComplete(t, path, s.object)
 	})
 }
+
+// The one connection that there may be is that of an answer which waits for the
+// end of a range that has lost its own.
+func TestAnAnswerThatWaitsDoesNotKeepTheOnlyConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, chunk, second = 4 << 20, 128 << 10, 8 << 10 // 512 s
+		s := newStorage(t, size)
+		path := target(t)
+		var broke bool
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			pause(r, 500*time.Millisecond)
+			if from, end, _ := byteRange(r, size); from > 0 && !broke && end-from == chunk {
+				broke = true
+				w = &limitedWriter{w, chunk - 2000} // its end is in sight, and the next one is asked for
+			}
+			return trickle(s, w, r, second/20, time.Second/20)
+		}
+		source := s.source(t)
+		source.Client.Transport.(*http.Transport).MaxConnsPerHost = 1
+		begin := time.Now()
+		_, err := transfer.File(t.Context(), source, path, transfer.Options{Concurrency: 2, MinChunk: chunk})
+		require.NoError(t, err)
+		assert.True(t, broke)
+		assert.Less(t, time.Since(begin), 10*time.Minute)
+		requireComplete(t, path, s.object)
+	})
+}
+
+// An error that comes at once says nothing about how long storage takes to answer.
+// If that is long, a request without an answer must not be given up early.
+func TestARefusalDoesNotTellHowFastStorageIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, second = 4 << 20, 4 << 10
+		s := newStorage(t, size)
+		path := target(t)
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			if n == 6 {
+				return xmlError(http.StatusForbidden, "AccessDenied", "Request has expired")(w, r)
+			}
+			return !pause(r, 12*time.Second) || trickle(s, w, r, second/10, time.Second/10)
+		}
+		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
+		require.NoError(t, err)
+		assert.Len(t, s.seen(), size/(32<<10)+2, "the first chunk is a smaller one, and one request is made anew")
+		requireComplete(t, path, s.object)
+	})
+}
+
+// A connection that is fast while it lasts and is cut again and again is not fast
+// enough to stay alone.
+func TestAConnectionThatDoesNotLastGetsCompany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size = 64 << 20
+		s, line := newStorage(t, size), &line{}
+		path := target(t)
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			pause(r, 100*time.Millisecond)
+			return line.sendAt(300e6, s, &limitedWriter{w, 4 << 20}, r)
+		}
+		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{MinChunk: 1 << 20})
+		require.NoError(t, err)
+		assert.EqualValues(t, 8, line.most())
+		requireComplete(t, path, s.object)
+	})
+}
+
+// A promptWriter sends the header before there is a body: nothing is gained then by
+// asking for one range while another one ends.
+type promptWriter struct{ http.ResponseWriter }
+
+func (w promptWriter) WriteHeader(status int) {
+	w.ResponseWriter.WriteHeader(status)
+	_ = http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+func (w promptWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// A limitedWriter breaks the connection after so many bytes of a body.
+type limitedWriter struct {
+	http.ResponseWriter
+	left int
+}
+
+func (w *limitedWriter) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p[:min(len(p), w.left)])
+	if w.left -= n; w.left == 0 {
+		_ = http.NewResponseController(w.ResponseWriter).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	return n, err
+}
+
+func (w *limitedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // An outage says nothing about how many connections storage bears.
 func TestAnOutageDoesNotLeaveFewerRanges(t *testing.T) {

@@ -118,6 +118,9 @@ func (f *fetcher) overcome(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ContextError(ctx)
 	}
+	if f.turn != nil {
+		f.turn.disconnected()
+	}
 	back, ok := errors.AsType[*setback](err)
 	if !ok {
 		return err
@@ -218,7 +221,7 @@ func (f *fetcher) request(ctx context.Context) error {
 		defer watch.end()
 		return failed(signed, resp, watch.explain(err))
 	}
-	f.answered(time.Since(f.asked))
+	took := time.Since(f.asked)
 	f.logger.DebugContext(ctx, "storage answered", "host", signed.url.Host, "path", signed.url.Path,
 		"offset", f.offset, "status", resp.StatusCode)
 
@@ -229,6 +232,7 @@ func (f *fetcher) request(ctx context.Context) error {
 		return err
 	}
 	watch.answer()
+	f.answered(took) // a refusal may be quicker
 	f.conn = conn
 	if f.turn != nil {
 		f.turn.connected()

@@ -535,3 +535,26 @@ func hashState(t *testing.T, data []byte) []byte {
 	require.NoError(t, err)
 	return state
 }
+
+// Nobody knows that all has come when storage does not tell a size and hangs. The
+// next call finds out.
+func TestResumeWhereNothingIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 1000)
+		path := target(t)
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			s.all(w, true)
+			<-r.Context().Done()
+			return true
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := transfer.File(ctx, s.source(t), path, transfer.Options{})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		s.answer = nil
+		got, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
+		require.NoError(t, err)
+		assert.Equal(t, transfer.Result{Size: 1000, SHA256: sumOf(s.object), Resumed: 1000}, got)
+		requireComplete(t, path, s.object)
+	})
+}

@@ -91,6 +91,7 @@ type turn struct {
 
 	extra     bool // whether it was taken while another one ended, and nothing came since
 	receiving bool // whether its bytes are read
+	broken    bool // whether its connection is gone, and there is no other yet
 	flowing   bool // whether some came, since it was last refused any
 	ending    bool // whether its end is in sight
 	left      bool // whether it is left to others
@@ -105,7 +106,7 @@ type turn struct {
 // rate is how many bytes a second have come.
 func (t *turn) rate() float64 { return float64(t.got) / t.waited.Seconds() }
 
-func (t *turn) isReceiving() bool { return t.receiving }
+func (t *turn) isReceiving() bool { return t.receiving && !t.broken }
 
 func (t *turn) isFlowing() bool { return t.flowing }
 
@@ -304,13 +305,14 @@ func (s *schedule) rested(t *turn) {
 }
 
 // wrote notes that these bytes are in the part, and how long they were waited
-// for. It holds up a range that has been given more than the hash can follow. It
-// reports whether the connection should be given up.
-func (s *schedule) wrote(t *turn, r span, took time.Duration) (slow bool) {
+// for, in all and of their connection alone. It holds up a range that has been
+// given more than the hash can follow. It reports whether the connection should be
+// given up.
+func (s *schedule) wrote(t *turn, r span, waited, took time.Duration) (slow bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.alone {
-		s.judge(t, r, took)
+		s.judge(t, r, waited)
 	}
 	head := s.done.head()
 	s.done = s.done.add(r)
@@ -358,7 +360,16 @@ func (t *turn) giveUp() bool {
 func (t *turn) connected() {
 	t.schedule.mu.Lock()
 	defer t.schedule.mu.Unlock()
-	t.waited, t.got = 0, 0
+	t.waited, t.got, t.broken = 0, 0, false
+}
+
+// disconnected lets another range be read that has its answer: it may hold the
+// only connection that there can be.
+func (t *turn) disconnected() {
+	t.schedule.mu.Lock()
+	defer t.schedule.mu.Unlock()
+	t.broken = true
+	t.schedule.work.Broadcast()
 }
 
 // held reports whether there could be more ranges, if those that there are had

@@ -65,7 +65,8 @@ func (w *worker) rest(ctx context.Context, d time.Duration) error {
 
 // take fetches the worker's chunk when the answer is there and it is its turn.
 func (w *worker) take(ctx context.Context, mine *turn) error {
-	if err := w.fetch.connect(ctx); err != nil {
+	// io.EOF means that what an earlier call got was all, and Read returns it too.
+	if err := w.fetch.connect(ctx); err != nil && err != io.EOF { //nolint:errorlint // a connection that broke has one inside
 		return err
 	}
 	w.schedule.receive(mine)
@@ -73,7 +74,9 @@ func (w *worker) take(ctx context.Context, mine *turn) error {
 	at, flushed := mine.chunk[0], mine.chunk[0]
 	var speed speed
 	for {
+		asked := time.Now()
 		n, err := w.fetch.Read(ctx, block)
+		waited := time.Since(asked)
 		if err == io.EOF { //nolint:errorlint // a connection that broke has one inside
 			w.flush(span{flushed, at})
 			w.schedule.end(mine, span{})
@@ -85,7 +88,7 @@ func (w *worker) take(ctx context.Context, mine *turn) error {
 		if _, err := w.part.file.WriteAt(block[:n], at); err != nil {
 			return err
 		}
-		if slow := w.schedule.wrote(mine, span{at, at + int64(n)}, w.fetch.took); slow {
+		if slow := w.schedule.wrote(mine, span{at, at + int64(n)}, waited, w.fetch.took); slow {
 			w.fetch.renew()
 		}
 		w.fetch.end = mine.chunk[1] // the rest may be others' by now
