@@ -51,7 +51,8 @@ func (osDisk) ReadDir(name string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() {
+		info, err := os.Stat(filepath.Join(name, e.Name())) // a link too: a run may have moved
+		if err == nil && info.IsDir() {
 			names = append(names, e.Name())
 		}
 	}

@@ -48,7 +48,7 @@
 // halves of a batch twice in a row, it is not the repositories' fault: Run stops
 // with [ErrSystemic], and the next call tries those that are single once more
 // with all that they have. It stops so too after 3 starts in one call for each
-// batch and 20 for each repository that is being isolated, and if GitHub has
+// batch and 40 for each repository that is being isolated, and if GitHub has
 // refused 50 batches and taken none.
 //
 // Locks are released when their migration is done, by the list of repositories
@@ -67,8 +67,8 @@
 // other: each may adopt, or unlock, what the other has started.
 //
 // Whether somebody else's migration with the same options and repositories, which
-// was started within the same seconds in which an answer was lost, is ours, nobody
-// can tell. A migration that GitHub creates more than 90 seconds after it
+// was started in the half minute before an answer was lost, or after it, is ours,
+// nobody can tell. A migration that GitHub creates more than 90 seconds after it
 // answered 502 is a second export, and one that shows only after the run has
 // ended is not looked for any more: by then one like it is more likely
 // somebody's who needs its locks. [LockCandidates] lists it.
@@ -139,7 +139,8 @@
 // # Trouble
 //
 // Run waits out rate limits however long they last, and server errors, broken
-// connections and errors of the Store for an hour, each batch for itself. A disk
+// connections and errors of the Store for an hour, each batch for itself; the
+// quarter of an hour that a poll takes to fail does not count. A disk
 // that fails, a token that is refused, an hour in which nothing can be started,
 // and the end of the context end the run; the next call continues it. Requests
 // that change something are sent one at a time and a second apart, as GitHub asks

@@ -146,7 +146,8 @@ func (r *run) noteLost(job *Job) {
 func (r *run) mayStart() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	exhausted := r.allStarts()-r.started >= 3*r.firsts+20*r.isolated
+	// To isolate one of 1,000 takes ten halvings of three starts, and some at the end.
+	exhausted := r.allStarts()-r.started >= 3*r.firsts+40*r.isolated
 	r.systemic = r.systemic || exhausted
 	switch {
 	case exhausted && r.lost != nil:

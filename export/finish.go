@@ -36,10 +36,14 @@ func (r *run) release(ctx context.Context) {
 			continue
 		}
 		if job.State.Outcome == OutcomeUnknown {
-			_ = job.look(ctx, r.acct) // what is not known to be done stays in PartialError.Locked
+			if err := job.look(ctx, r.acct); err != nil && stopsUnlocking(ctx, err) {
+				return // what is not known to be done stays in PartialError.Locked
+			}
 		}
 		if job.State.Outcome != OutcomeUnknown && job.mayUnlock() {
-			_ = job.unlock(ctx, r.acct)
+			if err := job.unlock(ctx, r.acct); err != nil && stopsUnlocking(ctx, err) {
+				return
+			}
 		}
 	}
 }

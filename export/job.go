@@ -30,9 +30,11 @@ type Job struct {
 	// hold locks: a twin, or the debt of an earlier run.
 	UnlockOnly bool `json:"unlock_only,omitzero"`
 
-	Try   int `json:"try"`              // 1 at first, 2 for a repetition
-	Level int `json:"level,omitzero"`   // how often the batch was halved
-	Half  int `json:"half_of,omitzero"` // the number of the job that was halved
+	Try   int  `json:"try"`              // 1 at first, 2 for a repetition
+	Gone  int  `json:"gone,omitzero"`    // how often its archive has died
+	Again bool `json:"again,omitzero"`   // for what an archive lacked
+	Level int  `json:"level,omitzero"`   // how often the batch was halved
+	Half  int  `json:"half_of,omitzero"` // the number of the job that was halved
 
 	// NotBefore is when the next Step makes sense; zero if at once.
 	NotBefore time.Time `json:"not_before,omitzero"`

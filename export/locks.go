@@ -164,8 +164,11 @@ func unlockWhere(ctx context.Context, acct Account, wanted func(name string) boo
 		}
 		u := &unlocking{acct: acct, migration: m.ID, change: pacer.do, wire: &wire{}}
 		for repo, err := range acct.ListRepositories(ctx, m.ID, nil) {
-			if errors.Is(err, ghmigrate.ErrNotFound) {
-				break // gone since it was listed
+			if isAbsent(err) {
+				if _, gone := acct.Get(ctx, m.ID, &ghmigrate.GetOptions{OmitRepositories: true}); !isAbsent(gone) { // since it was listed
+					troubles = append(troubles, fmt.Errorf("migration %d may hold locks, and what is in it cannot be read: %w", m.ID, err))
+				}
+				break
 			}
 			if err != nil {
 				return found, errors.Join(append(troubles, err)...)

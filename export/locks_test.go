@@ -333,3 +333,19 @@ func TestAStoreThatHasNotReadAllIsNotBelieved(t *testing.T) {
 		assert.Zero(t, m.Ended)
 	})
 }
+
+// A migration that can be read and its repositories not is no reason to believe
+// that nothing is locked.
+func TestUnlockAllTellsWhatItCouldNotRead(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		acct := octo(t, server)
+		_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: names, LockRepositories: true})
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/79/repositories", Status: http.StatusNotFound, Body: `{"message":"Not Found"}`, Times: -1})
+		err = export.UnlockAll(t.Context(), acct)
+		require.True(t, server.Locked(names[0]))
+		require.ErrorContains(t, err, "migration 79 may hold locks")
+	})
+}

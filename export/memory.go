@@ -87,8 +87,23 @@ func (r *run) known(migration int64) bool {
 	return r.ids[migration]
 }
 
-func (r *run) newest(context.Context, Account) (int64, error) {
+// newest looks again if the last look was long ago: what others have started
+// since is not to be taken for what is started now.
+func (r *run) newest(ctx context.Context, acct Account) (int64, error) {
+	r.mu.Lock()
+	highest, looked := r.highest, r.looked
+	r.mu.Unlock()
+	if time.Since(looked) < lookedLately {
+		return highest, nil
+	}
+	watched, _ := r.wire.watch(ctx)
+	id, err := newest(watched, acct)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.highest, nil
+	if err == nil {
+		r.highest, r.looked = max(r.highest, id), time.Now()
+	}
+	return r.highest, err
 }
+
+const lookedLately = 30 * time.Second

@@ -162,7 +162,7 @@ func (r *run) resume(asked bool) error {
 		if err := job.clear(); err != nil {
 			return err
 		}
-		job.State.Unlocks = 0 // each call tries anew
+		job.State.Unlocks, job.State.Damaged = 0, 0 // each call tries anew
 		job.ended = job.State.Outcome != OutcomeUnknown
 	}
 	// A crash may have come between the end of a job and its successors.

@@ -57,6 +57,7 @@ type run struct {
 	broken   error          // of the journal: what is not in it cannot be done
 	ids      map[int64]bool // of all migrations in the journal
 	highest  int64          // of all that were seen
+	looked   time.Time      // for the newest of the account
 	starts   map[int]int    // by the number of the job
 	started  int            // how many there were before this call
 	firsts   int            // how many batches were planned
@@ -117,7 +118,8 @@ func (r *run) work(ctx context.Context) error {
 	}
 	r.isolated, r.started = r.incident.isolated(), r.allStarts()
 	r.emit(Event{Kind: first, Repositories: r.all})
-	ctx, stop := context.WithCancelCause(ctx)
+	outer := ctx
+	ctx, stop := context.WithCancelCause(outer)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop(nil)
@@ -175,6 +177,7 @@ func (r *run) work(ctx context.Context) error {
 		}
 		switch {
 		case done.err == nil:
+		case outer.Err() == nil && ctx.Err() != nil && errors.Is(done.err, context.Canceled): // by the fatal error, which is told
 		case errors.Is(done.err, ErrSystemic):
 			if !slices.ContainsFunc(troubles, func(err error) bool { return errors.Is(err, ErrSystemic) }) {
 				troubles = append(troubles, done.err)
@@ -186,24 +189,11 @@ func (r *run) work(ctx context.Context) error {
 			troubles = append(troubles, done.err)
 		}
 	}
-	if ctx.Err() != nil && len(troubles) == 0 {
-		return contextError(ctx)
+	if err := outer.Err(); err != nil { // once, with its cause, whatever the jobs made of it
+		troubles = slices.DeleteFunc(troubles, func(e error) bool { return errors.Is(e, err) })
+		troubles = append(troubles, contextError(outer))
 	}
-	return errors.Join(distinct(troubles)...)
-}
-
-// distinct leaves out errors that say the same: those of jobs that were
-// stopped for one reason.
-func distinct(errs []error) []error {
-	var all []error
-	for _, err := range errs {
-		if !slices.ContainsFunc(all, func(e error) bool {
-			return e.Error() == err.Error() || errors.Is(err, context.Canceled) && errors.Is(e, context.Canceled)
-		}) {
-			all = append(all, err)
-		}
-	}
-	return all
+	return errors.Join(troubles...)
 }
 
 // look finds the newest migration of the account: what is started from now on
@@ -217,7 +207,7 @@ func (r *run) look(ctx context.Context) error {
 	}, nil)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.highest = max(r.highest, id)
+	r.highest, r.looked = max(r.highest, id), time.Now()
 	return err
 }
 

@@ -78,3 +78,16 @@ func TestStartsAreSerialAndASecondApart(t *testing.T) {
 		}
 	})
 }
+
+func TestARunThatWasMovedAndLinkedIsContinued(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := export.Options{Repositories: addRepositories(server, 3), Dir: t.TempDir(), BatchSize: 1}
+		unfinished(t, server, opts)
+		was, is := filepath.Join(opts.Dir, "20000101T000000Z"), filepath.Join(t.TempDir(), "elsewhere")
+		require.NoError(t, os.Rename(was, is))
+		require.NoError(t, os.Symlink(is, was))
+		_, err := export.Run(t.Context(), octo(t, server), opts)
+		require.NoError(t, err)
+		assert.Len(t, server.Migrations(), 3, "nothing is exported twice")
+	})
+}

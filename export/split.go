@@ -35,12 +35,18 @@ func (j *Job) replacements() []*Job {
 	switch {
 	case j.UnlockOnly:
 		return nil
-	case s.Outcome == OutcomeGone && j.Try < maxGone:
-		return []*Job{j.again(j.Repositories)}
-	case s.Outcome == OutcomeExported && j.Try < 2 && len(s.Faults) > 0:
-		return []*Job{j.again(j.Repositories)}
-	case s.Outcome == OutcomeExported && j.Try < 2 && !j.complete():
-		return []*Job{j.again(j.uncovered())}
+	case s.Outcome == OutcomeGone && j.Gone+1 < maxGone:
+		next := j.again(j.Repositories)
+		next.Try, next.Gone = j.Try, j.Gone+1
+		return []*Job{next}
+	case s.Outcome == OutcomeExported && !j.Again && !j.complete():
+		lacking := j.uncovered()
+		if len(s.Faults) > 0 {
+			lacking = j.Repositories
+		}
+		next := j.again(lacking)
+		next.Try, next.Again = j.Try, true
+		return []*Job{next}
 	case s.Outcome == OutcomeFailed && j.Try < 2:
 		return []*Job{j.again(j.Repositories)}
 	case s.Outcome != OutcomeFailed && s.Outcome != OutcomeRefused:
@@ -67,6 +73,8 @@ func (j *Job) again(repositories []string) *Job {
 		DeleteArchive: j.DeleteArchive,
 		KeepLocked:    j.KeepLocked,
 		Try:           j.Try + 1,
+		Gone:          j.Gone,
+		Again:         j.Again,
 		Level:         j.Level,
 		Half:          j.Half,
 		Store:         j.Store,
@@ -79,7 +87,7 @@ func (j *Job) halves() []*Job {
 	middle := (len(j.Repositories) + 1) / 2
 	first, second := j.again(j.Repositories[:middle]), j.again(j.Repositories[middle:])
 	for _, half := range []*Job{first, second} {
-		half.Try, half.Level, half.Half = 1, j.Level+1, j.Number
+		half.Try, half.Gone, half.Again, half.Level, half.Half = 1, 0, false, j.Level+1, j.Number
 	}
 	return []*Job{first, second}
 }

@@ -363,3 +363,68 @@ func TestAFaultyArchiveIsExportedAgainAndKeptIfThatDoesNotHelp(t *testing.T) {
 		}
 	})
 }
+
+// A batch has as many halvings as it takes to isolate one repository, and three
+// starts for each.
+func TestARepositoryInAFullBatchIsIsolated(t *testing.T) {
+	for name, test := range map[string]struct {
+		repositories, batch int
+		poison              []int
+	}{
+		"one of 70":        {70, 100, []int{0}},
+		"one of 100":       {100, 100, []int{0}},
+		"two of 100":       {100, 100, []int{0, 50}},
+		"two, in batches":  {150, 100, []int{0, 100}},
+		"one of a 1,000":   {1000, 1000, []int{0}},
+		"the last of 1000": {1000, 1000, []int{999}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				names := addRepositories(server, test.repositories)
+				server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+					return ghmigratetest.Fate{Fails: !slices.Contains(m.Options, "exclude_attachments") && slices.ContainsFunc(test.poison, func(i int) bool {
+						return slices.Contains(m.Repositories, names[i])
+					})}
+				})
+				m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: test.batch})
+				require.NotErrorIs(t, err, export.ErrSystemic)
+				assert.Len(t, partial(t, err).Reduced, len(test.poison))
+				assert.Equal(t, test.repositories, m.Covered)
+			})
+		})
+	}
+}
+
+// What happened to an export of one kind of trouble does not use up the patience
+// with another kind.
+func TestEachKindOfTroubleHasItsOwnRepetition(t *testing.T) {
+	type fates map[int]ghmigratetest.Fate
+	lacking := ghmigratetest.Fate{Missing: []string{"octo/r000"}}
+	for name, test := range map[string]struct {
+		repositories int
+		gone         bool // whether the first one is forgotten
+		fates        fates
+	}{
+		"gone, then lacking":   {2, true, fates{2: lacking}},
+		"failed, then lacking": {2, false, fates{1: {Fails: true}, 2: lacking}},
+		"gone, then failed":    {1, true, fates{2: {Fails: true}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				started := 0
+				server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+					started++
+					return test.fates[started]
+				})
+				opts := export.Options{Repositories: addRepositories(server, test.repositories), Dir: t.TempDir()}
+				opts.Progress = func(e export.Event) {
+					if test.gone && e.Kind == export.EventStarted && e.Migration == 79 {
+						server.Forget(79)
+					}
+				}
+				_, err := run(t, t.Context(), server, octo(t, server), opts)
+				require.NoError(t, err)
+			})
+		})
+	}
+}

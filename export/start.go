@@ -81,10 +81,10 @@ func (j *Job) start(ctx context.Context, acct Account) error {
 	s.LostAt = time.Now()
 	j.NotBefore = s.LostAt.Add(searchAgain / 2)
 	j.emit(EventLost, withError(err))
-	if err := j.save(); err != nil {
+	if err := j.save(); err != nil || ctx.Err() == nil {
 		return err
 	}
-	return ctx.Err()
+	return contextError(ctx)
 }
 
 // newest is the ID of the account's newest migration, 0 if it has none.

@@ -251,3 +251,29 @@ func TestStepFindsALostStart(t *testing.T) {
 		assert.Equal(t, 1, posts(server))
 	})
 }
+
+func TestWhatSomebodyStartedHoursBeforeIsNotAdopted(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		started := 0
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			if started++; started == 1 {
+				return ghmigratetest.Fate{Duration: 3 * time.Hour, Fails: true}
+			}
+			return ghmigratetest.Fate{Duration: time.Minute}
+		})
+		acct := octo(t, server)
+		time.AfterFunc(time.Hour, func() { // somebody needs this export, and its locks
+			_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: names, LockRepositories: true})
+			assert.NoError(t, err)
+		})
+		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, After: 2, Status: http.StatusBadGateway})
+		opts := locked(names, t.TempDir())
+		opts.DeleteArchives = true
+		m, err := run(t, t.Context(), server, acct, opts)
+		require.NoError(t, err)
+		assert.Zero(t, m.Adopted)
+		assert.EqualValues(t, 81, m.Repositories[0].Migration)
+		assert.False(t, server.Migrations()[1].ArchiveDeleted, "somebody else's archive")
+	})
+}

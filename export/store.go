@@ -47,13 +47,19 @@ func (j *Job) store(ctx context.Context) error {
 	defer func() { _ = f.Close() }()
 	archive := j.State.Archive
 	sum := sha256.New()
-	r := io.TeeReader(io.NewSectionReader(f, 0, archive.Size), sum)
+	section := io.NewSectionReader(f, 0, archive.Size)
 	name := path.Join(filepath.Base(j.Dir), archive.Name)
-	if err := j.Store.Put(ctx, name, r, archive.Size); err != nil {
+	if err := j.Store.Put(ctx, name, io.TeeReader(section, sum), archive.Size); err != nil {
+		if safe, diskErr := j.onDisk(); !safe {
+			return diskErr
+		}
 		return &storeError{name, err}
 	}
 	// What a Store has read is what it has: it must be what was verified.
 	if hex.EncodeToString(sum.Sum(nil)) != archive.SHA256 {
+		if at, _ := section.Seek(0, io.SeekCurrent); at == archive.Size {
+			return j.damaged(errNotFetched)
+		}
 		return &storeError{name, errNotRead}
 	}
 	if err := j.settle(func(s *State) { s.Stored, s.InStore = true, true }); err != nil {
@@ -78,7 +84,7 @@ func isStoreError(err error) bool {
 	return ok
 }
 
-var errNotRead = errors.New("the store did not read the whole archive, or the disk has changed it")
+var errNotRead = errors.New("the store did not read the whole archive")
 
 // onDisk makes sure that the archive is in the folder still, as far as its size
 // tells. If it is not, it is to be fetched again.

@@ -44,7 +44,9 @@ func (r *run) persist(ctx context.Context, do func() error, job *Job) error {
 			return err
 		case answer != nil && answer.RetryAfter > 0:
 			r.mu.Lock()
-			r.gate = time.Now().Add(answer.RetryAfter)
+			if until := time.Now().Add(answer.RetryAfter); until.After(r.gate) {
+				r.gate = until
+			}
 			r.mu.Unlock()
 			r.waits(job, answer.RetryAfter, err)
 			continue

@@ -10,6 +10,8 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
@@ -213,5 +216,148 @@ func TestRateLimitsDoNotCountAsTrouble(t *testing.T) {
 		server.Inject(bad)
 		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
 		require.NoError(t, err, "doc: rate limits do not count")
+	})
+}
+
+func TestTheEndOfTheContextIsToldWithItsCause(t *testing.T) {
+	t.Run("by Step, which verifies", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			acct := octo(t, server)
+			jobs, err := export.Plan(export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()})
+			require.NoError(t, err)
+			job := jobs[0]
+			for job.Next() != export.EffectVerify {
+				time.Sleep(time.Until(job.NotBefore))
+				require.NoError(t, export.Step(t.Context(), acct, job))
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancel(assert.AnError)
+			err = export.Step(ctx, acct, job)
+			require.ErrorIs(t, err, assert.AnError)
+			require.ErrorIs(t, err, context.Canceled)
+		})
+	})
+	t.Run("by Run, which starts", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Stall: true, Applied: true})
+			time.AfterFunc(5*time.Second, func() { cancel(assert.AnError) })
+			_, err := run(t, ctx, server, octo(t, server), export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()})
+			require.ErrorIs(t, err, assert.AnError)
+			require.ErrorIs(t, err, context.Canceled)
+		})
+	})
+	t.Run("by Run, with a Store that has its own words", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			_, err := run(t, ctx, server, octo(t, server), export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), Store: hangingStore{}})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		})
+	})
+}
+
+// A hangingStore waits for the end of the context, and says something else.
+type hangingStore struct{}
+
+func (hangingStore) Put(ctx context.Context, _ string, _ io.Reader, _ int64) error {
+	<-ctx.Done()
+	return errors.New("the bucket went away")
+}
+
+// The batches that an error of another one has stopped do not tell of it again.
+func TestAnErrorThatEndsARunIsToldOnce(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/79/archive", Status: http.StatusForbidden, Body: `{"message":"no"}`, Times: -1})
+		server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Duration: time.Duration(m.ID-78) * time.Hour}
+		})
+		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: addRepositories(server, 3), Dir: t.TempDir(), BatchSize: 1})
+		require.ErrorIs(t, err, ghmigrate.ErrForbidden)
+		require.NotErrorIs(t, err, context.Canceled, "nobody has cancelled anything")
+		assert.Equal(t, 1, strings.Count(err.Error(), "403"), err)
+	})
+}
+
+// When GitHub wants no request, a run that ends leaves its locks to the next call.
+func TestARunThatIsCancelledUnderARateLimitAsksNoMore(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := locked(addRepositories(server, 30), t.TempDir())
+		opts.BatchSize, opts.Concurrency = 1, 30
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		time.AfterFunc(90*time.Second, func() {
+			limit := ghmigratetest.PrimaryRateLimit(time.Hour)
+			limit.Times = -1
+			server.Inject(limit)
+		})
+		_, err := run(t, ctx, server, octo(t, server), opts)
+		assert.Len(t, partial(t, err).Locked, 30)
+		refused := 0
+		for _, r := range server.Requests() {
+			if r.Status == http.StatusForbidden || r.Status == http.StatusTooManyRequests {
+				refused++
+			}
+		}
+		assert.Less(t, refused, 10)
+	}, ghmigratetest.WithExportDuration(time.Hour))
+}
+
+// A spoiling account damages the first archives that it downloads.
+type spoiling struct {
+	export.Account
+	left *int
+}
+
+func (a spoiling) DownloadArchive(ctx context.Context, id int64, path string, opts *ghmigrate.DownloadOptions) (*ghmigrate.DownloadResult, error) {
+	res, err := a.Account.DownloadArchive(ctx, id, path, opts)
+	if err == nil && *a.left > 0 {
+		*a.left--
+		err = spoil(path)
+	}
+	return res, err
+}
+
+// spoil changes a file, but not its size.
+func spoil(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	data[len(data)/2] ^= 1
+	return os.WriteFile(path, data, 0o600)
+}
+
+func TestADiskThatWasMendedLetsTheRunEnd(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()}
+		left := 3
+		acct := spoiling{octo(t, server), &left}
+		_, err := run(t, t.Context(), server, acct, opts)
+		require.ErrorContains(t, err, "not what was fetched")
+		require.Zero(t, left)
+		_, err = run(t, t.Context(), server, acct, opts)
+		require.NoError(t, err)
+	})
+}
+
+func TestAnArchiveThatChangesBeforeItIsStoredIsFetchedAgain(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		store := newMemoryStore()
+		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), Store: store}
+		spoiled := false
+		opts.Progress = func(e export.Event) {
+			if e.Kind == export.EventVerified && !spoiled {
+				files, err := filepath.Glob(filepath.Join(opts.Dir, "*", "*.tar.gz"))
+				require.NoError(t, err)
+				require.NoError(t, spoil(files[0]))
+				spoiled = true
+			}
+		}
+		begun := time.Now()
+		_, err := run(t, t.Context(), server, octo(t, server), opts)
+		require.NoError(t, err)
+		assert.True(t, spoiled)
+		assert.Less(t, time.Since(begun), 30*time.Minute)
 	})
 }

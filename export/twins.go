@@ -2,10 +2,10 @@ package export
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ghmigrate/ghmigrate"
 )
@@ -82,15 +82,18 @@ func (r *run) twinOf(ctx context.Context, m *ghmigrate.Migration, lost map[strin
 	if !options {
 		return nil, nil
 	}
-	var names []string
-	for repo, err := range r.acct.ListRepositories(ctx, m.ID, nil) {
-		if errors.Is(err, ghmigrate.ErrNotFound) {
-			return nil, nil
-		}
-		if err != nil {
+	names, err := repositoryNames(ctx, r.acct, m.ID)
+	for again := 1; isAbsent(err) && again < maxAbsences; again++ {
+		if err := sleepUntil(ctx, time.Now().Add(absenceAgain)); err != nil {
 			return nil, err
 		}
-		names = append(names, repo.FullName)
+		names, err = repositoryNames(ctx, r.acct, m.ID)
+	}
+	switch {
+	case isAbsent(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
 	}
 	for _, job := range lost {
 		if m.ID > job.State.Floor && sameOptions(m, job.Start) && twinKey(job.Start, names) == twinKey(job.Start, job.Repositories) {
@@ -98,6 +101,18 @@ func (r *run) twinOf(ctx context.Context, m *ghmigrate.Migration, lost map[strin
 		}
 	}
 	return nil, nil
+}
+
+// repositoryNames lists what is in a migration.
+func repositoryNames(ctx context.Context, acct Account, id int64) ([]string, error) {
+	var names []string
+	for repo, err := range acct.ListRepositories(ctx, id, nil) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, repo.FullName)
+	}
+	return names, nil
 }
 
 // twinKey is the same for the same options and set of repositories.

@@ -193,3 +193,16 @@ func TestEachCallTriesToUnlockAnew(t *testing.T) {
 		require.NoError(t, err, "GitHub would unlock by now")
 	})
 }
+
+func TestALateTwinThatIsNotFoundOnceIsNotForgotten(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		lateTwin(server, 3*time.Minute)
+		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/79/repositories", Status: http.StatusNotFound, Body: `{"message":"Not Found"}`})
+		m, err := run(t, t.Context(), server, octo(t, server), locked(names, t.TempDir()))
+		require.NoError(t, err)
+		time.Sleep(24 * time.Hour)
+		assert.Len(t, m.Twins, 1)
+		assert.False(t, server.Locked(names[0]))
+	})
+}

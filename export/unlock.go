@@ -25,7 +25,11 @@ const (
 // What is released before an error is not asked for again, and trouble with one
 // does not keep the others locked.
 func (j *Job) unlock(ctx context.Context, acct Account) error {
-	if err := j.intend(EffectUnlock); err != nil {
+	if err := j.intend(EffectUnlock, func(s *State) {
+		if now := time.Now(); s.Ended.After(now) { // the clock was set back
+			s.Ended = now
+		}
+	}); err != nil {
 		return err
 	}
 	if j.names == nil {

@@ -3,6 +3,7 @@ package export_test
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -215,4 +216,22 @@ func TestUnlockStopsWhereTheNextWouldFareNoBetter(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAClockThatWasAheadIsNotWaitedFor(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		acct, dir := octo(t, server), t.TempDir()
+		_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: addRepositories(server, 1)})
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		writeJournal(t, filepath.Join(dir, "20000101T000000Z"),
+			`{"run": {"version": 1, "account": "127.0.0.1:8000/orgs/octo", "repositories": 1, "batch_size": 100, "start": {"LockRepositories":true}}}`,
+			`{"plan": [{"number": 1, "repositories": ["octo/r000"], "try": 1, "start": {"LockRepositories":true}}]}`,
+			`{"job": 1, "state": {"floor": 78, "starts": 1, "migration": 79, "outcome": "exported", "ended": "2000-02-01T00:00:00Z"}}`,
+		)
+		begun := time.Now()
+		_, err = run(t, t.Context(), server, acct, export.Options{Dir: dir})
+		require.NoError(t, err)
+		assert.Less(t, time.Since(begun), time.Hour)
+	})
 }

@@ -44,7 +44,7 @@ func (j *Job) verify(ctx context.Context) error {
 	faults, faulty := errors.AsType[*archive.FaultError](err)
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return contextError(ctx)
 	case err != nil && !faulty:
 		return err
 	case info.Size() != want.Size || summary.SHA256 != want.SHA256:

@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, token string, stdout, stderr io.Wri
 	if err != nil {
 		return misuse(stderr, err)
 	}
-	c := &command{options: o, stdout: stdout}
+	c := &command{options: o, stdout: stdout, stderr: stderr}
 	c.progress = progress.New(stderr, progress.IsTerminal(stderr) && !o.verbose)
 	if o.quiet {
 		c.stdout, c.progress = io.Discard, progress.New(io.Discard, false)
@@ -85,6 +85,7 @@ type command struct {
 	options
 	client   *ghmigrate.Client
 	stdout   io.Writer
+	stderr   io.Writer
 	progress *progress.Progress
 }
 
@@ -134,8 +135,11 @@ func (c *command) do(ctx context.Context) (err error) {
 	c.progress.Say("%v.\nThat run is finished first, as it was asked for.", err)
 	old := opts
 	old.Repositories = nil
-	if err := c.run(ctx, acct, old); err != nil && status(err) == unfinished {
-		return err
+	if err := c.run(ctx, acct, old); err != nil {
+		if status(err) == unfinished {
+			return err
+		}
+		c.explain(c.stderr, err)
 	}
 	return c.run(ctx, acct, opts)
 }

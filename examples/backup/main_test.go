@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -195,4 +197,23 @@ func git(t *testing.T, dir string, args ...string) string {
 	out, err := cmd.CombinedOutput()
 	require.NoErrorf(t, err, "git %q: %s", args, out)
 	return strings.TrimSpace(string(out))
+}
+
+func TestWhatARunLacksThatIsFinishedFirstIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, args := newFake(t), []string{"-org", "octo-org", "-all", "-out", t.TempDir()}
+		fake.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/migrations/79/archive", Status: http.StatusForbidden, Times: -1})
+		require.Equal(t, 3, backup(t.Context(), t, fake, args...).status)
+		fake.ClearFaults()
+		fake.AddRepository("octo-org/new")
+		fake.Forget(79) // so that it is exported again
+		fake.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+			if len(m.Repositories) < 3 { // then alone
+				return ghmigratetest.Fate{Missing: []string{"octo-org/a"}}
+			}
+			return ghmigratetest.Fate{}
+		})
+		res := backup(t.Context(), t, fake, args...)
+		assert.Contains(t, res.stderr, "\nbackup: 1 repository not exported\n  octo-org/a: GitHub has left it out of the archive\n")
+	})
 }
