@@ -169,7 +169,9 @@ func checkEncoding(resp *http.Response) error {
 }
 
 // describe reads the object out of a response. A weak ETag promises no equal
-// bytes, and storage that says it has no ranges is not asked for any.
+// bytes, nor does a Last-Modified whose second is not over yet: there may be
+// another object of the same date. Storage that says it has no ranges is not asked
+// for any.
 func describe(resp *http.Response, size int64) object {
 	o := object{Size: size}
 	if strings.EqualFold(resp.Header.Get("Accept-Ranges"), "none") {
@@ -178,8 +180,9 @@ func describe(resp *http.Response, size int64) object {
 	if etag := resp.Header.Get("Etag"); len(etag) > 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {
 		o.ETag = etag
 	}
-	if modified := resp.Header.Get("Last-Modified"); modified != "" {
-		if _, err := http.ParseTime(modified); err == nil {
+	modified := resp.Header.Get("Last-Modified")
+	if at, err := http.ParseTime(modified); err == nil {
+		if date, err := http.ParseTime(resp.Header.Get("Date")); err != nil || !date.Equal(at) {
 			o.LastModified = modified
 		}
 	}

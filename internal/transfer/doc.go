@@ -13,8 +13,10 @@
 // connections, and "Accept-Encoding: identity". Storage that gives all of the
 // object instead is taken at its word. Storage signs a URL for GET alone, so
 // there is no HEAD. Later requests carry "If-Match" with the strong ETag of the
-// first answer, or else "If-Unmodified-Since". An object with neither cannot be
-// resumed: a cut starts a file over, a few times, and ends a stream.
+// first answer, or else "If-Unmodified-Since" with its date, unless that is the
+// very second of the answer: there may be another object of the same. One with
+// neither cannot be resumed: a cut starts a file over, a few times, and ends
+// a stream.
 //
 // A 206 must start exactly where it was asked to and repeat the validator and
 // the size; a body must be exactly as long as announced; the object must begin

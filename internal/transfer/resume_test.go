@@ -558,3 +558,24 @@ func TestResumeWhereNothingIsLeft(t *testing.T) {
 		requireComplete(t, path, s.object)
 	})
 }
+
+// An object that was put there this very second may be replaced by another one of
+// the same date.
+func TestADateIsNoValidatorBeforeItsSecondIsOver(t *testing.T) {
+	for _, age := range []time.Duration{0, time.Second} {
+		t.Run(age.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStorage(t, 1000)
+				path := target(t)
+				s.etag, s.modified = "", time.Now().UTC().Format(http.TimeFormat)
+				time.Sleep(age)
+				s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool { return n == 1 && s.cut(500, w, r) }
+				_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{Concurrency: 1})
+				require.NoError(t, err)
+				second := map[time.Duration]string{0: "bytes=0-", time.Second: "bytes=500-"}[age]
+				assert.Equal(t, []string{"bytes=0-", second}, []string{s.seen()[0].Get("Range"), s.seen()[1].Get("Range")})
+				requireComplete(t, path, s.object)
+			})
+		})
+	}
+}
