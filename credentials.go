@@ -13,7 +13,8 @@ import (
 
 // WithToken authenticates with a personal access token (classic), which is
 // the only kind that GitHub's migration endpoints take. It is sent to the
-// API's own origin and nowhere else. A client without a token is allowed.
+// API's own origin and nowhere else. A client without a token is allowed: leave
+// the option out, for an empty token is an error.
 func WithToken(token string) Option {
 	return func(cfg *config) error {
 		switch {

@@ -64,9 +64,9 @@
 // GET, HEAD and DELETE are sent again, at most [WithMaxRetries] times, after a
 // network error and after 500, 502, 503 and 504. The pauses grow from half a
 // second to half a minute, or are what a Retry-After of up to a minute asks for.
-// POST, PUT and PATCH never are sent again: what was answered with a failure may
-// have happened. A DELETE that finds nothing after a first try whose answer was
-// lost has succeeded.
+// POST, PUT and PATCH are sent again only after a rate limit: what was answered
+// with another failure may have happened. A DELETE that finds nothing after
+// a first try whose answer was lost has succeeded.
 //
 // Any call waits for a rate limit, primary or secondary, and is sent again, as
 // long as the waits of the call stay within [WithMaxRateLimitWait]; a longer

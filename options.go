@@ -118,6 +118,8 @@ func WithBaseURL(rawURL string) Option {
 			return errors.New("WithBaseURL: not an absolute https URL such as https://ghes.example.com/api/v3")
 		case u.Scheme == "http" && !isLoopback(u.Hostname()):
 			return fmt.Errorf("WithBaseURL: http://%s would get the token in the clear: want https", u.Host)
+		case strings.EqualFold(u.Hostname(), "github.com"):
+			return errors.New("WithBaseURL: github.com is the web site: want https://api.github.com")
 		case u.RawQuery != "" || u.ForceQuery || strings.Contains(rawURL, "#"):
 			return errors.New("WithBaseURL: the URL has a query or a fragment")
 		}
@@ -148,7 +150,8 @@ func (cfg *config) apiRoot() (*url.URL, error) {
 }
 
 // WithAPIVersion asks for another version of the API than "2022-11-28".
-// "2026-03-10" is supported too: it tells less about repositories.
+// "2026-03-10" is supported too: it tells less about repositories. Any other date
+// is sent as it is; GitHub answers 410 to one that it does not know.
 func WithAPIVersion(version string) Option {
 	return func(cfg *config) error {
 		if _, err := time.Parse(time.DateOnly, version); err != nil {

@@ -278,6 +278,7 @@ func TestBaseURLsThatLeakOrMisleadAreRefused(t *testing.T) {
 		"https://octocat:" + testclient.Password + "@ghes.example.com":        "credentials",
 		"http://octocat:" + testclient.Password + "@ghes.example.com":         "credentials",
 		"http://ghes.example.com/api/v3":                                      "in the clear",
+		"https://github.com":                                                  "github.com is the web site: want https://api.github.com",
 		"http://ghes.example.com?password=" + testclient.Password:             "",
 		"ghes.example.com?password=" + testclient.Password:                    "",
 		"ftp://ghes.example.com#" + testclient.Password:                       "",

@@ -32,8 +32,8 @@ func (s *OrgMigrations) Start(ctx context.Context, org string, req StartMigratio
 	return call[Migration](ctx, s.c, s.of(org).start(req))
 }
 
-// List lists the migrations of an organization, newest first, those that are
-// long over and imports included. Nil options list all, with their
+// List lists all migrations of an organization, newest first. Those that are long
+// over are among them, and imports. Nil options list all, with their
 // repositories. Unless the options say otherwise, a request asks for 100 if
 // repositories are omitted and else for what GitHub gives, which is 30.
 //

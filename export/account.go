@@ -136,6 +136,22 @@ func (a userAccount) Do(ctx context.Context, method, path string, in, out any) (
 	return a.client.Do(ctx, method, path, in, out)
 }
 
+// check tells what is wrong with what every function takes, before it does
+// anything. An account without an owner is a user's.
+func check(ctx context.Context, acct Account) error {
+	switch {
+	case ctx == nil:
+		return errors.New("export: ctx is nil")
+	case acct == nil:
+		return errors.New("export: the Account is nil")
+	}
+	owner := acct.Owner()
+	if owner == "" && strings.HasSuffix(acct.String(), "/user") || validName(owner+"/name") {
+		return nil
+	}
+	return fmt.Errorf("export: the account is %q: want the name of an organization, such as octo-org", owner)
+}
+
 // whoami asks whom the token belongs to, and for the version of the GHES if this
 // is one.
 func whoami(ctx context.Context, acct Account) (login, ghes string, err error) {

@@ -44,6 +44,10 @@ type LockChecker interface {
 // does not tell. An error is yielded once and ends the sequence.
 func LockCandidates(ctx context.Context, acct Account) iter.Seq2[Candidate, error] {
 	return func(yield func(Candidate, error) bool) {
+		if err := check(ctx, acct); err != nil {
+			yield(Candidate{}, err)
+			return
+		}
 		checker, _ := acct.(LockChecker)
 		for m, err := range locking(ctx, acct) {
 			if err != nil {
@@ -109,6 +113,9 @@ func checkLock(ctx context.Context, checker LockChecker, repository string) (Loc
 // It takes a request a second, and as many requests as there are migrations
 // with locks.
 func Unlock(ctx context.Context, acct Account, repos ...string) error {
+	if err := check(ctx, acct); err != nil {
+		return err
+	}
 	if len(repos) == 0 {
 		return errors.New("export: Unlock without repositories: UnlockAll unlocks all")
 	}
@@ -143,6 +150,9 @@ func Unlock(ctx context.Context, acct Account, repos ...string) error {
 // UnlockAll unlocks every repository of every migration that was started with
 // lock_repositories. Its errors are as those of [Unlock].
 func UnlockAll(ctx context.Context, acct Account) error {
+	if err := check(ctx, acct); err != nil {
+		return err
+	}
 	if _, err := unlockWhere(ctx, acct, func(string) bool { return true }); err != nil {
 		return fmt.Errorf("export: unlock all: %w", err)
 	}

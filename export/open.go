@@ -16,6 +16,9 @@ import (
 
 // open takes hold of Dir and finds the run to go on with, or begins one.
 func open(ctx context.Context, acct Account, opts Options) (*run, error) {
+	if err := check(ctx, acct); err != nil {
+		return nil, err
+	}
 	asked := len(opts.Repositories) > 0
 	opts, err := opts.withDefaults()
 	if err == nil && opts.Dir == "" {

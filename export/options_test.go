@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -319,3 +320,46 @@ func TestWhatTheHostHasNoCallForIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// Nothing is asked of GitHub, and nothing is written, for who is nobody.
+func TestAnAccountThatIsNoneIsRefused(t *testing.T) {
+	client, err := ghmigrate.NewClient(ghmigrate.WithHTTPClient(&http.Client{Transport: noTransport{}}))
+	require.NoError(t, err)
+	var none context.Context
+	for name, test := range map[string]struct {
+		ctx  context.Context
+		acct export.Account
+		want string
+	}{
+		"no name":    {t.Context(), export.OrgAccount(client, ""), `export: the account is ""`},
+		"a URL":      {t.Context(), export.OrgAccount(client, "https://github.com/octo"), `export: the account is "https://github.com/octo"`},
+		"a path":     {t.Context(), export.OrgAccount(client, ".."), `export: the account is ".."`},
+		"no account": {t.Context(), nil, "export: the Account is nil"},
+		"no context": {none, export.OrgAccount(client, "octo"), "export: ctx is nil"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "backups")
+			opts := export.Options{Repositories: []string{"octo/a"}, Dir: dir}
+			jobs, err := export.Plan(opts)
+			require.NoError(t, err)
+			_, err = export.Run(test.ctx, test.acct, opts)
+			require.ErrorContains(t, err, test.want)
+			require.NoDirExists(t, dir)
+			require.ErrorContains(t, export.Step(test.ctx, test.acct, jobs[0]), test.want)
+			require.ErrorContains(t, export.Unlock(test.ctx, test.acct, "octo/a"), test.want)
+			require.ErrorContains(t, export.UnlockAll(test.ctx, test.acct), test.want)
+			report, err := export.Preflight(test.ctx, test.acct)
+			require.NotNil(t, report)
+			require.ErrorContains(t, err, test.want)
+			for _, err := range export.LockCandidates(test.ctx, test.acct) {
+				require.ErrorContains(t, err, test.want)
+			}
+		})
+	}
+	require.EqualError(t, export.Step(t.Context(), export.OrgAccount(client, "octo"), nil), "export: the Job is nil")
+}
+
+// noTransport fails whatever is asked.
+type noTransport struct{}
+
+func (noTransport) RoundTrip(*http.Request) (*http.Response, error) { panic("no request is made") }

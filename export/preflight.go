@@ -86,6 +86,9 @@ const soon = 7 * 24 * time.Hour
 // it. It fails only if GitHub cannot be asked at all; what GitHub refuses is in
 // the report.
 func Preflight(ctx context.Context, acct Account) (*Report, error) {
+	if err := check(ctx, acct); err != nil {
+		return &Report{}, err
+	}
 	p := &preflight{acct: acct, report: &Report{Account: acct.String()}}
 	for _, check := range []func(context.Context) error{p.user, p.membership, p.migrations} {
 		if err := check(ctx); err != nil {

@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,6 +24,12 @@ import (
 //
 // Save, if set, is called from the goroutine of Step.
 func Step(ctx context.Context, acct Account, job *Job) error {
+	if err := check(ctx, acct); err != nil {
+		return err
+	}
+	if job == nil {
+		return errors.New("export: the Job is nil")
+	}
 	effect := job.Next()
 	var err error
 	switch effect {

@@ -30,9 +30,9 @@ type config struct {
 func InMemory() Option { return func(c *config) { c.inMemory = true } }
 
 // WithAddr sets the address on which the API listens, "127.0.0.1:0" by
-// default. Storage listens on a free port: at an address of the network with
-// the same host name as the API, at one of this machine or at all with another,
-// which serves this machine only.
+// default. Storage listens on a free port. If addr is an address of the network,
+// it has the same host; if it is a loopback address, or all addresses, another
+// host name, which only this machine can reach.
 func WithAddr(addr string) Option { return func(c *config) { c.addr = addr } }
 
 // WithExportDuration sets how long an export takes from start to end, 2

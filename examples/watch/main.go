@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -35,7 +36,10 @@ func main() {
 }
 
 func serve(ctx context.Context, log *slog.Logger, token, org string) error {
-	client, err := ghmigrate.NewClient(ghmigrate.WithToken(token))
+	client, err := ghmigrate.NewClient(
+		ghmigrate.WithToken(token),
+		ghmigrate.WithBaseURL(cmp.Or(os.Getenv("GITHUB_API_URL"), "https://api.github.com")), // or a fake one
+	)
 	if err != nil {
 		return err
 	}
