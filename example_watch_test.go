@@ -58,10 +58,10 @@ func (l untilExported) WithGroup(string) slog.Handler          { return l }
 
 func (l untilExported) Handle(_ context.Context, r slog.Record) error {
 	r.Attrs(func(a slog.Attr) bool {
-		switch ghmigrate.MigrationState(a.Value.String()) {
-		case ghmigrate.StatePending:
+		switch a.Value.String() {
+		case string(ghmigrate.StatePending):
 			l.clock.Advance(time.Hour)
-		case ghmigrate.StateExported:
+		case string(ghmigrate.StateExported):
 			fmt.Println(a.Value)
 			l.stop()
 		}

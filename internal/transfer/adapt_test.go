@@ -393,7 +393,7 @@ func TestAConnectionThatDoesNotLastGetsCompany(t *testing.T) {
 		}
 		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{MinChunk: 1 << 20})
 		require.NoError(t, err)
-		assert.EqualValues(t, 8, line.most())
+		assert.Equal(t, 8, line.most())
 		requireComplete(t, path, s.object)
 	})
 }
