@@ -14,9 +14,9 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// A SignedURL is where an archive is for a few minutes, on a GHES for hours. Whoever has it has the
-// archive, so it does not print: every verb of package fmt, package slog and
-// package encoding/json show it without its query.
+// A SignedURL is where an archive is for a few minutes, on a GHES for hours.
+// Whoever has it has the archive, so it does not print: every verb of package fmt,
+// package slog and package encoding/json show it without its query.
 type SignedURL struct {
 	reveal  func() string // a closure, out of reach of anything that prints a struct
 	shown   string

@@ -104,9 +104,9 @@ func (s *OrgMigrations) WatchAll(ctx context.Context, org string) iter.Seq2[*Mig
 }
 
 // ArchiveURL returns where the archive of a migration is. It lives for about
-// five minutes, on a GHES for hours, and needs no token: it is a secret. An error is
-// [ErrArchiveNotReady], [ErrMigrationFailed] or [ErrArchiveGone] where GitHub
-// says no more than "Not Found", and [ErrNotFound] if there is no such
+// five minutes, on a GHES for hours, and needs no token: it is a secret. An
+// error is [ErrArchiveNotReady], [ErrMigrationFailed] or [ErrArchiveGone] where
+// GitHub says no more than "Not Found", and [ErrNotFound] if there is no such
 // migration.
 //
 // https://docs.github.com/rest/migrations/orgs#download-an-organization-migration-archive

@@ -275,8 +275,8 @@ func (s *SourceImports) SetLFSPreference(ctx context.Context, owner, repo string
 // Wait polls an import until it is complete, and returns it. Beside every error
 // it returns the last state seen, nil if there is none: [ErrImportFailed] if it
 // failed or its status is [ImportNone], [ErrNotFound] if it was cancelled,
-// [ErrImportNeedsAction] if it waits for [SourceImports.Update]. Failures that pass, maintenance and rate limits are
-// waited out as in [OrgMigrations.Wait].
+// [ErrImportNeedsAction] if it waits for [SourceImports.Update]. Failures that
+// pass, maintenance and rate limits are waited out as in [OrgMigrations.Wait].
 //
 // https://docs.github.com/rest/migrations/source-imports#get-an-import-status
 func (s *SourceImports) Wait(ctx context.Context, owner, repo string) (*Import, error) {

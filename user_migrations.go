@@ -86,9 +86,9 @@ func (s *UserMigrations) WatchAll(ctx context.Context) iter.Seq2[*Migration, err
 }
 
 // ArchiveURL returns where the archive of a migration is. It lives for about
-// five minutes, on a GHES for hours, and needs no token: it is a secret. An error is
-// [ErrArchiveNotReady], [ErrMigrationFailed] or [ErrArchiveGone] where GitHub
-// says no more than "Not Found", and [ErrNotFound] if there is no such
+// five minutes, on a GHES for hours, and needs no token: it is a secret. An
+// error is [ErrArchiveNotReady], [ErrMigrationFailed] or [ErrArchiveGone] where
+// GitHub says no more than "Not Found", and [ErrNotFound] if there is no such
 // migration.
 //
 // https://docs.github.com/rest/migrations/users#download-a-user-migration-archive

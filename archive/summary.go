@@ -4,7 +4,7 @@ package archive
 type Summary struct {
 	SHA256   string           `json:"sha256"`   // hex, of the archive itself
 	Size     int64            `json:"size"`     // of the archive itself
-	Unpacked int64            `json:"unpacked"` // the sizes of all files in it, as it says itself
+	Unpacked int64            `json:"unpacked"` // the sizes of all files in it, as its headers tell
 	Entries  int64            `json:"entries"`  // files and directories
 	Schema   Schema           `json:"schema"`
 	Records  map[string]int64 `json:"records"` // by type

@@ -40,8 +40,9 @@ type VerifyOptions struct {
 //     (tarball://root/…) to what is not in the archive; files of records, bare
 //     repositories and the like where none belong, which nothing would read;
 //   - in bare repositories: no HEAD; a pack without its index, an index without
-//     its pack, or one of a partial clone, which lacks objects; packs, indexes and other files whose checksum is not that of
-//     their content, or which disagree; loose objects that do not inflate, or
+//     its pack, or one of a partial clone, which lacks objects; packs, indexes
+//     and other files whose checksum is not that of their content, or which
+//     disagree; loose objects that do not inflate, or
 //     whose name is not their hash; refs to objects that are not there; objects
 //     and no refs; parts that are too far apart in the archive to be held
 //     together, where repositories have millions of objects;

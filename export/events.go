@@ -49,7 +49,7 @@ const (
 	EventDeleted     EventKind = "deleted"     // the archive at GitHub
 	EventReplaced    EventKind = "replaced"    // others take the place of the batch
 	EventReduced     EventKind = "reduced"     // and go without releases, or attachments
-	EventWaiting     EventKind = "waiting"     // after an error, or for a rate limit; not told of polls
+	EventWaiting     EventKind = "waiting"     // after an error, or for a rate limit, but not of a poll
 	EventOver        EventKind = "over"        // nothing is left to be done for the batch
 	EventEnded       EventKind = "ended"       // the run, with Err if not all is well
 )
