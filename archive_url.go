@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ghmigrate/ghmigrate/internal/transfer"
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // A SignedURL is where an archive is for a few minutes, on a GHES for hours.
@@ -67,11 +67,11 @@ func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, ti
 	u, err := a.c.base.JoinPath(r.at.path).Parse(location)
 	switch {
 	case err != nil || location == "":
-		return SignedURL{}, 0, r.wrap(transfer.ErrLocation)
+		return SignedURL{}, 0, r.wrap(netx.ErrLocation)
 	case u.Scheme != "https" && (u.Scheme != "http" || a.c.base.Scheme == "https"):
 		return SignedURL{}, 0, r.wrap(fmt.Errorf("the archive's address is %s://%s: want https", u.Scheme, u.Host))
 	case u.Host == "":
-		return SignedURL{}, 0, r.wrap(transfer.ErrLocation)
+		return SignedURL{}, 0, r.wrap(netx.ErrLocation)
 	}
 	signed := newSignedURL(u)
 	if signed.expires.IsZero() {
@@ -114,7 +114,7 @@ func (a account) explain(ctx context.Context, id int64, patience *patience, notF
 	poller, seen := poller{account: a, patience: patience}, &polled[Migration]{}
 	switch err := poller.poll(ctx, id, seen); {
 	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", transfer.ContextError(ctx), notFound)
+		return fmt.Errorf("%w: %w", netx.ContextError(ctx), notFound)
 	case err != nil:
 		return notFound // the migration itself is gone, or the reason is not to be had
 	}

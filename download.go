@@ -136,9 +136,25 @@ func (a account) source(ctx context.Context, id int64) (transfer.Source, error) 
 	}, nil
 }
 
+// explainTransfer names the migration and adds what the error is in this
+// package's terms.
 func explainTransfer(id int64, err error) error {
-	if errors.Is(err, transfer.ErrChanged) {
-		err = fmt.Errorf("%w: %w", ErrArchiveChanged, err)
+	storage, refused := errors.AsType[*transfer.StatusError](err)
+	switch {
+	case errors.Is(err, transfer.ErrChanged):
+		err = &transferError{err, ErrArchiveChanged}
+	case errors.Is(err, transfer.ErrInUse):
+		err = &transferError{err, ErrInUse}
+	case refused:
+		err = &transferError{err, (*StorageError)(storage)}
 	}
 	return fmt.Errorf("download archive of migration %d: %w", id, err)
 }
+
+// A transferError is an error of package transfer that matches one of this
+// package's too.
+type transferError struct{ err, as error }
+
+func (e *transferError) Error() string { return e.err.Error() }
+
+func (e *transferError) Unwrap() []error { return []error{e.as, e.err} }

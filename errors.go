@@ -2,6 +2,7 @@ package ghmigrate
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // Errors to be recognized with [errors.Is]. The first seven, and
@@ -62,6 +64,22 @@ var (
 	// ErrSourceImportsRetired means that this GitHub has no source imports any
 	// more. Matches ErrNotFound too where the answer was 404.
 	ErrSourceImportsRetired = errors.New("the Source Imports API was retired on 2024-04-12")
+
+	// ErrUnexpectedAnswer means that a response has a 2xx status and is not what
+	// was asked for: no JSON, another object, or a gateway's web page.
+	ErrUnexpectedAnswer = errors.New("unexpected answer")
+	// ErrNotSent means that GitHub cannot have carried out the request, because
+	// it never left this machine.
+	ErrNotSent = errors.New("the request was not sent")
+	// ErrInUse means that another process, or another call, downloads to the
+	// same path.
+	ErrInUse = errors.New("another download to this path is running")
+	// ErrWebhookSignature means that a webhook's request is not signed with any of
+	// the secrets.
+	ErrWebhookSignature = errors.New("invalid signature")
+	// ErrWebhookEvent means that a webhook's request is signed and carries
+	// another event, such as a ping.
+	ErrWebhookEvent = errors.New("another event")
 )
 
 // An APIError is an answer of the API that is no success. Every failed answer
@@ -91,6 +109,33 @@ type ErrorDetail struct {
 	Field    string `json:"field"`    // such as "repositories"; empty if not told
 	Code     string `json:"code"`     // such as "missing_field", "invalid", "custom"; empty if not told
 	Message  string `json:"message"`  // in words; empty if not told
+	Index    *int   `json:"index"`    // of the refused element in the list Field; nil if not told
+	Value    any    `json:"value"`    // the refused value, as package encoding/json decodes it; nil if not told
+}
+
+// A StorageError is a response by which archive storage refuses the archive for
+// good. It does not match the sentinels of an [APIError], and it never quotes
+// the signed URL.
+type StorageError struct {
+	StatusCode int
+	Code       string // such as "AccessDenied"; empty if not told
+	Message    string // in words; empty if not told
+	RequestID  string // for storage's support; empty if not told
+}
+
+// Error returns the status and what storage said.
+func (e *StorageError) Error() string {
+	text := fmt.Sprintf("storage answered %d", e.StatusCode)
+	if reason := cmp.Or(e.Code, http.StatusText(e.StatusCode)); reason != "" {
+		text += " " + reason
+	}
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	if e.RequestID != "" {
+		text += " (request " + e.RequestID + ")"
+	}
+	return netx.Printable(text)
 }
 
 // Error says what was asked, what came back, and what may mend it.
@@ -103,7 +148,7 @@ func (e *APIError) Error() string {
 		b.WriteString(" " + text)
 	}
 	for i, detail := range e.Errors {
-		b.WriteString([]string{": ", ", "}[min(i, 1)] + detail.text())
+		b.WriteString([]string{": ", ", "}[min(i, 1)] + detail.String())
 	}
 	switch {
 	case e.retired:
@@ -118,25 +163,11 @@ func (e *APIError) Error() string {
 	if e.RequestID != "" {
 		fmt.Fprintf(&b, " (request %s)", e.RequestID)
 	}
-	return printable(b.String())
+	return netx.Printable(b.String())
 }
 
-// printable keeps what a server sent from moving a terminal's cursor, or from
-// passing for another line of a log.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsPrint(r):
-			return r
-		case unicode.IsSpace(r):
-			return ' '
-		}
-		return -1
-	}, s)
-}
-
-// text joins what is known.
-func (d ErrorDetail) text() string {
+// String returns the Message, or else the other names that are known.
+func (d ErrorDetail) String() string {
 	if d.Message != "" {
 		return d.Message
 	}
@@ -214,7 +245,7 @@ func (c *Client) newAPIError(res response) *APIError {
 		TokenScopes:    scopes(res.header, "X-Oauth-Scopes"),
 		AcceptedScopes: scopes(res.header, "X-Accepted-Oauth-Scopes"),
 		retired:        res.request.at.isSourceImport() && c.retiresSourceImports(res.status),
-		retryAfter:     retryAfter(res),
+		retryAfter:     netx.RetryAfter(res.header),
 	}
 	e.readBody(res.body)
 	if res.request.redirect && e.StatusCode < 300 {
@@ -283,7 +314,7 @@ func gist(body []byte) string {
 		return ""
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(strings.ToValidUTF8(string(body), "")), "\n")
-	line = printable(html.UnescapeString(line))
+	line = netx.Printable(html.UnescapeString(line))
 	if runes := []rune(line); len(runes) > 200 {
 		line = string(runes[:200]) + "…"
 	}

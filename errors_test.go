@@ -65,7 +65,7 @@ func TestAPIErrorTellsAllThatGitHubTold(t *testing.T) {
 		Message:          "You have exceeded a secondary rate limit.",
 		DocumentationURL: "https://docs.github.com/rest",
 		Errors: []ghmigrate.ErrorDetail{
-			{Resource: "Migration", Field: "repositories", Code: "missing", Message: "octo/none does not exist"},
+			{Resource: "Migration", Field: "repositories", Code: "missing", Message: "octo/none does not exist", Index: new(3)},
 			{Message: "Repository is locked"},
 			{Resource: "Migration", Code: "custom"},
 			{Message: `{"code": 7}`},

@@ -56,7 +56,7 @@ func ExampleAPIError() {
 	fmt.Println(advice(start("octo-org/hello-world")))
 
 	// Output:
-	// mend the request: [{Migration repositories missing octo-org/typo does not exist}]
+	// mend the request: [octo-org/typo does not exist]
 	// wait for the export
 	// try again in 1h0m0s
 }

@@ -84,5 +84,5 @@ func ExampleParseRepositoryImportEvent() {
 
 	// Output:
 	// import into octo-org/hello-world: success
-	// repository_import webhook: the signature does not match
+	// repository_import webhook: invalid signature: it matches no secret
 }

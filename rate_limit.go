@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // A RateLimit is the state of a token's quota of requests.
@@ -57,7 +59,7 @@ func rateLimitWait(e *APIError, res response) (wait time.Duration, unspecified b
 		return 0, false
 	}
 	if reset := headerInt(res.header, "X-Ratelimit-Reset"); reset > 0 && res.header.Get("X-Ratelimit-Remaining") == "0" {
-		left := clamp(time.Unix(min(int64(reset), 1<<40), 0).Sub(res.date()))
+		left := netx.Until(time.Unix(min(int64(reset), 1<<40), 0), res.header)
 		return left + time.Second, left == 0 // one that is over and goes on does not say how long it lasts
 	}
 	if e.retryAfter > 0 {
@@ -71,22 +73,6 @@ func rateLimitWait(e *APIError, res response) (wait time.Duration, unspecified b
 	}
 	return 0, false
 }
-
-// retryAfter reads the header of that name, which counts seconds or is a date.
-func retryAfter(res response) time.Duration {
-	value := res.header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return clamp(time.Duration(min(max(seconds, 0), 1<<30)) * time.Second)
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return clamp(at.Sub(res.date()))
-	}
-	return 0
-}
-
-// clamp keeps a time that a server names from being negative, or so long that
-// sums of it overflow.
-func clamp(d time.Duration) time.Duration { return min(max(d, 0), 10*365*24*time.Hour) }
 
 // lasts is how long a rate limit is to be waited out after a number of them in
 // a row. The longer one lasts that does not say so, the longer GitHub wants to

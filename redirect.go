@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/ghmigrate/ghmigrate/internal/transfer"
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // follow returns where a redirect leads, if the request may go there: to the
@@ -38,7 +38,7 @@ func (c *Client) follow(res response, from string, redirects int) (string, error
 func resolve(from, location string) (*url.URL, error) {
 	base, err := url.Parse(from)
 	if err != nil || location == "" {
-		return nil, cmp.Or(err, transfer.ErrLocation)
+		return nil, cmp.Or(err, netx.ErrLocation)
 	}
 	return base.Parse(location)
 }

@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ghmigrate/ghmigrate/internal/transfer"
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // A request is one call, before it is known how often it will be sent.
@@ -61,7 +61,7 @@ func (c *Client) attempt(ctx context.Context, r request, target string, body []b
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, reader)
 	if err != nil {
-		return response{}, r.wrap(transfer.Clean(err))
+		return response{}, r.wrap(netx.Clean(err))
 	}
 	if err := c.setHeader(req, r); err != nil {
 		return response{}, r.wrap(err)
@@ -117,15 +117,20 @@ func (c *Client) exchange(req *http.Request, r request) (response, error) {
 	began := time.Now()
 	answer, err := c.api.Do(req)
 	if err != nil {
-		return response{unsent: unsent()}, c.timedOut(req, began, transfer.Clean(err))
+		return response{unsent: unsent()}, c.timedOut(req, began, netx.Clean(err, secrets(req)...))
 	}
 	defer func() { _ = answer.Body.Close() }()
 	c.noteRateLimit(answer.Header)
 	res := response{request: r, status: answer.StatusCode, header: answer.Header}
 	if res.body, err = r.read(answer); err != nil {
-		return res, fmt.Errorf("read the answer: %w", c.timedOut(req, began, transfer.Clean(err)))
+		return res, fmt.Errorf("read the answer: %w", c.timedOut(req, began, netx.Clean(err, secrets(req)...)))
 	}
 	return res, nil
+}
+
+// secrets lists what a RoundTripper must not tell of a request.
+func secrets(req *http.Request) []string {
+	return append(netx.URLSecrets(req.URL), netx.HeaderSecrets(req.Header)...)
 }
 
 // watchSending returns a request that knows whether it never left: whether
@@ -215,10 +220,5 @@ func (res response) decode(out any) error {
 	return nil
 }
 
-// date is the server's time when it answered, ours if it did not say.
-func (res response) date() time.Time {
-	if t, err := http.ParseTime(res.header.Get("Date")); err == nil {
-		return t
-	}
-	return time.Now()
-}
+// date returns the server's time of the response.
+func (res response) date() time.Time { return netx.Date(res.header) }

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
-	"github.com/ghmigrate/ghmigrate/internal/transfer"
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // A patience is how much trouble one call puts up with. That of a poll is none:
@@ -62,7 +61,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 			err = c.newAPIError(res)
 		}
 		if ctx.Err() != nil {
-			return res, r.wrap(transfer.ContextError(ctx))
+			return res, r.wrap(netx.ContextError(ctx))
 		}
 		failure, _ := errors.AsType[*APIError](err)
 		var wait time.Duration
@@ -82,7 +81,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 			return res, err
 		default:
 			ambiguous = ambiguous || !res.unsent
-			wait = backoff(retries)
+			wait = netx.Backoff(retries)
 			if failure != nil {
 				wait = max(wait, min(failure.retryAfter, time.Minute))
 			}
@@ -90,7 +89,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 		}
 		c.log.LogAttrs(ctx, slog.LevelWarn, "sending again", slog.String("method", r.method), slog.String("path", r.at.path),
 			slog.Duration("wait", wait), slog.Bool("rate_limited", failure != nil && failure.RetryAfter > 0), slog.Any("error", err))
-		if err := transfer.Sleep(ctx, wait); err != nil {
+		if err := netx.Sleep(ctx, wait); err != nil {
 			return res, r.wrap(err)
 		}
 	}
@@ -118,17 +117,11 @@ func mayPass(err error) bool {
 	}
 	_, argument := errors.AsType[*argumentError](err)
 	_, token := errors.AsType[*tokenError](err)
-	return !argument && !token && !transfer.IsCertificateError(err) && !errors.Is(err, errBodyTooLarge) && !errors.Is(err, transfer.ErrLocation)
+	return !argument && !token && !netx.IsFinal(err) && !errors.Is(err, errBodyTooLarge)
 }
 
 // isAbsence tells whether an answer says that there is no such thing, and not
 // that the token may not see it or that the API itself is gone.
 func isAbsence(e *APIError) bool {
 	return e != nil && e.StatusCode == http.StatusNotFound && !e.lacksScope() && !e.retired
-}
-
-// backoff grows from half a second to half a minute, less up to a half.
-func backoff(retries int) time.Duration {
-	d := min(500*time.Millisecond<<min(retries, 6), 30*time.Second)
-	return d/2 + rand.N(d/2) //nolint:gosec // spreads load, keeps no secret
 }

@@ -403,10 +403,10 @@ func TestRetriesHonourRetryAfterWithinBounds(t *testing.T) {
 		value  func(server *ghmigratetest.Server) string
 		want   time.Duration
 	}{
-		"seconds":             {503, func(*ghmigratetest.Server) string { return "7" }, 7 * time.Second},
-		"seconds of a 502":    {502, func(*ghmigratetest.Server) string { return "7" }, 7 * time.Second},
-		"an hour":             {503, func(*ghmigratetest.Server) string { return "3600" }, time.Minute},
-		"beyond any duration": {503, func(*ghmigratetest.Server) string { return "9223372036854775807" }, time.Minute},
+		"seconds":          {503, func(*ghmigratetest.Server) string { return "7" }, 7 * time.Second},
+		"a fraction":       {503, func(*ghmigratetest.Server) string { return "7.5" }, 7500 * time.Millisecond},
+		"seconds of a 502": {502, func(*ghmigratetest.Server) string { return "7" }, 7 * time.Second},
+		"an hour":          {503, func(*ghmigratetest.Server) string { return "3600" }, time.Minute},
 		"a date": {503, func(s *ghmigratetest.Server) string {
 			return s.Clock().Now().Add(9 * time.Second).Format(http.TimeFormat)
 		}, 9 * time.Second},
@@ -422,7 +422,7 @@ func TestRetriesHonourRetryAfterWithinBounds(t *testing.T) {
 			})
 		})
 	}
-	for _, value := range []string{"0", "-5", "soon", "99999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT"} {
+	for _, value := range []string{"0", "-5", "soon", "9223372036854775807", "99999999999999999999", "1e400", "NaN", "Thu, 01 Jan 1970 00:00:00 GMT"} {
 		t.Run(value, func(t *testing.T) {
 			t.Parallel()
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {

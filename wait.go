@@ -13,7 +13,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ghmigrate/ghmigrate/internal/transfer"
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // wait polls again and again until done says so. Beside every error it returns
@@ -60,7 +60,7 @@ func (p *pace) pause(ctx context.Context, err error) error {
 	case errors.Is(err, ctx.Err()):
 		return err
 	default:
-		return transfer.ContextError(ctx)
+		return netx.ContextError(ctx)
 	}
 	wait := p.interval - rand.N(p.interval/10+1) //nolint:gosec // spreads load, keeps no secret
 	p.interval = min(p.interval+p.interval/2, p.max)
@@ -82,7 +82,7 @@ func (p *pace) pause(ctx context.Context, err error) error {
 	if err != nil {
 		p.log.LogAttrs(ctx, slog.LevelWarn, "polling again", slog.Duration("wait", wait), slog.Bool("rate_limited", limited), slog.Any("error", err))
 	}
-	if err := transfer.Sleep(ctx, wait); err != nil {
+	if err := netx.Sleep(ctx, wait); err != nil {
 		return fmt.Errorf("wait for the next poll: %w", err)
 	}
 	return nil

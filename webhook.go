@@ -53,27 +53,37 @@ type Installation struct {
 // maxEvent is GitHub's own limit of a webhook's payload.
 const maxEvent = 25 << 20
 
-// ParseRepositoryImportEvent reads a webhook's request. Its signature is
-// checked with the webhook's secret before anything is parsed; an empty secret
-// is refused. A missing or wrong signature, another event, a payload that is not
-// JSON or is larger than GitHub sends (25 MiB) is an error. It reads r.Body and
+// ParseRepositoryImportEvent reads the request of a webhook. It checks the
+// signature before it parses anything. The request must be signed with one of
+// the secrets: give the old and the new one while a secret is rotated. No secret
+// and an empty secret are errors.
+//
+// The error matches [ErrWebhookSignature] if the signature is missing or wrong,
+// and [ErrWebhookEvent] if the signed request carries another event, such as the
+// ping of a new webhook. A payload that is not JSON, or is larger than GitHub
+// sends (25 MiB), is an error too. ParseRepositoryImportEvent reads r.Body and
 // does not close it.
 //
 // https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
-func ParseRepositoryImportEvent(r *http.Request, secret []byte) (*RepositoryImportEvent, error) {
-	event, err := parseRepositoryImportEvent(r, secret)
+func ParseRepositoryImportEvent(r *http.Request, secrets ...[]byte) (*RepositoryImportEvent, error) {
+	event, err := parseRepositoryImportEvent(r, secrets)
 	if err != nil {
 		return nil, fmt.Errorf("repository_import webhook: %w", err)
 	}
 	return event, nil
 }
 
-func parseRepositoryImportEvent(r *http.Request, secret []byte) (*RepositoryImportEvent, error) {
-	if r == nil || r.Body == nil {
+func parseRepositoryImportEvent(r *http.Request, secrets [][]byte) (*RepositoryImportEvent, error) {
+	switch {
+	case r == nil || r.Body == nil:
 		return nil, errors.New("there is no request")
+	case len(secrets) == 0:
+		return nil, errors.New("no secret was given, so that anyone could have sent the request")
 	}
-	if len(secret) == 0 {
-		return nil, errors.New("the secret is empty, so that anyone could have sent this")
+	for i, secret := range secrets {
+		if len(secret) == 0 {
+			return nil, fmt.Errorf("secret %d of %d is empty, so that anyone could have sent the request", i+1, len(secrets))
+		}
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxEvent+1))
 	switch {
@@ -82,11 +92,14 @@ func parseRepositoryImportEvent(r *http.Request, secret []byte) (*RepositoryImpo
 	case len(body) > maxEvent:
 		return nil, fmt.Errorf("the payload is larger than %d MiB", maxEvent>>20)
 	}
-	if err := checkSignature(r.Header.Get("X-Hub-Signature-256"), body, secret); err != nil {
-		return nil, err
+	if len(body) == 0 && r.ContentLength > 0 {
+		return nil, fmt.Errorf("the body of %d bytes was read before: parse the event first", r.ContentLength)
+	}
+	if err := checkSignature(r.Header, body, secrets); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrWebhookSignature, err)
 	}
 	if name := r.Header.Get("X-Github-Event"); name != "repository_import" {
-		return nil, fmt.Errorf("the event is %q", name)
+		return nil, fmt.Errorf("%w: %q", ErrWebhookEvent, name)
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		return nil, fmt.Errorf("the content type is %q: set the webhook's to application/json", r.Header.Get("Content-Type"))
@@ -101,19 +114,25 @@ func parseRepositoryImportEvent(r *http.Request, secret []byte) (*RepositoryImpo
 	return event, nil
 }
 
-func checkSignature(signature string, body, secret []byte) error {
-	if signature == "" {
-		return errors.New("the signature is missing: is a secret set for the webhook?")
+func checkSignature(h http.Header, body []byte, secrets [][]byte) error {
+	signature := h.Get("X-Hub-Signature-256")
+	switch {
+	case signature == "" && h.Get("X-Hub-Signature") != "":
+		return errors.New("it is SHA-1: want X-Hub-Signature-256")
+	case signature == "":
+		return errors.New("it is missing: is a secret set for the webhook?")
 	}
 	digest, ok := strings.CutPrefix(signature, "sha256=")
 	got, err := hex.DecodeString(digest)
 	if !ok || err != nil {
-		return errors.New("the signature is malformed")
+		return errors.New("it is malformed")
 	}
-	mac := hmac.New(sha256.New, secret)
-	mac.Write(body)
-	if !hmac.Equal(got, mac.Sum(nil)) {
-		return errors.New("the signature does not match")
+	for _, secret := range secrets {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write(body)
+		if hmac.Equal(got, mac.Sum(nil)) {
+			return nil
+		}
 	}
-	return nil
+	return errors.New("it matches no secret")
 }

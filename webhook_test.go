@@ -105,6 +105,20 @@ func TestARepositoryImportEventOfAUserHasLess(t *testing.T) {
 	}
 }
 
+func TestAWebhookSecretIsRotated(t *testing.T) {
+	t.Parallel()
+	body := []byte(`{"status": "success", "repository": {"id": 7}}`)
+	for _, secrets := range [][][]byte{{webhookSecret, []byte("next")}, {[]byte("previous"), webhookSecret}} {
+		event, err := ghmigrate.ParseRepositoryImportEvent(delivery(t, body), secrets...)
+		require.NoError(t, err)
+		assert.Equal(t, "success", event.Status)
+	}
+	_, err := ghmigrate.ParseRepositoryImportEvent(delivery(t, body), webhookSecret, nil)
+	require.EqualError(t, err, "repository_import webhook: secret 2 of 2 is empty, so that anyone could have sent the request")
+	_, err = ghmigrate.ParseRepositoryImportEvent(delivery(t, body), []byte("previous"), []byte("next"))
+	require.ErrorIs(t, err, ghmigrate.ErrWebhookSignature)
+}
+
 func TestGitHubsOwnExampleOfASignature(t *testing.T) {
 	t.Parallel()
 	// https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
@@ -127,53 +141,61 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 		secret []byte
 		want   string
 	}{
-		"no secret": {good, header("X-Hub-Signature-256", signature(nil, good)), nil, "the secret is empty, so that anyone could have sent this"},
+		"no secret": {good, header("X-Hub-Signature-256", signature(nil, good)), nil, "no secret was given, so that anyone could have sent the request"},
 		"empty secret": {good, header("X-Hub-Signature-256", signature([]byte{}, good)), []byte{},
-			"the secret is empty, so that anyone could have sent this"},
+			"secret 1 of 1 is empty, so that anyone could have sent the request"},
 		"no signature": {good, func(r *http.Request) { r.Header.Del("X-Hub-Signature-256") }, webhookSecret,
-			"the signature is missing: is a secret set for the webhook?"},
+			"invalid signature: it is missing: is a secret set for the webhook?"},
 		"older signature only": {good, func(r *http.Request) {
 			mac := hmac.New(sha1.New, webhookSecret)
 			mac.Write(good)
 			r.Header.Set("X-Hub-Signature", "sha1="+hex.EncodeToString(mac.Sum(nil)))
 			r.Header.Del("X-Hub-Signature-256")
-		}, webhookSecret, "the signature is missing: is a secret set for the webhook?"},
-		"another secret":              {good, func(*http.Request) {}, []byte("It's another"), "the signature does not match"},
-		"signature of another body":   {good, header("X-Hub-Signature-256", signature(webhookSecret, good[1:])), webhookSecret, "the signature does not match"},
-		"signature with a bit off":    {good, header("X-Hub-Signature-256", flip(signature(webhookSecret, good))), webhookSecret, "the signature does not match"},
-		"half a signature":            {good, header("X-Hub-Signature-256", signature(webhookSecret, good)[:39]), webhookSecret, "the signature does not match"},
-		"no digest":                   {good, header("X-Hub-Signature-256", "sha256="), webhookSecret, "the signature does not match"},
-		"digest of another algorithm": {good, header("X-Hub-Signature-256", "sha1="+strings.Repeat("0", 40)), webhookSecret, "the signature is malformed"},
-		"digest alone":                {good, header("X-Hub-Signature-256", signature(webhookSecret, good)[7:]), webhookSecret, "the signature is malformed"},
-		"digest that is not hex":      {good, header("X-Hub-Signature-256", "sha256="+strings.Repeat("x", 64)), webhookSecret, "the signature is malformed"},
-		"digest of odd length":        {good, header("X-Hub-Signature-256", "sha256=abc"), webhookSecret, "the signature is malformed"},
-		"another event":               {good, header("X-Github-Event", "push"), webhookSecret, `the event is "push"`},
-		"ping":                        {[]byte(`{"zen": "Keep it logically awesome."}`), header("X-Github-Event", "ping"), webhookSecret, `the event is "ping"`},
-		"no event":                    {good, func(r *http.Request) { r.Header.Del("X-Github-Event") }, webhookSecret, `the event is ""`},
+		}, webhookSecret, "invalid signature: it is SHA-1: want X-Hub-Signature-256"},
+		"another secret":              {good, func(*http.Request) {}, []byte("It's another"), "invalid signature: it matches no secret"},
+		"signature of another body":   {good, header("X-Hub-Signature-256", signature(webhookSecret, good[1:])), webhookSecret, "invalid signature: it matches no secret"},
+		"signature with a bit off":    {good, header("X-Hub-Signature-256", flip(signature(webhookSecret, good))), webhookSecret, "invalid signature: it matches no secret"},
+		"half a signature":            {good, header("X-Hub-Signature-256", signature(webhookSecret, good)[:39]), webhookSecret, "invalid signature: it matches no secret"},
+		"no digest":                   {good, header("X-Hub-Signature-256", "sha256="), webhookSecret, "invalid signature: it matches no secret"},
+		"digest of another algorithm": {good, header("X-Hub-Signature-256", "sha1="+strings.Repeat("0", 40)), webhookSecret, "invalid signature: it is malformed"},
+		"digest alone":                {good, header("X-Hub-Signature-256", signature(webhookSecret, good)[7:]), webhookSecret, "invalid signature: it is malformed"},
+		"digest that is not hex":      {good, header("X-Hub-Signature-256", "sha256="+strings.Repeat("x", 64)), webhookSecret, "invalid signature: it is malformed"},
+		"digest of odd length":        {good, header("X-Hub-Signature-256", "sha256=abc"), webhookSecret, "invalid signature: it is malformed"},
+		"another event":               {good, header("X-Github-Event", "push"), webhookSecret, `another event: "push"`},
+		"ping":                        {[]byte(`{"zen": "Keep it logically awesome."}`), header("X-Github-Event", "ping"), webhookSecret, `another event: "ping"`},
+		"no event":                    {good, func(r *http.Request) { r.Header.Del("X-Github-Event") }, webhookSecret, `another event: ""`},
 		"form": {[]byte("payload=" + url.QueryEscape(string(good))), header("Content-Type", "application/x-www-form-urlencoded"), webhookSecret,
 			`the content type is "application/x-www-form-urlencoded": set the webhook's to application/json`},
-		"no content type":    {good, func(r *http.Request) { r.Header.Del("Content-Type") }, webhookSecret, `the content type is "": set the webhook's to application/json`},
-		"not JSON":           {[]byte("status=success"), func(*http.Request) {}, webhookSecret, "decode the payload: invalid character 's' looking for beginning of value"},
-		"nothing":            {nil, func(*http.Request) {}, webhookSecret, "decode the payload: unexpected end of JSON input"},
-		"half of it":         {good[:30], func(*http.Request) {}, webhookSecret, "decode the payload: unexpected end of JSON input"},
-		"null":               {[]byte("null"), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
-		"no status":          {[]byte(`{"repository": {}}`), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
-		"no repository":      {[]byte(`{"status": "success", "repository": null}`), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
-		"body that breaks":   {good, func(r *http.Request) { r.Body = io.NopCloser(broken{}) }, webhookSecret, "read the payload: connection reset"},
+		"no content type":  {good, func(r *http.Request) { r.Header.Del("Content-Type") }, webhookSecret, `the content type is "": set the webhook's to application/json`},
+		"not JSON":         {[]byte("status=success"), func(*http.Request) {}, webhookSecret, "decode the payload: invalid character 's' looking for beginning of value"},
+		"nothing":          {nil, func(*http.Request) {}, webhookSecret, "decode the payload: unexpected end of JSON input"},
+		"half of it":       {good[:30], func(*http.Request) {}, webhookSecret, "decode the payload: unexpected end of JSON input"},
+		"null":             {[]byte("null"), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
+		"no status":        {[]byte(`{"repository": {}}`), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
+		"no repository":    {[]byte(`{"status": "success", "repository": null}`), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
+		"body that breaks": {good, func(r *http.Request) { r.Body = io.NopCloser(broken{}) }, webhookSecret, "read the payload: connection reset"},
+		"body that was read": {good, func(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, webhookSecret,
+			"the body of 67 bytes was read before: parse the event first"},
 		"no body":            {good, func(r *http.Request) { r.Body = nil }, webhookSecret, "there is no request"},
-		"signature is first": {[]byte("{"), header("X-Hub-Signature-256", signature(nil, []byte("{"))), webhookSecret, "the signature does not match"},
+		"signature is first": {[]byte("{"), header("X-Hub-Signature-256", signature(nil, []byte("{"))), webhookSecret, "invalid signature: it matches no secret"},
 		"signature before the event": {[]byte("{"), func(r *http.Request) {
 			r.Header.Set("X-Github-Event", "push")
 			r.Header.Set("X-Hub-Signature-256", signature(nil, []byte("{")))
-		}, webhookSecret, "the signature does not match"},
+		}, webhookSecret, "invalid signature: it matches no secret"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := delivery(t, test.body)
 			test.edit(r)
-			event, err := ghmigrate.ParseRepositoryImportEvent(r, test.secret)
+			var secrets [][]byte
+			if test.secret != nil {
+				secrets = append(secrets, test.secret)
+			}
+			event, err := ghmigrate.ParseRepositoryImportEvent(r, secrets...)
 			require.EqualError(t, err, "repository_import webhook: "+test.want)
+			assert.Equal(t, strings.HasPrefix(test.want, "invalid signature"), errors.Is(err, ghmigrate.ErrWebhookSignature))
+			assert.Equal(t, strings.HasPrefix(test.want, "another event"), errors.Is(err, ghmigrate.ErrWebhookEvent))
 			assert.Nil(t, event)
 			testclient.AssertNoSecret(t, err.Error(), string(webhookSecret), signature(webhookSecret, test.body)[7:])
 		})

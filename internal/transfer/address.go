@@ -5,10 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
-	"regexp"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 const (
@@ -72,7 +72,7 @@ func (a *address) join(ctx context.Context, others *asking) error {
 	case <-others.done:
 		return others.err
 	case <-ctx.Done():
-		return ContextError(ctx)
+		return netx.ContextError(ctx)
 	}
 }
 
@@ -110,7 +110,7 @@ func (a *address) renew(ctx context.Context, mine *asking) (signed, error) {
 }
 
 func (a *address) ask(ctx context.Context, after time.Time) (*url.URL, time.Time, error) {
-	if err := Sleep(ctx, time.Until(after)); err != nil {
+	if err := netx.Sleep(ctx, time.Until(after)); err != nil {
 		return nil, time.Time{}, err
 	}
 	a.pace.stop() // Locate may wait for hours, for a rate limit
@@ -171,32 +171,8 @@ func (s signed) String() string {
 	return (&url.URL{Scheme: s.url.Scheme, Host: s.url.Host, Path: s.url.Path}).String()
 }
 
-// clean returns an error of net/http without what Clean takes out, and without
-// what is secret of the URL.
-func (s signed) clean(err error) error {
-	err = Clean(err)
-	if text := s.scrub(err.Error()); text != err.Error() {
-		return errors.New(text)
-	}
-	return err
-}
+// clean returns an error of net/http without the URL's secrets.
+func (s signed) clean(err error) error { return netx.Clean(err, netx.URLSecrets(s.url)...) }
 
-// scrub returns text, which somebody else wrote, without anything that looks
-// like a query or is a value of the URL's query.
-func (s signed) scrub(text string) string {
-	const redacted = "REDACTED"
-	secrets := []string{}
-	for pair := range strings.SplitSeq(s.url.RawQuery, "&") {
-		_, value, _ := strings.Cut(pair, "=")
-		plain, err := url.QueryUnescape(value)
-		if err != nil {
-			plain = value
-		}
-		// A short value is no secret, and may be part of any word.
-		if len(value) >= 8 {
-			secrets = append(secrets, value, redacted, plain, redacted)
-		}
-	}
-	text = strings.NewReplacer(secrets...).Replace(text)
-	return regexp.MustCompile(`\?[^\s"'<>]+`).ReplaceAllLiteralString(text, "?"+redacted)
-}
+// scrub returns storage's text without the URL's secrets.
+func (s signed) scrub(text string) string { return netx.Redact(text, netx.URLSecrets(s.url)...) }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // maxFaults is how many faulty answers in a row are forgiven.
@@ -91,7 +93,7 @@ func (f *fetcher) limit() int64 { return min(f.end, f.object.end()) }
 func (f *fetcher) connected(ctx context.Context) error {
 	for {
 		if ctx.Err() != nil {
-			return ContextError(ctx)
+			return netx.ContextError(ctx)
 		}
 		if f.trouble != nil {
 			err := f.overcome(ctx, f.trouble)
@@ -116,7 +118,7 @@ func (f *fetcher) connected(ctx context.Context) error {
 // nothing is left to try.
 func (f *fetcher) overcome(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return ContextError(ctx)
+		return netx.ContextError(ctx)
 	}
 	if f.turn != nil {
 		f.turn.disconnected()
@@ -157,7 +159,7 @@ func (f *fetcher) overcome(ctx context.Context, err error) error {
 		f.pace.stop()
 		defer f.pace.start()
 	}
-	if err := Sleep(ctx, delay); err != nil {
+	if err := netx.Sleep(ctx, delay); err != nil {
 		return err
 	}
 	if f.offset > 0 && !f.object.resumable() {
@@ -254,9 +256,8 @@ func failed(s signed, resp *http.Response, err error) error {
 	if resp != nil { // a redirect that the client refused: the body is closed
 		return fmt.Errorf("%w: %w", &StatusError{StatusCode: resp.StatusCode}, s.clean(err))
 	}
-	final := IsCertificateError(err)
 	err = fmt.Errorf("get %s: %w", s, s.clean(err))
-	if final || errors.Is(err, ErrLocation) {
+	if netx.IsFinal(err) {
 		return err
 	}
 	return &setback{kind: unanswered, err: err}

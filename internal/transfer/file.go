@@ -72,7 +72,7 @@ const (
 // less; a link or a folder there is refused. After an error, whatever arrived
 // is kept beside path for the next call, and the error says so. A call for
 // a path that another call or process is working on fails with an error that
-// matches [durable.ErrLocked].
+// matches [ErrInUse].
 //
 // When ctx ends, the error wraps both ctx.Err and its cause.
 func File(ctx context.Context, source Source, path string, opts Options) (Result, error) {

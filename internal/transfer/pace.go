@@ -2,9 +2,10 @@ package transfer
 
 import (
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 const (
@@ -15,9 +16,6 @@ const (
 	// Waits that storage asks for do not count, up to this sum of them for
 	// paceMinimum.
 	maxStatedWait = time.Hour
-
-	firstBackoff = 500 * time.Millisecond
-	maxBackoff   = 30 * time.Second
 
 	// A connection that gave this much, or anything for this long, was a good
 	// one: the next is tried at once.
@@ -113,6 +111,5 @@ func (b *backoff) next() time.Duration {
 	if b.setbacks == 1 {
 		return 0
 	}
-	d := min(maxBackoff, firstBackoff<<min(b.setbacks-2, 10))
-	return d/2 + rand.N(d/2) //nolint:gosec // spreads load, keeps no secret
+	return netx.Backoff(b.setbacks - 2)
 }

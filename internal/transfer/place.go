@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 type complete struct {
@@ -79,7 +80,7 @@ func (c *complete) describes(ctx context.Context, file io.ReaderAt) (bool, error
 	block := make([]byte, blockSize)
 	for offset := int64(0); offset < c.Size; {
 		if ctx.Err() != nil {
-			return false, ContextError(ctx)
+			return false, netx.ContextError(ctx)
 		}
 		n, err := file.ReadAt(block, offset)
 		h.Write(block[:n])

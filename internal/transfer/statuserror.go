@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
-	"unicode"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // StatusError is storage's own answer when it gives no bytes.
@@ -59,12 +58,7 @@ func (e *StatusError) decode(resp *http.Response, scrub func(string) string) {
 // firstLine returns what can be printed of the first line of text.
 func firstLine(text string) string {
 	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return -1
-	}, text)
+	return netx.Printable(text)
 }
 
 func bounded(text string) string {
@@ -87,32 +81,14 @@ func (e *StatusError) classify(h http.Header, signed signed) error {
 		}
 		return e
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return &setback{kind: busy, err: e, wait: retryAfter(h)}
+		return &setback{kind: busy, err: e, wait: netx.RetryAfter(h)}
 	case http.StatusRequestTimeout, http.StatusTooEarly:
-		return &setback{kind: cut, err: e, wait: retryAfter(h)}
+		return &setback{kind: cut, err: e, wait: netx.RetryAfter(h)}
 	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 		return e
 	}
 	if e.StatusCode >= http.StatusInternalServerError {
-		return &setback{kind: cut, err: e, wait: retryAfter(h)}
+		return &setback{kind: cut, err: e, wait: netx.RetryAfter(h)}
 	}
 	return e
-}
-
-// retryAfter reads a number of seconds, or a date, which it measures by
-// storage's own clock where the answer tells it.
-func retryAfter(h http.Header) time.Duration {
-	value := h.Get("Retry-After")
-	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
-		return max(0, time.Duration(seconds)*time.Second)
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	return max(0, at.Sub(now))
 }

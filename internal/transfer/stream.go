@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"sync"
 	"sync/atomic"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // readAhead is how many bytes a stream fetches before they are asked for.
@@ -112,7 +114,7 @@ func (s *Stream) explain(err error) error {
 	case err == io.EOF: //nolint:errorlint // a connection that broke has one inside
 		return io.EOF
 	case err == nil:
-		err = ContextError(s.ctx)
+		err = netx.ContextError(s.ctx)
 	}
 	if size < 0 {
 		return fmt.Errorf("read %d bytes: %w", s.read, err)

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
 // Source is an object behind signed URLs that die.
@@ -42,6 +44,10 @@ type Location struct {
 // ErrChanged says that storage has another object now than when the transfer
 // began. What was fetched of the old one is of no use.
 var ErrChanged = errors.New("the object changed while it was fetched")
+
+// ErrInUse says that another call, or another process, transfers to the same
+// path.
+var ErrInUse = durable.ErrLocked
 
 var (
 	// errNoResume says that a connection was cut, and that the object has

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // A worker fetches one chunk after the other into the part.
@@ -45,7 +47,7 @@ func (w *worker) run(ctx context.Context) error {
 		}
 	}
 	if ctx.Err() != nil { // no chunk may mean that there are no more, or this
-		return ContextError(ctx)
+		return netx.ContextError(ctx)
 	}
 	return nil
 }
@@ -56,7 +58,7 @@ func (w *worker) rest(ctx context.Context, d time.Duration) error {
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return ContextError(ctx)
+		return netx.ContextError(ctx)
 	case <-timer.C:
 	case <-w.schedule.idle:
 	}
