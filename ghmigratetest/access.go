@@ -97,6 +97,9 @@ func (s *Server) authorize(c *call) (response, bool) {
 	case tokenKind(s.cfg.token) == "" && !s.hasScopes(c.op.scopes):
 		return failure(http.StatusForbidden, "Must have admin rights to Repository."), false
 	}
+	if r := s.repositoryNamed(c.vars["owner"], c.vars["repo"]); c.op.isSourceImport() && r != nil && r.takenDown {
+		return blocked(), false
+	}
 	return response{}, true
 }
 

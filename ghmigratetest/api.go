@@ -23,7 +23,8 @@ type call struct {
 	version string
 	account *account // whose migrations it is about
 	now     time.Time
-	hidden  time.Duration // for how long what it starts is not to be seen
+	hidden  time.Duration // for how long nobody sees the migration that the call starts
+	fate    *Fate         // of the migration that the call starts, if a fault gives it
 }
 
 // serveAPI answers one request of the API.
@@ -67,6 +68,7 @@ func (s *Server) answer(r *http.Request) response {
 	defer s.mu.Unlock()
 	c := &call{now: s.clock.Now(), query: r.URL.Query()}
 	c.hidden, _ = r.Context().Value(hiddenKey{}).(time.Duration)
+	c.fate, _ = r.Context().Value(fateKey{}).(*Fate)
 	s.settle(c.now)
 	c.op, c.vars = s.route(r.Method, r.URL.EscapedPath())
 	if c.op == nil {
@@ -83,7 +85,7 @@ func (s *Server) answer(r *http.Request) response {
 	} else {
 		res = s.answerAuthenticated(c, r)
 		if res.status == http.StatusOK && c.op.method == http.MethodGet {
-			res = withETag(res, r)
+			res = withETag(res, r.Header.Get("If-None-Match"))
 		}
 		if res.status != http.StatusNotModified {
 			quota.used++

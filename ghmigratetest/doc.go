@@ -67,21 +67,24 @@
 // A client that clones the Transport of [Server.Client] should close its idle
 // connections before the bubble ends; those that it forgets end with Close.
 //
-// # When things go wrong
+// # Faults
 //
-// [Server.Inject] takes a [Fault]: which requests, and what happens to them.
+// [Server.Inject] takes a [Fault]: which requests fail, and how.
 //
 //	srv.Inject(ghmigratetest.SecondaryRateLimit())
-//	srv.Inject(ghmigratetest.Fault{Method: "POST", Applied: true, Status: 502})
-//	srv.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 20, Times: -1})
+//	srv.Inject(ghmigratetest.Fault{Operation: "migrations/start-*", Applied: true})
+//	srv.Inject(ghmigratetest.Fault{Operation: "migrations/get-status-*", Set: map[string]any{"/state": 7}})
+//	srv.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, HasHeader: "Range", Times: -1, Status: 501})
 //
-// The second answers 502 to a start that has taken place; with Hidden, the
-// migration appears in lists only later. Header and Handler make storage send
-// what it should not: no ETag, another Content-Range, all of an archive instead
-// of a range. [Server.InjectFunc] chooses at each
-// request, so that a seed can. [Server.SetFate] decides what becomes of each
-// migration: whether and when it ends well, when its locks land, what its
-// archive lacks and how it is damaged:
+// The second carries a start out and breaks the connection before the response.
+// The third sends a number where a string belongs. The fourth is storage that
+// refuses ranges. A fault selects requests by operation, migration, repository,
+// count, probability and time. [ReadFaults] reads the same from JSON.
+// [Server.InjectFunc] decides for each request.
+//
+// [Server.SetFate] decides what becomes of each migration: whether and when it
+// ends well, when its locks land, when the archive is there, what the archive
+// lacks and how it is damaged:
 //
 //	srv.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
 //		return ghmigratetest.Fate{Fails: m.ID%7 == 0, LocksAfter: time.Minute}

@@ -5,30 +5,33 @@ import (
 	"time"
 )
 
-// A Fate is what becomes of a migration. The zero value is what becomes of it
-// without one.
+// A Fate is what becomes of a migration. The zero value is what becomes of a
+// migration without a Fate. In JSON a Fate is a part of a [Fault].
 type Fate struct {
 	// Duration is how long the export takes: 0 means as long as
 	// [WithExportDuration] says, a negative duration that it never ends.
-	Duration time.Duration
+	Duration time.Duration `json:"duration,omitempty"`
 	// Fails makes the export fail, whatever it holds.
-	Fails bool
+	Fails bool `json:"fails,omitempty"`
 
-	// LocksAfter is when lock_repositories locks, after the start, be it after
-	// the export's end: 0 means as the export begins, a negative duration
+	// LocksAfter is when lock_repositories locks, counted from the start, even
+	// after the export's end: 0 means as the export begins, a negative duration
 	// never.
-	LocksAfter time.Duration
+	LocksAfter time.Duration `json:"locks_after,omitempty"`
 	// FreesLocks makes a migration that ends drop the locks that it then has,
 	// without an unlock.
-	FreesLocks bool
+	FreesLocks bool `json:"frees_locks,omitempty"`
 
+	// ArchiveAfter is for how long after the export's end the archive is a
+	// 404, although the state is exported.
+	ArchiveAfter time.Duration `json:"archive_after,omitempty"`
 	// Missing lists repositories, as "owner/name", that were asked for but are
 	// not in the archive, neither as records nor as git data.
-	Missing []string
+	Missing []string `json:"missing,omitempty"`
 	// Damage, if set, returns what is stored instead of this archive, which it
 	// may change: with a byte flipped, or cut short. What is stored has the
-	// Content-Length and ETag that are right for it.
-	Damage func(archive []byte) []byte
+	// Content-Length and ETag that are right for it. JSON has no Damage.
+	Damage func(archive []byte) []byte `json:"-"`
 }
 
 // SetFate makes decide choose what becomes of each migration that is started
@@ -54,8 +57,11 @@ type event struct {
 
 // foretell arranges all that will happen to a migration by itself. The caller
 // holds s.mu, as for all that follows.
-func (s *Server) foretell(m *migration) {
-	if s.decide != nil {
+func (s *Server) foretell(m *migration, fate *Fate) {
+	switch {
+	case fate != nil:
+		m.fate = *fate
+	case s.decide != nil:
 		m.fate = s.decide(m.view())
 	}
 	duration := m.fate.Duration

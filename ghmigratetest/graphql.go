@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // A graphQLError is an element of errors[] of GraphQL.
@@ -79,6 +80,9 @@ func (s *Server) resolveField(f queryField) (map[string]any, *graphQLError) {
 
 func (s *Server) resolveRepository(owner, name string) (map[string]any, *graphQLError) {
 	r := s.repositoryNamed(owner, name)
+	if r == nil { // followRenames is true by default
+		r = s.former[strings.ToLower(owner+"/"+name)]
+	}
 	switch {
 	case r == nil || r.private && (r.owner.role == "" || !s.hasScopes([]string{"repo"})):
 		return nil, &graphQLError{

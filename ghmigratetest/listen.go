@@ -90,25 +90,13 @@ func mustListen(addr string) net.Listener {
 func (s *Server) serve(l net.Listener, h http.Handler) {
 	// No timeouts: a client that is slow, or idle, is what tests are about.
 	srv := &http.Server{ //nolint:gosec // ReadHeaderTimeout, see above
-		Handler: h,
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c)
-		},
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			switch state {
-			case http.StateNew:
-				s.conns.Add(1)
-			case http.StateClosed, http.StateHijacked:
-				s.conns.Done()
-			case http.StateActive, http.StateIdle:
-			}
-		},
+		Handler:     h,
+		ConnContext: s.connected,
+		ConnState:   s.changed,
 	}
 	s.servers = append(s.servers, srv)
 	s.serving.Go(func() { _ = srv.Serve(l) })
 }
-
-type connKey struct{}
 
 // serveAPIHost separates what GHES serves on one host.
 func (s *Server) serveAPIHost(w http.ResponseWriter, r *http.Request) {

@@ -8,7 +8,9 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -74,6 +76,7 @@ func (s *Server) SetArchive(id int64, data []byte) {
 	m.archiveMu.Lock()
 	defer m.archiveMu.Unlock()
 	m.archive = newObject(slices.Clone(data), s.clock.Now())
+	m.stored.Store(true)
 }
 
 // Forget removes a migration, its locks and its archive, as if it had never
@@ -114,8 +117,9 @@ type migration struct {
 	gone         bool      // the archive, deleted or dead of its age
 	deleted      bool      // the archive, by a request
 
-	archiveMu sync.Mutex // guards archive; taken after s.mu, or without it
-	archive   *object    // nil until it is made
+	archiveMu sync.Mutex  // guards archive; taken after s.mu, or without it
+	archive   *object     // nil until it is made
+	stored    atomic.Bool // whether archive is made
 }
 
 func (m *migration) view() Migration {
@@ -292,7 +296,7 @@ func (c *call) shape(before shape) shape {
 }
 
 func (s *Server) redirectToArchive(c *call, m *migration) response {
-	if !m.hasArchive() || m.gone {
+	if !m.hasArchive() || m.gone || c.now.Before(m.updatedAt.Add(m.fate.ArchiveAfter)) {
 		return notFound()
 	}
 	url := s.signedURL(m, c.now)
@@ -316,10 +320,11 @@ func (s *Server) unlock(c *call, m *migration) response {
 	if m.state != stateExported && m.state != stateFailed {
 		return notFound()
 	}
-	r := s.repositoryNamed(m.owner.login, c.vars["repo"])
-	if r == nil || r.lockedBy != m {
-		return notFound()
+	for _, r := range m.repositories {
+		if r.lockedBy == m && strings.EqualFold(r.name, c.vars["repo"]) {
+			r.lockedBy = nil
+			return response{status: http.StatusNoContent}
+		}
 	}
-	r.lockedBy = nil
-	return response{status: http.StatusNoContent}
+	return notFound()
 }

@@ -31,6 +31,13 @@ func newObject(data []byte, modified time.Time) *object {
 // objectETag has the length of the MD5 sums that S3 uses.
 func objectETag(sum []byte) string { return `"` + hex.EncodeToString(sum[:16]) + `"` }
 
+// withETag returns the object as a connection sees it that has its own ETag.
+func (o *object) withETag(etag string) *object {
+	other := *o
+	other.etag = etag
+	return &other
+}
+
 func (o *object) open() (io.ReadSeekCloser, error) {
 	if o.path != "" {
 		return os.Open(o.path)
@@ -42,8 +49,8 @@ type readSeekNopCloser struct{ io.ReadSeeker }
 
 func (readSeekNopCloser) Close() error { return nil }
 
-// makeArchive writes the archive of a migration to a file. The caller holds
-// m.archiveMu.
+// makeArchive writes the archive of a migration, which is a copy by archived,
+// to a file.
 func (s *Server) makeArchive(m *migration, dir string) (_ *object, err error) {
 	f, err := os.CreateTemp(dir, "archive-")
 	if err != nil {
@@ -56,7 +63,7 @@ func (s *Server) makeArchive(m *migration, dir string) (_ *object, err error) {
 		}
 	}()
 	sum := sha256.New()
-	if err := s.writeExport(io.MultiWriter(untilClosed{s.closed}, sum, f), m.archived()); err != nil {
+	if err := s.writeExport(io.MultiWriter(untilClosed{s.closed}, sum, f), m); err != nil {
 		return nil, fmt.Errorf("make the archive of migration %d: %w", m.id, err)
 	}
 	info, err := f.Stat()
@@ -82,17 +89,25 @@ func (m *migration) damaged(o *object) (*object, error) {
 	return newObject(m.fate.Damage(data), o.modified), nil
 }
 
-// archived returns the migration as its archive tells of it.
+// archived returns the migration as its archive tells of it, with copies of the
+// repositories. The caller holds s.mu.
 func (m *migration) archived() *migration {
 	isMissing := func(r *repository) bool {
 		return slices.ContainsFunc(m.fate.Missing, func(name string) bool { return strings.EqualFold(name, r.fullName()) })
+	}
+	var repositories []*repository
+	for _, r := range m.repositories {
+		if !isMissing(r) {
+			other := *r
+			repositories = append(repositories, &other)
+		}
 	}
 	return &migration{
 		id:           m.id,
 		guid:         m.guid,
 		owner:        m.owner,
 		options:      m.options,
-		repositories: slices.DeleteFunc(slices.Clone(m.repositories), isMissing),
+		repositories: repositories,
 		state:        m.state,
 		createdAt:    m.createdAt,
 		updatedAt:    m.updatedAt,

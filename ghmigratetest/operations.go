@@ -12,6 +12,7 @@ import (
 // An operation is one of the 22 that GitHub documents for migrations, or one
 // that programs need besides.
 type operation struct {
+	id       string // GitHub's, in its OpenAPI description
 	method   string
 	path     string // {name} stands for one segment
 	ghes     bool   // GHES has it too
@@ -45,41 +46,41 @@ func operations() []operation {
 	)
 	type query = []string
 	ops := []operation{
-		{method: http.MethodGet, path: org, ghes: true, serve: (*Server).listMigrations, query: query{page, perPage, exclude}},
-		{method: http.MethodPost, path: org, ghes: true, serve: (*Server).startMigration},
-		{method: http.MethodGet, path: org + "/{id}", ghes: true, serve: ofMigration((*Server).getMigration), query: query{exclude}},
-		{method: http.MethodGet, path: org + "/{id}/archive", ghes: true, serve: ofMigration((*Server).redirectToArchive)},
-		{method: http.MethodDelete, path: org + "/{id}/archive", ghes: true, serve: ofMigration((*Server).deleteArchive)},
-		{method: http.MethodDelete, path: org + "/{id}/repos/{repo}/lock", ghes: true, serve: ofMigration((*Server).unlock)},
-		{method: http.MethodGet, path: org + "/{id}/repositories", ghes: true, serve: ofMigration((*Server).listRepositories), query: query{page, perPage}},
+		{id: "migrations/list-for-org", method: http.MethodGet, path: org, ghes: true, serve: (*Server).listMigrations, query: query{page, perPage, exclude}},
+		{id: "migrations/start-for-org", method: http.MethodPost, path: org, ghes: true, serve: (*Server).startMigration},
+		{id: "migrations/get-status-for-org", method: http.MethodGet, path: org + "/{id}", ghes: true, serve: ofMigration((*Server).getMigration), query: query{exclude}},
+		{id: "migrations/download-archive-for-org", method: http.MethodGet, path: org + "/{id}/archive", ghes: true, serve: ofMigration((*Server).redirectToArchive)},
+		{id: "migrations/delete-archive-for-org", method: http.MethodDelete, path: org + "/{id}/archive", ghes: true, serve: ofMigration((*Server).deleteArchive)},
+		{id: "migrations/unlock-repo-for-org", method: http.MethodDelete, path: org + "/{id}/repos/{repo}/lock", ghes: true, serve: ofMigration((*Server).unlock)},
+		{id: "migrations/list-repos-for-org", method: http.MethodGet, path: org + "/{id}/repositories", ghes: true, serve: ofMigration((*Server).listRepositories), query: query{page, perPage}},
 
-		{method: http.MethodGet, path: user, ghes: true, serve: (*Server).listMigrations, query: query{page, perPage}},
-		{method: http.MethodPost, path: user, ghes: true, serve: (*Server).startMigration},
-		{method: http.MethodGet, path: user + "/{id}", serve: ofMigration((*Server).getMigration), query: query{exclude}},
-		{method: http.MethodGet, path: user + "/{id}/archive", ghes: true, serve: ofMigration((*Server).redirectToArchive)},
-		{method: http.MethodDelete, path: user + "/{id}/archive", serve: ofMigration((*Server).deleteArchive)},
-		{method: http.MethodDelete, path: user + "/{id}/repos/{repo}/lock", serve: ofMigration((*Server).unlock)},
-		{method: http.MethodGet, path: user + "/{id}/repositories", ghes: true, serve: ofMigration((*Server).listRepositories), query: query{page, perPage}},
+		{id: "migrations/list-for-authenticated-user", method: http.MethodGet, path: user, ghes: true, serve: (*Server).listMigrations, query: query{page, perPage}},
+		{id: "migrations/start-for-authenticated-user", method: http.MethodPost, path: user, ghes: true, serve: (*Server).startMigration},
+		{id: "migrations/get-status-for-authenticated-user", method: http.MethodGet, path: user + "/{id}", serve: ofMigration((*Server).getMigration), query: query{exclude}},
+		{id: "migrations/get-archive-for-authenticated-user", method: http.MethodGet, path: user + "/{id}/archive", ghes: true, serve: ofMigration((*Server).redirectToArchive)},
+		{id: "migrations/delete-archive-for-authenticated-user", method: http.MethodDelete, path: user + "/{id}/archive", serve: ofMigration((*Server).deleteArchive)},
+		{id: "migrations/unlock-repo-for-authenticated-user", method: http.MethodDelete, path: user + "/{id}/repos/{repo}/lock", serve: ofMigration((*Server).unlock)},
+		{id: "migrations/list-repos-for-authenticated-user", method: http.MethodGet, path: user + "/{id}/repositories", ghes: true, serve: ofMigration((*Server).listRepositories), query: query{page, perPage}},
 
-		{method: http.MethodGet, path: imports, serve: ofImport((*Server).getImport)},
-		{method: http.MethodPut, path: imports, serve: (*Server).startImport},
-		{method: http.MethodPatch, path: imports, serve: ofImport((*Server).updateImport)},
-		{method: http.MethodDelete, path: imports, serve: ofImport((*Server).cancelImport)},
-		{method: http.MethodGet, path: imports + "/authors", serve: ofImport((*Server).listAuthors), query: query{"since"}},
-		{method: http.MethodPatch, path: imports + "/authors/{author}", serve: ofImport((*Server).mapAuthor)},
-		{method: http.MethodGet, path: imports + "/large_files", serve: ofImport((*Server).listLargeFiles)},
-		{method: http.MethodPatch, path: imports + "/lfs", serve: ofImport((*Server).setLFSPreference)},
+		{id: "migrations/get-import-status", method: http.MethodGet, path: imports, serve: ofImport((*Server).getImport)},
+		{id: "migrations/start-import", method: http.MethodPut, path: imports, serve: (*Server).startImport},
+		{id: "migrations/update-import", method: http.MethodPatch, path: imports, serve: ofImport((*Server).updateImport)},
+		{id: "migrations/cancel-import", method: http.MethodDelete, path: imports, serve: ofImport((*Server).cancelImport)},
+		{id: "migrations/get-commit-authors", method: http.MethodGet, path: imports + "/authors", serve: ofImport((*Server).listAuthors), query: query{"since"}},
+		{id: "migrations/map-commit-author", method: http.MethodPatch, path: imports + "/authors/{author}", serve: ofImport((*Server).mapAuthor)},
+		{id: "migrations/get-large-files", method: http.MethodGet, path: imports + "/large_files", serve: ofImport((*Server).listLargeFiles)},
+		{id: "migrations/set-lfs-preference", method: http.MethodPatch, path: imports + "/lfs", serve: ofImport((*Server).setLFSPreference)},
 
-		{method: http.MethodGet, path: "/user", serve: (*Server).getUser, besides: true, ghes: true},
-		{method: http.MethodGet, path: "/user/memberships/orgs/{org}", serve: (*Server).getMembership,
+		{id: "users/get-authenticated", method: http.MethodGet, path: "/user", serve: (*Server).getUser, besides: true, ghes: true},
+		{id: "orgs/get-membership-for-authenticated-user", method: http.MethodGet, path: "/user/memberships/orgs/{org}", serve: (*Server).getMembership,
 			besides: true, ghes: true, scopes: []string{"read:org"}},
-		{method: http.MethodGet, path: "/orgs/{org}", serve: (*Server).getOrganization, besides: true, ghes: true},
-		{method: http.MethodGet, path: "/orgs/{org}/memberships/{username}", serve: (*Server).getMembership,
+		{id: "orgs/get", method: http.MethodGet, path: "/orgs/{org}", serve: (*Server).getOrganization, besides: true, ghes: true},
+		{id: "orgs/get-membership-for-user", method: http.MethodGet, path: "/orgs/{org}/memberships/{username}", serve: (*Server).getMembership,
 			besides: true, ghes: true, scopes: []string{"read:org"}},
-		{method: http.MethodGet, path: "/orgs/{org}/repos", serve: (*Server).listOrganizationRepositories,
+		{id: "repos/list-for-org", method: http.MethodGet, path: "/orgs/{org}/repos", serve: (*Server).listOrganizationRepositories,
 			besides: true, ghes: true, query: query{page, perPage, "type", "sort", "direction"}},
-		{method: http.MethodGet, path: "/meta", serve: (*Server).getMeta, besides: true, ghes: true, anyone: true},
-		{method: http.MethodPost, path: "/graphql", serve: (*Server).serveGraphQL, besides: true, ghes: true, resource: "graphql"},
+		{id: "meta/get", method: http.MethodGet, path: "/meta", serve: (*Server).getMeta, besides: true, ghes: true, anyone: true},
+		{id: "graphql", method: http.MethodPost, path: "/graphql", serve: (*Server).serveGraphQL, besides: true, ghes: true, resource: "graphql"},
 	}
 	for i := range ops {
 		ops[i].segments = strings.Split(ops[i].path, "/")
@@ -93,6 +94,15 @@ func operations() []operation {
 		}
 	}
 	return ops
+}
+
+// operationIDs returns the IDs of all operations.
+func operationIDs() []string {
+	var ids []string
+	for _, op := range operations() {
+		ids = append(ids, op.id)
+	}
+	return ids
 }
 
 // route finds the operation, and what its path names.

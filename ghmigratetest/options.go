@@ -21,6 +21,7 @@ type config struct {
 	lenient        bool
 	requestLog     int
 	tokenExpiry    time.Time
+	observe        func(Request)
 }
 
 // InMemory makes the server listen on in-process pipes instead of sockets:
@@ -89,6 +90,11 @@ func WithRateLimit(limit int) Option { return func(c *config) { c.rateLimit = li
 // WithRequestLog bounds what [Server.Requests] returns to the latest n, for
 // tests of very many requests; by default there is no bound.
 func WithRequestLog(n int) Option { return func(c *config) { c.requestLog = max(n, 0) } }
+
+// WithObserver makes the server call observe with each request when its
+// response has ended, also if it failed. The calls come from the goroutines
+// that serve the requests, several at a time.
+func WithObserver(observe func(Request)) Option { return func(c *config) { c.observe = observe } }
 
 // Lenient drops the rules that are stricter than GitHub; the package comment
 // lists them.

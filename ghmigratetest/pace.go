@@ -1,19 +1,22 @@
 package ghmigratetest
 
 import (
-	"context"
 	"net/http"
 	"time"
 )
 
 // A pacedWriter sends a body at a steady rate.
 type pacedWriter struct {
-	ctx   context.Context
+	http.ResponseWriter
 	s     *Server
-	w     http.ResponseWriter
+	r     *http.Request
 	start time.Time
 	rate  int64 // bytes a second
 	sent  int64
+}
+
+func newPacedWriter(s *Server, w http.ResponseWriter, r *http.Request, rate int64) *pacedWriter {
+	return &pacedWriter{ResponseWriter: w, s: s, r: r, start: time.Now(), rate: rate}
 }
 
 // Write sends data in portions, twenty a second or as many as there are bytes,
@@ -23,16 +26,18 @@ func (p *pacedWriter) Write(data []byte) (written int, err error) {
 		portion := data[written:min(len(data), written+int(max(p.rate/20, 1)))]
 		p.sent += int64(len(portion))
 		due := p.start.Add(time.Duration(float64(p.sent) / float64(p.rate) * float64(time.Second)))
-		if !p.s.sleep(p.ctx, time.Until(due)) {
+		if !p.s.sleep(p.r.Context(), time.Until(due)) {
 			return written, http.ErrAbortHandler
 		}
-		n, err := p.w.Write(portion)
+		n, err := p.ResponseWriter.Write(portion)
 		if written += n; err != nil {
 			return written, err
 		}
-		if err := http.NewResponseController(p.w).Flush(); err != nil {
+		if err := http.NewResponseController(p.ResponseWriter).Flush(); err != nil {
 			return written, err
 		}
 	}
 	return written, nil
 }
+
+func (p *pacedWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }

@@ -16,6 +16,7 @@ type repository struct {
 	owner       *account
 	name        string
 	private     bool
+	takenDown   bool
 	poison      poison
 	issues      int
 	attachments []attachment
@@ -60,6 +61,10 @@ func Payload(size int64) RepositoryOption { return func(r *repository) { r.paylo
 
 // Private makes the repository private.
 func Private() RepositoryOption { return func(r *repository) { r.private = true } }
+
+// TakenDown makes the repository one that GitHub has blocked: what names it,
+// a start too, is answered 451.
+func TakenDown() RepositoryOption { return func(r *repository) { r.takenDown = true } }
 
 // PoisonsExport makes every export fail that holds the repository, unless it
 // was started with all of these options of GitHub's, if any are given:
@@ -112,8 +117,7 @@ func (s *Server) AddRepository(fullName string, opts ...RepositoryOption) {
 			panic(fmt.Sprintf("ghmigratetest: AddRepository: FromGit(%q): %v", r.source, err))
 		}
 	}
-	s.repositories[key] = r
-	r.owner.repositories = append(r.owner.repositories, r)
+	s.attach(r)
 }
 
 // validName reports whether GitHub would take the name, of a repository: those

@@ -1,17 +1,16 @@
 package ghmigratetest
 
 import (
-	"bytes"
-	"io"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
 
-// Origin says which of the server's origins was, or is to be, asked.
+// Origin is one of the server's two origins. In JSON it is "api", "storage" or
+// "".
 type Origin int
 
 // The origins. AnyOrigin is for a [Fault] that may hit both.
@@ -21,16 +20,30 @@ const (
 	Storage
 )
 
-// A Request is one that the server got.
+// UnmarshalText reads an origin of a fault in JSON.
+func (o *Origin) UnmarshalText(text []byte) error {
+	origin, ok := map[string]Origin{"": AnyOrigin, "api": API, "storage": Storage}[string(text)]
+	if !ok {
+		return fmt.Errorf("%q is not api or storage", text)
+	}
+	*o = origin
+	return nil
+}
+
+// A Request is a request that the server received.
 type Request struct {
-	Time   time.Time // by the server's clock
-	Origin Origin
-	Method string
-	Path   string // escaped as it came, below [Server.URL] or [Server.StorageURL]; unchanged if outside
-	Query  url.Values
-	Header http.Header
-	Body   []byte
-	Status int // of the answer; 0 while there is none
+	Time      time.Time // by the server's clock
+	Origin    Origin
+	Operation string // GitHub's operation ID, "migrations/start-for-org"; empty for storage and for unknown paths
+	Migration int64  // the migration that the path names, of storage too; 0: none
+	Method    string
+	Path      string // escaped as it came, below [Server.URL] or [Server.StorageURL]; unchanged if outside
+	Query     url.Values
+	Header    http.Header
+	Body      []byte
+	Status    int    // of the response; 0 while there is none
+	Size      int64  // bytes of the response's body that were sent so far
+	Fault     string // the Name of the fault that the request suffered; several are separated by commas
 }
 
 // Requests returns the requests so far in the order in which they came, those
@@ -82,78 +95,23 @@ func (l *requestLog) copy() []Request {
 	return all
 }
 
-// maxBody bounds what a request may carry; GitHub's own limit is not known.
-const maxBody = 10 << 20
-
-// receive reads and records a request, then lets it suffer its fault, if it
-// has one, or be served.
-func (s *Server) receive(origin Origin, serve http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if err != nil {
-			panic(http.ErrAbortHandler)
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		entry := &Request{
-			Time:   s.clock.Now(),
-			Origin: origin,
-			Method: r.Method,
-			Path:   relative(origin, r.URL.EscapedPath()),
-			Query:  r.URL.Query(),
-			Header: r.Header.Clone(),
-			Body:   body,
-		}
-		s.log.add(entry)
-		w = &statusWriter{ResponseWriter: w, sending: func(status int) {
-			s.log.setStatus(entry, status)
-			if w.Header().Get("Date") == "" {
-				w.Header().Set("Date", s.clock.Now().Format(http.TimeFormat))
-			}
-		}}
-		fault, ok := s.faults.next(entry, relative(origin, r.URL.Path))
-		if !ok {
-			serve(w, r)
-			return
-		}
-		s.suffer(fault, w, r, body, serve)
-	})
-}
-
-func relative(origin Origin, path string) string {
-	if below, ok := strings.CutPrefix(path, basePath+"/"); ok && origin == API {
-		return "/" + below
+func (l *requestLog) addFault(r *Request, name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.Fault != "" {
+		name = r.Fault + ", " + name
 	}
-	return path
+	r.Fault = name
 }
 
-// A statusWriter tells which status is being sent.
-type statusWriter struct {
-	http.ResponseWriter
-	sending func(status int)
-	sent    bool
+func (l *requestLog) addSize(r *Request, n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.Size += n
 }
 
-func (w *statusWriter) WriteHeader(status int) {
-	if !w.sent {
-		w.sent = true
-		w.sending(status)
-	}
-	w.ResponseWriter.WriteHeader(status)
+func (l *requestLog) view(r *Request) Request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return *r
 }
-
-func (w *statusWriter) Write(p []byte) (int, error) {
-	if !w.sent {
-		w.WriteHeader(http.StatusOK)
-	}
-	return w.ResponseWriter.Write(p)
-}
-
-// ReadFrom keeps the way open for sendfile.
-func (w *statusWriter) ReadFrom(r io.Reader) (int64, error) {
-	if !w.sent {
-		w.WriteHeader(http.StatusOK)
-	}
-	return io.Copy(w.ResponseWriter, r)
-}
-
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -29,6 +29,8 @@ type Server struct {
 	closed  chan struct{}
 	closing sync.Once
 
+	connections connections
+
 	log    requestLog
 	faults faultList
 
@@ -36,8 +38,9 @@ type Server struct {
 	accounts     map[string]*account
 	user         *account
 	repositories map[string]*repository
-	migrations   []*migration // by id
-	events       []event      // by time
+	former       map[string]*repository // by names that they had before
+	migrations   []*migration           // by id
+	events       []event                // by time
 	decide       func(Migration) Fate
 	shapes       map[shape][]string // of repositories; nil until one is asked for
 	imports      map[*repository]*sourceImport
@@ -78,6 +81,7 @@ func NewServer(opts ...Option) *Server {
 		accounts:     make(map[string]*account),
 		quotas:       map[string]*quota{"core": new(quota), "graphql": new(quota)},
 		repositories: make(map[string]*repository),
+		former:       make(map[string]*repository),
 		imports:      make(map[*repository]*sourceImport),
 		lastID:       map[string]int64{"account": 583230, "repository": 1296268, "migration": 78, "author": 2268556},
 	}

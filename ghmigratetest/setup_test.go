@@ -114,3 +114,10 @@ const hello = `{"repositories":["octo/hello"]}`
 func (c client) path(id int64) string { return "/orgs/octo/migrations/" + itoa(id) }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+func decoded(t *testing.T, body string) any {
+	t.Helper()
+	var v any
+	require.NoError(t, json.Unmarshal([]byte(body), &v), body)
+	return v
+}

@@ -35,6 +35,9 @@ func (s *Server) startMigration(c *call) response {
 	if len(errs) > 0 {
 		return invalid(errs...)
 	}
+	if slices.ContainsFunc(repositories, func(r *repository) bool { return r.takenDown }) {
+		return blocked()
+	}
 	req.Repositories = nil // resolved
 	m := s.addMigration(&migration{
 		owner:        c.account,
@@ -44,7 +47,7 @@ func (s *Server) startMigration(c *call) response {
 		createdAt:    c.now,
 		hiddenUntil:  c.now.Add(c.hidden),
 	})
-	s.foretell(m)
+	s.foretell(m, c.fate)
 	resource := s.migrationResource(c, m, slices.Contains(req.Exclude, "repositories"))
 	res := jsonResponse(http.StatusCreated, resource)
 	res.header = http.Header{"Location": {resource.URL}}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // A storageError is what storage answers instead of an archive, as XML.
@@ -57,9 +56,9 @@ func (e *storageError) send(w http.ResponseWriter) {
 }
 
 // lookUp finds the archive that a URL is of, and makes it if this is the first
-// that asks for it.
+// request for it.
 func (s *Server) lookUp(r *http.Request) (*object, *storageError) {
-	m, dir, err := s.stored(r.URL.Path)
+	m, archived, dir, err := s.stored(r.URL.Path)
 	if err != nil {
 		return nil, &storageError{status: http.StatusInternalServerError, Code: "InternalError", Message: err.Error()}
 	}
@@ -69,7 +68,7 @@ func (s *Server) lookUp(r *http.Request) (*object, *storageError) {
 	m.archiveMu.Lock()
 	defer m.archiveMu.Unlock()
 	if m.archive == nil {
-		o, err := s.makeArchive(m, dir)
+		o, err := s.makeArchive(archived, dir)
 		if err == nil {
 			o, err = m.damaged(o)
 		}
@@ -77,6 +76,7 @@ func (s *Server) lookUp(r *http.Request) (*object, *storageError) {
 			return nil, &storageError{status: http.StatusInternalServerError, Code: "InternalError", Message: err.Error()}
 		}
 		m.archive = o
+		m.stored.Store(true)
 	}
 	return m.archive, nil
 }
@@ -90,24 +90,40 @@ func noSuchKey(r *http.Request) *storageError {
 	}
 }
 
-// stored returns the migration whose archive is stored at path, if any, and
-// the folder to make it in.
-func (s *Server) stored(path string) (*migration, string, error) {
+// stored returns the migration whose archive is stored at path, if any. If the
+// archive has yet to be made, archived is a copy of the migration that nobody
+// changes, and dir the folder to make the archive in.
+func (s *Server) stored(path string) (m, archived *migration, dir string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settle(s.clock.Now())
+	m = s.migrationAt(path)
+	switch {
+	case m == nil || !m.hasArchive() || m.gone:
+		return nil, nil, "", nil
+	case m.stored.Load():
+		return m, nil, "", nil
+	}
+	dir, err = s.tempDir()
+	return m, m.archived(), dir, err
+}
+
+// migrationAt returns the migration whose archive is, or would be, stored at
+// path, if any. The caller holds s.mu.
+func (s *Server) migrationAt(path string) *migration {
 	for segment := range strings.SplitSeq(path, "/") {
-		m := s.find(int64(atoi(segment)))
-		if m != nil && m.hasArchive() && !m.gone && s.archivePath(m) == path {
-			dir, err := s.tempDir()
-			return m, dir, err
+		if m := s.find(int64(atoi(segment))); m != nil && s.archivePath(m) == path {
+			return m
 		}
 	}
-	return nil, "", nil
+	return nil
 }
 
 // sendObject sends an archive or the range of it that is asked for.
 func (s *Server) sendObject(w http.ResponseWriter, r *http.Request, o *object) {
+	if etag, ok := r.Context().Value(etagKey{}).(string); ok {
+		o = o.withETag(etag)
+	}
 	if condition := failedCondition(r, o); condition != "" {
 		refusal := &storageError{
 			status:    http.StatusPreconditionFailed,
@@ -157,7 +173,7 @@ func (s *Server) sendObject(w http.ResponseWriter, r *http.Request, o *object) {
 	w.WriteHeader(status)
 	var body io.Writer = w
 	if s.cfg.storageRate > 0 {
-		body = &pacedWriter{ctx: r.Context(), s: s, w: w, start: time.Now(), rate: s.cfg.storageRate}
+		body = newPacedWriter(s, w, r, s.cfg.storageRate)
 	}
 	_, _ = io.CopyN(body, f, n)
 }

@@ -1,0 +1,88 @@
+package ghmigratetest
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// check returns what makes no sense in a fault.
+func (f *Fault) check() error {
+	problems := []error{f.checkSelection(), f.checkResponse()}
+	for name, d := range map[string]time.Duration{
+		"from": f.From, "until": f.Until, "within": f.Within, "delay": f.Delay, "hidden": f.Hidden,
+	} {
+		if d < 0 {
+			problems = append(problems, fmt.Errorf("%s is negative", name))
+		}
+	}
+	for name, becomes := range f.Repositories {
+		if _, err := parseChange(becomes); err != nil {
+			problems = append(problems, fmt.Errorf("repositories: %s: %w", name, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (f *Fault) checkSelection() error {
+	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+	for _, method := range strings.Fields(f.Method) {
+		if !slices.Contains(methods, method) {
+			return fmt.Errorf("method: %q is not one of %s", method, strings.Join(methods, " "))
+		}
+	}
+	if _, err := path.Match(f.Path, ""); err != nil {
+		return fmt.Errorf("path %q: %w", f.Path, err)
+	}
+	if f.Operation != "" {
+		known := operationIDs()
+		if !slices.ContainsFunc(known, func(id string) bool { return matchPattern(f.Operation, id) }) {
+			return fmt.Errorf("operation %q is none of %s", f.Operation, strings.Join(known, ", "))
+		}
+		if f.Origin == Storage {
+			return errors.New("storage has no operations")
+		}
+	}
+	switch {
+	case f.Repository != "" && strings.Count(f.Repository, "/") != 1:
+		return fmt.Errorf("repository %q is not owner/name", f.Repository)
+	case f.Probability < 0 || f.Probability > 1:
+		return fmt.Errorf("probability %v is not between 0 and 1", f.Probability)
+	case f.Until != 0 && f.Until <= f.From:
+		return fmt.Errorf("until %v is not later than from %v", f.Until, f.From)
+	case f.After < 0:
+		return errors.New("after is negative")
+	}
+	return nil
+}
+
+func (f *Fault) checkResponse() error {
+	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
+		return fmt.Errorf("status %d is not between 200 and 599", f.Status)
+	}
+	edits := len(f.Set) + len(f.Remove)
+	switch {
+	case edits > 0 && f.Origin == Storage:
+		return errors.New("set and remove are for JSON, which storage does not send")
+	case edits > 0 && (f.Status != 0 || f.Body != "" || f.Applied || f.Handler != nil):
+		return errors.New("set and remove change the true response, which status, body, applied and handler replace")
+	case f.Rate < 0:
+		return errors.New("rate is negative")
+	case f.CutAfter < AfterHeader || f.StallAfter < AfterHeader:
+		return errors.New("cut_after or stall_after is below -1")
+	}
+	for pointer := range f.Set {
+		if pointer != "" && pointer[0] != '/' {
+			return fmt.Errorf("set: %q is not a JSON Pointer, as it does not begin with a slash", pointer)
+		}
+	}
+	for _, pointer := range f.Remove {
+		if pointer == "" || pointer[0] != '/' {
+			return fmt.Errorf("remove: %q is not a JSON Pointer to a value", pointer)
+		}
+	}
+	return nil
+}

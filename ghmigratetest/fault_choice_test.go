@@ -1,0 +1,237 @@
+package ghmigratetest_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// Every condition of a fault selects the requests that it names, and no other.
+func TestSelectionOfAFault(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		fault ghmigratetest.Fault
+		want  string // the requests below that suffer
+	}{
+		{"every request", ghmigratetest.Fault{}, "start79 start80 list get79 get80 unlock80 archive80 storage80 user"},
+		{"an operation", ghmigratetest.Fault{Operation: "migrations/list-for-org"}, "list"},
+		{"a pattern of operations", ghmigratetest.Fault{Operation: "migrations/start-*"}, "start79 start80"},
+		{"two methods", ghmigratetest.Fault{Method: "POST DELETE"}, "start79 start80 unlock80"},
+		{"a path", ghmigratetest.Fault{Path: "/user"}, "user"},
+		{"an origin", ghmigratetest.Fault{Origin: ghmigratetest.Storage}, "storage80"},
+		{"a header", ghmigratetest.Fault{HasHeader: "Range"}, "storage80"},
+		{"a migration", ghmigratetest.Fault{Migration: 80}, "start80 get80 unlock80 archive80 storage80"},
+		{"a repository", ghmigratetest.Fault{Repository: "Octo/hello"}, "start79 get79"},
+		{"all conditions together", ghmigratetest.Fault{Migration: 80, Method: "GET", Origin: ghmigratetest.API}, "get80 archive80"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newServer(t)
+			c.AddRepository("octo/hello")
+			c.AddRepository("octo/other")
+			test.fault.Header, test.fault.Times = http.Header{"X-Suffers": {"yes"}}, -1
+			c.Inject(test.fault)
+			var got []string
+			send := func(name, method, target, body string, header ...string) answer {
+				a := c.do(method, target, body, header...)
+				if a.header.Get("X-Suffers") != "" {
+					got = append(got, name)
+				}
+				return a
+			}
+			send("start79", "POST", "/orgs/octo/migrations", hello)
+			send("start80", "POST", "/orgs/octo/migrations", `{"repositories":["octo/other"],"lock_repositories":true}`)
+			c.Clock().Advance(time.Minute)
+			send("list", "GET", "/orgs/octo/migrations", "")
+			send("get79", "GET", c.path(79), "")
+			send("get80", "GET", c.path(80), "")
+			assert.Equal(t, http.StatusNoContent, send("unlock80", "DELETE", c.path(80)+"/repos/other/lock", "").status)
+			location := send("archive80", "GET", c.path(80)+"/archive", "").header.Get("Location")
+			send("storage80", "GET", location, "", "Range", "bytes=0-9")
+			send("user", "GET", "/user", "")
+			assert.Equal(t, test.want, strings.Join(got, " "))
+		})
+	}
+}
+
+func TestFaultsCountForEachMigration(t *testing.T) {
+	c := newServer(t)
+	c.AddRepository("octo/hello")
+	c.Inject(ghmigratetest.Fault{Operation: "migrations/get-status-*", EachMigration: true, After: 1, Times: 2, Status: 404})
+	one, two := c.start("/orgs/octo", hello), c.start("/orgs/octo", hello)
+	var got []int
+	for range 4 {
+		got = append(got, c.do("GET", c.path(one), "").status)
+	}
+	for range 2 {
+		got = append(got, c.do("GET", c.path(two), "").status)
+	}
+	assert.Equal(t, []int{200, 404, 404, 200, 200, 404}, got)
+}
+
+func TestFaultsLastForASpanOfServerTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newServer(t)
+		c.Inject(ghmigratetest.Fault{From: 10 * time.Minute, Until: 40 * time.Minute, Status: 503})
+		var got []int
+		for range 5 {
+			got = append(got, c.do("GET", "/user", "").status)
+			c.Clock().Advance(10 * time.Minute)
+		}
+		assert.Equal(t, []int{200, 503, 503, 503, 200}, got)
+		c.Close()
+	})
+}
+
+func TestFastChangesAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newServer(t)
+		c.AddRepository("octo/hello")
+		c.Inject(ghmigratetest.FastChanges())
+		start := func() int { return c.do("POST", "/orgs/octo/migrations", hello).status }
+		assert.Equal(t, 201, start())
+		assert.Equal(t, 200, c.do("GET", "/orgs/octo/migrations", "").status, "reading may be fast")
+		time.Sleep(time.Second - 1)
+		a := c.do("POST", "/orgs/octo/migrations", hello)
+		assert.Equal(t, 403, a.status)
+		assert.Equal(t, "60", a.header.Get("Retry-After"))
+		time.Sleep(time.Second)
+		assert.Equal(t, 201, start())
+		c.Close()
+	})
+}
+
+// A probability gives its share, the same with the same seed, in whatever
+// order concurrent requests come.
+func TestFaultsByChance(t *testing.T) {
+	run := func(seed uint64, reverse bool) (failed []string) {
+		c := newServer(t)
+		c.Inject(
+			ghmigratetest.Fault{Probability: 0.3, Seed: seed, Status: 502},
+			ghmigratetest.Fault{Probability: 0.5, Seed: seed, Status: 404},
+		)
+		var ids []int
+		for id := range 100 {
+			ids = append(ids, id)
+		}
+		if reverse {
+			slices.Reverse(ids)
+		}
+		var mu sync.Mutex
+		var group sync.WaitGroup
+		for _, id := range ids {
+			group.Go(func() {
+				for range 5 {
+					a := c.do("GET", fmt.Sprintf("/orgs/octo/repos/x/%d", id), "")
+					mu.Lock()
+					failed = append(failed, fmt.Sprint(id, " ", a.status, " ", a.header.Get("X-Github-Media-Type") == ""))
+					mu.Unlock()
+				}
+			})
+		}
+		group.Wait()
+		slices.Sort(failed)
+		return failed
+	}
+	share := func(failed []string, what string) int {
+		n := 0
+		for _, f := range failed {
+			if strings.Contains(f, what) {
+				n++
+			}
+		}
+		return n
+	}
+	first := run(1, false)
+	assert.InDelta(t, 150, share(first, " 502 true"), 40, "three tenths of 500")
+	assert.InDelta(t, 175, share(first, " 404 true"), 40, "half of the rest: the faults are independent")
+	assert.Equal(t, first, run(1, true))
+	assert.NotEqual(t, first, run(2, false))
+}
+
+func TestFaultsOfWholeConnections(t *testing.T) {
+	srv := ghmigratetest.NewServer()
+	defer srv.Close()
+	c := client{srv, t}
+	c.Inject(ghmigratetest.Fault{WholeConnections: true, After: 1, Header: http.Header{"X-Connection": {"{connection}"}}})
+	var got []string
+	for range 3 {
+		for range 2 {
+			a := c.do("GET", "/user", "")
+			got = append(got, a.header.Get("X-Connection"))
+		}
+		c.Client().CloseIdleConnections()
+	}
+	assert.Equal(t, []string{"", "", "2", "2", "", ""}, got)
+}
+
+func TestFaultsThatContinue(t *testing.T) {
+	c := newServer(t)
+	c.Inject(
+		ghmigratetest.Fault{Name: "slow", Times: -1, Continue: true, Header: http.Header{"X-One": {"1"}}},
+		ghmigratetest.Fault{Name: "bad", Times: 2, Status: 502},
+		ghmigratetest.Fault{Times: -1, Status: 500},
+	)
+	var got []string
+	for range 3 {
+		a := c.do("GET", "/user", "")
+		got = append(got, fmt.Sprint(a.status, " ", a.header.Get("X-One")))
+	}
+	assert.Equal(t, []string{"502 1", "502 1", "500 1"}, got)
+	requests := c.Requests()
+	assert.Equal(t, "slow, bad", requests[0].Fault)
+	assert.Equal(t, "slow, fault 3", requests[2].Fault)
+	assert.Equal(t, "users/get-authenticated", requests[2].Operation)
+	assert.Positive(t, requests[2].Size)
+}
+
+func TestObserverSeesEachRequestWhenItsResponseHasEnded(t *testing.T) {
+	var seen []string
+	c := newServer(t, ghmigratetest.WithRequestLog(0), ghmigratetest.WithObserver(func(r ghmigratetest.Request) {
+		seen = append(seen, fmt.Sprint(r.Method, " ", r.Path, " ", r.Status, " ", r.Size, " ", r.Fault))
+	}))
+	c.do("GET", "/orgs/octo/migrations", "")
+	c.Inject(ghmigratetest.Fault{Name: "gone", Reset: true})
+	_, err := c.send("POST", "/user/migrations", "{}")
+	require.Error(t, err)
+	c.Close()
+	assert.Equal(t, []string{"GET /orgs/octo/migrations 404 100 ", "POST /user/migrations 0 0 gone"}, seen)
+}
+
+func TestInjectRefusesNonsense(t *testing.T) {
+	c := newServer(t)
+	for message, fault := range map[string]ghmigratetest.Fault{
+		`operation "migrations/start" is none of migrations/list-for-org`: {Operation: "migrations/start"},
+		`method: "post" is not one of`:                                    {Method: "post"},
+		`path "[": syntax error in pattern`:                               {Path: "["},
+		"storage has no operations":                                       {Operation: "graphql", Origin: ghmigratetest.Storage},
+		`repository "hello" is not owner/name`:                            {Repository: "hello"},
+		"probability 2 is not between 0 and 1":                            {Probability: 2},
+		"until 1m0s is not later than from 1m0s":                          {From: time.Minute, Until: time.Minute},
+		"after is negative":                                               {After: -1},
+		"delay is negative":                                               {Delay: -1},
+		"status 99 is not between 200 and 599":                            {Status: 99},
+		"which storage does not send":                                     {Origin: ghmigratetest.Storage, Remove: []string{"/id"}},
+		"set and remove change the true response":                         {Status: 200, Set: map[string]any{"/id": 1}},
+		`set: "id" is not a JSON Pointer`:                                 {Set: map[string]any{"id": 1}},
+		`remove: "" is not a JSON Pointer to a value`:                     {Remove: []string{""}},
+		"rate is negative":                                                {Rate: -1},
+		"cut_after or stall_after is below -1":                            {CutAfter: -2},
+		`repositories: octo/a: "gone" is not owner/name, nor one of`:      {Repositories: map[string]string{"octo/a": "gone"}},
+	} {
+		assert.Panics(t, func() { c.Inject(fault) }, message)
+		func() {
+			defer func() { assert.Contains(t, fmt.Sprint(recover()), message) }()
+			c.Inject(fault)
+		}()
+	}
+}

@@ -1,0 +1,41 @@
+package ghmigratetest
+
+import (
+	"net/http"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// elsewhere is the placeholder for another URL of what was requested.
+const elsewhere = "{elsewhere}"
+
+// redirectedQuery marks such a URL.
+const redirectedQuery = "fake_redirected=1"
+
+// expand replaces the placeholders in the values of a header.
+func (s *Server) expand(values []string, about subject, r *http.Request) []string {
+	placeholder := regexp.MustCompile(`\{(now|date|connection|elsewhere)([+-][0-9a-z.]+)?\}`)
+	expanded := make([]string, len(values))
+	for i, value := range values {
+		expanded[i] = placeholder.ReplaceAllStringFunc(value, func(text string) string {
+			parts := placeholder.FindStringSubmatch(text)
+			offset, _ := time.ParseDuration(parts[2])
+			at := s.clock.Now().Add(offset)
+			switch parts[1] {
+			case "now":
+				return strconv.FormatInt(at.Add(time.Second-1).Unix(), 10)
+			case "date":
+				return at.Format(http.TimeFormat)
+			case "connection":
+				return about.connection
+			}
+			separator := "?"
+			if r.URL.RawQuery != "" {
+				separator = "&"
+			}
+			return r.RequestURI + separator + redirectedQuery
+		})
+	}
+	return expanded
+}

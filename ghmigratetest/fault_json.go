@@ -1,0 +1,170 @@
+package ghmigratetest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ReadFaults reads faults as JSON: a list of objects, or an object with the
+// list as its "faults". The names are those in the tags of [Fault] and [Fate].
+// Times are strings such as "90s" and "1h30m". The value of a header is a
+// string, a list of strings, or null to remove the header. A body that is not
+// a string is JSON, and an empty string is [NoBody].
+//
+//	[
+//	  {"operation": "migrations/get-status-*", "times": 2, "status": 404},
+//	  {"origin": "storage", "probability": 0.1, "cut_after": 100000}
+//	]
+//
+// An error names the fault and the field. [Server.Inject] takes the result;
+// fakegithub reads such a file with -faults.
+func ReadFaults(r io.Reader) ([]Fault, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read faults: %w", err)
+	}
+	list := json.RawMessage(data)
+	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '{' {
+		var file struct {
+			Faults json.RawMessage `json:"faults"`
+		}
+		if err := json.Unmarshal(data, &file); err != nil {
+			return nil, fmt.Errorf("read faults: %w", err)
+		}
+		if file.Faults == nil {
+			return nil, errors.New(`read faults: the object has no list "faults"`)
+		}
+		list = file.Faults
+	}
+	var texts []json.RawMessage
+	if err := json.Unmarshal(list, &texts); err != nil {
+		return nil, fmt.Errorf("read faults: %w", err)
+	}
+	faults := make([]Fault, len(texts))
+	for i, text := range texts {
+		err := faults[i].UnmarshalJSON(text)
+		if err == nil {
+			err = faults[i].check()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read faults: fault %d %s: %w", i+1, faults[i].Name, err)
+		}
+	}
+	return faults, nil
+}
+
+// UnmarshalJSON reads a fault as [ReadFaults] does.
+func (f *Fault) UnmarshalJSON(data []byte) error {
+	return unmarshal(data, f, map[string]func(json.RawMessage) (any, error){
+		"header": readHeader,
+		"body":   readBody,
+	})
+}
+
+// UnmarshalJSON reads a Fate as [ReadFaults] does.
+func (f *Fate) UnmarshalJSON(data []byte) error { return unmarshal(data, f, nil) }
+
+// unmarshal reads an object into a struct, whose durations are strings. special
+// converts what encoding/json would not read.
+func unmarshal(data []byte, into any, special map[string]func(json.RawMessage) (any, error)) error {
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(data, &values); err != nil {
+		return err
+	}
+	fields := jsonFields(into)
+	known := make([]string, len(fields))
+	for i, field := range fields {
+		known[i] = field.name
+		raw, ok := values[field.name]
+		if !ok {
+			continue
+		}
+		delete(values, field.name)
+		convert := special[field.name]
+		if field.isDuration {
+			convert = readDuration
+		}
+		if convert != nil {
+			value, err := convert(raw)
+			if err != nil {
+				return fmt.Errorf("%s: %w", field.name, err)
+			}
+			raw = encode(value)
+		}
+		if err := json.Unmarshal(raw, field.value.Addr().Interface()); err != nil {
+			return fmt.Errorf("%s: %w", field.name, err)
+		}
+	}
+	for name := range values {
+		return fmt.Errorf("unknown field %q; the fields are %s", name, strings.Join(known, ", "))
+	}
+	return nil
+}
+
+// A jsonField is a field of a struct that JSON has too.
+type jsonField struct {
+	name       string
+	value      reflect.Value
+	isDuration bool
+}
+
+func jsonFields(pointer any) []jsonField {
+	v := reflect.ValueOf(pointer).Elem()
+	var fields []jsonField
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if name != "-" {
+			fields = append(fields, jsonField{name, v.Field(i), v.Field(i).Type() == reflect.TypeFor[time.Duration]()})
+		}
+	}
+	return fields
+}
+
+func readDuration(raw json.RawMessage) (any, error) {
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return nil, fmt.Errorf("%s is not a string such as \"90s\"", raw)
+	}
+	return time.ParseDuration(text)
+}
+
+func readHeader(raw json.RawMessage) (any, error) {
+	var texts map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &texts); err != nil {
+		return nil, err
+	}
+	header := make(http.Header, len(texts))
+	for name, raw := range texts {
+		var one string
+		var many []string
+		if json.Unmarshal(raw, &one) == nil && string(raw) != "null" {
+			many = []string{one}
+		} else if err := json.Unmarshal(raw, &many); err != nil {
+			return nil, fmt.Errorf("%s is not a string, a list of strings or null", name)
+		}
+		header[http.CanonicalHeaderKey(name)] = slices.Clip(many)
+	}
+	return header, nil
+}
+
+func readBody(raw json.RawMessage) (any, error) {
+	var text string
+	if len(raw) == 0 || raw[0] != '"' {
+		return string(raw), nil
+	}
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return nil, err
+	}
+	if text == "" {
+		return NoBody, nil
+	}
+	return text, nil
+}

@@ -1,0 +1,137 @@
+package ghmigratetest_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+const digits = "0123456789"
+
+// What storage and the proxies before it were seen to do, each with the fault
+// that does it.
+func TestUnkindStorage(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		fault  ghmigratetest.Fault
+		header []string // of the first request
+		status int
+		body   string
+		then   int // the status of a plain request
+	}{
+		{"refuses ranges", ghmigratetest.Fault{HasHeader: "Range", Status: 501},
+			[]string{"Range", "bytes=0-3"}, 501, "<Code>NotImplemented</Code>", 200},
+		{"refuses ranges as a proxy does", ghmigratetest.Fault{HasHeader: "Range", Status: 403, Body: "<html>Blocked</html>"},
+			[]string{"Range", "bytes=0-3"}, 403, "<html>", 200},
+		{"refuses If-Match", ghmigratetest.Fault{HasHeader: "If-Match", Status: 412},
+			[]string{"If-Match", "*"}, 412, "<Code>PreconditionFailed</Code>", 200},
+		{"serves a page first", ghmigratetest.Fault{Times: 1, Body: "<!DOCTYPE html><p>Wait"}, nil, 200, "<!DOCTYPE html>", 200},
+		{"wants a login", ghmigratetest.Fault{Status: 407, Times: 1}, nil, 407, "Proxy Authentication Required", 200},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newServer(t)
+			_, location := c.stored(digits)
+			if test.fault.Origin = ghmigratetest.Storage; test.fault.Times == 0 {
+				test.fault.Times = -1
+			}
+			c.Inject(test.fault)
+			a := c.do("GET", location, "", test.header...)
+			assert.Equal(t, test.status, a.status)
+			assert.Contains(t, a.body, test.body)
+			a = c.do("GET", location, "")
+			assert.Equal(t, test.then, a.status)
+			assert.Equal(t, digits, a.body)
+		})
+	}
+}
+
+func TestStorageThatLabelsTheEncoding(t *testing.T) {
+	c := newServer(t)
+	_, location := c.stored(digits)
+	c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Header: http.Header{"Content-Encoding": {"gzip"}}})
+	a := c.do("GET", location, "", "Accept-Encoding", "identity")
+	assert.Equal(t, "gzip", a.header.Get("Content-Encoding"))
+	assert.Equal(t, digits, a.body)
+}
+
+func TestStorageThatSendsNoLength(t *testing.T) {
+	c := newServer(t)
+	_, location := c.stored(digits)
+	c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Times: 2, Header: http.Header{"Content-Length": nil}})
+	a := c.do("GET", location, "")
+	assert.Empty(t, a.header.Get("Content-Length"))
+	assert.Equal(t, digits, a.body)
+
+	c.ClearFaults()
+	c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Header: http.Header{"Content-Range": {"bytes 0-3/*"}}})
+	assert.Equal(t, "bytes 0-3/*", c.do("GET", location, "", "Range", "bytes=0-3").header.Get("Content-Range"))
+}
+
+func TestStorageWithAnotherETagOnEachConnection(t *testing.T) {
+	c := newServer(t)
+	_, location := c.stored(digits)
+	c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Times: -1, Header: http.Header{"ETag": {`"node-{connection}"`}}})
+	one := c.do("GET", location, "").header.Get("ETag")
+	assert.Regexp(t, `^"node-\d+"$`, one)
+	same := c.do("GET", location, "", "If-Match", one, "Range", "bytes=2-3")
+	assert.Equal(t, http.StatusPartialContent, same.status, "the same connection")
+	assert.Equal(t, one, same.header.Get("ETag"))
+
+	c.Client().CloseIdleConnections()
+	assert.Equal(t, http.StatusPreconditionFailed, c.do("GET", location, "", "If-Match", one).status)
+	other := c.do("GET", location, "")
+	assert.NotEqual(t, one, other.header.Get("ETag"))
+	assert.Equal(t, digits, other.body)
+}
+
+func TestStorageThatRedirects(t *testing.T) {
+	c := newServer(t)
+	_, location := c.stored(digits)
+	c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Times: -1, Status: 307, Header: http.Header{"Location": {"{elsewhere}"}}})
+	for range 2 {
+		a := c.do("GET", location, "")
+		require.Equal(t, http.StatusTemporaryRedirect, a.status)
+		a = c.do("GET", c.StorageURL()+a.header.Get("Location"), "", "Range", "bytes=2-3")
+		assert.Equal(t, http.StatusPartialContent, a.status)
+		assert.Equal(t, "23", a.body)
+	}
+}
+
+func TestStorageThatIsSlowOnOneConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newServer(t)
+		_, location := c.stored(strings.Repeat(digits, 10))
+		c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, WholeConnections: true, After: 1, Rate: 10})
+		var took []time.Duration
+		for range 3 {
+			for range 2 {
+				begun := time.Now()
+				assert.Len(t, c.do("GET", location, "").body, 100)
+				took = append(took, time.Since(begun))
+			}
+			c.Client().CloseIdleConnections()
+		}
+		assert.Equal(t, []time.Duration{0, 0, 10 * time.Second, 10 * time.Second, 0, 0}, took)
+		c.Close()
+	})
+}
+
+func TestStorageOfOneMigration(t *testing.T) {
+	c := newServer(t)
+	one, first := c.stored(digits)
+	two := c.exported(hello)
+	c.SetArchive(two, []byte("abc"))
+	c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Migration: two, Times: -1, Status: 503})
+	assert.Equal(t, http.StatusOK, c.do("GET", first, "").status)
+	assert.Equal(t, http.StatusServiceUnavailable, c.do("GET", c.signed(two), "").status)
+	requests := c.Requests()
+	assert.Equal(t, two, requests[len(requests)-1].Migration)
+	assert.NotEqual(t, one, two)
+}
