@@ -29,7 +29,7 @@ type call struct {
 
 // serveAPI answers one request of the API.
 func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
-	res := s.answer(r)
+	res := s.translate(s.answer(r), r)
 	h := w.Header()
 	maps.Copy(h, res.header)
 	h.Set("X-GitHub-Request-Id", requestID())

@@ -17,6 +17,16 @@
 // the token. One in another language talks to the example program fakegithub,
 // which is this server as a process.
 //
+// # Behind other servers
+//
+// [Server.Handler] is the whole server as an http.Handler, for a caller's own
+// TLS, proxy or middleware:
+//
+//	front := httptest.NewTLSServer(srv.Handler())
+//
+// Its two origins are told apart by path (/api/v3 and /storage) or, with
+// [WithStorageHost], by host.
+//
 // # What it is
 //
 // The server has all 22 operations that GitHub documents for migrations of

@@ -29,7 +29,7 @@ func (f *Fault) check() error {
 
 func (f *Fault) checkSelection() error {
 	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-	for _, method := range strings.Fields(f.Method) {
+	for method := range strings.FieldsSeq(f.Method) {
 		if !slices.Contains(methods, method) {
 			return fmt.Errorf("method: %q is not one of %s", method, strings.Join(methods, " "))
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
-	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -223,5 +222,5 @@ func mix(x uint64) uint64 {
 
 // redirects reports whether the fault sends the client to {elsewhere}.
 func (f *Fault) redirects() bool {
-	return strings.Contains(http.Header(f.Header).Get("Location"), elsewhere)
+	return strings.Contains(f.Header.Get("Location"), elsewhere)
 }

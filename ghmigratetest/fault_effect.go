@@ -209,7 +209,7 @@ func contentTypeOf(body string) string {
 	switch detected := http.DetectContentType([]byte(body[:min(len(body), start)])); {
 	case strings.HasPrefix(detected, "text/html"):
 		return detected
-	case len(body) > 0 && body[0] == '<':
+	case strings.HasPrefix(body, "<"):
 		return "application/xml"
 	}
 	return "application/json; charset=utf-8"

@@ -34,7 +34,7 @@ func (s *Server) expand(values []string, about subject, r *http.Request) []strin
 			if r.URL.RawQuery != "" {
 				separator = "&"
 			}
-			return r.RequestURI + separator + redirectedQuery
+			return r.Header.Get("X-Forwarded-Prefix") + r.RequestURI + separator + redirectedQuery
 		})
 	}
 	return expanded

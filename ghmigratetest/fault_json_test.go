@@ -66,8 +66,7 @@ func TestReadFaults(t *testing.T) {
 // Every field of a Fault and a Fate has a name in JSON, but functions.
 func TestFaultsInJSONHaveEveryField(t *testing.T) {
 	for _, typ := range []reflect.Type{reflect.TypeFor[ghmigratetest.Fault](), reflect.TypeFor[ghmigratetest.Fate]()} {
-		for i := range typ.NumField() {
-			field := typ.Field(i)
+		for field := range typ.Fields() {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if field.Type.Kind() == reflect.Func {
 				assert.Equal(t, "-", name, field.Name)

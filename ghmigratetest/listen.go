@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 )
 
 // listen opens the origins, and a client that reaches them.
@@ -22,7 +21,7 @@ func (s *Server) listen() {
 		s.storageURL = s.apiHost
 	}
 	s.client = &http.Client{Transport: &http.Transport{DialContext: o.dial}}
-	s.serve(o.api, http.HandlerFunc(s.serveAPIHost))
+	s.serve(o.api, s.Handler())
 	s.serve(o.storage, s.receive(Storage, s.serveStorage))
 }
 
@@ -96,13 +95,4 @@ func (s *Server) serve(l net.Listener, h http.Handler) {
 	}
 	s.servers = append(s.servers, srv)
 	s.serving.Go(func() { _ = srv.Serve(l) })
-}
-
-// serveAPIHost separates what GHES serves on one host.
-func (s *Server) serveAPIHost(w http.ResponseWriter, r *http.Request) {
-	if s.cfg.ghes && strings.HasPrefix(r.URL.Path, "/storage/") {
-		s.receive(Storage, s.serveStorage).ServeHTTP(w, r)
-		return
-	}
-	s.receive(API, s.serveAPI).ServeHTTP(w, r)
 }

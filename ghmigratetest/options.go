@@ -22,6 +22,7 @@ type config struct {
 	requestLog     int
 	tokenExpiry    time.Time
 	observe        func(Request)
+	storageHost    string
 }
 
 // InMemory makes the server listen on in-process pipes instead of sockets:
@@ -90,6 +91,11 @@ func WithRateLimit(limit int) Option { return func(c *config) { c.rateLimit = li
 // WithRequestLog bounds what [Server.Requests] returns to the latest n, for
 // tests of very many requests; by default there is no bound.
 func WithRequestLog(n int) Option { return func(c *config) { c.requestLog = max(n, 0) } }
+
+// WithStorageHost makes [Server.Handler] take the requests for a host, with the
+// port if its URL has one, for requests to storage. By default storage is below
+// /storage/ of the API's host.
+func WithStorageHost(host string) Option { return func(c *config) { c.storageHost = host } }
 
 // WithObserver makes the server call observe with each request when its
 // response has ended, also if it failed. The calls come from the goroutines

@@ -76,7 +76,7 @@ func (s *Server) checkSignature(r *http.Request) *storageError {
 	signed, _ := time.Parse(amzDate, q.Get("X-Amz-Date"))
 	expires := signed.Add(time.Duration(lifetime) * time.Second)
 	q.Del("X-Amz-Signature")
-	host := r.Host
+	host := s.signedHost(r)
 	if s.cfg.ghes {
 		host = ""
 		var unix string
