@@ -56,7 +56,7 @@ func ExampleAPIError() {
 	fmt.Println(advice(start("octo-org/hello-world")))
 
 	// Output:
-	// mend the request: [octo-org/typo does not exist]
+	// mend the request: [Migration repositories invalid_value Migration repositories missing_field]
 	// wait for the export
 	// try again in 1h0m0s
 }

@@ -306,7 +306,7 @@ func TestAMissingRepositoryDoesNotKeepOthersFromBeingExported(t *testing.T) {
 		p := partial(t, err)
 		require.NoError(t, p.Err)
 		assert.Equal(t, []string{"octo/none"}, namesOf(p.Repositories))
-		assert.Contains(t, p.Repositories[0].Error, "octo/none does not exist")
+		assert.Contains(t, p.Repositories[0].Error, "Migration repositories invalid_value")
 		assert.Equal(t, 7, m.Covered)
 		for _, migration := range server.Migrations() {
 			assert.NotContains(t, migration.Options, "exclude_releases", "a refusal is not about size")

@@ -43,8 +43,15 @@ func withETag(res response, known string) response {
 type fieldError struct {
 	Resource string `json:"resource,omitempty"`
 	Field    string `json:"field,omitempty"`
+	Index    *int   `json:"index,omitempty"`
 	Code     string `json:"code"`
 	Message  string `json:"message,omitempty"`
+}
+
+// strict is the message of a refusal that GitHub would not make. It names the
+// options that lift it.
+func strict(message string) string {
+	return message + " (GitHub is not known to refuse this; ghmigratetest.Lenient takes it, and so does fakegithub without -strict)"
 }
 
 func failure(status int, message string, errs ...fieldError) response {

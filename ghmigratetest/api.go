@@ -124,7 +124,7 @@ func (s *Server) answerAuthenticated(c *call, r *http.Request) response {
 	}
 	if !s.cfg.lenient && !c.op.isGraphQL() && !acceptable(r.Header) {
 		return failure(http.StatusUnsupportedMediaType,
-			"Must accept 'application/vnd.github+json' or 'application/json'.")
+			strict("Must accept 'application/vnd.github+json' or 'application/json'."))
 	}
 	if s.cfg.ghes && !c.op.ghes {
 		return notFound()
@@ -138,15 +138,15 @@ func (s *Server) answerAuthenticated(c *call, r *http.Request) response {
 	}
 	if !s.cfg.lenient {
 		if len(c.body) > 0 && !c.op.takesBody() {
-			return failure(http.StatusBadRequest, "This request takes no body")
+			return failure(http.StatusBadRequest, strict("This request takes no body."))
 		}
 		for _, name := range []string{"Authorization", "X-GitHub-Api-Version"} {
 			if len(r.Header.Values(name)) > 1 {
-				return failure(http.StatusBadRequest, "The header "+name+" is given more than once.")
+				return failure(http.StatusBadRequest, strict("The header "+name+" is given more than once."))
 			}
 		}
 		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
-			return failure(http.StatusBadRequest, "The query cannot be read.")
+			return failure(http.StatusBadRequest, strict("The query cannot be read."))
 		}
 		if errs := checkQuery(c); len(errs) > 0 {
 			return invalid(errs...)
@@ -174,7 +174,7 @@ func (s *Server) selectVersion(r *http.Request) (string, response) {
 	case s.cfg.lenient:
 		return version2022, response{}
 	}
-	return "", failure(http.StatusBadRequest, "The header X-GitHub-Api-Version is missing.")
+	return "", failure(http.StatusBadRequest, strict("The header X-GitHub-Api-Version is missing."))
 }
 
 func acceptable(h http.Header) bool {
@@ -186,24 +186,24 @@ func checkQuery(c *call) []fieldError {
 	var errs []fieldError
 	for name, values := range c.query {
 		if !slices.Contains(c.op.query, name) {
-			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: "is no parameter of this operation"})
+			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: strict("is no parameter of this operation")})
 			continue
 		}
 		if len(values) > 1 {
-			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: "is given more than once"})
+			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: strict("is given more than once")})
 		}
 		n, err := strconv.Atoi(values[0])
 		switch {
 		case name == "exclude" && values[0] != "repositories":
-			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: "must be repositories"})
+			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: strict("must be repositories")})
 		case name == "type" && !slices.Contains([]string{"all", "public", "private", "forks", "sources", "member"}, values[0]),
 			name == "sort" && !slices.Contains([]string{"created", "updated", "pushed", "full_name"}, values[0]),
 			name == "direction" && !slices.Contains([]string{"asc", "desc"}, values[0]):
-			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: "is none of its values"})
+			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: strict("is none of its values")})
 		case name == "page" && (err != nil || n < 1),
 			name == "per_page" && (err != nil || n < 1 || n > 100),
 			name == "since" && (err != nil || n < 0):
-			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: "is out of range"})
+			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: strict("is out of range")})
 		}
 	}
 	slices.SortFunc(errs, func(a, b fieldError) int { return strings.Compare(a.Field, b.Field) })

@@ -125,6 +125,8 @@ func TestRefusals(t *testing.T) {
 					first := failure["errors"].([]any)[0].(map[string]any)
 					assert.NotEmpty(t, first["code"], mode.name)
 				}
+				assert.Equal(t, mode.name == "strict" && test.lenient < 400, strings.Contains(a.body, "ghmigratetest.Lenient"),
+					"a refusal for strictness names the way out: %s", a.body)
 				assert.Empty(t, c.Migrations(), "a refused request has no effect")
 			}
 		})
@@ -141,9 +143,35 @@ func TestErrorsNameTheField(t *testing.T) {
 		"status":            "422",
 		"errors": []any{
 			map[string]any{"resource": "Migration", "field": "lock_repositories", "code": "invalid", "message": "must be a boolean"},
-			map[string]any{"resource": "Migration", "field": "surprise", "code": "invalid", "message": "is no field of this request"},
+			map[string]any{"resource": "Migration", "field": "surprise", "code": "invalid", "message": "is no field of this request (GitHub is not known to refuse this; " +
+				"ghmigratetest.Lenient takes it, and so does fakegithub without -strict)"},
 		},
 	}, a.object(t))
+}
+
+// The form of the refusal was recorded: elements with an index, and one
+// without if no repository remains.
+func TestUnknownRepositoriesAreRefusedByIndex(t *testing.T) {
+	c := newServer(t)
+	c.AddRepository("octo/hello")
+	c.AddRepository("octocat/mine")
+	invalid := func(index float64) map[string]any {
+		return map[string]any{"resource": "Migration", "field": "repositories", "index": index, "code": "invalid_value"}
+	}
+	missing := map[string]any{"resource": "Migration", "field": "repositories", "code": "missing_field"}
+	for body, want := range map[string][]any{
+		`{"repositories":["octo/none"]}`:                                             {invalid(0), missing},
+		`{"repositories":["octo/hello","octo/none","octocat/mine","o/c/t","a b/c"]}`: {invalid(1), invalid(2), invalid(3), invalid(4)},
+		`{}`: {missing},
+	} {
+		a := c.do("POST", "/orgs/octo/migrations", body)
+		assert.Equal(t, http.StatusUnprocessableEntity, a.status)
+		assert.Equal(t, "Validation Failed", a.object(t)["message"])
+		assert.Equal(t, want, a.object(t)["errors"], body)
+	}
+	c.Inject(ghmigratetest.Fault{Remove: []string{"/errors/*/index"}})
+	a := c.do("POST", "/orgs/octo/migrations", `{"repositories":["octo/none"]}`)
+	assert.NotContains(t, a.body, "index", "a fault takes the index away")
 }
 
 func TestAnswersCarryGitHubsHeaders(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"reflect"
@@ -29,7 +28,7 @@ func (s *Server) decode(c *call, resource string, v any) (response, bool) {
 	}
 	var errs []fieldError
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) && !s.cfg.lenient {
-		errs = append(errs, fieldError{Resource: resource, Code: "invalid", Message: "there is data after the object"})
+		errs = append(errs, fieldError{Resource: resource, Code: "invalid", Message: strict("there is data after the object")})
 	}
 	rv := reflect.ValueOf(v).Elem()
 	known := make([]string, rv.NumField())
@@ -40,15 +39,16 @@ func (s *Server) decode(c *call, resource string, v any) (response, bool) {
 		if !ok {
 			continue
 		}
-		err := json.Unmarshal(raw, rv.Field(i).Addr().Interface())
-		if err != nil || string(raw) == "null" && !s.cfg.lenient {
-			errs = append(errs, fieldError{Resource: resource, Field: name, Code: "invalid",
-				Message: fmt.Sprintf("must be a %s", jsonType(rv.Field(i).Type()))})
+		message := "must be a " + jsonType(rv.Field(i).Type())
+		if err := json.Unmarshal(raw, rv.Field(i).Addr().Interface()); err != nil {
+			errs = append(errs, fieldError{Resource: resource, Field: name, Code: "invalid", Message: message})
+		} else if string(raw) == "null" && !s.cfg.lenient && name != "repositories" { // which are then missing
+			errs = append(errs, fieldError{Resource: resource, Field: name, Code: "invalid", Message: strict(message)})
 		}
 	}
 	for name := range fields {
 		if !slices.Contains(known, name) && !s.cfg.lenient {
-			errs = append(errs, fieldError{Resource: resource, Field: name, Code: "invalid", Message: "is no field of this request"})
+			errs = append(errs, fieldError{Resource: resource, Field: name, Code: "invalid", Message: strict("is no field of this request")})
 		}
 	}
 	if len(errs) > 0 {

@@ -11,11 +11,57 @@
 //	)
 //
 // A program with another client uses [Server.URL] as its base URL,
-// [Server.Token] as its token and [Server.Client] as its HTTP client, and does
-// as with GitHub: POST /orgs/octo-org/migrations, poll until the state is
-// exported, GET …/archive, follow the redirect to the storage origin without
-// the token. One in another language talks to the example program fakegithub,
-// which is this server as a process.
+// [Server.Token] as its token and [Server.Client] as its HTTP client. It then
+// works as with GitHub: POST /orgs/octo-org/migrations, poll until the state is
+// exported, GET …/archive, follow the redirect to storage without the token. A
+// program in another language talks to the example program fakegithub, which is
+// this server as a process.
+//
+// docs/fake.md in the repository describes all faults, the responses that the
+// fake can send, and where it differs from GitHub.
+//
+// # Operations
+//
+// The server has all 22 operations that GitHub documents for migrations of
+// organizations, migrations of users and source imports, in the API versions
+// 2022-11-28 and 2026-03-10, and keeps state as GitHub does:
+//
+//   - A migration is pending, then exporting, then exported, or failed if it
+//     holds a repository with [PoisonsExport]. lock_repositories locks as the
+//     export begins. Imports are listed among exports ([Server.AddImport]).
+//   - An archive has the layout of genuine archives. The server makes it at the
+//     first request for it, and deletes it after seven days.
+//   - Lists come in pages whose links go to /organizations/ID. Responses have
+//     validators, and a 304 costs nothing of the rate limit, which is counted
+//     and enforced.
+//   - Storage checks signatures and their expiry, serves ranges, respects
+//     preconditions, and refuses a request with an Authorization header, as S3
+//     does.
+//   - [WithGHES] makes the server a GitHub Enterprise Server.
+//
+// GitHub's pages describe the parameters and responses of each operation:
+//
+//   - https://docs.github.com/rest/migrations/orgs
+//   - https://docs.github.com/rest/migrations/users
+//   - https://docs.github.com/rest/migrations/source-imports
+//
+// Seven more operations serve what a program asks before it exports: GET /user,
+// /user/memberships/orgs/ORG, /orgs/ORG, /orgs/ORG/memberships/USER,
+// /orgs/ORG/repos, /meta, and POST /graphql (with GHES, /api/graphql). GraphQL
+// has two queries. REST does not tell what the second one tells:
+//
+//	{ viewer { login } }
+//	query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { isLocked lockReason } }
+//
+// # Repositories
+//
+// [Server.AddRepository] adds repositories, a hundred thousand if need be. The
+// token belongs to the user "octocat", who owns the repositories "octocat/…".
+// Every other owner is an organization, of which the user is an owner.
+// [Server.RenameRepository], [Server.RemoveRepository] and
+// [Server.UpdateRepository] change repositories in the middle of a migration.
+// [Server.Requests] lists all requests, and [Server.Migration] tells what became
+// of a migration.
 //
 // # Behind other servers
 //
@@ -27,45 +73,14 @@
 // Its two origins are told apart by path (/api/v3 and /storage) or, with
 // [WithStorageHost], by host.
 //
-// # What it is
-//
-// The server has all 22 operations that GitHub documents for migrations of
-// organizations, migrations of users and source imports, in the API versions
-// 2022-11-28 and 2026-03-10, and keeps state as GitHub does. A migration is
-// pending, then exporting, then exported, or failed if it holds a repository
-// with [PoisonsExport]; lock_repositories locks as the export begins. Imports
-// are listed among exports ([Server.AddImport]). A migration's archive has the
-// layout of genuine ones, is made when it is first fetched, and dies after
-// seven days. Lists come in pages whose links go to /organizations/ID; answers
-// have validators, and a 304 costs nothing of the rate limit, which is counted
-// and enforced. Storage checks signatures and their expiry, answers ranges and
-// preconditions, and refuses a request that has an Authorization header, as S3
-// does. [WithGHES] makes it a GitHub Enterprise Server. What each operation
-// takes and answers is on GitHub's pages:
-//
-//   - https://docs.github.com/rest/migrations/orgs
-//   - https://docs.github.com/rest/migrations/users
-//   - https://docs.github.com/rest/migrations/source-imports
-//
-// Besides, there is what a program asks before it exports: GET /user,
-// /user/memberships/orgs/ORG, /orgs/ORG, /orgs/ORG/memberships/USER,
-// /orgs/ORG/repos and /meta; and POST /graphql (with GHES, /api/graphql) tells
-// of a repository isLocked and lockReason, for which REST has no operation.
-//
-// Repositories are made by [Server.AddRepository], a hundred thousand if need
-// be: each takes 250 bytes until it is asked for. The token belongs to the
-// user "octocat", who owns the repositories "octocat/…"; every other owner is
-// an organization, of which the user is an owner. All that happens is in
-// [Server.Requests], and [Server.Migration] tells what became of a migration.
-//
 // # Time
 //
-// Everything lives by [Server.Clock], also the Date header; states are worked
-// out whenever somebody looks, so that
+// [Server.Clock] is the time of everything, also of the Date header. The server
+// works states out when a request comes, so that
 //
 //	srv.Clock().Advance(8 * 24 * time.Hour)
 //
-// ends exports, expires URLs and kills archives at once. With [InMemory] the
+// ends exports, expires URLs and deletes archives at once. With [InMemory] the
 // server runs inside a testing/synctest bubble, where waiting takes no time:
 //
 //	synctest.Test(t, func(t *testing.T) {
@@ -75,7 +90,8 @@
 //	})
 //
 // A client that clones the Transport of [Server.Client] should close its idle
-// connections before the bubble ends; those that it forgets end with Close.
+// connections before the bubble ends. Close ends the connections that it
+// forgets.
 //
 // # Faults
 //
@@ -100,21 +116,22 @@
 //		return ghmigratetest.Fate{Fails: m.ID%7 == 0, LocksAfter: time.Minute}
 //	})
 //
-// Tokens that begin as fine-grained ones and those of GitHub Apps do
-// (github_pat_, ghs_, ghu_) are refused as GitHub refuses them for migrations,
-// [WithScopes] takes scopes away, [WithTokenExpiry] ends the token,
-// [Server.SetRole] the user's power over an organization, and
-// [Server.RequireSSO] guards one. [Server.SetArchive] changes what is stored,
-// even while it is downloaded; [Server.Forget] makes a migration as if it had
-// never been.
+// # Access
+//
+// The server refuses fine-grained tokens and those of GitHub Apps (github_pat_,
+// ghs_, ghu_) for migrations, as GitHub does. [WithScopes] takes scopes away,
+// [WithTokenExpiry] ends the token, [Server.SetRole] changes the user's role in
+// an organization, and [Server.RequireSSO] protects an organization.
+//
+// [Server.SetArchive] changes what is stored, even during a download.
+// [Server.Forget] removes a migration without a trace.
 //
 // # Source imports
 //
-// GitHub has retired them, and so has this server: they answer 410, as it is
-// not documented with which status GitHub does. With [WithSourceImports] they
-// work. An import is detecting (unless vcs was given), importing, mapping,
-// pushing and complete in the time of [WithExportDuration]. Words in its
-// vcs_url make it otherwise:
+// GitHub has retired them, and the server answers 410: the status of GitHub's
+// response is not documented. With [WithSourceImports] they work. An import is
+// detecting (unless vcs was given), importing, mapping, pushing and complete in
+// the time of [WithExportDuration]. Words in its vcs_url change that:
 //
 //   - private: it needs vcs_password (detection_needs_auth, auth), which may
 //     be anything but "wrong" (auth_failed);
@@ -122,14 +139,15 @@
 //     (detection_found_multiple);
 //   - nothing: there is nothing to import (detection_found_nothing);
 //   - tfvc: there are several projects to choose from (choose);
-//   - subversion, mercurial, git: what is detected, git by default;
+//   - subversion, mercurial, git: the system that is detected, git by default;
 //   - broken: it ends with status error;
 //   - large: it has large files.
 //
 // # Stricter than GitHub
 //
-// A test should see a mistake that GitHub may forgive today. These rules go
-// beyond what GitHub is known to enforce, and [Lenient] drops them:
+// A test should see a mistake that GitHub may forgive today. The following
+// rules go beyond what GitHub is known to enforce, and [Lenient] drops them.
+// Each refusal names that option:
 //
 //   - a request without X-GitHub-Api-Version is answered 400;
 //   - Accept must be application/vnd.github+json or application/json, else
@@ -146,16 +164,8 @@
 //   - repositories must not be empty without org_metadata_only, and must be
 //     with it.
 //
-// Not among them, because GitHub does the same or documents it: no User-Agent
-// is answered 403, an API version that does not exist 410, a wrong token 401,
-// a field of the wrong type 422, and a repository that does not exist or
-// belongs to somebody else 422. Some choices remain where GitHub's behavior is
-// not documented: a repository is locked by one migration at a time, the
-// first; a failed export keeps its locks until they are unlocked; who is no
-// owner of an organization finds no migrations there (404); and storage of
-// GHES refuses an Authorization header too.
-//
-// Nothing is refused for coming less than a second after another request,
-// although GitHub asks for that pause between requests that change something:
-// look at the times in [Server.Requests].
+// A lenient server still refuses what GitHub refuses or documents as refused:
+// no User-Agent is answered 403, an API version that does not exist 410, a
+// wrong token 401, a field of the wrong type 422, and a repository that does
+// not exist or belongs to another account 422.
 package ghmigratetest

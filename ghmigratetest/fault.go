@@ -86,7 +86,8 @@ type Fault struct {
 	// export begins all the same.
 	Hidden time.Duration `json:"hidden,omitempty"`
 	// Fate is what becomes of the migration that the request starts. It takes
-	// the place of the Fate that [Server.SetFate] gives.
+	// the place of the Fate that [Server.SetFate] gives. The first Fate counts
+	// if a request suffers several faults.
 	Fate *Fate `json:"fate,omitempty"`
 
 	// The response.

@@ -86,7 +86,7 @@ func (s *Server) prepare(f Fault, about subject, r *http.Request) *http.Request 
 	if f.Hidden != 0 {
 		ctx = context.WithValue(ctx, hiddenKey{}, f.Hidden)
 	}
-	if f.Fate != nil {
+	if f.Fate != nil && ctx.Value(fateKey{}) == nil {
 		ctx = context.WithValue(ctx, fateKey{}, f.Fate)
 	}
 	if etag := f.header("ETag"); len(etag) == 1 && s.expand(etag, about, r)[0] != etag[0] {

@@ -54,37 +54,43 @@ func (s *Server) startMigration(c *call) response {
 	return res
 }
 
-// resolve finds the repositories that a migration is to hold.
+// resolve finds the repositories that a migration is to hold. What it refuses
+// has the form that was recorded: an element with an index for each repository
+// that is not there, and another element if no repository remains.
 func (s *Server) resolve(c *call, req startRequest) ([]*repository, []fieldError) {
-	field := func(code, message string) fieldError {
-		return fieldError{Resource: "Migration", Field: "repositories", Code: code, Message: message}
+	field := fieldError{Resource: "Migration", Field: "repositories"}
+	refuse := func(code, message string, index *int) fieldError {
+		refused := field
+		refused.Code, refused.Message, refused.Index = code, message, index
+		return refused
 	}
 	switch {
 	case req.Repositories == nil:
-		return nil, []fieldError{field("missing_field", "repositories must be a list")}
+		return nil, []fieldError{refuse("missing_field", "", nil)}
 	case !s.cfg.lenient && len(req.Repositories) == 0 && !req.OrgMetadataOnly:
-		return nil, []fieldError{field("invalid", "repositories must not be empty without org_metadata_only")}
+		return nil, []fieldError{refuse("invalid", strict("repositories must not be empty without org_metadata_only"), nil)}
 	case !s.cfg.lenient && len(req.Repositories) > 0 && req.OrgMetadataOnly:
-		return nil, []fieldError{field("invalid", "repositories must be empty with org_metadata_only")}
+		return nil, []fieldError{refuse("invalid", strict("repositories must be empty with org_metadata_only"), nil)}
 	}
 	var found []*repository
 	var errs []fieldError
-	for _, fullName := range req.Repositories {
+	for i, fullName := range req.Repositories {
 		owner, name, ok := strings.Cut(fullName, "/")
-		if !ok && s.cfg.lenient {
-			owner, name, ok = c.account.login, fullName, true
+		if !ok {
+			owner, name = c.account.login, fullName
 		}
 		r := s.repositoryNamed(owner, name)
 		switch {
-		case !ok || !validName(owner) || !validName(name):
-			errs = append(errs, field("invalid", strconv.Quote(fullName)+" is not owner/name"))
-		case r == nil:
-			errs = append(errs, field("missing", fullName+" does not exist"))
-		case r.owner != c.account:
-			errs = append(errs, field("invalid", fullName+" does not belong to "+c.account.login))
+		case r == nil || r.owner != c.account:
+			errs = append(errs, refuse("invalid_value", "", &i))
+		case !ok && !s.cfg.lenient:
+			errs = append(errs, refuse("invalid_value", strict(strconv.Quote(fullName)+" is not owner/name"), &i))
 		case !slices.Contains(found, r):
 			found = append(found, r)
 		}
+	}
+	if len(errs) > 0 && len(found) == 0 {
+		errs = append(errs, refuse("missing_field", "", nil))
 	}
 	return found, errs
 }

@@ -289,7 +289,7 @@ func TestKilledWhileDownloading(t *testing.T) {
 	out, checkout := t.TempDir(), t.TempDir()
 	git(t, checkout, "init", "-q")
 	git(t, checkout, "commit", "-q", "--allow-empty", "-m", "one")
-	server, script, log := program(t.Context(), t, "fakegithub", "",
+	server, script, log := program(t.Context(), t, "fakegithub", "", "-strict",
 		"-repo", "octo-org/large="+checkout, "-payload", strconv.Itoa(4<<20), "-rate", strconv.Itoa(2<<20), "-export-duration", "0s")
 	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) } // so that it tidies up
 	server.WaitDelay = 10 * time.Second

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -44,18 +43,21 @@ const usage = `Fakegithub is a fake GitHub that has the Migrations API.
   -export-duration TIME     how long exports take, 2s otherwise
   -token TOKEN              the token that it takes; a new one otherwise
   -ghes                     be a GitHub Enterprise Server
-  -lenient                  be no stricter than GitHub: take any Accept header,
-                            no API version, and the like
+  -faults FILE              fail as the JSON in FILE says; docs/fake.md in the
+                            repository describes it
+  -strict                   refuse what GitHub forgives: a request without an
+                            API version, an unknown parameter, and the like
 
-It serves this machine: archives come from an address of their own, with a host
-name that leads nowhere from elsewhere.
+Archives come from an address of their own, which only this machine reaches. A
+client that reaches the API by another host name, or through a proxy that sets
+X-Forwarded-Host and X-Forwarded-Proto, gets archives from there, below /storage.
 
 Without a command, standard output is a shell script that sets GITHUB_TOKEN and
-GITHUB_API_URL. Standard error gets a line for each request. Everything is
-forgotten when it stops.
+GITHUB_API_URL. Standard error gets a line for each request, with the name of
+the fault that the request suffered. Everything is forgotten when it stops.
 
-Exit status: that of the command; 2 if the flags make no sense; 1 if it cannot
-run.
+Exit status: that of the command; 2 if the flags or the faults make no sense; 1
+if it cannot run.
 `
 
 func main() {
@@ -74,7 +76,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exportDuration := fs.Duration("export-duration", 2*time.Second, "")
 	token := fs.String("token", "", "")
 	ghes := fs.Bool("ghes", false, "")
-	lenient := fs.Bool("lenient", false, "")
+	faultsFile := fs.String("faults", "", "")
+	strict := fs.Bool("strict", false, "")
 	fs.Func("repo", "", func(value string) error {
 		name, path, _ := strings.Cut(value, "=")
 		repos[name] = path
@@ -88,6 +91,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil && (*rate < 0 || *payload < 0 || *exportDuration < 0) {
 		err = errors.New("a negative number")
 	}
+	var faults []ghmigratetest.Fault
+	if err == nil && *faultsFile != "" {
+		faults, err = readFaults(*faultsFile)
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "fakegithub: %v\nRun it with -h for help.\n", err)
 		return 2
@@ -99,6 +106,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	opts := []ghmigratetest.Option{
 		ghmigratetest.WithAddr(*addr), ghmigratetest.WithExportDuration(*exportDuration), ghmigratetest.WithStorageRate(*rate),
 		ghmigratetest.WithRequestLog(0), // it may run for weeks
+		ghmigratetest.WithObserver(logger(stderr)),
 	}
 	if *token != "" {
 		opts = append(opts, ghmigratetest.WithToken(*token))
@@ -106,7 +114,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *ghes {
 		opts = append(opts, ghmigratetest.WithGHES())
 	}
-	if *lenient {
+	if !*strict {
 		opts = append(opts, ghmigratetest.Lenient())
 	}
 	var fake *ghmigratetest.Server
@@ -127,7 +135,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			return 1
 		}
 	}
-	fake.Inject(logged(stderr))
+	fake.Inject(faults...)
 	if fs.NArg() > 0 {
 		return during(ctx, fs.Args(), fake, stdout, stderr)
 	}
@@ -166,49 +174,39 @@ func help(fullName string) string {
 		account, path = "-user", "/user"
 	}
 	return fmt.Sprintf("# In another shell, after these lines:\n"+
-		"#   curl -H \"Authorization: Bearer $GITHUB_TOKEN\" -H 'X-GitHub-Api-Version: 2022-11-28' \\\n"+
-		"#     -H 'Accept: application/vnd.github+json' $GITHUB_API_URL%s/migrations\n"+
+		"#   curl -H \"Authorization: Bearer $GITHUB_TOKEN\" $GITHUB_API_URL%s/migrations\n"+
 		"#   go run -C examples ./backup -base-url $GITHUB_API_URL %s -repos %s -out $(mktemp -d)\n"+
 		"# Stop it with Ctrl-C.\n", path, account, fullName)
 }
 
-// logged is no fault: it lets every request pass and writes a line for it,
-// without its query, as that may be a signature.
-func logged(w io.Writer) ghmigratetest.Fault {
+// readFaults reads the file of -faults.
+func readFaults(name string) ([]ghmigratetest.Fault, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	faults, err := ghmigratetest.ReadFaults(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return faults, nil
+}
+
+// logger writes a line for each request. The line lacks the query, which may
+// hold a signature.
+func logger(w io.Writer) func(ghmigratetest.Request) {
 	var mu sync.Mutex
-	return ghmigratetest.Fault{Times: -1, Handler: func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
-		answer := &counted{ResponseWriter: rw}
-		asked := ""
+	return func(r ghmigratetest.Request) {
+		line := fmt.Sprintf("%s %s %s %d %d bytes", time.Now().Format(time.TimeOnly), r.Method, r.Path, r.Status, r.Size)
 		if part := r.Header.Get("Range"); part != "" {
-			asked = ", asked for " + part
+			line += ", asked for " + part
 		}
-		defer func() { // also when the client is gone
-			mu.Lock()
-			defer mu.Unlock()
-			fmt.Fprintf(w, "%s %s %s %d %d bytes%s\n", time.Now().Format(time.TimeOnly), r.Method, r.URL.EscapedPath(),
-				answer.status, answer.bytes, asked)
-		}()
-		next.ServeHTTP(answer, r)
-	}}
+		if r.Fault != "" {
+			line += ", fault: " + r.Fault
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintln(w, line)
+	}
 }
-
-// counted notes what is answered.
-type counted struct {
-	http.ResponseWriter
-	status int
-	bytes  int64
-}
-
-func (c *counted) WriteHeader(status int) {
-	c.status = cmp.Or(c.status, status)
-	c.ResponseWriter.WriteHeader(status)
-}
-
-func (c *counted) Write(p []byte) (int, error) {
-	c.status = cmp.Or(c.status, http.StatusOK)
-	n, err := c.ResponseWriter.Write(p)
-	c.bytes += int64(n)
-	return n, err
-}
-
-func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }

@@ -28,6 +28,8 @@ func TestBadArguments(t *testing.T) {
 		"a negative rate":    {"-rate -1", 2, "a negative number"},
 		"an address of none": {"-addr 192.0.2.1:0", 1, "listen on 192.0.2.1:0"},
 		"a bare name":        {"-repo hello", 1, `"hello" is not owner/name`},
+		"no faults":          {"-faults /nowhere", 2, "/nowhere"},
+		"faults of none":     {"-faults main.go", 2, "main.go: read faults: invalid character"},
 		"no git repository":  {"-repo o/a=/nowhere", 1, `FromGit("/nowhere")`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -69,7 +71,7 @@ func TestServesUntilStopped(t *testing.T) {
 
 	stop()
 	assert.Equal(t, 0, <-status)
-	assert.Regexp(t, `^\d\d:\d\d:\d\d GET /api/v3/orgs/octo-org/migrations 200 2 bytes\n$`, log.String())
+	assert.Regexp(t, `^\d\d:\d\d:\d\d GET /orgs/octo-org/migrations 200 2 bytes\n$`, log.String())
 }
 
 // migrations asks for a list of migrations and returns the status of the answer.
@@ -79,8 +81,6 @@ func migrations(ctx context.Context, url, token string) (int, error) {
 		return 0, err
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Accept", "application/vnd.github+json")
-	req.Header.Set("X-Github-Api-Version", "2022-11-28")
 	answer, err := new(http.Client).Do(req)
 	if err != nil {
 		return 0, err
@@ -93,7 +93,7 @@ func TestServesACommand(t *testing.T) {
 	status := run(t.Context(), []string{"-token", "ghp_given", os.Args[0], "asks"}, &stdout, &log)
 	assert.Equal(t, 7, status, log.String())
 	assert.Equal(t, "ghp_given 200\n", stdout.String())
-	assert.Regexp(t, `^\d\d:\d\d:\d\d GET /api/v3/orgs/octo-org/migrations 200 2 bytes\n$`, log.String())
+	assert.Regexp(t, `^\d\d:\d\d:\d\d GET /orgs/octo-org/migrations 200 2 bytes\n$`, log.String())
 }
 
 // An output takes what the fake and its command write at the same time.
