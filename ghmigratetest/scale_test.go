@@ -14,10 +14,10 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// A hundred thousand repositories and a thousand migrations fit into little
-// memory and time.
+// A hundred thousand repositories, all of them exported and listed, cost less
+// than a kilobyte each.
 func TestScale(t *testing.T) {
-	const batches, batch = 1000, 100
+	const batches, batch, bytesPerRepository = 1000, 100, 1 << 10
 	heap := func() int64 {
 		runtime.GC()
 		var m runtime.MemStats
@@ -30,6 +30,7 @@ func TestScale(t *testing.T) {
 	for n := range batches * batch {
 		c.AddRepository("octo/" + name(n))
 	}
+	t.Logf("%d bytes for each repository that was added", (heap()-before)/(batches*batch))
 	ids := make([]int64, batches)
 	for i := range ids {
 		var names []string
@@ -51,11 +52,15 @@ func TestScale(t *testing.T) {
 		assert.Equal(t, http.StatusNoContent, c.do("DELETE", target, "").status)
 	}
 	assert.Len(t, c.do("GET", c.path(last)+"/repositories?per_page=100", "").list(t), batch)
+	for page := 0; page < batches; page += 20 {
+		target := fmt.Sprintf("/orgs/octo/repos?per_page=100&page=%d&sort=full_name", page+1)
+		assert.Equal(t, http.StatusOK, c.do("GET", target, "").status)
+	}
 	assert.Len(t, c.do("GET", "/orgs/octo/repos?per_page=100&page=1000&sort=full_name", "").list(t), batch)
 	assert.Contains(t, c.fetch(last).files, "repositories/octo/"+name(batches*batch-1)+".git/HEAD")
 
-	used := heap() - before
-	t.Logf("%d KiB, %v", used>>10, time.Since(begun))
-	assert.Less(t, used, int64(64<<20))
+	each := (heap() - before) / (batches * batch)
+	t.Logf("%d bytes for each repository that was exported and listed, %v", each, time.Since(begun))
+	assert.Less(t, each, int64(bytesPerRepository))
 	runtime.KeepAlive(c)
 }
