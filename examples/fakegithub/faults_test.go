@@ -20,7 +20,7 @@ import (
 
 // A fake in this process suffers the faults of a file, by a clock that a test
 // advances.
-func inProcess(t *testing.T, file string) (*ghmigratetest.Server, func(method, path, body string) (*http.Response, string, error)) {
+func inProcess(t *testing.T, file string) (*ghmigratetest.Server, func(method, path, body string) (answer, error)) {
 	t.Helper()
 	fake := ghmigratetest.NewServer(ghmigratetest.InMemory(), ghmigratetest.Lenient())
 	t.Cleanup(fake.Close)
@@ -30,25 +30,31 @@ func inProcess(t *testing.T, file string) (*ghmigratetest.Server, func(method, p
 	faults, err := readFaults(filepath.Join("faults", file))
 	require.NoError(t, err)
 	fake.Inject(faults...)
-	return fake, func(method, path, body string) (*http.Response, string, error) {
+	return fake, func(method, path, body string) (answer, error) {
 		return send(t.Context(), fake.Client(), method, fake.URL()+path, fake.Token(), body)
 	}
 }
 
+type answer struct {
+	status     int
+	retryAfter string
+	body       string
+}
+
 // send sends a request as any HTTP client does.
-func send(ctx context.Context, hc *http.Client, method, url, token, body string) (*http.Response, string, error) {
+func send(ctx context.Context, hc *http.Client, method, url, token, body string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	res, err := hc.Do(req)
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(res.Body)
-	return res, string(data), err
+	return answer{res.StatusCode, res.Header.Get("Retry-After"), string(data)}, err
 }
 
 func TestBadNight(t *testing.T) {
@@ -63,12 +69,12 @@ func TestBadNight(t *testing.T) {
 			{"GET", "/orgs/octo-org/migrations/79", ""},
 			{"GET", "/orgs/octo-org/migrations/79/archive", ""},
 		} {
-			res, _, err := send(request[0], request[1], request[2])
+			res, err := send(request[0], request[1], request[2])
 			if err != nil {
 				broken++
 				continue
 			}
-			statuses[res.StatusCode]++
+			statuses[res.status]++
 		}
 		fake.Clock().Advance(time.Minute)
 	}
@@ -94,10 +100,10 @@ func TestBadNight(t *testing.T) {
 func TestMaintenanceWindow(t *testing.T) {
 	fake, send := inProcess(t, "maintenance-window.json")
 	for _, want := range []string{"200 ", "503 1800", "503 1800", "503 1800", "200 "} {
-		res, body, err := send("GET", "/user", "")
+		res, err := send("GET", "/user", "")
 		require.NoError(t, err)
-		assert.Equal(t, want, fmt.Sprint(res.StatusCode, " ", res.Header.Get("Retry-After")))
-		assert.Equal(t, strings.HasPrefix(want, "503"), strings.Contains(body, "maintenance"))
+		assert.Equal(t, want, fmt.Sprint(res.status, " ", res.retryAfter))
+		assert.Equal(t, strings.HasPrefix(want, "503"), strings.Contains(res.body, "maintenance"))
 		fake.Clock().Advance(10*time.Minute + 15*time.Second)
 	}
 }
@@ -124,9 +130,9 @@ func TestPoisonedRepository(t *testing.T) {
 	set := regexp.MustCompile(`(?m)^export GITHUB_TOKEN=(\S+)\nexport GITHUB_API_URL=(\S+)$`).FindSubmatch(lines[:n])
 	require.Len(t, set, 3)
 	ask := func(method, path, body string) (int, string) {
-		res, text, err := send(ctx, new(http.Client), method, string(set[2])+path, string(set[1]), body)
+		res, err := send(ctx, new(http.Client), method, string(set[2])+path, string(set[1]), body)
 		require.NoError(t, err)
-		return res.StatusCode, text
+		return res.status, res.body
 	}
 
 	code, text := ask("POST", "/orgs/octo-org/migrations", `{"repositories":["octo-org/hello-world","octo-org/poisoned"]}`)

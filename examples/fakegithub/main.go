@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -181,12 +182,11 @@ func help(fullName string) string {
 
 // readFaults reads the file of -faults.
 func readFaults(name string) ([]ghmigratetest.Fault, error) {
-	f, err := os.Open(name)
+	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	faults, err := ghmigratetest.ReadFaults(f)
+	faults, err := ghmigratetest.ReadFaults(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
