@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// RequireSSO makes the API refuse the token for this organization, as if it
-// had yet to be authorized for single sign-on. It panics if there is no such
-// organization.
+// RequireSSO makes the API refuse the token for an organization until the token
+// is authorized for single sign-on, which never happens here. It panics if there
+// is no such organization.
 func (s *Server) RequireSSO(org string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.organization("RequireSSO", org).sso = true
 }
 
-// SetRole makes the user of the token, who owns every organization, a mere
-// "member" of this one, or an "admin" again, as owners are called, or, with
-// "", nobody there. The migrations of an organization are its owners': to
-// others they answer 404. It panics if there is no such organization or role.
+// SetRole sets the role of the token's user in an organization: "admin", as
+// GitHub calls owners, "member", or "" for no role. The user is an owner of
+// every organization by default. The operations for migrations are 404 for
+// everybody but owners. SetRole panics if there is no such organization or role.
 func (s *Server) SetRole(org, role string) {
 	if !slices.Contains([]string{"admin", "member", ""}, role) {
 		panic(fmt.Sprintf("ghmigratetest: SetRole: no role %q", role))
@@ -30,8 +30,8 @@ func (s *Server) SetRole(org, role string) {
 	s.organization("SetRole", org).role = role
 }
 
-// organization returns an organization for what a test calls, which panics if
-// there is none. The caller holds s.mu.
+// organization returns an organization. It panics if there is none, in the name
+// of the method that the test called. The caller holds s.mu.
 func (s *Server) organization(caller, login string) *account {
 	a := s.accounts[strings.ToLower(login)]
 	if a == nil || a.kind != "Organization" {
@@ -40,8 +40,8 @@ func (s *Server) organization(caller, login string) *account {
 	return a
 }
 
-// authenticate refuses what is not the server's token, or of a kind that the
-// operation does not take.
+// authenticate refuses a request without the server's token, and kinds of tokens
+// that the operation does not take.
 func (s *Server) authenticate(c *call, r *http.Request) (response, bool) {
 	token := credential(r)
 	if kind := tokenKind(token); kind == "github_pat_" && !c.op.besides {
@@ -58,8 +58,8 @@ func (s *Server) authenticate(c *call, r *http.Request) (response, bool) {
 	return response{}, true
 }
 
-// credential returns the token of a request. In basic authentication it is the
-// password, or the name where the password is none.
+// credential returns the token of a request. With basic authentication the token
+// is the password, or the user name if the password is empty or "x-oauth-basic".
 func credential(r *http.Request) string {
 	if user, password, ok := r.BasicAuth(); ok {
 		if password == "" || password == "x-oauth-basic" { //nolint:gosec // no credential: GitHub takes it for none
@@ -85,7 +85,7 @@ func tokenKind(token string) string {
 	return ""
 }
 
-// authorize refuses what the token or its user may not do.
+// authorize refuses a request that the token, or its user, has no permission for.
 func (s *Server) authorize(c *call) (response, bool) {
 	switch {
 	case c.account == nil:
@@ -112,8 +112,8 @@ func (s *Server) ssoRequired(org *account) response {
 	return res
 }
 
-// accepted returns scopes of which a token needs one: where it needs several,
-// those that it lacks, if any.
+// accepted returns the value of X-Accepted-OAuth-Scopes: the scopes that the
+// token lacks, or else all scopes of the operation.
 func (s *Server) accepted(op *operation) []string {
 	lacking := slices.DeleteFunc(slices.Clone(op.scopes), func(scope string) bool { return s.hasScopes([]string{scope}) })
 	if len(lacking) > 0 {
@@ -122,7 +122,8 @@ func (s *Server) accepted(op *operation) []string {
 	return op.scopes
 }
 
-// hasScopes reports whether the token has all of them, or such as include them.
+// hasScopes reports whether the token has all of these scopes, or scopes that
+// include them.
 func (s *Server) hasScopes(scopes []string) bool {
 	including := map[string]string{"read:org": "write:org", "write:org": "admin:org"}
 	for _, scope := range scopes {

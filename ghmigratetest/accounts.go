@@ -12,12 +12,12 @@ type account struct {
 	id    int64
 	login string
 	kind  string // User or Organization
-	sso   bool   // refuses tokens that are not authorized for it
-	role  string // that the user of the token has there: admin, member or none
+	sso   bool   // single sign-on: refuses the token
+	role  string // of the token's user: admin, member or empty
 
 	repositories []*repository // by age
-	sorted       []*repository // by name, of some time ago
-	description  string        // as the API shows it in a repository; empty until one is asked for
+	sorted       []*repository // by name; nil or shorter if it must be sorted again
+	description  string        // the account as JSON, in repositories; empty until the first request for one
 }
 
 // addAccount makes an account. The caller holds s.mu, or is NewServer.
@@ -27,8 +27,8 @@ func (s *Server) addAccount(login, kind string) *account {
 	return a
 }
 
-// ownerNamed returns the account of this name, which becomes an organization
-// if it is new. The caller holds s.mu.
+// ownerNamed returns the account of this name, and makes an organization if there
+// is none. The caller holds s.mu.
 func (s *Server) ownerNamed(login string) *account {
 	if a := s.accounts[strings.ToLower(login)]; a != nil {
 		return a

@@ -21,15 +21,15 @@ type call struct {
 	query   url.Values
 	body    []byte
 	version string
-	account *account // whose migrations it is about
+	account *account // the owner of the migrations
 	now     time.Time
 	hidden  time.Duration // for how long nobody sees the migration that the call starts
 	fate    *Fate         // of the migration that the call starts, if a fault gives it
 }
 
-// serveAPI answers one request of the API.
+// serveAPI serves one request of the API.
 func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
-	res := s.translate(s.answer(r), r)
+	res := s.translate(s.respond(r), r)
 	h := w.Header()
 	maps.Copy(h, res.header)
 	h.Set("X-GitHub-Request-Id", requestID())
@@ -52,9 +52,9 @@ func requestID() string {
 	return fmt.Sprintf("%s:%s:%s:%s", x[:4], x[4:10], x[10:18], x[18:])
 }
 
-// answer checks a request in the order in which GitHub does, as far as that is
-// known, and hands it to its operation.
-func (s *Server) answer(r *http.Request) response {
+// respond checks a request in the order in which GitHub does, as far as that is
+// known, and calls the operation.
+func (s *Server) respond(r *http.Request) response {
 	if r.Header.Get("User-Agent") == "" {
 		return response{
 			status: http.StatusForbidden,
@@ -83,7 +83,7 @@ func (s *Server) answer(r *http.Request) response {
 	if quota.exhausted(c.now, s.cfg) {
 		res = response{status: http.StatusForbidden, body: []byte(rateLimitBody)}
 	} else {
-		res = s.answerAuthenticated(c, r)
+		res = s.respondAuthenticated(c, r)
 		if res.status == http.StatusOK && c.op.method == http.MethodGet {
 			res = withETag(res, r.Header.Get("If-None-Match"))
 		}
@@ -116,8 +116,8 @@ func (s *Server) answer(r *http.Request) response {
 	return res
 }
 
-// answerAuthenticated is answer for requests that may be made at all.
-func (s *Server) answerAuthenticated(c *call, r *http.Request) response {
+// respondAuthenticated is respond for a request with a good token and a quota.
+func (s *Server) respondAuthenticated(c *call, r *http.Request) response {
 	var refusal response
 	if c.version, refusal = s.selectVersion(r); c.version == "" && !c.op.isGraphQL() {
 		return refusal
@@ -210,8 +210,8 @@ func checkQuery(c *call) []fieldError {
 	return errs
 }
 
-// accountOf returns the account that a path is about: an organization, the
-// owner of a repository or else the user of the token.
+// accountOf returns the account that a path names: an organization, the owner of
+// a repository, or else the user of the token.
 func (s *Server) accountOf(c *call) *account {
 	if org, ok := c.vars["org"]; ok {
 		if a := s.accounts[strings.ToLower(org)]; a != nil && a.kind == "Organization" {

@@ -24,7 +24,7 @@ func failedCondition(r *http.Request, o *object) string {
 	return ""
 }
 
-// ifRange reports whether If-Range, if there, lets a range be sent.
+// ifRange reports whether the request has no If-Range, or one that holds.
 func ifRange(r *http.Request, o *object) bool {
 	validator := r.Header.Get("If-Range")
 	return validator == "" || validator == o.etag ||
@@ -72,7 +72,7 @@ func parseRange(spec string, size int64) (first, last int64, result rangeResult)
 	return first, min(last, size-1), rangeGood
 }
 
-// parseOffset reads digits, and nothing else.
+// parseOffset parses digits without a sign.
 func parseOffset(s string) (int64, error) {
 	n, err := strconv.ParseUint(s, 10, 63)
 	return int64(n), err

@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// decode reads the body of a call into v, a pointer to a struct that has the
-// documented fields. encoding/json alone would take null for anything, and
-// names in any case.
+// decode reads the body of a call into v, a pointer to a struct with the
+// documented fields. encoding/json alone would accept null for every type, and
+// names in every case.
 func (s *Server) decode(c *call, resource string, v any) (response, bool) {
 	if len(bytes.TrimSpace(c.body)) == 0 {
 		return response{}, true

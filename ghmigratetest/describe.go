@@ -17,9 +17,9 @@ const (
 	simpleShape               // simple-repository, of version 2026-03-10
 )
 
-// describe appends a repository, in one of its shapes, to b. An organization
-// may have a hundred thousand, of which nobody asks for most: nothing is kept
-// but the text that they have in common. The caller holds s.mu.
+// describe appends the JSON of a repository, in one of its shapes, to b. The
+// server keeps only the text that repositories have in common, because an
+// organization may have a hundred thousand. The caller holds s.mu.
 func (s *Server) describe(b []byte, r *repository, in shape) []byte {
 	if s.shapes == nil {
 		s.shapes = s.describeAny()
@@ -54,11 +54,11 @@ func (s *Server) describe(b []byte, r *repository, in shape) []byte {
 	return b
 }
 
-// describeAny returns the shapes of any repository, with every property of
-// GitHub's OpenAPI description, cut at what differs: every second part is the
-// name of a value.
+// describeAny returns the JSON of a repository in each shape, with every property
+// of GitHub's OpenAPI description, cut into parts. Every second part is the name
+// of a value that differs between repositories.
 func (s *Server) describeAny() map[shape][]string {
-	// A value within a string, and one that is the whole of a property.
+	// within marks a value inside a string, whole one that is a property's value.
 	within := func(name string) string { return "«" + name + "«" }
 	whole := func(name string) string { return "»" + within(name) + "»" }
 	name := within("full_name")
@@ -224,7 +224,7 @@ func (s *Server) describeAny() map[shape][]string {
 	}
 }
 
-// born returns when all repositories were made.
+// born returns the time when all repositories were created.
 func born() time.Time { return time.Date(2011, time.January, 26, 19, 1, 12, 0, time.UTC) }
 
 func merge(properties ...map[string]any) map[string]any {
@@ -237,8 +237,8 @@ func merge(properties ...map[string]any) map[string]any {
 
 func encode(v any) json.RawMessage { return jsonResponse(0, v).body }
 
-// timestamp writes t in one of the three forms that GitHub mixes in one
-// account; which one goes by the id of the thing that it dates.
+// timestamp formats t in one of the three forms that GitHub mixes in one account.
+// The ID of the dated object selects the form.
 func timestamp(t time.Time, id int64) string {
 	switch id % 3 {
 	case 0:

@@ -16,8 +16,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// writeExport writes the archive of a migration. It needs no lock: nothing
-// that it reads changes once a migration is exported.
+// writeExport writes the archive of a migration. It needs no lock, because the
+// migration and its repositories are copies.
 func (s *Server) writeExport(w io.Writer, m *migration) error {
 	opts := archive.WriterOptions{
 		ModTime: m.updatedAt,
@@ -46,7 +46,7 @@ func (m *migration) includesReleases() bool {
 	return m.includesMetadata() && !m.options.ExcludeReleases
 }
 
-// An export is an archive in the making.
+// An export writes one archive.
 type export struct {
 	*Server
 	*migration
@@ -90,7 +90,7 @@ func (e *export) users() error {
 
 func (e *export) userURL() archive.URL { return e.url(e.user.login) }
 
-// url returns where a path is on the web.
+// url returns the URL of a path on the web site.
 func (e *export) url(path string) archive.URL { return archive.URL(e.webURL + "/" + path) }
 
 func (e *export) organizations() error {
@@ -144,7 +144,7 @@ func (e *export) repositoryRecords() error {
 	return nil
 }
 
-// discussion adds issues, their comments and what is attached to them.
+// discussion adds issues, their comments and their attachments.
 func (e *export) discussion() error {
 	if !e.includesMetadata() {
 		return nil
@@ -225,13 +225,13 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
-// guid makes up an id that is the same for the same words.
+// guid returns an ID that depends on the words alone.
 func guid(words ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-// releases adds what Payload asks for.
+// releases adds the releases of Payload.
 func (e *export) releases() error {
 	if !e.includesReleases() {
 		return nil

@@ -15,18 +15,18 @@ import (
 	"testing/fstest"
 )
 
-// CheckGit tells why [FromGit] cannot be used for dir: no git on this machine,
-// or no repository there; nil if it can.
+// CheckGit returns nil if [FromGit] can be used for dir. The error says why not:
+// no git on this machine, or no repository in dir.
 func CheckGit(dir string) error {
 	_, err := git{}.run("-c", "safe.directory=*", "-C", dir, "rev-parse", "--git-dir")
 	return err
 }
 
-// A git runs git with only the configuration that it is given.
+// A git runs git without the configuration of the machine and the user.
 type git struct{ config string }
 
 func (g git) run(args ...string) (string, error) {
-	cmd := exec.Command("git", args...) //nolint:gosec,noctx // of our own making; ends on its own
+	cmd := exec.Command("git", args...) //nolint:gosec,noctx // fixed arguments; git ends on its own
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "GIT_") { // GIT_DIR is set for hooks
 			cmd.Env = append(cmd.Env, v)
@@ -99,12 +99,11 @@ func cloneBare(dir, bare string) (string, error) {
 	return branch, nil
 }
 
-// internalURL is what the config of a repository at GitHub says of where it
-// came from.
+// internalURL is the URL in the config of a repository at GitHub.
 const internalURL = "10.0.0.1:/data/repositories/0/nw/00/00/00/1296269/1296269.git"
 
-// defaultBranch picks the branch that HEAD is to name, and the refspec that
-// makes it if there is none yet.
+// defaultBranch returns the branch for HEAD, and a refspec that creates the branch
+// if there is none yet.
 func defaultBranch(source func(args ...string) (string, error)) (branch, refspec string, err error) {
 	heads, err := source("for-each-ref", "--format=%(objectname) %(refname:strip=2)", "refs/heads")
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// listen opens the origins, and a client that reaches them.
+// listen opens both origins and makes the client that reaches them.
 func (s *Server) listen() {
 	var o origins
 	if s.cfg.inMemory {
@@ -25,8 +25,8 @@ func (s *Server) listen() {
 	s.serve(o.storage, s.receive(Storage, s.serveStorage))
 }
 
-// origins are where a server listens, what it is called there, and how its
-// client gets there.
+// origins are the listeners of a server, their host names, and how the server's
+// client dials them.
 //
 // Storage has another host name than the API, as it has at GitHub: net/http
 // drops the Authorization header of a redirect only when the name changes.
@@ -71,7 +71,7 @@ func listenOnSockets(addr string) origins {
 	o.apiHost, o.storageHost = net.JoinHostPort(host, port), net.JoinHostPort(storageHost, storagePort)
 	o.dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if addr == o.storageHost {
-			addr = reachable // whatever this machine makes of "localhost"
+			addr = reachable // this machine may resolve "localhost" to ::1
 		}
 		return new(net.Dialer).DialContext(ctx, network, addr)
 	}
@@ -87,7 +87,7 @@ func mustListen(addr string) net.Listener {
 }
 
 func (s *Server) serve(l net.Listener, h http.Handler) {
-	// No timeouts: a client that is slow, or idle, is what tests are about.
+	// No timeouts: tests have clients that are slow or idle.
 	srv := &http.Server{ //nolint:gosec // ReadHeaderTimeout, see above
 		Handler:     h,
 		ConnContext: s.connected,

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// A pipeListener accepts the far ends of pipes that its dial makes. All that
-// blocks in it blocks on channels, which synctest counts as idle.
+// A pipeListener accepts connections that its dial makes from pipes. It blocks on
+// channels only, which synctest counts as idle.
 type pipeListener struct {
 	addr  pipeAddr
 	conns chan net.Conn

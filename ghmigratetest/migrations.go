@@ -5,29 +5,27 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// A Migration is what the server knows of one, for assertions.
+// A Migration is the state of a migration, for assertions.
 type Migration struct {
 	ID             int64
 	GUID           string
 	Owner          string   // login of the organization or user
 	State          string   // pending, exporting, exported or failed; imports have others
-	Options        []string // those that start was given as true, by GitHub's names
+	Options        []string // the options that the start set to true, by GitHub's names
 	Repositories   []string
-	Locked         []string // those of the repositories that it holds locked now
-	ArchiveDeleted bool     // by a request, or for its age
+	Locked         []string // the repositories that the migration locks now
+	ArchiveDeleted bool     // by a request, or because of its age
 }
 
-// Migration returns the migration with this id, of an organization or the
-// user; the zero Migration if there is none.
+// Migration returns the migration with this ID, of an organization or the user,
+// or the zero Migration if there is none.
 func (s *Server) Migration(id int64) Migration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,8 +36,8 @@ func (s *Server) Migration(id int64) Migration {
 	return Migration{}
 }
 
-// Migrations returns all migrations, oldest first, also those that a Fault has
-// hidden.
+// Migrations returns all migrations, oldest first, including those that a Fault
+// has hidden.
 func (s *Server) Migrations() []Migration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,10 +49,10 @@ func (s *Server) Migrations() []Migration {
 	return all
 }
 
-// AddImport adds an import to the migrations of an organization, which is made
-// if need be, and returns its id. GitHub lists imports among the exports,
-// although its REST API cannot start them: they have no repositories and no
-// archive, and states of their own that are not documented.
+// AddImport adds an import to the migrations of an organization and returns its
+// ID. A new organization is made if there is none. GitHub lists imports among
+// the exports, although the REST API cannot start imports. They have no
+// repositories, no archive, and states that are not documented.
 func (s *Server) AddImport(org, state string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,24 +61,7 @@ func (s *Server) AddImport(org, state string) int64 {
 	return m.id
 }
 
-// SetArchive makes data the archive of a migration, now if it is exported,
-// else once it is. Data other than before has another ETag. It panics if
-// there is no such migration.
-func (s *Server) SetArchive(id int64, data []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.find(id)
-	if m == nil {
-		panic(fmt.Sprintf("ghmigratetest: SetArchive: no migration %d", id))
-	}
-	m.archiveMu.Lock()
-	defer m.archiveMu.Unlock()
-	m.archive = newObject(slices.Clone(data), s.clock.Now())
-	m.stored.Store(true)
-}
-
-// Forget removes a migration, its locks and its archive, as if it had never
-// been.
+// Forget removes a migration, its locks and its archive without a trace.
 func (s *Server) Forget(id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,9 +94,9 @@ type migration struct {
 	fate         Fate
 	createdAt    time.Time
 	updatedAt    time.Time
-	hiddenUntil  time.Time // before, only the test knows of it
-	gone         bool      // the archive, deleted or dead of its age
-	deleted      bool      // the archive, by a request
+	hiddenUntil  time.Time // until then, requests do not see the migration
+	gone         bool      // the archive was deleted, by a request or because of its age
+	deleted      bool      // the archive was deleted by a request
 
 	archiveMu sync.Mutex  // guards archive; taken after s.mu, or without it
 	archive   *object     // nil until it is made
@@ -140,29 +121,14 @@ func (m *migration) view() Migration {
 	return view
 }
 
-// find returns a migration. The caller holds s.mu, as for all that follows.
+// find returns a migration, or nil. The caller holds s.mu, as for all functions
+// below.
 func (s *Server) find(id int64) *migration {
 	i, ok := slices.BinarySearchFunc(s.migrations, id, func(m *migration, id int64) int { return cmp.Compare(m.id, id) })
 	if !ok {
 		return nil
 	}
 	return s.migrations[i]
-}
-
-// archiveLifetime is for how long GitHub keeps archives.
-const archiveLifetime = 7 * 24 * time.Hour
-
-// hasArchive reports whether there is an archive, or was.
-func (m *migration) hasArchive() bool { return m.state == stateExported && !m.isImport }
-
-func (m *migration) dropArchive() {
-	m.gone = true
-	m.archiveMu.Lock()
-	defer m.archiveMu.Unlock()
-	if m.archive != nil && m.archive.path != "" {
-		_ = os.Remove(m.archive.path)
-	}
-	m.archive = nil
 }
 
 // A migrationResource is GitHub's migration.
@@ -218,7 +184,7 @@ func (s *Server) migrationResource(c *call, m *migration, omitRepositories bool)
 			res.Repositories = append(res.Repositories, s.describe(nil, r, c.shape(fullShape)))
 		}
 	}
-	// An archive that died of its age keeps its URL: only a 404 there tells.
+	// An archive that died of its age keeps its URL, which is a 404.
 	if m.hasArchive() && !m.deleted {
 		res.ArchiveURL = url + "/archive"
 	}
@@ -242,8 +208,8 @@ func (s *Server) listMigrations(c *call) response {
 	return res
 }
 
-// listURL returns where links between pages go: not to the path that was
-// asked, but by the id of the organization.
+// listURL returns the URL of an account's migrations in Link headers, which has
+// the ID of an organization.
 func (s *Server) listURL(a *account) string {
 	if a.kind == "Organization" {
 		return fmt.Sprintf("%s/organizations/%d/migrations", s.URL(), a.id)
@@ -251,8 +217,8 @@ func (s *Server) listURL(a *account) string {
 	return s.URL() + "/user/migrations"
 }
 
-// ofMigration makes an operation of the migration that its path names, if it is
-// the account's.
+// ofMigration wraps an operation on one migration: the migration that the path
+// names, if it belongs to the account.
 func ofMigration(serve func(*Server, *call, *migration) response) func(*Server, *call) response {
 	return func(s *Server, c *call) response {
 		id, err := strconv.ParseInt(c.vars["id"], 10, 64)
@@ -274,7 +240,7 @@ func (s *Server) listRepositories(c *call, m *migration) response {
 	return s.repositoryPage(c, page, header)
 }
 
-// repositoryPage answers a page of a list of repositories.
+// repositoryPage returns a page of a list of repositories.
 func (s *Server) repositoryPage(c *call, page []*repository, header http.Header) response {
 	body := append(make([]byte, 0, 8<<10*len(page)), '[')
 	for i, r := range page {
@@ -286,45 +252,11 @@ func (s *Server) repositoryPage(c *call, page []*repository, header http.Header)
 	return response{status: http.StatusOK, header: header, body: append(body, ']')}
 }
 
-// shape returns how repositories are shown in the version of the call, that of
-// before as told.
+// shape returns the shape of repositories in the API version of the call. before
+// is the shape in version 2022-11-28.
 func (c *call) shape(before shape) shape {
 	if c.version == version2026 {
 		return simpleShape
 	}
 	return before
-}
-
-func (s *Server) redirectToArchive(c *call, m *migration) response {
-	if !m.hasArchive() || m.gone || c.now.Before(m.updatedAt.Add(m.fate.ArchiveAfter)) {
-		return notFound()
-	}
-	url := s.signedURL(m, c.now)
-	return response{
-		status: http.StatusFound,
-		header: http.Header{"Location": {url}, "Content-Type": {"text/html;charset=utf-8"}},
-		body:   []byte(url),
-	}
-}
-
-func (s *Server) deleteArchive(_ *call, m *migration) response {
-	if !m.hasArchive() || m.gone {
-		return notFound()
-	}
-	m.deleted = true
-	m.dropArchive()
-	return response{status: http.StatusNoContent}
-}
-
-func (s *Server) unlock(c *call, m *migration) response {
-	if m.state != stateExported && m.state != stateFailed {
-		return notFound()
-	}
-	for _, r := range m.repositories {
-		if r.lockedBy == m && strings.EqualFold(r.name, c.vars["repo"]) {
-			r.lockedBy = nil
-			return response{status: http.StatusNoContent}
-		}
-	}
-	return notFound()
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// An operation is one of the 22 that GitHub documents for migrations, or one
-// that programs need besides.
+// An operation is one of the 22 that GitHub documents for migrations, or one of
+// those that programs need before an export.
 type operation struct {
 	id       string // GitHub's, in its OpenAPI description
 	method   string
@@ -20,8 +20,8 @@ type operation struct {
 	serve    func(*Server, *call) response
 	segments []string // of path
 	scopes   []string // that the token must have
-	anyone   bool     // even without a token
-	besides  bool     // not of migrations: tokens of all kinds may
+	anyone   bool     // a request without a token is fine
+	besides  bool     // not an operation for migrations: takes all kinds of tokens
 	resource string   // of the rate limit; empty: core
 }
 
@@ -105,7 +105,7 @@ func operationIDs() []string {
 	return ids
 }
 
-// route finds the operation, and what its path names.
+// route returns the operation of a path and the values of its variables.
 func (s *Server) route(method, escapedPath string) (*operation, map[string]string) {
 	path, ok := strings.CutPrefix(escapedPath, basePath)
 	if s.cfg.ghes { // which has GraphQL beside /api/v3
@@ -140,8 +140,8 @@ func (s *Server) route(method, escapedPath string) (*operation, map[string]strin
 	return nil, nil
 }
 
-// resolveOrganizationID makes /organizations/ID, where GitHub's links go, the
-// same as /orgs/LOGIN.
+// resolveOrganizationID rewrites /organizations/ID, which GitHub's links have, to
+// /orgs/LOGIN.
 func (s *Server) resolveOrganizationID(segments []string) []string {
 	if len(segments) < 3 || segments[1] != "organizations" {
 		return segments

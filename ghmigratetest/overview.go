@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// What a program asks for before it exports: who it is, what it may, and what
-// there is to export.
+// The operations that a program needs before an export: the user, the user's
+// role, and the repositories.
 
 func (s *Server) getUser(*call) response {
 	if strings.HasPrefix(s.cfg.token, "ghs_") {
@@ -44,11 +44,11 @@ func (s *Server) getUser(*call) response {
 	return jsonResponse(http.StatusOK, user)
 }
 
-// properties returns those of a resource, which others can join.
+// properties returns the properties of a resource, to which others are added.
 func properties(resource any) map[string]any {
 	var m map[string]any
 	if err := json.Unmarshal(encode(resource), &m); err != nil {
-		panic(fmt.Sprintf("ghmigratetest: decode our own: %v", err)) // cannot happen: all resources are objects
+		panic(fmt.Sprintf("ghmigratetest: decode a resource: %v", err)) // cannot happen: all resources are objects
 	}
 	return m
 }
@@ -130,7 +130,7 @@ func (s *Server) simpleOrganization(a *account) simpleOrganization {
 	}
 }
 
-// getMembership answers for the user of the token, the only member there is.
+// getMembership serves the membership of the token's user, the only member.
 func (s *Server) getMembership(c *call) response {
 	login, others := c.vars["username"]
 	if c.account.role == "" || others && !strings.EqualFold(login, s.user.login) {
@@ -147,8 +147,8 @@ func (s *Server) getMembership(c *call) response {
 	})
 }
 
-// listOrganizationRepositories leaves out what the token or the role may not
-// see. Repositories were created, updated and pushed to in one order.
+// listOrganizationRepositories leaves out the repositories that the token or the
+// role may not see. The orders by creation, update and push are the same.
 func (s *Server) listOrganizationRepositories(c *call) response {
 	all, direction := c.account.repositories, "desc"
 	if c.query.Get("sort") == "full_name" {
@@ -166,8 +166,8 @@ func (s *Server) listOrganizationRepositories(c *call) response {
 	return s.repositoryPage(c, page, header)
 }
 
-// byName returns the repositories by name, in an order that is kept until
-// there is another repository.
+// byName returns the repositories by name. The sorted list is kept until the
+// repositories change.
 func (a *account) byName() []*repository {
 	if len(a.sorted) != len(a.repositories) {
 		a.sorted = slices.SortedFunc(slices.Values(a.repositories), func(r, other *repository) int {
@@ -177,7 +177,7 @@ func (a *account) byName() []*repository {
 	return a.sorted
 }
 
-// ghesVersion is what a server with WithGHES says that it is.
+// ghesVersion is the version that a server with WithGHES reports.
 const ghesVersion = "3.19.0"
 
 func (s *Server) getMeta(*call) response {

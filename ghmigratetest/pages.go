@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// paginate returns the page of all that a call asks for, and a Link header
-// that goes to base, with the call's other parameters.
+// paginate returns the page that a call asks for, and a Link header with URLs
+// below base that keep the call's other parameters.
 func paginate[T any](c *call, all []T, base string) ([]T, http.Header) {
 	page := max(atoi(c.query.Get("page")), 1)
 	perPage := atoi(c.query.Get("per_page"))
@@ -37,7 +37,7 @@ func paginate[T any](c *call, all []T, base string) ([]T, http.Header) {
 	if len(links) > 0 {
 		header.Set("Link", strings.Join(links, ", "))
 	}
-	first := min((min(page, last+1)-1)*perPage, len(all)) // no page number overflows
+	first := min((min(page, last+1)-1)*perPage, len(all)) // without overflow
 	return all[first:min(first+perPage, len(all))], header
 }
 

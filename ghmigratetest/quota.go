@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// A quota is the primary rate limit: so many requests an hour, 304s free.
+// A quota counts requests against the primary rate limit of an hour. A 304 does
+// not count.
 type quota struct {
 	used  int
 	reset time.Time
 }
 
-// exhausted begins a new hour when it is time, and reports whether this one
-// has no requests left.
+// exhausted starts a new hour when the old one is over, and reports whether the
+// hour has no requests left.
 func (q *quota) exhausted(now time.Time, cfg config) bool {
 	if !now.Before(q.reset) {
 		*q = quota{reset: now.Add(time.Hour).Truncate(time.Second)}

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A RepositoryOption says what a repository holds, or how it behaves.
+// A RepositoryOption sets the content or the behavior of a repository.
 type RepositoryOption func(*repository)
 
 type repository struct {
@@ -22,8 +22,8 @@ type repository struct {
 	attachments []attachment
 	payload     int64
 
-	source string // what FromGit named
-	bare   string // the clone of it, or empty
+	source string // the argument of FromGit
+	bare   string // the clone of source, or empty
 	branch string // the default one
 
 	lockedBy *migration // nil: not locked
@@ -36,17 +36,17 @@ type attachment struct {
 
 func (r *repository) fullName() string { return r.owner.login + "/" + r.name }
 
-// FromGit puts a bare clone of the git repository that dir is in, with its
-// branches and tags, into the repository's archives. It is made by the git of
-// the machine when the repository is added: see [CheckGit]. Without this
-// option a repository has one commit, made up without git.
+// FromGit puts a bare clone of a Git repository, with its branches and tags, into
+// the repository's archives. dir is any folder in the repository. The git of the
+// machine makes the clone when the repository is added: see [CheckGit]. Without
+// FromGit a repository has one made-up commit.
 func FromGit(dir string) RepositoryOption { return func(r *repository) { r.source = dir } }
 
 // WithIssues gives the repository n issues, each with one comment.
 func WithIssues(n int) RepositoryOption { return func(r *repository) { r.issues = max(n, r.issues) } }
 
-// WithAttachment adds a file that was attached to the repository's first
-// issue, which it has then.
+// WithAttachment attaches a file to the repository's first issue, and adds the
+// issue if there is none.
 func WithAttachment(name string, data []byte) RepositoryOption {
 	return func(r *repository) {
 		r.issues = max(1, r.issues)
@@ -54,20 +54,20 @@ func WithAttachment(name string, data []byte) RepositoryOption {
 	}
 }
 
-// Payload gives the repository a release with an asset of so many bytes that
-// do not compress, the same for every repository of the same name. It is
-// written to disk in constant memory when an archive is first fetched.
+// Payload gives the repository a release with an asset of so many bytes that do
+// not compress. The bytes depend on the repository's name alone. The server
+// writes them to disk, in constant memory, at the first request for an archive.
 func Payload(size int64) RepositoryOption { return func(r *repository) { r.payload = size } }
 
 // Private makes the repository private.
 func Private() RepositoryOption { return func(r *repository) { r.private = true } }
 
-// TakenDown makes the repository one that GitHub has blocked: what names it,
-// a start too, is answered 451.
+// TakenDown makes the repository one that GitHub has blocked: a start or an
+// import that names it is answered 451.
 func TakenDown() RepositoryOption { return func(r *repository) { r.takenDown = true } }
 
-// PoisonsExport makes every export fail that holds the repository, unless it
-// was started with all of these options of GitHub's, if any are given:
+// PoisonsExport makes every export with the repository fail. With arguments, an
+// export succeeds if its start set all of these options of GitHub's:
 //
 //	PoisonsExport("exclude_releases", "exclude_attachments")
 //
@@ -84,7 +84,7 @@ func PoisonsExport(unless ...string) RepositoryOption {
 
 type poison struct {
 	strong   bool
-	antidote []string // options that together help against it; empty: none do
+	antidote []string // options that together prevent the failure; empty: nothing does
 }
 
 func (p poison) spoils(req startRequest) bool {
@@ -93,9 +93,9 @@ func (p poison) spoils(req startRequest) bool {
 	return p.strong && (len(p.antidote) == 0 || slices.ContainsFunc(p.antidote, missing))
 }
 
-// AddRepository adds a repository, named "owner/name". An owner other than the
-// user of the token is an organization, which is made too. It panics if the
-// name is malformed or taken, or FromGit fails.
+// AddRepository adds a repository with the full name "owner/name". An owner other
+// than the user of the token is an organization, which is added too. It panics if
+// the name is malformed or taken, or if FromGit fails.
 func (s *Server) AddRepository(fullName string, opts ...RepositoryOption) {
 	owner, name, ok := strings.Cut(fullName, "/")
 	if !ok || !validName(owner) || !validName(name) {
@@ -120,8 +120,8 @@ func (s *Server) AddRepository(fullName string, opts ...RepositoryOption) {
 	s.attach(r)
 }
 
-// validName reports whether GitHub would take the name, of a repository: those
-// of accounts are stricter.
+// validName reports whether GitHub allows the name for a repository. The rules for
+// accounts are stricter.
 func validName(name string) bool {
 	return name != "" && name != "." && name != ".." &&
 		strings.Trim(name, "-_.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ""
@@ -133,7 +133,7 @@ func (s *Server) repositoryNamed(owner, name string) *repository {
 	return s.repositories[strings.ToLower(owner+"/"+name)]
 }
 
-// clone makes the bare clone that FromGit asks for.
+// clone makes the bare clone of FromGit.
 func (s *Server) clone(r *repository) error {
 	dir, err := s.tempDir()
 	if err != nil {
@@ -148,13 +148,4 @@ func (s *Server) clone(r *repository) error {
 	}
 	r.bare = bare
 	return nil
-}
-
-// Locked reports whether a migration holds the repository locked.
-func (s *Server) Locked(fullName string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.settle(s.clock.Now())
-	r := s.repositories[strings.ToLower(fullName)]
-	return r != nil && r.lockedBy != nil
 }

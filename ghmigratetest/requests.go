@@ -13,7 +13,7 @@ import (
 // "".
 type Origin int
 
-// The origins. AnyOrigin is for a [Fault] that may hit both.
+// The origins. AnyOrigin is for a [Fault] of both.
 const (
 	AnyOrigin Origin = iota
 	API
@@ -46,12 +46,11 @@ type Request struct {
 	Fault     string // the Name of the fault that the request suffered; several are separated by commas
 }
 
-// Requests returns the requests so far in the order in which they came, those
-// that were refused too: all since [Server.ClearRequests], or as many as
-// [WithRequestLog] allows.
+// Requests returns the requests since [Server.ClearRequests] in the order in which
+// they came, including refused ones, or as many as [WithRequestLog] allows.
 func (s *Server) Requests() []Request { return s.log.copy() }
 
-// ClearRequests empties what [Server.Requests] returns.
+// ClearRequests makes [Server.Requests] start over.
 func (s *Server) ClearRequests() { s.log.clear() }
 
 type requestLog struct {

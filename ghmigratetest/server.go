@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// A Server is a fake GitHub: one origin that answers the Migrations API, and a
-// second one that stores archives, as GitHub keeps them in object storage.
-// It is safe for concurrent use.
+// A Server is a fake GitHub. One origin serves the Migrations API, and a second
+// one stores archives, as GitHub keeps archives in object storage. A Server is
+// safe for concurrent use.
 type Server struct {
 	cfg        config
 	operations []operation
@@ -20,12 +20,12 @@ type Server struct {
 	signingKey []byte
 	apiHost    string // scheme and host of the API
 	storageURL string
-	webURL     string // where people would read what the API serves
+	webURL     string // of the web site
 	client     *http.Client
 
 	servers []*http.Server
 	serving sync.WaitGroup // the accept loops
-	conns   sync.WaitGroup // the connections and what they serve
+	conns   sync.WaitGroup // the open connections
 	closed  chan struct{}
 	closing sync.Once
 
@@ -38,11 +38,11 @@ type Server struct {
 	accounts     map[string]*account
 	user         *account
 	repositories map[string]*repository
-	former       map[string]*repository // by names that they had before
+	former       map[string]*repository // renamed repositories, by their former names
 	migrations   []*migration           // by id
 	events       []event                // by time
 	decide       func(Migration) Fate
-	shapes       map[shape][]string // of repositories; nil until one is asked for
+	shapes       map[shape][]string // of repositories; nil until the first request for one
 	imports      map[*repository]*sourceImport
 	quotas       map[string]*quota // by resource
 	lastID       map[string]int64
@@ -93,8 +93,8 @@ func NewServer(opts ...Option) *Server {
 	return s
 }
 
-// Close stops both origins, breaks their connections and those of the client,
-// removes the archives and waits until nothing of the server runs any more.
+// Close stops both origins, breaks their connections and those of the client, and
+// removes the archives. It returns when all goroutines of the server have ended.
 func (s *Server) Close() {
 	s.closing.Do(func() {
 		close(s.closed)
@@ -125,7 +125,7 @@ func (s *Server) tempDir() (string, error) {
 	return s.dir, nil
 }
 
-// sleep waits for d, and reports false as soon as there is nobody to wait for.
+// sleep waits for d. It returns false if the request or the server ends first.
 func (s *Server) sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -141,28 +141,28 @@ func (s *Server) sleep(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// URL returns the base URL of the API, without a slash at its end. It ends in
+// URL returns the base URL of the API, without a slash at its end. The URL ends in
 // /api/v3, so that clients that use absolute paths fail.
 func (s *Server) URL() string { return s.apiHost + basePath }
 
 const basePath = "/api/v3"
 
-// StorageURL returns the origin that stores archives, without a slash at its
-// end. It has another host name than the API, except with [WithGHES] or a
-// [WithAddr] of the network.
+// StorageURL returns the URL of storage, without a slash at its end. The host name
+// is another one than the API's, except with [WithGHES] or a [WithAddr] of the
+// network.
 func (s *Server) StorageURL() string { return s.storageURL }
 
-// Client returns a client that reaches both origins, always the same one. Its
-// Transport is an *http.Transport. It sends no token.
+// Client returns the client that reaches both origins, always the same client. Its
+// Transport is an *http.Transport. The client sends no token.
 func (s *Server) Client() *http.Client { return s.client }
 
 // Token returns a classic personal access token that the API accepts.
 func (s *Server) Token() string { return s.cfg.token }
 
-// Clock returns the clock by which the server lives.
+// Clock returns the clock of the server.
 func (s *Server) Clock() *Clock { return s.clock }
 
-// nextID numbers things of one kind. The caller holds s.mu, or is NewServer.
+// nextID returns the next ID of a kind. The caller holds s.mu, or is NewServer.
 func (s *Server) nextID(kind string) int64 {
 	s.lastID[kind]++
 	return s.lastID[kind]

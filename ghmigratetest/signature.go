@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// archivePath returns where an archive is stored.
+// archivePath returns the path of an archive in storage.
 func (s *Server) archivePath(m *migration) string {
 	if s.cfg.ghes {
 		return fmt.Sprintf("/storage/migrations/%d/archive/%s", m.id, m.guid)
@@ -23,7 +23,7 @@ func (s *Server) archivePath(m *migration) string {
 
 const amzDate = "20060102T150405Z"
 
-// signedURL makes a URL of an archive that is good for a while. The caller
+// signedURL returns a URL of an archive with a signature that expires. The caller
 // holds s.mu.
 func (s *Server) signedURL(m *migration, now time.Time) string {
 	path := s.archivePath(m)
@@ -49,16 +49,15 @@ func (s *Server) signedURL(m *migration, now time.Time) string {
 
 func (s *Server) storageHost() string { return strings.TrimPrefix(s.storageURL, "http://") }
 
-// sign returns what nobody but the server can make for a host, if that is
-// signed too, a path and a query.
+// sign returns the signature of a host, which may be empty, a path and a query.
 func (s *Server) sign(host, path string, q url.Values) string {
 	mac := hmac.New(sha256.New, s.signingKey)
 	_, _ = io.WriteString(mac, host+path+"?"+q.Encode())
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// checkSignature refuses URLs that the server did not sign or that have
-// expired, in the order in which S3 looks.
+// checkSignature refuses URLs that the server did not sign or that have expired,
+// in the order in which S3 checks.
 func (s *Server) checkSignature(r *http.Request) *storageError {
 	if auth := r.Header.Get("Authorization"); auth != "" {
 		return &storageError{
@@ -88,7 +87,7 @@ func (s *Server) checkSignature(r *http.Request) *storageError {
 	if signature == "" {
 		return &storageError{status: http.StatusForbidden, Code: "AccessDenied", Message: "Access Denied"}
 	}
-	// The method is signed too: a URL for GET is of no use to HEAD.
+	// The signature covers the method: a URL for GET is not valid for HEAD.
 	if r.Method != http.MethodGet || !hmac.Equal([]byte(signature), []byte(s.sign(host, r.URL.Path, q))) {
 		return &storageError{
 			status: http.StatusForbidden,

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A sourceImport is an import of a repository from elsewhere. What happens to
-// it is told by words in its vcs_url, which the package comment lists.
+// A sourceImport is an import of a repository from another system. Words in its
+// vcs_url, which the package comment lists, decide what becomes of the import.
 type sourceImport struct {
 	repository *repository
 	request    importRequest
@@ -15,8 +15,8 @@ type sourceImport struct {
 	authors    []*importAuthor
 }
 
-// status returns where the import is, as a status of GitHub and how much of
-// that is done, in percent.
+// status returns the status of the import, and how many percent of that step are
+// done.
 func (i *sourceImport) status(now time.Time, duration time.Duration) (string, int64) {
 	done := 100.0
 	if duration > 0 {
@@ -71,12 +71,12 @@ func (i *sourceImport) vcs(detected bool) string {
 // systems are the version control systems that GitHub names.
 func systems() []string { return []string{"subversion", "git", "mercurial", "tfvc"} }
 
-// imported reports whether authors and large files are known.
+// imported reports whether the import has found authors and large files.
 func imported(status string) bool {
 	return status == "mapping" || status == "pushing" || status == "complete"
 }
 
-// statusText returns a status in words.
+// statusText returns GitHub's text for a status.
 func statusText(status string) string {
 	switch status {
 	case "detecting":
@@ -103,7 +103,7 @@ func statusText(status string) string {
 	return "Failed"
 }
 
-// projectChoices returns what there is to choose from.
+// projectChoices returns the projects to choose from.
 func (i *sourceImport) projectChoices(status string) []projectChoice {
 	switch status {
 	case "choose":

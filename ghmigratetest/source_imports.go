@@ -18,8 +18,8 @@ type importRequest struct {
 	TFVCProject string `json:"tfvc_project"`
 }
 
-// An importUpdate is the body of update: credentials, or one of the
-// project_choices, or nothing, which starts the import anew.
+// An importUpdate is the body of update: credentials, one of the project_choices,
+// or nothing, which restarts the import.
 type importUpdate struct {
 	VCS         string `json:"vcs"`
 	VCSUsername string `json:"vcs_username"`
@@ -115,7 +115,7 @@ func (s *Server) importResource(i *sourceImport, now time.Time) importResource {
 	return res
 }
 
-// ofImport makes an operation of the import that its path names.
+// ofImport wraps an operation on the import that the path names.
 func ofImport(serve func(*Server, *call, *sourceImport) response) func(*Server, *call) response {
 	return func(s *Server, c *call) response {
 		if i := s.imports[s.repositoryNamed(c.vars["owner"], c.vars["repo"])]; i != nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A startRequest is the body of start; its tags name all that is documented.
+// A startRequest is the body of start, with all documented fields.
 type startRequest struct {
 	Repositories         []string `json:"repositories"`
 	LockRepositories     bool     `json:"lock_repositories"`
@@ -95,7 +95,7 @@ func (s *Server) resolve(c *call, req startRequest) ([]*repository, []fieldError
 	return found, errs
 }
 
-// addMigration numbers a migration.
+// addMigration adds a migration and sets its ID.
 func (s *Server) addMigration(m *migration) *migration {
 	m.id = s.nextID("migration")
 	m.guid = fmt.Sprintf("%08x-242f-11e5-81e1-c7b6966d2516", 0x0b989ba4+m.id)

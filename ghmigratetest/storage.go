@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// A storageError is what storage answers instead of an archive, as XML.
+// A storageError is the XML of a failed response of storage.
 type storageError struct {
 	status        int
 	XMLName       xml.Name `xml:"Error"`
@@ -27,7 +27,7 @@ type storageError struct {
 	HostID        string   `xml:"HostId"`
 }
 
-// serveStorage answers one request to the storage of archives.
+// serveStorage serves one request to storage.
 func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "AmazonS3")
 	w.Header().Set("X-Amz-Request-Id", requestID())
@@ -48,11 +48,11 @@ func (e *storageError) send(w http.ResponseWriter) {
 	e.HostID = "fake"
 	body, err := xml.Marshal(e)
 	if err != nil {
-		panic(fmt.Sprintf("ghmigratetest: encode an answer of storage: %v", err)) // cannot happen: all types are ours
+		panic(fmt.Sprintf("ghmigratetest: encode a response of storage: %v", err)) // cannot happen: all types are ours
 	}
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(e.status)
-	_, _ = io.WriteString(w, xml.Header+string(body)) // net/http leaves it out for HEAD
+	_, _ = io.WriteString(w, xml.Header+string(body)) // net/http sends no body for HEAD
 }
 
 // lookUp finds the archive that a URL is of, and makes it if this is the first
@@ -67,6 +67,9 @@ func (s *Server) lookUp(r *http.Request) (*object, *storageError) {
 	}
 	m.archiveMu.Lock()
 	defer m.archiveMu.Unlock()
+	if m.archive == nil && archived == nil { // deleted a moment ago
+		return nil, noSuchKey(r)
+	}
 	if m.archive == nil {
 		o, err := s.makeArchive(archived, dir)
 		if err == nil {
@@ -119,7 +122,7 @@ func (s *Server) migrationAt(path string) *migration {
 	return nil
 }
 
-// sendObject sends an archive or the range of it that is asked for.
+// sendObject sends an archive, or the range that the request asks for.
 func (s *Server) sendObject(w http.ResponseWriter, r *http.Request, o *object) {
 	if etag, ok := r.Context().Value(etagKey{}).(string); ok {
 		o = o.withETag(etag)

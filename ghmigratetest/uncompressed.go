@@ -8,9 +8,9 @@ import (
 	"math"
 )
 
-// An uncompressed writes what it is given in one Write as zlib data that is
-// not compressed, as git does with core.compression 0. An archive may have
-// hundreds of objects, and compress/zlib takes a millisecond to begin each.
+// An uncompressed writes the data of one Write as zlib data without compression,
+// as git does with core.compression 0. An archive may have hundreds of objects,
+// and compress/zlib takes a millisecond to begin each.
 type uncompressed struct{ w io.Writer }
 
 func (u uncompressed) Write(p []byte) (int, error) {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// A response is complete before it is sent, so that nothing is sent under the
-// server's lock.
+// A response is complete before the server sends it, so that the server does not
+// hold its lock while it sends.
 type response struct {
 	status int
 	header http.Header
@@ -74,7 +74,7 @@ func jsonResponse(status int, v any) response {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		panic(fmt.Sprintf("ghmigratetest: encode an answer: %v", err)) // cannot happen: all types are ours
+		panic(fmt.Sprintf("ghmigratetest: encode a response: %v", err)) // cannot happen: all types are ours
 	}
 	return response{status: status, body: bytes.TrimSuffix(b.Bytes(), []byte("\n"))}
 }
