@@ -119,6 +119,13 @@ func TestTheFakeGitHubAnswersAsDescribed(t *testing.T) {
 					described = append(described, operation.ID)
 				}
 				assert.Equal(t, described, contract.Answered(exchanges))
+				named := map[string]bool{}
+				for _, request := range server.Requests() {
+					named[request.Operation] = true
+				}
+				for _, id := range described {
+					assert.True(t, named[id], "the fake has no operation %s", id)
+				}
 				if !t.Failed() {
 					t.Logf("%d answers are as described", len(exchanges))
 				}
