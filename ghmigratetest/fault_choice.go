@@ -222,5 +222,5 @@ func mix(x uint64) uint64 {
 
 // redirects reports whether the fault sends the client to {elsewhere}.
 func (f *Fault) redirects() bool {
-	return strings.Contains(f.Header.Get("Location"), elsewhere)
+	return slices.ContainsFunc(f.header("Location"), func(value string) bool { return strings.Contains(value, elsewhere) })
 }
