@@ -16,7 +16,7 @@ type account struct {
 	role  string // of the token's user: admin, member or empty
 
 	repositories []*repository // by age
-	sorted       []*repository // by name; nil or shorter if it must be sorted again
+	sorted       []*repository // by name; nil until the next request for it
 	description  string        // the account as JSON, in repositories; empty until the first request for one
 }
 

@@ -120,7 +120,7 @@ func TestFaultsByChance(t *testing.T) {
 			ghmigratetest.Fault{Probability: 0.5, Seed: seed, Status: 404},
 		)
 		var ids []int
-		for id := range 100 {
+		for id := range 500 {
 			ids = append(ids, id)
 		}
 		if reverse {
@@ -130,12 +130,10 @@ func TestFaultsByChance(t *testing.T) {
 		var group sync.WaitGroup
 		for _, id := range ids {
 			group.Go(func() {
-				for range 5 {
-					a := c.do("GET", fmt.Sprintf("/orgs/octo/repos/x/%d", id), "")
-					mu.Lock()
-					failed = append(failed, fmt.Sprint(id, " ", a.status, " ", a.header.Get("X-Github-Media-Type") == ""))
-					mu.Unlock()
-				}
+				a := c.do("GET", fmt.Sprintf("/none/%d", id), "")
+				mu.Lock()
+				defer mu.Unlock()
+				failed = append(failed, fmt.Sprint(id, " ", a.status, " ", a.header.Get("X-Github-Media-Type") == ""))
 			})
 		}
 		group.Wait()
@@ -156,6 +154,14 @@ func TestFaultsByChance(t *testing.T) {
 	assert.InDelta(t, 175, share(first, " 404 true"), 40, "half of the rest: the faults are independent")
 	assert.Equal(t, first, run(1, true))
 	assert.NotEqual(t, first, run(2, false))
+
+	c := newServer(t)
+	c.Inject(ghmigratetest.Fault{Probability: 0.5, Status: 502})
+	var again []string
+	for range 200 {
+		again = append(again, fmt.Sprint(c.do("GET", "/user", "").status))
+	}
+	assert.InDelta(t, 100, share(again, "502"), 30, "requests for one path are drawn separately")
 }
 
 func TestFaultsOfWholeConnections(t *testing.T) {

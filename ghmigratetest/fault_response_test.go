@@ -206,6 +206,15 @@ func TestFateOfAFault(t *testing.T) {
 	c.Clock().Advance(time.Hour)
 	assert.Equal(t, "exporting", c.Migration(good).State)
 	assert.Equal(t, "failed", c.Migration(bad).State)
+
+	c.ClearFaults()
+	c.Inject(
+		ghmigratetest.Fault{Continue: true, Fate: &ghmigratetest.Fate{Fails: true}},
+		ghmigratetest.Fault{Fate: &ghmigratetest.Fate{Duration: -1}},
+	)
+	bad = c.start("/orgs/octo", hello)
+	c.Clock().Advance(time.Hour)
+	assert.Equal(t, "failed", c.Migration(bad).State, "the first Fate counts")
 }
 
 func TestAStartIsCarriedOutAlthoughTheConnectionBroke(t *testing.T) {

@@ -169,7 +169,7 @@ func (s *Server) listOrganizationRepositories(c *call) response {
 // byName returns the repositories by name. The sorted list is kept until the
 // repositories change.
 func (a *account) byName() []*repository {
-	if len(a.sorted) != len(a.repositories) {
+	if a.sorted == nil {
 		a.sorted = slices.SortedFunc(slices.Values(a.repositories), func(r, other *repository) int {
 			return strings.Compare(strings.ToLower(r.name), strings.ToLower(other.name))
 		})

@@ -98,6 +98,9 @@ func TestRenamedRepositories(t *testing.T) {
 	assert.Equal(t, []any{"A", "b", "c"}, list())
 	c.RenameRepository("octo/a", "octo/a")
 	assert.Equal(t, []any{"a", "b", "c"}, list())
+	c.RemoveRepository("octo/b")
+	assert.Equal(t, []any{"a", "c"}, list())
+	c.AddRepository("octo/B")
 	for name, bad := range map[string]func(){
 		"no repository": func() { c.RemoveRepository("octo/none") },
 		"taken":         func() { c.RenameRepository("octo/a", "octo/B") },
