@@ -41,7 +41,7 @@ func TestOddValuesInTheTrueResponse(t *testing.T) {
 			map[string]any{"0.custom_properties.tier": []any{"a"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := newServer(t)
+			c := newServer(t, ghmigratetest.WithExportDuration(time.Hour))
 			c.AddRepository("octo/hello")
 			c.AddRepository("octo/other")
 			id := c.start("/orgs/octo", `{"repositories":["octo/hello","octo/other"]}`)

@@ -118,7 +118,7 @@ func facts() map[string]fact {
 		"The archive of GHES has a token in its URL": {opts: ghes, ask: afterwards(get(one + "/archive")), want: []string{
 			`location: http.*/storage/migrations/79/archive/[0-9a-f-]+\?token=`,
 		}},
-		"No archive yet, or no longer, is 404": {ask: func(c client) answer { start(c); return c.do("GET", one+"/archive", "") }, want: []string{
+		"No archive yet, or no longer, is 404": {opts: []ghmigratetest.Option{ghmigratetest.WithExportDuration(time.Hour)}, ask: func(c client) answer { start(c); return c.do("GET", one+"/archive", "") }, want: []string{
 			`status: 404\n`, `^(?s).*\{"message":"Not Found","documentation_url":"https://docs\.github\.com/`,
 		}},
 		"An archive dies after seven days": {ask: afterwards(func(c client) answer {

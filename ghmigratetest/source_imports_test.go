@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -43,7 +44,10 @@ func TestSourceImportsAreRetired(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, c.do("GET", importPath, "", "Authorization", "").status)
 }
 
-func TestLifeOfAnImport(t *testing.T) {
+func TestLifeOfAnImport(t *testing.T) { synctest.Test(t, testLifeOfAnImport) }
+
+func testLifeOfAnImport(t *testing.T) {
+	t.Helper()
 	c := newImporter(t)
 	a := c.do("PUT", importPath, `{"vcs_url":"https://svn.example.com/subversion/large","vcs_username":"u","vcs_password":"hunter2"}`)
 	require.Equal(t, http.StatusCreated, a.status, a.body)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -108,9 +108,46 @@ func TestMaintenanceWindow(t *testing.T) {
 	}
 }
 
-// The poisoned repository, in a process of its own as far as the client can
-// tell.
 func TestPoisonedRepository(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, send := inProcess(t, "poisoned-repository.json")
+		ask := func(method, path, body string) (int, string) {
+			res, err := send(method, path, body)
+			require.NoError(t, err)
+			return res.status, res.body
+		}
+		code, _ := ask("POST", "/orgs/octo-org/migrations", `{"repositories":["octo-org/hello-world","octo-org/poisoned"]}`)
+		require.Equal(t, http.StatusCreated, code)
+		code, _ = ask("POST", "/orgs/octo-org/migrations", `{"repositories":["octo-org/hello-world"]}`)
+		require.Equal(t, http.StatusCreated, code)
+		for _, path := range []string{"/79", "/80"} {
+			code, _ = ask("GET", "/orgs/octo-org/migrations"+path, "")
+			assert.Equal(t, http.StatusNotFound, code, "the lag after the start")
+		}
+		time.Sleep(2 * time.Second)
+		_, text := ask("GET", "/orgs/octo-org/migrations/79", "")
+		assert.Contains(t, text, `"state":"failed"`)
+		_, text = ask("GET", "/orgs/octo-org/migrations/80", "")
+		assert.Contains(t, text, `"state":"exported"`)
+		code, _ = ask("GET", "/orgs/octo-org/migrations/80/archive", "")
+		assert.Equal(t, http.StatusNotFound, code, "the lag after the end")
+		time.Sleep(2 * time.Second)
+		code, _ = ask("GET", "/orgs/octo-org/migrations/80/archive", "")
+		assert.Equal(t, http.StatusOK, code)
+
+		_, text = ask("GET", "/orgs/octo-org/migrations/79/repositories", "")
+		assert.Contains(t, text, `"tier":["gold","silver"]`)
+		assert.Contains(t, text, `"size":1.5`)
+		assert.NotContains(t, text, "default_branch")
+		_, text = ask("GET", "/orgs/octo-org/migrations/80/repositories", "")
+		assert.Contains(t, text, "default_branch")
+		fake.Close()
+	})
+}
+
+// A client of the process suffers the faults of the file, and the log names
+// them.
+func TestFaultsOfTheProcess(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	script, stdout := io.Pipe()
@@ -118,8 +155,7 @@ func TestPoisonedRepository(t *testing.T) {
 	status := make(chan int, 1)
 	go func() {
 		status <- run(ctx, []string{
-			"-faults", filepath.Join("faults", "poisoned-repository.json"), "-export-duration", "1s",
-			"-repo", "octo-org/hello-world", "-repo", "octo-org/poisoned",
+			"-faults", filepath.Join("faults", "poisoned-repository.json"), "-repo", "octo-org/hello-world", "-repo", "octo-org/poisoned",
 		}, stdout, &log)
 		stdout.Close()
 	}()
@@ -129,30 +165,19 @@ func TestPoisonedRepository(t *testing.T) {
 	go func() { _, _ = io.Copy(io.Discard, script) }()
 	set := regexp.MustCompile(`(?m)^export GITHUB_TOKEN=(\S+)\nexport GITHUB_API_URL=(\S+)$`).FindSubmatch(lines[:n])
 	require.Len(t, set, 3)
-	ask := func(method, path, body string) (int, string) {
+	ask := func(method, path, body string) answer {
 		res, err := send(ctx, new(http.Client), method, string(set[2])+path, string(set[1]), body)
 		require.NoError(t, err)
-		return res.status, res.body
+		return res
 	}
-
-	code, text := ask("POST", "/orgs/octo-org/migrations", `{"repositories":["octo-org/hello-world","octo-org/poisoned"]}`)
-	require.Equal(t, http.StatusCreated, code, text)
-	code, _ = ask("GET", "/orgs/octo-org/migrations/79", "")
-	assert.Equal(t, http.StatusNotFound, code, "the lag")
-	var m struct{ State string }
+	assert.Equal(t, http.StatusCreated, ask("POST", "/orgs/octo-org/migrations", `{"repositories":["octo-org/poisoned"]}`).status)
 	require.Eventually(t, func() bool {
-		code, text = ask("GET", "/orgs/octo-org/migrations/79?exclude=repositories", "")
-		return code == http.StatusOK && json.Unmarshal([]byte(text), &m) == nil && m.State == "failed"
-	}, 20*time.Second, 50*time.Millisecond)
-	code, text = ask("GET", "/orgs/octo-org/migrations/79/repositories", "")
-	assert.Equal(t, http.StatusOK, code)
-	assert.Contains(t, text, `"tier":["gold","silver"]`)
-	assert.Contains(t, text, `"size":1.5`)
-	assert.NotContains(t, text, "default_branch")
+		return strings.Contains(ask("GET", "/orgs/octo-org/migrations/79?exclude=repositories", "").body, `"state":"failed"`)
+	}, time.Minute, 50*time.Millisecond)
+	assert.Contains(t, ask("GET", "/orgs/octo-org/migrations/79/repositories", "").body, `"size":1.5`)
 
 	stop()
 	assert.Equal(t, 0, <-status)
-	assert.Contains(t, log.String(), " POST /orgs/octo-org/migrations 201 ")
-	assert.Contains(t, log.String(), ", fault: poison, lag\n")
+	assert.Regexp(t, ` POST /orgs/octo-org/migrations 201 \d+ bytes, fault: poison, lag\n`, log.String())
 	assert.Contains(t, log.String(), ", fault: odd values\n")
 }
