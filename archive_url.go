@@ -2,21 +2,22 @@ package ghmigrate
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A SignedURL is where an archive is for a few minutes, on a GHES for hours.
-// Whoever has it has the archive, so it does not print: every verb of package fmt,
-// package slog and package encoding/json show it without its query.
+// A SignedURL is the address of an archive for a few minutes, on a GHES for
+// hours. It is a secret, since it gives the archive to anyone. So it does not
+// print: every verb of package fmt, package slog and package encoding/json show
+// it without its query.
 type SignedURL struct {
 	reveal  func() string // a closure, out of reach of anything that prints a struct
 	shown   string
@@ -32,8 +33,8 @@ func (u SignedURL) Reveal() string {
 	return u.reveal()
 }
 
-// Expires tells until when the URL can be used, by the server's clock. It is a
-// hint, zero if the URL does not tell.
+// Expires returns the time, by the server's clock, until which the URL can be
+// used. It is a hint, and zero if the URL does not tell.
 func (u SignedURL) Expires() time.Time { return u.expires }
 
 // String returns the URL with its query redacted.
@@ -46,38 +47,67 @@ func (u SignedURL) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, u.show
 func (u SignedURL) LogValue() slog.Value { return slog.StringValue(u.shown) }
 
 // MarshalJSON encodes what String returns.
-func (u SignedURL) MarshalJSON() ([]byte, error) { return json.Marshal(u.shown) }
+func (u SignedURL) MarshalJSON() ([]byte, error) { return encode(u.shown) }
 
 func (a account) archiveURL(ctx context.Context, id int64) (SignedURL, error) {
 	signed, _, err := a.locate(ctx, a.archive(id), id)
 	return signed, err
 }
 
-// locate asks where an archive is. The duration is how much longer the URL
-// lives, by the server's clock; 0 if that is not known.
+// locate asks for the address of an archive. The duration is the rest of the
+// URL's life by the server's clock, 0 if that is not known. An archive may be
+// missing for a moment after the end of the export: then locate asks again.
 func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, time.Duration, error) {
-	res, err := a.c.send(ctx, r)
-	if errors.Is(err, ErrNotFound) {
-		err = a.explain(ctx, id, r.patience, err)
+	for retries := 0; ; retries++ {
+		res, err := a.c.send(ctx, r)
+		if err == nil {
+			return a.c.address(res)
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return SignedURL{}, 0, err
+		}
+		err, lags := a.explain(ctx, id, r.budget, err)
+		if !lags {
+			return SignedURL{}, 0, err
+		}
+		a.c.log.LogAttrs(ctx, slog.LevelWarn, "archive of an export that has just ended is missing, asking again", slog.Int64("migration", id))
+		if sleepErr := netx.Sleep(ctx, netx.Backoff(retries)); sleepErr != nil {
+			return SignedURL{}, 0, r.wrap(after(err, sleepErr))
+		}
 	}
-	if err != nil {
-		return SignedURL{}, 0, err
-	}
-	location := res.header.Get("Location")
-	u, err := a.c.base.JoinPath(r.at.path).Parse(location)
+}
+
+// address reads the redirect to an archive.
+func (c *Client) address(res response) (SignedURL, time.Duration, error) {
+	r, location := res.request, res.header.Get("Location")
+	u, err := c.base.JoinPath(r.at.path).Parse(location)
 	switch {
-	case err != nil || location == "":
+	case err != nil, location == "":
 		return SignedURL{}, 0, r.wrap(netx.ErrLocation)
-	case u.Scheme != "https" && (u.Scheme != "http" || a.c.base.Scheme == "https"):
+	case u.Scheme != "https" && (u.Scheme != "http" || c.base.Scheme == "https"):
 		return SignedURL{}, 0, r.wrap(fmt.Errorf("the archive's address is %s://%s: want https", u.Scheme, u.Host))
 	case u.Host == "":
 		return SignedURL{}, 0, r.wrap(netx.ErrLocation)
+	case isLogin(u):
+		return SignedURL{}, 0, r.wrap(fmt.Errorf("%w: a redirect to a login at %s", ErrUnexpectedAnswer, u.Host))
 	}
 	signed := newSignedURL(u)
 	if signed.expires.IsZero() {
 		return signed, 0, nil
 	}
 	return signed, signed.expires.Sub(res.date()), nil
+}
+
+// isLogin reports whether a redirect leads to a login, as that of a gateway or
+// of a GHES in private mode does.
+func isLogin(u *url.URL) bool {
+	for segment := range strings.SplitSeq(strings.ToLower(u.Path), "/") {
+		switch segment {
+		case "login", "signin", "sign_in", "sign-in", "session", "sessions", "sso", "saml", "saml2", "oauth", "oauth2", "authorize", "adfs":
+			return true
+		}
+	}
+	return false
 }
 
 func newSignedURL(u *url.URL) SignedURL {
@@ -90,7 +120,8 @@ func newSignedURL(u *url.URL) SignedURL {
 	}
 }
 
-// expiry reads what S3 (new and old) and Azure put into a query.
+// expiry reads the end of a URL's life, in the forms of S3 (new and old) and
+// Azure.
 func expiry(query url.Values) time.Time {
 	if from, err := time.Parse("20060102T150405Z", query.Get("X-Amz-Date")); err == nil {
 		if seconds, err := strconv.Atoi(query.Get("X-Amz-Expires")); err == nil {
@@ -109,25 +140,28 @@ func expiry(query url.Values) time.Time {
 // maxArchiveAge is how long GitHub keeps an archive.
 const maxArchiveAge = 7 * 24 * time.Hour
 
-// explain finds out why there is no archive: GitHub says no more than 404.
-func (a account) explain(ctx context.Context, id int64, patience *patience, notFound error) error {
-	poller, seen := poller{account: a, patience: patience}, &polled[Migration]{}
-	switch err := poller.poll(ctx, id, seen); {
+// explain finds out why there is no archive: GitHub says no more than 404. An
+// export that has just ended may lag.
+func (a account) explain(ctx context.Context, id int64, budget *retryBudget, notFound error) (reason error, lags bool) {
+	seen := &pollResult[Migration]{}
+	switch err := a.poller(budget)(ctx, id, seen); {
 	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", netx.ContextError(ctx), notFound)
+		return after(notFound, netx.ContextError(ctx)), false
+	case errors.Is(err, ErrNotFound) && a.startedLately(id):
+		return fmt.Errorf("migration %d was just started: %w: %w", id, ErrArchiveNotReady, notFound), false
 	case err != nil:
-		return notFound // the migration itself is gone, or the reason is not to be had
+		return notFound, false // the migration itself is gone, or there is no reason to be had
 	}
 	m, age := seen.value, seen.date.Sub(seen.value.UpdatedAt)
 	switch {
 	case m.State == StateFailed:
-		return fmt.Errorf("migration %d: %w: %w", id, ErrMigrationFailed, notFound)
+		return fmt.Errorf("migration %d: %w: %w", id, ErrMigrationFailed, notFound), false
 	case m.State != StateExported:
-		return fmt.Errorf("migration %d is %s: %w: %w", id, m.State, ErrArchiveNotReady, notFound)
+		return fmt.Errorf("migration %d is %s: %w: %w", id, m.State, ErrArchiveNotReady, notFound), false
 	case m.ArchiveURL == "":
-		return fmt.Errorf("migration %d: %w: %w", id, ErrArchiveGone, notFound)
+		return fmt.Errorf("migration %d: %w: %w", id, ErrArchiveGone, notFound), false
 	case age > maxArchiveAge:
-		return fmt.Errorf("migration %d was exported %d days ago: %w: %w", id, age/(24*time.Hour), ErrArchiveGone, notFound)
+		return fmt.Errorf("migration %d was exported %d days ago: %w: %w", id, age/(24*time.Hour), ErrArchiveGone, notFound), false
 	}
-	return notFound
+	return notFound, age < maxLag
 }

@@ -262,6 +262,7 @@ func TestWhyThereIsNoArchive(t *testing.T) {
 			server.Clock().Advance(week + 2*time.Hour)
 		}, ghmigrate.ErrArchiveGone, "migration 79 was exported 7 days ago"},
 		{"the migration is forgotten", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			time.Sleep(time.Minute)
 			server.Forget(79)
 		}, nil, "404 Not Found"},
 		{"nobody knows: it should be there", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {

@@ -31,29 +31,32 @@ type Client struct {
 	*settings
 }
 
-// settings are the options, what NewClient made of them, and the latest rate
-// limit.
+// settings are the options, what NewClient made of them, and what the client
+// remembers between calls.
 type settings struct {
 	config
 	base      *url.URL // no slash at the end
 	root      string   // base, as text
 	api       *http.Client
+	timeout   time.Duration // of one attempt, body included
 	storage   *http.Client
 	header    http.Header // of every request; its values are shared
 	rateLimit atomic.Pointer[RateLimit]
+	started   startedMigrations
 }
 
-// NewClient returns a client of GitHub.com, or of what the options say. It
-// does no I/O and reads no environment: a wrong option is an error here, a
-// wrong token is one of the first call.
+// NewClient returns a client of GitHub.com, unless the options name another
+// GitHub. It does no I/O and reads no environment. NewClient reports a wrong
+// option; the first call reports a wrong token.
 func NewClient(opts ...Option) (*Client, error) {
 	cfg := config{
 		version:   "2022-11-28",
 		userAgent: "ghmigrate",
 		log:       slog.New(slog.DiscardHandler),
-		patience:  patience{retries: 3, limitWait: 90 * time.Second},
+		budget:    retryBudget{retries: 3, limitWait: 90 * time.Second},
 		pollMin:   5 * time.Second,
 		pollMax:   time.Minute,
+		maxOutage: time.Hour,
 	}
 	for i, opt := range opts {
 		if opt == nil {
@@ -73,6 +76,7 @@ func NewClient(opts ...Option) (*Client, error) {
 		base:    base,
 		root:    base.String(),
 		api:     apiClient(caller),
+		timeout: cmp.Or(caller.Timeout, attemptTimeout),
 		storage: storageClient(caller),
 		header: http.Header{
 			"Accept":               {"application/vnd.github+json"},
@@ -90,22 +94,23 @@ func NewClient(opts ...Option) (*Client, error) {
 // caller's http.Client has a Timeout.
 const attemptTimeout = 60 * time.Second
 
-// apiClient is the caller's client for the API. It follows no redirect: the
-// send loop does, where it can be seen that the token stays at home.
+// apiClient returns the caller's client for the API. It follows no redirect:
+// the send loop does, and keeps the token on the API's origin. The send loop
+// limits the time of an attempt too.
 func apiClient(caller *http.Client) *http.Client {
 	hc := *caller
-	hc.Timeout = cmp.Or(hc.Timeout, attemptTimeout)
+	hc.Timeout = 0
 	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &hc
 }
 
-// storageClient is the caller's client for archive storage: the same proxy and
-// CAs, but no credentials, no cookies and no limit on the whole.
+// storageClient returns a client for archive storage with the caller's proxy
+// and CAs, but without credentials, cookies and a limit of the total time.
 func storageClient(caller *http.Client) *http.Client {
 	return &http.Client{Transport: storageTransport(caller.Transport), CheckRedirect: checkStorageRedirect}
 }
 
-// maxStorageConns is how many idle connections storage may keep for ranges.
+// maxStorageConns is the number of idle connections to keep for ranges.
 const maxStorageConns = 16
 
 func storageTransport(rt http.RoundTripper) http.RoundTripper {
@@ -117,43 +122,45 @@ func storageTransport(rt http.RoundTripper) http.RoundTripper {
 		return rt
 	}
 	t = t.Clone()
-	// Ranges over one HTTP/2 connection are no faster than one range.
 	t.Protocols = new(http.Protocols)
 	t.Protocols.SetHTTP1(true)
-	t.ForceAttemptHTTP2 = false
 	t.TLSNextProto = nil
-	if t.TLSClientConfig != nil {
+	if t.DialTLSContext != nil || t.DialTLS != nil { //nolint:staticcheck // a caller may still set DialTLS
+		// The caller's dial offers its own protocols, so the server may choose HTTP/2.
+		t.Protocols.SetHTTP2(true)
+	} else if t.TLSClientConfig != nil {
 		t.TLSClientConfig.NextProtos = nil // an HTTP/2 transport that was used has h2 here
 	}
+	// Ranges over one HTTP/2 connection are as slow as one range.
+	t.ForceAttemptHTTP2 = t.Protocols.HTTP2()
 	t.DisableCompression = true // transparent gzip would make range offsets wrong
 	t.MaxIdleConnsPerHost = maxStorageConns
 	return t
 }
 
-// CloseIdleConnections closes connections that no call uses at the moment.
+// CloseIdleConnections closes the connections that no call is using.
 func (c *Client) CloseIdleConnections() {
 	c.api.CloseIdleConnections()
 	c.storage.CloseIdleConnections()
 }
 
-// isCloud tells whether GitHub runs the server, on GitHub.com or GHE.com.
+// isCloud reports whether the server is GitHub.com or a GHE.com subdomain.
 func (c *Client) isCloud() bool {
 	name := strings.ToLower(c.base.Hostname())
 	return name == "api.github.com" || strings.HasSuffix(name, ".ghe.com")
 }
 
-// Format prints the host that the client talks to and never a credential,
-// whatever the verb.
-func (c *Client) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "ghmigrate.Client(%s)", c.base.Host)
-}
-
-// Do calls any endpoint of the API under the client's policies: authentication,
-// headers, retries, rate limits, errors. The path is relative to the API root
-// and already escaped; it may have a query, as in "/orgs/octo/repos?page=2".
-// A non-nil in is sent as JSON; the answer is decoded into a non-nil out, which
-// an answer without a body leaves as it is. It returns the answer's header,
-// also beside an error that is an [APIError]; nil if there was no answer.
+// Do calls any endpoint of the API with the client's authentication, headers,
+// retries, rate limits and errors. The path is relative to the API root and
+// already escaped. It may have a query, as in "/orgs/octo/repos?page=2".
+//
+// Do sends a non-nil in as JSON and decodes the response into a non-nil out, as
+// package encoding/json does. A response without a body leaves out unchanged. A
+// property of another type than in out is left zero and logged. A response that
+// is not JSON, or is an object where out is a list, is [ErrUnexpectedAnswer].
+//
+// Do returns the header of the response, also beside an error; nil if there was
+// no response.
 //
 // https://docs.github.com/rest
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
@@ -165,13 +172,11 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) (http
 		return nil, err
 	}
 	res, err := c.send(ctx, request{method: method, at: at, query: query, body: in})
-	if err != nil {
+	if err != nil || out == nil || len(res.body) == 0 {
 		return res.header, err
 	}
-	if out == nil || len(res.body) == 0 {
-		return res.header, nil
-	}
-	return res.header, res.decode(out)
+	_, err = c.decode(ctx, res, out, classic)
+	return res.header, err
 }
 
 func checkMethod(method string) error {
@@ -182,7 +187,7 @@ func checkMethod(method string) error {
 	return badArgument("method", "is %q: want GET, HEAD, POST, PUT, PATCH or DELETE", method)
 }
 
-// parseRelative takes a path of Do apart.
+// parseRelative splits a path of Do into path and query.
 func parseRelative(path string) (endpoint, url.Values, error) {
 	u, err := url.Parse(path)
 	switch {
@@ -207,21 +212,55 @@ func parseRelative(path string) (endpoint, url.Values, error) {
 	return endpoint{path: "/" + strings.TrimPrefix(u.EscapedPath(), "/")}, query, nil
 }
 
-// call sends one request and decodes its answer.
-func call[T any](ctx context.Context, c *Client, r request) (*T, error) {
+// call sends one request and decodes the response.
+func call[T any, P answer[T]](ctx context.Context, c *Client, r request) (*T, error) {
 	res, err := c.send(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	out := new(T)
-	if err := res.decode(out); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return decodeAnswer[T, P](ctx, c, res)
 }
 
-// run sends one request whose answer has no body.
+// run sends one request whose response has no body.
 func run(ctx context.Context, c *Client, r request) error {
-	_, err := c.send(ctx, r)
+	res, err := c.send(ctx, r)
+	if err == nil && len(res.body) > 0 {
+		err = c.unexpected(res, "a body in place of none")
+	}
 	return err
+}
+
+// An answer is a response's object, which can tell whether it is the one that
+// was asked for.
+type answer[T any] interface {
+	*T
+	// mismatch returns what is wrong with the object as a response to r, or "".
+	mismatch(r request) string
+}
+
+// decodeAnswer decodes a response's object and checks that it was asked for.
+func decodeAnswer[T any, P answer[T]](ctx context.Context, c *Client, res response) (*T, error) {
+	out := P(new(T))
+	if _, err := c.decode(ctx, res, out, exact); err != nil {
+		return nil, err
+	}
+	if problem := out.mismatch(res.request); problem != "" {
+		return nil, c.unexpected(res, problem)
+	}
+	return (*T)(out), nil
+}
+
+// decode decodes a response into out. It logs the first value that does not fit
+// and returns them all.
+func (c *Client) decode(ctx context.Context, res response, out any, options decodeOptions) ([]oddValue, error) {
+	odd, err := decode(res.body, out, options)
+	if err != nil {
+		return nil, c.unexpected(res, err.Error())
+	}
+	if len(odd) > 0 {
+		c.log.LogAttrs(ctx, slog.LevelWarn, "response has a value of an unexpected type", slog.String("method", res.request.method),
+			slog.String("path", res.request.at.path), slog.String("property", odd[0].path), slog.String("got", odd[0].got),
+			slog.String("want", odd[0].want), slog.Int("more", len(odd)-1))
+	}
+	return odd, nil
 }

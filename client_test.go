@@ -202,16 +202,16 @@ func TestAnAnswerThatIsNotJSONIsAnError(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		for body, want := range map[string]string{
-			`{"id": 79`: "GET /user/migrations/79: decode the answer: unexpected end of JSON input",
-			"":          "GET /user/migrations/79: decode the answer: unexpected end of JSON input",
-			"<html>":    "GET /user/migrations/79: decode the answer: invalid character '<' looking for beginning of value",
-			`{"id": "79"}`: "GET /user/migrations/79: decode the answer: " +
-				"json: cannot unmarshal string into Go struct field Migration.id of type int64",
+			`{"id": 79`:    `status 200 with malformed JSON: "{\"id\": 79"`,
+			"":             `status 200 with an empty body`,
+			"<html>":       `status 200 with a web page, maybe of a proxy or a login`,
+			`{"id": "79"}`: `status 200 with no id of the migration: "{\"id\": \"79\"}"`,
 		} {
 			before := len(server.Requests())
 			server.Inject(ghmigratetest.Fault{Status: http.StatusOK, Body: body})
 			migration, err := client.UserMigrations.Get(t.Context(), 79, nil)
-			require.EqualError(t, err, want)
+			require.EqualError(t, err, "GET /user/migrations/79: unexpected answer: "+want)
+			require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer)
 			assert.Nil(t, migration)
 			assert.Len(t, server.Requests(), before+1, "it is not asked for again")
 		}
@@ -240,7 +240,7 @@ func TestAnAnswerThatIsTooLargeIsNotRead(t *testing.T) {
 		return res, nil
 	})
 	_, err := client.Do(t.Context(), http.MethodGet, "/things", nil, &map[string]any{})
-	require.EqualError(t, err, "GET /things: read the answer: the answer is larger than 256 MiB")
+	require.EqualError(t, err, "GET /things: read the response: the response is larger than 256 MiB")
 	assert.Equal(t, 1, asked)
 }
 

@@ -111,7 +111,7 @@ func (a account) source(ctx context.Context, id int64) (transfer.Source, error) 
 	if _, err := r.encode(ctx); err != nil {
 		return transfer.Source{}, err
 	}
-	r.patience = &patience{retries: a.c.patience.retries, limitWait: forever}
+	r.budget = &retryBudget{retries: a.c.budget.retries, limitWait: unlimitedWait}
 	located := false
 	return transfer.Source{
 		Locate: func(ctx context.Context) (transfer.Location, error) {

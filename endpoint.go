@@ -8,9 +8,10 @@ import (
 )
 
 // An endpoint is a path below the API root, every segment escaped, or the
-// reason why there is none.
+// reason to refuse the arguments.
 type endpoint struct {
 	path string
+	id   int64 // in the path; 0 if there is none
 	err  error
 }
 
@@ -19,8 +20,8 @@ func (e endpoint) literal(segment string) endpoint {
 	return e
 }
 
-// name adds a segment that the caller named: one that would be another path,
-// or none, is refused.
+// name adds a segment that the caller named. It refuses a name that would lead
+// to another path.
 func (e endpoint) name(argument, value string) endpoint {
 	if e.err == nil {
 		e.err = checkName(argument, value)
@@ -28,10 +29,11 @@ func (e endpoint) name(argument, value string) endpoint {
 	return e.literal(url.PathEscape(value))
 }
 
-func (e endpoint) id(argument string, value int64) endpoint {
+func (e endpoint) number(argument string, value int64) endpoint {
 	if e.err == nil && value <= 0 {
 		e.err = badArgument(argument, "is %d: want a positive number", value)
 	}
+	e.id = value
 	return e.literal(strconv.FormatInt(value, 10))
 }
 
@@ -45,10 +47,13 @@ func checkName(argument, value string) error {
 	return nil
 }
 
-// An argumentError is why a call was refused before any request.
+// An argumentError is the reason to refuse a call before any request.
 type argumentError struct{ argument, problem string }
 
 func (e *argumentError) Error() string { return "ghmigrate: " + e.argument + " " + e.problem }
+
+// Is reports that the request was not sent.
+func (e *argumentError) Is(target error) bool { return target == ErrNotSent }
 
 func badArgument(argument, problem string, args ...any) error {
 	return &argumentError{argument, fmt.Sprintf(problem, args...)}

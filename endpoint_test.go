@@ -166,7 +166,7 @@ func FuzzNamesAreOneSegment(f *testing.F) {
 			assert.Equal(t, name, unescaped)
 			assert.Empty(t, req.URL.RawQuery)
 			assert.Empty(t, req.URL.Fragment)
-			return answer(req, http.StatusOK, nil, `{}`), nil
+			return answer(req, http.StatusOK, nil, `{"id": 79}`), nil
 		})
 		_, err := client.OrgMigrations.Get(t.Context(), name, 79, nil)
 		refused := name == "" || name == "." || name == ".." || strings.Contains(name, "/")

@@ -2,10 +2,15 @@ package ghmigrate_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"time"
 
@@ -15,19 +20,18 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// For GitHub.com a token is enough. NewClient asks nobody: a wrong option is
-// an error here, a wrong token one of the first call.
+// A token is enough for GitHub.com. NewClient sends no request: it reports
+// a wrong option, and the first call reports a wrong token.
 func ExampleNewClient() {
 	token := "ghp_0123456789" // from os.Getenv, or where you keep it
 	client, err := ghmigrate.NewClient(ghmigrate.WithToken(token))
-	check(err)
-	fmt.Println(client) // never shows the token
+	fmt.Println(client != nil, err)
 
-	_, err = ghmigrate.NewClient(ghmigrate.WithAPIVersion("v3"))
-	fmt.Println(err != nil)
+	_, err = ghmigrate.NewClient(ghmigrate.WithToken(token), ghmigrate.WithAPIVersion("v3"))
+	fmt.Println(err)
 	// Output:
-	// ghmigrate.Client(api.github.com)
-	// true
+	// true <nil>
+	// ghmigrate: WithAPIVersion: "v3" is not a date such as 2022-11-28
 }
 
 // Everything that can be set, as a service may want it.
@@ -40,10 +44,10 @@ func ExampleNewClient_options() {
 		ghmigrate.WithMaxRetries(5),                        // otherwise 3
 		ghmigrate.WithMaxRateLimitWait(10*time.Minute),     // otherwise 90 seconds a call
 		ghmigrate.WithPollInterval(time.Minute, time.Hour), // otherwise 5 seconds to a minute
+		ghmigrate.WithMaxOutage(12*time.Hour),              // otherwise an hour of failed polls
 	)
-	check(err)
-	fmt.Println(client)
-	// Output: ghmigrate.Client(api.github.com)
+	fmt.Println(client != nil, err)
+	// Output: true <nil>
 }
 
 // Other GitHubs than GitHub.com.
@@ -54,13 +58,12 @@ func ExampleWithHost() {
 		ghmigrate.WithBaseURL("https://proxy.example.com/github/v3"), // spelled out
 	} {
 		client, err := ghmigrate.NewClient(host, ghmigrate.WithToken("ghp_0123456789"))
-		check(err)
-		fmt.Println(client)
+		fmt.Println(client != nil, err)
 	}
 	// Output:
-	// ghmigrate.Client(api.octocorp.ghe.com)
-	// ghmigrate.Client(ghes.example.com)
-	// ghmigrate.Client(proxy.example.com)
+	// true <nil>
+	// true <nil>
+	// true <nil>
 }
 
 // A vault is where tokens are kept, and replaced now and then.
@@ -141,4 +144,93 @@ func ExampleClient_RateLimit() {
 	limit := client.RateLimit()
 	fmt.Println(limit.Remaining, "of", limit.Limit, "requests are left until", limit.Reset.IsZero())
 	// Output: 4999 of 5000 requests are left until false
+}
+
+// enterpriseClient makes a client of a GitHub Enterprise Server whose
+// certificate comes from a CA of your own, behind a proxy. Archive storage is
+// reached the same way, without the token.
+func enterpriseClient(host, token, proxy string, ca []byte) (*ghmigrate.Client, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, err
+	}
+	if !pool.AppendCertsFromPEM(ca) {
+		return nil, errors.New("no certificate in the CA's file")
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone() // takes HTTPS_PROXY and NO_PROXY from the environment
+	transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+	if proxy != "" { // or else what the environment says
+		address, err := url.Parse(proxy)
+		if err != nil {
+			return nil, err
+		}
+		transport.Proxy = http.ProxyURL(address)
+	}
+	return ghmigrate.NewClient(
+		ghmigrate.WithHost(host),
+		ghmigrate.WithToken(token),
+		ghmigrate.WithHTTPClient(&http.Client{Transport: transport}),
+	)
+}
+
+// A proxy, and a CA of your own.
+func ExampleWithHTTPClient() {
+	server := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate stands for that of the CA
+	defer server.Close()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+
+	client, err := enterpriseClient("ghes.example.com", "ghp_0123456789", "http://proxy.example.com:3128", ca)
+	fmt.Println(client != nil, err)
+	// Output: true <nil>
+}
+
+// advice says what to do about an error of this package: errors.Is tells its
+// kind, and the APIError has what GitHub said.
+func advice(err error) string {
+	answer, _ := errors.AsType[*ghmigrate.APIError](err)
+	switch {
+	case errors.Is(err, ghmigrate.ErrRateLimited):
+		return fmt.Sprintf("try again in %v", answer.RetryAfter)
+	case errors.Is(err, ghmigrate.ErrUnauthorized):
+		return "get another token"
+	case errors.Is(err, ghmigrate.ErrSSORequired):
+		return "authorize the token at " + answer.SSOURL
+	case errors.Is(err, ghmigrate.ErrMissingScope):
+		return fmt.Sprintf("give the token one of %v; it has %v", answer.AcceptedScopes, answer.TokenScopes)
+	case errors.Is(err, ghmigrate.ErrValidation):
+		return fmt.Sprintf("mend the request: %v", answer.Errors)
+	case errors.Is(err, ghmigrate.ErrArchiveNotReady):
+		return "wait for the export"
+	case errors.Is(err, ghmigrate.ErrArchiveGone), errors.Is(err, ghmigrate.ErrMigrationFailed):
+		return "export it again"
+	default:
+		return err.Error()
+	}
+}
+
+// What went wrong is told by errors.Is, and in detail by the APIError.
+func ExampleAPIError() {
+	ctx := context.Background()
+	github := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(time.Hour))
+	defer github.Close()
+	github.AddRepository("octo-org/hello-world")
+	client := clientOf(github)
+	start := func(repository string) error {
+		_, err := client.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{repository}})
+		return err
+	}
+
+	fmt.Println(advice(start("octo-org/typo")))
+
+	check(start("octo-org/hello-world"))
+	_, err := client.OrgMigrations.ArchiveURL(ctx, "octo-org", 79)
+	fmt.Println(advice(err))
+
+	github.Inject(ghmigratetest.SecondaryRateLimitAfter(time.Hour))
+	fmt.Println(advice(start("octo-org/hello-world")))
+
+	// Output:
+	// mend the request: [Migration repositories invalid_value at index 0 Migration repositories missing_field]
+	// wait for the export
+	// try again in 1h0m0s
 }

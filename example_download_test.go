@@ -3,7 +3,9 @@ package ghmigrate_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 
@@ -56,4 +58,50 @@ func ExampleOrgMigrations_ArchiveURL() {
 	// Output:
 	// true
 	// 200 OK
+}
+
+// upload sends the archive of a migration to object storage, without a file
+// in between, and returns its SHA-256. The stream survives cut connections and
+// URLs that die, and ends with io.EOF only when every byte has arrived.
+func upload(ctx context.Context, client *ghmigrate.Client, id int64, bucket string) (string, error) {
+	stream, err := client.OrgMigrations.OpenArchive(ctx, "octo-org", id)
+	if err != nil {
+		return "", err
+	}
+	defer stream.Close()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, bucket, stream)
+	if err != nil {
+		return "", err
+	}
+	req.ContentLength = stream.Size()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("upload to %s: %s", bucket, res.Status)
+	}
+	return stream.SHA256(), nil
+}
+
+// An archive as the body of an upload.
+func ExampleOrgMigrations_OpenArchive() {
+	ctx := context.Background()
+	github, client := fakeGitHub("octo-org/hello-world")
+	defer github.Close()
+	m := finished(ctx, client, "octo-org/hello-world", false)
+
+	storage := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		fmt.Println(r.Method, r.URL.Path, "is whole:", n == r.ContentLength && err == nil)
+	}))
+	defer storage.Close()
+
+	sum, err := upload(ctx, client, m.ID, storage.URL+"/backups/octo-org.tar.gz")
+	check(err)
+	fmt.Println("its SHA-256 has", len(sum), "digits")
+	// Output:
+	// PUT /backups/octo-org.tar.gz is whole: true
+	// its SHA-256 has 64 digits
 }

@@ -1,12 +1,15 @@
 package ghmigrate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -27,9 +30,9 @@ type Migration struct {
 	ExcludeReleases      bool     `json:"exclude_releases"`
 	ExcludeOwnerProjects bool     `json:"exclude_owner_projects"`
 	OrgMetadataOnly      bool     `json:"org_metadata_only"`
-	Exclude              []string `json:"exclude,omitzero"` // what is left out of the answer
+	Exclude              []string `json:"exclude,omitzero"` // what is left out of the response
 
-	// Repositories is empty if they were left out of the answer.
+	// Repositories is empty if they were left out of the response.
 	Repositories []Repository `json:"repositories,omitzero"`
 
 	URL        string    `json:"url"`                   // of the migration, in the API
@@ -50,15 +53,15 @@ const (
 	StateFailed    MigrationState = "failed"    // given up
 )
 
-// Done tells whether the migration has ended, well or not.
+// Done reports whether the migration has ended, with or without success.
 func (s MigrationState) Done() bool { return s == StateExported || s == StateFailed }
 
 // A StartMigrationRequest says what to export, for organizations and users
 // alike. Every option defaults to false.
 type StartMigrationRequest struct {
 	// Repositories are named "owner/name". GitHub takes 100 to 120 at once
-	// without timing out. There must be some, unless OrgMetadataOnly is set;
-	// then there must be none.
+	// without timing out. The list must be empty if OrgMetadataOnly is set, and
+	// must not be empty otherwise.
 	Repositories []string
 
 	LockRepositories     bool // lock them, until UnlockRepository
@@ -69,17 +72,17 @@ type StartMigrationRequest struct {
 	ExcludeOwnerProjects bool // no projects of the organization or user
 	OrgMetadataOnly      bool // only the organization itself; other options are ignored
 
-	// OmitRepositories leaves the repositories out of the answer, which is then
-	// smaller and sooner there.
+	// OmitRepositories leaves the repositories out of the response, which is
+	// then smaller and faster.
 	OmitRepositories bool
 }
 
-// GetOptions say what to leave out of an answer.
+// GetOptions say what to leave out of a response.
 type GetOptions struct {
-	OmitRepositories bool // asks for no repositories; an older GHES sends them all the same
+	OmitRepositories bool // leave out the repositories; an older GHES sends them all the same
 }
 
-// migrationStart is what reaches the wire.
+// migrationStart is a StartMigrationRequest on the wire.
 type migrationStart struct {
 	Repositories         []string `json:"repositories"`
 	LockRepositories     bool     `json:"lock_repositories,omitzero"`
@@ -92,12 +95,65 @@ type migrationStart struct {
 	Exclude              []string `json:"exclude,omitzero"`
 }
 
-// An account is whose migrations are meant: an organization's, or those of the
-// token's user.
+// An account owns migrations: an organization, or the token's user.
 type account struct {
 	c    *Client
 	at   endpoint // …/migrations
 	user bool
+}
+
+// mismatch returns what is wrong with the migration as a response.
+func (m *Migration) mismatch(r request) string { return wrongID("migration", m.ID, r) }
+
+func wrongID(kind string, id int64, r request) string {
+	switch {
+	case id <= 0:
+		return "no id of the " + kind
+	case r.at.id != 0 && id != r.at.id:
+		return fmt.Sprintf("%s %d in place of %d", kind, id, r.at.id)
+	}
+	return ""
+}
+
+// startMigration starts a migration and remembers when.
+func (a account) startMigration(ctx context.Context, req StartMigrationRequest) (*Migration, error) {
+	m, err := call[Migration](ctx, a.c, a.start(req))
+	if err == nil {
+		a.c.started.note(a.migrationPath(m.ID))
+	}
+	return m, err
+}
+
+func (a account) migrationPath(id int64) string { return a.at.number("id", id).path }
+
+// startedLately reports whether this client started the migration so recently
+// that GitHub may not find it yet.
+func (a account) startedLately(id int64) bool { return a.c.started.has(a.migrationPath(id)) }
+
+// maxLag is how long GitHub may not find what it has just created.
+const maxLag = 30 * time.Second
+
+// startedMigrations remembers for maxLag which migrations a client started.
+type startedMigrations struct {
+	mu   sync.Mutex
+	when map[string]time.Time // by path
+}
+
+func (s *startedMigrations) note(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.when, func(_ string, at time.Time) bool { return time.Since(at) >= maxLag })
+	if s.when == nil {
+		s.when = map[string]time.Time{}
+	}
+	s.when[path] = time.Now()
+}
+
+func (s *startedMigrations) has(path string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.when[path]
+	return ok && time.Since(at) < maxLag
 }
 
 // The requests of both services.
@@ -116,7 +172,7 @@ func (a account) start(req StartMigrationRequest) request {
 	if req.OmitRepositories {
 		wire.Exclude = []string{"repositories"}
 	}
-	return request{method: http.MethodPost, at: a.at, body: wire, invalid: req.check()}
+	return request{method: http.MethodPost, at: a.at, body: wire, invalid: req.check(), effect: "the migration"}
 }
 
 func (req StartMigrationRequest) check() error {
@@ -141,14 +197,14 @@ func (req StartMigrationRequest) check() error {
 
 func isSpaceOrControl(r rune) bool { return r <= ' ' || r == 0x7f }
 
-// listing lists migrations. With their repositories 100 would be tens of
-// megabytes: then GitHub's own page size stays.
+// listing lists migrations. 100 migrations with their repositories would be
+// tens of megabytes, so GitHub's own page size stays for these.
 func (a account) listing(opts ListOptions, omitRepositories bool) request {
 	r := request{method: http.MethodGet, at: a.at, invalid: opts.check()}
 	if omitRepositories && opts.PerPage == 0 {
 		opts.PerPage = maxPerPage
 	}
-	r.query = queryOf(opts)
+	r.query, r.pageSize = queryOf(opts), cmp.Or(opts.PerPage, defaultPerPage)
 	if omitRepositories {
 		r.query.Set("exclude", "repositories")
 	}
@@ -156,7 +212,7 @@ func (a account) listing(opts ListOptions, omitRepositories bool) request {
 }
 
 func (a account) get(id int64, opts *GetOptions) request {
-	r := request{method: http.MethodGet, at: a.at.id("id", id)}
+	r := request{method: http.MethodGet, at: a.at.number("id", id)}
 	if opts != nil && opts.OmitRepositories {
 		r.query = url.Values{"exclude": {"repositories"}}
 	}
@@ -168,22 +224,22 @@ func (a account) listRepositories(ctx context.Context, id int64, opts *ListOptio
 	if opts != nil {
 		page = *opts
 	}
-	r := request{method: http.MethodGet, at: a.at.id("id", id).literal("repositories"), invalid: page.check()}
+	r := request{method: http.MethodGet, at: a.at.number("id", id).literal("repositories"), invalid: page.check()}
 	if page.PerPage == 0 {
 		page.PerPage = maxPerPage
 	}
-	r.query = queryOf(page)
+	r.query, r.pageSize = queryOf(page), page.PerPage
 	return list[Repository](ctx, a.c, r)
 }
 
 func (a account) archive(id int64) request {
-	return request{method: http.MethodGet, at: a.at.id("id", id).literal("archive"), redirect: true}
+	return request{method: http.MethodGet, at: a.at.number("id", id).literal("archive"), redirect: true}
 }
 
 func (a account) deleteArchive(id int64) request {
-	return request{method: http.MethodDelete, at: a.at.id("id", id).literal("archive")}
+	return request{method: http.MethodDelete, at: a.at.number("id", id).literal("archive")}
 }
 
 func (a account) unlock(id int64, repo string) request {
-	return request{method: http.MethodDelete, at: a.at.id("id", id).literal("repos").name("repo", repo).literal("lock")}
+	return request{method: http.MethodDelete, at: a.at.number("id", id).literal("repos").name("repo", repo).literal("lock")}
 }

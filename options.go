@@ -26,9 +26,10 @@ type config struct {
 	version    string
 	userAgent  string
 	log        *slog.Logger
-	patience   patience
+	budget     retryBudget
 	pollMin    time.Duration
 	pollMax    time.Duration
+	maxOutage  time.Duration
 }
 
 // WithHTTPClient sends requests through a copy of hc: its Transport, Jar and
@@ -193,7 +194,7 @@ func WithMaxRetries(n int) Option {
 		if n < 0 {
 			return fmt.Errorf("WithMaxRetries: %d is negative", n)
 		}
-		cfg.patience.retries = n
+		cfg.budget.retries = n
 		return nil
 	}
 }
@@ -206,7 +207,7 @@ func WithMaxRateLimitWait(d time.Duration) Option {
 		if d < 0 {
 			return fmt.Errorf("WithMaxRateLimitWait: %v is negative", d)
 		}
-		cfg.patience.limitWait = d
+		cfg.budget.limitWait = d
 		return nil
 	}
 }
@@ -219,6 +220,19 @@ func WithPollInterval(min, max time.Duration) Option {
 			return fmt.Errorf("WithPollInterval: %v to %v is not an interval: want 0 < min <= max", min, max)
 		}
 		cfg.pollMin, cfg.pollMax = min, max
+		return nil
+	}
+}
+
+// WithMaxOutage sets how long the polls of a wait may fail on end before the
+// wait ends: 1 hour by default, since the maintenance of a GHES takes that long;
+// 0 means that the first failure ends it. Rate limits do not count.
+func WithMaxOutage(d time.Duration) Option {
+	return func(cfg *config) error {
+		if d < 0 {
+			return fmt.Errorf("WithMaxOutage: %v is negative", d)
+		}
+		cfg.maxOutage = d
 		return nil
 	}
 }

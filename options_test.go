@@ -524,11 +524,11 @@ func TestTheLoggerTellsEveryRequestAndEveryWait(t *testing.T) {
 		}
 		assert.Equal(t, []string{
 			"level=DEBUG msg=request method=GET path=/user/migrations status=0",
-			"level=WARN msg=\"sending again\" method=GET path=/user/migrations rate_limited=false",
+			"level=WARN msg=\"request failed, retrying\" method=GET path=/user/migrations rate_limited=false",
 			"level=DEBUG msg=request method=GET path=/user/migrations status=502",
-			"level=WARN msg=\"sending again\" method=GET path=/user/migrations rate_limited=false",
+			"level=WARN msg=\"request failed, retrying\" method=GET path=/user/migrations rate_limited=false",
 			"level=DEBUG msg=request method=GET path=/user/migrations status=403",
-			"level=WARN msg=\"sending again\" method=GET path=/user/migrations rate_limited=true",
+			"level=WARN msg=\"request failed, retrying\" method=GET path=/user/migrations rate_limited=true",
 			"level=DEBUG msg=request method=GET path=/user/migrations status=200",
 		}, lines)
 		testclient.AssertNoSecret(t, log.String(), server.Token(), "page=2")

@@ -29,7 +29,7 @@ type ListOrgMigrationsOptions struct {
 //
 // https://docs.github.com/rest/migrations/orgs#start-an-organization-migration
 func (s *OrgMigrations) Start(ctx context.Context, org string, req StartMigrationRequest) (*Migration, error) {
-	return call[Migration](ctx, s.c, s.of(org).start(req))
+	return s.of(org).startMigration(ctx, req)
 }
 
 // List lists all migrations of an organization, newest first. Those that are long

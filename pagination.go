@@ -1,19 +1,26 @@
 package ghmigrate
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"net/url"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/go-querystring/query"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// ListOptions say where a list starts and how much a request asks for. They do
-// not bound the sequence: break out of the loop for that.
+// ListOptions say where a list starts and how many items a request asks for.
+// They do not bound the sequence: break out of the loop for that.
 //
 // https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
 type ListOptions struct {
@@ -31,10 +38,13 @@ func (o ListOptions) check() error {
 	return nil
 }
 
-const maxPerPage = 100
+const (
+	defaultPerPage = 30 // GitHub's own
+	maxPerPage     = 100
+)
 
 // Collect reads a sequence to its end and returns its items, nil if there are
-// none. It stops at an error, which it returns beside what came before it.
+// none. It stops at an error and returns it with the items before it.
 func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	var all []T
 	for item, err := range seq {
@@ -46,58 +56,126 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	return all, nil
 }
 
-// list asks for page after page as the caller ranges. An error is yielded once
-// and ends the sequence; an empty page does not.
+// list requests page after page as the caller ranges. It yields an error once,
+// as the last element. An empty page does not end it.
 func list[T any](ctx context.Context, c *Client, r request) iter.Seq2[*T, error] {
+	fetch := func(r request) (*page[T], error) {
+		res, err := c.send(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		return decodePage[T](ctx, c, res)
+	}
 	return func(yield func(*T, error) bool) {
+		var partial error
+		for page, err := range pages(r, fetch) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			partial = cmp.Or(partial, page.partial)
+			for i := range page.items {
+				if !yield(&page.items[i], nil) {
+					return
+				}
+			}
+		}
+		if partial != nil {
+			yield(nil, partial)
+		}
+	}
+}
+
+// A page is one response of a list.
+type page[T any] struct {
+	items   []T
+	next    url.Values // the query of the next page; nil if there is none
+	guessed bool       // next is a guess, since no Link header came
+	partial error      // why items are missing in the list
+}
+
+// pages fetches the pages of a list, from that of r on.
+func pages[T any](r request, fetch func(request) (*page[T], error)) iter.Seq2[*page[T], error] {
+	return func(yield func(*page[T], error) bool) {
 		r, seen := r, map[string]bool{}
-		for r.query != nil {
+		var before *page[T]
+		for first := true; first || r.query != nil; first = false {
 			key := r.query.Encode()
 			if seen[key] {
 				yield(nil, r.wrap(errPageLoop))
 				return
 			}
 			seen[key] = true
-			res, err := c.send(ctx, r)
+			page, err := fetch(r)
+			if err == nil && before != nil && before.guessed && len(page.items) > 0 && reflect.DeepEqual(before.items, page.items) {
+				err = r.wrap(errPageLoop) // the server ignores the page number
+			}
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			var page []T
-			if err := res.decode(&page); err != nil {
-				yield(nil, err)
+			if !yield(page, nil) {
 				return
 			}
-			// Found now, so that the text of a page is free while the loop goes over it.
-			r.query = nextQuery(res)
-			for i := range page {
-				if !yield(&page[i], nil) {
-					return
-				}
-			}
+			r.query, before = page.next, page
 		}
 	}
 }
 
 var errPageLoop = errors.New("the list leads back to a page that was read already")
 
-// nextQuery is the query of the next page: that of the link, merged into the
-// query of this page; nil if this page is the last. Nothing else of the link
-// is read: GitHub's leads to another path, a GHES's may lead to another host.
-// What is malformed in it adds nothing, so that it leads back to this page,
-// which is an error and not a list that ends too soon.
-func nextQuery(res response) url.Values {
+// decodePage decodes a response that is a list.
+func decodePage[T any](ctx context.Context, c *Client, res response) (*page[T], error) {
+	if !bytes.HasPrefix(bytes.TrimSpace(res.body), []byte("[")) {
+		return nil, c.unexpected(res, "no list")
+	}
+	p := &page[T]{}
+	odd, err := c.decode(ctx, res, &p.items, exact)
+	if err != nil {
+		return nil, err
+	}
+	skipped := 0
+	for _, value := range odd {
+		if strings.Count(value.path, "/") == 1 {
+			skipped++
+		}
+	}
+	p.next, p.guessed = nextQuery(res, len(p.items)+skipped)
+	if organizations, ok := strings.CutPrefix(res.header.Get("X-Github-Sso"), "partial-results"); ok {
+		p.partial = res.request.wrap(fmt.Errorf("the list leaves out what needs single sign-on (%s): %w (%w)",
+			netx.Printable(strings.Trim(organizations, "; ")), ErrSSORequired, ErrForbidden))
+	}
+	return p, nil
+}
+
+// nextQuery returns the query of the next page, nil if this page is the last.
+// It merges the query of the next link into the query of this page, and reads
+// nothing else of the link: GitHub's leads to another path, that of a GHES may
+// name another host. A malformed query adds nothing, so that the link leads
+// back to this page, which is an error and not a list that ends too soon.
+//
+// A proxy may strip the Link header. Without one, a full page is followed by
+// the next number.
+func nextQuery(res response, items int) (next url.Values, guessed bool) {
+	merged := url.Values{}
+	maps.Copy(merged, res.request.query)
+	if len(res.header.Values("Link")) == 0 {
+		if size := res.request.pageSize; size == 0 || items < size {
+			return nil, false
+		}
+		number, _ := strconv.Atoi(merged.Get("page"))
+		merged.Set("page", strconv.Itoa(max(number, 1)+1))
+		return merged, true
+	}
 	target, ok := linkTo("next", res.header.Values("Link"))
 	if !ok {
-		return nil
+		return nil, false
 	}
 	target, _, _ = strings.Cut(target, "#")
 	_, raw, _ := strings.Cut(target, "?")
-	next, _ := url.ParseQuery(raw)
-	merged := url.Values{}
-	maps.Copy(merged, res.request.query)
-	maps.Copy(merged, next)
-	return merged
+	query, _ := url.ParseQuery(raw)
+	maps.Copy(merged, query)
+	return merged, false
 }
 
 // linkTo finds the target of the first link of a relation in Link headers such

@@ -9,7 +9,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A RateLimit is the state of a token's quota of requests.
+// A RateLimit is the quota of requests of a token.
 //
 // https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 type RateLimit struct {
@@ -50,33 +50,53 @@ func headerInt(h http.Header, key string) int {
 	return n
 }
 
-// rateLimitWait is how long a rate limit lasts, and 0 if there is none. A
-// secondary limit often comes without any header; GitHub wants a minute then,
-// and more if it goes on.
+// rateLimit returns how long a rate limit lasts, 0 if the response is none.
+// A secondary limit often comes without any header: GitHub asks for a minute
+// then, and for more if the limit goes on.
 // https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
-func rateLimitWait(e *APIError, res response) (wait time.Duration, unspecified bool) {
+func rateLimit(e *APIError, res response) (wait time.Duration, unspecified bool) {
 	if e.StatusCode != http.StatusForbidden && e.StatusCode != http.StatusTooManyRequests {
 		return 0, false
 	}
-	if reset := headerInt(res.header, "X-Ratelimit-Reset"); reset > 0 && res.header.Get("X-Ratelimit-Remaining") == "0" {
+	usedUp := res.header.Get("X-Ratelimit-Remaining") == "0"
+	switch {
+	case e.StatusCode == http.StatusTooManyRequests, saysRateLimit(e):
+	case ssoURL(res.header) != "", givesReason(e) && !isWebPage(res):
+		return 0, false
+	case e.retryAfter > 0:
+	case !usedUp, e.lacksScope(): // GitHub tells the quota in every response
+		return 0, false
+	}
+	wait = e.retryAfter
+	if reset := headerInt(res.header, "X-Ratelimit-Reset"); usedUp && reset > 0 {
 		left := netx.Until(time.Unix(min(int64(reset), 1<<40), 0), res.header)
-		return left + time.Second, left == 0 // one that is over and goes on does not say how long it lasts
+		unspecified = left == 0 && wait == 0 // a limit that is over and goes on
+		wait = max(wait, left+time.Second)
 	}
-	if e.retryAfter > 0 {
-		return e.retryAfter, false
-	}
-	message := strings.ToLower(e.Message)
-	if e.StatusCode == http.StatusTooManyRequests ||
-		strings.HasSuffix(e.DocumentationURL, "secondary-rate-limits") ||
-		strings.Contains(message, "rate limit") || strings.Contains(message, "abuse detection") {
+	if wait == 0 {
 		return time.Minute, true
 	}
-	return 0, false
+	return wait, unspecified
 }
 
-// lasts is how long a rate limit is to be waited out after a number of them in
-// a row. The longer one lasts that does not say so, the longer GitHub wants to
-// be left alone.
+// saysRateLimit reports whether the response tells a rate limit in words.
+func saysRateLimit(e *APIError) bool {
+	text := strings.ToLower(e.Message)
+	for _, detail := range e.Errors {
+		text += " " + strings.ToLower(detail.Message)
+	}
+	return strings.Contains(e.DocumentationURL, "rate-limit") || strings.Contains(text, "rate limit") ||
+		strings.Contains(text, "abuse detection") || strings.Contains(text, "too many requests")
+}
+
+// givesReason reports whether a 403 says more than that it is one.
+func givesReason(e *APIError) bool {
+	text := strings.Trim(strings.ToLower(e.Message), " .!:0123456789")
+	return text != "" && text != "forbidden"
+}
+
+// lasts returns the pause for a rate limit, after a number of limits in a row.
+// The longer a limit lasts that does not say so, the longer the pause.
 func (e *APIError) lasts(before int) time.Duration {
 	if e.unspecified {
 		return e.RetryAfter << min(before, 6)

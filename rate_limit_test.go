@@ -191,7 +191,7 @@ func TestALimitWithoutAHintDoesNotLastLongerAndLongerForever(t *testing.T) {
 		_, err := do(t, testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(100*time.Hour)), http.MethodGet)
 		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
 		for _, gap := range gaps(server)[6:] {
-			require.Equal(t, 64*time.Minute, gap)
+			require.Equal(t, time.Hour, gap)
 		}
 	})
 }
@@ -268,23 +268,26 @@ func TestWhatLooksLikeARateLimitButIsNotIsReturnedAtOnce(t *testing.T) {
 		}
 		return h
 	}
-	const message = `{"message": "API rate limit exceeded"}`
+	const message, denied = `{"message": "API rate limit exceeded"}`, `{"message": "Must have admin rights to Repository."}`
 	for name, test := range map[string]struct {
 		fault ghmigratetest.Fault
 		is    []error
 	}{
-		"401": {limit(401, limited, message), []error{ghmigrate.ErrUnauthorized}},
 		"single sign-on": {
-			limit(403, with("X-Github-Sso", "required; url=https://github.com/orgs/octo-org/sso?authorization_request=A"), message),
+			limit(403, with("X-Github-Sso", "required; url=https://github.com/orgs/octo-org/sso?authorization_request=A"), denied),
 			[]error{ghmigrate.ErrSSORequired, ghmigrate.ErrForbidden},
 		},
 		"missing scope": {
-			limit(403, with("X-Oauth-Scopes", "gist, read:org", "X-Accepted-Oauth-Scopes", "admin:org, repo"), message),
+			limit(403, with("X-Oauth-Scopes", "gist, read:org", "X-Accepted-Oauth-Scopes", "admin:org, repo"), denied),
 			[]error{ghmigrate.ErrMissingScope, ghmigrate.ErrForbidden},
 		},
 		"no scopes at all": {
-			limit(403, with("X-Oauth-Scopes", "", "X-Accepted-Oauth-Scopes", "admin:org, repo"), message),
+			limit(403, with("X-Oauth-Scopes", "", "X-Accepted-Oauth-Scopes", "admin:org, repo"), denied),
 			[]error{ghmigrate.ErrMissingScope, ghmigrate.ErrForbidden},
+		},
+		"another reason and no quota left": {limit(403, limited, denied), []error{ghmigrate.ErrForbidden}},
+		"a fine-grained token": {
+			limit(403, limited, `{"message": "Resource not accessible by personal access token"}`), []error{ghmigrate.ErrForbidden},
 		},
 		"404": {limit(404, limited, message), []error{ghmigrate.ErrNotFound}},
 		"422": {limit(422, limited, message), []error{ghmigrate.ErrValidation}},

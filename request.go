@@ -3,7 +3,6 @@ package ghmigrate
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,19 +17,22 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A request is one call, before it is known how often it will be sent.
+// A request is one call, before it is known how many attempts the call takes.
 type request struct {
 	method   string
 	at       endpoint
 	query    url.Values
-	body     any       // sent as JSON; nil sends nothing
-	invalid  error     // why the arguments are refused
-	etag     string    // sent as If-None-Match; then 304 is an answer, not a failure
-	redirect bool      // a redirect is the answer, as for an archive
-	patience *patience // nil means the client's
+	body     any          // sent as JSON; nil sends no body
+	secrets  []string     // what in the body no error may quote
+	invalid  error        // why the arguments are refused
+	etag     string       // sent as If-None-Match, which makes a 304 a success
+	redirect bool         // success is a redirect, as for an archive
+	effect   string       // what may exist if the response is lost, such as "the migration"
+	pageSize int          // elements of a full page; 0 if the list has no pages
+	budget   *retryBudget // nil means the client's
 }
 
-// encode refuses what is wrong with a request and marshals its body.
+// encode returns the body as JSON, or the reason to refuse the request.
 func (r request) encode(ctx context.Context) ([]byte, error) {
 	switch {
 	case ctx == nil:
@@ -42,9 +44,9 @@ func (r request) encode(ctx context.Context) ([]byte, error) {
 	case r.body == nil:
 		return nil, nil
 	}
-	body, err := json.Marshal(r.body)
+	body, err := encode(r.body)
 	if err != nil {
-		return nil, r.wrap(fmt.Errorf("encode the request: %w", err))
+		return nil, &unsentError{r.wrap(fmt.Errorf("encode the request: %w", err))}
 	}
 	return body, nil
 }
@@ -53,21 +55,37 @@ func (r request) wrap(err error) error {
 	return fmt.Errorf("%s %s: %w", r.method, r.at.path, err)
 }
 
-// attempt sends a request once and reads its answer to the end.
+// succeededBy reports whether a response of this status is what the request
+// asks for.
+func (r request) succeededBy(status int) bool {
+	if r.redirect {
+		return status == http.StatusFound || status == http.StatusSeeOther
+	}
+	return isSuccess(status) || status == http.StatusNotModified && r.etag != ""
+}
+
+func isSuccess(status int) bool { return status >= 200 && status < 300 }
+
+// A response is the response to one attempt, read to its end.
+type response struct {
+	request request
+	status  int // 0 if there was no response
+	header  http.Header
+	body    []byte
+	unsent  bool // beside an error: the request never left this machine
+}
+
+// date returns the server's time of the response.
+func (res response) date() time.Time { return netx.Date(res.header) }
+
+// attempt sends a request once and reads the response to its end. The error is
+// about the attempt only, not about the response's status.
 func (c *Client) attempt(ctx context.Context, r request, target string, body []byte) (response, error) {
-	var reader io.Reader
-	if body != nil {
-		reader = bytes.NewReader(body)
-	}
-	req, err := http.NewRequestWithContext(ctx, r.method, target, reader)
-	if err != nil {
-		return response{}, r.wrap(netx.Clean(err))
-	}
-	if err := c.setHeader(req, r); err != nil {
-		return response{}, r.wrap(err)
-	}
 	start := time.Now()
-	res, err := c.exchange(req, r)
+	res, err := c.exchange(ctx, r, target, body)
+	if err != nil {
+		err = r.wrap(err)
+	}
 	if c.log.Enabled(ctx, slog.LevelDebug) {
 		attrs := []slog.Attr{
 			slog.String("method", r.method), slog.String("path", r.at.path),
@@ -79,10 +97,56 @@ func (c *Client) attempt(ctx context.Context, r request, target string, body []b
 		}
 		c.log.LogAttrs(ctx, slog.LevelDebug, "request", attrs...)
 	}
+	return res, err
+}
+
+var errAttemptTimeout = errors.New("the attempt took too long")
+
+func (c *Client) exchange(caller context.Context, r request, target string, body []byte) (response, error) {
+	failed := response{request: r, unsent: true}
+	ctx, cancel := context.WithTimeoutCause(caller, c.timeout, errAttemptTimeout)
+	defer cancel()
+	sent := &sendTrace{}
+	req, err := http.NewRequestWithContext(sent.watch(ctx), r.method, target, bytes.NewReader(body))
 	if err != nil {
-		return res, r.wrap(err)
+		return failed, netx.Clean(err)
+	}
+	if err := c.setHeader(req, r); err != nil {
+		return failed, err
+	}
+	if ctx.Err() != nil {
+		return failed, netx.ContextError(ctx)
+	}
+	clean := func(err error) error {
+		if context.Cause(ctx) == errAttemptTimeout { //nolint:errorlint // the cause is set above, never wrapped
+			return fmt.Errorf("no complete response within %v", c.timeout)
+		}
+		err = netx.Clean(err, secretsOf(req)...)
+		if caller.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+			return errors.New(err.Error()) // a timeout of the Transport, not the caller's
+		}
+		return err
+	}
+	httpResponse, err := c.api.Do(req)
+	if err != nil {
+		failed.unsent = sent.never()
+		return failed, clean(err)
+	}
+	defer func() { _ = httpResponse.Body.Close() }()
+	// A RoundTripper's body may ignore the context.
+	stop := context.AfterFunc(ctx, func() { _ = httpResponse.Body.Close() })
+	defer stop()
+	c.noteRateLimit(httpResponse.Header)
+	res := response{request: r, status: httpResponse.StatusCode, header: httpResponse.Header}
+	if res.body, err = r.read(httpResponse); err != nil {
+		return res, fmt.Errorf("read the response: %w", clean(err))
 	}
 	return res, nil
+}
+
+// secretsOf lists what a RoundTripper's error must not quote.
+func secretsOf(req *http.Request) []string {
+	return append(netx.URLSecrets(req.URL), netx.HeaderSecrets(req.Header)...)
 }
 
 func (c *Client) target(r request) string {
@@ -93,14 +157,14 @@ func (c *Client) target(r request) string {
 	return target
 }
 
-// setHeader sets every header of a request, and here alone it is decided where
-// the token goes.
+// setHeader sets every header of a request. It alone decides where the token
+// goes.
 func (c *Client) setHeader(req *http.Request, r request) error {
 	maps.Copy(req.Header, c.header)
 	if r.etag != "" {
 		req.Header.Set("If-None-Match", r.etag)
 	}
-	if req.Body != nil {
+	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.authorize == nil || !sameOrigin(req.URL, c.base) {
@@ -109,84 +173,36 @@ func (c *Client) setHeader(req *http.Request, r request) error {
 	return c.authorize(req)
 }
 
-func (c *Client) exchange(req *http.Request, r request) (response, error) {
-	unsent := func() bool { return false }
-	if r.method == http.MethodDelete {
-		req, unsent = watchSending(req)
-	}
-	began := time.Now()
-	answer, err := c.api.Do(req)
-	if err != nil {
-		return response{unsent: unsent()}, c.timedOut(req, began, netx.Clean(err, secrets(req)...))
-	}
-	defer func() { _ = answer.Body.Close() }()
-	c.noteRateLimit(answer.Header)
-	res := response{request: r, status: answer.StatusCode, header: answer.Header}
-	if res.body, err = r.read(answer); err != nil {
-		return res, fmt.Errorf("read the answer: %w", c.timedOut(req, began, netx.Clean(err, secrets(req)...)))
-	}
-	return res, nil
+// A sendTrace finds out whether a request left this machine.
+type sendTrace struct {
+	trace        httptrace.ClientTrace
+	sought, sent atomic.Bool // a connection was sought; a header was written to one
 }
 
-// secrets lists what a RoundTripper must not tell of a request.
-func secrets(req *http.Request) []string {
-	return append(netx.URLSecrets(req.URL), netx.HeaderSecrets(req.Header)...)
+func (s *sendTrace) watch(ctx context.Context) context.Context {
+	s.trace.GetConn = func(string) { s.sought.Store(true) }
+	s.trace.WroteHeaders = func() { s.sent.Store(true) }
+	return httptrace.WithClientTrace(ctx, &s.trace)
 }
 
-// watchSending returns a request that knows whether it never left: whether
-// a connection was looked for, and no header was written to one.
-func watchSending(req *http.Request) (watched *http.Request, unsent func() bool) {
-	var sought, sent atomic.Bool
-	trace := &httptrace.ClientTrace{
-		GetConn:      func(string) { sought.Store(true) },
-		WroteHeaders: func() { sent.Store(true) },
-	}
-	return req.WithContext(httptrace.WithClientTrace(req.Context(), trace)), func() bool { return sought.Load() && !sent.Load() }
-}
+// never reports whether the request certainly never left. A RoundTripper that
+// does not report to the trace leaves that open.
+func (s *sendTrace) never() bool { return s.sought.Load() && !s.sent.Load() }
 
-// timedOut tells an attempt that took too long from a caller's context that
-// ended: net/http has the same error for both, and for a dial that timed out.
-func (c *Client) timedOut(req *http.Request, began time.Time, err error) error {
-	switch {
-	case !errors.Is(err, context.DeadlineExceeded) || req.Context().Err() != nil:
-		return err
-	case time.Since(began) >= c.api.Timeout:
-		return fmt.Errorf("no whole answer within %v", c.api.Timeout)
-	}
-	return errors.New(err.Error()) // a shorter timeout, of the Transport
-}
-
-// answeredBy tells whether a status is what the request hoped for.
-func (r request) answeredBy(status int) bool {
-	if r.redirect {
-		return isRedirect(status)
-	}
-	return status >= 200 && status < 300 || status == http.StatusNotModified && r.etag != ""
-}
-
-// A response is the answer to one call, read to its end.
-type response struct {
-	request request
-	status  int
-	header  http.Header
-	body    []byte
-	unsent  bool // beside an error: the request never left
-}
-
-// maxBody and maxErrorBody bound what is read of an answer.
+// maxBody and maxErrorBody bound what is read of a response.
 const (
 	maxBody      = 256 << 20
 	maxErrorBody = 64 << 10
 )
 
-var errBodyTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
+var errBodyTooLarge = fmt.Errorf("the response is larger than %d MiB", maxBody>>20)
 
-// read reads an answer to its end, in one allocation where its length is
-// known. A failure, or an archive where its address should be, is cut short;
-// of a failure that broke off, what arrived is kept: the status says most.
+// read reads a response to its end, in one allocation if its length is known.
+// The body of a failure, or of what should have been a redirect, is cut short.
+// If such a body breaks off, read keeps what arrived: the status matters more.
 func (r request) read(res *http.Response) (body []byte, err error) {
 	limit, cut := int64(maxBody), false
-	if !r.answeredBy(res.StatusCode) || r.redirect {
+	if !r.succeededBy(res.StatusCode) || r.redirect {
 		limit, cut = maxErrorBody, true
 	}
 	switch n := res.ContentLength; {
@@ -194,7 +210,7 @@ func (r request) read(res *http.Response) (body []byte, err error) {
 		return nil, nil
 	case n > limit && !cut:
 		return nil, errBodyTooLarge
-	case n > 0 && n <= limit: // 0 may be a RoundTripper that does not say
+	case n > 0 && n <= limit: // some RoundTrippers leave the length at 0
 		var got int
 		body = make([]byte, n)
 		got, err = io.ReadFull(res.Body, body)
@@ -212,13 +228,3 @@ func (r request) read(res *http.Response) (body []byte, err error) {
 	}
 	return body, nil
 }
-
-func (res response) decode(out any) error {
-	if err := json.Unmarshal(res.body, out); err != nil {
-		return res.request.wrap(fmt.Errorf("decode the answer: %w", err))
-	}
-	return nil
-}
-
-// date returns the server's time of the response.
-func (res response) date() time.Time { return netx.Date(res.header) }

@@ -2,7 +2,6 @@ package ghmigrate
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http"
@@ -50,6 +49,15 @@ type Import struct {
 	HTMLURL       string `json:"html_url"`       // its page
 	AuthorsURL    string `json:"authors_url"`    // its authors, in the API
 	RepositoryURL string `json:"repository_url"` // the repository, in the API
+}
+
+// mismatch returns what is wrong with the import as a response: an import has
+// no id.
+func (i *Import) mismatch(request) string {
+	if i.Status == "" && i.VCSURL == "" && i.URL == "" && i.HTMLURL == "" {
+		return "no import"
+	}
+	return ""
 }
 
 // A ProjectChoice is one of several projects that were found at a VCSURL.
@@ -119,7 +127,12 @@ func (p *LFSPreference) UnmarshalJSON(data []byte) error {
 		*p = LFSOptOut
 		return nil
 	}
-	return json.Unmarshal(data, (*string)(p))
+	text := ""
+	if err := unmarshal(data, &text); err != nil {
+		return err
+	}
+	*p = LFSPreference(text)
+	return nil
 }
 
 // An ImportAuthor is an author of a source's commits, and who that is on
@@ -133,6 +146,9 @@ type ImportAuthor struct {
 	URL        string `json:"url"`         // of the author, in the API
 	ImportURL  string `json:"import_url"`  // of the import, in the API
 }
+
+// mismatch returns what is wrong with the author as a response.
+func (a *ImportAuthor) mismatch(r request) string { return wrongID("author", a.ID, r) }
 
 // A LargeFile is a file of more than 100 MB that an import found.
 type LargeFile struct {
@@ -187,7 +203,7 @@ type importSource struct {
 //
 // https://docs.github.com/rest/migrations/source-imports#start-an-import
 func (s *SourceImports) Start(ctx context.Context, owner, repo string, req StartImportRequest) (*Import, error) {
-	r := request{method: http.MethodPut, at: sourceImport(owner, repo), body: importSource{
+	r := request{method: http.MethodPut, at: sourceImport(owner, repo), effect: "the import", secrets: []string{req.VCSPassword.Reveal()}, body: importSource{
 		VCS: req.VCS, VCSURL: req.VCSURL, VCSUsername: req.VCSUsername, VCSPassword: req.VCSPassword.Reveal(), TFVCProject: req.TFVCProject,
 	}}
 	if req.VCSURL == "" {
@@ -209,7 +225,7 @@ func (s *SourceImports) Get(ctx context.Context, owner, repo string) (*Import, e
 //
 // https://docs.github.com/rest/migrations/source-imports#update-an-import
 func (s *SourceImports) Update(ctx context.Context, owner, repo string, req UpdateImportRequest) (*Import, error) {
-	r := request{method: http.MethodPatch, at: sourceImport(owner, repo)}
+	r := request{method: http.MethodPatch, at: sourceImport(owner, repo), secrets: []string{req.VCSPassword.Reveal()}}
 	if req != (UpdateImportRequest{}) {
 		r.body = importSource{
 			VCS: req.VCS, VCSUsername: req.VCSUsername, VCSPassword: req.VCSPassword.Reveal(), TFVCProject: req.TFVCProject, HumanName: req.HumanName,
@@ -246,7 +262,7 @@ func (s *SourceImports) ListAuthors(ctx context.Context, owner, repo string, opt
 //
 // https://docs.github.com/rest/migrations/source-imports#map-a-commit-author
 func (s *SourceImports) MapAuthor(ctx context.Context, owner, repo string, authorID int64, req MapAuthorRequest) (*ImportAuthor, error) {
-	at := sourceImport(owner, repo).literal("authors").id("authorID", authorID)
+	at := sourceImport(owner, repo).literal("authors").number("authorID", authorID)
 	return call[ImportAuthor](ctx, s.c, request{method: http.MethodPatch, at: at, body: req})
 }
 
@@ -280,10 +296,11 @@ func (s *SourceImports) SetLFSPreference(ctx context.Context, owner, repo string
 //
 // https://docs.github.com/rest/migrations/source-imports#get-an-import-status
 func (s *SourceImports) Wait(ctx context.Context, owner, repo string) (*Import, error) {
-	r, seen := getImport(owner, repo), &polled[Import]{}
-	r.patience = new(patience)
-	return wait(ctx, s.c, func() (*Import, error) {
-		err := seen.poll(ctx, s.c, r)
+	r, seen := getImport(owner, repo), &pollResult[Import]{}
+	r.budget = new(retryBudget)
+	known := func() bool { return seen.value != nil }
+	return wait(ctx, s.c, known, func() (*Import, error) {
+		err := seen.poll(ctx, s.c, r, decodeAnswer[Import])
 		return seen.value, err
 	}, func(i *Import) (bool, error) {
 		switch at := owner + "/" + repo; {

@@ -373,7 +373,7 @@ func TestSourceImportsRetired(t *testing.T) {
 						assert.Equal(t, "https://gh.io/source-imports-api-deprecation", failure.DocumentationURL)
 						assert.Equal(t, "0A70:B8D825", failure.RequestID)
 						if name == "Wait" && status == 503 && !slices.Contains(retired, status) {
-							assert.InDelta(t, 15*time.Minute, time.Since(began), float64(2*time.Minute), "a wait outlasts maintenance")
+							assert.InDelta(t, time.Hour, time.Since(began), float64(2*time.Minute), "a wait outlasts maintenance")
 							return
 						}
 						assert.Equal(t, 1, asked, "nothing is retried")

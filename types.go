@@ -1,12 +1,6 @@
 package ghmigrate
 
-import (
-	"encoding/json"
-	"fmt"
-	"io"
-	"log/slog"
-	"time"
-)
+import "time"
 
 // A User is an account: a person, an organization or a bot. GitHub fills the
 // fields of the account's kind and leaves the others zero.
@@ -260,33 +254,4 @@ type BypassReviewer struct {
 type CodeSearchIndexStatus struct {
 	LexicalSearchOK  bool   `json:"lexical_search_ok"`
 	LexicalCommitSHA string `json:"lexical_commit_sha"`
-}
-
-// A Secret is a string that does not print: every verb of package fmt,
-// package slog and package encoding/json show REDACTED in its place, or nothing
-// if it is empty.
-//
-// Package fmt does not ask what it finds in an unexported field of a struct, nor
-// behind a pointer in what it prints with a verb that is none of a pointer's,
-// such as %s: it shows it as it is. Keep a Secret in an exported field, and
-// print what holds pointers to it with %v.
-type Secret string
-
-// Reveal returns the secret itself.
-func (s Secret) Reveal() string { return string(s) }
-
-// Format prints REDACTED, whatever the verb.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.redacted()) }
-
-// LogValue logs REDACTED.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.redacted()) }
-
-// MarshalJSON encodes REDACTED.
-func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(s.redacted()) }
-
-func (s Secret) redacted() string {
-	if s == "" {
-		return ""
-	}
-	return "REDACTED"
 }

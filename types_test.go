@@ -408,7 +408,7 @@ func withNulls(tree any) any {
 				tree[name] = withNulls(object)
 			} else if array, ok := value.([]any); ok {
 				tree[name] = withNulls(array)
-			} else {
+			} else if name != "id" && name != "status" {
 				tree[name] = nil
 			}
 		}

@@ -26,7 +26,7 @@ func (s *UserMigrations) account() account {
 //
 // https://docs.github.com/rest/migrations/users#start-a-user-migration
 func (s *UserMigrations) Start(ctx context.Context, req StartMigrationRequest) (*Migration, error) {
-	return call[Migration](ctx, s.c, s.account().start(req))
+	return s.account().startMigration(ctx, req)
 }
 
 // List lists the user's migrations, newest first, with their repositories. Nil

@@ -5,120 +5,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
-	"slices"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// wait polls again and again until done says so. Beside every error it returns
-// the last value seen.
-func wait[T any](ctx context.Context, c *Client, poll func() (*T, error), done func(*T) (bool, error)) (*T, error) {
-	var last *T
-	pace := c.newPace()
-	for {
-		value, err := poll()
-		if err == nil {
-			last = value
-			if ok, err := done(value); ok {
-				return last, err
-			}
-		}
-		if err := pace.pause(ctx, err); err != nil {
-			return last, err
-		}
-	}
-}
-
-// A pace is the rhythm of polls, and how long they may go on failing.
-type pace struct {
-	log           *slog.Logger
-	interval, max time.Duration
-	failing       time.Time // since when; zero while polls succeed
-	limits        int       // rate limits in a row
-}
-
-func (c *Client) newPace() *pace { return &pace{log: c.log, interval: c.pollMin, max: c.pollMax} }
-
-// maxOutage is how long polls may go on failing.
-const maxOutage = 15 * time.Minute
-
-// pause waits for the next poll after one that ended in err, or returns the
-// error that ends the polls.
-func (p *pace) pause(ctx context.Context, err error) error {
-	failure, _ := errors.AsType[*APIError](err)
-	limited := failure != nil && failure.RetryAfter > 0
-	switch {
-	case err != nil && !limited && !mayPass(err):
-		return err
-	case ctx.Err() == nil:
-	case errors.Is(err, ctx.Err()):
-		return err
-	default:
-		return netx.ContextError(ctx)
-	}
-	wait := p.interval - rand.N(p.interval/10+1) //nolint:gosec // spreads load, keeps no secret
-	p.interval = min(p.interval+p.interval/2, p.max)
-	switch {
-	case err == nil:
-		p.failing, p.limits = time.Time{}, 0
-	case limited:
-		wait = max(wait, failure.lasts(p.limits))
-		p.failing = time.Time{}
-		p.limits++
-	case p.failing.IsZero():
-		p.failing = time.Now()
-	case time.Since(p.failing) >= maxOutage:
-		return fmt.Errorf("polls have failed for %v: %w", time.Since(p.failing).Round(time.Second), err)
-	}
-	if failure != nil {
-		wait = max(wait, min(failure.retryAfter, maxOutage))
-	}
-	if err != nil {
-		p.log.LogAttrs(ctx, slog.LevelWarn, "polling again", slog.Duration("wait", wait), slog.Bool("rate_limited", limited), slog.Any("error", err))
-	}
-	if err := netx.Sleep(ctx, wait); err != nil {
-		return fmt.Errorf("wait for the next poll: %w", err)
-	}
-	return nil
-}
-
-// polled is the latest answer to a request that is sent again and again.
-type polled[T any] struct {
-	value *T
-	etag  string
-	next  url.Values // the query of the next page; nil if there is none
-	date  time.Time  // when that was, by the server's clock
-}
-
-// poll sends the request. An answer that says nothing changed costs no quota.
-func (p *polled[T]) poll(ctx context.Context, c *Client, r request) error {
-	r.etag = p.etag
-	res, err := c.send(ctx, r)
-	if err != nil {
-		return err
-	}
-	p.date = res.date()
-	if res.status == http.StatusNotModified {
-		return nil
-	}
-	value := new(T)
-	if err := res.decode(value); err != nil {
-		return err
-	}
-	p.value, p.etag, p.next = value, res.header.Get("Etag"), nextQuery(res)
-	return nil
-}
-
+// wait polls until done says so. With every error it returns the last value
+// seen, nil if there is none.
 func (a account) wait(ctx context.Context, id int64) (*Migration, error) {
-	poller, seen := poller{account: a, patience: new(patience)}, &polled[Migration]{}
-	return wait(ctx, a.c, func() (*Migration, error) {
-		err := poller.poll(ctx, id, seen)
+	poll, seen := a.poller(new(retryBudget)), &pollResult[Migration]{}
+	known := func() bool { return seen.value != nil || a.startedLately(id) }
+	return wait(ctx, a.c, known, func() (*Migration, error) {
+		err := poll(ctx, id, seen)
 		return seen.value, err
 	}, func(m *Migration) (bool, error) {
 		if m.State == StateFailed {
@@ -128,79 +29,180 @@ func (a account) wait(ctx context.Context, id int64) (*Migration, error) {
 	})
 }
 
-// A poller asks for single migrations.
-type poller struct {
-	account
-	patience   *patience
-	listServes bool // there is no status endpoint; learned from a 404
-	pages      map[string]*polled[[]Migration]
+// wait polls until done says so. With every error it returns the last value
+// seen, nil if there is none. A 401 or 404 to something known ends the wait only
+// if it persists.
+func wait[T any](ctx context.Context, c *Client, known func() bool, poll func() (*T, error), done func(*T) (bool, error)) (*T, error) {
+	if ctx == nil {
+		return nil, badArgument("ctx", "is nil")
+	}
+	var last *T
+	clock := c.newPollClock()
+	for {
+		value, err := poll()
+		if err == nil {
+			last = value
+			if ok, err := done(value); ok {
+				return last, err
+			}
+		}
+		if err := clock.pause(ctx, err, known()); err != nil {
+			return last, err
+		}
+	}
 }
 
-// poll asks for one migration without its repositories. A GHES has no such
-// call for users; there it is taken from the list.
-func (p *poller) poll(ctx context.Context, id int64, seen *polled[Migration]) error {
-	if p.listServes {
-		if err := p.findInList(ctx, id, seen); !errors.Is(err, errNotListed) {
-			return err
-		}
+// A migrationPoll asks for one migration, without its repositories, and keeps
+// the response in seen.
+type migrationPoll func(ctx context.Context, id int64, seen *pollResult[Migration]) error
+
+// poller returns how the account's migrations are polled.
+func (a account) poller(budget *retryBudget) migrationPoll {
+	if a.hasNoUserStatus() {
+		return (&serverUserPolls{listPolls: newListPolls(a, budget)}).poll
 	}
-	r := p.get(id, &GetOptions{OmitRepositories: true})
-	r.patience = p.patience
-	err := seen.poll(ctx, p.c, r)
-	if p.user && !p.listServes && !p.c.isCloud() && errors.Is(err, ErrNotFound) {
-		if listErr := p.findInList(ctx, id, seen); !errors.Is(listErr, errNotListed) {
-			p.listServes = listErr == nil
-			return listErr
-		}
-	}
-	if seen.value != nil {
-		seen.value.Repositories = nil // an older GHES does not know exclude
-	}
-	return err
+	return a.pollStatus(budget)
 }
 
-var errNotListed = errors.New("not in the list")
-
-func (p *poller) findInList(ctx context.Context, id int64, seen *polled[Migration]) error {
-	for page, err := range p.list(ctx, false) {
-		if err != nil {
-			return err
+func (a account) pollStatus(budget *retryBudget) migrationPoll {
+	return func(ctx context.Context, id int64, seen *pollResult[Migration]) error {
+		r := a.get(id, &GetOptions{OmitRepositories: true})
+		r.budget = budget
+		err := seen.poll(ctx, a.c, r, decodeAnswer[Migration])
+		if seen.value != nil {
+			seen.value.Repositories = nil // an older GHES ignores exclude
 		}
-		if i := slices.IndexFunc(*page.value, func(m Migration) bool { return m.ID == id }); i >= 0 {
-			found := (*page.value)[i]
-			seen.value, seen.date = &found, page.date
-			return nil
-		}
+		return err
 	}
-	return errNotListed
 }
 
-// list polls page after page of the list. Those that are read are known the
-// next time, if the list is not left for an error.
-func (p *poller) list(ctx context.Context, omitRepositories bool) iter.Seq2[*polled[[]Migration], error] {
-	return func(yield func(*polled[[]Migration], error) bool) {
-		r := p.listing(ListOptions{}, omitRepositories)
-		r.patience = p.patience
-		read := map[string]*polled[[]Migration]{}
-		for r.query != nil {
-			key := r.query.Encode()
-			if read[key] != nil {
-				yield(nil, r.wrap(errPageLoop))
-				return
-			}
-			page := cmp.Or(p.pages[key], &polled[[]Migration]{})
-			if err := page.poll(ctx, p.c, r); err != nil {
-				yield(nil, err)
-				return
-			}
-			for i := range *page.value {
-				(*page.value)[i].Repositories = nil // a user's list has them
-			}
-			read[key], r.query = page, page.next
-			if !yield(page, nil) {
-				break
-			}
-		}
-		p.pages = read
+// A pollResult is the latest response to a request that is sent again and
+// again.
+type pollResult[T any] struct {
+	value *T
+	date  time.Time // of the response, by the server's clock
+
+	etag        string
+	full        time.Time // when the value itself came, by our clock
+	notModified int       // responses since then
+}
+
+const (
+	// A cache on the way may hold a stale 304, so the value itself is asked for
+	// after a number of polls, or a time.
+	maxNotModified    = 9
+	maxNotModifiedAge = 5 * time.Minute
+)
+
+// poll sends the request. A response that nothing changed costs no quota.
+func (p *pollResult[T]) poll(ctx context.Context, c *Client, r request, decode func(context.Context, *Client, response) (*T, error)) error {
+	if p.notModified < maxNotModified && time.Since(p.full) < maxNotModifiedAge {
+		r.etag = p.etag
 	}
+	res, err := c.send(ctx, r)
+	if err != nil {
+		return err
+	}
+	if res.status == http.StatusNotModified {
+		p.date = res.date()
+		p.notModified++
+		return nil
+	}
+	value, err := decode(ctx, c, res)
+	if err != nil {
+		return err
+	}
+	*p = pollResult[T]{value: value, date: res.date(), etag: res.header.Get("Etag"), full: time.Now()}
+	return nil
+}
+
+// A pollClock paces polls and limits how long they may fail.
+type pollClock struct {
+	log       *slog.Logger
+	interval  time.Duration // the next one
+	min, max  time.Duration
+	maxOutage time.Duration
+
+	outage time.Time // since when polls fail; zero while they succeed
+	denial denial
+	limits int   // rate limits in a row
+	last   error // how the latest poll failed; nil if it succeeded
+}
+
+func (c *Client) newPollClock() *pollClock {
+	return &pollClock{log: c.log, interval: c.pollMin, min: c.pollMin, max: c.pollMax, maxOutage: c.maxOutage}
+}
+
+// pause waits for the next poll after one that ended in err, or returns the
+// error that ends the polls. A denial of something known may be a stray one.
+func (p *pollClock) pause(ctx context.Context, err error, known bool) error {
+	failure, _ := errors.AsType[*APIError](err)
+	limited := failure != nil && failure.RetryAfter > 0
+	stray := known && isDenial(err)
+	if ctx.Err() != nil {
+		if !errors.Is(err, ctx.Err()) {
+			p.last, err = cmp.Or(err, p.last), netx.ContextError(ctx)
+		}
+		return after(p.last, err)
+	}
+	p.last = err
+	switch {
+	case err != nil && !limited && !stray && !mayPass(err):
+		return err
+	case stray && p.denial.persists():
+		return err
+	}
+	wait := p.interval - rand.N(p.interval/10+1) //nolint:gosec // jitter spreads load and keeps no secret
+	p.interval = min(p.interval+p.interval/2, p.max)
+	switch {
+	case err == nil:
+		p.outage, p.denial, p.limits = time.Time{}, denial{}, 0
+	case limited:
+		wait = max(wait, min(failure.lasts(p.limits), maxPause))
+		p.outage = time.Time{}
+		p.limits++
+	case stray:
+		wait = max(p.min, minDenialTime/(minDenials-1))
+		p.outage = time.Time{}
+	case p.outage.IsZero():
+		p.outage = time.Now()
+	}
+	if !p.outage.IsZero() && time.Since(p.outage) >= p.maxOutage {
+		return fmt.Errorf("polls have failed for %v: %w", time.Since(p.outage).Round(time.Second), err)
+	}
+	if failure != nil && !limited {
+		wait = max(wait, min(failure.retryAfter, p.maxOutage, maxPause))
+	}
+	if err != nil {
+		p.log.LogAttrs(ctx, slog.LevelWarn, "poll failed, polling again", slog.Duration("wait", wait), slog.Bool("rate_limited", limited), slog.Any("error", err))
+	}
+	if err := netx.Sleep(ctx, wait); err != nil {
+		return fmt.Errorf("wait for the next poll: %w", after(p.last, err))
+	}
+	return nil
+}
+
+// isDenial reports whether GitHub refuses the token or does not find the
+// resource. Both happen by mistake, and pass.
+func isDenial(err error) bool {
+	return errors.Is(err, ErrUnauthorized) || isAbsence(err)
+}
+
+// A denial is a 401 or 404 to something known, and how long it has persisted.
+type denial struct {
+	polls int
+	since time.Time
+}
+
+const (
+	minDenials    = 3
+	minDenialTime = 30 * time.Second
+)
+
+// persists notes one more denial and reports whether it is no stray one.
+func (d *denial) persists() bool {
+	if d.polls++; d.polls == 1 {
+		d.since = time.Now()
+	}
+	return d.polls >= minDenials && time.Since(d.since) >= minDenialTime
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -92,14 +93,19 @@ func TestWaitCostsNoQuotaWhileNothingChanges(t *testing.T) {
 		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 		require.NoError(t, err)
 		_, requests := pollsOf(server, polled)
-		answers := map[int]int{}
+		answers, since, full := map[int]int{}, 0, time.Time{}
 		for i, r := range requests {
 			answers[r.Status]++
-			assert.Equal(t, i > 0, r.Header.Get("If-None-Match") != "", "poll %d", i)
+			// A cache on the way may hold a stale 304.
+			due := since == 9 || r.Time.Sub(full) >= 5*time.Minute
+			assert.Equal(t, !due, r.Header.Get("If-None-Match") != "", "poll %d", i)
+			since++
+			if r.Status == http.StatusOK {
+				since, full = 0, r.Time
+			}
 		}
-		assert.Equal(t, map[int]int{http.StatusOK: 3, http.StatusNotModified: len(requests) - 3}, answers, "one 200 for each state")
-		assert.Greater(t, answers[http.StatusNotModified], 10)
-		assert.Equal(t, used+3, client.RateLimit().Used)
+		assert.Greater(t, answers[http.StatusNotModified], 4*answers[http.StatusOK])
+		assert.Equal(t, used+answers[http.StatusOK], client.RateLimit().Used)
 	}, ghmigratetest.WithExportDuration(30*time.Minute))
 }
 
@@ -124,6 +130,62 @@ func TestWaitOnAFailedExport(t *testing.T) {
 	})
 }
 
+// A 401 or a 404 to a migration that was seen may be a stray one.
+func TestWaitSurvivesStrayDenials(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusNotFound} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
+				startExports(t, server, client, 1)
+				deny := func() {
+					fault := ghmigratetest.ServerError(status)
+					fault.Path, fault.Times = polled, -1
+					server.Inject(fault)
+				}
+				deny() // within the lag after the start
+				time.AfterFunc(20*time.Second, server.ClearFaults)
+				time.AfterFunc(10*time.Minute, deny)
+				time.AfterFunc(10*time.Minute+25*time.Second, server.ClearFaults)
+
+				m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+				require.NoError(t, err)
+				assert.Equal(t, ghmigrate.StateExported, m.State)
+			}, ghmigratetest.WithExportDuration(time.Hour))
+		})
+	}
+}
+
+func TestWaitEndsWithDenialsThatPersist(t *testing.T) {
+	for status, want := range map[int]error{http.StatusUnauthorized: ghmigrate.ErrUnauthorized, http.StatusNotFound: ghmigrate.ErrNotFound} {
+		for name, lasts := range map[string]struct {
+			after int           // polls
+			pause time.Duration // between the start and the wait
+			want  time.Duration
+		}{
+			"seen":                   {2, time.Hour, 30 * time.Second},
+			"just started":           {0, 0, 30 * time.Second},
+			"never seen, not recent": {0, time.Minute, 0},
+		} {
+			t.Run(fmt.Sprintf("%d, %s", status, name), func(t *testing.T) {
+				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+					client := testclient.New(t, server)
+					startExports(t, server, client, 1)
+					time.Sleep(lasts.pause)
+					fault := ghmigratetest.ServerError(status)
+					fault.Path, fault.After, fault.Times = polled, lasts.after, -1
+					server.Inject(fault)
+
+					m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+					require.ErrorIs(t, err, want)
+					assert.Equal(t, lasts.after > 0, m != nil, "the last migration seen comes with every error")
+					_, requests := pollsOf(server, polled)
+					assert.InDelta(t, lasts.want, time.Since(requests[lasts.after].Time), float64(5*time.Second))
+				}, ghmigratetest.WithExportDuration(10*time.Hour))
+			})
+		}
+	}
+}
+
 // What will not pass ends a wait at once.
 func TestWaitEndsAtOnceOnErrorsThatStay(t *testing.T) {
 	for _, test := range []struct {
@@ -131,12 +193,10 @@ func TestWaitEndsAtOnceOnErrorsThatStay(t *testing.T) {
 		fault ghmigratetest.Fault
 		err   error
 	}{
-		{"401", ghmigratetest.ServerError(http.StatusUnauthorized), ghmigrate.ErrUnauthorized},
 		{"403", ghmigratetest.ServerError(http.StatusForbidden), ghmigrate.ErrForbidden},
 		{"403 for single sign-on", ghmigratetest.Fault{
 			Status: http.StatusForbidden, Header: http.Header{"X-Github-Sso": {"required; url=https://github.com/orgs/octo-org/sso"}}, Body: `{}`,
 		}, ghmigrate.ErrSSORequired},
-		{"404", ghmigratetest.ServerError(http.StatusNotFound), ghmigrate.ErrNotFound},
 		{"422", ghmigratetest.ServerError(http.StatusUnprocessableEntity), ghmigrate.ErrValidation},
 	} {
 		for after, seen := range []bool{false, true, true} {
@@ -222,18 +282,18 @@ func TestWaitSurvivesAnOutage(t *testing.T) {
 				client := testclient.New(t, server)
 				startExports(t, server, client, 1)
 				fault.Path, fault.Times, fault.After = polled, -1, 3
-				// From the first poll to the last, it is just not 15 minutes.
+				// From the first failed poll to the last, it is just not an hour.
 				begin := func() { server.Inject(fault) }
 				begin()
-				time.AfterFunc(14*time.Minute+30*time.Second, server.ClearFaults)
-				// Polls that succeed in between begin a new quarter of an hour.
-				time.AfterFunc(20*time.Minute, begin)
-				time.AfterFunc(34*time.Minute, server.ClearFaults)
+				time.AfterFunc(58*time.Minute+30*time.Second, server.ClearFaults)
+				// Polls that succeed in between begin a new hour.
+				time.AfterFunc(65*time.Minute, begin)
+				time.AfterFunc(123*time.Minute, server.ClearFaults)
 
 				m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 				require.NoError(t, err)
 				assert.Equal(t, ghmigrate.StateExported, m.State)
-			}, ghmigratetest.WithExportDuration(time.Hour))
+			}, ghmigratetest.WithExportDuration(3*time.Hour))
 		})
 	}
 }
@@ -242,7 +302,7 @@ func TestWaitEndsWithALongOutage(t *testing.T) {
 	for name, fault := range passing() {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := testclient.New(t, server)
+				client := testclient.New(t, server, ghmigrate.WithMaxOutage(15*time.Minute))
 				startExports(t, server, client, 1)
 				fault.Path, fault.Times, fault.After = polled, -1, 3
 				server.Inject(fault)
@@ -381,7 +441,7 @@ func TestWaitHonoursRetryAfter(t *testing.T) {
 // One that is longer than an outage may be does not make it longer.
 func TestWaitHonoursRetryAfterWithinBounds(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := testclient.New(t, server)
+		client := testclient.New(t, server, ghmigrate.WithMaxOutage(15*time.Minute))
 		startExports(t, server, client, 1)
 		server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"86400"}}})
 		begin := time.Now()

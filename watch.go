@@ -35,29 +35,38 @@ func (a account) watchAll(ctx context.Context) iter.Seq2[*Migration, error] {
 
 // A watcher follows many migrations for one range over a sequence.
 type watcher struct {
-	poller
-	yield func(*Migration, error) bool
-	live  map[int64]*followed
-	known map[int64]bool // all that were ever listed; nil unless new ones are followed too
-	begun bool           // the list was read once
-	whole bool           // the last one was not cut short, so that what is new comes first
+	account
+	yield      func(*Migration, error) bool
+	lists      *listPolls
+	poll       migrationPoll
+	listServes func() bool // the list is the only way to poll
+	live       map[int64]*followed
+	known      map[int64]bool // all that were ever listed; nil unless new ones are followed too
+	answered   bool           // a request has succeeded
+	listed     bool           // the list was read once
+	whole      bool           // the latest list was not cut short, so that new migrations come first
 }
 
 // followed is what is known of a migration that is not done.
 type followed struct {
-	polled[Migration]
+	pollResult[Migration]
 	state   MigrationState
 	updated time.Time
-	failing time.Time // since when it cannot be asked for singly; zero if it can
-	tried   time.Time // when that was tried last; zero if it can
+	denial  denial
+	failing time.Time // since when single polls fail; zero if they succeed
+	tried   time.Time // when the latest of them failed; zero if they succeed
 }
 
 func newWatcher(a account, yield func(*Migration, error) bool) *watcher {
-	return &watcher{
-		poller: poller{account: a, patience: new(patience)},
-		yield:  yield,
-		live:   map[int64]*followed{},
+	w := &watcher{account: a, yield: yield, live: map[int64]*followed{}}
+	if a.hasNoUserStatus() {
+		server := &serverUserPolls{listPolls: newListPolls(a, new(retryBudget))}
+		w.lists, w.poll, w.listServes = &server.listPolls, server.poll, func() bool { return server.listServes }
+		return w
 	}
+	lists := newListPolls(a, new(retryBudget))
+	w.lists, w.poll, w.listServes = &lists, a.pollStatus(new(retryBudget)), func() bool { return false }
+	return w
 }
 
 // errStopped ends a watch whose caller left the loop.
@@ -68,7 +77,7 @@ func (w *watcher) run(ctx context.Context) {
 		w.yield(nil, badArgument("ctx", "is nil"))
 		return
 	}
-	pace := w.c.newPace()
+	clock := w.c.newPollClock()
 	for w.known != nil || len(w.live) > 0 {
 		err := w.tick(ctx)
 		if errors.Is(err, errStopped) {
@@ -77,18 +86,19 @@ func (w *watcher) run(ctx context.Context) {
 		if err == nil && w.known == nil && len(w.live) == 0 {
 			return
 		}
-		if err := pace.pause(ctx, err); err != nil {
+		w.answered = w.answered || err == nil
+		if err := clock.pause(ctx, err, w.answered); err != nil {
 			w.yield(nil, err)
 			return
 		}
 	}
 }
 
-// tick asks for everything once: for the list first, where that is cheaper, and
-// singly for what the list's first pages do not show.
+// tick polls every migration once: the list first, where that takes fewer
+// requests, then singly what the list's first pages do not show.
 func (w *watcher) tick(ctx context.Context) error {
 	seen := map[int64]bool{}
-	listed := !w.user || w.known != nil || w.listServes
+	listed := !w.user || w.known != nil || w.listServes()
 	if listed {
 		if err := w.pollList(ctx, seen); err != nil {
 			return err
@@ -100,7 +110,7 @@ func (w *watcher) tick(ctx context.Context) error {
 		switch err := w.pollOne(ctx, id, answered); {
 		case err == nil:
 			seen[id] = true
-			if w.listServes && !listed && len(w.unseen(seen)) > 0 {
+			if w.listServes() && !listed && len(w.unseen(seen)) > 0 {
 				return w.tick(ctx) // the list tells of all the others too
 			}
 			answered, failures = true, 0
@@ -110,8 +120,8 @@ func (w *watcher) tick(ctx context.Context) error {
 			trouble = err
 			failures++
 		}
-		// One that cannot be asked for must not hide the others; but two in a row
-		// are GitHub's trouble, in which each of the rest may take a minute.
+		// One failing migration must not hide the others. Two failures in a row are
+		// GitHub's trouble, in which each of the rest may take a minute.
 		if failures == 2 {
 			break
 		}
@@ -120,25 +130,32 @@ func (w *watcher) tick(ctx context.Context) error {
 		return trouble
 	}
 	if trouble != nil {
-		w.c.log.LogAttrs(ctx, slog.LevelWarn, "polling again", slog.Any("error", trouble))
+		w.logFailure(ctx, trouble)
 	}
 	return nil
 }
 
-// pollList reads as many pages as may be needed for those that are followed,
-// and further while there is something new on them.
+func (w *watcher) logFailure(ctx context.Context, err error) {
+	w.c.log.LogAttrs(ctx, slog.LevelWarn, "poll failed, polling again", slog.Any("error", err))
+}
+
+// pollList reads as many pages as the followed migrations may need, and further
+// pages while they show something new.
 func (w *watcher) pollList(ctx context.Context, seen map[int64]bool) error {
 	due := (len(w.live)+maxPerPage-1)/maxPerPage + 1
 	read, whole := 0, w.whole
 	w.whole = false
-	for page, err := range w.list(ctx, !w.user) {
+	for page, err := range w.lists.list(ctx) {
 		if err != nil {
 			return err
 		}
 		read++
 		news := false
-		for i := range *page.value {
-			m := &(*page.value)[i]
+		for i := range page.value.items {
+			m := &page.value.items[i]
+			if m.ID <= 0 {
+				continue // an odd value in its place
+			}
 			seen[m.ID] = true
 			news = news || w.known != nil && !w.known[m.ID]
 			if err := w.observe(m, page.date); err != nil {
@@ -146,17 +163,17 @@ func (w *watcher) pollList(ctx context.Context, seen map[int64]bool) error {
 			}
 		}
 		all := w.known != nil && !whole
-		wanted := len(w.unseen(seen)) > 0 && (w.listServes || read < due)
+		wanted := len(w.unseen(seen)) > 0 && (w.listServes() || read < due)
 		if !all && !news && !wanted {
 			break
 		}
 	}
-	w.begun, w.whole = true, true
+	w.listed, w.whole = true, true
 	return nil
 }
 
-// unseen lists the IDs that are followed and not seen: last those that could
-// not be asked for, of these last the one that was tried last.
+// unseen lists the followed IDs that are not seen. The ones that failed come
+// last, and of these the one that failed latest.
 func (w *watcher) unseen(seen map[int64]bool) []int64 {
 	ids := slices.Collect(maps.Keys(w.live))
 	ids = slices.DeleteFunc(ids, func(id int64) bool { return seen[id] })
@@ -166,18 +183,21 @@ func (w *watcher) unseen(seen map[int64]bool) []int64 {
 	return ids
 }
 
-// pollOne asks for one migration. What is about this one alone is yielded,
-// and it is followed no more. A failure that passes is about this one alone if
-// it goes on while others are answered.
+// pollOne polls one migration. It yields an error that is about this migration
+// alone, and follows the migration no further. A failure that may pass is about
+// this migration alone if it lasts while others are answered.
 func (w *watcher) pollOne(ctx context.Context, id int64, othersAnswered bool) error {
 	f := w.live[id]
-	err := w.poll(ctx, id, &f.polled)
+	err := w.poll(ctx, id, &f.pollResult)
 	switch {
 	case err == nil:
-		f.failing, f.tried = time.Time{}, time.Time{}
+		f.failing, f.tried, f.denial = time.Time{}, time.Time{}, denial{}
 		return w.observe(f.value, f.date)
 	case ctx.Err() != nil:
 		return err
+	case isAbsence(err) && (f.state != "" || w.startedLately(id)) && !f.denial.persists():
+		w.logFailure(ctx, err)
+		return nil
 	case errors.Is(err, ErrNotFound):
 	case !isOutage(err):
 		return err
@@ -186,7 +206,7 @@ func (w *watcher) pollOne(ctx context.Context, id int64, othersAnswered bool) er
 		if f.failing.IsZero() {
 			f.failing = f.tried
 		}
-		if !othersAnswered || time.Since(f.failing) < maxOutage {
+		if !othersAnswered || time.Since(f.failing) < w.c.maxOutage {
 			return err
 		}
 	}
@@ -197,15 +217,14 @@ func (w *watcher) pollOne(ctx context.Context, id int64, othersAnswered bool) er
 	return nil
 }
 
-// isOutage tells whether an error is of the kind that ends a wait only if it
-// goes on.
+// isOutage reports whether a failure ends a watch only if it lasts.
 func isOutage(err error) bool {
 	return mayPass(err) && !errors.Is(err, errStopped)
 }
 
 // maxStale is how old an unknown state may be to count as live in a watch of
-// all. The list shows imports too, whose states are not documented and never
-// Done.
+// all migrations. The list shows imports too, whose states are not documented
+// and never Done.
 const maxStale = 7 * 24 * time.Hour
 
 func isLive(m *Migration, now time.Time) bool {
@@ -220,7 +239,7 @@ func (w *watcher) observe(m *Migration, date time.Time) error {
 			return nil
 		}
 		w.known[m.ID] = true
-		if !w.begun && !isLive(m, date) {
+		if !w.listed && !isLive(m, date) {
 			return nil
 		}
 		f = &followed{}

@@ -4,12 +4,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -105,10 +105,14 @@ func parseRepositoryImportEvent(r *http.Request, secrets [][]byte) (*RepositoryI
 		return nil, fmt.Errorf("the content type is %q: set the webhook's to application/json", r.Header.Get("Content-Type"))
 	}
 	event := &RepositoryImportEvent{DeliveryID: r.Header.Get("X-Github-Delivery")}
-	if err := json.Unmarshal(body, event); err != nil {
+	odd, err := decode(body, event, exact)
+	if err != nil {
 		return nil, fmt.Errorf("decode the payload: %w", err)
 	}
-	if event.Status == "" || event.Repository == nil {
+	has := func(property string) bool {
+		return slices.ContainsFunc(odd, func(v oddValue) bool { return v.path == property })
+	}
+	if event.Status == "" && !has("/status") || event.Repository == nil && !has("/repository") {
 		return nil, errors.New("the payload has no status or no repository")
 	}
 	return event, nil

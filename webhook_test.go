@@ -125,7 +125,7 @@ func TestGitHubsOwnExampleOfASignature(t *testing.T) {
 	r := delivery(t, []byte("Hello, World!"))
 	r.Header.Set("X-Hub-Signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")
 	_, err := ghmigrate.ParseRepositoryImportEvent(r, webhookSecret)
-	require.EqualError(t, err, "repository_import webhook: decode the payload: invalid character 'H' looking for beginning of value",
+	require.EqualError(t, err, "repository_import webhook: decode the payload: malformed JSON",
 		"the signature is right")
 }
 
@@ -167,9 +167,9 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 		"form": {[]byte("payload=" + url.QueryEscape(string(good))), header("Content-Type", "application/x-www-form-urlencoded"), webhookSecret,
 			`the content type is "application/x-www-form-urlencoded": set the webhook's to application/json`},
 		"no content type":  {good, func(r *http.Request) { r.Header.Del("Content-Type") }, webhookSecret, `the content type is "": set the webhook's to application/json`},
-		"not JSON":         {[]byte("status=success"), func(*http.Request) {}, webhookSecret, "decode the payload: invalid character 's' looking for beginning of value"},
-		"nothing":          {nil, func(*http.Request) {}, webhookSecret, "decode the payload: unexpected end of JSON input"},
-		"half of it":       {good[:30], func(*http.Request) {}, webhookSecret, "decode the payload: unexpected end of JSON input"},
+		"not JSON":         {[]byte("status=success"), func(*http.Request) {}, webhookSecret, "decode the payload: malformed JSON"},
+		"nothing":          {nil, func(*http.Request) {}, webhookSecret, "decode the payload: malformed JSON"},
+		"half of it":       {good[:30], func(*http.Request) {}, webhookSecret, "decode the payload: malformed JSON"},
 		"null":             {[]byte("null"), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
 		"no status":        {[]byte(`{"repository": {}}`), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
 		"no repository":    {[]byte(`{"status": "success", "repository": null}`), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},

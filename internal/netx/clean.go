@@ -76,13 +76,14 @@ const redacted = "REDACTED"
 // Redact returns text without the secrets and without what the text has of
 // URLs beyond scheme, host and path. The result is printable.
 func Redact(text string, secrets ...string) string {
-	text = withoutSecrets(text, secrets)
+	text = WithoutSecrets(text, secrets...)
 	text = urlParts.ReplaceAllStringFunc(text, redactPart)
 	return Printable(text)
 }
 
-// withoutSecrets replaces secrets in every spelling that URLs and %q give them.
-func withoutSecrets(text string, secrets []string) string {
+// WithoutSecrets replaces secrets, in every spelling that URLs and %q give
+// them.
+func WithoutSecrets(text string, secrets ...string) string {
 	var spellings []string
 	for _, secret := range secrets {
 		if len(secret) < minSecret {

@@ -1,0 +1,204 @@
+package ghmigrate
+
+import (
+	"bytes"
+	"fmt"
+	"html"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
+)
+
+// newAPIError reads a failed response.
+func (c *Client) newAPIError(res response) *APIError {
+	e := &APIError{
+		StatusCode:     res.status,
+		Method:         res.request.method,
+		Path:           res.request.at.path,
+		RequestID:      res.header.Get("X-Github-Request-Id"),
+		TokenScopes:    scopes(res.header, "X-Oauth-Scopes"),
+		AcceptedScopes: scopes(res.header, "X-Accepted-Oauth-Scopes"),
+		retired:        res.request.at.isSourceImport() && c.retiresSourceImports(res.status),
+		retryAfter:     netx.RetryAfter(res.header),
+	}
+	e.readBody(res)
+	e.RetryAfter, e.unspecified = rateLimit(e, res)
+	if e.RetryAfter == 0 && e.StatusCode == http.StatusForbidden {
+		e.SSOURL = ssoURL(res.header)
+	}
+	return e
+}
+
+func scopes(h http.Header, key string) []string {
+	if len(h.Values(key)) == 0 {
+		return nil
+	}
+	list := []string{}
+	for scope := range strings.SplitSeq(strings.Join(h.Values(key), ","), ",") {
+		if scope = strings.TrimSpace(scope); scope != "" {
+			list = append(list, scope)
+		}
+	}
+	return list
+}
+
+// ssoURL reads `required; url=https://…`.
+func ssoURL(h http.Header) string {
+	for value := range strings.SplitSeq(h.Get("X-Github-Sso"), ";") {
+		if u, ok := strings.CutPrefix(strings.TrimSpace(value), "url="); ok {
+			return u
+		}
+	}
+	return ""
+}
+
+// readBody reads the reasons of a failed response: GitHub's error object, in
+// whatever form its properties are, or the title of a gateway's page.
+func (e *APIError) readBody(res response) {
+	var wire struct {
+		Message          any `json:"message"`
+		Error            any `json:"error"` // some endpoints have it in place of message
+		DocumentationURL any `json:"documentation_url"`
+		Errors           any `json:"errors"`
+		Block            any `json:"block"` // why a repository was taken down
+	}
+	if _, err := decode(res.body, &wire, exact); err != nil {
+		e.Message = gist(res)
+		return
+	}
+	clean := func(text string) string { return netx.WithoutSecrets(text, res.request.secrets...) }
+	e.Message, e.DocumentationURL = clean(textOf(wire.Message)), textOf(wire.DocumentationURL)
+	switch reason := clean(textOf(wire.Error)); {
+	case e.Message == "":
+		e.Message = reason
+	case reason != "" && reason != e.Message:
+		e.Errors = append(e.Errors, ErrorDetail{Message: reason})
+	}
+	for _, detail := range details(wire.Errors) {
+		detail.Message = clean(detail.Message)
+		if text, ok := detail.Value.(string); ok {
+			detail.Value = clean(text)
+		}
+		e.Errors = append(e.Errors, detail)
+	}
+	if wire.Block != nil {
+		e.Errors = append(e.Errors, ErrorDetail{Code: "blocked", Message: clean("blocked: " + textOf(wire.Block))})
+	}
+}
+
+// details reads the errors of a response: a list of objects and texts, or one
+// of either.
+func details(errs any) []ErrorDetail {
+	switch v := errs.(type) {
+	case nil:
+		return nil
+	case []any:
+		var all []ErrorDetail
+		for _, one := range v {
+			all = append(all, details(one)...)
+		}
+		return all
+	case map[string]any:
+		detail := ErrorDetail{
+			Resource: textOf(v["resource"]),
+			Field:    textOf(v["field"]),
+			Code:     textOf(v["code"]),
+			Message:  textOf(v["message"]),
+			Value:    v["value"],
+		}
+		if index, ok := v["index"].(float64); ok {
+			detail.Index = new(int(index))
+		}
+		if detail == (ErrorDetail{}) {
+			detail.Message = textOf(v)
+		}
+		return []ErrorDetail{detail}
+	}
+	return []ErrorDetail{{Message: textOf(errs)}}
+}
+
+// textOf returns a decoded JSON value as a text: a string is its own, an object
+// speaks by its message or reason.
+func textOf(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case map[string]any:
+		for _, key := range []string{"message", "reason", "description"} {
+			if text, ok := v[key].(string); ok && text != "" {
+				if url, ok := v["html_url"].(string); ok && url != "" {
+					text += ", see " + url
+				}
+				return text
+			}
+		}
+	}
+	text, err := encode(v)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+const maxGist = 200 // characters
+
+// gist returns the title of a web page, or the first line of another body.
+func gist(res response) string {
+	body := bytes.TrimSpace(res.body)
+	if isWebPage(res) {
+		_, after, ok := cutFold(body, "<title")
+		_, after, _ = bytes.Cut(after, []byte(">"))
+		body, _, _ = cutFold(after, "</title")
+		if !ok {
+			body = nil
+		}
+	}
+	text := strings.ToValidUTF8(string(body[:min(len(body), 4096)]), "")
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	line = netx.Redact(html.UnescapeString(line), res.request.secrets...)
+	if runes := []rune(line); len(runes) > maxGist {
+		line = string(runes[:maxGist]) + "…"
+	}
+	return line
+}
+
+// cutFold cuts text around the first occurrence of a lower-case tag.
+func cutFold(text []byte, tag string) (before, after []byte, found bool) {
+	i := bytes.Index(bytes.ToLower(text), []byte(tag))
+	if i < 0 {
+		return text, nil, false
+	}
+	return text[:i], text[i+len(tag):], true
+}
+
+// isWebPage reports whether the body is HTML.
+func isWebPage(res response) bool {
+	media, _, _ := mime.ParseMediaType(res.header.Get("Content-Type"))
+	return media == "text/html" && !bytes.HasPrefix(bytes.TrimSpace(res.body), []byte("{")) ||
+		bytes.HasPrefix(bytes.TrimSpace(res.body), []byte("<"))
+}
+
+// unexpected returns an ErrUnexpectedAnswer about a response of status 2xx.
+func (c *Client) unexpected(res response, problem string) error {
+	words := gist(res)
+	switch {
+	case len(bytes.TrimSpace(res.body)) == 0:
+		problem = "an empty body"
+	case isWebPage(res) && !c.isCloud() && !strings.HasSuffix(c.root, "/api/v3"):
+		problem = "a web page; the API of a GitHub Enterprise Server is below /api/v3"
+	case isWebPage(res):
+		problem = "a web page, maybe of a proxy or a login"
+	}
+	text := fmt.Sprintf("status %d with %s", res.status, problem)
+	if words != "" {
+		text += fmt.Sprintf(": %q", words)
+	}
+	if res.request.effect != "" {
+		text += "; " + res.request.effect + " may exist all the same"
+	}
+	return res.request.wrap(fmt.Errorf("%w: %s", ErrUnexpectedAnswer, text))
+}

@@ -1,0 +1,35 @@
+package ghmigrate
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// A Secret is a string that does not print. Every verb of package fmt, package
+// slog and package encoding/json show REDACTED in its place, or nothing if it is
+// empty.
+//
+// Package fmt ignores the methods of values in unexported fields, and of values
+// behind nested pointers if the verb is %s, %d or the like. Keep a Secret in an
+// exported field, and print structs with pointers to it with %v.
+type Secret string
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Format prints REDACTED, whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.redacted()) }
+
+// LogValue logs REDACTED.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.redacted()) }
+
+// MarshalJSON encodes REDACTED.
+func (s Secret) MarshalJSON() ([]byte, error) { return encode(s.redacted()) }
+
+func (s Secret) redacted() string {
+	if s == "" {
+		return ""
+	}
+	return "REDACTED"
+}
