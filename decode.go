@@ -1,6 +1,7 @@
 package ghmigrate
 
 import (
+	"bytes"
 	"encoding"
 	"errors"
 	"fmt"
@@ -48,13 +49,12 @@ var errNotJSON = errors.New("malformed JSON")
 // is not even an object or a list where out is one.
 func decode(data []byte, out any, options decodeOptions) ([]oddValue, error) {
 	err := json.Unmarshal(data, out, options)
-	if err == nil && !hasEmptyElement(out) {
+	if err == nil && !hasNullElement(data) {
 		return nil, nil
 	}
 	if !jsontext.Value(data).IsValid(options) {
 		return nil, errNotJSON
 	}
-	reflect.ValueOf(out).Elem().SetZero()
 	t := tolerator{}
 	all := json.WithUnmarshalers(json.UnmarshalFromFunc(t.unmarshal))
 	if err := json.Unmarshal(data, out, options, all); err != nil {
@@ -66,22 +66,21 @@ func decode(data []byte, out any, options decodeOptions) ([]oddValue, error) {
 	return t.odd, nil
 }
 
-// hasEmptyElement reports whether a list has an element without any property.
-// The strict decoder makes one of a null.
-func hasEmptyElement(out any) bool {
-	list := reflect.ValueOf(out).Elem()
-	if m, ok := out.(*Migration); ok {
-		list = reflect.ValueOf(m.Repositories)
-	}
-	if list.Kind() != reflect.Slice || list.Type().Elem().Kind() != reflect.Struct {
-		return false
-	}
-	for i := range list.Len() {
-		if list.Index(i).IsZero() || list.Type().Elem() == reflect.TypeFor[Migration]() && hasEmptyElement(list.Index(i).Addr().Interface()) {
+// hasNullElement reports whether a list may have a null element, of which the
+// strict decoder makes an empty one. A string may look like such a list.
+func hasNullElement(data []byte) bool {
+	null := []byte("null")
+	for rest := data; ; {
+		i := bytes.Index(rest, null)
+		if i < 0 {
+			return false
+		}
+		before := bytes.TrimRight(rest[:i], " \t\r\n")
+		if bytes.HasSuffix(before, []byte(",")) || bytes.HasSuffix(before, []byte("[")) {
 			return true
 		}
+		rest = rest[i+len(null):]
 	}
-	return false
 }
 
 // A tolerator decodes value by value and notes what does not fit.

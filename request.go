@@ -133,9 +133,10 @@ func (c *Client) exchange(caller context.Context, r request, target string, body
 		return failed, clean(err)
 	}
 	defer func() { _ = httpResponse.Body.Close() }()
-	// A RoundTripper's body may ignore the context.
-	stop := context.AfterFunc(ctx, func() { _ = httpResponse.Body.Close() })
-	defer stop()
+	if httpResponse.ContentLength != 0 { // a RoundTripper's body may ignore the context
+		stop := context.AfterFunc(ctx, func() { _ = httpResponse.Body.Close() })
+		defer stop()
+	}
 	c.noteRateLimit(httpResponse.Header)
 	res := response{request: r, status: httpResponse.StatusCode, header: httpResponse.Header}
 	if res.body, err = r.read(httpResponse); err != nil {

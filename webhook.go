@@ -104,7 +104,7 @@ func parseRepositoryImportEvent(r *http.Request, secrets [][]byte) (*RepositoryI
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		return nil, fmt.Errorf("the content type is %q: set the webhook's to application/json", r.Header.Get("Content-Type"))
 	}
-	event := &RepositoryImportEvent{DeliveryID: r.Header.Get("X-Github-Delivery")}
+	event := &RepositoryImportEvent{}
 	odd, err := decode(body, event, exact)
 	if err != nil {
 		return nil, fmt.Errorf("decode the payload: %w", err)
@@ -115,6 +115,7 @@ func parseRepositoryImportEvent(r *http.Request, secrets [][]byte) (*RepositoryI
 	if event.Status == "" && !has("/status") || event.Repository == nil && !has("/repository") {
 		return nil, errors.New("the payload has no status or no repository")
 	}
+	event.DeliveryID = r.Header.Get("X-Github-Delivery")
 	return event, nil
 }
 

@@ -9,7 +9,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/google/go-github/v92/github"
+	"github.com/google/go-github/v93/github"
 
 	"github.com/ghmigrate/ghmigrate"
 )

@@ -78,7 +78,10 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /orgs/{org}/migrations", func(w http.ResponseWriter, _ *http.Request) { answerLikeGitHub(w, s.list) })
+	mux.HandleFunc("GET /orgs/{org}/migrations", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", `<https://api.github.com/organizations/1/migrations?page=1>; rel="prev"`) // the last page
+		answerLikeGitHub(w, s.list)
+	})
 	mux.HandleFunc("GET /orgs/{org}/migrations/{id}", func(w http.ResponseWriter, _ *http.Request) { answerLikeGitHub(w, s.single) })
 	mux.HandleFunc("DELETE /orgs/{org}/migrations/{id}/repos/{repo}/lock", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)

@@ -1,0 +1,355 @@
+package ghmigrate_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+)
+
+// oddValues are what may come in place of what is documented.
+var oddValues = map[string]string{
+	"a string":              `"odd"`,
+	"a number":              `12345`,
+	"a fraction":            `1.5`,
+	"a number beyond int64": `9223372036854775808`,
+	"a huge number":         `1e300`,
+	"a boolean":             `true`,
+	"null":                  `null`,
+	"a list":                `[[[1]]]`,
+	"an empty list":         `[]`,
+	"an object":             `{"odd": [1]}`,
+	"an empty object":       `{}`,
+	"a malformed time":      `"2015-07-06 15:33"`,
+}
+
+// Every property of every response, in turn, has a value of every kind.
+func TestAnOddValueCostsOnlyItself(t *testing.T) {
+	t.Parallel()
+	depths := map[string]int{"get-status-for-org": 2, "start-for-org": 1, "list-for-org": 2, "the webhook of import": 2}
+	for operation, target := range map[string]any{
+		"get-status-for-org":    &ghmigrate.Migration{},
+		"start-for-org":         &ghmigrate.Migration{},
+		"list-for-org":          &[]*ghmigrate.Migration{},
+		"list-repos-for-org":    &[]*ghmigrate.Repository{},
+		"get-import-status":     &ghmigrate.Import{},
+		"get-commit-authors":    &[]*ghmigrate.ImportAuthor{},
+		"map-commit-author":     &ghmigrate.ImportAuthor{},
+		"get-large-files":       &[]*ghmigrate.LargeFile{},
+		"the webhook of import": &ghmigrate.RepositoryImportEvent{},
+	} {
+		t.Run(operation, func(t *testing.T) {
+			t.Parallel()
+			kind := reflect.TypeOf(target).Elem()
+			whole := complete(kind, 0)
+			if object, ok := whole.(map[string]any); ok && object["id"] != nil {
+				object["id"] = map[string]any{"map-commit-author": 2268557}[operation]
+				if object["id"] == nil {
+					object["id"] = 79
+				}
+			}
+			for _, path := range pathsOf(whole, nil) {
+				if depth, ok := depths[operation]; ok && len(path) > depth {
+					continue // another operation has the same type
+				}
+				for name, odd := range oddValues {
+					checkOddValue(t, operation, kind, whole, path, name, odd)
+				}
+			}
+		})
+	}
+}
+
+func checkOddValue(t *testing.T, operation string, kind reflect.Type, whole any, path []string, name, odd string) {
+	t.Helper()
+	at := "/" + strings.Join(path, "/")
+	body := marshal(t, replaced(whole, path, json.RawMessage(odd)))
+	want, fits := decodedExactly(body, kind)
+	isElement := isIndex(path[len(path)-1])
+	warned := !fits
+	if odd == "null" && isElement && typeAt(kind, path).Kind() == reflect.Struct {
+		fits, warned = false, true // encoding/json makes an empty element of it
+	}
+	if !fits {
+		left := without(whole, path)
+		if typeAt(kind, path).Kind() == reflect.Slice && odd[0] == '[' {
+			left = replaced(whole, path, []any{}) // its elements do not fit
+		}
+		want, fits = decodedExactly(marshal(t, left), kind)
+		require.True(t, fits, at)
+	}
+
+	warnings := &warnings{}
+	got, err := callWith(t, operation, body, warnings)
+	context := fmt.Sprintf("%s: %s at %s", operation, name, at)
+	switch {
+	case strings.HasPrefix(operation, "the webhook"):
+		if odd == "null" && (at == "/status" || at == "/repository") {
+			require.Error(t, err, context)
+			return
+		}
+	case at == "/id" && (operation != "start-for-org" || name != "a number"):
+		require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer, context)
+		return
+	}
+	require.NoError(t, err, context)
+	require.Equal(t, want, got, context)
+	if strings.HasPrefix(operation, "the webhook") {
+		return // it has no logger
+	}
+	if !warned {
+		require.Empty(t, warnings.properties, context)
+		return
+	}
+	require.Len(t, warnings.properties, 1, context)
+	require.True(t, warnings.properties[0] == at || strings.HasPrefix(warnings.properties[0], at+"/"), "%s: warned of %s", context, warnings.properties[0])
+}
+
+// callWith makes the operation's call, which is answered with body.
+func callWith(t *testing.T, operation string, body []byte, handler slog.Handler) (any, error) {
+	t.Helper()
+	if strings.HasPrefix(operation, "the webhook") {
+		return ghmigrate.ParseRepositoryImportEvent(delivery(t, body), webhookSecret)
+	}
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		return answer(req, http.StatusOK, nil, string(body)), nil
+	}, ghmigrate.WithLogger(slog.New(handler)))
+	return documented[operation](t, client)
+}
+
+// warnings collects the paths of odd values from the log.
+type warnings struct{ properties []string }
+
+func (w *warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+
+func (w *warnings) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "property" {
+			w.properties = append(w.properties, a.Value.String())
+		}
+		return true
+	})
+	return nil
+}
+
+func (w *warnings) WithAttrs([]slog.Attr) slog.Handler { return w }
+
+func (w *warnings) WithGroup(string) slog.Handler { return w }
+
+// complete makes a JSON document in which every property of a type has a value.
+func complete(t reflect.Type, depth int) any {
+	switch {
+	case t == reflect.TypeFor[time.Time]():
+		return "2015-07-06T15:33:38-07:00"
+	case t.Kind() == reflect.Pointer:
+		return complete(t.Elem(), depth)
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String:
+		return []any{"one", "two"}
+	case t.Kind() == reflect.Slice:
+		return []any{complete(t.Elem(), depth), map[string]any{"id": 80, "vcs": "git", "path": "large", "mode": "ALWAYS"}}
+	case t.Kind() == reflect.Map, t.Kind() == reflect.Interface:
+		return map[string]any{"team": "core"}
+	case t.Kind() == reflect.Bool:
+		return true
+	case t.Kind() == reflect.String:
+		return "text"
+	case t.Kind() != reflect.Struct:
+		return 7
+	}
+	object := map[string]any{}
+	for _, field := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if field.Anonymous || name == "-" || field.Type == reflect.PointerTo(t) && depth > 0 || depth > 2 {
+			continue
+		}
+		object[name] = complete(field.Type, depth+1)
+	}
+	return object
+}
+
+// pathsOf lists the paths of all values in a document.
+func pathsOf(v any, path []string) [][]string {
+	var all [][]string
+	step := func(name string, child any) {
+		at := append(append([]string{}, path...), name)
+		all = append(append(all, at), pathsOf(child, at)...)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for name, child := range v {
+			step(name, child)
+		}
+	case []any:
+		for i, child := range v {
+			step(strconv.Itoa(i), child)
+		}
+	}
+	return all
+}
+
+// replaced returns a copy of a document with another value at a path.
+func replaced(v any, path []string, value any) any {
+	return edited(v, path, func(container any, last string) any {
+		if list, ok := container.([]any); ok {
+			list[index(last)] = value
+			return list
+		}
+		container.(map[string]any)[last] = value
+		return container
+	})
+}
+
+// without returns a copy of a document without the value at a path.
+func without(v any, path []string) any {
+	return edited(v, path, func(container any, last string) any {
+		if list, ok := container.([]any); ok {
+			return append(list[:index(last):index(last)], list[index(last)+1:]...)
+		}
+		delete(container.(map[string]any), last)
+		return container
+	})
+}
+
+// edited copies the containers along a path and edits the last one.
+func edited(v any, path []string, edit func(container any, last string) any) any {
+	var shallow any
+	switch v := v.(type) {
+	case map[string]any:
+		object := map[string]any{}
+		for name, child := range v {
+			object[name] = child
+		}
+		shallow = object
+		if len(path) > 1 {
+			object[path[0]] = edited(object[path[0]], path[1:], edit)
+		}
+	case []any:
+		list := append([]any{}, v...)
+		shallow = list
+		if len(path) > 1 {
+			list[index(path[0])] = edited(list[index(path[0])], path[1:], edit)
+		}
+	}
+	if len(path) > 1 {
+		return shallow
+	}
+	return edit(shallow, path[0])
+}
+
+func index(step string) int {
+	i, err := strconv.Atoi(step)
+	if err != nil {
+		panic(err)
+	}
+	return i
+}
+
+func isIndex(step string) bool { return strings.Trim(step, "0123456789") == "" }
+
+// typeAt returns the type, behind pointers, of the value that a path leads to.
+func typeAt(t reflect.Type, path []string) reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if len(path) == 0 {
+		return t
+	}
+	switch t.Kind() {
+	case reflect.Slice, reflect.Map:
+		return typeAt(t.Elem(), path[1:])
+	case reflect.Struct:
+		for _, field := range reflect.VisibleFields(t) {
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name == path[0] && !field.Anonymous {
+				return typeAt(field.Type, path[1:])
+			}
+		}
+	}
+	return reflect.TypeFor[any]()
+}
+
+func marshal(t *testing.T, v any) []byte {
+	t.Helper()
+	body, err := json.Marshal(v)
+	require.NoError(t, err)
+	return body
+}
+
+// decodedExactly decodes with encoding/json: what it takes without an error is
+// of the documented type.
+func decodedExactly(body []byte, kind reflect.Type) (any, bool) {
+	v := reflect.New(kind)
+	err := json.Unmarshal(body, v.Interface())
+	if kind.Kind() == reflect.Slice {
+		return v.Elem().Interface(), err == nil
+	}
+	if event, ok := v.Interface().(*ghmigrate.RepositoryImportEvent); ok {
+		event.DeliveryID = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
+	}
+	return v.Interface(), err == nil
+}
+
+func TestDoToleratesOddValuesToo(t *testing.T) {
+	t.Parallel()
+	warnings := &warnings{}
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		return answer(req, http.StatusOK, nil, `{"Login": "octo", "id": "x", "plan": [1], "teams": [{"id": 1}, 5, null, {"id": "y", "name": "b"}], "any": {"x": [1]}}`), nil
+	}, ghmigrate.WithLogger(slog.New(warnings)))
+	type team struct {
+		ID   int
+		Name string
+	}
+	var out struct {
+		Login string
+		ID    *int
+		Plan  map[string]int `json:"plan,omitempty"`
+		Teams []team
+		Any   any
+	}
+	header, err := client.Do(t.Context(), http.MethodGet, "/user", nil, &out)
+	require.NoError(t, err)
+	assert.NotNil(t, header)
+	assert.Equal(t, "octo", out.Login)
+	assert.Nil(t, out.ID)
+	assert.Nil(t, out.Plan)
+	assert.Equal(t, []team{{ID: 1}, {Name: "b"}}, out.Teams)
+	assert.Equal(t, map[string]any{"x": []any{1.0}}, out.Any)
+	assert.Equal(t, []string{"/id"}, warnings.properties)
+}
+
+// The names of properties are compared as package encoding/json does for Do,
+// and exactly for this package's types.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"id": 79, "repositories": [null, 5, {"id": "x", "owner": 7}]}`))
+	f.Add([]byte(`[{"id": 79}, null, 1e400, "\ud800", {"id": 79, "id": 80}]`))
+	f.Add([]byte(`{"id": 79, "created_at": 1`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			return answer(req, http.StatusOK, http.Header{"Link": {""}}, string(body)), nil
+		})
+		m, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
+		if err != nil {
+			require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer)
+			assert.Nil(t, m)
+		} else {
+			assert.Equal(t, int64(79), m.ID)
+		}
+		if _, err = ghmigrate.Collect(client.OrgMigrations.List(t.Context(), "octo-org", nil)); err != nil {
+			require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer)
+		}
+		var out any
+		if _, err = client.Do(t.Context(), http.MethodGet, "/any", nil, &out); err != nil {
+			require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer)
+		}
+	})
+}
