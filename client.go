@@ -156,11 +156,13 @@ func (c *Client) isCloud() bool {
 //
 // Do sends a non-nil in as JSON and decodes the response into a non-nil out, as
 // package encoding/json does. A response without a body leaves out unchanged. A
-// property of another type than in out is left zero and logged. A response that
-// is not JSON, or is an object where out is a list, is [ErrUnexpectedAnswer].
+// property of another type than in out is left zero and logged. A web page,
+// a body that is not JSON, and an object where out is a list are an
+// [ErrUnexpectedAnswer].
 //
-// Do returns the header of the response, also beside an error; nil if there was
-// no response.
+// Do returns the header of the response, also with an error, and nil if there
+// was no response. A DELETE without an error and without a header is done by an
+// attempt whose response was lost: the retry got 404.
 //
 // https://docs.github.com/rest
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
@@ -172,10 +174,13 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) (http
 		return nil, err
 	}
 	res, err := c.send(ctx, request{method: method, at: at, query: query, body: in})
-	if err != nil || out == nil || len(res.body) == 0 {
-		return res.header, err
+	switch {
+	case err != nil:
+	case isWebPage(res):
+		err = c.unexpected(res, "a web page")
+	case out != nil && len(res.body) > 0:
+		_, err = c.decode(ctx, res, out, classic)
 	}
-	_, err = c.decode(ctx, res, out, classic)
 	return res.header, err
 }
 

@@ -60,8 +60,8 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 		case err == nil: // a redirect to follow
 			continue
 		case t.ambiguous && r.method == http.MethodDelete && isAbsence(err):
-			// An earlier attempt deleted it, and the response was lost.
-			return response{request: r, status: http.StatusNoContent, header: res.header}, nil
+			// An earlier attempt deleted it, and its response was lost.
+			return response{request: r, status: http.StatusNoContent}, nil
 		}
 		t.note(ctx, res, err)
 		pause, again := t.next(res, err)

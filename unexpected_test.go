@@ -1,0 +1,174 @@
+package ghmigrate_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
+)
+
+const loginPage = "<!DOCTYPE html>\n<html><head><title>Sign in &middot; GitHub Enterprise</title></head><body>a form</body></html>"
+
+// strangers are responses of status 2xx to no request of this package.
+var strangers = map[string]string{
+	"an empty object":       `{}`,
+	"null":                  `null`,
+	"a message":             `{"message": "Service temporarily degraded"}`,
+	"a page":                loginPage,
+	"a page in lower case":  "<html><title>login</title>",
+	"a text":                "upstream connect error",
+	"an empty body":         "",
+	"white space":           " \n",
+	"half an object":        `{"id": 79, "state": "pend`,
+	"a string":              `"79"`,
+	"a number":              `79`,
+	"another object":        `{"id": 80, "state": "exported", "archive_url": "https://example.com"}`,
+	"an object without id":  `{"state": "exported", "guid": "0b989ba4-242f-11e5-81e1-c7b6966d2516"}`,
+	"an object with id 0":   `{"id": 0, "state": "exported"}`,
+	"an id beyond int64":    `{"id": 99999999999999999999, "state": "exported"}`,
+	"a list in a list":      `[[]]`,
+	"an envelope":           `{"data": {"id": 79, "state": "exported"}}`,
+	"an object in a string": `"{\"id\": 79}"`,
+}
+
+// fits are the strangers that are responses of some calls.
+func fits(call, stranger string) bool {
+	list := strings.Contains(call, "List")
+	switch {
+	case stranger == "a list in a list":
+		return list // an odd element is left out
+	case stranger == "an empty body":
+		return strings.Contains(call, "Delete") || strings.Contains(call, "Unlock") || strings.Contains(call, "Cancel")
+	case stranger == "another object":
+		return call == "OrgMigrations.Start" // its id is not known before
+	}
+	return false
+}
+
+// Waits and watches take such a response for an outage.
+func isWait(call string) bool {
+	return strings.Contains(call, "Wait") || strings.Contains(call, "Watch")
+}
+
+func TestEveryMethodRefusesWhatItDidNotAskFor(t *testing.T) {
+	t.Parallel()
+	for _, each := range named {
+		if isWait(each.method) {
+			continue
+		}
+		for name, body := range strangers {
+			if fits(each.method, name) {
+				continue
+			}
+			for _, status := range []int{http.StatusOK, http.StatusCreated, http.StatusAccepted} {
+				asked := 0
+				client := onWire(t, func(req *http.Request) (*http.Response, error) {
+					asked++
+					return answer(req, status, http.Header{"Content-Type": {"text/html"}}, body), nil
+				}, ghmigrate.WithHost("ghes.example.com"))
+				err := each.call(t, client, "hello")
+				context := fmt.Sprintf("%s, %d with %s", each.method, status, name)
+				require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer, context)
+				assert.Equal(t, 1, asked, context)
+				assert.ErrorContains(t, err, fmt.Sprintf("status %d with ", status), context)
+				assert.NotContains(t, err.Error(), "\n", context)
+			}
+		}
+	}
+}
+
+func TestAnUnexpectedAnswerSaysWhatCame(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		opts   []ghmigrate.Option
+		body   string
+		header http.Header
+		want   string
+	}{
+		"a page of a GHES without /api/v3": {
+			[]ghmigrate.Option{ghmigrate.WithBaseURL("https://ghes.example.com")}, loginPage, nil,
+			`a web page; the API of a GitHub Enterprise Server is below /api/v3: "Sign in · GitHub Enterprise"`,
+		},
+		"a page of a gateway": {
+			[]ghmigrate.Option{ghmigrate.WithHost("ghes.example.com")}, loginPage, nil,
+			`a web page, maybe of a proxy or a login: "Sign in · GitHub Enterprise"`,
+		},
+		"a page without a title":  {nil, "<html><body>" + strings.Repeat("x", 5000), nil, `a web page, maybe of a proxy or a login`},
+		"a message":               {nil, `{"message": "degraded"}`, nil, `no id of the migration: "{\"message\": \"degraded\"}"`},
+		"another migration":       {nil, `{"id": 80}`, nil, `migration 80 in place of 79: "{\"id\": 80}"`},
+		"a long text":             {nil, strings.Repeat("é", 300), nil, `malformed JSON: "` + strings.Repeat("é", 200) + `…"`},
+		"text of several lines":   {nil, "one\ntwo", nil, `malformed JSON: "one"`},
+		"a list":                  {nil, `[]`, nil, `array in place of object: "[]"`},
+		"a page that has a query": {nil, "go to https://s3.example.com/a?X-Amz-Signature=abcdefgh now", nil, `malformed JSON: "go to https://s3.example.com/a?REDACTED now"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := onWire(t, func(req *http.Request) (*http.Response, error) {
+				return answer(req, http.StatusOK, test.header, test.body), nil
+			}, test.opts...)
+			_, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
+			require.EqualError(t, err, "GET /orgs/octo-org/migrations/79: unexpected answer: status 200 with "+test.want)
+		})
+	}
+}
+
+func TestAStartThatWasAnsweredStrangelyMayHaveHappened(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		return answer(req, http.StatusCreated, nil, `{}`), nil
+	})
+	_, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+	require.EqualError(t, err, `POST /orgs/octo-org/migrations: unexpected answer: status 201 with no id of the migration: "{}"; the migration may exist all the same`)
+	require.NotErrorIs(t, err, ghmigrate.ErrNotSent)
+	_, err = client.SourceImports.Start(t.Context(), "octocat", "socm", ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com"})
+	require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer)
+	require.ErrorContains(t, err, "the import may exist all the same")
+}
+
+func TestWaitsTakeAnUnexpectedAnswerForAnOutage(t *testing.T) {
+	for _, each := range named {
+		if !isWait(each.method) {
+			continue
+		}
+		for name, body := range strangers {
+			if strings.Contains(each.method, "Watch") && name == "a list in a list" {
+				continue
+			}
+			t.Run(each.method+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					began := time.Now()
+					client := onWire(t, func(req *http.Request) (*http.Response, error) {
+						return answer(req, http.StatusOK, nil, body), nil
+					}, ghmigrate.WithMaxOutage(10*time.Minute), ghmigrate.WithLogger(testclient.Logger(t)))
+					ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+					defer cancel()
+					err := each.call(t, client, "hello")
+					require.NoError(t, ctx.Err())
+					require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer)
+					require.ErrorContains(t, err, "polls have failed for 1")
+					assert.GreaterOrEqual(t, time.Since(began), 10*time.Minute)
+				})
+			})
+		}
+	}
+}
+
+// A web page is no response to a caller who ignores the body.
+func TestDoRefusesPages(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		return answer(req, http.StatusOK, nil, loginPage), nil
+	})
+	header, err := client.Do(t.Context(), http.MethodDelete, "/orgs/octo-org/migrations/79/archive", nil, nil)
+	require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer)
+	assert.NotNil(t, header)
+}
