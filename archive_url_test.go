@@ -167,6 +167,8 @@ func TestArchiveURLRefusesLocations(t *testing.T) {
 		{"another scheme", "ftp://storage.example.com/79?X-Amz-Signature=AAAA", "ftp://storage.example.com: want https"},
 		{"a file", "file:///etc/passwd?X-Amz-Signature=AAAA", "want https"},
 		{"no host", "https:///79?X-Amz-Signature=AAAA", "malformed Location"},
+		{"a login", "https://ghes.example.com/login?return_to=AAAA", "unexpected answer: a redirect to a login at ghes.example.com"},
+		{"a login elsewhere", "https://idp.example.com/app/sso/SAML?SAMLRequest=AAAA", "unexpected answer: a redirect to a login at idp.example.com"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
@@ -339,5 +341,90 @@ func TestWhyThereIsNoArchive(t *testing.T) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.ErrorIs(t, err, reason)
 		})
+	})
+}
+
+// GitHub moves an organization by a redirect, which leads to the one that leads
+// to storage.
+func TestArchiveURLFollowsRedirectsWithinTheOrigin(t *testing.T) {
+	t.Parallel()
+	const storage = "https://storage.example.com/79?X-Amz-Signature=AAAA"
+	for _, status := range []int{301, 307, 308} {
+		client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
+			assert.Equal(t, "Bearer "+secretToken, r.Header.Get("Authorization"))
+			if strings.Contains(r.URL.Path, "octo-org") {
+				w.Header().Set("Location", "/api/v3/organizations/7/migrations/79/archive")
+				w.WriteHeader(status)
+				return
+			}
+			w.Header().Set("Location", storage)
+			w.WriteHeader(http.StatusFound)
+		})
+		signed, err := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+		require.NoError(t, err)
+		assert.Equal(t, storage, signed.Reveal())
+	}
+}
+
+func TestAPageInPlaceOfARedirectIsNoAddress(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{loginPage, `{}`, "", "\x1f\x8b"} {
+		client := onWire(t, func(req *http.Request) (*http.Response, error) { return answer(req, http.StatusOK, nil, body), nil })
+		for call, err := range explained(t, client, 79) {
+			require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer, call)
+		}
+	}
+}
+
+// Storage may lag behind the end of an export, for seconds.
+func TestAnArchiveThatLagsIsWaitedFor(t *testing.T) {
+	for _, lag := range []time.Duration{time.Second, 25 * time.Second} {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
+			startExports(t, server, client, 1)
+			_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+			require.NoError(t, err)
+			fault := ghmigratetest.ServerError(http.StatusNotFound)
+			fault.Path, fault.Times = polled+"/archive", -1
+			server.Inject(fault)
+			time.AfterFunc(lag, server.ClearFaults)
+			began := time.Now()
+			_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, filepath.Join(t.TempDir(), "archive.tar.gz"), nil)
+			require.NoError(t, err)
+			assert.Less(t, time.Since(began), 2*lag+time.Second)
+		})
+	}
+}
+
+func TestAnArchiveThatIsMissingForLongIsNotWaitedFor(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		startExports(t, server, client, 1)
+		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.NoError(t, err)
+		fault := ghmigratetest.ServerError(http.StatusNotFound)
+		fault.Path, fault.Times = polled+"/archive", -1
+		server.Inject(fault)
+		began := time.Now()
+		_, err = client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+		assert.Less(t, time.Since(began), time.Minute)
+		began = time.Now()
+		_, err = client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+		assert.Equal(t, began, time.Now(), "the export ended long ago")
+	})
+}
+
+func TestAnArchiveOfWhatWasJustStartedIsNotReady(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		startExports(t, server, client, 1)
+		fault := ghmigratetest.ServerError(http.StatusNotFound)
+		fault.Times = -1
+		server.Inject(fault)
+		_, err := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+		require.ErrorIs(t, err, ghmigrate.ErrArchiveNotReady)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"html"
-	"mime"
 	"net/http"
 	"strings"
 
@@ -175,11 +174,11 @@ func cutFold(text []byte, tag string) (before, after []byte, found bool) {
 	return text[:i], text[i+len(tag):], true
 }
 
-// isWebPage reports whether the body is HTML.
+// isWebPage reports whether the body is HTML. Its content type does not tell:
+// GitHub labels the redirect to an archive as HTML, too.
 func isWebPage(res response) bool {
-	media, _, _ := mime.ParseMediaType(res.header.Get("Content-Type"))
-	return media == "text/html" && !bytes.HasPrefix(bytes.TrimSpace(res.body), []byte("{")) ||
-		bytes.HasPrefix(bytes.TrimSpace(res.body), []byte("<"))
+	body := bytes.TrimPrefix(bytes.TrimSpace(res.body), []byte("\ufeff"))
+	return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
 }
 
 // unexpected returns an ErrUnexpectedAnswer about a response of status 2xx.

@@ -1,12 +1,14 @@
 package ghmigrate_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -375,4 +377,95 @@ func TestCollect(t *testing.T) {
 			assert.Equal(t, test.err, err)
 		})
 	}
+}
+
+// A proxy may strip the Link header.
+func TestListsWithoutLinkHeadersGoOnWhileAPageIsFull(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 1, 7, 30, 100} {
+		for _, items := range []int{0, 1, 29, 30, 31, 60, 250} {
+			t.Run(fmt.Sprintf("%d items, %d a page", items, size), func(t *testing.T) {
+				t.Parallel()
+				asked := 0
+				client := onWire(t, func(req *http.Request) (*http.Response, error) {
+					asked++
+					query := req.URL.Query()
+					per, page := 30, 1
+					if n, err := strconv.Atoi(query.Get("per_page")); err == nil {
+						per = n
+					}
+					if n, err := strconv.Atoi(query.Get("page")); err == nil {
+						page = n
+					}
+					var list []string
+					for i := (page - 1) * per; i < min(page*per, items); i++ {
+						list = append(list, fmt.Sprintf(`{"id": %d}`, i+1))
+					}
+					return answer(req, http.StatusOK, nil, "["+strings.Join(list, ",")+"]"), nil
+				})
+				all, err := ghmigrate.Collect(client.UserMigrations.List(t.Context(), &ghmigrate.ListOptions{PerPage: size}))
+				require.NoError(t, err)
+				require.Len(t, all, items)
+				for i, m := range all {
+					assert.Equal(t, int64(i+1), m.ID)
+				}
+				assert.Equal(t, items/cmp.Or(size, 30)+1, asked)
+			})
+		}
+	}
+}
+
+// An odd element is left out, and counts for the page.
+func TestAFullPageWithAnOddElementIsFull(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		if req.URL.Query().Get("page") == "2" {
+			return answer(req, http.StatusOK, nil, `[{"id": 3}]`), nil
+		}
+		return answer(req, http.StatusOK, nil, `[{"id": 1}, null]`), nil
+	})
+	all, err := ghmigrate.Collect(client.UserMigrations.List(t.Context(), &ghmigrate.ListOptions{PerPage: 2}))
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	assert.Equal(t, int64(3), all[1].ID)
+}
+
+func TestAServerThatIgnoresThePageNumberIsNoEndlessList(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		return answer(req, http.StatusOK, nil, `[{"id": 1}, {"id": 2}]`), nil
+	})
+	all, err := ghmigrate.Collect(client.UserMigrations.List(t.Context(), &ghmigrate.ListOptions{PerPage: 2}))
+	require.ErrorContains(t, err, "leads back")
+	assert.Len(t, all, 2)
+}
+
+func TestListsThatGitHubDoesNotPageAreOneRequest(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		asked++
+		return answer(req, http.StatusOK, nil, "["+strings.Repeat(`{"id": 1, "path": "a"},`, 99)+`{"id": 1, "path": "a"}]`), nil
+	})
+	require.NoError(t, drain(client.SourceImports.ListLargeFiles(t.Context(), "octocat", "socm")))
+	require.NoError(t, drain(client.SourceImports.ListAuthors(t.Context(), "octocat", "socm", nil)))
+	assert.Equal(t, 2, asked)
+}
+
+// A list from which organizations are missing is no whole list.
+func TestAPartialListEndsWithAnError(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		header := http.Header{"X-Github-Sso": {"partial-results; organizations=21955855,20582480"}}
+		if req.URL.Query().Get("page") == "" {
+			header.Set("Link", `<https://api.github.com/user/migrations?page=2>; rel="next"`)
+			return answer(req, http.StatusOK, header, `[{"id": 2}]`), nil
+		}
+		return answer(req, http.StatusOK, header, `[{"id": 1}]`), nil
+	})
+	all, err := ghmigrate.Collect(client.UserMigrations.List(t.Context(), nil))
+	require.ErrorIs(t, err, ghmigrate.ErrSSORequired)
+	require.ErrorIs(t, err, ghmigrate.ErrForbidden)
+	require.ErrorContains(t, err, "organizations=21955855,20582480")
+	assert.Len(t, all, 2, "beside what was listed")
 }

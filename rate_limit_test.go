@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,38 @@ func TestRateLimitsAreRecognisedAndWaitedOut(t *testing.T) {
 		"secondary by its documentation, message of another form": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(403, nil, `{"message": {"text": "Forbidden"}, "documentation_url": "`+docs+`#about-secondary-rate-limits"}`)
 		}, time.Minute, 0},
+		"primary, Retry-After is longer": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
+			reset := s.Clock().Now().Add(10 * time.Second).Unix()
+			return limit(403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}, "Retry-After": {"40"}}, "")
+		}, 40 * time.Second, 0},
+		"primary, the reset is longer": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
+			reset := s.Clock().Now().Add(40 * time.Second).Unix()
+			return limit(429, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}, "Retry-After": {"10"}}, "")
+		}, 40 * time.Second, 2 * time.Second},
+		"primary, the reset is past and Retry-After is not": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
+			reset := s.Clock().Now().Unix()
+			return limit(403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}, "Retry-After": {"15"}}, "")
+		}, 15 * time.Second, 0},
+		"secondary with a fraction": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, http.Header{"Retry-After": {"12.5"}}, "")
+		}, 12500 * time.Millisecond, 0},
+		"secondary with nonsense": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(429, http.Header{"Retry-After": {"soon"}}, "")
+		}, time.Minute, 0},
+		"in words, whatever the scopes": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, http.Header{"X-Oauth-Scopes": {"gist"}, "X-Accepted-Oauth-Scopes": {"admin:org"}, "Retry-After": {"20"}},
+				`{"message": "You have exceeded a secondary rate limit"}`)
+		}, 20 * time.Second, 0},
+		"in words, whatever the single sign-on": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, http.Header{"X-Github-Sso": {"required; url=https://github.com/sso"}, "Retry-After": {"20"}},
+				`{"message": "API rate limit exceeded for user ID 1."}`)
+		}, 20 * time.Second, 0},
+		"in the words of a detail": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, http.Header{"Retry-After": {"20"}}, `{"message": "Denied", "errors": ["secondary rate limit"]}`)
+		}, 20 * time.Second, 0},
+		"in the words of a gateway's page": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, http.Header{"Retry-After": {"20"}}, `<html><title>Access is temporarily restricted</title></html>`)
+		}, 20 * time.Second, 0},
 		"429 that says nothing": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(429, nil, "")
 		}, time.Minute, 0},
@@ -84,7 +117,7 @@ func TestRateLimitsAreRecognisedAndWaitedOut(t *testing.T) {
 				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					server.Clock().Advance(skew)
 					for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-						if method == http.MethodHead && form.want == time.Minute && name != "429 that says nothing" && name != "429 of HTML" && name != "secondary by its message, 429" {
+						if method == http.MethodHead && (form.want == time.Minute || strings.HasPrefix(name, "in ")) && name != "429 that says nothing" && name != "secondary with nonsense" && name != "429 of HTML" && name != "secondary by its message, 429" {
 							continue // a HEAD's answer has no message
 						}
 						before := len(server.Requests())
@@ -380,4 +413,31 @@ func TestAServerWithoutRateLimitsHasNone(t *testing.T) {
 		require.NoError(t, err)
 		assert.Zero(t, client.RateLimit())
 	}, ghmigratetest.WithGHES())
+}
+
+// A limit may be lifted early, so that no pause is longer than an hour.
+func TestNoPauseIsLongerThanAnHour(t *testing.T) {
+	t.Parallel()
+	for name, wait := range map[string]func(t *testing.T, c *ghmigrate.Client) error{
+		"a call": func(t *testing.T, c *ghmigrate.Client) error {
+			_, err := c.Do(t.Context(), http.MethodGet, "/things", nil, nil)
+			return err
+		},
+		"a poll": func(t *testing.T, c *ghmigrate.Client) error {
+			_, err := c.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				fault := limit(403, http.Header{"Retry-After": {"86400"}}, "")
+				fault.Times = 5
+				server.Inject(fault)
+				client := patiently(t, server, ghmigrate.WithMaxRateLimitWait(1000*time.Hour))
+				require.ErrorIs(t, wait(t, client), ghmigrate.ErrNotFound)
+				assert.Equal(t, slices.Repeat([]time.Duration{time.Hour}, 5), gaps(server))
+			})
+		})
+	}
 }

@@ -153,7 +153,7 @@ var urlParts = regexp.MustCompile(strings.Join([]string{
 	`invalid (?:port|URL escape|character|userinfo) "(?:[^"\\]|\\.)*"`,
 	`"(?:[^"\\]|\\.)*"`,                                // maybe a URL in quotes, spaces included
 	`[a-zA-Z][a-zA-Z0-9+.\-]*:(?://|\\/\\/)[^\s"'<>]*`, // a URL; the second form is JSON's
-	`[^\s"'<>]*:[^\s"'<>]*@`,                           // a user and a password
+	`[^\s"'<>]*:[^\s"'<>]*@[^\s"'<>]*`,                 // a user and a password
 	`\?[^\s"'<>]+`,                                     // a query
 }, "|"))
 
