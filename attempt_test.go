@@ -1,15 +1,19 @@
 package ghmigrate_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -274,4 +278,42 @@ type counted struct {
 func (c counted) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.n.Add(1)
 	return c.RoundTripper.RoundTrip(req)
+}
+
+// A Transport that dials TLS itself may have agreed on HTTP/2.
+func TestStorageSpeaksWhatACallersDialNegotiates(t *testing.T) {
+	t.Parallel()
+	for _, protocols := range [][]string{{"h2", "http/1.1"}, {"http/1.1"}, nil} {
+		t.Run(fmt.Sprint(protocols), func(t *testing.T) {
+			t.Parallel()
+			archive := append([]byte{0x1f, 0x8b}, make([]byte, 5000)...)
+			var spoken atomic.Int32
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/archive") {
+					w.Header().Set("Location", "https://"+r.Host+"/storage/79?token=abcdefgh")
+					w.WriteHeader(http.StatusFound)
+					return
+				}
+				spoken.Store(int32(r.ProtoMajor))
+				w.Header().Set("Etag", `"1"`)
+				http.ServeContent(w, r, "79.tar.gz", time.Time{}, bytes.NewReader(archive))
+			}))
+			server.EnableHTTP2 = true
+			server.StartTLS()
+			defer server.Close()
+			config := server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+			config.NextProtos = protocols
+			transport := &http.Transport{ForceAttemptHTTP2: true, DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				return (&tls.Dialer{Config: config}).DialContext(ctx, network, address)
+			}}
+			defer transport.CloseIdleConnections()
+			client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL), ghmigrate.WithHTTPClient(&http.Client{Transport: transport}))
+			require.NoError(t, err)
+			defer client.CloseIdleConnections()
+			result, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, filepath.Join(t.TempDir(), "79.tar.gz"), nil)
+			require.NoError(t, err)
+			assert.Equal(t, int64(len(archive)), result.Size)
+			assert.Equal(t, map[bool]int32{true: 2, false: 1}[len(protocols) == 2], spoken.Load())
+		})
+	}
 }

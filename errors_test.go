@@ -161,6 +161,38 @@ func TestTextsOfAPIErrors(t *testing.T) {
 			422, nil, `{"message": "one\n\u001b[2Jtwo", "errors": ["three\r\nfour"]}`,
 			"422 one [2Jtwo: three  four",
 		},
+		"error in place of message":  {400, nil, `{"error": "Problems"}`, "400 Problems"},
+		"error that is an object":    {400, nil, `{"error": {"message": "Problems", "code": 7}}`, "400 Problems"},
+		"error beside message":       {400, nil, `{"message": "Bad Request", "error": "too many names"}`, "400 Bad Request: too many names"},
+		"errors that are a text":     {422, nil, `{"message": "Validation Failed", "errors": "too large"}`, "422 Validation Failed: too large"},
+		"errors that are an object":  {422, nil, `{"message": "Validation Failed", "errors": {"code": "missing", "field": "name"}}`, "422 Validation Failed: name missing"},
+		"message that is an object":  {422, nil, `{"message": {"message": "No"}}`, "422 No"},
+		"message that is a list":     {422, nil, `{"message": ["No", "never"]}`, `422 ["No","never"]`},
+		"list in place of an object": {500, nil, `["broken"]`, `500 ["broken"]`},
+		"documentation of odd type":  {404, nil, `{"message": "Not Found", "documentation_url": 7}`, "404 Not Found"},
+		"unknown properties only":    {400, nil, `{"detail": "x"}`, "400 Bad Request"},
+		"page in capitals":           {502, nil, "<HTML><HEAD><TITLE class=x>\nBad Gateway\n</TITLE>", "502 Bad Gateway"},
+		"page of an unknown login":   {407, nil, "<html><title>Login</title>", "407 Login"},
+		"a repository was taken down": {
+			451, nil,
+			`{"message": "Repository access blocked", "block": {"reason": "dmca", "created_at": "2026-01-01T00:00:00Z", "html_url": "https://github.com/github/dmca/1.md"}}`,
+			"451 Repository access blocked: blocked: dmca, see https://github.com/github/dmca/1.md",
+		},
+		"block that is a text": {451, nil, `{"message": "Repository access blocked", "block": "tos"}`, "451 Repository access blocked: blocked: tos"},
+		"repositories that GitHub does not know": {
+			422, nil,
+			`{"message": "Validation Failed", "errors": [{"resource": "Migration", "field": "repositories", "index": 1, "code": "invalid_value", "value": "octo-org/typo"}, ` +
+				`{"resource": "Migration", "field": "repositories", "code": "missing_field"}]}`,
+			"422 Validation Failed: Migration repositories invalid_value at index 1: octo-org/typo, Migration repositories missing_field",
+		},
+		"a fine-grained token": {
+			403, nil, `{"message": "Resource not accessible by personal access token"}`,
+			"403 Resource not accessible by personal access token: migrations need a personal access token (classic)",
+		},
+		"an App's token": {
+			403, nil, `{"message": "Resource not accessible by integration"}`,
+			"403 Resource not accessible by integration: migrations need a personal access token (classic)",
+		},
 		"request": {
 			500, http.Header{"X-Github-Request-Id": {"A:1"}}, "",
 			"500 Internal Server Error (request A:1)",

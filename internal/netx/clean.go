@@ -146,15 +146,19 @@ func HeaderSecrets(h http.Header) []string {
 	return secrets
 }
 
+// urlStart matches the beginning of a URL, also as JSON escapes it.
+const urlStart = `[a-zA-Z][a-zA-Z0-9+.\-]*:(?://|\\/\\/)`
+
 // urlParts finds, in a text by somebody else, whatever may be a URL or a part
 // of one. The alternatives are tried in this order at each place.
 var urlParts = regexp.MustCompile(strings.Join([]string{
 	`parse "(?:[^"\\]|\\.)*".*`, // net/url quotes the URL, then the part that is malformed
 	`invalid (?:port|URL escape|character|userinfo) "(?:[^"\\]|\\.)*"`,
-	`"(?:[^"\\]|\\.)*"`,                                // maybe a URL in quotes, spaces included
-	`[a-zA-Z][a-zA-Z0-9+.\-]*:(?://|\\/\\/)[^\s"'<>]*`, // a URL; the second form is JSON's
-	`[^\s"'<>]*:[^\s"'<>]*@[^\s"'<>]*`,                 // a user and a password
-	`\?[^\s"'<>]+`,                                     // a query
+	`"(?:[^"\\]|\\.)*"`,                // maybe a URL in quotes, spaces included
+	urlStart + `.*@[^\s"'<>]*`,         // a URL with a password of any characters
+	urlStart + `[^\s"'<>]*`,            // a URL
+	`[^\s"'<>]*:[^\s"'<>]*@[^\s"'<>]*`, // a user and a password
+	`\?[^\s"'<>]+`,                     // a query
 }, "|"))
 
 func redactPart(part string) string {
@@ -182,7 +186,7 @@ func redactPart(part string) string {
 	return redactURL(part)
 }
 
-var beginsAsURL = regexp.MustCompile(`^\s*[a-zA-Z][a-zA-Z0-9+.\-]*:(?://|\\/\\/)`)
+var beginsAsURL = regexp.MustCompile(`^\s*` + urlStart)
 
 // redactURL shortens a URL to scheme, host and path. It returns a text that is
 // not a URL unless the text has what may be a password or a query.
