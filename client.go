@@ -13,8 +13,8 @@ import (
 )
 
 // A Client talks to one GitHub: GitHub.com, a GHE.com subdomain or a GitHub
-// Enterprise Server. It is safe for concurrent use and holds no goroutine of
-// its own. Make one with [NewClient].
+// Enterprise Server. It is safe for concurrent use and starts no goroutine that
+// outlives a call. [NewClient] makes one.
 type Client struct {
 	// UserMigrations exports repositories of the token's own account.
 	UserMigrations *UserMigrations
@@ -23,8 +23,8 @@ type Client struct {
 	// SourceImports imports repositories from elsewhere.
 	//
 	// Deprecated: GitHub retired the Source Imports API on 12 April 2024. On
-	// GitHub.com and GHE.com every call fails with [ErrSourceImportsRetired];
-	// it serves installations that still have the API.
+	// GitHub.com and GHE.com every call fails with [ErrSourceImportsRetired].
+	// Older servers may still have the API.
 	SourceImports *SourceImports
 
 	// Behind a pointer, so that a Client printed by value shows no setting.

@@ -11,10 +11,10 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// WithToken authenticates with a personal access token (classic), which is
-// the only kind that GitHub's migration endpoints take. It is sent to the
-// API's own origin and nowhere else. A client without a token is allowed: leave
-// the option out, for an empty token is an error.
+// WithToken authenticates with a personal access token (classic), the only kind
+// that GitHub's migration endpoints take. The token is sent to the API's own origin
+// and nowhere else. An empty token is an error; a client without a token leaves the
+// option out.
 func WithToken(token string) Option {
 	return func(cfg *config) error {
 		switch {
@@ -31,10 +31,10 @@ func WithToken(token string) Option {
 	}
 }
 
-// WithTokenSource authenticates with the tokens of ts, which is asked once for
-// every attempt, in the goroutine of the call. Its tokens are sent to the
-// API's own origin and nowhere else. Its errors end a call at once; they can
-// be unwrapped, but their text is not shown, as it may hold a secret.
+// WithTokenSource authenticates with the tokens of ts. Every attempt asks ts once,
+// in the goroutine of the call. Its tokens are sent to the API's own origin and
+// nowhere else. An error of ts ends the call at once. It can be unwrapped, but its
+// text is not shown, since it may hold a secret.
 func WithTokenSource(ts oauth2.TokenSource) Option {
 	return func(cfg *config) error {
 		if ts == nil {
@@ -56,8 +56,8 @@ func WithTokenSource(ts oauth2.TokenSource) Option {
 	}
 }
 
-// authorizeBy keeps a token in a closure, out of reach of anything that prints
-// a Client.
+// authorizeBy keeps the token in a closure, where printing a Client does not reach
+// it.
 func (cfg *config) authorizeBy(option string, authorize func(*http.Request) error) error {
 	if cfg.authorize != nil {
 		return fmt.Errorf("%s: a token was given already; give one WithToken or one WithTokenSource", option)
@@ -66,16 +66,16 @@ func (cfg *config) authorizeBy(option string, authorize func(*http.Request) erro
 	return nil
 }
 
-// isHeaderValue tells whether s is safe as a header's value: visible ASCII.
+// isHeaderValue reports whether s is safe as a header's value: visible ASCII.
 func isHeaderValue(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-// A tokenError is a failure of the caller's TokenSource. Its text may quote a
-// token or the answer that held one, so only its kind is shown.
+// A tokenError is a failure of the caller's TokenSource. The text of the failure
+// may quote a token, so only its type is shown.
 type tokenError struct{ err error }
 
-// A badTokenError is what a TokenSource did wrong, in words that hold no secret.
+// A badTokenError says what a TokenSource did wrong, without a secret.
 type badTokenError string
 
 func (e badTokenError) Error() string { return string(e) }
@@ -92,5 +92,5 @@ func (e *tokenError) Error() string {
 
 func (e *tokenError) Unwrap() error { return e.err }
 
-// Format keeps %#v from looking inside.
+// Format keeps %#v from printing the inner error.
 func (e *tokenError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }

@@ -18,29 +18,29 @@
 // [Client.UserMigrations] has the same methods for the token's own account,
 // and [Client.Do] calls any other endpoint under the same policies.
 //
-// Package [github.com/ghmigrate/ghmigrate/export] does all of that for any number
-// of repositories, and loses none; package
-// [github.com/ghmigrate/ghmigrate/archive] reads, verifies and unpacks what was
-// fetched; package [github.com/ghmigrate/ghmigrate/ghmigratetest] is a fake
-// GitHub for tests.
+// Package [github.com/ghmigrate/ghmigrate/export] does the whole job for any number
+// of repositories. Package [github.com/ghmigrate/ghmigrate/archive] reads, verifies
+// and unpacks archives. Package [github.com/ghmigrate/ghmigrate/ghmigratetest] is
+// a fake GitHub for tests.
 //
 // # Authentication
 //
-// GitHub's migration endpoints take a personal access token (classic) and no
-// other kind. To export an organization it needs the scopes repo and
-// admin:org, and its owner must own the organization; to export a user's own
-// repositories it needs repo. Where an organization uses single sign-on the
-// token must be authorized for it.
+// GitHub's migration endpoints take a personal access token (classic), not
+// a fine-grained one and not that of a GitHub App. The export of an organization
+// needs the scopes repo and admin:org and an owner of the organization. The export
+// of a user's own repositories needs repo. An organization with single sign-on
+// must have authorized the token.
 //
-// The token is sent to the API's own scheme, host and port. It does not follow
-// a redirect elsewhere, and archive storage never sees it. Tokens, signed URLs
-// and passwords do not appear in errors or logs, and printing a [Client],
-// [SignedURL] or [Secret] shows none.
+// The token is sent to the API's own scheme, host and port. A redirect to another
+// origin does not get it, and archive storage never sees it. Tokens, signed URLs
+// and passwords do not appear in errors or logs, also where a proxy or
+// a RoundTripper quotes them. Printing a [Client], [SignedURL] or [Secret] shows
+// none of them.
 //
 // # Errors
 //
-// An answer that is no success is an [APIError], which tells what GitHub said;
-// use [errors.AsType] for its fields and [errors.Is] with the sentinels of this
+// A failed response is an [APIError], which says what GitHub said. Use
+// [errors.AsType] for its fields and [errors.Is] with the sentinels of this
 // package for its kind:
 //
 //	switch {
@@ -49,43 +49,64 @@
 //	case errors.Is(err, ghmigrate.ErrNotFound): // or the token may not see it
 //	}
 //
-// A wrong argument is an error before any request. When a context ends, the
-// error matches both its Err and its Cause.
+// A response of status 2xx that is not the response to the request, such as
+// a gateway's web page, is [ErrUnexpectedAnswer]. A final refusal by archive
+// storage is a [StorageError]. A wrong argument is an error before any request.
+// When a context ends, the error matches both its Err and its Cause, and tells the
+// last failure, too.
+//
+// [ErrNotSent] means that GitHub cannot have carried out the request. Any other
+// error of a request that changes something leaves that open, unless it is an
+// APIError with a status below 500.
+//
+// # Responses
+//
+// GitHub changes the types of properties without notice. A property of another
+// type than documented is left at its zero value, and an element of a list that is
+// no object is left out. The call succeeds, and the logger of [WithLogger] gets
+// a warning with the path of the first such value.
 //
 // # Lists
 //
-// A list asks for page after page as the loop over it goes on. An error is
-// yielded once, beside nil, and ends the sequence; what came before is valid.
-// Leaving the loop asks for nothing more, and ranging again begins anew.
-// [Collect] makes a slice of it.
+// A list requests page after page as the loop over it goes on. It yields an error
+// once, with nil, as its last element; what came before is valid. Leaving the loop
+// ends the requests, and ranging again starts over. [Collect] makes a slice of it.
+// A list from which GitHub leaves out organizations for their single sign-on ends
+// with [ErrSSORequired].
 //
 // # Retries
 //
-// GET, HEAD and DELETE are sent again, at most [WithMaxRetries] times, after a
-// network error and after 500, 502, 503 and 504. The pauses grow from half a
-// second to half a minute, or are what a Retry-After of up to a minute asks for.
-// POST, PUT and PATCH are sent again only after a rate limit: what was answered
-// with another failure may have happened. A DELETE that finds nothing after
-// a first try whose answer was lost has succeeded.
+// GET, HEAD and DELETE are sent again, at most [WithMaxRetries] times, after
+// a network error, a 408 and every 5xx but 501 and 505. The pauses grow from half
+// a second to half a minute, or are those of a Retry-After of up to a minute. If
+// the response to a DELETE is lost and the retry gets 404, the DELETE counts as
+// done. POST, PUT and PATCH are not sent again after such a failure, since the
+// server may have carried them out.
 //
-// Any call waits for a rate limit, primary or secondary, and is sent again, as
-// long as the waits of the call stay within [WithMaxRateLimitWait]; a longer
-// limit is returned at once, with RetryAfter. Certificate errors, refused
-// redirects and errors of a token source are final.
+// Every method is sent again, once and after a second, when a token gets a 401:
+// GitHub answers good tokens with a stray 401 now and then. A token source is
+// asked again.
+//
+// Every method is sent again after a rate limit, primary or secondary, as long as
+// the waits of the call stay within [WithMaxRateLimitWait]. A longer limit is
+// returned at once, with RetryAfter. No pause is longer than an hour. Certificate
+// errors, a proxy that requires a login, refused redirects and errors of a token
+// source are final.
 //
 // A redirect is followed to the same scheme, host and port with the same method,
-// at most ten times in a row; any other is an error.
+// at most ten times in a row. Any other redirect is an error.
 //
-// One attempt, its answer's body included, takes at most 60 seconds, unless the
-// client of [WithHTTPClient] has a Timeout of its own, and an answer may have 256
-// MiB. Archives are exempt from both.
+// One attempt, including the body of the response, takes at most 60 seconds,
+// unless the client of [WithHTTPClient] has a Timeout. A response may have 256 MiB.
+// Archives are exempt from both limits.
 //
 // # Waiting
 //
-// Wait, Watch and WatchAll poll at once, then at the pace of
-// [WithPollInterval]. Polls that find no change cost no quota. They survive 15
-// minutes of server and network errors, and any rate limit; only the context
-// bounds how long an export may take.
+// Wait, Watch and WatchAll poll at once, then in the intervals of
+// [WithPollInterval]. Most polls are conditional: one that finds no change costs
+// no quota. Waits survive an hour of server errors, network errors and unexpected
+// responses ([WithMaxOutage]), and any rate limit. A 401 or 404 ends a wait when it
+// persists for half a minute. Only the context limits how long an export may take.
 //
 // # Downloads
 //

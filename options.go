@@ -13,11 +13,11 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// An Option sets up a [Client]. [NewClient] refuses options that are malformed
+// An Option configures a [Client]. [NewClient] reports options that are malformed
 // or contradict each other.
 type Option func(*config) error
 
-// config collects what the options say.
+// config holds the values of the options.
 type config struct {
 	host       string
 	rawURL     string
@@ -32,18 +32,17 @@ type config struct {
 	maxOutage  time.Duration
 }
 
-// WithHTTPClient sends requests through a copy of hc: its Transport, Jar and
-// Timeout serve the API, its Transport's proxy and CA settings serve archive
-// storage too. Redirects are ghmigrate's own affair. Archive storage sees the
-// Transport's connections but none of its headers if it is an *http.Transport.
+// WithHTTPClient sends requests through a copy of hc. Its Transport, Jar and
+// Timeout serve the API; Timeout limits one attempt. Its CheckRedirect is ignored.
+// The proxy and TLS settings of an *http.Transport serve archive storage too.
 //
-// Any other RoundTripper is used as it is, for both. It must not add
-// credentials; an *oauth2.Transport does, and is refused. It sees the token and
-// the signed URLs of archives, and whatever of them it records is its own
-// affair: tracers put whole URLs into spans, and caches keep the headers that
-// an answer varies by. The example transports shows how to keep them from it.
-// Downloads are fastest if it speaks HTTP/1 to storage, and its
-// CloseIdleConnections, if it has one, is called after each.
+// Any other RoundTripper is used as it is, for the API and for storage. It must
+// not add credentials. An *oauth2.Transport does, and is an error. The
+// RoundTripper sees the token and the signed URLs of archives, and ghmigrate
+// cannot stop it from recording them: tracers put whole URLs into spans, and caches
+// keep the headers that a response varies by. The example transports shows how to
+// hide them. Downloads are fastest over HTTP/1. CloseIdleConnections of the
+// RoundTripper, if it has that method, is called after each download.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(cfg *config) error {
 		switch {
@@ -61,9 +60,10 @@ func WithHTTPClient(hc *http.Client) Option {
 	}
 }
 
-// WithHost talks to another GitHub than "github.com": "octocorp.ghe.com" for a
-// GHE.com subdomain, "ghes.example.com" (with a port if need be) for a GitHub
-// Enterprise Server, whose API is expected at https://HOST/api/v3.
+// WithHost sets the GitHub to talk to: "github.com" (the default),
+// "octocorp.ghe.com" for a GHE.com subdomain, or "ghes.example.com", with a port if
+// need be, for a GitHub Enterprise Server. The API of such a server is at
+// https://HOST/api/v3.
 func WithHost(host string) Option {
 	return func(cfg *config) error {
 		if cfg.host != "" || cfg.rawURL != "" {
@@ -101,9 +101,9 @@ func checkHost(host string) error {
 	return nil
 }
 
-// WithBaseURL talks to the API at rawURL, which is used as it is, for example
-// "https://ghes.example.com/api/v3". Plain http is accepted for loopback
-// addresses only.
+// WithBaseURL sets the root of the API, for example
+// "https://ghes.example.com/api/v3". The URL is used as it is. Plain http is an
+// error, except for loopback addresses.
 func WithBaseURL(rawURL string) Option {
 	return func(cfg *config) error {
 		if cfg.host != "" || cfg.rawURL != "" {
@@ -129,13 +129,13 @@ func WithBaseURL(rawURL string) Option {
 	}
 }
 
-// isLoopback tells whether a host name stays on this machine.
+// isLoopback reports whether a host name stays on this machine.
 func isLoopback(hostname string) bool {
 	addr, err := netip.ParseAddr(hostname)
 	return hostname == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// apiRoot is what the options name.
+// apiRoot returns the root of the API that the options name.
 func (cfg *config) apiRoot() (*url.URL, error) {
 	raw := cfg.rawURL
 	switch {
@@ -150,9 +150,9 @@ func (cfg *config) apiRoot() (*url.URL, error) {
 	return url.Parse(strings.TrimRight(raw, "/"))
 }
 
-// WithAPIVersion asks for another version of the API than "2022-11-28".
-// "2026-03-10" is supported too: it tells less about repositories. Any other date
-// is sent as it is; GitHub answers 410 to one that it does not know.
+// WithAPIVersion sets the version of the API: "2022-11-28" (the default) or
+// "2026-03-10", which tells less about repositories. Any other date is sent as it
+// is. GitHub answers 410 to an unknown version.
 func WithAPIVersion(version string) Option {
 	return func(cfg *config) error {
 		if _, err := time.Parse(time.DateOnly, version); err != nil {
@@ -163,7 +163,7 @@ func WithAPIVersion(version string) Option {
 	}
 }
 
-// WithUserAgent sets the User-Agent header, which is "ghmigrate" otherwise.
+// WithUserAgent sets the User-Agent header: "ghmigrate" by default.
 func WithUserAgent(ua string) Option {
 	return func(cfg *config) error {
 		if strings.TrimSpace(ua) == "" || !isHeaderValue(strings.ReplaceAll(ua, " ", "")) {
@@ -174,8 +174,9 @@ func WithUserAgent(ua string) Option {
 	}
 }
 
-// WithLogger logs every request at debug level, and at warn level every retry,
-// failed poll and wait for a rate limit. No query and no credential is logged.
+// WithLogger logs every request at debug level. At warn level it logs every retry,
+// failed poll, wait for a rate limit, and response with a value of an unexpected
+// type. It logs no query and no credential.
 func WithLogger(l *slog.Logger) Option {
 	return func(cfg *config) error {
 		if l == nil {
@@ -186,9 +187,9 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithMaxRetries sets how often a call is sent again after a failure that may
-// pass: 3 times by default; 0 means never. See the package documentation for
-// what is retried.
+// WithMaxRetries limits how often a call is sent again after a failure that may
+// pass: 3 times by default, 0 for never. The package documentation lists what is
+// retried.
 func WithMaxRetries(n int) Option {
 	return func(cfg *config) error {
 		if n < 0 {
@@ -199,9 +200,9 @@ func WithMaxRetries(n int) Option {
 	}
 }
 
-// WithMaxRateLimitWait sets how long one call may wait for rate limits in all:
-// 90 seconds by default; 0 means not at all. A limit that lasts longer is
-// returned at once, as an [APIError] with RetryAfter.
+// WithMaxRateLimitWait limits how long one call waits for rate limits in all: 90
+// seconds by default, 0 for not at all. A limit that lasts longer is returned at
+// once, as an [APIError] with RetryAfter.
 func WithMaxRateLimitWait(d time.Duration) Option {
 	return func(cfg *config) error {
 		if d < 0 {
@@ -212,8 +213,8 @@ func WithMaxRateLimitWait(d time.Duration) Option {
 	}
 }
 
-// WithPollInterval sets the time between the polls of a wait: first min, then
-// growing by half up to max; by default 5 seconds and a minute.
+// WithPollInterval sets the time between the polls of a wait. It starts with min
+// and grows by half up to max: 5 seconds and a minute by default.
 func WithPollInterval(min, max time.Duration) Option {
 	return func(cfg *config) error {
 		if min <= 0 || max < min {
@@ -224,9 +225,9 @@ func WithPollInterval(min, max time.Duration) Option {
 	}
 }
 
-// WithMaxOutage sets how long the polls of a wait may fail on end before the
-// wait ends: 1 hour by default, since the maintenance of a GHES takes that long;
-// 0 means that the first failure ends it. Rate limits do not count.
+// WithMaxOutage limits how long the polls of a wait may fail on end: 1 hour by
+// default, which is what the maintenance of a GHES takes; 0 means that the first
+// failure ends the wait. Rate limits do not count.
 func WithMaxOutage(d time.Duration) Option {
 	return func(cfg *config) error {
 		if d < 0 {

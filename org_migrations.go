@@ -5,9 +5,9 @@ import (
 	"iter"
 )
 
-// OrgMigrations exports repositories of organizations. Its token is a personal
-// access token (classic) of an owner of the organization, with the scopes repo
-// and admin:org.
+// OrgMigrations exports repositories of organizations. The token must be
+// a personal access token (classic) of an owner of the organization, with the
+// scopes repo and admin:org.
 //
 // https://docs.github.com/rest/migrations/orgs
 type OrgMigrations struct{ c *Client }
@@ -19,12 +19,13 @@ func (s *OrgMigrations) of(org string) account {
 // ListOrgMigrationsOptions say which migrations of an organization to list.
 type ListOrgMigrationsOptions struct {
 	ListOptions
-	OmitRepositories bool // asks for no repositories; answers are much smaller
+	OmitRepositories bool // leave out the repositories; responses are much smaller
 }
 
 // Start starts the export of repositories and returns the new migration, which
-// is pending. It is not retried unless rate limited: after a lost answer,
-// or a 502, the migration may exist all the same; look for it with List. It
+// is pending. It is retried only after a rate limit and, once, after a 401. After
+// any other error, such as a lost response, a 502 or an [ErrUnexpectedAnswer],
+// the migration may exist: look for it with List. [ErrNotSent] excludes that. It
 // fails with [ErrValidation] if GitHub refuses the repositories or options.
 //
 // https://docs.github.com/rest/migrations/orgs#start-an-organization-migration
@@ -32,10 +33,10 @@ func (s *OrgMigrations) Start(ctx context.Context, org string, req StartMigratio
 	return s.of(org).startMigration(ctx, req)
 }
 
-// List lists all migrations of an organization, newest first. Those that are long
-// over are among them, and imports. Nil options list all, with their
-// repositories. Unless the options say otherwise, a request asks for 100 if
-// repositories are omitted and else for what GitHub gives, which is 30.
+// List lists all migrations of an organization, newest first. The list includes
+// finished migrations, and imports. Nil options list all, with their
+// repositories. Unless the options say otherwise, a request asks for 100
+// migrations without repositories, or for GitHub's own page of 30 with them.
 //
 // https://docs.github.com/rest/migrations/orgs#list-organization-migrations
 func (s *OrgMigrations) List(ctx context.Context, org string, opts *ListOrgMigrationsOptions) iter.Seq2[*Migration, error] {
@@ -46,15 +47,16 @@ func (s *OrgMigrations) List(ctx context.Context, org string, opts *ListOrgMigra
 }
 
 // Get returns a migration, with its repositories unless the options omit them.
-// It fails with [ErrNotFound] if there is none, or none that the token may see.
+// It fails with [ErrNotFound] if the migration does not exist or the token may
+// not see it.
 //
 // https://docs.github.com/rest/migrations/orgs#get-an-organization-migration-status
 func (s *OrgMigrations) Get(ctx context.Context, org string, id int64, opts *GetOptions) (*Migration, error) {
 	return call[Migration](ctx, s.c, s.of(org).get(id, opts))
 }
 
-// ListRepositories lists all repositories of a migration. Nil options list
-// from the first; a request asks for 100 unless the options say otherwise.
+// ListRepositories lists all repositories of a migration. Nil options start with
+// the first. A request asks for 100 unless the options say otherwise.
 //
 // https://docs.github.com/rest/migrations/orgs#list-repositories-in-an-organization-migration
 func (s *OrgMigrations) ListRepositories(ctx context.Context, org string, id int64, opts *ListOptions) iter.Seq2[*Repository, error] {
@@ -62,52 +64,59 @@ func (s *OrgMigrations) ListRepositories(ctx context.Context, org string, id int
 }
 
 // Wait polls a migration until it is exported, and returns it without its
-// repositories. A failed one is [ErrMigrationFailed]. Beside every error it
+// repositories. A failed export is [ErrMigrationFailed]. With every error Wait
 // returns the last migration seen, nil if there is none.
 //
-// Server errors and network errors do not end the wait until polls have failed
-// for 15 minutes on end; rate limits are waited out; other errors end it at
-// once. Only the context bounds how long an export may take. The time between
-// polls is that of [WithPollInterval].
+// Server errors, network errors and [ErrUnexpectedAnswer] end the wait when polls
+// have failed for [WithMaxOutage] on end. A 401 or 404 ends it when three polls
+// over half a minute get it, or at once if the migration was never seen and was
+// not just started by this client. Rate limits are waited out. Other errors end
+// the wait at once. Only the context limits how long an export may take; the
+// error then tells the last failed poll, too. [WithPollInterval] sets the time
+// between polls.
 //
 // https://docs.github.com/rest/migrations/orgs#get-an-organization-migration-status
 func (s *OrgMigrations) Wait(ctx context.Context, org string, id int64) (*Migration, error) {
 	return s.of(org).wait(ctx, id)
 }
 
-// Watch follows migrations until all are done. It yields each when it is first
-// seen and whenever its State or UpdatedAt has changed, without its
-// repositories, in the order of observation. A failed export is a value, not
-// an error. Without IDs the sequence is empty.
+// Watch follows migrations until all are done. It yields each migration, without
+// its repositories, when it is first seen and whenever its State or UpdatedAt has
+// changed, in the order of observation. A failed export is a value, not an error.
+// Without IDs the sequence is empty.
 //
-// An error about one migration, such as [ErrNotFound], is yielded beside a
-// Migration of that ID alone, and the others go on. Any other error is yielded
-// beside nil and ends the sequence. What passes is waited out as in
-// [OrgMigrations.Wait]. A poll costs at most one request per hundred migrations
-// and one more, and one for each that is so old that those do not show it.
+// An error about one migration, such as [ErrNotFound], is yielded with
+// a Migration that has only the ID, and the other migrations go on. Any other
+// error is yielded with nil and ends the sequence. Watch survives what
+// [OrgMigrations.Wait] survives. A poll costs at most one request per hundred
+// migrations and one more, and one request for each migration that is so old that
+// those do not show it.
 //
 // https://docs.github.com/rest/migrations/orgs#list-organization-migrations
 func (s *OrgMigrations) Watch(ctx context.Context, org string, ids []int64) iter.Seq2[*Migration, error] {
 	return s.of(org).watch(ctx, ids)
 }
 
-// WatchAll follows the migrations of an organization that are not done, and
-// from then on every new one, until the context ends; that is the last error
-// it yields. The first poll reads the whole list, as what is not done may be
-// anywhere in it; later ones read what is new. A migration in a state that this
-// package does not know counts as done when it has not changed for seven days.
-// The rest is as with [OrgMigrations.Watch].
+// WatchAll follows the migrations of an organization that are not done, and every
+// new one, until the context ends. The end of the context is the last error that
+// it yields. The first poll reads the whole list, since a live migration may be
+// anywhere in it; later polls read what is new. A migration in an undocumented
+// state counts as done when it has not changed for seven days. The rest is as
+// with [OrgMigrations.Watch].
 //
 // https://docs.github.com/rest/migrations/orgs#list-organization-migrations
 func (s *OrgMigrations) WatchAll(ctx context.Context, org string) iter.Seq2[*Migration, error] {
 	return s.of(org).watchAll(ctx)
 }
 
-// ArchiveURL returns where the archive of a migration is. It lives for about
-// five minutes, on a GHES for hours, and needs no token: it is a secret. An
-// error is [ErrArchiveNotReady], [ErrMigrationFailed] or [ErrArchiveGone] where
-// GitHub says no more than "Not Found", and [ErrNotFound] if there is no such
-// migration.
+// ArchiveURL returns the address of the archive of a migration. The URL lives for
+// about five minutes, on a GHES for hours. It is a secret, since it needs no
+// token.
+//
+// Where GitHub says no more than "Not Found", the error is [ErrArchiveNotReady],
+// [ErrMigrationFailed] or [ErrArchiveGone], and [ErrNotFound] if there is no such
+// migration. An archive that is missing within half a minute of the end of its
+// export is asked for again.
 //
 // https://docs.github.com/rest/migrations/orgs#download-an-organization-migration-archive
 func (s *OrgMigrations) ArchiveURL(ctx context.Context, org string, id int64) (SignedURL, error) {
@@ -140,18 +149,18 @@ func (s *OrgMigrations) OpenArchive(ctx context.Context, org string, id int64) (
 }
 
 // DeleteArchive deletes the archive of a migration, which GitHub does by itself
-// after seven days. The migration stays. It fails with [ErrNotFound] if there
-// is no archive; one that a lost first try deleted is no failure.
+// after seven days. The migration stays. It fails with [ErrNotFound] if there is
+// no archive, unless the response to an earlier attempt was lost.
 //
 // https://docs.github.com/rest/migrations/orgs#delete-an-organization-migration-archive
 func (s *OrgMigrations) DeleteArchive(ctx context.Context, org string, id int64) error {
 	return run(ctx, s.c, s.of(org).deleteArchive(id))
 }
 
-// UnlockRepository unlocks a repository, named without its owner, that was
-// locked by a migration. It fails with [ErrNotFound] if the migration does not
-// lock it, or not yet, or the token may not unlock it; one that a lost first
-// try unlocked is no failure.
+// UnlockRepository unlocks a repository that a migration locked. The repository
+// is named without its owner. It fails with [ErrNotFound] if the migration does
+// not lock the repository, or not yet, or if the token may not unlock it. It
+// succeeds if the response to an earlier attempt was lost and the retry gets 404.
 //
 // https://docs.github.com/rest/migrations/orgs#unlock-an-organization-repository
 func (s *OrgMigrations) UnlockRepository(ctx context.Context, org string, id int64, repo string) error {

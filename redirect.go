@@ -10,8 +10,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// follow returns where a redirect leads, if the request may go there: to the
-// same origin, and not as another method, as a DELETE must not become a GET.
+// follow returns the target of a redirect. It refuses a redirect to another
+// origin, and one that would change the method: a DELETE must not become a GET.
 func (c *Client) follow(res response, from string, redirects int) (string, error) {
 	refuse := func(reason string) (string, error) {
 		e := c.newAPIError(res)
@@ -34,7 +34,7 @@ func (c *Client) follow(res response, from string, redirects int) (string, error
 	return to.String(), nil
 }
 
-// resolve reads a Location, which may be relative to where the request went.
+// resolve reads a Location, which may be relative to the request's URL.
 func resolve(from, location string) (*url.URL, error) {
 	base, err := url.Parse(from)
 	if err != nil || location == "" {

@@ -13,9 +13,9 @@ import (
 // SourceImports imports repositories from another service's Git, Subversion,
 // Mercurial or Team Foundation server.
 //
-// GitHub retired this API on 12 April 2024: on GitHub.com and GHE.com every
-// call fails with [ErrSourceImportsRetired], beside which the [APIError] keeps
-// what the server answered. Its maintenance answer, 503, is not retried.
+// GitHub retired this API on 12 April 2024: on GitHub.com and GHE.com every call
+// fails with [ErrSourceImportsRetired], and the [APIError] keeps the response.
+// A 503 of this API means maintenance and is not retried.
 type SourceImports struct{ c *Client }
 
 // An Import is the state of a source import.
@@ -92,12 +92,12 @@ const (
 	ImportWaitingToPush          ImportStatus = "waiting_to_push"
 )
 
-// Done tells whether the import has ended, well or not.
+// Done reports whether the import has ended, with or without success.
 func (s ImportStatus) Done() bool {
 	return s == ImportComplete || s == ImportError || s == ImportDetectionFoundNothing
 }
 
-// NeedsAction tells whether the import waits for [SourceImports.Update].
+// NeedsAction reports whether the import waits for [SourceImports.Update].
 func (s ImportStatus) NeedsAction() bool {
 	switch s { //nolint:exhaustive // the others do not
 	case ImportAuth, ImportAuthFailed, ImportChoose, ImportDetectionNeedsAuth, ImportDetectionFoundMultiple:
@@ -106,15 +106,15 @@ func (s ImportStatus) NeedsAction() bool {
 	return false
 }
 
-// LFSPreference says what becomes of a source's large files.
+// LFSPreference says what an import does with large files.
 type LFSPreference string
 
-// The preferences. GitHub's older answers have a boolean in their place, of
-// which true is read as LFSOptIn and false as LFSOptOut.
+// The preferences. Some responses have a boolean instead: true decodes to LFSOptIn
+// and false to LFSOptOut.
 const (
-	LFSOptIn     LFSPreference = "opt_in"    // stored with Git LFS
-	LFSOptOut    LFSPreference = "opt_out"   // removed
-	LFSUndecided LFSPreference = "undecided" // only in answers
+	LFSOptIn     LFSPreference = "opt_in"    // store them with Git LFS
+	LFSOptOut    LFSPreference = "opt_out"   // remove them
+	LFSUndecided LFSPreference = "undecided" // only in responses
 )
 
 // UnmarshalJSON accepts both forms that GitHub sends: a string and a boolean.
@@ -135,8 +135,8 @@ func (p *LFSPreference) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// An ImportAuthor is an author of a source's commits, and who that is on
-// GitHub.
+// An ImportAuthor is an author of the imported commits, and the author's identity
+// on GitHub.
 type ImportAuthor struct {
 	ID         int64  `json:"id"`
 	RemoteID   string `json:"remote_id"`   // at the source
@@ -158,7 +158,7 @@ type LargeFile struct {
 	Size    int64  `json:"size"` // bytes
 }
 
-// A StartImportRequest says what to import. Zero fields are not sent.
+// A StartImportRequest names the source to import. Zero fields are not sent.
 type StartImportRequest struct {
 	VCSURL      string // required: where the repository is
 	VCS         string // "subversion", "git", "mercurial" or "tfvc"; empty lets GitHub find out, which takes longer
@@ -177,7 +177,7 @@ type UpdateImportRequest struct {
 	HumanName   string // of the ProjectChoice
 }
 
-// A MapAuthorRequest says who an author is on GitHub. Zero fields are not sent.
+// A MapAuthorRequest is an author's identity on GitHub. Zero fields are not sent.
 type MapAuthorRequest struct {
 	Email string `json:"email,omitzero"` // the author's, in commits
 	Name  string `json:"name,omitzero"`  // the author's, in commits
@@ -188,7 +188,7 @@ type ListAuthorsOptions struct {
 	Since int64 `url:"since,omitempty"` // only authors with a higher ID; 0 means all
 }
 
-// importSource is what reaches the wire: a Secret itself encodes as REDACTED.
+// importSource is a source on the wire, where a Secret would encode as REDACTED.
 type importSource struct {
 	VCS         string `json:"vcs,omitzero"`
 	VCSURL      string `json:"vcs_url,omitzero"`
@@ -198,8 +198,9 @@ type importSource struct {
 	HumanName   string `json:"human_name,omitzero"`
 }
 
-// Start starts an import into the repository, which should be empty, and
-// returns its first state. It is not retried unless rate limited.
+// Start starts an import into the repository, which should be empty, and returns
+// the import's first state. It is retried only after a rate limit and, once, after
+// a 401.
 //
 // https://docs.github.com/rest/migrations/source-imports#start-an-import
 func (s *SourceImports) Start(ctx context.Context, owner, repo string, req StartImportRequest) (*Import, error) {
@@ -212,16 +213,16 @@ func (s *SourceImports) Start(ctx context.Context, owner, repo string, req Start
 	return call[Import](ctx, s.c, r)
 }
 
-// Get returns the import's state. It fails with [ErrNotFound] if there is
-// none.
+// Get returns the import's state. It fails with [ErrNotFound] if there is no
+// import.
 //
 // https://docs.github.com/rest/migrations/source-imports#get-an-import-status
 func (s *SourceImports) Get(ctx context.Context, owner, repo string) (*Import, error) {
 	return call[Import](ctx, s.c, getImport(owner, repo))
 }
 
-// Update gives an import what it needs, or restarts it, and returns its state.
-// It is not retried unless rate limited.
+// Update gives an import its credentials or choice, or restarts it, and returns
+// its state. It is retried only after a rate limit and, once, after a 401.
 //
 // https://docs.github.com/rest/migrations/source-imports#update-an-import
 func (s *SourceImports) Update(ctx context.Context, owner, repo string, req UpdateImportRequest) (*Import, error) {
@@ -234,16 +235,16 @@ func (s *SourceImports) Update(ctx context.Context, owner, repo string, req Upda
 	return call[Import](ctx, s.c, r)
 }
 
-// Cancel stops an import. It fails with [ErrNotFound] if there is none; one that
-// a lost first try stopped is no failure.
+// Cancel stops an import. It fails with [ErrNotFound] if there is no import,
+// unless the response to an earlier attempt was lost.
 //
 // https://docs.github.com/rest/migrations/source-imports#cancel-an-import
 func (s *SourceImports) Cancel(ctx context.Context, owner, repo string) error {
 	return run(ctx, s.c, request{method: http.MethodDelete, at: sourceImport(owner, repo)})
 }
 
-// ListAuthors lists the authors that an import has found, by ID, and nothing if
-// it has found none. Nil options list all.
+// ListAuthors lists the authors that an import has found, by ID. Nil options list
+// all.
 //
 // https://docs.github.com/rest/migrations/source-imports#get-commit-authors
 func (s *SourceImports) ListAuthors(ctx context.Context, owner, repo string, opts *ListAuthorsOptions) iter.Seq2[*ImportAuthor, error] {
@@ -257,8 +258,8 @@ func (s *SourceImports) ListAuthors(ctx context.Context, owner, repo string, opt
 	return list[ImportAuthor](ctx, s.c, r)
 }
 
-// MapAuthor says who an author is on GitHub and returns the author. It is not
-// retried unless rate limited.
+// MapAuthor sets an author's identity on GitHub and returns the author. It is
+// retried only after a rate limit and, once, after a 401.
 //
 // https://docs.github.com/rest/migrations/source-imports#map-a-commit-author
 func (s *SourceImports) MapAuthor(ctx context.Context, owner, repo string, authorID int64, req MapAuthorRequest) (*ImportAuthor, error) {
@@ -266,16 +267,17 @@ func (s *SourceImports) MapAuthor(ctx context.Context, owner, repo string, autho
 	return call[ImportAuthor](ctx, s.c, request{method: http.MethodPatch, at: at, body: req})
 }
 
-// ListLargeFiles lists the files of more than 100 MB that an import has found,
-// and nothing if it has found none. GitHub gives them all in one answer.
+// ListLargeFiles lists the files of more than 100 MB that an import has found.
+// GitHub sends them all in one response.
 //
 // https://docs.github.com/rest/migrations/source-imports#get-large-files
 func (s *SourceImports) ListLargeFiles(ctx context.Context, owner, repo string) iter.Seq2[*LargeFile, error] {
 	return list[LargeFile](ctx, s.c, request{method: http.MethodGet, at: sourceImport(owner, repo).literal("large_files"), query: url.Values{}})
 }
 
-// SetLFSPreference says what becomes of large files, [LFSOptIn] or
-// [LFSOptOut], and returns the import. It is not retried unless rate limited.
+// SetLFSPreference sets what the import does with large files, [LFSOptIn] or
+// [LFSOptOut], and returns the import. It is retried only after a rate limit and,
+// once, after a 401.
 //
 // https://docs.github.com/rest/migrations/source-imports#update-git-lfs-preference
 func (s *SourceImports) SetLFSPreference(ctx context.Context, owner, repo string, pref LFSPreference) (*Import, error) {
@@ -288,11 +290,12 @@ func (s *SourceImports) SetLFSPreference(ctx context.Context, owner, repo string
 	return call[Import](ctx, s.c, r)
 }
 
-// Wait polls an import until it is complete, and returns it. Beside every error
-// it returns the last state seen, nil if there is none: [ErrImportFailed] if it
-// failed or its status is [ImportNone], [ErrNotFound] if it was cancelled,
-// [ErrImportNeedsAction] if it waits for [SourceImports.Update]. Failures that
-// pass, maintenance and rate limits are waited out as in [OrgMigrations.Wait].
+// Wait polls an import until it is complete, and returns it. With every error it
+// returns the last state seen, nil if there is none. The error is
+// [ErrImportFailed] if the import failed or its status is [ImportNone],
+// [ErrImportNeedsAction] if the import waits for [SourceImports.Update], and
+// [ErrNotFound] if it was cancelled. Wait survives what [OrgMigrations.Wait]
+// survives, and maintenance.
 //
 // https://docs.github.com/rest/migrations/source-imports#get-an-import-status
 func (s *SourceImports) Wait(ctx context.Context, owner, repo string) (*Import, error) {
@@ -328,16 +331,16 @@ func sourceImport(owner, repo string) endpoint {
 	return endpoint{path: "/repos"}.name("owner", owner).name("repo", repo).literal("import")
 }
 
-// isSourceImport tells whether a path, maybe given to Do, is one of
+// isSourceImport reports whether a path, maybe given to Do, is one of
 // sourceImport.
 func (e endpoint) isSourceImport() bool {
 	segments := strings.Split(e.path, "/")
 	return len(segments) >= 5 && segments[1] == "repos" && segments[4] == "import"
 }
 
-// retiresSourceImports tells whether a status says that the API is retired.
-// Which one GitHub sends is not documented; elsewhere 404 may mean no import
-// and 503 is documented as maintenance.
+// retiresSourceImports reports whether a status says that the API is retired.
+// GitHub does not document the status. Elsewhere 404 may mean that there is no
+// import, and 503 is documented as maintenance.
 func (c *Client) retiresSourceImports(status int) bool {
 	switch status {
 	case http.StatusGone, http.StatusNotImplemented:

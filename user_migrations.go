@@ -5,12 +5,12 @@ import (
 	"iter"
 )
 
-// UserMigrations exports repositories of the account that the token belongs
-// to. Its token is a personal access token (classic) with the scope repo.
+// UserMigrations exports repositories of the token's own account. The token must
+// be a personal access token (classic) with the scope repo.
 //
-// A GHES has only Start, List, ListRepositories and what fetches an archive:
-// ArchiveURL, DownloadArchive and OpenArchive. Wait, Watch and WatchAll work
-// there all the same; the rest fails with [ErrNotFound].
+// A GHES has only Start, List, ListRepositories, ArchiveURL, DownloadArchive and
+// OpenArchive. Wait, Watch and WatchAll use the list there. The other methods
+// fail with [ErrNotFound].
 //
 // https://docs.github.com/rest/migrations/users
 type UserMigrations struct{ c *Client }
@@ -20,8 +20,9 @@ func (s *UserMigrations) account() account {
 }
 
 // Start starts the export of repositories and returns the new migration, which
-// is pending. It is not retried unless rate limited: after a lost answer,
-// or a 502, the migration may exist all the same; look for it with List. It
+// is pending. It is retried only after a rate limit and, once, after a 401. After
+// any other error, such as a lost response, a 502 or an [ErrUnexpectedAnswer],
+// the migration may exist: look for it with List. [ErrNotSent] excludes that. It
 // fails with [ErrValidation] if GitHub refuses the repositories or options.
 //
 // https://docs.github.com/rest/migrations/users#start-a-user-migration
@@ -30,8 +31,8 @@ func (s *UserMigrations) Start(ctx context.Context, req StartMigrationRequest) (
 }
 
 // List lists the user's migrations, newest first, with their repositories. Nil
-// options list all; a request asks for what GitHub gives, which is 30, unless
-// the options say otherwise.
+// options list all. A request asks for GitHub's own page of 30 unless the options
+// say otherwise.
 //
 // https://docs.github.com/rest/migrations/users#list-user-migrations
 func (s *UserMigrations) List(ctx context.Context, opts *ListOptions) iter.Seq2[*Migration, error] {
@@ -42,15 +43,16 @@ func (s *UserMigrations) List(ctx context.Context, opts *ListOptions) iter.Seq2[
 }
 
 // Get returns a migration, with its repositories unless the options omit them.
-// It fails with [ErrNotFound] if there is none, or none that the token may see.
+// It fails with [ErrNotFound] if the migration does not exist or the token may
+// not see it.
 //
 // https://docs.github.com/rest/migrations/users#get-a-user-migration-status
 func (s *UserMigrations) Get(ctx context.Context, id int64, opts *GetOptions) (*Migration, error) {
 	return call[Migration](ctx, s.c, s.account().get(id, opts))
 }
 
-// ListRepositories lists all repositories of a migration. Nil options list
-// from the first; a request asks for 100 unless the options say otherwise.
+// ListRepositories lists all repositories of a migration. Nil options start with
+// the first. A request asks for 100 unless the options say otherwise.
 //
 // https://docs.github.com/rest/migrations/users#list-repositories-for-a-user-migration
 func (s *UserMigrations) ListRepositories(ctx context.Context, id int64, opts *ListOptions) iter.Seq2[*Repository, error] {
@@ -58,9 +60,9 @@ func (s *UserMigrations) ListRepositories(ctx context.Context, id int64, opts *L
 }
 
 // Wait polls a migration until it is exported, and returns it without its
-// repositories. A failed one is [ErrMigrationFailed]. Beside every error it
-// returns the last migration seen, nil if there is none. What passes is waited
-// out as in [OrgMigrations.Wait].
+// repositories. A failed export is [ErrMigrationFailed]. With every error Wait
+// returns the last migration seen, nil if there is none. Wait survives what
+// [OrgMigrations.Wait] survives.
 //
 // https://docs.github.com/rest/migrations/users#get-a-user-migration-status
 func (s *UserMigrations) Wait(ctx context.Context, id int64) (*Migration, error) {
@@ -68,28 +70,30 @@ func (s *UserMigrations) Wait(ctx context.Context, id int64) (*Migration, error)
 }
 
 // Watch follows migrations until all are done, as [OrgMigrations.Watch] does.
-// A poll costs one request for each migration that is not done: GitHub's list
-// of a user's migrations cannot leave their repositories out.
+// A poll costs one request for each migration that is not done: GitHub's list of
+// a user's migrations cannot leave out their repositories.
 //
 // https://docs.github.com/rest/migrations/users#get-a-user-migration-status
 func (s *UserMigrations) Watch(ctx context.Context, ids []int64) iter.Seq2[*Migration, error] {
 	return s.account().watch(ctx, ids)
 }
 
-// WatchAll follows the user's migrations that are not done, and from then on
-// every new one, until the context ends; that is the last error it yields.
-// The rest is as with [OrgMigrations.Watch].
+// WatchAll follows the user's migrations that are not done, and every new one,
+// until the context ends. The rest is as with [OrgMigrations.WatchAll].
 //
 // https://docs.github.com/rest/migrations/users#list-user-migrations
 func (s *UserMigrations) WatchAll(ctx context.Context) iter.Seq2[*Migration, error] {
 	return s.account().watchAll(ctx)
 }
 
-// ArchiveURL returns where the archive of a migration is. It lives for about
-// five minutes, on a GHES for hours, and needs no token: it is a secret. An
-// error is [ErrArchiveNotReady], [ErrMigrationFailed] or [ErrArchiveGone] where
-// GitHub says no more than "Not Found", and [ErrNotFound] if there is no such
-// migration.
+// ArchiveURL returns the address of the archive of a migration. The URL lives for
+// about five minutes, on a GHES for hours. It is a secret, since it needs no
+// token.
+//
+// Where GitHub says no more than "Not Found", the error is [ErrArchiveNotReady],
+// [ErrMigrationFailed] or [ErrArchiveGone], and [ErrNotFound] if there is no such
+// migration. An archive that is missing within half a minute of the end of its
+// export is asked for again.
 //
 // https://docs.github.com/rest/migrations/users#download-a-user-migration-archive
 func (s *UserMigrations) ArchiveURL(ctx context.Context, id int64) (SignedURL, error) {
@@ -113,18 +117,18 @@ func (s *UserMigrations) OpenArchive(ctx context.Context, id int64) (*ArchiveStr
 }
 
 // DeleteArchive deletes the archive of a migration, which GitHub does by itself
-// after seven days. The migration stays. It fails with [ErrNotFound] if there
-// is no archive; one that a lost first try deleted is no failure.
+// after seven days. The migration stays. It fails with [ErrNotFound] if there is
+// no archive, unless the response to an earlier attempt was lost.
 //
 // https://docs.github.com/rest/migrations/users#delete-a-user-migration-archive
 func (s *UserMigrations) DeleteArchive(ctx context.Context, id int64) error {
 	return run(ctx, s.c, s.account().deleteArchive(id))
 }
 
-// UnlockRepository unlocks a repository, named without its owner, that was
-// locked by a migration. It fails with [ErrNotFound] if the migration does not
-// lock it, or not yet, or the token may not unlock it; one that a lost first
-// try unlocked is no failure.
+// UnlockRepository unlocks a repository that a migration locked. The repository
+// is named without its owner. It fails with [ErrNotFound] if the migration does
+// not lock the repository, or not yet, or if the token may not unlock it. It
+// succeeds if the response to an earlier attempt was lost and the retry gets 404.
 //
 // https://docs.github.com/rest/migrations/users#unlock-a-user-repository
 func (s *UserMigrations) UnlockRepository(ctx context.Context, id int64, repo string) error {
