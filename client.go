@@ -144,6 +144,10 @@ func (c *Client) CloseIdleConnections() {
 	c.storage.CloseIdleConnections()
 }
 
+// Host returns the host of the API, with a port if the options have one: such as
+// "api.github.com" or "ghes.example.com".
+func (c *Client) Host() string { return c.base.Host }
+
 // isCloud reports whether the server is GitHub.com or a GHE.com subdomain.
 func (c *Client) isCloud() bool {
 	name := strings.ToLower(c.base.Hostname())

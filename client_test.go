@@ -250,3 +250,17 @@ func (u unreadable) Read([]byte) (int, error) {
 	u.t.Error("the body was read")
 	return 0, io.EOF
 }
+
+func TestHost(t *testing.T) {
+	t.Parallel()
+	for want, opts := range map[string][]ghmigrate.Option{
+		"api.github.com":        nil,
+		"api.octocorp.ghe.com":  {ghmigrate.WithHost("octocorp.ghe.com")},
+		"ghes.example.com:8443": {ghmigrate.WithHost("ghes.example.com:8443")},
+		"127.0.0.1:8000":        {ghmigrate.WithBaseURL("http://127.0.0.1:8000/api/v3")},
+	} {
+		client, err := ghmigrate.NewClient(opts...)
+		require.NoError(t, err)
+		assert.Equal(t, want, client.Host())
+	}
+}

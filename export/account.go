@@ -55,7 +55,7 @@ type orgAccount struct {
 	org        string
 }
 
-func (a orgAccount) String() string { return host(a.client) + "/orgs/" + strings.ToLower(a.org) }
+func (a orgAccount) String() string { return a.client.Host() + "/orgs/" + strings.ToLower(a.org) }
 
 func (a orgAccount) Owner() string { return a.org }
 
@@ -100,7 +100,7 @@ type userAccount struct {
 	client *ghmigrate.Client
 }
 
-func (a userAccount) String() string { return host(a.client) + "/user" }
+func (a userAccount) String() string { return a.client.Host() + "/user" }
 
 func (a userAccount) Owner() string { return "" }
 
@@ -166,11 +166,4 @@ func whoami(ctx context.Context, acct Account) (login, ghes string, err error) {
 		return "", "", fmt.Errorf("whose token is it: %w", err)
 	}
 	return user.Login, header.Get("X-Github-Enterprise-Version"), nil
-}
-
-// host is all that a client tells of itself.
-func host(c *ghmigrate.Client) string {
-	name := fmt.Sprint(c)
-	name = strings.TrimPrefix(name, "ghmigrate.Client(")
-	return strings.TrimSuffix(name, ")")
 }

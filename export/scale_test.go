@@ -100,9 +100,10 @@ func TestScaleOfALargeOrganization(t *testing.T) {
 		assert.Equal(t, n, m.Covered)
 		migrations := (n + 99) / 100
 		assert.Equal(t, migrations, m.Starts)
-		for _, kind := range []string{"start", "repositories", "archive URL", "delete"} {
+		for _, kind := range []string{"start", "archive URL", "delete"} {
 			assert.Equal(t, migrations, seen[kind], kind)
 		}
+		assert.Equal(t, 2*migrations, seen["repositories"], "a full page without a Link header is followed by another")
 		if *scaleLock {
 			assert.Equal(t, n, seen["unlock"])
 		}

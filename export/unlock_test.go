@@ -212,7 +212,11 @@ func TestUnlockStopsWhereTheNextWouldFareNoBetter(t *testing.T) {
 				err = export.UnlockAll(t.Context(), acct)
 				require.ErrorContains(t, err, "export: unlock all: unlock r000: ")
 				assert.NotContains(t, err.Error(), "r001")
-				assert.Len(t, requests(server, http.MethodDelete, ""), 1)
+				attempts := 1
+				if fault.Status == http.StatusUnauthorized {
+					attempts = 2 // GitHub answers good tokens with a stray 401 now and then
+				}
+				assert.Len(t, requests(server, http.MethodDelete, ""), attempts)
 			})
 		})
 	}
