@@ -109,7 +109,7 @@ type ErrorDetail struct {
 	Code     string // such as "missing_field", "invalid", "custom"; empty if not told
 	Message  string // in words; empty if not told
 	Index    *int   // of the refused element in the list Field; nil if not told
-	Value    any    // the refused value, as package encoding/json decodes it; nil if not told
+	Value    any    // the refused value, as sent or as in the request; nil if not known
 }
 
 // Error returns the request, the response's status and reasons, and a way out

@@ -117,10 +117,10 @@ func TestAPIErrorsOfGitHubsOwn(t *testing.T) {
 		require.ErrorIs(t, err, ghmigrate.ErrValidation)
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, []ghmigrate.ErrorDetail{
-			{Resource: "Migration", Field: "repositories", Code: "invalid_value", Index: new(0)},
+			{Resource: "Migration", Field: "repositories", Code: "invalid_value", Index: new(0), Value: "octocat/none"},
 			{Resource: "Migration", Field: "repositories", Code: "missing_field"},
 		}, failure.Errors)
-		assert.Equal(t, "POST /user/migrations: 422 Validation Failed: Migration repositories invalid_value, Migration repositories missing_field (request "+
+		assert.Equal(t, "POST /user/migrations: 422 Validation Failed: Migration repositories invalid_value at index 0: octocat/none, Migration repositories missing_field (request "+
 			failure.RequestID+")", err.Error())
 	})
 }

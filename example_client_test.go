@@ -230,7 +230,7 @@ func ExampleAPIError() {
 	fmt.Println(advice(start("octo-org/hello-world")))
 
 	// Output:
-	// mend the request: [Migration repositories invalid_value at index 0 Migration repositories missing_field]
+	// mend the request: [Migration repositories invalid_value at index 0: octo-org/typo Migration repositories missing_field]
 	// wait for the export
 	// try again in 1h0m0s
 }

@@ -3,6 +3,7 @@ package ghmigrate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -115,13 +116,22 @@ func wrongID(kind string, id int64, r request) string {
 	return ""
 }
 
-// startMigration starts a migration and remembers when.
+// startMigration starts a migration and remembers when. GitHub refuses
+// a repository by its index; the error gets the name.
 func (a account) startMigration(ctx context.Context, req StartMigrationRequest) (*Migration, error) {
 	m, err := call[Migration](ctx, a.c, a.start(req))
 	if err == nil {
 		a.c.started.note(a.migrationPath(m.ID))
+		return m, nil
 	}
-	return m, err
+	if failure, ok := errors.AsType[*APIError](err); ok {
+		for i, detail := range failure.Errors {
+			if detail.Value == nil && detail.Index != nil && *detail.Index >= 0 && *detail.Index < len(req.Repositories) {
+				failure.Errors[i].Value = req.Repositories[*detail.Index]
+			}
+		}
+	}
+	return nil, err
 }
 
 func (a account) migrationPath(id int64) string { return a.at.number("id", id).path }

@@ -61,10 +61,10 @@ func rateLimit(e *APIError, res response) (wait time.Duration, unspecified bool)
 	usedUp := res.header.Get("X-Ratelimit-Remaining") == "0"
 	switch {
 	case e.StatusCode == http.StatusTooManyRequests, saysRateLimit(e):
-	case ssoURL(res.header) != "", givesReason(e) && !isWebPage(res):
+	case ssoURL(res.header) != "":
 		return 0, false
 	case e.retryAfter > 0:
-	case !usedUp, e.lacksScope(): // GitHub tells the quota in every response
+	case !usedUp, e.lacksScope(), givesReason(e): // GitHub tells the quota in every response
 		return 0, false
 	}
 	wait = e.retryAfter

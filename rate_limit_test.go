@@ -1,6 +1,7 @@
 package ghmigrate_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -19,7 +20,7 @@ import (
 
 // limit is a fault with a rate limit in one of the forms that GitHub gives it.
 func limit(status int, header http.Header, body string) ghmigratetest.Fault {
-	return ghmigratetest.Fault{Origin: ghmigratetest.API, Status: status, Header: header, Body: body}
+	return ghmigratetest.Fault{Origin: ghmigratetest.API, Status: status, Header: header, Body: cmp.Or(body, ghmigratetest.NoBody)}
 }
 
 func TestRateLimitsAreRecognisedAndWaitedOut(t *testing.T) {
@@ -293,7 +294,7 @@ func TestAUsedUpQuotaEndsWithTheHour(t *testing.T) {
 
 func TestWhatLooksLikeARateLimitButIsNotIsReturnedAtOnce(t *testing.T) {
 	t.Parallel()
-	limited := http.Header{"Retry-After": {"5"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}
+	limited := http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}
 	with := func(pairs ...string) http.Header {
 		h := limited.Clone()
 		for pair := range slices.Chunk(pairs, 2) {
@@ -307,7 +308,7 @@ func TestWhatLooksLikeARateLimitButIsNotIsReturnedAtOnce(t *testing.T) {
 		is    []error
 	}{
 		"single sign-on": {
-			limit(403, with("X-Github-Sso", "required; url=https://github.com/orgs/octo-org/sso?authorization_request=A"), denied),
+			limit(403, with("X-Github-Sso", "required; url=https://github.com/orgs/octo-org/sso?authorization_request=A", "Retry-After", "5"), denied),
 			[]error{ghmigrate.ErrSSORequired, ghmigrate.ErrForbidden},
 		},
 		"missing scope": {
