@@ -66,7 +66,7 @@ func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, ti
 		if !errors.Is(err, ErrNotFound) {
 			return SignedURL{}, 0, err
 		}
-		err, lags := a.explain(ctx, id, r.budget, err)
+		lags, err := a.explain(ctx, id, r.budget, err)
 		if !lags {
 			return SignedURL{}, 0, err
 		}
@@ -142,26 +142,26 @@ const maxArchiveAge = 7 * 24 * time.Hour
 
 // explain finds out why there is no archive: GitHub says no more than 404. An
 // export that has just ended may lag.
-func (a account) explain(ctx context.Context, id int64, budget *retryBudget, notFound error) (reason error, lags bool) {
+func (a account) explain(ctx context.Context, id int64, budget *retryBudget, notFound error) (lags bool, reason error) {
 	seen := &pollResult[Migration]{}
 	switch err := a.poller(budget)(ctx, id, seen); {
 	case ctx.Err() != nil:
-		return after(notFound, netx.ContextError(ctx)), false
+		return false, after(notFound, netx.ContextError(ctx))
 	case errors.Is(err, ErrNotFound) && a.startedLately(id):
-		return fmt.Errorf("migration %d was just started: %w: %w", id, ErrArchiveNotReady, notFound), false
+		return false, fmt.Errorf("migration %d was just started: %w: %w", id, ErrArchiveNotReady, notFound)
 	case err != nil:
-		return notFound, false // the migration itself is gone, or there is no reason to be had
+		return false, notFound // the migration itself is gone, or there is no reason to be had
 	}
 	m, age := seen.value, seen.date.Sub(seen.value.UpdatedAt)
 	switch {
 	case m.State == StateFailed:
-		return fmt.Errorf("migration %d: %w: %w", id, ErrMigrationFailed, notFound), false
+		return false, fmt.Errorf("migration %d: %w: %w", id, ErrMigrationFailed, notFound)
 	case m.State != StateExported:
-		return fmt.Errorf("migration %d is %s: %w: %w", id, m.State, ErrArchiveNotReady, notFound), false
+		return false, fmt.Errorf("migration %d is %s: %w: %w", id, m.State, ErrArchiveNotReady, notFound)
 	case m.ArchiveURL == "":
-		return fmt.Errorf("migration %d: %w: %w", id, ErrArchiveGone, notFound), false
+		return false, fmt.Errorf("migration %d: %w: %w", id, ErrArchiveGone, notFound)
 	case age > maxArchiveAge:
-		return fmt.Errorf("migration %d was exported %d days ago: %w: %w", id, age/(24*time.Hour), ErrArchiveGone, notFound), false
+		return false, fmt.Errorf("migration %d was exported %d days ago: %w: %w", id, age/(24*time.Hour), ErrArchiveGone, notFound)
 	}
-	return notFound, age < maxLag
+	return age < maxLag, notFound
 }

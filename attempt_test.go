@@ -81,7 +81,7 @@ func (c *countedTokens) Token() (*oauth2.Token, error) {
 
 func TestWhatWasCertainlyNotSentSaysSo(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close()) // nobody listens there now
 	refused, err := ghmigrate.NewClient(ghmigrate.WithBaseURL("http://"+listener.Addr().String()), ghmigrate.WithMaxRetries(0))
@@ -225,7 +225,6 @@ func TestABodyThatIgnoresItsContextIsClosed(t *testing.T) {
 // No retry helps where either side refuses the other's certificate, or a proxy
 // wants a login.
 func TestRefusalsBeforeTheServerAreFinalAndNamed(t *testing.T) {
-	t.Parallel()
 	tlsServer := httptest.NewUnstartedServer(http.NotFoundHandler())
 	tlsServer.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS12}
 	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0)

@@ -22,11 +22,11 @@ type decodeOptions = json.Options
 
 // exact are the options for this package's types: names are compared with their
 // case.
-var exact = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+var exact = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) //nolint:gochecknoglobals // a constant
 
 // classic are the options for a caller's types, which are tagged for
 // encoding/json.
-var classic = json.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false))
+var classic = json.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false)) //nolint:gochecknoglobals // a constant
 
 // encode returns v as JSON, as encoding/json does.
 func encode(v any) ([]byte, error) { return jsonv1.Marshal(v) }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -226,10 +227,7 @@ func edited(v any, path []string, edit func(container any, last string) any) any
 	var shallow any
 	switch v := v.(type) {
 	case map[string]any:
-		object := map[string]any{}
-		for name, child := range v {
-			object[name] = child
-		}
+		object := maps.Clone(v)
 		shallow = object
 		if len(path) > 1 {
 			object[path[0]] = edited(object[path[0]], path[1:], edit)
@@ -265,7 +263,7 @@ func typeAt(t reflect.Type, path []string) reflect.Type {
 	if len(path) == 0 {
 		return t
 	}
-	switch t.Kind() {
+	switch t.Kind() { //nolint:exhaustive // the others have no elements
 	case reflect.Slice, reflect.Map:
 		return typeAt(t.Elem(), path[1:])
 	case reflect.Struct:
@@ -293,7 +291,7 @@ func decodedExactly(body []byte, kind reflect.Type) (any, bool) {
 	if kind.Kind() == reflect.Slice {
 		return v.Elem().Interface(), err == nil
 	}
-	if event, ok := v.Interface().(*ghmigrate.RepositoryImportEvent); ok {
+	if event, ok := reflect.TypeAssert[*ghmigrate.RepositoryImportEvent](v); ok {
 		event.DeliveryID = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
 	}
 	return v.Interface(), err == nil

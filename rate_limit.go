@@ -1,6 +1,7 @@
 package ghmigrate
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -81,10 +82,7 @@ func rateLimit(e *APIError, res response) (wait time.Duration, unspecified bool)
 
 // saysRateLimit reports whether the response tells a rate limit in words.
 func saysRateLimit(e *APIError) bool {
-	text := strings.ToLower(e.Message)
-	for _, detail := range e.Errors {
-		text += " " + strings.ToLower(detail.Message)
-	}
+	text := strings.ToLower(fmt.Sprint(e.Message, e.Errors))
 	return strings.Contains(e.DocumentationURL, "rate-limit") || strings.Contains(text, "rate limit") ||
 		strings.Contains(text, "abuse detection") || strings.Contains(text, "too many requests")
 }

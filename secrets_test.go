@@ -27,7 +27,7 @@ func FuzzSecretsInURLs(f *testing.F) {
 		f.Add(secret)
 	}
 	f.Fuzz(func(t *testing.T, secret string) {
-		if len(secret) < 8 || strings.Trim(secret, "REDACTED ") == "" || strings.Contains("https://storage.example.com/migrations/79/archive", secret) {
+		if len(secret) < 8 || strings.Contains("REDACTED REDACTED https://storage.example.com/migrations/79/archive", secret) { //nolint:gocritic // a part of ordinary words
 			return
 		}
 		out := &bytes.Buffer{}

@@ -206,7 +206,7 @@ func redactURL(text string) string {
 	return shown
 }
 
-var urlQuery = regexp.MustCompile(`\?[^\s]`)
+var urlQuery = regexp.MustCompile(`\?\S`)
 
 // Printable returns what can be printed of text in one line: a server's text
 // must not move a terminal's cursor or pass for another line of a log.

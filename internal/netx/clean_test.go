@@ -85,7 +85,8 @@ func TestCleanedErrorsCanBeCompared(t *testing.T) {
 
 func TestWhatIsFinal(t *testing.T) {
 	t.Parallel()
-	_, malformed := url.Parse("http://user:pass%zzword@proxy")
+	proxy := "http://user:pass%zzword@proxy"
+	_, malformed := url.Parse(proxy)
 	for name, test := range map[string]struct {
 		err  error
 		want bool
@@ -111,7 +112,7 @@ func FuzzClean(f *testing.F) {
 		f.Add(secret, uint8(0))
 	}
 	f.Fuzz(func(t *testing.T, secret string, form uint8) {
-		if len(secret) < 8 || strings.Trim(secret, "REDACTED \t\n") == "" {
+		if len(secret) < 8 || strings.Contains("REDACTED REDACTED", secret) { //nolint:gocritic // a part of ordinary words
 			return
 		}
 		u := &url.URL{Scheme: "https", Host: "s3.example.com", Path: "/a", User: url.UserPassword("octo", secret), RawQuery: url.Values{"X-Amz-Signature": {secret}}.Encode()}

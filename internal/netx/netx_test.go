@@ -33,8 +33,8 @@ func TestSleepEndsWithItsContext(t *testing.T) {
 
 func TestBackoffDoublesWithinBounds(t *testing.T) {
 	t.Parallel()
-	for retries, most := range []time.Duration{500, 1000, 2000, 4000, 8000, 16000, 30000, 30000} {
-		most *= time.Millisecond
+	for retries, milliseconds := range []int{500, 1000, 2000, 4000, 8000, 16000, 30000, 30000} {
+		most := time.Duration(milliseconds) * time.Millisecond
 		for range 100 {
 			pause := netx.Backoff(retries)
 			assert.GreaterOrEqual(t, pause, most/2)
