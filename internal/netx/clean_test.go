@@ -86,7 +86,7 @@ func TestCleanedErrorsCanBeCompared(t *testing.T) {
 func TestWhatIsFinal(t *testing.T) {
 	t.Parallel()
 	proxy := "http://user:pass%zzword@proxy"
-	_, malformed := url.Parse(proxy)
+	_, malformed := url.Parse(proxy) //nolint:staticcheck // that it is malformed is the point
 	for name, test := range map[string]struct {
 		err  error
 		want bool
