@@ -2,6 +2,7 @@ package contract
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -78,7 +79,7 @@ func checkError(status int, tree any, err error) (problems []string) {
 	if kind := kindOf(status); kind == nil || !errors.Is(err, kind) {
 		problems = append(problems, fmt.Sprintf("the error is not recognized: %v", err))
 	}
-	said, _ := tree.(map[string]any)
+	said, _ := asDecoded(tree).(map[string]any)
 	if apiError.Message != said["message"] || apiError.DocumentationURL != said["documentation_url"] {
 		problems = append(problems, fmt.Sprintf("the error says %q and %q instead of %q and %q",
 			apiError.Message, apiError.DocumentationURL, said["message"], said["documentation_url"]))
@@ -88,12 +89,26 @@ func checkError(status int, tree any, err error) (problems []string) {
 	for _, item := range details {
 		detail, _ := item.(map[string]any)
 		text := func(name string) string { s, _ := detail[name].(string); return s }
-		want = append(want, ghmigrate.ErrorDetail{Resource: text("resource"), Field: text("field"), Code: text("code"), Message: text("message")})
+		one := ghmigrate.ErrorDetail{
+			Resource: text("resource"), Field: text("field"), Code: text("code"), Message: text("message"), Value: detail["value"],
+		}
+		if index, ok := detail["index"].(float64); ok {
+			one.Index = new(int(index))
+		}
+		want = append(want, one)
 	}
 	if !reflect.DeepEqual(apiError.Errors, want) {
 		problems = append(problems, fmt.Sprintf("the error has the details %+v instead of %+v", apiError.Errors, want))
 	}
 	return problems
+}
+
+// asDecoded returns a tree with the types that encoding/json gives it.
+func asDecoded(tree any) (decoded any) {
+	if err := json.Unmarshal(encode(tree), &decoded); err != nil {
+		panic(err) // it was encoded just now
+	}
+	return decoded
 }
 
 // kindOf says how the library's users recognize a documented failure. 503 is

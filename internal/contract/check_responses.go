@@ -172,9 +172,10 @@ func rewrite(schema *openapi3.Schema, tree any, change func(object, property *op
 
 func (a answer) check(ctx context.Context, d *Description, call Call) []string {
 	var schema *openapi3.Schema
-	r := &Recorder{Description: d, call: call, answer: func(operation *Operation, _ *http.Request) (int, http.Header, []byte) {
+	r := &Recorder{Description: d, call: call, answer: func(operation *Operation, req *http.Request) (int, http.Header, []byte) {
 		response := operation.Success()
 		schema = response.Schema
+		a.tree = identified(schema, a.tree, req)
 		return response.Status, http.Header{"Content-Type": {"application/json"}}, encode(a.tree)
 	}}
 	client, err := r.client()

@@ -5,8 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"path"
+	"strconv"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -156,10 +159,13 @@ func (d *Description) Exchanges(ctx context.Context, methods []Method) (all []*E
 	return all, problems
 }
 
-// success answers an operation as its description says, with every property
-// there is.
-func success(operation *Operation, _ *http.Request) (int, http.Header, []byte) {
-	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
+// success responds to an operation as its description says, with every property
+// there is. An object has the id that was asked for, and a list has one page.
+func success(operation *Operation, req *http.Request) (int, http.Header, []byte) {
+	header := http.Header{
+		"Content-Type": {"application/json; charset=utf-8"},
+		"Link":         {`<` + req.URL.String() + `>; rel="first"`},
+	}
 	if operation == nil {
 		return http.StatusTeapot, header, []byte(`{"message":"There is no such operation"}`)
 	}
@@ -171,7 +177,28 @@ func success(operation *Operation, _ *http.Request) (int, http.Header, []byte) {
 	if response.Schema == nil {
 		return response.Status, header, nil
 	}
-	return response.Status, header, encode(instance(response.Schema, 0))
+	return response.Status, header, encode(identified(response.Schema, instance(response.Schema, 0), req))
+}
+
+// identified returns an object with what makes it a response to the request:
+// the id of the path, or any id if the path has none, and the status of an
+// import.
+func identified(schema *openapi3.Schema, tree any, req *http.Request) any {
+	object, ok := tree.(map[string]any)
+	if !ok {
+		return tree
+	}
+	object = maps.Clone(object)
+	known := properties(schema)
+	if asked, err := strconv.Atoi(path.Base(req.URL.Path)); known["id"] != nil && err == nil {
+		object["id"] = asked
+	} else if known["id"] != nil && object["id"] == nil {
+		object["id"] = 7
+	}
+	if known["vcs_url"] != nil && object["status"] == nil {
+		object["status"] = "importing"
+	}
+	return object
 }
 
 func readCloser(data []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(data)) }

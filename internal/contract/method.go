@@ -18,7 +18,7 @@ func composed() map[string]string {
 	return map[string]string{
 		"Client.CloseIdleConnections":    "sends nothing",
 		"Client.Do":                      "calls what the caller names",
-		"Client.Format":                  "sends nothing",
+		"Client.Host":                    "sends nothing",
 		"Client.RateLimit":               "sends nothing",
 		"OrgMigrations.DownloadArchive":  "ArchiveURL, then storage",
 		"OrgMigrations.OpenArchive":      "ArchiveURL, then storage",
