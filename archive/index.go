@@ -1,153 +1,152 @@
 package archive
 
 import (
-	"cmp"
-	"hash/maphash"
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
 	"iter"
-	"slices"
+	"os"
+	"sync"
 )
 
-// An index tells where records are, by number: the first of an archive is 0.
-type index struct {
-	seed     maphash.Seed
-	kinds    map[string]uint32
-	records  []place
-	end      int64 // of the last record
-	keys     []key
-	children []child
+// ErrNotFound is the error of [Archive.Lookup] where no record has the URL.
+var ErrNotFound = errors.New("no such record")
+
+// An Archive is an archive whose records can be looked up by their URLs, and
+// joined. It may be used by several goroutines at once.
+type Archive struct {
+	spill *os.File
+	close func() error
+	index index
 }
 
-// A place is where a record begins. It ends where the next one begins.
-type place struct {
-	offset int64
-	kind   uint32 // a number of index.kinds
-}
-
-// A key is the URL of a record.
-type key struct {
-	url    uint64 // hashed
-	number uint32
-}
-
-// A child is a record that belongs to another, as a comment belongs to its
-// issue.
-type child struct {
-	parent  uint64 // the URL, hashed
-	created int64  // in Unix time, in milliseconds
-	number  uint32
-}
-
-func newIndex() index {
-	return index{seed: maphash.MakeSeed(), kinds: make(map[string]uint32)}
-}
-
-// add adds the next record, whose text has size bytes.
-func (x *index) add(r Record, size int) {
-	kind := r.Kind()
-	if _, ok := r.(*Unknown); ok {
-		kind = unknownKind
+// Open reads the archive in the file at path once, and copies its records, and
+// nothing else, to a temporary file in
+// [os.TempDir], which only the current user can read. In memory it keeps 32
+// bytes for each record, and 24 more for each thing that one belongs to, as a
+// comment belongs to its issue. nil options are good.
+//
+// A file that is not whole, or in which a record cannot be read, is not opened:
+// a record that is missing would look like one that never was. The error is a
+// [*FaultError] then; a [Reader] reads what there is. Open does not look at Git
+// repositories and files; [Verify] does.
+func Open(path string, opts *ReaderOptions) (*Archive, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open archive: %w", err)
 	}
-	k, ok := x.kinds[kind]
-	if !ok {
-		k = uint32(len(x.kinds)) //nolint:gosec // as many as there are structs
-		x.kinds[kind] = k
+	defer f.Close() //nolint:errcheck // it was only read
+	a, err := newArchive()
+	if err != nil {
+		return nil, fmt.Errorf("open archive %s: %w", path, err)
 	}
-	number := uint32(len(x.records)) //nolint:gosec // as Limits.Records says
-	x.records = append(x.records, place{x.end, k})
-	x.end += int64(size)
-	if url := URL(r.Key()); url != "" {
-		x.keys = append(x.keys, key{x.hash(url), number})
+	if err := a.read(f, opts); err != nil {
+		return nil, errors.Join(fmt.Errorf("open archive %s: %w", path, err), a.Close())
 	}
-	created, parents := parents(r)
-	for _, parent := range parents {
-		if parent != "" {
-			x.children = append(x.children, child{x.hash(parent), created.UnixMilli(), number})
+	return a, nil
+}
+
+// Close removes the temporary file. A record that is read later is an error that
+// matches [os.ErrClosed]; only Close itself may be called again.
+func (a *Archive) Close() error { return a.close() }
+
+// Lookup returns the record of this URL, or an error that is [ErrNotFound]: a
+// reference may name a record that was not exported. Of several records of the
+// same URL it is the first.
+func (a *Archive) Lookup(url URL) (Record, error) {
+	for number := range a.index.find(url) {
+		r, err := a.record(number)
+		if err != nil {
+			return nil, err
+		}
+		if r.Key() == string(url) {
+			return r, nil
 		}
 	}
+	return nil, fmt.Errorf("%w: %q", ErrNotFound, url)
 }
 
-// sort makes the index ready for use.
-func (x *index) sort() {
-	slices.SortFunc(x.keys, func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.url, b.url), cmp.Compare(a.number, b.number))
-	})
-	slices.SortFunc(x.children, func(a, b child) int {
-		return cmp.Or(cmp.Compare(a.parent, b.parent), cmp.Compare(a.created, b.created), cmp.Compare(a.number, b.number))
-	})
+// All yields the records of type T, such as *[Issue], in the order of the
+// archive. T may be [Record] itself, which all records are. An error ends the
+// sequence.
+func All[T Record](a *Archive) iter.Seq2[T, error] {
+	return records(a, a.index.all(kindOf[T]()), func(T) bool { return true })
 }
 
-// all yields the records of a kind, or all if it is empty.
-func (x *index) all(kind string) iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		k, ok := x.kinds[kind]
-		if kind != "" && !ok {
-			return
-		}
-		for number, place := range x.records {
-			if (kind == "" || place.kind == k) && !yield(uint32(number)) {
+// records yields those of the numbered records that are of type T and wanted.
+func records[T Record](a *Archive, numbers iter.Seq[uint32], wanted func(T) bool) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for number := range numbers {
+			r, err := a.record(number)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			if r, ok := r.(T); ok && wanted(r) && !yield(r, nil) {
 				return
 			}
 		}
 	}
 }
 
-// find yields the records that may have this URL: others may have the same
-// hash.
-func (x *index) find(url URL) iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		hash := x.hash(url)
-		i, _ := slices.BinarySearchFunc(x.keys, hash, func(k key, hash uint64) int { return cmp.Compare(k.url, hash) })
-		for ; i < len(x.keys) && x.keys[i].url == hash; i++ {
-			if !yield(x.keys[i].number) {
-				return
+// newArchive makes the temporary file. Where the system permits, it has no name
+// any more, so that it is gone whatever becomes of this program.
+func newArchive() (*Archive, error) {
+	f, err := os.CreateTemp("", "archive-*.json")
+	if err != nil {
+		return nil, err
+	}
+	unnamed := os.Remove(f.Name()) == nil
+	return &Archive{
+		spill: f,
+		close: sync.OnceValue(func() error {
+			err := f.Close()
+			if !unnamed {
+				err = errors.Join(err, os.Remove(f.Name()))
 			}
-		}
-	}
+			return err
+		}),
+		index: newIndex(),
+	}, nil
 }
 
-// of yields the records of a kind that may belong to the record of this URL,
-// the oldest first.
-func (x *index) of(parent URL, kind string) iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		k, ok := x.kinds[kind]
-		if !ok {
-			return
+// read copies the records of an archive, and indexes them.
+func (a *Archive) read(f io.Reader, opts *ReaderOptions) error {
+	r, err := NewReader(f, opts)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(a.spill, 1<<20)
+	var faults FaultError
+	for rec, err := range r.Records() {
+		if fault, ok := errors.AsType[*Fault](err); ok {
+			faults.add(fault)
+			continue
 		}
-		hash := x.hash(parent)
-		i, _ := slices.BinarySearchFunc(x.children, hash, func(c child, hash uint64) int { return cmp.Compare(c.parent, hash) })
-		for ; i < len(x.children) && x.children[i].parent == hash; i++ {
-			number := x.children[i].number
-			if x.records[number].kind == k && !yield(number) {
-				return
-			}
+		if err != nil {
+			return err
+		}
+		text := rec.Raw()
+		a.index.add(rec, len(text))
+		if _, err := out.Write(text); err != nil {
+			return err
 		}
 	}
+	if err := faults.orNil(); err != nil {
+		return err
+	}
+	a.index.sort()
+	return out.Flush()
 }
 
-func (x *index) place(number uint32) (offset, size int64) {
-	offset, end := x.records[number].offset, x.end
-	if int(number)+1 < len(x.records) {
-		end = x.records[number+1].offset
+// record reads one record from the temporary file.
+func (a *Archive) record(number uint32) (Record, error) {
+	offset, size := a.index.place(number)
+	text := make([]byte, size)
+	if _, err := a.spill.ReadAt(text, offset); err != nil {
+		return nil, fmt.Errorf("read record: %w", err)
 	}
-	return offset, end - offset
-}
-
-func (x *index) hash(url URL) uint64 { return maphash.String(x.seed, string(url)) }
-
-// unknownKind stands in an index for everything that was read as an *Unknown,
-// whatever its type.
-const unknownKind = "*"
-
-// kindOf returns the kind of the records of type T in an index, or nothing if T
-// is an interface.
-func kindOf[T Record]() string {
-	var none T
-	switch r := any(none).(type) {
-	case *Unknown:
-		return unknownKind
-	case Record:
-		return r.Kind()
-	default:
-		return ""
-	}
+	return decode(text)
 }

@@ -1,0 +1,153 @@
+package archive
+
+import (
+	"cmp"
+	"hash/maphash"
+	"iter"
+	"slices"
+)
+
+// An index tells where records are, by number: the first of an archive is 0.
+type index struct {
+	seed     maphash.Seed
+	kinds    map[string]uint32
+	records  []place
+	end      int64 // of the last record
+	keys     []key
+	children []child
+}
+
+// A place is where a record begins. It ends where the next one begins.
+type place struct {
+	offset int64
+	kind   uint32 // a number of index.kinds
+}
+
+// A key is the URL of a record.
+type key struct {
+	url    uint64 // hashed
+	number uint32
+}
+
+// A child is a record that belongs to another, as a comment belongs to its
+// issue.
+type child struct {
+	parent  uint64 // the URL, hashed
+	created int64  // in Unix time, in milliseconds
+	number  uint32
+}
+
+func newIndex() index {
+	return index{seed: maphash.MakeSeed(), kinds: make(map[string]uint32)}
+}
+
+// add adds the next record, whose text has size bytes.
+func (x *index) add(r Record, size int) {
+	kind := r.Kind()
+	if _, ok := r.(*Unknown); ok {
+		kind = unknownKind
+	}
+	k, ok := x.kinds[kind]
+	if !ok {
+		k = uint32(len(x.kinds)) //nolint:gosec // as many as there are structs
+		x.kinds[kind] = k
+	}
+	number := uint32(len(x.records)) //nolint:gosec // as Limits.Records says
+	x.records = append(x.records, place{x.end, k})
+	x.end += int64(size)
+	if url := URL(r.Key()); url != "" {
+		x.keys = append(x.keys, key{x.hash(url), number})
+	}
+	created, parents := parents(r)
+	for _, parent := range parents {
+		if parent != "" {
+			x.children = append(x.children, child{x.hash(parent), created.UnixMilli(), number})
+		}
+	}
+}
+
+// sort makes the index ready for use.
+func (x *index) sort() {
+	slices.SortFunc(x.keys, func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.url, b.url), cmp.Compare(a.number, b.number))
+	})
+	slices.SortFunc(x.children, func(a, b child) int {
+		return cmp.Or(cmp.Compare(a.parent, b.parent), cmp.Compare(a.created, b.created), cmp.Compare(a.number, b.number))
+	})
+}
+
+// all yields the records of a kind, or all if it is empty.
+func (x *index) all(kind string) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		k, ok := x.kinds[kind]
+		if kind != "" && !ok {
+			return
+		}
+		for number, place := range x.records {
+			if (kind == "" || place.kind == k) && !yield(uint32(number)) {
+				return
+			}
+		}
+	}
+}
+
+// find yields the records that may have this URL: others may have the same
+// hash.
+func (x *index) find(url URL) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		hash := x.hash(url)
+		i, _ := slices.BinarySearchFunc(x.keys, hash, func(k key, hash uint64) int { return cmp.Compare(k.url, hash) })
+		for ; i < len(x.keys) && x.keys[i].url == hash; i++ {
+			if !yield(x.keys[i].number) {
+				return
+			}
+		}
+	}
+}
+
+// of yields the records of a kind that may belong to the record of this URL,
+// the oldest first.
+func (x *index) of(parent URL, kind string) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		k, ok := x.kinds[kind]
+		if !ok {
+			return
+		}
+		hash := x.hash(parent)
+		i, _ := slices.BinarySearchFunc(x.children, hash, func(c child, hash uint64) int { return cmp.Compare(c.parent, hash) })
+		for ; i < len(x.children) && x.children[i].parent == hash; i++ {
+			number := x.children[i].number
+			if x.records[number].kind == k && !yield(number) {
+				return
+			}
+		}
+	}
+}
+
+func (x *index) place(number uint32) (offset, size int64) {
+	offset, end := x.records[number].offset, x.end
+	if int(number)+1 < len(x.records) {
+		end = x.records[number+1].offset
+	}
+	return offset, end - offset
+}
+
+func (x *index) hash(url URL) uint64 { return maphash.String(x.seed, string(url)) }
+
+// unknownKind stands in an index for everything that was read as an *Unknown,
+// whatever its type.
+const unknownKind = "*"
+
+// kindOf returns the kind of the records of type T in an index, or nothing if T
+// is an interface.
+func kindOf[T Record]() string {
+	var none T
+	switch r := any(none).(type) {
+	case *Unknown:
+		return unknownKind
+	case Record:
+		return r.Kind()
+	default:
+		return ""
+	}
+}
