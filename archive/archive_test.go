@@ -1,11 +1,12 @@
 package archive_test
 
 import (
+	"bytes"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -116,9 +117,8 @@ func TestAnArchiveServesManyGoroutines(t *testing.T) {
 }
 
 func TestCloseRemovesTheTemporaryFile(t *testing.T) {
-	path := fileOf(t, joined)
 	dir := temporary(t)
-	a, err := archive.Open(path, nil)
+	a, err := archive.Open(t.Context(), bytes.NewReader(holding(t, joined)), nil)
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	left, err := os.ReadDir(dir)
@@ -140,10 +140,8 @@ func TestCloseRemovesTheTemporaryFile(t *testing.T) {
 }
 
 func TestOpenRefusesWhatIsNotWhole(t *testing.T) {
-	path := fileOf(t, joined)
-	whole := readFile(t, path)
-	notJSON := readFile(t, fileOf(t, strings.Replace(joined, ":", ";", 1)))
-	folder := t.TempDir()
+	whole := holding(t, joined)
+	notJSON := holding(t, strings.Replace(joined, ":", ";", 1))
 	dir := temporary(t)
 	for name, test := range map[string]struct {
 		file []byte
@@ -153,9 +151,7 @@ func TestOpenRefusesWhatIsNotWhole(t *testing.T) {
 		"empty":     {file: nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(folder, "a.tar.gz")
-			require.NoError(t, os.WriteFile(path, test.file, 0o600))
-			a, err := archive.Open(path, nil)
+			a, err := archive.Open(t.Context(), bytes.NewReader(test.file), nil)
 			require.Nil(t, a)
 			var faults *archive.FaultError
 			require.ErrorAs(t, err, &faults)
@@ -164,9 +160,9 @@ func TestOpenRefusesWhatIsNotWhole(t *testing.T) {
 			assert.Empty(t, left)
 		})
 	}
-	_, err := archive.Open(filepath.Join(dir, "none"), nil)
+	_, err := archive.Open(t.Context(), iotest.ErrReader(os.ErrNotExist), nil)
 	require.ErrorIs(t, err, os.ErrNotExist)
-	_, err = archive.Open(path, &archive.ReaderOptions{Limits: archive.Limits{RecordSize: 10}})
+	_, err = archive.Open(t.Context(), bytes.NewReader(whole), &archive.ReaderOptions{Limits: archive.Limits{RecordSize: 10}})
 	require.Error(t, err)
 }
 
@@ -182,25 +178,17 @@ func temporary(t *testing.T) string {
 // open opens an archive that has these records.
 func open(t *testing.T, records string) *archive.Archive {
 	t.Helper()
-	a, err := archive.Open(fileOf(t, records), nil)
+	a, err := archive.Open(t.Context(), bytes.NewReader(holding(t, records)), nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, a.Close()) })
 	return a
 }
 
-func fileOf(t *testing.T, records string) string {
+// holding returns an archive that has these records.
+func holding(t *testing.T, records string) []byte {
 	t.Helper()
 	l := new(layout)
 	l.add("schema.json", `{"version":"1.0.1"}`)
 	l.add("records_000001.json", records)
-	path := filepath.Join(t.TempDir(), "a.tar.gz")
-	require.NoError(t, os.WriteFile(path, l.file(t), 0o600))
-	return path
-}
-
-func readFile(t *testing.T, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return data
+	return l.file(t)
 }

@@ -173,12 +173,12 @@ func readerOf(tb testing.TB, r io.Reader, limits archive.Limits) *archive.Reader
 }
 
 // everything ranges over a sequence to its end.
-func everything[T any](seq iter.Seq2[T, error], of func(T) string) (got, faults []string) {
+func everything[T any, S ~string](seq iter.Seq2[T, error], of func(T) S) (got, faults []string) {
 	for value, err := range seq {
 		if err != nil {
 			faults = append(faults, err.Error())
 		} else {
-			got = append(got, of(value))
+			got = append(got, string(of(value)))
 		}
 	}
 	return got, faults
@@ -186,10 +186,10 @@ func everything[T any](seq iter.Seq2[T, error], of func(T) string) (got, faults 
 
 func nameOf(e *archive.Entry) string { return e.Name }
 
-func keyOf(r archive.Record) string { return r.Kind() + " " + r.Key() }
+func keyOf(r archive.Record) string { return r.Kind() + " " + string(r.Key()) }
 
 // collect ranges over a sequence that has no errors.
-func collect[T any](tb testing.TB, seq iter.Seq2[T, error], of func(T) string) []string {
+func collect[T any, S ~string](tb testing.TB, seq iter.Seq2[T, error], of func(T) S) []string {
 	tb.Helper()
 	got, faults := everything(seq, of)
 	require.Empty(tb, faults)

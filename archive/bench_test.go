@@ -46,7 +46,7 @@ func BenchmarkArchiveJSON(b *testing.B) {
 		compare(b, size, func() { readRecords(b, path, "user") }, func() { readPlainly(b, path) })
 	})
 	b.Run("splitting", func(b *testing.B) {
-		compare(b, size, func() { readRecords(b, path, "none") }, func() { listWithTar(b, path) })
+		compare(b, size, func() { readRecords(b, path, "team") }, func() { listWithTar(b, path) })
 	})
 	b.Run("entries", func(b *testing.B) {
 		compare(b, size, func() { readEntries(b, path) }, func() { listWithTar(b, path) })

@@ -28,7 +28,7 @@ func TestVerifyFindsEveryChangeOfTheFile(t *testing.T) {
 	t.Parallel()
 	relax(t)
 	whole := smallArchive(t)
-	_, err := archive.Verify(bytes.NewReader(whole), nil)
+	_, err := archive.Verify(t.Context(), bytes.NewReader(whole), nil)
 	require.NoError(t, err)
 	tar, err := unpack(whole)
 	require.NoError(t, err)
@@ -113,7 +113,7 @@ func (d *damage) harmless(at int) {
 // check verifies a changed archive, and reports whether the change is harmless.
 func (d *damage) check(t *testing.T, changed []byte, what string, args ...any) bool {
 	t.Helper()
-	summary, err := archive.Verify(bytes.NewReader(changed), nil)
+	summary, err := archive.Verify(t.Context(), bytes.NewReader(changed), nil)
 	d.mu.Lock()
 	d.all++
 	d.mu.Unlock()
@@ -139,7 +139,7 @@ func (d *damage) check(t *testing.T, changed []byte, what string, args ...any) b
 		t.Errorf("%s: Verify does not see that the tar is another (%v)", what, err)
 		return false
 	}
-	_, err = archive.Verify(bytes.NewReader(changed), &archive.VerifyOptions{SHA256: d.sha256})
+	_, err = archive.Verify(t.Context(), bytes.NewReader(changed), &archive.VerifyOptions{SHA256: d.sha256})
 	if _, ok := errors.AsType[*archive.FaultError](err); !ok {
 		t.Errorf("%s: the SHA-256 is another, and Verify says %v", what, err)
 	}
@@ -178,7 +178,7 @@ func TestVerifyFindsEveryChangeInGit(t *testing.T) {
 				mask := cmp.Or(byte(1<<(i%9)), 0xFF) // each of eight bits, or all
 				unpacked[i] ^= mask
 				store(t, z, &file, unpacked)
-				_, err := archive.Verify(&file, nil)
+				_, err := archive.Verify(t.Context(), &file, nil)
 				faults, ok := errors.AsType[*archive.FaultError](err)
 				switch {
 				case ok && faults.Faults[0].Entry == m.name:
@@ -239,7 +239,7 @@ func FuzzVerify(f *testing.F) {
 		var file bytes.Buffer
 		store(t, z, &file, unpacked)
 		size := file.Len()
-		summary, err := archive.Verify(&file, &archive.VerifyOptions{
+		summary, err := archive.Verify(t.Context(), &file, &archive.VerifyOptions{
 			Limits:       archive.Limits{RecordSize: 1 << 16, UnpackedSize: 1 << 20, Entries: 100},
 			Repositories: []string{"octocat/app"},
 		})

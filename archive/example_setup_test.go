@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"io/fs"
-	"os"
 	"testing/fstest"
 	"time"
 
@@ -81,16 +80,6 @@ func emptyRepository() fs.FS {
 		"objects": {Mode: fs.ModeDir},
 		"refs":    {Mode: fs.ModeDir},
 	}
-}
-
-// exampleFile writes an archive to a temporary file.
-func exampleFile(r io.Reader) string {
-	f, err := os.CreateTemp("", "example-*.tar.gz")
-	check(err)
-	_, err = io.Copy(f, r)
-	check(err)
-	check(f.Close())
-	return f.Name()
 }
 
 // check ends an example that went wrong.

@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,10 +35,7 @@ func ExampleReader_Entries() {
 // Go through the issues with their comments and the names of their authors,
 // which is beyond one pass.
 func ExampleOpen() {
-	path := exampleFile(exampleArchive())
-	defer func() { check(os.Remove(path)) }()
-
-	a, err := archive.Open(path, nil)
+	a, err := archive.Open(context.Background(), exampleArchive(), nil)
 	check(err)
 	defer func() { check(a.Close()) }()
 	for issue, err := range archive.All[*archive.Issue](a) {
@@ -64,7 +62,7 @@ func ExampleOpen() {
 
 // Everything that is wrong comes in one error, each fault with its entry.
 func ExampleVerify_faults() {
-	_, err := archive.Verify(exampleArchive(), &archive.VerifyOptions{
+	_, err := archive.Verify(context.Background(), exampleArchive(), &archive.VerifyOptions{
 		Repositories: []string{"octo-org/app", "octo-org/gone"},
 	})
 	if faults, ok := errors.AsType[*archive.FaultError](err); ok {
@@ -74,7 +72,7 @@ func ExampleVerify_faults() {
 	}
 
 	whole, _ := io.ReadAll(exampleArchive())
-	_, err = archive.Verify(bytes.NewReader(whole[:len(whole)/2]), nil)
+	_, err = archive.Verify(context.Background(), bytes.NewReader(whole[:len(whole)/2]), nil)
 	fmt.Println("cut short:", errors.Is(err, io.ErrUnexpectedEOF))
 	// Output:
 	// archive: repository octo-org/gone is not in the archive
@@ -83,9 +81,7 @@ func ExampleVerify_faults() {
 
 // Records that belong together: what is attached to an issue, and who did it.
 func ExampleArchive_Lookup() {
-	path := exampleFile(exampleArchive())
-	defer func() { check(os.Remove(path)) }()
-	a, err := archive.Open(path, nil)
+	a, err := archive.Open(context.Background(), exampleArchive(), nil)
 	check(err)
 	defer func() { check(a.Close()) }()
 
@@ -133,7 +129,7 @@ type poll struct {
 }
 
 func (p poll) Kind() string         { return p.Type }
-func (p poll) Key() string          { return string(p.URL) }
+func (p poll) Key() archive.URL     { return p.URL }
 func (p poll) Raw() json.RawMessage { return nil }
 
 // Unpack an archive. What is in dir/repositories can be cloned.
@@ -142,7 +138,7 @@ func ExampleExtract() {
 	check(err)
 	defer func() { check(os.RemoveAll(dir)) }()
 
-	_, err = archive.Extract(exampleArchive(), dir, nil)
+	_, err = archive.Extract(context.Background(), exampleArchive(), dir, nil)
 	check(err)
 	config, err := os.ReadFile(filepath.Join(dir, "repositories", "octo-org", "app.git", "config"))
 	check(err)
@@ -182,7 +178,7 @@ func ExampleWriter() {
 	}
 	check(w.AddRepository("octo-org/app", emptyRepository()))
 	check(w.Close())
-	summary, err := archive.Verify(&b, nil)
+	summary, err := archive.Verify(context.Background(), &b, nil)
 	check(err)
 	fmt.Println(summary.Repositories[0].Name, summary.Dangling)
 	// Output:

@@ -3,6 +3,7 @@ package archive
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,11 +12,6 @@ import (
 	"path"
 	"syscall"
 )
-
-// ExtractOptions are the options of [Extract].
-type ExtractOptions struct {
-	VerifyOptions
-}
 
 // Extract verifies an archive and unpacks it into dir, in one pass. The
 // directory is made if it is missing, and must be empty otherwise. What is
@@ -61,17 +57,14 @@ type ExtractOptions struct {
 //
 // What was damaged is extracted as far as it was read, but no file of which a
 // part is missing.
-func Extract(r io.Reader, dir string, opts *ExtractOptions) (*Summary, error) {
-	if opts == nil {
-		opts = new(ExtractOptions)
-	}
+func Extract(ctx context.Context, r io.Reader, dir string, opts *VerifyOptions) (*Summary, error) {
 	root, err := openEmpty(dir)
 	if err != nil {
 		return &Summary{}, fmt.Errorf("extract archive: %w", err)
 	}
 	defer func() { _ = root.Close() }()
 	x := &extraction{root: root, repositories: make(map[string]*extractedRepository), refs: maxRefs}
-	summary, err := verify(r, &opts.VerifyOptions, x.create)
+	summary, err := verify(ctx, r, opts, x.create)
 	if x.failed {
 		return summary, err
 	}

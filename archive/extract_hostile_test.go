@@ -61,7 +61,7 @@ func TestGitRunsNothingOfAnArchive(t *testing.T) {
 	assert.Greater(t, len(trap.visit(t, plain)), 100, "the trap is blunt")
 
 	dir := t.TempDir()
-	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, nil)
 	require.Error(t, err)
 	for name := range tree(t, dir) {
 		assert.NotRegexp(t, `(^|/)\.`, name)
@@ -202,7 +202,7 @@ func FuzzExtract(f *testing.F) {
 		parent := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(parent, "outside"), []byte("mine"), 0o600))
 		dir := filepath.Join(parent, "dir")
-		_, err := archive.Extract(bytes.NewReader(gzipOf(t, b.Bytes())), dir, nil)
+		_, err := archive.Extract(t.Context(), bytes.NewReader(gzipOf(t, b.Bytes())), dir, nil)
 		require.NotErrorIs(t, err, fs.ErrNotExist)
 
 		files := tree(t, parent)

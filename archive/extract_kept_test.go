@@ -66,7 +66,7 @@ func TestExtractLosesNothingOfARepository(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, nil)
 	require.NoError(t, err)
 	assert.Equal(t, want, tree(t, dir))
 }
@@ -85,7 +85,7 @@ func TestExtractKeepsWhatIsFaultyBesideARepository(t *testing.T) {
 	l.add(git+"refs/heads/empty", "") // which would keep git from cloning the others
 	l.add(git+strings.Repeat("x/", 120)+"x", "long")
 	dir := t.TempDir()
-	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, nil)
 	require.ErrorContains(t, err, "cannot be the name of a ref")
 	require.ErrorContains(t, err, "objects of other repositories")
 	require.ErrorContains(t, err, "a partial clone")
@@ -110,9 +110,7 @@ func TestExtractBoundsDirectories(t *testing.T) {
 			l.add(fmt.Sprintf(pattern, i), strings.Repeat("0", 40)+"\n")
 		}
 		dir := t.TempDir()
-		_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, &archive.ExtractOptions{
-			VerifyOptions: archive.VerifyOptions{Limits: archive.Limits{Entries: 200}},
-		})
+		_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, &archive.VerifyOptions{Limits: archive.Limits{Entries: 200}})
 		require.ErrorContains(t, err, "Limits.Entries", name)
 		made := 0
 		require.NoError(t, filepath.WalkDir(dir, func(string, fs.DirEntry, error) error { made++; return nil }))
@@ -148,7 +146,7 @@ func TestExtractWritesOverNothing(t *testing.T) {
 			l := readLayout(t, smallArchive(t))
 			l.add("attachments/9/after.txt", "after")
 			dir := t.TempDir()
-			_, err := archive.Extract(plant(l.file(t), func() {
+			_, err := archive.Extract(t.Context(), plant(l.file(t), func() {
 				planted := filepath.Join(dir, filepath.FromSlash(test.plant))
 				require.NoError(t, os.MkdirAll(filepath.Dir(planted), 0o700))
 				require.NoError(t, os.WriteFile(planted, []byte(test.content), 0o600))
@@ -178,7 +176,7 @@ func TestExtractFinishesTheOtherRepositories(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	_, err := archive.Extract(plant(l.file(t), func() {
+	_, err := archive.Extract(t.Context(), plant(l.file(t), func() {
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "repositories"), 0o700))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "repositories", "another"), nil, 0o600))
 	}), dir, nil)
@@ -231,7 +229,7 @@ func TestExtractLeavesRefsToPackedRefsThatNoFileCanHave(t *testing.T) {
 
 	dir := t.TempDir()
 	bare := filepath.Join(dir, filepath.FromSlash(git))
-	_, err := archive.Extract(plant(l.file(t), func() { // as if another case of it were there
+	_, err := archive.Extract(t.Context(), plant(l.file(t), func() { // as if another case of it were there
 		require.NoError(t, os.MkdirAll(filepath.Join(bare, "refs", "heads", "taken"), 0o700))
 	}), dir, nil)
 	require.NoError(t, err)
@@ -249,13 +247,13 @@ func TestExtractTellsOfRefsThatItCannotKeep(t *testing.T) {
 	l := readLayout(t, smallArchive(t))
 	l.add(git+"refs/heads/a|b", "ref: refs/heads/main\n")
 	dir := t.TempDir()
-	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, nil)
 	require.EqualError(t, err, git+`refs/heads/a|b: not extracted: "a|b" is no name on Windows, with one of <>:"|?*\`)
 
 	l.remove(git+"refs/heads/a|b", "")
 	l.add(git+"refs/heads/a|b", string(l.find(git+"refs/tags/loose", "").body))
 	l.find(git+"packed-refs", "").body = []byte(sha + " refs/heads/cut")
-	_, err = archive.Extract(bytes.NewReader(l.file(t)), t.TempDir(), nil)
+	_, err = archive.Extract(t.Context(), bytes.NewReader(l.file(t)), t.TempDir(), nil)
 	require.ErrorContains(t, err, git+"packed-refs: not extracted: it is too damaged")
 }
 
@@ -265,7 +263,7 @@ func TestWhatHasTheNameOfAnotherIsNotChecked(t *testing.T) {
 	l := readLayout(t, smallArchive(t))
 	l.add(name, "no refs\n")
 	l.add("users_000001.json", "no records")
-	_, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+	_, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), nil)
 	require.EqualError(t, err, "2 faults in the archive: "+name+": a file before it has the same name; users_000001.json: a file before it has the same name")
 }
 
@@ -281,7 +279,7 @@ func TestExtractBoundsWhatItRemembersOfRefs(t *testing.T) {
 		l.add(fmt.Sprintf("%srefs/heads/%d%s", git, i, strings.Repeat("x", 4000)), first[len(first)-2]+"\n")
 	}
 	dir := t.TempDir()
-	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, nil)
 	faults := faultsOf(t, err)
 	kept := strings.Count(tree(t, dir)[git+"packed-refs"], "xxx\n")
 	assert.Equal(t, n, kept+len(faults.Faults)+faults.More)
@@ -297,7 +295,7 @@ func TestExtractKeepsNoMoreOfARefThanARefCanHave(t *testing.T) {
 	dir := t.TempDir()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := archive.Extract(bytes.NewReader(file), dir, nil)
+	_, err := archive.Extract(t.Context(), bytes.NewReader(file), dir, nil)
 	runtime.ReadMemStats(&after)
 	require.ErrorContains(t, err, "too long to be a ref")
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(size))

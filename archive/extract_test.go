@@ -93,9 +93,9 @@ func TestExtractWritesWhatIsThereInAnyOrder(t *testing.T) {
 		order()
 		file := l.file(t)
 		dir := filepath.Join(t.TempDir(), "made", "for it")
-		summary, err := archive.Extract(bytes.NewReader(file), dir, nil)
+		summary, err := archive.Extract(t.Context(), bytes.NewReader(file), dir, nil)
 		require.NoError(t, err, name)
-		verified, err := archive.Verify(bytes.NewReader(file), nil)
+		verified, err := archive.Verify(t.Context(), bytes.NewReader(file), nil)
 		require.NoError(t, err, name)
 		assert.Equal(t, verified, summary, name)
 		got := tree(t, dir)
@@ -107,7 +107,7 @@ func TestExtractWritesWhatIsThereInAnyOrder(t *testing.T) {
 func TestExtractLeavesRepositoriesThatGitAccepts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	_, err := archive.Extract(bytes.NewReader(exported(t).file(t)), dir, nil)
+	_, err := archive.Extract(t.Context(), bytes.NewReader(exported(t).file(t)), dir, nil)
 	require.NoError(t, err)
 	for name, refs := range map[string]int{"app": 5, "app.wiki": 5, "next": 5, "next.wiki": 5, "empty": 0} {
 		bare := filepath.Join(dir, "repositories", "octocat", name+".git")
@@ -127,10 +127,10 @@ func TestExtractWantsAnEmptyDirectory(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("mine"), 0o600))
 	untouched := func() io.Reader { return readerFunc(func([]byte) (int, error) { t.Error("read"); return 0, io.EOF }) }
 
-	summary, err := archive.Extract(untouched(), dir, nil)
+	summary, err := archive.Extract(t.Context(), untouched(), dir, nil)
 	require.ErrorContains(t, err, "is not empty")
 	assert.NotNil(t, summary)
-	_, err = archive.Extract(untouched(), file, nil)
+	_, err = archive.Extract(t.Context(), untouched(), file, nil)
 	require.Error(t, err)
 	assert.Equal(t, map[string]string{"precious": "mine"}, tree(t, dir))
 }
@@ -142,7 +142,7 @@ func TestExtractEndsWhenItCannotWrite(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "dir")
 	file := bytes.NewReader(smallArchive(t))
-	_, err := archive.Extract(readerFunc(func(p []byte) (int, error) {
+	_, err := archive.Extract(t.Context(), readerFunc(func(p []byte) (int, error) {
 		require.NoError(t, os.RemoveAll(dir))
 		return file.Read(p)
 	}), dir, nil)
@@ -156,7 +156,7 @@ func TestExtractReturnsTheReadersOwnError(t *testing.T) {
 	t.Parallel()
 	file, broken := smallArchive(t), errors.New("broken")
 	dir := t.TempDir()
-	_, err := archive.Extract(io.MultiReader(bytes.NewReader(file[:len(file)/2]), readerFunc(func([]byte) (int, error) { return 0, broken })), dir, nil)
+	_, err := archive.Extract(t.Context(), io.MultiReader(bytes.NewReader(file[:len(file)/2]), readerFunc(func([]byte) (int, error) { return 0, broken })), dir, nil)
 	require.ErrorIs(t, err, broken)
 	tree(t, dir)
 }
@@ -168,7 +168,7 @@ func TestExtractLeavesNoPartsOfFiles(t *testing.T) {
 	file := l.file(t)
 	for cut := 0; cut < len(file); cut += len(file)/20 + 1 {
 		dir := t.TempDir()
-		_, err := archive.Extract(bytes.NewReader(file[:cut]), dir, nil)
+		_, err := archive.Extract(t.Context(), bytes.NewReader(file[:cut]), dir, nil)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		for name, content := range tree(t, dir) {
 			if path.Base(name) != "config" { // Its format may be told by what was cut off.
@@ -274,7 +274,7 @@ func TestExtractGoesOnAfterWhatItRefuses(t *testing.T) {
 			want["attachments/9/after.txt"] = "after"
 			parent := t.TempDir()
 			dir := filepath.Join(parent, "dir")
-			_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+			_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, nil)
 			faults := faultsOf(t, err)
 			for _, fault := range faults.Faults {
 				assert.Contains(t, fault.Entry, path.Clean(test.entry.name))
@@ -298,7 +298,7 @@ func TestExtractKeepsNamesThatOnlyLookOdd(t *testing.T) {
 	l.add("novelties/"+strings.Repeat("x/", 7)+"x", "deep")
 	want := l.extracted()
 	dir := t.TempDir()
-	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, nil)
 	require.NoError(t, err)
 	assert.Equal(t, want, tree(t, dir))
 }
@@ -308,7 +308,7 @@ func TestExtractKeepsTheFirstOfTwo(t *testing.T) {
 	l := readLayout(t, smallArchive(t))
 	l.add("attachments/1/shot.png", "another")
 	dir := t.TempDir()
-	_, err := archive.Extract(bytes.NewReader(l.file(t)), dir, nil)
+	_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, nil)
 	require.ErrorContains(t, err, "same name")
 	assert.Equal(t, "not really a picture", tree(t, dir)["attachments/1/shot.png"])
 }
@@ -322,7 +322,7 @@ func TestExtractRefusesSparseFiles(t *testing.T) {
 	require.NoError(t, f.Close())
 	for _, format := range []string{"gnu", "posix"} {
 		file := run(t, in, "", "tar", "--sparse", "--format="+format, "-czf", "-", "sparse")
-		_, err = archive.Extract(strings.NewReader(file), filepath.Join(dir, format), nil)
+		_, err = archive.Extract(t.Context(), strings.NewReader(file), filepath.Join(dir, format), nil)
 		require.ErrorContains(t, err, "a sparse file")
 		assert.Empty(t, tree(t, filepath.Join(dir, format)))
 	}

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,28 +22,24 @@ type Archive struct {
 	index index
 }
 
-// Open reads the archive in the file at path once, and copies its records, and
-// nothing else, to a temporary file in
-// [os.TempDir], which only the current user can read. In memory it keeps 32
-// bytes for each record, and 24 more for each thing that one belongs to, as a
-// comment belongs to its issue. nil options are good.
+// Open reads an archive once and indexes its records by URL. It copies the
+// records to a temporary file in [os.TempDir], which only the current user can
+// read; r is not needed afterwards. The index holds 32 bytes of memory for each
+// record, and 24 more for each parent of the record. A nil opts means the
+// defaults.
 //
-// A file that is not whole, or in which a record cannot be read, is not opened:
-// a record that is missing would look like one that never was. The error is a
-// [*FaultError] then; a [Reader] reads what there is. Open does not look at Git
-// repositories and files; [Verify] does.
-func Open(path string, opts *ReaderOptions) (*Archive, error) {
-	f, err := os.Open(path)
+// Open fails if the archive is truncated or a record cannot be read: a missing
+// record would look like one that was never written. The error is then a
+// [*FaultError]; a [Reader] reads the rest. An error of r is wrapped, and so is
+// the reason why ctx ended. Open does not check Git repositories and files;
+// [Verify] does.
+func Open(ctx context.Context, r io.Reader, opts *ReaderOptions) (*Archive, error) {
+	a, err := newArchive()
 	if err != nil {
 		return nil, fmt.Errorf("open archive: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
-	a, err := newArchive()
-	if err != nil {
-		return nil, fmt.Errorf("open archive %s: %w", path, err)
-	}
-	if err := a.read(f, opts); err != nil {
-		return nil, errors.Join(fmt.Errorf("open archive %s: %w", path, err), a.Close())
+	if err := a.read(ctx, r, opts); err != nil {
+		return nil, errors.Join(fmt.Errorf("open archive: %w", err), a.Close())
 	}
 	return a, nil
 }
@@ -60,7 +57,7 @@ func (a *Archive) Lookup(url URL) (Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.Key() == string(url) {
+		if r.Key() == url {
 			return r, nil
 		}
 	}
@@ -113,8 +110,8 @@ func newArchive() (*Archive, error) {
 }
 
 // read copies the records of an archive, and indexes them.
-func (a *Archive) read(f io.Reader, opts *ReaderOptions) error {
-	r, err := NewReader(f, opts)
+func (a *Archive) read(ctx context.Context, in io.Reader, opts *ReaderOptions) error {
+	r, err := NewReader(contextual(ctx, in), opts)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (x *index) add(r Record, size int) {
 	number := uint32(len(x.records)) //nolint:gosec // as Limits.Records says
 	x.records = append(x.records, place{x.end, k})
 	x.end += int64(size)
-	if url := URL(r.Key()); url != "" {
+	if url := r.Key(); url != "" {
 		x.keys = append(x.keys, key{x.hash(url), number})
 	}
 	created, parents := parents(r)

@@ -19,13 +19,16 @@ type ReaderOptions struct {
 // A Reader reads an archive once, from its beginning to its end, in constant
 // memory: by [Reader.Records] or by [Reader.Entries].
 //
-// Errors come where they are found, and what is good goes on: a [Fault] that
-// names an entry is about that entry, or about one record in it, and more may
-// follow. A Fault without an entry is about the archive as a whole, such as one
-// that was cut: it is the last thing that a sequence yields, and so is an error
-// of the stream that the archive is read from, which is wrapped. A sequence that
-// ends without any error has seen the whole archive, and that its checksum is
-// right; until then what it yields may belong to an archive that is damaged.
+// A sequence yields errors where it finds them. A [Fault] that names an entry is
+// about that entry or about one record in it; the sequence goes on. A Fault
+// without an entry is about the archive as a whole, for instance a truncated
+// one. Such a Fault is the last thing that a sequence yields. So is an error of
+// the stream below, which is wrapped. A sequence that ends without an error has
+// read the whole archive and checked its checksum. Until then, the values may
+// come from a damaged archive.
+//
+// Errors of the archive as a whole come from the sequence over the Reader alone:
+// [Entry.Records] only stops at such an error, which the outer loop yields next.
 //
 // A Reader is not for concurrent use.
 type Reader struct {
@@ -65,31 +68,29 @@ func NewReader(r io.Reader, opts *ReaderOptions) (*Reader, error) {
 }
 
 // Records yields the records of these types, such as "issue" and
-// "issue_comment", in the archive's own order; all records if no type is named.
-// What else the archive holds is passed over.
+// "issue_comment", in the order of the archive. Without an argument it yields
+// all records. A type that this package does not know is an error, the only
+// thing that the sequence yields.
 //
-// A schema of another major version than 1 is a [Fault] that names schema.json,
-// and not the last: its records may not be what they seem.
+// The type in the record counts, not the name of its file. A record of another
+// type costs little, because it is not decoded; a fault inside it is not found.
+// A record that does not fit its type is an *[Unknown].
 //
-// A record's own type counts, not the name of its file. Records of other types
-// cost little, for they are not decoded; what is wrong inside of them is not
-// found either.
-//
-// The archive is read once: a second range over a sequence of the same Reader
-// yields an error, and nothing else. See [Reader] about errors.
+// A schema whose major version is not 1 is a [Fault] that names schema.json; the
+// sequence goes on. The archive can be read once: a second range over a sequence
+// of the same Reader yields an error and nothing else. See [Reader] about errors.
 func (r *Reader) Records(types ...string) iter.Seq2[Record, error] {
 	types = slices.Clone(types)
 	return func(yield func(Record, error) bool) {
-		if err := checkTypes(types); err != nil {
-			yield(nil, err)
-			return
+		for _, t := range types {
+			if err := checkType(t); err != nil {
+				yield(nil, err)
+				return
+			}
 		}
 		for e, err := range r.Entries() {
 			if err == nil && e.Kind == KindSchema {
 				_, err = e.schema()
-				if r.container.err != nil {
-					continue // It comes again instead of the next entry.
-				}
 			}
 			if err != nil {
 				if !yield(nil, err) {
@@ -98,12 +99,33 @@ func (r *Reader) Records(types ...string) iter.Seq2[Record, error] {
 				continue
 			}
 			for record, err := range e.records(types) {
-				if r.container.err != nil {
-					break // It comes again instead of the next entry.
-				}
 				if !yield(record, err) {
 					return
 				}
+			}
+		}
+	}
+}
+
+// Records yields the records of type T, such as *[Issue], in the order of the
+// archive. A record of the type that does not fit T is a [Fault] that tells why;
+// the sequence goes on. With T = *[Unknown] Records yields the records that have
+// no other struct, with T = [Record] all records. The rest is as for
+// [Reader.Records].
+func Records[T Record](r *Reader) iter.Seq2[T, error] {
+	var types []string
+	kind := kindOf[T]()
+	if kind != "" && kind != unknownKind {
+		types = append(types, kind)
+	}
+	return func(yield func(T, error) bool) {
+		for record, err := range r.Records(types...) {
+			typed, ok := record.(T)
+			if unknown, misfit := record.(*Unknown); !ok && misfit && unknown.Type == kind {
+				err = &Fault{Entry: r.entry.Name, Offset: r.entry.offset, Err: unknown.Err}
+			}
+			if (ok || err != nil) && !yield(typed, err) {
+				return
 			}
 		}
 	}
@@ -208,12 +230,13 @@ func (r *Reader) tooMany(n int) bool {
 	return true
 }
 
-// checkTypes tells names of files from types of records.
-func checkTypes(types []string) error {
-	for _, t := range types {
-		if kind := singular(t); kind != t && newRecord(t) == nil && newRecord(kind) != nil {
-			return fmt.Errorf("%q names files: want %q", t, kind)
-		}
+// checkType reports a name that is not the type of a record.
+func checkType(name string) error {
+	if newRecord(name) != nil {
+		return nil
 	}
-	return nil
+	if kind := singular(name); newRecord(kind) != nil {
+		return fmt.Errorf("%q is a name of files: the type of their records is %q", name, kind)
+	}
+	return fmt.Errorf("%q is not a type of records that this package knows", name)
 }

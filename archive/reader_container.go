@@ -2,6 +2,7 @@ package archive
 
 import (
 	"archive/tar"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -87,6 +88,32 @@ func (c *container) explain(err error) error {
 		return &Fault{Offset: c.inflater.offset, Err: fmt.Errorf("the tar ends too early: %w", io.ErrUnexpectedEOF)}
 	default:
 		return c.inflater.err
+	}
+}
+
+// contextual returns a reader that fails once ctx has ended. The error wraps
+// ctx.Err() and the cause. A call of r.Read that is under way is not interrupted.
+func contextual(ctx context.Context, r io.Reader) io.Reader {
+	if r == nil {
+		return nil
+	}
+	return &contextReader{ctx, r}
+}
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *contextReader) Read(p []byte) (int, error) {
+	err, cause := c.ctx.Err(), context.Cause(c.ctx)
+	switch {
+	case err == nil:
+		return c.r.Read(p)
+	case errors.Is(cause, err):
+		return 0, cause
+	default:
+		return 0, fmt.Errorf("%w: %w", err, cause)
 	}
 }
 

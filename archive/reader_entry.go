@@ -36,14 +36,13 @@ type Entry struct {
 // Records yields the records of a file of records, and nothing for other
 // entries. One loop is possible, and no Read before it.
 //
-// A [Fault] that names the entry is about one record, and more may follow, or
-// about the file, whose rest cannot be told then. Any other error is about the
-// archive as a whole: it comes again, the same value, as the last thing in the
-// loop over the entries.
+// A [Fault] is about one record, and the sequence goes on, or about the rest of
+// the file. If the archive is damaged or its reader fails, the sequence only
+// stops: the loop over the entries yields that error next.
 func (e *Entry) Records() iter.Seq2[Record, error] { return e.records(nil) }
 
-// Read reads the content of a file. The error of an archive that is damaged
-// comes again in the loop over the entries.
+// Read reads the content of a file. If the archive is damaged or its reader
+// fails, the loop over the entries yields the same error next.
 func (e *Entry) Read(p []byte) (int, error) {
 	switch {
 	case e.stale():
@@ -81,10 +80,7 @@ func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 			element, offset, err := s.next()
 			var record Record
 			switch {
-			case isEOF(err):
-				return
-			case e.reader.tooMany(1):
-				yield(nil, e.reader.container.err)
+			case isEOF(err), e.reader.tooMany(1), e.reader.container.err != nil:
 				return
 			case err != nil:
 			case !wanted(types, element):
@@ -116,12 +112,11 @@ func wanted(types []string, element []byte) bool {
 	return slices.ContainsFunc(types, func(t string) bool { return t == string(kind) })
 }
 
-// schema reads schema.json. The error is a *Fault that names the entry, or that
-// of reading.
+// schema reads schema.json. It returns no error of the archive as a whole.
 func (e *Entry) schema() (schema Schema, err error) {
 	text, err := io.ReadAll(io.LimitReader(e, 1<<20))
 	if err != nil {
-		return schema, err
+		return schema, nil //nolint:nilerr // the loop over the entries yields it
 	}
 	if err := json.Unmarshal(bytes.TrimPrefix(text, byteOrderMark()), &schema); err != nil {
 		return schema, &Fault{Entry: e.Name, Offset: -1, Err: plain(err)}

@@ -18,7 +18,7 @@ type Record interface {
 	// Kind is the record's type in GitHub's spelling, such as "issue_comment".
 	Kind() string
 	// Key is the record's URL, which is unique in an archive.
-	Key() string
+	Key() URL
 	// Raw is the record as the archive spells it, with the fields that this
 	// package does not know; nil for a record that was not read.
 	Raw() json.RawMessage
@@ -42,7 +42,7 @@ type Unknown struct {
 func (u *Unknown) Kind() string { return u.Type }
 
 // Key returns the record's URL.
-func (u *Unknown) Key() string { return string(u.URL) }
+func (u *Unknown) Key() URL { return u.URL }
 
 // member returns a string that the record has under a name.
 func (u *Unknown) member(name string) string { return string(stringMember(u.text, name)) }

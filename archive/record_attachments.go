@@ -29,7 +29,7 @@ type Attachment struct {
 func (a *Attachment) Kind() string { return "attachment" }
 
 // Key returns the attachment's URL.
-func (a *Attachment) Key() string { return string(a.URL) }
+func (a *Attachment) Key() URL { return a.URL }
 
 func (a *Attachment) references(yield func(kind string, to URL)) {
 	yield("issue", a.Issue)
@@ -79,7 +79,7 @@ type RepositoryFile struct {
 func (f *RepositoryFile) Kind() string { return "repository_file" }
 
 // Key returns the file's URL.
-func (f *RepositoryFile) Key() string { return string(f.URL) }
+func (f *RepositoryFile) Key() URL { return f.URL }
 
 func (f *RepositoryFile) references(yield func(kind string, to URL)) {
 	yield("repository", f.Repository)

@@ -22,7 +22,7 @@ type Discussion struct {
 func (d *Discussion) Kind() string { return "discussion" }
 
 // Key returns the discussion's URL.
-func (d *Discussion) Key() string { return string(d.URL) }
+func (d *Discussion) Key() URL { return d.URL }
 
 func (d *Discussion) references(yield func(kind string, to URL)) {
 	yield("repository", d.Repository)
@@ -49,7 +49,7 @@ type DiscussionCategory struct {
 func (c *DiscussionCategory) Kind() string { return "discussion_category" }
 
 // Key returns the category's URL.
-func (c *DiscussionCategory) Key() string { return string(c.URL) }
+func (c *DiscussionCategory) Key() URL { return c.URL }
 
 func (c *DiscussionCategory) references(yield func(kind string, to URL)) {
 	yield("repository", c.Repository)

@@ -26,7 +26,7 @@ type Milestone struct {
 func (m *Milestone) Kind() string { return "milestone" }
 
 // Key returns the milestone's URL.
-func (m *Milestone) Key() string { return string(m.URL) }
+func (m *Milestone) Key() URL { return m.URL }
 
 func (m *Milestone) references(yield func(kind string, to URL)) {
 	yield("repository", m.Repository)
@@ -59,7 +59,7 @@ type Issue struct {
 func (i *Issue) Kind() string { return "issue" }
 
 // Key returns the issue's URL.
-func (i *Issue) Key() string { return string(i.URL) }
+func (i *Issue) Key() URL { return i.URL }
 
 func (i *Issue) references(yield func(kind string, to URL)) {
 	yield("repository", i.Repository)
@@ -114,7 +114,7 @@ type IssueComment struct {
 func (c *IssueComment) Kind() string { return "issue_comment" }
 
 // Key returns the comment's URL.
-func (c *IssueComment) Key() string { return string(c.URL) }
+func (c *IssueComment) Key() URL { return c.URL }
 
 func (c *IssueComment) references(yield func(kind string, to URL)) {
 	yield("issue", c.Issue)
@@ -169,7 +169,7 @@ type IssueEvent struct {
 func (e *IssueEvent) Kind() string { return "issue_event" }
 
 // Key returns the event's URL.
-func (e *IssueEvent) Key() string { return string(e.URL) }
+func (e *IssueEvent) Key() URL { return e.URL }
 
 func (e *IssueEvent) references(yield func(kind string, to URL)) {
 	yield("issue", e.Issue)
@@ -203,7 +203,7 @@ type Project struct {
 func (p *Project) Kind() string { return "project" }
 
 // Key returns the project's URL.
-func (p *Project) Key() string { return string(p.URL) }
+func (p *Project) Key() URL { return p.URL }
 
 func (p *Project) references(yield func(kind string, to URL)) {
 	yield("user", p.Creator)

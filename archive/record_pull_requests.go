@@ -56,7 +56,7 @@ type CloseIssueReference struct {
 func (p *PullRequest) Kind() string { return "pull_request" }
 
 // Key returns the pull request's URL.
-func (p *PullRequest) Key() string { return string(p.URL) }
+func (p *PullRequest) Key() URL { return p.URL }
 
 func (p *PullRequest) references(yield func(kind string, to URL)) {
 	yield("user", p.User)
@@ -99,7 +99,7 @@ type PullRequestReview struct {
 func (r *PullRequestReview) Kind() string { return "pull_request_review" }
 
 // Key returns the review's URL.
-func (r *PullRequestReview) Key() string { return string(r.URL) }
+func (r *PullRequestReview) Key() URL { return r.URL }
 
 func (r *PullRequestReview) references(yield func(kind string, to URL)) {
 	yield("pull_request", r.PullRequest)
@@ -174,7 +174,7 @@ type PullRequestReviewThread struct {
 func (t *PullRequestReviewThread) Kind() string { return "pull_request_review_thread" }
 
 // Key returns the thread's URL.
-func (t *PullRequestReviewThread) Key() string { return string(t.URL) }
+func (t *PullRequestReviewThread) Key() URL { return t.URL }
 
 func (t *PullRequestReviewThread) references(yield func(kind string, to URL)) {
 	yield("pull_request", t.PullRequest)
@@ -215,7 +215,7 @@ type PullRequestReviewComment struct {
 func (c *PullRequestReviewComment) Kind() string { return "pull_request_review_comment" }
 
 // Key returns the comment's URL.
-func (c *PullRequestReviewComment) Key() string { return string(c.URL) }
+func (c *PullRequestReviewComment) Key() URL { return c.URL }
 
 func (c *PullRequestReviewComment) references(yield func(kind string, to URL)) {
 	yield("pull_request", c.PullRequest)
@@ -247,7 +247,7 @@ type CommitComment struct {
 func (c *CommitComment) Kind() string { return "commit_comment" }
 
 // Key returns the comment's URL.
-func (c *CommitComment) Key() string { return string(c.URL) }
+func (c *CommitComment) Key() URL { return c.URL }
 
 func (c *CommitComment) references(yield func(kind string, to URL)) {
 	yield("repository", c.Repository)

@@ -36,7 +36,7 @@ type ReleaseAsset struct {
 func (r *Release) Kind() string { return "release" }
 
 // Key returns the release's URL.
-func (r *Release) Key() string { return string(r.URL) }
+func (r *Release) Key() URL { return r.URL }
 
 func (r *Release) references(yield func(kind string, to URL)) {
 	yield("repository", r.Repository)

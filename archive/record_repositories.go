@@ -137,7 +137,7 @@ type ActionsGeneralSettings struct {
 func (r *Repository) Kind() string { return "repository" }
 
 // Key returns the repository's URL.
-func (r *Repository) Key() string { return string(r.URL) }
+func (r *Repository) Key() URL { return r.URL }
 
 func (r *Repository) references(yield func(kind string, to URL)) {
 	yield("user", r.Owner)
@@ -182,7 +182,7 @@ type ProtectedBranch struct {
 func (b *ProtectedBranch) Kind() string { return "protected_branch" }
 
 // Key returns the rule's URL.
-func (b *ProtectedBranch) Key() string { return string(b.URL) }
+func (b *ProtectedBranch) Key() URL { return b.URL }
 
 func (b *ProtectedBranch) references(yield func(kind string, to URL)) {
 	yield("user", b.CreatorURL)

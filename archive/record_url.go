@@ -9,20 +9,50 @@ import (
 // stands for null: nobody, or an account that is gone.
 type URL string
 
-// Number returns the number that ends the URL: 5 of …/issues/5, 123 of
-// …/pull/5#issuecomment-123 and of …/pull/5/files#r123. It is 0 if the URL ends
-// in none: a tag such as …/releases/tag/v1.2.3 is a name and no number.
+// Number returns the number of an issue, pull request, milestone, discussion or
+// project, or the ID in the fragment: 5 of …/issues/5, 123 of
+// …/pull/5#issuecomment-123 and of …/pull/5/files#r123. All other URLs end in a
+// name, and Number returns 0: …/releases/tag/2024 is a tag.
 func (u URL) Number() int64 {
 	path, fragment, found := strings.Cut(string(u), "#")
-	digits, named := strings.TrimLeft(fragment, "abcdefghijklmnopqrstuvwxyz-_"), fragment
+	digits := strings.TrimLeft(fragment, "abcdefghijklmnopqrstuvwxyz-_")
 	if !found {
-		digits, named = path[strings.LastIndexByte(path, '/')+1:], path
+		var parent string
+		parent, digits = splitLast(path)
+		if _, parent = splitLast(parent); !isNumbered(parent) || hasPathName(path) {
+			return 0
+		}
+	} else if digits == fragment {
+		return 0
 	}
 	n, err := strconv.ParseUint(digits, 10, 63) // unlike ParseInt, it takes no sign
-	if err != nil || digits == named {
+	if err != nil {
 		return 0
 	}
 	return int64(n)
+}
+
+// isNumbered reports whether numbers follow this part of a URL. GitLab and
+// Bitbucket have names of their own for pull requests.
+func isNumbered(part string) bool {
+	switch part {
+	case "issues", "pull", "milestones", "discussions", "projects", "merge_requests", "pull-requests":
+		return true
+	default:
+		return false
+	}
+}
+
+// hasPathName reports whether the URL ends in the name of a tag or a branch,
+// which may have slashes.
+func hasPathName(path string) bool {
+	return strings.Contains(path, "/releases/tag/") || strings.Contains(path, "/protected_branches/")
+}
+
+// splitLast splits a path at its last slash.
+func splitLast(path string) (dir, base string) {
+	i := strings.LastIndexByte(path, '/')
+	return path[:max(i, 0)], path[i+1:]
 }
 
 // MarshalJSON returns the URL as a string, or null if it is empty.

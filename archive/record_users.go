@@ -1,6 +1,9 @@
 package archive
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // A User is an account that the archive's records refer to: not only members,
 // but whoever wrote something. The records of bots are of this type too, with
@@ -47,7 +50,7 @@ type BillingPlan struct {
 func (u *User) Kind() string { return "user" }
 
 // Key returns the account's URL.
-func (u *User) Key() string { return string(u.URL) }
+func (u *User) Key() URL { return u.URL }
 
 // ID returns the account's number at GitHub, which an archive tells only in
 // the address of the picture; 0 if that has none.
@@ -56,7 +59,11 @@ func (u *User) ID() int64 {
 	if !strings.Contains(address, "/u/") {
 		return 0
 	}
-	return URL(address).Number()
+	id, err := strconv.ParseUint(address[strings.LastIndexByte(address, '/')+1:], 10, 63) // no sign
+	if err != nil {
+		return 0
+	}
+	return int64(id)
 }
 
 // An Organization is the account that owns what was exported.
@@ -122,7 +129,7 @@ type DefaultLabel struct {
 func (o *Organization) Kind() string { return "organization" }
 
 // Key returns the organization's URL.
-func (o *Organization) Key() string { return string(o.URL) }
+func (o *Organization) Key() URL { return o.URL }
 
 func (o *Organization) references(yield func(kind string, to URL)) {
 	yield("team", o.OwnersTeam)
@@ -165,7 +172,7 @@ type TeamMember struct {
 func (t *Team) Kind() string { return "team" }
 
 // Key returns the team's URL.
-func (t *Team) Key() string { return string(t.URL) }
+func (t *Team) Key() URL { return t.URL }
 
 func (t *Team) references(yield func(kind string, to URL)) {
 	yield("organization", t.Organization)

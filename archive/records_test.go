@@ -84,7 +84,7 @@ func TestExamplesComeOutAsTheyWentIn(t *testing.T) {
 			require.IsNotType(t, &archive.Unknown{}, r, kind)
 			assert.Equal(t, kind, r.Kind())
 			assert.Equal(t, kind, archive.TypeOf(element))
-			assert.Contains(t, string(element), `"url": "`+r.Key()+`"`)
+			assert.Contains(t, string(element), `"url": "`+string(r.Key())+`"`)
 			assert.Equal(t, string(element), string(r.Raw()))
 			assertSpelled(t, string(element), r)
 		}
@@ -99,7 +99,7 @@ func TestExamplesSurviveAnArchive(t *testing.T) {
 		"literals": archive.Forget,
 	} {
 		t.Run(name, func(t *testing.T) {
-			want := map[string]archive.Record{}
+			want := map[archive.URL]archive.Record{}
 			var buf bytes.Buffer
 			w := archive.NewWriter(&buf, nil)
 			for _, elements := range examples(t) {
@@ -429,7 +429,7 @@ func TestUnknownTypesAreKept(t *testing.T) {
 		unknown := decodeAs[*archive.Unknown](t, test.text)
 		require.NoError(t, unknown.Err)
 		assert.Equal(t, test.kind, unknown.Kind())
-		assert.Equal(t, test.key, unknown.Key())
+		assert.Equal(t, archive.URL(test.key), unknown.Key())
 		assert.Equal(t, test.text, string(unknown.Raw()))
 		assertSpelled(t, test.text, unknown)
 		assert.Empty(t, archive.References(unknown))
@@ -452,7 +452,7 @@ func TestRecordsThatDoNotFitAreUnknown(t *testing.T) {
 		unknown := decodeAs[*archive.Unknown](t, text)
 		require.Error(t, unknown.Err, text)
 		assert.Equal(t, archive.TypeOf([]byte(text)), unknown.Kind())
-		assert.Equal(t, "u", unknown.Key())
+		assert.Equal(t, archive.URL("u"), unknown.Key())
 		assertSpelled(t, text, unknown)
 	}
 }

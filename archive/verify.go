@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,7 +11,7 @@ import (
 	"strings"
 )
 
-// VerifyOptions are the options of [Verify].
+// VerifyOptions are the options of [Verify] and [Extract].
 type VerifyOptions struct {
 	Limits       Limits
 	Repositories []string // "owner/name", in any case: those that must be there
@@ -70,8 +71,8 @@ type VerifyOptions struct {
 // for each ref of the repositories that it has to hold together, up to 16 for
 // each record and reference (see SkipReferences), and 24 for each link to
 // something that comes later.
-func Verify(r io.Reader, opts *VerifyOptions) (*Summary, error) {
-	return verify(r, opts, nil)
+func Verify(ctx context.Context, r io.Reader, opts *VerifyOptions) (*Summary, error) {
+	return verify(ctx, r, opts, nil)
 }
 
 // verify is Verify, and Extract with the create of an extraction. It calls
@@ -83,7 +84,7 @@ func Verify(r io.Reader, opts *VerifyOptions) (*Summary, error) {
 // the entry's size. A *Fault from create says why an entry is refused: it is
 // reported, and the entry is checked all the same. Any other error, of create,
 // Write or Close, ends verify and is returned as it is.
-func verify(r io.Reader, opts *VerifyOptions, create func(*Entry) (io.WriteCloser, error)) (*Summary, error) {
+func verify(ctx context.Context, r io.Reader, opts *VerifyOptions, create func(*Entry) (io.WriteCloser, error)) (*Summary, error) {
 	if opts == nil {
 		opts = new(VerifyOptions)
 	}
@@ -104,7 +105,7 @@ func verify(r io.Reader, opts *VerifyOptions, create func(*Entry) (io.WriteClose
 	if !opts.SkipReferences {
 		v.references = newReferenceCheck()
 	}
-	input := &input{r: r, sum: sha256.New()}
+	input := &input{r: contextual(ctx, r), sum: sha256.New()}
 	err := v.read(input)
 	v.summary.Size = input.size
 	if err == nil {
@@ -256,7 +257,7 @@ func (v *verifier) checkPlace(e *Entry) {
 
 func (v *verifier) checkSchema(e *Entry) {
 	schema, err := e.schema()
-	if fault, ok := errors.AsType[*Fault](err); ok && fault.Entry != "" {
+	if fault, ok := errors.AsType[*Fault](err); ok {
 		v.faults.add(fault)
 	}
 	if !v.schema {
@@ -267,12 +268,9 @@ func (v *verifier) checkSchema(e *Entry) {
 
 func (v *verifier) checkRecords(e *Entry) {
 	for r, err := range e.Records() {
-		if fault, ok := errors.AsType[*Fault](err); ok && fault.Entry != "" {
+		if fault, ok := errors.AsType[*Fault](err); ok {
 			v.faults.add(fault)
 			continue
-		}
-		if err != nil {
-			return // It comes again instead of the next entry.
 		}
 		v.checkRecord(e, r)
 	}

@@ -26,7 +26,7 @@ func BenchmarkVerify(b *testing.B) {
 		f, err := os.Open(path)
 		require.NoError(b, err)
 		defer f.Close()
-		_, err = archive.Verify(f, opts)
+		_, err = archive.Verify(b.Context(), f, opts)
 		if faults, ok := errors.AsType[*archive.FaultError](err); !ok || faults.Faults[0].Entry != "schema.json" {
 			require.NoError(b, err)
 		}
@@ -65,7 +65,7 @@ func verifyMany(b *testing.B, records int, skip bool) {
 	b.Helper()
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(writeMany(w, records)) }()
-	summary, err := archive.Verify(r, &archive.VerifyOptions{SkipReferences: skip})
+	summary, err := archive.Verify(b.Context(), r, &archive.VerifyOptions{SkipReferences: skip})
 	require.NoError(b, err)
 	require.Equal(b, int64(records), summary.Records["issue_comment"])
 	if !skip {

@@ -21,9 +21,9 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 		l := readLayout(t, smallArchive(t))
 		l.add("attachments/2/zeros", strings.Repeat("\x00", 4<<20))
 		file := l.file(t)
-		_, err := archive.Verify(bytes.NewReader(file), nil)
+		_, err := archive.Verify(t.Context(), bytes.NewReader(file), nil)
 		require.NoError(t, err)
-		summary, err := archive.Verify(bytes.NewReader(file), &archive.VerifyOptions{Limits: archive.Limits{UnpackedSize: 1 << 20}})
+		summary, err := archive.Verify(t.Context(), bytes.NewReader(file), &archive.VerifyOptions{Limits: archive.Limits{UnpackedSize: 1 << 20}})
 		require.Error(t, err)
 		faultsOf(t, err)
 		assert.Equal(t, int64(len(file)), summary.Size)
@@ -35,20 +35,20 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 		require.NoError(t, w.WriteHeader(&tar.Header{Name: "users_000001.json", Size: 1 << 62, Mode: 0o644, Format: tar.FormatGNU}))
 		_, err := io.WriteString(w, "[")
 		require.NoError(t, err)
-		_, err = archive.Verify(bytes.NewReader(gzipOf(t, b.Bytes())), nil)
+		_, err = archive.Verify(t.Context(), bytes.NewReader(gzipOf(t, b.Bytes())), nil)
 		faultsOf(t, err)
 	})
 	t.Run("too many entries", func(t *testing.T) {
 		t.Parallel()
 		l := readLayout(t, smallArchive(t))
-		_, err := archive.Verify(bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Entries: 5}})
+		_, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Entries: 5}})
 		faultsOf(t, err)
 	})
 	t.Run("a record that is too large", func(t *testing.T) {
 		t.Parallel()
 		l := readLayout(t, smallArchive(t))
 		l.add("users_000002.json", `[{"type":"user","url":"a"},{"type":"user","url":"b","bio":"`+strings.Repeat("x", 4096)+`"},{"type":"user","url":"c"}]`)
-		summary, err := archive.Verify(bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{RecordSize: 4096}})
+		summary, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{RecordSize: 4096}})
 		requireFaults(t, err, map[string]string{"users_000002.json": ""})
 		assert.Equal(t, int64(3), summary.Records["user"])
 	})
@@ -64,7 +64,7 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 			l.add("novels_000001.json", shard)
 			l.add("users_000001.json", `[{"type":"user","url":"v"}]`)
 			verify := func(most int64) (*archive.Summary, error) {
-				return archive.Verify(bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Records: most}})
+				return archive.Verify(t.Context(), bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Records: most}})
 			}
 			summary, err := verify(50)
 			faults := faultsOf(t, err).Faults
@@ -85,7 +85,7 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 		var b bytes.Buffer
 		w := tar.NewWriter(&b)
 		require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Size: 128<<20 + 1, Mode: 0o644, Format: tar.FormatGNU}))
-		_, err := archive.Verify(bytes.NewReader(gzipOf(t, b.Bytes())), nil)
+		_, err := archive.Verify(t.Context(), bytes.NewReader(gzipOf(t, b.Bytes())), nil)
 		requireFaults(t, err, map[string]string{name: "larger than", "": "too early"})
 	})
 	t.Run("directories without entries", func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 		for i := range 10 {
 			l.add(fmt.Sprintf("attachments/%d%s/x", i, strings.Repeat("/a", 1000)), "x")
 		}
-		_, err := archive.Verify(bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Entries: 2000}})
+		_, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Entries: 2000}})
 		requireFaults(t, err, map[string]string{"": "directories without an entry"})
 	})
 	t.Run("a hundred thousand faults", func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 		l := readLayout(t, smallArchive(t))
 		const n = 100_000
 		l.add("users_000002.json", "["+strings.Repeat("{},", n-1)+"{}]")
-		_, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+		_, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), nil)
 		faults := faultsOf(t, err)
 		assert.Len(t, faults.Faults, 1000)
 		assert.Equal(t, n-1000, faults.More)
@@ -116,7 +116,7 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 			fmt.Fprintf(&b, ",{\"type\":\"repository\",\"owner\":\"o\",\"name\":\"%d\"}", i)
 		}
 		l.add("repositories_000002.json", "["+b.String()[1:]+"]")
-		summary, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+		summary, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), nil)
 		requireFaults(t, err, map[string]string{"": "more than 100000 repositories"})
 		assert.Len(t, summary.Repositories, 100_000)
 	})
@@ -128,7 +128,7 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 			fmt.Fprintf(&b, ",{\"type\":\"novel_%d\"}", i)
 		}
 		l.add("novels_000001.json", "["+b.String()[1:]+"]")
-		summary, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+		summary, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), nil)
 		require.NoError(t, err)
 		assert.LessOrEqual(t, len(summary.Records), 1001)
 	})
@@ -162,7 +162,7 @@ func TestVerifyKeepsTrackOfAThousandRepositories(t *testing.T) {
 			for _, part := range test.parts {
 				part(l)
 			}
-			summary, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+			summary, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), nil)
 			require.Len(t, summary.Repositories, n)
 			if test.want == 0 {
 				require.NoError(t, err)
@@ -193,7 +193,7 @@ func TestVerifyChecksRepositoriesThatAreScattered(t *testing.T) {
 		tarred{name: c + "/refs/heads/main", content: strings.Repeat("1", 40) + "\n"},
 		tarred{name: a + "/HEAD", content: "ref: refs/heads/main\n"},
 	)
-	_, err := archive.Verify(bytes.NewReader(archiveOf(t, members...)), nil)
+	_, err := archive.Verify(t.Context(), bytes.NewReader(archiveOf(t, members...)), nil)
 	faults := faultsOf(t, err)
 	var got []string
 	for _, fault := range faults.Faults {

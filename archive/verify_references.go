@@ -32,7 +32,7 @@ func (c *referenceCheck) addRecord(r Record) int {
 	keys(r, func(key URL) {
 		added++
 		tag := keyPart
-		if string(key) == r.Key() {
+		if key == r.Key() {
 			tag = keyRecord
 		}
 		c.keys.add(c.hash(key), tag)
@@ -146,7 +146,7 @@ func yieldReactions(yield func(kind string, to URL), reactions []Reaction) {
 // and those of the labels in a repository.
 func keys(r Record, yield func(URL)) {
 	if key := r.Key(); key != "" {
-		yield(URL(key))
+		yield(key)
 	}
 	if r, ok := r.(*Repository); ok {
 		for i := range r.Labels {

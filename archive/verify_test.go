@@ -25,7 +25,7 @@ func TestVerifyTellsWhatIsInside(t *testing.T) {
 	file := smallArchive(t)
 	sum := sha256.Sum256(file)
 	opts := &archive.VerifyOptions{Repositories: []string{"Octocat/APP"}, SHA256: strings.ToUpper(hex.EncodeToString(sum[:]))}
-	summary, err := archive.Verify(bytes.NewReader(file), opts)
+	summary, err := archive.Verify(t.Context(), bytes.NewReader(file), opts)
 	require.NoError(t, err)
 
 	require.Len(t, summary.Repositories, 1)
@@ -414,7 +414,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			t.Parallel()
 			l := readLayout(t, file)
 			test.damage(l)
-			summary, err := archive.Verify(bytes.NewReader(l.file(t)), &test.opts)
+			summary, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), &test.opts)
 			require.NotNil(t, summary)
 			requireFaults(t, err, test.want)
 		})
@@ -434,7 +434,7 @@ func TestVerifyTellsWhichRecord(t *testing.T) {
 		`{"type":"user","url":"f","login":["` + strings.Repeat("y", 1000) + `"]}`,
 	}
 	l.add(shard, "["+strings.Join(records, ",")+"]")
-	summary, err := archive.Verify(bytes.NewReader(l.file(t)), nil)
+	summary, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), nil)
 	faults := faultsOf(t, err)
 	second := 1 + len(records[0]) + 1
 	third := second + len(records[1]) + 1
@@ -474,7 +474,7 @@ func TestVerifyTellsTheCauseAndWhatMatters(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			opts := archive.VerifyOptions{Repositories: []string{"octocat/app", "octocat/lib"}, SHA256: strings.Repeat("0", 64)}
-			_, err = archive.Verify(bytes.NewReader(gzipOf(t, cut)), &opts)
+			_, err = archive.Verify(t.Context(), bytes.NewReader(gzipOf(t, cut)), &opts)
 			faults := faultsOf(t, err)
 			require.Len(t, faults.Faults, 3, "%v", err)
 			assert.Empty(t, faults.Faults[0].Entry)
@@ -507,7 +507,7 @@ func TestVerifyReadsTheTarsOwnEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			summary, err := archive.Verify(bytes.NewReader(gzipOf(t, test.tar)), nil)
+			summary, err := archive.Verify(t.Context(), bytes.NewReader(gzipOf(t, test.tar)), nil)
 			require.NotNil(t, summary)
 			if name == "no more than two blocks" {
 				require.NoError(t, err)
@@ -528,7 +528,7 @@ func TestVerifyReturnsTheReadersOwnError(t *testing.T) {
 	broken := errors.New("the network is gone")
 	for n := 0; n < len(file); n += 13 {
 		r := io.MultiReader(bytes.NewReader(file[:n]), iotest.ErrReader(broken))
-		summary, err := archive.Verify(r, &archive.VerifyOptions{Repositories: []string{"octocat/other"}})
+		summary, err := archive.Verify(t.Context(), r, &archive.VerifyOptions{Repositories: []string{"octocat/other"}})
 		require.ErrorIs(t, err, broken)
 		require.NotErrorIs(t, err, io.ErrUnexpectedEOF)
 		_, ok := errors.AsType[*archive.FaultError](err)
@@ -550,13 +550,13 @@ func TestVerifyCountsReferencesToRecordsThatAreNotThere(t *testing.T) {
 	{"type":"novel","url":"n1","issue":"https://github.com/octocat/app/issues/4"}
 	]`)
 	file := l.file(t)
-	summary, err := archive.Verify(bytes.NewReader(file), nil)
+	summary, err := archive.Verify(t.Context(), bytes.NewReader(file), nil)
 	require.NoError(t, err)
 	assert.Equal(t, map[string]int64{"issue": 1, "pull_request": 1, "user": 2}, summary.Dangling)
 	assert.Equal(t, int64(1), summary.Duplicates)
 	assert.Equal(t, map[string]int64{"novel": 1}, summary.Unknown)
 
-	summary, err = archive.Verify(bytes.NewReader(file), &archive.VerifyOptions{SkipReferences: true})
+	summary, err = archive.Verify(t.Context(), bytes.NewReader(file), &archive.VerifyOptions{SkipReferences: true})
 	require.NoError(t, err)
 	assert.Nil(t, summary.Dangling)
 	assert.Zero(t, summary.Duplicates)

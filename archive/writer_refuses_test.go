@@ -145,7 +145,7 @@ type notAnObject []string
 
 func (notAnObject) Kind() string { return "note" }
 
-func (notAnObject) Key() string { return "u" }
+func (notAnObject) Key() archive.URL { return archive.URL("u") }
 
 func (notAnObject) Raw() json.RawMessage { return nil }
 

@@ -35,7 +35,7 @@ type note struct {
 
 func (n *note) Kind() string { return n.Type }
 
-func (n *note) Key() string { return n.URL }
+func (n *note) Key() archive.URL { return archive.URL(n.URL) }
 
 func (n *note) Raw() json.RawMessage { return nil }
 
@@ -421,7 +421,7 @@ func TestVerifyAcceptsWhatWriterWrites(t *testing.T) {
 		}))
 		create(t, w, "attachments/1/shot.png", "PNG")
 	})
-	summary, err := archive.Verify(bytes.NewReader(data), &archive.VerifyOptions{Repositories: []string{"octo/app"}})
+	summary, err := archive.Verify(t.Context(), bytes.NewReader(data), &archive.VerifyOptions{Repositories: []string{"octo/app"}})
 	require.NoError(t, err)
 	assert.Equal(t, map[string]int64{"user": 1, "repository": 1, "issue": 1, "attachment": 1}, summary.Records)
 	assert.Empty(t, summary.Dangling)

@@ -34,7 +34,7 @@ func (j *Job) verify(ctx context.Context) error {
 		return err
 	}
 	want := j.State.Archive
-	summary, err := archive.Verify(&contextReader{ctx, io.NewSectionReader(f, 0, info.Size())}, &archive.VerifyOptions{
+	summary, err := archive.Verify(ctx, io.NewSectionReader(f, 0, info.Size()), &archive.VerifyOptions{
 		ExcludeMetadata:    j.Start.ExcludeMetadata,
 		ExcludeGitData:     j.Start.ExcludeGitData,
 		ExcludeAttachments: j.Start.ExcludeAttachments,
@@ -112,17 +112,4 @@ func faultsInWords(e *archive.FaultError) []string {
 		words = append(words, fmt.Sprintf("and %d more", more))
 	}
 	return words
-}
-
-// A contextReader ends when its context does.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r *contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }

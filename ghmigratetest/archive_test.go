@@ -227,7 +227,7 @@ func TestArchivesPassVerification(t *testing.T) {
 			data := c.do("GET", c.signed(id), "").body
 			want.Repositories = []string{"octo/hello", "octo/git"}
 			want.SHA256 = fmt.Sprintf("%x", sha256.Sum256([]byte(data)))
-			summary, err := archive.Verify(strings.NewReader(data), &want)
+			summary, err := archive.Verify(t.Context(), strings.NewReader(data), &want)
 			require.NoError(t, err)
 
 			var found []string
@@ -256,7 +256,7 @@ func TestArchivesPassVerification(t *testing.T) {
 			assert.Equal(t, dangling, summary.Dangling)
 
 			want.Repositories = append(want.Repositories, "octo/other")
-			_, err = archive.Verify(strings.NewReader(data), &want)
+			_, err = archive.Verify(t.Context(), strings.NewReader(data), &want)
 			require.ErrorContains(t, err, "octo/other")
 		})
 	}

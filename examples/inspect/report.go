@@ -69,24 +69,24 @@ func inspect(ctx context.Context, o options) (*report, error) {
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	r := &report{File: o.file, Extracted: o.extract, Faults: []fault{}}
-	if err := r.check(untilDone{ctx, f}, o); err != nil {
+	if err := r.check(ctx, f, o); err != nil {
 		return nil, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	return r, r.gather(untilDone{ctx, f})
+	return r, r.gather(ctx, f)
 }
 
 // check verifies the archive, and unpacks it if that is asked for. What is
 // wrong with the archive is no error but in the report.
-func (r *report) check(in io.Reader, o options) error {
+func (r *report) check(ctx context.Context, in io.Reader, o options) error {
 	var err error
 	opts := archive.VerifyOptions{SHA256: o.sha256}
 	if o.extract == "" {
-		r.Summary, err = archive.Verify(in, &opts)
+		r.Summary, err = archive.Verify(ctx, in, &opts)
 	} else {
-		r.Summary, err = archive.Extract(in, o.extract, &archive.ExtractOptions{VerifyOptions: opts})
+		r.Summary, err = archive.Extract(ctx, in, o.extract, &opts)
 	}
 	faults, ok := errors.AsType[*archive.FaultError](err)
 	if !ok {
@@ -100,7 +100,7 @@ func (r *report) check(in io.Reader, o options) error {
 }
 
 // gather reads records and sizes. Faults are passed over: check found them.
-func (r *report) gather(in io.Reader) error {
+func (r *report) gather(ctx context.Context, in io.Reader) error {
 	reader, err := archive.NewReader(in, nil)
 	if err != nil {
 		return passFault(err)
@@ -114,7 +114,7 @@ func (r *report) gather(in io.Reader) error {
 		if err == nil {
 			err = g.entry(e)
 		}
-		if err := passFault(err); err != nil {
+		if err := cmp.Or(ctx.Err(), passFault(err)); err != nil {
 			return err
 		}
 	}
@@ -244,17 +244,4 @@ func (g *gathering) largest(n int) []*attachment {
 		return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(a.Path, b.Path))
 	})
 	return append([]*attachment{}, g.attached[:min(n, len(g.attached))]...)
-}
-
-// An untilDone reads until its context is done.
-type untilDone struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (u untilDone) Read(p []byte) (int, error) {
-	if err := u.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return u.r.Read(p)
 }

@@ -34,7 +34,7 @@ func TestExportsIntoABucket(t *testing.T) {
 	f, err := os.Open(archives[0])
 	require.NoError(t, err)
 	defer f.Close()
-	summary, err := archive.Verify(f, &archive.VerifyOptions{Repositories: []string{"octo-org/hello", "octo-org/world"}})
+	summary, err := archive.Verify(t.Context(), f, &archive.VerifyOptions{Repositories: []string{"octo-org/hello", "octo-org/world"}})
 	require.NoError(t, err)
 	assert.Empty(t, summary.Unknown)
 }

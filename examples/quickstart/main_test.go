@@ -22,6 +22,6 @@ func TestBacksUp(t *testing.T) {
 	f, err := os.Open("backup.tar.gz")
 	require.NoError(t, err)
 	defer f.Close()
-	_, err = archive.Verify(f, &archive.VerifyOptions{Repositories: []string{"octo-org/hello-world"}})
+	_, err = archive.Verify(t.Context(), f, &archive.VerifyOptions{Repositories: []string{"octo-org/hello-world"}})
 	require.NoError(t, err)
 }

@@ -46,7 +46,7 @@ func fetch(ctx context.Context, exports Exports, id int64, path string, reposito
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	summary, err := archive.Verify(f, &archive.VerifyOptions{Repositories: repositories, SHA256: result.SHA256})
+	summary, err := archive.Verify(ctx, f, &archive.VerifyOptions{Repositories: repositories, SHA256: result.SHA256})
 	if err != nil {
 		return summary, err
 	}

@@ -68,11 +68,9 @@ func TestBackUp(t *testing.T) {
 		r, err := archive.NewReader(f, nil)
 		require.NoError(t, err)
 		var issues []int64
-		for record, err := range r.Records("issue") {
+		for issue, err := range archive.Records[*archive.Issue](r) {
 			require.NoError(t, err)
-			if issue, ok := record.(*archive.Issue); ok {
-				issues = append(issues, issue.URL.Number())
-			}
+			issues = append(issues, issue.URL.Number())
 		}
 		assert.Equal(t, []int64{1, 2, 3}, issues)
 	})
