@@ -13,50 +13,50 @@ import (
 	"syscall"
 )
 
-// Extract verifies an archive and unpacks it into dir, in one pass. The
-// directory is made if it is missing, and must be empty otherwise. What is
-// returned is as for [Verify], where reasons for which an entry was not
-// extracted are faults too, and the others are extracted all the same; an error
-// of writing is returned as it is, and ends it. nil options are good.
+// Extract verifies an archive and unpacks it into dir in one pass. Extract makes
+// dir if it is missing; an existing one must be empty. The results are those of
+// [Verify]. Each refused entry is a fault as well, and the other entries are
+// extracted all the same. An error of writing ends Extract, which returns it as it
+// is. A nil opts means the defaults.
 //
-// Whoever could put something into an archive may want more than to be kept.
-// Extract writes only inside dir: files with mode 0600, directories with 0700,
-// nothing over something else. It refuses
+// An archive may be hostile. Extract writes only inside dir, files with mode 0600
+// and directories with 0700, and overwrites nothing. It refuses:
 //
-//   - what is neither file nor directory: links, devices, pipes, sparse files;
-//   - absolute names, names with "..", and names that Windows cannot hold, on
-//     all systems: nul.txt, a:b, "end.";
-//   - names that an entry before has taken, also if only the case differs where
-//     the file system does not tell cases apart;
-//   - what Git could take for a repository, or a part of one, where none
-//     belongs: .git in every spelling, HEAD and commondir outside of
-//     repositories/<owner>/<name>.git;
-//   - directories whose name begins with a dot, such as .hg and .vscode, and
-//     such files unless they are attachments, release assets and the like: many
-//     programs look there for what they should run;
-//   - files that are not where archives have them: anything else in
-//     repositories, deeper than attachments/<guid>/<file>, or below more than
-//     eight directories;
+//   - entries that are neither files nor directories: links, devices, pipes,
+//     sparse files;
+//   - absolute names, names with "..", and on every system names that Windows
+//     cannot hold: nul.txt, a:b, "end.";
+//   - the name of an earlier entry, also one that differs only in case if the file
+//     system does not distinguish case;
+//   - names that make Git take a directory for a repository: .git in every
+//     spelling, HEAD and commondir outside of repositories/<owner>/<name>.git;
+//   - directories whose name begins with a dot, such as .hg and .vscode, and such
+//     files unless they are attachments or release assets: many programs look
+//     there for commands;
+//   - files in places that archives do not have: other files in repositories,
+//     files deeper than attachments/<guid>/<file>, files below more than eight
+//     directories;
 //   - in a bare repository: hooks that are not samples, config.worktree,
 //     commondir, gitdir, worktrees, modules, branches, remotes, info/grafts and
 //     objects/info/http-alternates.
 //
-// Bare repositories are left as git clone and git fsck accept them, with a
-// config of their own that makes Git run nothing. What they need is extracted as
-// it is, LFS objects too. Every other file that comes with them is beside it,
-// under a name that means nothing to Git: the config is github-config, and
-// logs/HEAD is github-logs%2FHEAD. Refs whose names no file can have, on any
-// system or on this one, are in packed-refs; symbolic ones are refused. Left out
-// silently are sample hooks, locks, empty files and what Git did not write to
-// its end; and refs that are none, which are faults already for [Verify].
+// Extract leaves bare repositories that git clone and git fsck accept. Each gets a
+// configuration of its own, with which Git runs nothing. Packs with their indexes,
+// loose objects, refs and objects of Git LFS are extracted as they are. Extract
+// leaves out sample hooks, locks, empty and unfinished files, refs that Git cannot
+// read, and what Git rebuilds: commit-graphs, multi-pack-indexes and the files
+// .rev, .bitmap, .mtimes and .keep beside packs. All other files of a repository
+// get a name that means nothing to Git: config becomes github-config, and
+// logs/HEAD becomes github-logs%2FHEAD. A ref whose name cannot be the name of a
+// file, on any system or on this one, is added to packed-refs; a symbolic one is
+// refused.
 //
-// What Git shows of a repository is up to the archive: shallow and refs/replace
-// are kept, and change its history. A directory below refs in which branches are
-// named HEAD, objects/… and refs/… may look like a repository to who works
-// there, but none of its files is more than a ref, so that it runs nothing.
+// The archive decides what history Git shows: shallow and refs/replace are kept.
+// A directory below refs with branches named HEAD, objects/… and refs/… may look
+// like a repository, but its files hold nothing but refs, so that it runs nothing.
 //
-// What was damaged is extracted as far as it was read, but no file of which a
-// part is missing.
+// Damaged files are extracted as far as they could be read, but a file of which a
+// part is missing is removed.
 func Extract(ctx context.Context, r io.Reader, dir string, opts *VerifyOptions) (*Summary, error) {
 	root, err := openEmpty(dir)
 	if err != nil {
@@ -89,7 +89,7 @@ func joinFaults(err error, more *FaultError) error {
 	return err
 }
 
-// openEmpty opens a directory, and makes it if it is missing.
+// openEmpty opens an empty directory, and makes it if it is missing.
 func openEmpty(dir string) (*os.Root, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -129,11 +129,11 @@ type extraction struct {
 	refs         int                             // bytes that may be remembered of refs
 	faults       FaultError
 	out          *bufio.Writer
-	failed       bool // to write
+	failed       bool // an error of writing
 }
 
-// create makes the file or directory of an entry. A *Fault tells why the entry
-// is refused, and nothing at all is returned for one that is left out.
+// create makes the file or directory of an entry. A *Fault tells why the entry is
+// refused. For an entry that is left out create returns nil.
 func (x *extraction) create(e *Entry) (io.WriteCloser, error) {
 	w, err := x.open(e)
 	if refused, ok := errors.AsType[*Fault](err); ok && isBelowRefs(e) {
@@ -173,7 +173,7 @@ func (x *extraction) open(e *Entry) (io.WriteCloser, error) {
 	}
 	file := &extractedFile{x: x, f: f, name: name, missing: e.Size}
 	if inside := insideBare(e); e.Kind == KindGit && name == e.Name && isRef(inside) {
-		return &extractedRef{x: x, name: inside, file: file}, nil
+		return &extractedRef{x: x, name: inside, size: e.Size, file: file}, nil
 	}
 	return file, nil
 }
@@ -182,7 +182,7 @@ func refuse(name string, why error) error {
 	return &Fault{Entry: name, Offset: -1, Err: fmt.Errorf("not extracted: %w", why)}
 }
 
-// orRefuse tells errors that are due to the entry from those of the disk.
+// orRefuse makes a refusal of an error that is due to the entry, not to the disk.
 func (x *extraction) orRefuse(name string, err error) error {
 	switch {
 	case err == nil:
@@ -216,7 +216,7 @@ func (x *extraction) mkdir(dir string) error {
 	return nil
 }
 
-// An extractedFile is one that is being extracted.
+// An extractedFile is a file that is being extracted.
 type extractedFile struct {
 	x       *extraction
 	f       *os.File
@@ -234,7 +234,7 @@ func (f *extractedFile) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the file. One of which a part is missing is removed.
+// Close closes the file, and removes it if a part is missing.
 func (f *extractedFile) Close() error {
 	err := f.x.out.Flush()
 	err = cmp.Or(err, f.f.Close())

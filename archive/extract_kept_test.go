@@ -3,6 +3,8 @@ package archive_test
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -23,13 +25,14 @@ import (
 func TestExtractLosesNothingOfARepository(t *testing.T) {
 	t.Parallel()
 	const git = "repositories/octocat/app.git/"
-	id := strings.Repeat("ab", 32)
-	large := "lfs/objects/ab/ab/" + id
+	sum := sha256.Sum256([]byte("large"))
+	id := hex.EncodeToString(sum[:])
+	large := "lfs/objects/" + id[:2] + "/" + id[2:4] + "/" + id
 	l := readLayout(t, smallArchive(t))
 	want := l.extracted()
 	for name, as := range map[string]string{
 		large:                               large,
-		"lfs/objects/cd/ab/" + id:           "github-lfs%2Fobjects%2Fcd%2Fab%2F" + id,
+		"lfs/tmp/x":                         "github-lfs%2Ftmp%2Fx",
 		"audit_log":                         "github-audit_log",
 		"language-stats.cache":              "github-language-stats.cache",
 		"info/last-sync":                    "github-info%2Flast-sync",
@@ -38,7 +41,7 @@ func TestExtractLosesNothingOfARepository(t *testing.T) {
 		"logs/refs/heads/main":              "github-logs%2Frefs%2Fheads%2Fmain",
 		"ORIG_HEAD":                         "github-ORIG_HEAD",
 		"info/attributes":                   "github-info%2Fattributes",
-		"reftable/tables.list":              "github-reftable%2Ftables.list",
+		"reftable/x.ref":                    "github-reftable%2Fx.ref",
 		"custom_hooks/pre-receive":          "github-custom_hooks%2Fpre-receive",
 		"custom_hooks/x.sample":             "github-custom_hooks%2Fx.sample",
 		"refs/heads/.hidden":                "github-refs%2Fheads%2F.hidden",
@@ -55,10 +58,15 @@ func TestExtractLosesNothingOfARepository(t *testing.T) {
 		"objects/pack/.tmp-1-pack-x.pack":   "",
 		"objects/pack/.tmp-1-pack-x.bitmap": "",
 		"objects/info/tmp_graph_x":          "",
+		"objects/info/commit-graphs/x":      "",
+		"objects/pack/pack-x.keep":          "",
 	} {
 		text := "kept of " + name
-		if name == "empty" {
+		switch name {
+		case "empty":
 			text = ""
+		case large:
+			text = "large"
 		}
 		l.add(git+name, text)
 		if as != "" {
@@ -86,10 +94,10 @@ func TestExtractKeepsWhatIsFaultyBesideARepository(t *testing.T) {
 	l.add(git+strings.Repeat("x/", 120)+"x", "long")
 	dir := t.TempDir()
 	_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, nil)
-	require.ErrorContains(t, err, "cannot be the name of a ref")
+	require.ErrorContains(t, err, "not the name of a ref")
 	require.ErrorContains(t, err, "objects of other repositories")
 	require.ErrorContains(t, err, "a partial clone")
-	require.ErrorContains(t, faultsOf(t, err).Faults[3], git+"refs/heads/empty: it is no ref")
+	require.ErrorContains(t, faultsOf(t, err).Faults[3], git+"refs/heads/empty: not a ref")
 	require.ErrorContains(t, faultsOf(t, err).Faults[4], "more than 255 bytes")
 	assert.Equal(t, want, tree(t, dir))
 }
@@ -297,6 +305,6 @@ func TestExtractKeepsNoMoreOfARefThanARefCanHave(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	_, err := archive.Extract(t.Context(), bytes.NewReader(file), dir, nil)
 	runtime.ReadMemStats(&after)
-	require.ErrorContains(t, err, "too long to be a ref")
+	require.ErrorContains(t, err, "too long for a ref")
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(size))
 }

@@ -121,7 +121,7 @@ func harm(name string, dir bool) error {
 // keepsDir tells whether a directory of a bare repository is extracted.
 func keepsDir(name string) bool {
 	switch name {
-	case "info", "objects", "objects/pack", "objects/pack/multi-pack-index.d", "objects/info", "objects/info/commit-graphs":
+	case "info", "objects", "objects/pack", "objects/info":
 		return true
 	}
 	top, rest, _ := strings.Cut(name, "/")
@@ -138,33 +138,20 @@ func keepsDir(name string) bool {
 // keepsFile tells whether a file of a bare repository is extracted.
 func keepsFile(name string) bool {
 	switch name {
-	case "HEAD", "packed-refs", "shallow", "description",
-		"info/exclude", "info/refs", "objects/info/packs", "objects/info/commit-graph":
+	case "HEAD", "packed-refs", "shallow", "description", "info/exclude":
 		return true
 	}
 	dir, base := path.Split(name)
-	ext := path.Ext(base)
-	switch dir {
-	case "objects/pack/", "objects/pack/multi-pack-index.d/":
-		switch {
-		case strings.HasPrefix(base, "."), strings.HasPrefix(base, "tmp_"):
-			return false
-		case base == "multi-pack-index", base == "multi-pack-index-chain":
-			return true
-		}
-		switch ext {
-		case ".pack", ".idx", ".rev", ".mtimes", ".bitmap", ".keep", ".midx":
-			return true
-		}
-		return false
-	case "objects/info/commit-graphs/":
-		return base == "commit-graph-chain" || strings.HasPrefix(base, "graph-") && ext == ".graph"
+	if dir == "objects/pack/" && !isTemporary(base) {
+		ext := path.Ext(base)
+		return ext == ".pack" || ext == ".idx"
 	}
-	return isRef(name) || looseObject(name) != "" || isLargeFile(name)
+	return isRef(name) || looseObject(name) != "" || gitdir.IsLargeFile(name)
 }
 
-// isLitter tells what Git and GitHub leave behind, and nobody misses: samples of
-// hooks, locks, what was not written to its end, empty files.
+// isLitter reports whether a file of a bare repository is not worth keeping:
+// samples of hooks, locks, unfinished and empty files, and what Git rebuilds by
+// itself from packs, commits and refs.
 func isLitter(name string, size int64) bool {
 	dir, base := path.Split(name)
 	switch path.Ext(base) {
@@ -173,7 +160,23 @@ func isLitter(name string, size int64) bool {
 	case ".sample":
 		return dir == "hooks/"
 	}
-	return size == 0 || strings.HasPrefix(dir, "objects/") && (strings.HasPrefix(base, "tmp_") || strings.HasPrefix(base, ".tmp-"))
+	switch {
+	case size == 0, name == "info/refs", name == "objects/info/packs",
+		name == "objects/info/commit-graph", strings.HasPrefix(name, "objects/info/commit-graphs/"):
+		return true
+	case !strings.HasPrefix(dir, "objects/"):
+		return false
+	}
+	switch path.Ext(base) {
+	case ".rev", ".bitmap", ".mtimes", ".midx", ".keep":
+		return true
+	}
+	return isTemporary(base) || strings.HasPrefix(base, "multi-pack-index")
+}
+
+// isTemporary reports whether Git was about to write a file of this name.
+func isTemporary(base string) bool {
+	return strings.HasPrefix(base, "tmp_") || strings.HasPrefix(base, ".")
 }
 
 // isRef tells whether a file of a bare repository is extracted only if its
@@ -200,11 +203,4 @@ func looseObject(name string) string {
 		return object
 	}
 	return ""
-}
-
-// isLargeFile tells whether Git LFS keeps the content of a file under this name.
-func isLargeFile(name string) bool {
-	parts := strings.Split(name, "/")
-	return len(parts) == 5 && parts[0] == "lfs" && parts[1] == "objects" && gitdir.IsHex(parts[4], 64) &&
-		parts[2] == parts[4][:2] && parts[3] == parts[4][2:4]
 }

@@ -19,12 +19,12 @@ type extractedRef struct {
 	x    *extraction
 	name string // in the repository
 	text []byte
+	size int64
 	file *extractedFile // nil if it goes to packed-refs
 
 	// Of one that goes to packed-refs.
 	repo    *extractedRepository
 	refused *Fault // why it has no file
-	size    int64
 }
 
 // A packedRef is a ref that goes to packed-refs, because no file can have its name
@@ -52,26 +52,30 @@ func (r *extractedRef) Write(p []byte) (int, error) {
 
 // Close writes the ref, or removes the file.
 func (r *extractedRef) Close() error {
-	digits, err := gitdir.ParseRef(r.name, r.text)
+	object, target, err := gitdir.ParseRef(r.name, r.text)
+	broken := err != nil || int64(len(r.text)) < r.size // which is a fault already
 	if r.file != nil {
-		if err == nil {
-			r.file.Write(r.text) //nolint:errcheck // its error comes again
-		} else {
-			r.file.missing = 1 // also of an empty file
+		text := object + "\n"
+		if target != "" {
+			text = "ref: " + target + "\n"
+		}
+		r.file.missing = int64(len(text))
+		if !broken {
+			io.WriteString(r.file, text) //nolint:errcheck // Close returns the error
 		}
 		return r.file.Close()
 	}
 	const overhead = 64
-	room := r.x.refs - len(r.name) - len(digits) - overhead
+	room := r.x.refs - len(r.name) - len(object) - overhead
 	switch {
-	case err != nil || int64(len(r.text)) < r.size: // That is a fault already.
-	case digits == "", room < 0: // A symbolic ref cannot be packed.
+	case broken:
+	case object == "", room < 0: // A symbolic ref cannot be packed.
 		r.x.faults.add(r.refused)
 	default:
 		r.x.refs = room
-		r.repo.refs = append(r.repo.refs, packedRef{r.name, digits})
+		r.repo.refs = append(r.repo.refs, packedRef{r.name, object})
 	}
-	return nil //nolint:nilerr // an error of the ref is none of writing
+	return nil
 }
 
 // packRefs writes packed-refs anew, with more refs, which count even if they

@@ -35,6 +35,7 @@ func (l *layout) extracted() map[string]string {
 				files[m.name] = "[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n"
 			}
 		case m.mode != tar.TypeReg, git && (strings.HasPrefix(rest, "hooks/") || strings.HasSuffix(rest, "lock") || rest == "objects/info/alternates"):
+		case git && isRebuilt(rest):
 		case git && (strings.HasPrefix(rest, "logs/") || rest == "audit_log" || rest == "dgit-state" || rest == "info/nwo"):
 			files[dir+".git/github-"+strings.ReplaceAll(rest, "/", "%2F")] = string(m.body)
 		default:
@@ -42,6 +43,15 @@ func (l *layout) extracted() map[string]string {
 		}
 	}
 	return files
+}
+
+// isRebuilt reports whether Git makes the file anew from others.
+func isRebuilt(name string) bool {
+	switch path.Ext(name) {
+	case ".rev", ".bitmap", ".mtimes", ".graph", ".midx":
+		return true
+	}
+	return slices.Contains([]string{"info/refs", "objects/info/packs", "objects/info/commit-graph", "objects/pack/multi-pack-index"}, name)
 }
 
 // tree returns the files in dir, and checks what holds for all that is there.
@@ -249,8 +259,8 @@ func TestExtractGoesOnAfterWhatItRefuses(t *testing.T) {
 		"an older remote":             {member{name: git + "remotes/origin"}, "where to fetch from"},
 		"grafts":                      {member{name: git + "info/grafts"}, "history"},
 		"alternates by HTTP":          {member{name: git + "objects/info/http-alternates"}, "other objects"},
-		"a ref that is none":          {member{name: git + "refs/config", body: []byte("[alias]\n\tx = !x\n")}, "it is no ref"},
-		"a ref and more":              {member{name: git + "refs/config", body: []byte(sha + "\n[alias]\n\tx = !x\n")}, "it is no ref"},
+		"a ref that is none":          {member{name: git + "refs/config", body: []byte("[alias]\n\tx = !x\n")}, "not a ref"},
+		"a ref and more":              {member{name: git + "refs/config", body: []byte(sha + "\n[alias]\n\tx = !x\n")}, "not a ref"},
 		"a long ref":                  {member{name: git + "refs/x", body: bytes.Repeat([]byte(" "), 1<<20)}, "too long"},
 		"a ref that is cut to be one": {member{name: git + "refs/x", body: []byte(sha + strings.Repeat(" ", 8<<10-len(sha)) + "[alias]\n\tx = !x\n")}, "too long"},
 		"Mercurial's directory":       {member{name: ".hg/hgrc"}, "begins with a dot"},

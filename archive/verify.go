@@ -15,75 +15,80 @@ import (
 type VerifyOptions struct {
 	Limits       Limits
 	Repositories []string // "owner/name", in any case: those that must be there
-	SHA256       string   // hex, of the whole archive; empty: not compared
-	// What the export was told to leave out, as in its start request: it need
-	// not be there.
+	SHA256       string   // of the whole archive, in hex; empty: not compared
+	// The options of the start request: what they exclude may be missing.
 	ExcludeMetadata, ExcludeGitData, ExcludeAttachments, ExcludeReleases bool
-	// SkipReferences saves the memory of looking for references to records
-	// that are not there: up to 16 bytes for each record and reference.
+	// SkipReferences leaves Dangling and Duplicates out of the Summary. It saves
+	// up to 16 bytes of memory for each record and reference.
 	SkipReferences bool
 }
 
-// Verify reads an archive to its very end, and tells what is in it and
-// everything that is wrong with it. The error is a [*FaultError] if anything is
-// wrong; what r itself fails with is returned as it is, joined with the faults
-// before it. The Summary is never nil: it tells of what could be read. nil
-// options are good.
+// Verify reads an archive to its end and reports what is in it and what is wrong
+// with it. The Summary is never nil: it tells of the part that could be read. If
+// anything is wrong, the error is a [*FaultError]. An error of r is returned as it
+// is, joined with the faults before it; so is the reason why ctx ended. A nil opts
+// means the defaults.
 //
-// Wrong is, each named with its entry:
+// Git is the measure for bare repositories. If Verify reports nothing about one,
+// git clone and git fsck --full accept the repository that [Extract] leaves. A
+// fault names its entry. Faults are:
 //
-//   - a container that is not exactly one gzip member, whole, with the right
-//     checksum, and in it one tar, whole, with its own end; limits exceeded;
-//   - entries that are neither files nor directories, whose name leads out of
-//     the archive, or is taken by an earlier entry;
-//   - no schema.json, or one of another major version than 1;
+//   - a container that is not one whole gzip member with the right checksum, or
+//     not one whole tar; limits that are exceeded;
+//   - entries that are neither files nor directories, that have the name of an
+//     earlier entry, or a name that leads out of the archive or lies beside the
+//     directory around everything;
+//   - a missing schema.json, or one whose major version is not 1;
 //   - files of records that are not JSON arrays, records without a type, links
-//     (tarball://root/…) to what is not in the archive; files of records, bare
-//     repositories and the like where none belong, which nothing would read;
-//   - in bare repositories: no HEAD; a pack without its index, an index without
-//     its pack, or one of a partial clone, which lacks objects; packs, indexes
-//     and other files whose checksum is not that of their content, or which
-//     disagree; loose objects that do not inflate, or
-//     whose name is not their hash; refs to objects that are not there; objects
-//     and no refs; parts that are too far apart in the archive to be held
-//     together, where repositories have millions of objects;
-//   - a repository asked for that is not there, with its record and Git data;
-//   - an archive whose SHA-256 is not the one asked for.
+//     (tarball://root/…) to missing entries, in any field of any record;
+//   - files of records and bare repositories in places where nothing reads them;
+//   - in bare repositories: a missing HEAD, or one that does not lead to a branch;
+//     loose refs and lines of packed-refs that Git cannot read, refs that are there
+//     twice or below another ref, that lead to a missing ref or object, or make a
+//     branch of something that is not a commit; commits in shallow that are
+//     missing; packs without an index, and the reverse; damaged packs, indexes,
+//     loose objects and objects of Git LFS; objects in other repositories;
+//     reftables; objects without a ref; repositories of millions of objects whose
+//     files are too far apart in the archive;
+//   - a requested repository whose record or Git data is missing;
+//   - a SHA-256 of the archive that is not the requested one.
 //
-// Not wrong, but counted in the Summary, are references to records that are not
-// there, since much that is referred to is never exported; types of records that
-// this package does not know, and records that do not fit their type; and
-// records of the same URL.
+// Files that Git rebuilds (commit-graphs, multi-pack-indexes, .rev, .bitmap and
+// .mtimes) may be missing or belong to other packs. Verify checks their checksums,
+// and Extract leaves them out.
 //
-// Where the container is damaged, that is told, and what was found before. What
-// is missing after it is told only of the repositories that were asked for.
+// These are not faults, but counted in the Summary: references to records that are
+// not in the archive, because an export rarely has all of them; records of unknown
+// types, or that do not fit their type; records with the URL of another record.
+// The Summary also tells of repositories whose history is cut by a shallow file,
+// and of those that seem to have lost their objects.
 //
-// What was damaged after GitHub compressed the archive does not escape it, and
-// with the SHA-256 no change at all does. Of what was wrong before, Verify
-// cannot see what leaves no trace: an attachment with the wrong content, a record
-// or a file of records that was never written, a number or a text that is wrong
-// in valid JSON, objects in a pack that cannot be unpacked although the pack's
-// checksum is right, a pack that is lost together with its index, commits
-// without their parents and other objects that no ref names, and refs that are
-// gone where others are left.
+// If the container is damaged, Verify reports the damage and the faults before it.
+// Of what is missing after the damage it reports requested repositories alone.
 //
-// It needs about 30 bytes of memory for each entry, 8 for each Git object and 24
-// for each ref of the repositories that it has to hold together, up to 16 for
-// each record and reference (see SkipReferences), and 24 for each link to
-// something that comes later.
+// Verify cannot see damage that leaves no trace: an attachment with other content,
+// records or lines of shallow that were never written, another text in valid JSON.
+// Four kinds of damage are visible to git fsck alone, because Verify does not read
+// the history: a lost loose object inside the history; an object damaged inside a
+// pack whose checksums were made right again; the content of commits, trees and
+// tags that break Git's rules; a branch whose object in a pack is not a commit.
+// For Git's last word, extract the archive and run git fsck --full.
+//
+// Verify needs about 30 bytes of memory for each entry, 8 for each Git object and
+// 50 for each ref of the repositories that it has to hold together, up to 16 for
+// each record and reference (see SkipReferences), and 24 for each link to an entry
+// that comes later.
 func Verify(ctx context.Context, r io.Reader, opts *VerifyOptions) (*Summary, error) {
 	return verify(ctx, r, opts, nil)
 }
 
-// verify is Verify, and Extract with the create of an extraction. It calls
-// create for every file and directory, in the archive's order and before any of
-// it is read, but not for what is neither, or has the name of an earlier entry:
-// that is a fault already. It writes the bytes of the
-// entry to what create returned, if not nil, and closes that after the last of
-// them, or after the last that could be read: whoever must know compares with
-// the entry's size. A *Fault from create says why an entry is refused: it is
-// reported, and the entry is checked all the same. Any other error, of create,
-// Write or Close, ends verify and is returned as it is.
+// verify is Verify, and Extract with the create of an extraction. It calls create
+// for each file and directory, in the order of the archive, unless the entry has
+// the name of an earlier one. It writes the content of the entry to the writer
+// that create returns, and closes the writer after the last byte that could be
+// read. A *Fault from create says why the entry is refused: verify reports it and
+// checks the entry all the same. Any other error of create, Write or Close ends
+// verify, which returns the error as it is.
 func verify(ctx context.Context, r io.Reader, opts *VerifyOptions, create func(*Entry) (io.WriteCloser, error)) (*Summary, error) {
 	if opts == nil {
 		opts = new(VerifyOptions)
@@ -99,6 +104,7 @@ func verify(ctx context.Context, r io.Reader, opts *VerifyOptions, create func(*
 		create:       create,
 		catalog:      newCatalog(),
 		repositories: make(map[string]*RepositorySummary),
+		merged:       make(map[string]bool),
 		summary:      &Summary{Records: make(map[string]int64), Unknown: make(map[string]int64)},
 	}
 	v.bare = newBareRepositories(opts.Limits)
@@ -123,7 +129,7 @@ func verify(ctx context.Context, r io.Reader, opts *VerifyOptions, create func(*
 	}
 }
 
-// check tells what is wrong with the arguments of Verify.
+// check reports what is wrong with the arguments of Verify.
 func (o *VerifyOptions) check(r io.Reader) error {
 	if r == nil {
 		return errNoInput
@@ -146,13 +152,14 @@ type verifier struct {
 	references   *referenceCheck               // nil if not asked for
 	repositories map[string]*RepositorySummary // by name in lower case
 	bare         *bareRepositories
-	schema       bool // there is one
-	tooMany      bool // repositories
-	broken       bool // the archive could not be read to its end
-	misplaced    map[string]bool
+	schema       bool            // a schema.json was seen
+	tooMany      bool            // repositories
+	broken       bool            // the container is damaged
+	misplaced    map[string]bool // places that were reported
+	merged       map[string]bool // names of repositories with merged pull requests, in lower case
 }
 
-// read reads the input to its end. The error is not about the archive.
+// read reads the input to its end. The error is never a fault of the archive.
 func (v *verifier) read(input *input) error {
 	r, err := NewReader(input, &ReaderOptions{Limits: v.opts.Limits})
 	if err != nil {
@@ -177,12 +184,12 @@ func (v *verifier) read(input *input) error {
 			break
 		}
 	}
-	// Where the container is damaged, something is left.
+	// A damaged container is read to its end for the SHA-256.
 	_, err = io.Copy(io.Discard, input)
 	return err
 }
 
-// entry checks one entry. The error is that of writing it.
+// entry checks one entry. The error is that of create, Write or Close.
 func (v *verifier) entry(e *Entry) error {
 	v.summary.Entries++
 	v.summary.Unpacked += e.Size
@@ -205,8 +212,8 @@ func (v *verifier) entry(e *Entry) error {
 	return v.checkAndWrite(e, w)
 }
 
-// admit tells why there is no use in what an entry holds: that of a second one
-// of its name would be checked as if it were in the first.
+// admit reports why the content of an entry is not checked: that of a second entry
+// of one name would be taken for a part of the first.
 func (v *verifier) admit(e *Entry) error {
 	err := v.catalog.add(e.Name, e.Mode.IsDir())
 	if e.special != "" {
@@ -241,8 +248,8 @@ func (v *verifier) check(e *Entry) {
 	}
 }
 
-// checkPlace reports a file that nothing reads, though by its name it is one of
-// those that something should read: of a whole directory of them once.
+// checkPlace reports a file of records or of a repository in a place where nothing
+// reads it. A directory of such files is reported once.
 func (v *verifier) checkPlace(e *Entry) {
 	place, err := misplaced(e)
 	if err == nil || v.misplaced[place] || len(v.misplaced) == maxFaults {
@@ -291,6 +298,9 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 	if name := repositoryName(r); name != "" {
 		v.repository(name).Record = true
 	}
+	if pull, ok := r.(*PullRequest); ok && !pull.MergedAt.IsZero() && len(v.merged) < maxRepositories {
+		v.merged[strings.ToLower(shorten(nameInURL(pull.Repository)))] = true
+	}
 	held := 0
 	if v.references != nil {
 		held = v.references.addRecord(r)
@@ -308,8 +318,7 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 	e.reader.tooMany(held) // which comes instead of the next record
 }
 
-// misfit keeps the first reason for which a record of a known type is an
-// *Unknown.
+// misfit keeps the first reason why a record of a known type is an *Unknown.
 func (v *verifier) misfit(kind string, err error) {
 	if v.summary.Misfits == nil {
 		v.summary.Misfits = make(map[string]string)
@@ -319,8 +328,8 @@ func (v *verifier) misfit(kind string, err error) {
 	}
 }
 
-// excluded reports whether the export was told to leave out the file or
-// directory of this name. Links to it are there all the same.
+// excluded reports whether the options exclude the entry of this name. Records may
+// link to it all the same.
 func (v *verifier) excluded(name string) bool {
 	dir, _, _ := strings.Cut(name, "/")
 	switch dir {
@@ -335,8 +344,8 @@ func (v *verifier) excluded(name string) bool {
 	}
 }
 
-// finish checks what can be told only at the end. Of an archive that could not
-// be read to its end much is missing, and why was told.
+// finish checks what can be checked only at the end. After damage to the container
+// it does not report what is missing.
 func (v *verifier) finish() {
 	faults := v.bare.finish()
 	v.addBare()
@@ -365,15 +374,15 @@ func (v *verifier) finish() {
 	}
 }
 
-// errMissing is the fault of an entry that should be there.
+// errMissing is the fault of a missing entry.
 var errMissing = errors.New("not in the archive")
 
 func (v *verifier) report(entry string, offset int64, err error) {
 	v.faults.add(&Fault{Entry: entry, Offset: offset, Err: err})
 }
 
-// count counts one of a kind that an archive names: of those, only so many are
-// told apart.
+// count counts a name that the archive chose. It bounds how many names it tells
+// apart.
 func count(counts map[string]int64, kind string) {
 	const most = 1000
 	kind = shorten(kind)
@@ -383,7 +392,7 @@ func count(counts map[string]int64, kind string) {
 	counts[kind]++
 }
 
-// input is the archive itself, hashed as it is read.
+// An input hashes and counts the bytes of the archive.
 type input struct {
 	r    io.Reader
 	sum  hash.Hash
@@ -397,8 +406,8 @@ func (i *input) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// tee passes on what is read of an entry, and remembers that this failed: an
-// error of the disk is none of the archive.
+// A tee writes what is read of an entry, and keeps the error of the writer: an
+// error of the disk is not a fault of the archive.
 type tee struct {
 	w   io.Writer
 	err error

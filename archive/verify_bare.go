@@ -121,6 +121,8 @@ func (b *bareRepositories) close(repo *bareRepository) {
 	repo.stats.Objects += stats.Objects
 	repo.stats.Refs += stats.Refs
 	repo.stats.Detached = repo.stats.Detached || stats.Detached
+	repo.stats.Shallow = repo.stats.Shallow || stats.Shallow
+	repo.stats.Partial = repo.stats.Partial || stats.Partial
 	b.memory -= repo.memory
 	repo.checker, repo.memory, repo.closed = nil, 0, true
 }

@@ -207,7 +207,7 @@ func TestVerifyChecksRepositoriesThatAreScattered(t *testing.T) {
 		b + packFile + ".pack: missing",
 		b + "/HEAD: missing",
 		c + "/HEAD: missing",
-		c + "/refs/heads/main: the object that it points to is missing",
+		c + "/refs/heads/main: the object is missing",
 		d + "/HEAD: missing",
 	}, got)
 }

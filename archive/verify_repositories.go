@@ -18,6 +18,9 @@ func (v *verifier) addBare() {
 		s.GitBytes += b.size
 		s.Objects += b.stats.Objects
 		s.Refs += b.stats.Refs
+		s.Shallow = s.Shallow || b.stats.Shallow
+		s.Partial = s.Partial || b.stats.Partial
+		s.Emptied = s.Emptied || !isWiki && b.stats.Objects == 0 && v.merged[strings.ToLower(name)]
 	}
 }
 
@@ -85,6 +88,13 @@ func repositoryName(r Record) string {
 		return link
 	}
 	return owner[strings.LastIndexByte(owner, '/')+1:] + "/" + name
+}
+
+// nameInURL returns the "owner/name" that ends the URL of a repository.
+func nameInURL(repository URL) string {
+	rest, name := splitLast(string(repository))
+	_, owner := splitLast(rest)
+	return owner + "/" + name
 }
 
 func (v *verifier) summarize() {

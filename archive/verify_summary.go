@@ -1,6 +1,6 @@
 package archive
 
-// A Summary tells what is in an archive.
+// A Summary is what [Verify] and [Extract] found in an archive.
 type Summary struct {
 	SHA256   string           `json:"sha256"`   // hex, of the archive itself
 	Size     int64            `json:"size"`     // of the archive itself
@@ -9,20 +9,20 @@ type Summary struct {
 	Schema   Schema           `json:"schema"`
 	Records  map[string]int64 `json:"records"` // by type
 	Unknown  map[string]int64 `json:"unknown"` // of Records, those that came as *Unknown
-	// Misfits tells, by type, why the first record of a known type came as
-	// *Unknown.
+	// Misfits tells, by type, why the first record that does not fit its type came
+	// as *Unknown.
 	Misfits map[string]string `json:"misfits,omitempty"`
-	// Repositories tells each repository that the archive has, by name.
+	// Repositories are sorted by name.
 	Repositories []RepositorySummary `json:"repositories"`
-	// Dangling counts the references to records that the archive does not have,
-	// by the type that they refer to; nil if that was not looked for.
+	// Dangling counts the references to records that are not in the archive, by the
+	// type of the record; nil with SkipReferences.
 	Dangling map[string]int64 `json:"dangling"`
-	// Duplicates counts the records whose URL an earlier record has, too; 0 if
-	// that was not looked for.
+	// Duplicates counts the records that have the URL of an earlier record; 0 with
+	// SkipReferences.
 	Duplicates int64 `json:"duplicates"`
 }
 
-// A RepositorySummary tells what an archive has of a repository.
+// A RepositorySummary is what an archive has of a repository and its wiki.
 type RepositorySummary struct {
 	Name     string `json:"name"`      // "owner/name"
 	Record   bool   `json:"record"`    // it has a record
@@ -31,9 +31,15 @@ type RepositorySummary struct {
 	GitBytes int64  `json:"git_bytes"` // of both
 	Objects  int64  `json:"objects"`   // Git objects of both
 	Refs     int64  `json:"refs"`      // of both
+
+	// A history that is not whole, in the repository or its wiki. Git accepts the
+	// first and the third; the second is a fault, too.
+	Shallow bool `json:"shallow,omitzero"` // a shallow file cuts the history
+	Partial bool `json:"partial,omitzero"` // a promisor pack: objects are in another repository
+	Emptied bool `json:"emptied,omitzero"` // the records have merged pull requests, the repository no objects
 }
 
-// Schema is what schema.json says.
+// A Schema is the content of schema.json.
 type Schema struct {
 	Version   string `json:"version"`
 	GitHubSHA string `json:"github_sha,omitzero"`

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -139,7 +140,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 		},
 		"a partial clone": {
 			damage: func(l *layout) { l.add(bare+"/objects/pack/pack-x.promisor", "") },
-			want:   map[string]string{bare + "/objects/pack/pack-x.promisor": "lacks objects"},
+			want:   map[string]string{bare + "/objects/pack/pack-x.promisor": "a partial clone"},
 		},
 		"a file that is a directory, of a name for terminals": {
 			damage: func(l *layout) { l.add("a\x1b]", ""); l.add("a\x1b]/b", "") },
@@ -578,5 +579,65 @@ func requireFaults(t *testing.T, err error, want map[string]string) {
 			require.NoError(t, err)
 			return ok && strings.Contains(f.Err.Error(), text)
 		}), "%s: %s: not in %v", pattern, text, faults.Faults)
+	}
+}
+
+// A history that is not whole is told in the Summary where it is not a fault.
+func TestSummaryTellsOfHistoriesThatAreNotWhole(t *testing.T) {
+	t.Parallel()
+	const git, wiki = "repositories/octocat/app.git/", "repositories/octocat/app.wiki.git/"
+	pull := func(repository, merged string) string {
+		return `[{"type":"pull_request","url":"p","repository":"https://github.com/` + repository + `","merged_at":` + merged + `}]`
+	}
+	const empty = "repositories/octocat/empty.git/HEAD"
+	for name, test := range map[string]struct {
+		change func(l *layout, head string)
+		want   map[string]string
+	}{
+		"whole":       {func(*layout, string) {}, nil},
+		"shallow":     {func(l *layout, head string) { l.add(git+"shallow", head+"\n") }, map[string]string{"octocat/app": "shallow"}},
+		"nothing cut": {func(l *layout, _ string) { l.add(git+"shallow", "") }, nil},
+		"shallow wiki": {func(l *layout, head string) {
+			for _, m := range l.members {
+				if rest, ok := strings.CutPrefix(m.name, git); ok && m.mode == tar.TypeReg {
+					l.add(wiki+rest, string(m.body))
+				}
+			}
+			l.add(wiki+"shallow", head+"\n")
+		}, map[string]string{"octocat/app": "shallow"}},
+		"a promisor": {func(l *layout, _ string) { l.add(git+"objects/pack/pack-x.promisor", "") }, map[string]string{"octocat/app": "partial"}},
+		"merged, and objects": {func(l *layout, _ string) {
+			l.add("pull_requests_000001.json", pull("octocat/app", `"2024-01-02T03:04:05Z"`))
+		}, nil},
+		"not merged, and no objects": {func(l *layout, _ string) {
+			l.add(empty, "ref: refs/heads/main\n")
+			l.add("pull_requests_000001.json", pull("octocat/empty", "null"))
+		}, nil},
+		"merged, and no objects": {func(l *layout, _ string) {
+			l.add(empty, "ref: refs/heads/main\n")
+			l.add("pull_requests_000001.json", pull("Octocat/Empty", `"2024-01-02T03:04:05Z"`))
+		}, map[string]string{"octocat/empty": "emptied"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := readLayout(t, smallArchive(t))
+			lines := strings.Fields(string(l.find(git+"packed-refs", "").body))
+			test.change(l, lines[len(lines)-2])
+			summary, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), nil)
+			if name != "a promisor" {
+				require.NoError(t, err)
+			}
+			var got map[string]string
+			for _, r := range summary.Repositories {
+				text, err := json.Marshal(r)
+				require.NoError(t, err)
+				for _, key := range []string{"shallow", "partial", "emptied"} {
+					if strings.Contains(string(text), `"`+key+`":true`) {
+						got = map[string]string{r.Name: key}
+					}
+				}
+			}
+			assert.Equal(t, test.want, got)
+		})
 	}
 }

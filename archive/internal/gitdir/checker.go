@@ -1,42 +1,45 @@
 // Package gitdir checks bare Git repositories whose files stream by, one after
-// another, in any order: each once and none of them kept.
+// another, in any order: each file once, and no file is kept.
 //
-// It finds what was damaged or lost in a repository without reading its
-// history: the checksums that Git keeps in its files are computed again, packs
-// are compared with their indexes, and the objects that refs point to must be
-// there. It does not unpack the objects of packs.
+// Git is the measure: a repository that passes is one that git clone and git fsck
+// accept once the files that Git can rebuild are left out. The package does not
+// read the history. It computes the checksums in Git's files again, compares
+// packs with their indexes, and follows refs to their objects. It does not unpack
+// the objects of packs.
 package gitdir
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
+	"path"
 	"strings"
 )
 
-// A Shared is what the Checkers of an archive have in common, so that each has
-// little of its own: they are for one goroutine.
+// A Shared holds what the Checkers of one archive have in common, so that each
+// Checker is small. They are for one goroutine.
 type Shared struct {
 	buf    []byte
-	zlib   inflater
+	zlib   looseReader
 	budget int64
-	memory int64 // that a Checker may hold on to
+	memory int64 // of one Checker
 	seed   maphash.Seed
 }
 
-// maxMemory bounds what a Checker holds on to: it is enough for 64 million
-// objects.
+// maxMemory bounds what a Checker remembers. It has room for 64 million objects.
 const maxMemory = 512 << 20
 
 // NewShared returns a Shared whose Checkers inflate up to budget bytes of loose
-// objects, all together.
+// objects together.
 func NewShared(budget int64) *Shared {
 	return &Shared{buf: make([]byte, 256<<10), budget: budget, memory: maxMemory, seed: maphash.MakeSeed()}
 }
 
 // A Checker checks the files of one bare repository. It remembers 8 bytes for
-// each object and 24 for each ref, up to a limit.
+// each object and about 50 for each ref, up to a limit.
 type Checker struct {
 	*Shared
 
@@ -44,50 +47,55 @@ type Checker struct {
 	stats     Stats
 	sha1      bool // objects were named by SHA-1
 	sha256    bool
-	uncertain bool  // objects are elsewhere, or the index that names them is damaged
+	uncertain bool  // some objects are elsewhere, or a damaged index names them
 	held      int64 // bytes that are remembered
 	full      bool  // and something was not
 
-	packs     map[string]*pack // by name without extension
-	midxPacks []string         // indexes that a multi-pack-index names
-	chained   []chained
-	layers    map[string]bool // files that a chain may name
+	packs map[string]*pack // by name without extension
 
-	head       bool
-	tips       []tip
-	looseNames []string // of tips
-	refNames   []uint64 // hashed names of loose refs, symbolic ones too
+	head     bool // HEAD was seen
+	tips     []tip
+	loose    []string            // the names of loose refs, HEAD among them
+	symbolic map[string]string   // the ref that each symbolic ref points to, HEAD among them
+	parents  map[uint64]struct{} // hashed names of what refs are below
+	unsorted bool                // packed-refs is
 }
 
 // Stats tells what is in a repository.
 type Stats struct {
-	Objects int64 // an object in two packs counts twice
-	Refs    int64 // without HEAD
-	// Detached tells that HEAD names an object, not a branch.
-	Detached bool
+	Objects  int64 // an object in two packs counts twice
+	Refs     int64 // without HEAD
+	Detached bool  // HEAD names an object, not a branch
+	Shallow  bool  // a shallow file cuts the history
+	Partial  bool  // a promisor pack: objects are in another repository
 }
 
 // New returns a Checker.
 func (s *Shared) New() *Checker {
 	return &Checker{
-		Shared: s,
-		packs:  map[string]*pack{},
-		layers: map[string]bool{},
+		Shared:   s,
+		packs:    make(map[string]*pack),
+		symbolic: make(map[string]string),
+		parents:  make(map[uint64]struct{}),
 	}
 }
 
-// File checks a file of the repository, named by its path in it, and calls
-// report for what is wrong, with the place in the file or -1. Files that it
-// knows nothing of it does not read. The error is what r failed with.
+// File checks a file of the repository. The name is the path in the repository.
+// File calls report with each fault and its offset in the file, or -1. It does
+// not read files that Git does not need. The error is that of r.
 func (c *Checker) File(name string, r io.Reader, report func(offset int64, err error)) error {
 	src := &source{r: r}
 	switch {
-	case name == "HEAD":
-		c.checkHEAD(src, report)
+	case name == "HEAD", strings.HasPrefix(name, "refs/"):
+		c.checkLooseRef(name, src, report)
 	case name == "packed-refs":
 		c.checkPackedRefs(src, report)
-	case strings.HasPrefix(name, "refs/"):
-		c.checkLooseRef(name, src, report)
+	case name == "shallow":
+		c.checkShallow(src, report)
+	case name == "reftable/tables.list":
+		report(-1, errors.New("the refs are in reftables, which are not checked"))
+	case strings.HasPrefix(name, "lfs/objects/"):
+		c.checkLargeFile(name, src, report)
 	case strings.HasPrefix(name, "objects/"):
 		c.checkObjects(strings.TrimPrefix(name, "objects/"), src, report)
 	}
@@ -95,23 +103,58 @@ func (c *Checker) File(name string, r io.Reader, report func(offset int64, err e
 }
 
 func (c *Checker) checkObjects(name string, src *source, report func(int64, error)) {
-	if file, ok := strings.CutPrefix(name, "pack/"); ok {
-		c.checkPackFile(file, src, report)
-		return
-	}
+	dir, file, _ := strings.Cut(name, "/")
 	object, isLoose := LooseObject(name)
 	switch {
-	case name == "info/alternates":
-		c.checkAlternates(src, report)
-	case name == "info/commit-graph", strings.HasPrefix(name, "info/commit-graphs/"):
-		c.checkGraphFile(name, src, report)
 	case isLoose:
 		c.checkLooseObject(object, src, report)
+	case len(dir) == 2 && file != "" && !strings.HasPrefix(file, "tmp_"):
+		report(-1, errors.New("not the name of an object"))
+	case name == "info/alternates":
+		c.checkAlternates(src, report)
+	case name == "info/commit-graph", path.Ext(name) == ".graph":
+		c.checkCache(name, src, report)
+	case dir == "pack":
+		c.checkPackFile(file, src, report)
 	}
 }
 
-// Close reports what can be told only after the last file, with the name of
-// the file that it is about.
+// checkAlternates reports other object stores that the repository needs.
+func (c *Checker) checkAlternates(src *source, report func(int64, error)) {
+	text, _ := c.readSmall(src)
+	if strings.TrimSpace(string(text)) != "" {
+		c.uncertain = true
+		report(0, errors.New("it needs the objects of other repositories, which are not here"))
+	}
+}
+
+// checkLargeFile checks that an object of Git LFS is the SHA-256 of its content.
+func (c *Checker) checkLargeFile(name string, src *source, report func(int64, error)) {
+	digits := path.Base(name)
+	if !IsHex(digits, 64) {
+		return // Git LFS does not look for it.
+	}
+	sum := sha256.New()
+	_, err := io.CopyBuffer(sum, src, c.buf)
+	switch {
+	case err != nil:
+	case hex.EncodeToString(sum.Sum(nil)) != digits:
+		report(-1, errMisnamed)
+	case !IsLargeFile(name):
+		report(-1, errors.New("Git LFS looks for it in another folder"))
+	}
+}
+
+var errMisnamed = errors.New("its name is not the hash of its content")
+
+// IsLargeFile reports whether Git LFS keeps an object in the file of this name.
+func IsLargeFile(name string) bool {
+	digits := path.Base(name)
+	return IsHex(digits, 64) && name == path.Join("lfs/objects", digits[:2], digits[2:4], digits)
+}
+
+// Close reports what can be told only after the last file, with the name of the
+// file at fault.
 func (c *Checker) Close(report func(name string, err error)) Stats {
 	if !c.head {
 		report("HEAD", errors.New("missing"))
@@ -123,7 +166,6 @@ func (c *Checker) Close(report func(name string, err error)) Stats {
 		report("", fmt.Errorf("checked only file by file: more than %d bytes would have to be remembered", c.memory))
 	} else {
 		c.closePacks(report)
-		c.closeChains(report)
 		c.closeRefs(report)
 	}
 	return c.stats
@@ -142,8 +184,12 @@ func (c *Checker) hold(n int) bool {
 	return true
 }
 
-// add remembers an object.
-func (c *Checker) add(id []byte) {
+// notCommitBit is set in the hash of an object that is known not to be a commit.
+// Hashes of objects have 63 bits.
+const notCommitBit = 1
+
+// add remembers an object by its hash.
+func (c *Checker) add(object uint64) {
 	c.stats.Objects++
 	last := len(c.objects) - 1
 	if last < 0 || len(c.objects[last]) == cap(c.objects[last]) {
@@ -155,7 +201,20 @@ func (c *Checker) add(id []byte) {
 		c.objects = append(c.objects, make([]uint64, 0, size))
 		last++
 	}
-	c.objects[last] = append(c.objects[last], maphash.Bytes(c.seed, id))
+	c.objects[last] = append(c.objects[last], object)
+}
+
+// hashID hashes the name of an object, in bytes.
+func (c *Checker) hashID(id []byte) uint64 { return maphash.Bytes(c.seed, id) &^ notCommitBit }
+
+// objectID hashes the name of an object, in digits.
+func (c *Checker) objectID(digits []byte) (uint64, bool) {
+	var id [32]byte
+	if len(digits) > 2*len(id) || !IsObjectName(string(digits)) {
+		return 0, false
+	}
+	n, err := hex.Decode(id[:], digits)
+	return c.hashID(id[:n]), err == nil
 }
 
 func (c *Checker) sawFormat(f format) {
@@ -164,6 +223,12 @@ func (c *Checker) sawFormat(f format) {
 	} else {
 		c.sha1 = true
 	}
+}
+
+// readSmall reads a file of less than the buffer's length, or as much of it.
+func (c *Checker) readSmall(src *source) ([]byte, bool) {
+	n, err := io.ReadFull(src, c.buf)
+	return c.buf[:n], err != nil
 }
 
 // IsObjectName reports whether s could be the name of an object, or any other

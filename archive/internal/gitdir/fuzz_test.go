@@ -66,8 +66,8 @@ func FuzzLooseObjects(f *testing.F) {
 
 func FuzzRefs(f *testing.F) {
 	fuzzFile(f, false, func(name string) bool {
-		return name == "HEAD" || name == "packed-refs" || strings.HasPrefix(name, "refs/") ||
-			strings.HasSuffix(name, "-chain") || strings.HasSuffix(name, "alternates")
+		return name == "HEAD" || name == "packed-refs" || name == "shallow" || strings.HasPrefix(name, "refs/") ||
+			strings.HasSuffix(name, "alternates")
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// A pack is what the files of one name have said so far.
+// A pack is what the pack and the index of one name have said so far.
 type pack struct {
 	hasPack, hasIndex bool
 
@@ -22,77 +22,68 @@ type pack struct {
 	count int64
 	size  int64
 
-	// What the index says of the pack; nil if it is damaged.
-	indexed    []byte
+	// What the index says of the pack; indexed is nil if the index is damaged.
+	indexed    []byte // the checksum of the pack
 	indexCount int64
 	lastOffset int64
-
-	// What the files that only speed Git up say of it.
-	companions []companion
-}
-
-type companion struct {
-	extension string
-	sum       []byte // of the pack
-	count     int64  // of its objects; -1 if not told
 }
 
 // checkPackFile checks a file of objects/pack.
 func (c *Checker) checkPackFile(name string, src *source, report func(int64, error)) {
 	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "tmp_") {
-		return // left behind by a repack that did not end
+		return // A repack that was interrupted left it behind.
 	}
-	if midx, ok := strings.CutPrefix(name, "multi-pack-index"); ok {
-		c.checkMultiPackFile(midx, src, report)
-		return
+	switch ext := path.Ext(name); {
+	case ext == ".promisor":
+		c.stats.Partial = true
+		report(-1, errors.New("a partial clone: objects of its pack are in another repository"))
+	case ext == ".pack", ext == ".idx":
+		c.checkPack(strings.TrimSuffix(name, ext), ext, src, report)
+	case ext == ".rev", ext == ".mtimes", ext == ".bitmap", ext == ".midx", name == "multi-pack-index":
+		c.checkCache(name, src, report)
 	}
-	ext := path.Ext(name)
-	switch ext {
-	case ".promisor":
-		report(-1, errors.New("its pack lacks objects that are in another repository (a partial clone)"))
-		return
-	case ".pack", ".idx", ".rev", ".mtimes", ".bitmap":
-	default:
-		return
-	}
-	base := strings.TrimSuffix(name, ext)
+}
+
+// checkCache checks a file that Git can rebuild. Only its checksum counts: Extract
+// leaves the file out. Names without a checksum belong to files whose header has
+// the format at the sixth byte.
+func (c *Checker) checkCache(name string, src *source, report func(int64, error)) {
+	base := strings.TrimSuffix(path.Base(name), path.Ext(name))
+	digits := base[strings.LastIndexByte(base, '-')+1:]
+	c.checkSealed(src, formatOf(len(digits)), report, func(s *sealed) error {
+		if IsObjectName(digits) {
+			return nil
+		}
+		return s.setFormat(5)
+	})
+}
+
+func (c *Checker) checkPack(base, ext string, src *source, report func(int64, error)) {
 	p := c.packs[base]
 	if p == nil {
-		p = &pack{}
+		p = new(pack)
 		if c.hold(512 + len(base)) {
 			c.packs[base] = p
 		}
 	}
 	f := formatOf(len(strings.TrimPrefix(base, "pack-")))
-	switch ext {
-	case ".pack":
+	if ext == ".pack" {
 		p.hasPack = true
 		c.sawFormat(f)
 		p.sum = c.checkSealed(src, f, report, p.readPack)
-	case ".idx":
-		p.hasIndex = true
-		var of []byte
-		if c.checkSealed(src, f, report, func(s *sealed) (err error) {
-			of, err = c.readIndex(s, p)
-			return err
-		}) == nil {
-			c.uncertain = true
-			return
-		}
-		p.indexed = of
-	default:
-		var of []byte
-		count := int64(-1)
-		if c.checkSealed(src, f, report, func(s *sealed) (err error) {
-			of, count, err = readCompanion(s, ext)
-			return err
-		}) == nil {
-			of = nil // what it says is damaged, too
-		}
-		if c.hold(64 + len(of)) {
-			p.companions = append(p.companions, companion{ext, of, count})
-		}
+		return
 	}
+	p.hasIndex = true
+	var of []byte
+	sum := c.checkSealed(src, f, report, func(s *sealed) (err error) {
+		of, err = c.readIndex(s, p)
+		return err
+	})
+	if sum == nil {
+		c.uncertain = true
+		return
+	}
+	p.indexed = of
 }
 
 // readPack reads the header of a pack: "PACK", version and count of objects,
@@ -104,16 +95,16 @@ func (p *pack) readPack(s *sealed) error {
 	}
 	version := binary.BigEndian.Uint32(header[4:])
 	if string(header[:4]) != "PACK" || version != 2 && version != 3 {
-		return errors.New("it is no pack of version 2 or 3")
+		return errors.New("not a pack of version 2 or 3")
 	}
 	p.count = int64(binary.BigEndian.Uint32(header[8:]))
 	p.size = 12 + s.skipAllBut(0)
 	return nil
 }
 
-// readIndex reads the index of a pack, and returns what it says is the
-// checksum of the pack. After the fan-out table, version 1 has the objects'
-// places and names; version 2 has names, checksums and places each in a table.
+// readIndex reads the index of a pack, and returns the checksum of the pack that is
+// in the index. After the fan-out table, version 1 has offsets and names of the
+// objects; version 2 has a table each for names, checksums and offsets.
 func (c *Checker) readIndex(s *sealed, p *pack) (of []byte, err error) {
 	fanout, v1, err := readFanout(s)
 	if err != nil {
@@ -141,7 +132,7 @@ func (c *Checker) readIndex(s *sealed, p *pack) (of []byte, err error) {
 		return nil, err
 	}
 	if names.counts() != fanout {
-		return nil, errors.New("its fan-out table does not fit its objects")
+		return nil, errors.New("its fan-out table does not match its objects")
 	}
 	of, err = s.next(s.format.size)
 	if err != nil {
@@ -154,9 +145,9 @@ func (c *Checker) readIndex(s *sealed, p *pack) (of []byte, err error) {
 	return of, nil
 }
 
-// readFanout reads the table that tells how many objects have names that begin
-// with each byte or a smaller one. Version 1 begins with it, version 2 with four
-// bytes that no such table begins with.
+// readFanout reads the table that counts, for each byte, the objects whose names
+// begin with this byte or a smaller one. An index of version 1 begins with the
+// table; one of version 2 begins with four bytes that no table begins with.
 func readFanout(s *sealed) (fanout [256]uint32, v1 bool, err error) {
 	head, err := s.next(8)
 	if err != nil {
@@ -168,7 +159,7 @@ func readFanout(s *sealed) (fanout [256]uint32, v1 bool, err error) {
 		fanout[1] = binary.BigEndian.Uint32(head[4:])
 		filled = 2
 	} else if version := binary.BigEndian.Uint32(head[4:]); version != 2 {
-		return fanout, false, fmt.Errorf("version %d of an index is not known", version)
+		return fanout, false, fmt.Errorf("an index of version %d, which is not known", version)
 	}
 	table, err := s.next(4 * (len(fanout) - filled))
 	if err != nil {
@@ -181,12 +172,12 @@ func readFanout(s *sealed) (fanout [256]uint32, v1 bool, err error) {
 }
 
 func (c *Checker) addIndexed(names *nameTable, id []byte) error {
-	c.add(id)
+	c.add(c.hashID(id))
 	return names.add(id)
 }
 
-// readOffsets reads where the objects begin in the pack: 31 bits, or the row
-// of a second table with 63.
+// readOffsets reads the offsets of the objects in the pack: 31 bits, or the row of
+// a second table that has 63 bits.
 func (p *pack) readOffsets(s *sealed) (large int64, err error) {
 	var lastLarge int64 = -1
 	err = eachRow(s, p.indexCount, 4, func(row []byte) error {
@@ -215,7 +206,7 @@ func (p *pack) readOffsets(s *sealed) (large int64, err error) {
 	})
 }
 
-// A nameTable is the names of objects in the order of an index.
+// A nameTable checks the order of the names in an index, and counts them.
 type nameTable struct {
 	size  int
 	last  [32]byte
@@ -227,7 +218,7 @@ func (t *nameTable) add(id []byte) error {
 	if t.any {
 		switch bytes.Compare(t.last[:t.size], id) {
 		case 0:
-			return fmt.Errorf("it has object %x twice", id)
+			return fmt.Errorf("object %x is there twice", id)
 		case 1:
 			return errors.New("its objects are not in order")
 		}
@@ -266,70 +257,18 @@ func eachRow(s *sealed, n int64, size int, row func([]byte) error) error {
 	return nil
 }
 
-// readCompanion reads a reverse index, a table of times or a bitmap, and
-// returns the checksum that it gives for its pack.
-func readCompanion(s *sealed, ext string) (of []byte, count int64, err error) {
-	if ext == ".bitmap" {
-		of, err = readBitmap(s)
-		return of, -1, err
-	}
-	header, err := s.next(12)
-	if err != nil {
-		return nil, -1, err
-	}
-	magic := "RIDX"
-	if ext == ".mtimes" {
-		magic = "MTME"
-	}
-	version := binary.BigEndian.Uint32(header[4:])
-	f, err := formatByID(binary.BigEndian.Uint32(header[8:]))
-	switch {
-	case string(header[:4]) != magic || version != 1:
-		return nil, -1, fmt.Errorf("it is no %s of version 1", ext)
-	case err != nil:
-		return nil, -1, err
-	case f.size != s.format.size:
-		return nil, -1, fmt.Errorf("it is made for %s", f.name)
-	}
-	// How many rows there are only the end tells, where the pack's checksum is.
-	rows := s.skipAllBut(s.format.size)
-	of, err = s.next(s.format.size)
-	if err != nil {
-		return nil, -1, err
-	}
-	if rows%4 != 0 {
-		return nil, -1, errors.New("it ends within a row")
-	}
-	return bytes.Clone(of), rows / 4, nil
-}
-
-func readBitmap(s *sealed) (of []byte, err error) {
-	header, err := s.next(12 + s.format.size)
-	if err != nil {
-		return nil, err
-	}
-	if string(header[:4]) != "BITM" || binary.BigEndian.Uint16(header[4:]) != 1 {
-		return nil, errors.New("it is no .bitmap of version 1")
-	}
-	return bytes.Clone(header[12:]), nil
-}
-
-// closePacks compares what the files of each pack have said.
+// closePacks compares packs with their indexes.
 func (c *Checker) closePacks(report func(string, error)) {
 	for _, base := range slices.Sorted(maps.Keys(c.packs)) {
 		p := c.packs[base]
 		name := "objects/pack/" + base
-		if !p.hasPack {
+		switch {
+		case !p.hasPack:
 			report(name+".pack", errors.New("missing"))
-		} else if !p.hasIndex {
+		case !p.hasIndex:
 			c.uncertain = true
 			report(name+".idx", errors.New("missing"))
-		}
-		if p.sum == nil {
-			continue
-		}
-		switch {
-		case p.indexed == nil:
+		case p.sum == nil, p.indexed == nil: // The damage is reported.
 		case !bytes.Equal(p.indexed, p.sum):
 			c.uncertain = true
 			report(name+".idx", fmt.Errorf("it is the index of another pack, %s", hex.EncodeToString(p.indexed)))
@@ -337,20 +276,6 @@ func (c *Checker) closePacks(report func(string, error)) {
 			report(name+".idx", fmt.Errorf("it has %d objects, and its pack %d", p.indexCount, p.count))
 		case p.lastOffset >= p.size:
 			report(name+".idx", fmt.Errorf("an object would begin at %d, beyond its pack", p.lastOffset))
-		}
-		for _, it := range p.companions {
-			switch {
-			case it.sum == nil:
-			case !bytes.Equal(it.sum, p.sum):
-				report(name+it.extension, fmt.Errorf("it belongs to another pack, %s", hex.EncodeToString(it.sum)))
-			case it.count >= 0 && it.count != p.count:
-				report(name+it.extension, fmt.Errorf("it has %d objects, and its pack %d", it.count, p.count))
-			}
-		}
-	}
-	for _, index := range c.midxPacks {
-		if p := c.packs[strings.TrimSuffix(index, ".idx")]; p == nil {
-			report("objects/pack/"+index, errors.New("missing, though the multi-pack-index names it"))
 		}
 	}
 }

@@ -3,7 +3,6 @@ package gitdir
 import (
 	"bufio"
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -12,214 +11,60 @@ import (
 	"strings"
 )
 
-// A tip is an object that a ref points to.
-type tip struct {
-	id, ref uint64 // hashed
-	where   int    // the line of packed-refs; else, negated, a place in looseNames
-}
-
-func (t tip) packed() bool { return t.where > 0 }
-
-// checkHEAD checks the ref that tells the default branch. The branch need not
-// be there: an empty repository has none yet.
-func (c *Checker) checkHEAD(src *source, report func(int64, error)) {
-	c.head = true
-	c.checkRef("HEAD", src, report)
-}
-
-// checkLooseRef checks a file below refs.
-func (c *Checker) checkLooseRef(name string, src *source, report func(int64, error)) {
-	base := name[strings.LastIndex(name, "/")+1:]
-	if strings.HasPrefix(base, ".") || strings.HasSuffix(base, ".lock") {
-		return // Git passes them over
-	}
-	if !IsRefName(name) {
-		report(-1, errors.New("it cannot be the name of a ref"))
-		return
-	}
-	c.stats.Refs++
-	if c.hold(8) {
-		c.refNames = append(c.refNames, maphash.String(c.seed, name))
-	}
-	c.checkRef(name, src, report)
-}
-
-// checkRef checks the content of a ref, which may point to an object.
-func (c *Checker) checkRef(name string, src *source, report func(int64, error)) {
-	text, _ := c.readSmall(src)
-	if src.err != nil {
-		return
-	}
-	digits, err := ParseRef(name, text)
-	switch {
-	case err != nil:
-		report(-1, err)
-		return
-	case digits == "":
-		return // It points to another ref, which need not be there.
-	}
-	if name == "HEAD" {
-		c.stats.Detached = true
-	}
-	if id, _ := c.objectID(digits); c.hold(40 + len(name)) {
-		c.tips = append(c.tips, tip{id: id, where: -len(c.looseNames)})
-		c.looseNames = append(c.looseNames, name)
-	}
-}
-
-// MaxRef is how long the content of a ref may be.
+// MaxRef is how long the content of a loose ref may be, in bytes.
 const MaxRef = 8 << 10
 
-// ParseRef parses the content of a loose ref of this name: the name of an
-// object, whose digits it returns, or "ref: " and the name of another ref; white
-// space may follow. HEAD can point only below refs, and the others also to what
-// is beside HEAD: that has names of capitals.
-func ParseRef(name string, text []byte) (digits string, err error) {
+// maxParts bounds the parts of a ref's name, between slashes. Each of them costs
+// memory, and GitHub bounds names to 255 bytes.
+const maxParts = 255
+
+// A tip is an object that must be in the repository, and the place that names
+// the object.
+type tip struct {
+	object uint64 // hashed, see Checker.add
+	ref    uint64 // the hashed name of the ref; 0 in shallow
+	where  int32  // a line, or a place in Checker.loose
+	from   origin
+	commit bool // the object must be a commit
+}
+
+// An origin is the kind of file that names a tip.
+type origin uint8
+
+const (
+	fromLoose   origin = iota // a file below refs, or HEAD
+	fromPacked                // a line of packed-refs
+	fromPeeled                // a line of packed-refs: what the tag in the line before is of
+	fromShallow               // a line of shallow
+)
+
+// ParseRef parses the content of HEAD or of a loose ref. That is the name of an
+// object or "ref: " and the name of another ref; white space may follow. ParseRef
+// returns the object or the other ref.
+func ParseRef(name string, text []byte) (object, target string, err error) {
 	if len(text) > MaxRef {
-		return "", errors.New("too long to be a ref")
+		return "", "", errors.New("too long for a ref")
 	}
 	value := strings.TrimRight(string(text), " \t\r\n")
-	if target, symbolic := strings.CutPrefix(value, "ref:"); symbolic {
-		target = strings.TrimLeft(target, " \t\r\n")
-		beside := name != "HEAD" && target != "" && strings.Trim(target, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == ""
-		if !beside && (!strings.HasPrefix(target, "refs/") || !IsRefName(target)) {
-			return "", fmt.Errorf("%.80q is no ref that it could point to", target)
-		}
-		return "", nil
-	}
-	if !IsObjectName(value) {
-		return "", fmt.Errorf("it is no ref: %.80q", value)
-	}
-	return value, nil
-}
-
-// checkPackedRefs checks the file that has most refs: after a header that
-// begins with "#" a line for each, with object and name, and after an
-// annotated tag a line with "^" and the object that the tag is of.
-func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
-	lines := bufio.NewReaderSize(src, 64<<10)
-	var (
-		number int
-		offset int64
-		sorted bool
-		last   []byte // the name of the ref before
-		ref    uint64
-	)
-	for {
-		line, err := lines.ReadSlice('\n')
-		if src.err != nil || errors.Is(err, io.EOF) && len(line) == 0 {
-			return
-		}
-		number++
-		at := offset
-		offset += int64(len(line))
-		text := bytes.TrimSuffix(line, []byte("\n"))
-		digits, name, _ := bytes.Cut(text, []byte(" "))
-		peeled, isPeeled := bytes.CutPrefix(text, []byte("^"))
-		if isPeeled {
-			digits = peeled
-		}
-		id, isID := c.objectID(string(digits))
-		var fault error
-		switch {
-		case err != nil:
-			report(at, fmt.Errorf("line %d has no end", number))
-			return
-		case number == 1 && bytes.HasPrefix(text, []byte("#")):
-			sorted = slices.Contains(strings.Fields(string(text)), "sorted")
-			continue
-		case !isID, isPeeled && last == nil:
-			fault = fmt.Errorf("line %d is no ref: %.80q", number, text)
-		case isPeeled:
-		case !IsRefName(string(name)):
-			fault = fmt.Errorf("line %d: %.80q cannot be the name of a ref", number, name)
-		case sorted && last != nil && bytes.Compare(last, name) >= 0:
-			fault = fmt.Errorf("line %d: %s is not in order", number, name)
-		}
-		if fault != nil {
-			report(at, fault)
-			continue
-		}
-		if !isPeeled {
-			c.stats.Refs++
-			ref = maphash.Bytes(c.seed, name)
-			last = append(last[:0], name...)
-		}
-		if c.hold(24) {
-			c.tips = append(c.tips, tip{id: id, ref: ref, where: number})
-		}
+	target, symbolic := strings.CutPrefix(value, "ref:")
+	target = strings.TrimLeft(target, " \t\r\n")
+	switch {
+	case symbolic && (strings.HasPrefix(target, "refs/") && IsRefName(target) || target == "HEAD" && name != "HEAD"):
+		return "", target, nil
+	case symbolic:
+		return "", "", fmt.Errorf("it points to %.80q, which cannot be a ref", target)
+	case !IsObjectName(value):
+		return "", "", fmt.Errorf("not a ref: %.80q", value)
+	default:
+		return value, "", nil
 	}
 }
 
-// checkAlternates reports other object stores that the repository needs.
-func (c *Checker) checkAlternates(src *source, report func(int64, error)) {
-	text, _ := c.readSmall(src)
-	if len(bytes.TrimSpace(text)) > 0 {
-		c.uncertain = true
-		report(0, errors.New("it needs the objects of other repositories, which are not here"))
-	}
-}
-
-// closeRefs looks for the objects that refs point to.
-func (c *Checker) closeRefs(report func(string, error)) {
-	loose := make(map[uint64]struct{}, len(c.refNames))
-	for _, name := range c.refNames {
-		loose[name] = struct{}{}
-	}
-	missing := make(map[uint64]struct{})
-	var last uint64
-	for _, t := range c.tips {
-		if t.packed() {
-			if _, ok := loose[t.ref]; ok {
-				// The loose ref counts; the object of the packed one may be gone.
-				if t.ref != last {
-					c.stats.Refs--
-				}
-				last = t.ref
-				continue
-			}
-		}
-		missing[t.id] = struct{}{}
-	}
-	for _, piece := range c.objects {
-		for _, id := range piece {
-			delete(missing, id)
-		}
-	}
-	if c.uncertain || len(missing) == 0 {
-		return // where objects are not known, why is reported
-	}
-	for _, t := range c.tips {
-		if _, ok := missing[t.id]; !ok {
-			continue
-		}
-		if !t.packed() {
-			report(c.looseNames[-t.where], errors.New("the object that it points to is missing"))
-		} else if _, ok := loose[t.ref]; !ok {
-			report("packed-refs", fmt.Errorf("line %d: the object is missing", t.where))
-		}
-	}
-}
-
-// objectID returns the hashed name of an object.
-func (c *Checker) objectID(digits string) (uint64, bool) {
-	if !IsObjectName(digits) {
-		return 0, false
-	}
-	id, err := hex.DecodeString(digits)
-	return maphash.Bytes(c.seed, id), err == nil
-}
-
-// readSmall reads a file of less than the buffer's length, or as much of it.
-func (c *Checker) readSmall(src *source) ([]byte, bool) {
-	n, err := io.ReadFull(src, c.buf)
-	return c.buf[:n], err != nil
-}
-
-// IsRefName reports whether Git would let a ref have this name.
+// IsRefName reports whether Git takes this for the name of a ref.
 func IsRefName(name string) bool {
+	parts := 0
 	for part := range strings.SplitSeq(name, "/") {
-		if part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") {
+		if parts++; part == "" || part[0] == '.' || strings.HasSuffix(part, ".lock") {
 			return false
 		}
 	}
@@ -228,6 +73,156 @@ func IsRefName(name string) bool {
 			return false
 		}
 	}
-	return name != "@" && !strings.HasSuffix(name, ".") && !strings.ContainsAny(name, `~^:?*[\`) &&
+	return parts <= maxParts && name != "@" && !strings.HasSuffix(name, ".") && !strings.ContainsAny(name, `~^:?*[\`) &&
 		!strings.Contains(name, "..") && !strings.Contains(name, "@{")
 }
+
+// isBranch reports whether Git wants the ref to name a commit.
+func isBranch(name string) bool { return name == "HEAD" || strings.HasPrefix(name, "refs/heads/") }
+
+// checkLooseRef checks HEAD or a file below refs.
+func (c *Checker) checkLooseRef(name string, src *source, report func(int64, error)) {
+	base := name[strings.LastIndexByte(name, '/')+1:]
+	switch {
+	case name == "HEAD":
+		c.head = true
+	case strings.HasPrefix(base, "."), strings.HasSuffix(base, ".lock"):
+		return // Git ignores these files.
+	case !IsRefName(name):
+		report(-1, errors.New("not the name of a ref"))
+		return
+	default:
+		c.stats.Refs++
+		c.addParents(name)
+	}
+	text, _ := c.readSmall(src)
+	if src.err != nil {
+		return
+	}
+	object, target, err := ParseRef(name, text)
+	if err != nil {
+		report(-1, err)
+		return
+	}
+	if target != "" {
+		if c.hold(100 + len(name) + len(target)) {
+			c.symbolic[name] = target
+		}
+		return
+	}
+	if name == "HEAD" {
+		c.stats.Detached = true
+	}
+	id, _ := c.objectID([]byte(object))
+	if c.hold(40 + len(name)) {
+		c.tips = append(c.tips, tip{
+			object: id, ref: c.hash(name), where: int32(len(c.loose)), from: fromLoose, commit: isBranch(name), //nolint:gosec // hold bounds it
+		})
+		c.loose = append(c.loose, name)
+	}
+}
+
+// checkPackedRefs checks the file that has most refs: an optional header, then a
+// line for each ref with object and name. After an annotated tag there may be a
+// line with "^" and the object that the tag is of.
+func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
+	var last []byte // the name of the ref before
+	var ref uint64
+	sorted, mayPeel := false, false
+	c.eachLine(src, report, func(number int, line []byte) error {
+		header, isHeader := bytes.CutPrefix(line, []byte("# pack-refs with: "))
+		if number == 1 && isHeader {
+			sorted = slices.Contains(strings.Fields(string(header)), "sorted")
+			return nil
+		}
+		digits, name, _ := bytes.Cut(line, []byte(" "))
+		peeled, isPeeled := bytes.CutPrefix(line, []byte("^"))
+		if isPeeled {
+			digits = peeled
+		}
+		t := tip{where: int32(number), from: fromPacked} //nolint:gosec // eachLine bounds it
+		var ok bool
+		t.object, ok = c.objectID(digits)
+		switch {
+		case !ok, isPeeled && !mayPeel:
+			return fmt.Errorf("not a ref: %.80q", line)
+		case isPeeled:
+			t.ref, t.from = ref, fromPeeled
+			mayPeel = false
+		case !bytes.HasPrefix(name, []byte("refs/")) || !IsRefName(string(name)):
+			return fmt.Errorf("%.80q is not the name of a ref", name)
+		case sorted && bytes.Compare(last, name) >= 0:
+			return fmt.Errorf("%s is not in order", name)
+		default:
+			c.unsorted = c.unsorted || bytes.Compare(last, name) >= 0
+			c.stats.Refs++
+			c.addParents(string(name))
+			last = append(last[:0], name...)
+			ref = c.hash(string(name))
+			t.ref, t.commit = ref, isBranch(string(name))
+			mayPeel = true
+		}
+		if c.hold(24) {
+			c.tips = append(c.tips, t)
+		}
+		return nil
+	})
+}
+
+// checkShallow checks the list of the commits whose parents are not here.
+func (c *Checker) checkShallow(src *source, report func(int64, error)) {
+	c.eachLine(src, report, func(number int, line []byte) error {
+		c.stats.Shallow = true
+		id, ok := c.objectID(line)
+		if !ok {
+			return fmt.Errorf("not the name of a commit: %.80q", line)
+		}
+		if c.hold(24) {
+			c.tips = append(c.tips, tip{object: id, where: int32(number), from: fromShallow, commit: true}) //nolint:gosec // eachLine bounds it
+		}
+		return nil
+	})
+}
+
+// eachLine calls check with the number and the text of each line, and reports its
+// errors. Git refuses the whole file if the last line has no end.
+func (c *Checker) eachLine(src *source, report func(int64, error), check func(number int, line []byte) error) {
+	lines := bufio.NewReaderSize(src, 64<<10)
+	var offset int64
+	for number := 1; number < 1<<31; number++ {
+		line, err := lines.ReadSlice('\n')
+		if src.err != nil || errors.Is(err, io.EOF) && len(line) == 0 {
+			return
+		}
+		if err != nil {
+			report(offset, fmt.Errorf("line %d has no end", number))
+			return
+		}
+		if err := check(number, line[:len(line)-1]); err != nil {
+			report(offset, fmt.Errorf("line %d: %w", number, err))
+		}
+		offset += int64(len(line))
+	}
+}
+
+// addParents remembers what the ref is below: refs/heads of refs/heads/main. None
+// of these can be a ref.
+func (c *Checker) addParents(name string) {
+	var h maphash.Hash
+	h.SetSeed(c.seed)
+	for i := range len(name) {
+		if name[i] == '/' {
+			if sum := h.Sum64(); !c.isParent(sum) && c.hold(24) {
+				c.parents[sum] = struct{}{}
+			}
+		}
+		h.WriteByte(name[i]) //nolint:errcheck // it has none
+	}
+}
+
+func (c *Checker) isParent(ref uint64) bool {
+	_, ok := c.parents[ref]
+	return ok
+}
+
+func (c *Checker) hash(name string) uint64 { return maphash.String(c.seed, name) }

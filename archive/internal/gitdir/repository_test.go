@@ -81,7 +81,7 @@ func shapes() []shape {
 			tb.Helper()
 			commits(tb, git, 2)
 			git("tag", "-a", "-m", "Annotated", "v1", "main")
-			git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/gone")
+			git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/main")
 		}},
 		{"packed", func(tb testing.TB, git func(...string) string) {
 			tb.Helper()

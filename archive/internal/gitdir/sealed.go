@@ -10,7 +10,7 @@ import (
 	"io"
 )
 
-// A format is how a repository names its objects and checks its files.
+// A format is the hash function of a repository.
 type format struct {
 	name string
 	size int
@@ -20,7 +20,7 @@ type format struct {
 func sha1Format() format   { return format{"SHA-1", sha1.Size, sha1.New} }
 func sha256Format() format { return format{"SHA-256", sha256.Size, sha256.New} }
 
-// formatOf tells the format by the number of digits that a name has of it.
+// formatOf returns the format of a name with this many digits.
 func formatOf(digits int) format {
 	if digits == 2*sha256.Size {
 		return sha256Format()
@@ -28,8 +28,8 @@ func formatOf(digits int) format {
 	return sha1Format()
 }
 
-// formatByID tells it by the number that stands in headers of files.
-func formatByID(id uint32) (format, error) {
+// formatByID returns the format of the number in the header of a file.
+func formatByID(id byte) (format, error) {
 	switch id {
 	case 1:
 		return sha1Format(), nil
@@ -40,7 +40,7 @@ func formatByID(id uint32) (format, error) {
 	}
 }
 
-// A source keeps the error of a reader apart from errors about what was read.
+// A source keeps the error of its reader apart from faults of the content.
 type source struct {
 	r   io.Reader
 	err error
@@ -65,8 +65,8 @@ var (
 	errChecksum = errors.New("its checksum does not match")
 )
 
-// A sealed file ends with the checksum of all that is before. The body is read
-// in pieces, and hashed as it is read.
+// A sealed file ends with the checksum of all bytes before. The body is read in
+// pieces and hashed on the way.
 type sealed struct {
 	src    *source
 	format format
@@ -78,9 +78,9 @@ type sealed struct {
 	pos    int64 // of buf[rd]
 }
 
-// checkSealed checks the checksum of a file, whose body parse reads as far as
-// it likes. What parse finds is reported if the checksum is right: else it is
-// but a consequence. The sum is nil for a file in which anything is wrong.
+// checkSealed checks the checksum of a file. parse reads as much of the body as it
+// needs. Its fault is reported only if the checksum is right: otherwise the damage
+// is the reason. The sum is nil if there is a fault.
 func (c *Checker) checkSealed(src *source, f format, report func(int64, error), parse func(*sealed) error) (sum []byte) {
 	s := &sealed{src: src, format: f, hash: f.new(), buf: c.buf}
 	fault := parse(s)
@@ -101,13 +101,13 @@ func (c *Checker) checkSealed(src *source, f format, report func(int64, error), 
 	return nil
 }
 
-// setFormat takes the format from the byte of a header that tells it. Nothing
-// may have been read before.
+// setFormat takes the format from this byte of the header. Nothing may have been
+// read before.
 func (s *sealed) setFormat(at int) error {
 	if !s.fill(at + 1) {
 		return errShort
 	}
-	f, err := formatByID(uint32(s.buf[s.rd+at]))
+	f, err := formatByID(s.buf[s.rd+at])
 	if err != nil {
 		return err
 	}
@@ -115,8 +115,8 @@ func (s *sealed) setFormat(at int) error {
 	return nil
 }
 
-// next returns the next n bytes of the body, until the call after. At most
-// half of the buffer can be asked for.
+// next returns the next n bytes of the body, at most half of the buffer. They are
+// valid until the next call.
 func (s *sealed) next(n int) ([]byte, error) {
 	if !s.fill(n + s.format.size) {
 		return nil, errShort
@@ -124,26 +124,14 @@ func (s *sealed) next(n int) ([]byte, error) {
 	return s.take(n), nil
 }
 
-// skipAllBut reads the rest of the body, but for its last n bytes, and returns
-// how much it read.
+// skipAllBut reads the body up to its last n bytes, and returns how many bytes it
+// read.
 func (s *sealed) skipAllBut(n int) int64 {
 	from := s.pos
 	for n += s.format.size; s.fill(n + 1); {
 		s.take(s.wr - s.rd - n)
 	}
 	return s.pos - from
-}
-
-// skip reads the next n bytes of the body.
-func (s *sealed) skip(n int64) error {
-	for n > 0 {
-		p, err := s.next(int(min(n, int64(len(s.buf)/2))))
-		if err != nil {
-			return err
-		}
-		n -= int64(len(p))
-	}
-	return nil
 }
 
 func (s *sealed) take(n int) []byte {
