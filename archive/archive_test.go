@@ -26,6 +26,8 @@ const joined = `[
 {"type":"pull_request_review_comment","url":"rc-1","pull_request":"o/r/pull/2","pull_request_review":"review-1","pull_request_review_thread":"thread-1","body":"here"},
 {"type":"pull_request_review_comment","url":"rc-2","pull_request":"o/r/pull/2","pull_request_review":"review-2","pull_request_review_thread":"thread-2","body":"there"},
 {"type":"attachment","url":"at-1","issue_comment":"o/r/pull/2#issuecomment-3","asset_name":"shot.png"},
+{"type":"attachment","url":"at-2","pull_request_review":"review-1","asset_name":"shot.png"},
+{"type":"attachment","url":"at-3","pull_request_review_comment":"rc-1","asset_name":"shot.png"},
 {"type":"user","url":"u/a","login":"a"},
 {"type":"user","url":"u/a","login":"a again"},
 {"type":"user","url":"u/x","login":7},
@@ -48,6 +50,8 @@ func TestOpenJoinsRecords(t *testing.T) {
 	assert.Equal(t, []string{"rc-1"}, collect(t, a.ReviewComments("review-1"), (*archive.PullRequestReviewComment).Key))
 	assert.Equal(t, []string{"rc-2"}, collect(t, a.ReviewComments("thread-2"), (*archive.PullRequestReviewComment).Key))
 	assert.Equal(t, []string{"at-1"}, collect(t, a.Attachments("o/r/pull/2#issuecomment-3"), (*archive.Attachment).Key))
+	assert.Equal(t, []string{"at-2"}, collect(t, a.Attachments("review-1"), (*archive.Attachment).Key))
+	assert.Equal(t, []string{"at-3"}, collect(t, a.Attachments("rc-1"), (*archive.Attachment).Key))
 
 	for _, err := range a.Comments("o/r/issues/1") {
 		require.NoError(t, err)

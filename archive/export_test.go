@@ -16,7 +16,7 @@ func TypeOf(element []byte) string { return string(typeOf(element)) }
 
 func References(r Record) map[string][]URL {
 	all := map[string][]URL{}
-	references(r, func(kind string, to URL) { all[kind] = append(all[kind], to) })
+	newReferenceReader().each(r, func(kind string, to URL) { all[kind] = append(all[kind], to) })
 	return all
 }
 
@@ -26,7 +26,7 @@ func Keys(r Record) (all []URL) {
 }
 
 func Links(r Record) (all []string) {
-	links(r, func(link string, _ bool) { all = append(all, link) })
+	links(r.Raw(), func(link string) { all = append(all, link) })
 	return all
 }
 

@@ -366,7 +366,7 @@ func (m *measure) check(what, exception string, change map[string]string) {
 func (m *measure) judge(files map[string]string) string {
 	m.t.Helper()
 	dir := m.t.TempDir()
-	defer os.RemoveAll(dir)
+	defer func() { assert.NoError(m.t, os.RemoveAll(dir)) }()
 	if _, err := archive.Extract(m.t.Context(), bytes.NewReader(m.archive(files)), dir, nil); err != nil {
 		faultsOf(m.t, err)
 		return "not extracted"

@@ -5,9 +5,113 @@ import (
 	"iter"
 )
 
-// typeOf returns the "type" of an element without decoding the rest; empty if
-// it has none. It takes valid JSON for granted: of anything else it may return
-// anything, in linear time. The result may point into the element.
+// A lexer finds the end of a JSON value that may come in pieces. It takes valid
+// JSON for granted: it matches quotes and counts brackets, in linear time.
+type lexer struct {
+	values  int64 // at least the number of values inside
+	depth   int   // of brackets
+	quoted  bool  // inside a string
+	escaped bool  // the string goes on after a backslash
+}
+
+// value returns how many bytes of p belong to the value, and whether the value
+// ends there.
+func (l *lexer) value(p []byte) (n int, done bool) {
+	for n < len(p) {
+		if l.quoted {
+			n += l.text(p[n:])
+			if !l.quoted && l.depth == 0 {
+				return n, true
+			}
+			continue
+		}
+		switch p[n] {
+		case '"':
+			l.quoted = true
+		case '{', '[':
+			l.depth++
+			l.values++
+		case '}', ']':
+			if l.depth == 0 {
+				return n, true // the end of what holds the value
+			}
+			if l.depth--; l.depth == 0 {
+				return n + 1, true
+			}
+		case ',':
+			if l.depth == 0 {
+				return n, true
+			}
+			l.values++
+		case ' ', '\n', '\r', '\t':
+			if l.depth == 0 {
+				return n, true
+			}
+		}
+		n++
+	}
+	return n, false
+}
+
+// text returns how many bytes of p belong to a string that has begun.
+func (l *lexer) text(p []byte) int {
+	i := 0
+	if l.escaped {
+		l.escaped = false
+		i = 1
+	}
+	for {
+		end := len(p)
+		if n := bytes.IndexByte(p[i:], '"'); n >= 0 {
+			end = i + n
+		}
+		plain := bytes.TrimRight(p[i:end], `\`)
+		escaped := (end-i-len(plain))%2 == 1
+		switch {
+		case end == len(p):
+			l.escaped = escaped
+			return end
+		case !escaped:
+			l.quoted = false
+			return end + 1
+		}
+		i = end + 1
+	}
+}
+
+// skipValue returns the end of the value that begins at i.
+func skipValue(text []byte, i int) int {
+	var l lexer
+	n, _ := l.value(text[i:])
+	return i + n
+}
+
+// skipSpace returns the end of the white space that begins at i.
+func skipSpace(text []byte, i int) int {
+	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// skipComma returns the beginning of what follows the value that ends at i.
+func skipComma(text []byte, i int) int {
+	if i = skipSpace(text, i); at(text, i) == ',' {
+		i = skipSpace(text, i+1)
+	}
+	return i
+}
+
+// at returns the byte at i, or 0 at the end.
+func at(text []byte, i int) byte {
+	if i < len(text) {
+		return text[i]
+	}
+	return 0
+}
+
+// typeOf returns the "type" of an element; empty if it has none. The result may
+// point into the element.
 func typeOf(element []byte) []byte { return stringMember(element, "type") }
 
 // stringMember returns the first string that an object has under this name.
@@ -31,8 +135,8 @@ func named(object []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// members yields the names of an object, as they are spelled, and the values.
-// It yields nothing of anything else.
+// members yields the names of an object, as they are spelled, and the values. Of
+// anything else it yields nothing.
 func members(object []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		i := skipSpace(object, 0)
@@ -40,7 +144,7 @@ func members(object []byte) iter.Seq2[[]byte, []byte] {
 			return
 		}
 		for i = skipSpace(object, i+1); at(object, i) == '"'; i = skipComma(object, i) {
-			key := object[i:skipString(object, i)]
+			key := object[i:skipValue(object, i)]
 			i = skipSpace(object, i+len(key))
 			if at(object, i) != ':' {
 				return
@@ -70,78 +174,4 @@ func elements(array []byte) iter.Seq[[]byte] {
 			i += len(element)
 		}
 	}
-}
-
-// skipComma returns the beginning of what follows the value that ends at i.
-func skipComma(text []byte, i int) int {
-	if i = skipSpace(text, i); at(text, i) == ',' {
-		i = skipSpace(text, i+1)
-	}
-	return i
-}
-
-// at returns the byte at i, or 0 at the end.
-func at(text []byte, i int) byte {
-	if i < len(text) {
-		return text[i]
-	}
-	return 0
-}
-
-func skipSpace(text []byte, i int) int {
-	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t') {
-		i++
-	}
-	return i
-}
-
-// skipString returns the end of the string that begins at i.
-func skipString(text []byte, i int) int {
-	for i++; i < len(text); i++ {
-		n := bytes.IndexByte(text[i:], '"')
-		if n < 0 {
-			break
-		}
-		i += n
-		escapes := 0
-		for text[i-1-escapes] == '\\' { // ends at the opening quote at the latest
-			escapes++
-		}
-		if escapes%2 == 0 {
-			return i + 1
-		}
-	}
-	return len(text)
-}
-
-// skipValue returns the end of the value that begins at i.
-func skipValue(text []byte, i int) int {
-	for depth := 0; i < len(text); {
-		switch text[i] {
-		case '"':
-			i = skipString(text, i)
-		case '{', '[':
-			depth++
-			i++
-			continue
-		case '}', ']':
-			if depth--; depth < 0 {
-				return i // the end of what holds the value
-			}
-			i++
-		case ',', ' ', '\n', '\r', '\t':
-			if depth == 0 {
-				return i
-			}
-			i++
-			continue
-		default:
-			i++
-			continue
-		}
-		if depth == 0 {
-			return i
-		}
-	}
-	return i
 }

@@ -48,18 +48,18 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 		return nil, 0, err
 	}
 	offset = s.offset + int64(s.start)
-	var scan scanner
+	var lex lexer
 	var tooLarge error
 	size := 0
 	for done := false; !done; {
 		var n int
-		n, done = scan.element(s.buffer[s.start+size:])
+		n, done = lex.value(s.buffer[s.start+size:])
 		size += n
 		switch most := max(s.limit/valueSize, splitterBuffer); {
 		case tooLarge != nil:
 		case int64(size) > s.limit:
 			tooLarge = fmt.Errorf("a record is larger than %d bytes (Limits.RecordSize)", s.limit)
-		case scan.values > most:
+		case lex.values > most:
 			tooLarge = fmt.Errorf("a record has more than %d values (Limits.RecordSize)", most)
 		}
 		if tooLarge != nil {
@@ -190,77 +190,4 @@ func (s *splitter) fill() error {
 		return nil // an error comes again
 	}
 	return err
-}
-
-// A scanner finds the end of a JSON value that comes in pieces.
-type scanner struct {
-	values  int64 // or more, of containers and what is in them
-	depth   int   // of brackets
-	quoted  bool  // in a string
-	escaped bool  // which goes on after a backslash
-}
-
-// element returns how many bytes of p belong to the value, and whether the value
-// ends there.
-func (s *scanner) element(p []byte) (n int, done bool) {
-	for n < len(p) {
-		if s.quoted {
-			n += s.text(p[n:])
-			if !s.quoted && s.depth == 0 {
-				return n, true
-			}
-			continue
-		}
-		switch p[n] {
-		case '"':
-			s.quoted = true
-		case '{', '[':
-			s.depth++
-			s.values++
-		case '}', ']':
-			if s.depth == 0 {
-				return n, true // the end of the array, after a number or a word
-			}
-			if s.depth--; s.depth == 0 {
-				return n + 1, true
-			}
-		case ',':
-			if s.depth == 0 {
-				return n, true
-			}
-			s.values++
-		case ' ', '\n', '\r', '\t':
-			if s.depth == 0 {
-				return n, true
-			}
-		}
-		n++
-	}
-	return n, false
-}
-
-// text returns how many bytes of p belong to a string that has begun.
-func (s *scanner) text(p []byte) int {
-	i := 0
-	if s.escaped {
-		s.escaped = false
-		i = 1
-	}
-	for {
-		end := len(p)
-		if n := bytes.IndexByte(p[i:], '"'); n >= 0 {
-			end = i + n
-		}
-		plain := bytes.TrimRight(p[i:end], `\`)
-		escaped := (end-i-len(plain))%2 == 1
-		switch {
-		case end == len(p):
-			s.escaped = escaped
-			return end
-		case !escaped:
-			s.quoted = false
-			return end + 1
-		}
-		i = end + 1
-	}
 }

@@ -71,7 +71,8 @@ func TestRecordsOfOneTypeAreTyped(t *testing.T) {
 	assert.Equal(t, []string{"issue i1", "issue i2", "user u1", "issue i3", "novelty n1", " n2"}, all)
 	assert.Empty(t, faults)
 
-	for range archive.Records[*archive.Issue](reader()) {
+	for _, err := range archive.Records[*archive.Issue](reader()) {
+		require.NoError(t, err)
 		break
 	}
 	_, faults = everything(archive.Records[foreign](reader()), foreign.Key)

@@ -79,6 +79,8 @@ func newRecord(kind string) keeper {
 		return new(IssueComment)
 	case "issue_event":
 		return new(IssueEvent)
+	case "label":
+		return new(Label)
 	case "milestone":
 		return new(Milestone)
 	case "organization":

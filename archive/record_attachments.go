@@ -8,16 +8,18 @@ type Attachment struct {
 	Type      string `json:"type"`
 	URL       URL    `json:"url"`                 // as in the text that shows it
 	LegacyURL string `json:"legacy_url,omitzero"` // in archives since 2024
-	// Exactly one of the next three is set. GitHub may know others, which Raw
-	// has.
-	Issue            URL    `json:"issue,omitzero"`
-	IssueComment     URL    `json:"issue_comment,omitzero"`
-	PullRequest      URL    `json:"pull_request,omitzero"`
-	Repository       URL    `json:"repository,omitzero"` // exporters for Trac alone write it
-	User             URL    `json:"user"`                // empty if the account is gone
-	AssetName        string `json:"asset_name"`
-	AssetContentType string `json:"asset_content_type"` // such as "image/png"
-	AssetURL         string `json:"asset_url"`          // tarball://root/attachments/<guid>/shot.png
+	// Exactly one of the next five is set. GitHub may know other parents; Raw has
+	// them.
+	Issue                    URL    `json:"issue,omitzero" ref:"issue"`
+	IssueComment             URL    `json:"issue_comment,omitzero" ref:"issue_comment"`
+	PullRequest              URL    `json:"pull_request,omitzero" ref:"pull_request"`
+	PullRequestReview        URL    `json:"pull_request_review,omitzero" ref:"pull_request_review"`                 // seen since 2024
+	PullRequestReviewComment URL    `json:"pull_request_review_comment,omitzero" ref:"pull_request_review_comment"` // seen since 2024
+	Repository               URL    `json:"repository,omitzero" ref:"repository"`                                   // from exporters for Trac alone
+	User                     URL    `json:"user" ref:"user"`                                                        // empty if the account is gone
+	AssetName                string `json:"asset_name"`
+	AssetContentType         string `json:"asset_content_type"` // such as "image/png"
+	AssetURL                 string `json:"asset_url"`          // tarball://root/attachments/<guid>/shot.png
 	// CreatedAt is read from created_date too: exporters for GitLab and
 	// Bitbucket write that.
 	CreatedAt Time `json:"created_at"`
@@ -31,17 +33,11 @@ func (a *Attachment) Kind() string { return "attachment" }
 // Key returns the attachment's URL.
 func (a *Attachment) Key() URL { return a.URL }
 
-func (a *Attachment) references(yield func(kind string, to URL)) {
-	yield("issue", a.Issue)
-	yield("issue_comment", a.IssueComment)
-	yield("pull_request", a.PullRequest)
-	yield("repository", a.Repository)
-	yield("user", a.User)
+// Parent returns the URL of the issue, pull request, review or comment that has the
+// attachment. It is empty for a parent that this package does not know.
+func (a *Attachment) Parent() URL {
+	return cmp.Or(a.Issue, a.IssueComment, a.PullRequest, a.PullRequestReview, a.PullRequestReviewComment)
 }
-
-// Parent returns the URL of what a is attached to; empty if that is something
-// that this package does not know.
-func (a *Attachment) Parent() URL { return cmp.Or(a.Issue, a.IssueComment, a.PullRequest) }
 
 // UnmarshalJSON reads created_date where there is no created_at.
 func (a *Attachment) UnmarshalJSON(data []byte) error {
@@ -65,8 +61,8 @@ func (a *Attachment) UnmarshalJSON(data []byte) error {
 type RepositoryFile struct {
 	Type            string `json:"type"`
 	URL             URL    `json:"url"` // …/octo-org/app/files/<id>/log.txt
-	Repository      URL    `json:"repository"`
-	User            URL    `json:"user"` // empty if the account is gone
+	Repository      URL    `json:"repository" ref:"repository"`
+	User            URL    `json:"user" ref:"user"` // empty if the account is gone
 	FileName        string `json:"file_name"`
 	FileContentType string `json:"file_content_type"` // such as "text/plain"
 	FileURL         string `json:"file_url"`          // tarball://root/repository_files/<id>/log.txt
@@ -80,8 +76,3 @@ func (f *RepositoryFile) Kind() string { return "repository_file" }
 
 // Key returns the file's URL.
 func (f *RepositoryFile) Key() URL { return f.URL }
-
-func (f *RepositoryFile) references(yield func(kind string, to URL)) {
-	yield("repository", f.Repository)
-	yield("user", f.User)
-}

@@ -5,15 +5,15 @@ package archive
 type Discussion struct {
 	Type               string     `json:"type"`
 	URL                URL        `json:"url"`
-	Repository         URL        `json:"repository"`
-	User               URL        `json:"user"` // who began it; empty if the account is gone
+	Repository         URL        `json:"repository" ref:"repository"`
+	User               URL        `json:"user" ref:"user"` // who began it; empty if the account is gone
 	Title              string     `json:"title"`
-	Body               string     `json:"body"`   // Markdown
-	Labels             []URL      `json:"labels"` // as in the labels of the Repository
+	Body               string     `json:"body"`               // Markdown
+	Labels             []URL      `json:"labels" ref:"label"` // as in the labels of the Repository
 	Reactions          []Reaction `json:"reactions"`
 	CreatedAt          Time       `json:"created_at"`
 	UpdatedAt          Time       `json:"updated_at"`
-	DiscussionCategory URL        `json:"discussion_category"`
+	DiscussionCategory URL        `json:"discussion_category" ref:"discussion_category"`
 
 	raw `json:"-"`
 }
@@ -24,20 +24,12 @@ func (d *Discussion) Kind() string { return "discussion" }
 // Key returns the discussion's URL.
 func (d *Discussion) Key() URL { return d.URL }
 
-func (d *Discussion) references(yield func(kind string, to URL)) {
-	yield("repository", d.Repository)
-	yield("user", d.User)
-	yieldAll(yield, "label", d.Labels)
-	yieldReactions(yield, d.Reactions)
-	yield("discussion_category", d.DiscussionCategory)
-}
-
 // A DiscussionCategory is a category of discussions. Every repository has six,
 // whether anything was discussed or not.
 type DiscussionCategory struct {
 	Type        string `json:"type"`
 	URL         URL    `json:"url"`
-	Repository  URL    `json:"repository"`
+	Repository  URL    `json:"repository" ref:"repository"`
 	Name        string `json:"name"`
 	Emoji       string `json:"emoji"`       // such as ":mega:"
 	Description string `json:"description"` // empty if there is none
@@ -50,7 +42,3 @@ func (c *DiscussionCategory) Kind() string { return "discussion_category" }
 
 // Key returns the category's URL.
 func (c *DiscussionCategory) Key() URL { return c.URL }
-
-func (c *DiscussionCategory) references(yield func(kind string, to URL)) {
-	yield("repository", c.Repository)
-}

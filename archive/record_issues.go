@@ -9,8 +9,8 @@ import (
 type Milestone struct {
 	Type        string `json:"type"`
 	URL         URL    `json:"url"`
-	Repository  URL    `json:"repository"`
-	User        URL    `json:"user"` // who made it
+	Repository  URL    `json:"repository" ref:"repository"`
+	User        URL    `json:"user" ref:"user"` // who made it
 	Title       string `json:"title"`
 	Description string `json:"description"` // empty if there is none
 	State       string `json:"state"`       // "open" or "closed"
@@ -28,25 +28,20 @@ func (m *Milestone) Kind() string { return "milestone" }
 // Key returns the milestone's URL.
 func (m *Milestone) Key() URL { return m.URL }
 
-func (m *Milestone) references(yield func(kind string, to URL)) {
-	yield("repository", m.Repository)
-	yield("user", m.User)
-}
-
 // An Issue is an issue of a repository. Its number is in its URL
 // ([URL.Number]); it is closed when ClosedAt is set. Whether it is locked or
 // pinned, only its events tell.
 type Issue struct {
 	Type       string     `json:"type"`
 	URL        URL        `json:"url"`
-	Repository URL        `json:"repository"`
-	User       URL        `json:"user"` // who wrote it; empty if the account is gone
+	Repository URL        `json:"repository" ref:"repository"`
+	User       URL        `json:"user" ref:"user"` // who wrote it; empty if the account is gone
 	Title      string     `json:"title"`
-	Body       string     `json:"body"`      // Markdown, with "\r\n" as often as "\n"; empty if there is none
-	Assignee   URL        `json:"assignee"`  // the first of Assignees
-	Assignees  []URL      `json:"assignees"` // users; none from exporters for GitLab
-	Milestone  URL        `json:"milestone"`
-	Labels     []URL      `json:"labels"` // as in the labels of the Repository
+	Body       string     `json:"body"`                 // Markdown, with "\r\n" as often as "\n"; empty if there is none
+	Assignee   URL        `json:"assignee" ref:"user"`  // the first of Assignees
+	Assignees  []URL      `json:"assignees" ref:"user"` // users; none from exporters for GitLab
+	Milestone  URL        `json:"milestone" ref:"milestone"`
+	Labels     []URL      `json:"labels" ref:"label"` // as in the labels of the Repository
 	Reactions  []Reaction `json:"reactions"`
 	ClosedAt   Time       `json:"closed_at"` // zero while it is open
 	CreatedAt  Time       `json:"created_at"`
@@ -61,19 +56,9 @@ func (i *Issue) Kind() string { return "issue" }
 // Key returns the issue's URL.
 func (i *Issue) Key() URL { return i.URL }
 
-func (i *Issue) references(yield func(kind string, to URL)) {
-	yield("repository", i.Repository)
-	yield("user", i.User)
-	yield("user", i.Assignee)
-	yieldAll(yield, "user", i.Assignees)
-	yield("milestone", i.Milestone)
-	yieldAll(yield, "label", i.Labels)
-	yieldReactions(yield, i.Reactions)
-}
-
 // A Reaction is what somebody clicked below an issue, a comment or a release.
 type Reaction struct {
-	User        URL             `json:"user"` // empty if the account is gone
+	User        URL             `json:"user" ref:"user"` // empty if the account is gone
 	Content     ReactionContent `json:"content"`
 	SubjectType string          `json:"subject_type"` // such as "Issue", "IssueComment" or "Release"
 	CreatedAt   Time            `json:"created_at"`
@@ -99,9 +84,9 @@ const (
 type IssueComment struct {
 	Type        string     `json:"type"`
 	URL         URL        `json:"url"`
-	Issue       URL        `json:"issue,omitzero"`
-	PullRequest URL        `json:"pull_request,omitzero"`
-	User        URL        `json:"user"` // who wrote it; empty if the account is gone
+	Issue       URL        `json:"issue,omitzero" ref:"issue"`
+	PullRequest URL        `json:"pull_request,omitzero" ref:"pull_request"`
+	User        URL        `json:"user" ref:"user"` // who wrote it; empty if the account is gone
 	Body        string     `json:"body"`
 	Formatter   string     `json:"formatter"` // "markdown", or "email" for an answer by mail
 	Reactions   []Reaction `json:"reactions"`
@@ -116,13 +101,6 @@ func (c *IssueComment) Kind() string { return "issue_comment" }
 // Key returns the comment's URL.
 func (c *IssueComment) Key() URL { return c.URL }
 
-func (c *IssueComment) references(yield func(kind string, to URL)) {
-	yield("issue", c.Issue)
-	yield("pull_request", c.PullRequest)
-	yield("user", c.User)
-	yieldReactions(yield, c.Reactions)
-}
-
 // Parent returns the URL of the issue or pull request that c is on.
 func (c *IssueComment) Parent() URL { return cmp.Or(c.Issue, c.PullRequest) }
 
@@ -132,19 +110,20 @@ func (c *IssueComment) Parent() URL { return cmp.Or(c.Issue, c.PullRequest) }
 type IssueEvent struct {
 	Type        string `json:"type"`
 	URL         URL    `json:"url"`
-	Issue       URL    `json:"issue,omitzero"`
-	PullRequest URL    `json:"pull_request,omitzero"`
-	Actor       URL    `json:"actor"` // who did it; empty if the account is gone
-	// Event is what happened, such as "closed", "labeled", "renamed" or
-	// "merged". The set is open.
+	Issue       URL    `json:"issue,omitzero" ref:"issue"`
+	PullRequest URL    `json:"pull_request,omitzero" ref:"pull_request"`
+	Actor       URL    `json:"actor" ref:"user"` // who did it; empty if the account is gone
+	// Event is what happened, such as "closed", "labeled", "merged" or
+	// "copilot_work_started". The set is open.
 	Event string `json:"event"`
 
 	// labeled and unlabeled. The label may be gone since.
-	Label          URL    `json:"label,omitzero"`
+	Label          URL    `json:"label,omitzero" ref:"label"`
 	LabelName      string `json:"label_name,omitzero"`
 	LabelColor     string `json:"label_color,omitzero"`      // hexadecimal, without "#"
 	LabelTextColor string `json:"label_text_color,omitzero"` // "ffffff", "000000", or "fff" in old events
-	// renamed (the title) and base_ref_changed (the branch).
+	// renamed (the title), base_ref_changed and automatic_base_change_succeeded
+	// (the branch).
 	TitleWas string `json:"title_was,omitzero"`
 	TitleIs  string `json:"title_is,omitzero"`
 	// head_ref_force_pushed and base_ref_force_pushed, with CommitRepository.
@@ -153,12 +132,16 @@ type IssueEvent struct {
 	AfterCommitOID  string `json:"after_commit_oid,omitzero"`
 	// referenced and merged; closed, if a commit did it.
 	CommitID         string `json:"commit_id,omitzero"`
-	CommitRepository URL    `json:"commit_repository,omitzero"` // of referenced; perhaps one that the archive does not have
-	// assigned and unassigned (the user; not in the oldest), comment_deleted
-	// and transferred.
-	Subject URL `json:"subject,omitzero"`
-	// milestoned and demilestoned.
+	CommitRepository URL    `json:"commit_repository,omitzero" ref:"repository"` // of referenced; rarely in the archive
+	// closed, if a pull request did it; in archives since 2024.
+	ReferencingPullRequest URL `json:"referencing_pull_request,omitzero" ref:"pull_request"`
+	// assigned and unassigned (the user; not in the oldest), review_requested and
+	// review_request_removed (the user or team), sub_issue_added and
+	// parent_issue_added (the issue), comment_deleted and transferred.
+	Subject URL `json:"subject,omitzero" ref:"*"`
+	// milestoned and demilestoned. Milestone is a title, from exporters for Trac.
 	MilestoneTitle string `json:"milestone_title,omitzero"`
+	Milestone      string `json:"milestone,omitzero"`
 
 	CreatedAt Time `json:"created_at"`
 
@@ -171,17 +154,6 @@ func (e *IssueEvent) Kind() string { return "issue_event" }
 // Key returns the event's URL.
 func (e *IssueEvent) Key() URL { return e.URL }
 
-func (e *IssueEvent) references(yield func(kind string, to URL)) {
-	yield("issue", e.Issue)
-	yield("pull_request", e.PullRequest)
-	yield("user", e.Actor)
-	yield("label", e.Label)
-	yield("repository", e.CommitRepository)
-	if e.Event == "assigned" || e.Event == "unassigned" {
-		yield("user", e.Subject)
-	}
-}
-
 // Parent returns the URL of the issue or pull request that e happened to.
 func (e *IssueEvent) Parent() URL { return cmp.Or(e.Issue, e.PullRequest) }
 
@@ -192,9 +164,9 @@ type Project struct {
 	Type    string            `json:"type"`
 	URL     URL               `json:"url"` // …/octo-org/app/projects/1, or …/orgs/octo-org/projects/1
 	Name    string            `json:"name"`
-	Body    string            `json:"body"`    // empty if there is none
-	Creator URL               `json:"creator"` // a User
-	Columns []json.RawMessage `json:"columns"` // in a shape that nobody has documented
+	Body    string            `json:"body"`               // empty if there is none
+	Creator URL               `json:"creator" ref:"user"` // a User
+	Columns []json.RawMessage `json:"columns"`            // in a shape that nobody has documented
 
 	raw `json:"-"`
 }
@@ -204,7 +176,3 @@ func (p *Project) Kind() string { return "project" }
 
 // Key returns the project's URL.
 func (p *Project) Key() URL { return p.URL }
-
-func (p *Project) references(yield func(kind string, to URL)) {
-	yield("user", p.Creator)
-}

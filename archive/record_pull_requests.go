@@ -1,9 +1,6 @@
 package archive
 
-import (
-	"encoding/json"
-	"strconv"
-)
+import "strconv"
 
 // A PullRequest is a pull request of a repository. Its number is in its URL
 // ([URL.Number]). Its comments and events are those of issues; who merged it,
@@ -11,18 +8,18 @@ import (
 type PullRequest struct {
 	Type                 string                `json:"type"`
 	URL                  URL                   `json:"url"`
-	User                 URL                   `json:"user"` // who opened it; empty if the account is gone
-	Repository           URL                   `json:"repository"`
+	User                 URL                   `json:"user" ref:"user"` // who opened it; empty if the account is gone
+	Repository           URL                   `json:"repository" ref:"repository"`
 	Title                string                `json:"title"`
 	Body                 string                `json:"body"` // Markdown; empty if there is none
 	Base                 PullRequestBranch     `json:"base"` // where it is to go
 	Head                 PullRequestBranch     `json:"head"` // what is to go there
-	Assignee             URL                   `json:"assignee"`
-	Assignees            []URL                 `json:"assignees"` // users
-	Milestone            URL                   `json:"milestone"`
-	Labels               []URL                 `json:"labels"` // as in the labels of the Repository
+	Assignee             URL                   `json:"assignee" ref:"user"`
+	Assignees            []URL                 `json:"assignees" ref:"user"` // users
+	Milestone            URL                   `json:"milestone" ref:"milestone"`
+	Labels               []URL                 `json:"labels" ref:"label"` // as in the labels of the Repository
 	Reactions            []Reaction            `json:"reactions"`
-	ReviewRequests       []json.RawMessage     `json:"review_requests"` // in a shape that nobody has documented
+	ReviewRequests       []ReviewRequest       `json:"review_requests"`
 	CloseIssueReferences []CloseIssueReference `json:"close_issue_references"`
 	WorkInProgress       bool                  `json:"work_in_progress"` // a draft
 	MergedAt             Time                  `json:"merged_at"`        // zero if it is not merged
@@ -39,15 +36,24 @@ type PullRequest struct {
 type PullRequestBranch struct {
 	Ref  string `json:"ref"` // a branch, such as "main"
 	SHA  string `json:"sha"` // its commit
-	User URL    `json:"user"`
-	Repo URL    `json:"repo"` // empty if the fork is gone; perhaps one that the archive does not have
+	User URL    `json:"user" ref:"user"`
+	Repo URL    `json:"repo" ref:"repository"` // empty if the fork is gone; perhaps one that the archive does not have
+}
+
+// A ReviewRequest asks a user or a team to review a [PullRequest].
+type ReviewRequest struct {
+	Reviewer     URL    `json:"reviewer" ref:"*"` // empty if the account is gone
+	ReviewerType string `json:"reviewer_type"`    // "User"; others are not known
+	CreatedAt    Time   `json:"created_at"`
+	UpdatedAt    Time   `json:"updated_at"`
+	DismissedAt  Time   `json:"dismissed_at"` // zero if it stands
 }
 
 // A CloseIssueReference tells that merging a [PullRequest] closes an issue.
 type CloseIssueReference struct {
-	Issue           URL    `json:"issue"`
-	IssueRepository URL    `json:"issue_repository"`
-	Actor           URL    `json:"actor"`
+	Issue           URL    `json:"issue" ref:"issue"`
+	IssueRepository URL    `json:"issue_repository" ref:"repository"`
+	Actor           URL    `json:"actor" ref:"user"`
 	Source          string `json:"source"` // "xref"
 	CreatedAt       Time   `json:"created_at"`
 }
@@ -58,35 +64,15 @@ func (p *PullRequest) Kind() string { return "pull_request" }
 // Key returns the pull request's URL.
 func (p *PullRequest) Key() URL { return p.URL }
 
-func (p *PullRequest) references(yield func(kind string, to URL)) {
-	yield("user", p.User)
-	yield("repository", p.Repository)
-	yield("user", p.Base.User)
-	yield("repository", p.Base.Repo)
-	yield("user", p.Head.User)
-	yield("repository", p.Head.Repo)
-	yield("user", p.Assignee)
-	yieldAll(yield, "user", p.Assignees)
-	yield("milestone", p.Milestone)
-	yieldAll(yield, "label", p.Labels)
-	yieldReactions(yield, p.Reactions)
-	for i := range p.CloseIssueReferences {
-		reference := &p.CloseIssueReferences[i]
-		yield("issue", reference.Issue)
-		yield("repository", reference.IssueRepository)
-		yield("user", reference.Actor)
-	}
-}
-
 // A PullRequestReview is a review of a pull request.
 type PullRequestReview struct {
 	Type        string      `json:"type"`
 	URL         URL         `json:"url"`
-	PullRequest URL         `json:"pull_request"`
-	User        URL         `json:"user"`      // empty if the account is gone
-	Body        string      `json:"body"`      // empty if only the comments say something
-	HeadSHA     string      `json:"head_sha"`  // the commit that was reviewed
-	Formatter   string      `json:"formatter"` // "markdown"
+	PullRequest URL         `json:"pull_request" ref:"pull_request"`
+	User        URL         `json:"user" ref:"user"` // empty if the account is gone
+	Body        string      `json:"body"`            // empty if only the comments say something
+	HeadSHA     string      `json:"head_sha"`        // the commit that was reviewed
+	Formatter   string      `json:"formatter"`       // "markdown"
 	State       ReviewState `json:"state"`
 	Reactions   []Reaction  `json:"reactions"`
 	CreatedAt   Time        `json:"created_at"`
@@ -100,12 +86,6 @@ func (r *PullRequestReview) Kind() string { return "pull_request_review" }
 
 // Key returns the review's URL.
 func (r *PullRequestReview) Key() URL { return r.URL }
-
-func (r *PullRequestReview) references(yield func(kind string, to URL)) {
-	yield("pull_request", r.PullRequest)
-	yield("user", r.User)
-	yieldReactions(yield, r.Reactions)
-}
 
 // ReviewState tells what came out of a [PullRequestReview]. Archives have it
 // as a number. The set is open: those of pending and dismissed reviews are not
@@ -139,8 +119,8 @@ func (s ReviewState) String() string {
 type PullRequestReviewThread struct {
 	Type              string `json:"type"`
 	URL               URL    `json:"url"`
-	PullRequest       URL    `json:"pull_request"`
-	PullRequestReview URL    `json:"pull_request_review"`
+	PullRequest       URL    `json:"pull_request" ref:"pull_request"`
+	PullRequestReview URL    `json:"pull_request_review" ref:"pull_request_review"`
 	DiffHunk          string `json:"diff_hunk"`
 	Path              string `json:"path"`
 	// A position counts the lines of the diff of the file, from its first "@@";
@@ -158,8 +138,8 @@ type PullRequestReviewThread struct {
 	OriginalStartLine *int64 `json:"original_start_line"`
 	OriginalLine      *int64 `json:"original_line"`
 	CreatedAt         Time   `json:"created_at"`
-	ResolvedAt        Time   `json:"resolved_at"` // zero while it is not resolved
-	Resolver          URL    `json:"resolver"`    // who resolved it
+	ResolvedAt        Time   `json:"resolved_at"`         // zero while it is not resolved
+	Resolver          URL    `json:"resolver" ref:"user"` // who resolved it
 
 	// In new archives only.
 	StartPositionOffset *int64 `json:"start_position_offset,omitzero"`
@@ -176,20 +156,14 @@ func (t *PullRequestReviewThread) Kind() string { return "pull_request_review_th
 // Key returns the thread's URL.
 func (t *PullRequestReviewThread) Key() URL { return t.URL }
 
-func (t *PullRequestReviewThread) references(yield func(kind string, to URL)) {
-	yield("pull_request", t.PullRequest)
-	yield("pull_request_review", t.PullRequestReview)
-	yield("user", t.Resolver)
-}
-
 // A PullRequestReviewComment is a comment on a line of a pull request's diff.
 type PullRequestReviewComment struct {
 	Type                    string `json:"type"`
 	URL                     URL    `json:"url"`
-	PullRequest             URL    `json:"pull_request"`
-	PullRequestReview       URL    `json:"pull_request_review"`                 // empty if it belongs to none
-	PullRequestReviewThread URL    `json:"pull_request_review_thread,omitzero"` // empty if not told
-	User                    URL    `json:"user"`                                // empty if the account is gone
+	PullRequest             URL    `json:"pull_request" ref:"pull_request"`
+	PullRequestReview       URL    `json:"pull_request_review" ref:"pull_request_review"`                        // empty if it belongs to none
+	PullRequestReviewThread URL    `json:"pull_request_review_thread,omitzero" ref:"pull_request_review_thread"` // empty if not told
+	User                    URL    `json:"user" ref:"user"`                                                      // empty if the account is gone
 	Body                    string `json:"body"`
 	Formatter               string `json:"formatter"` // "markdown"
 	DiffHunk                string `json:"diff_hunk"`
@@ -199,8 +173,8 @@ type PullRequestReviewComment struct {
 	OriginalPosition *int64     `json:"original_position"`
 	CommitID         string     `json:"commit_id"`
 	OriginalCommitID string     `json:"original_commit_id"`
-	State            int64      `json:"state"`       // 1 is submitted; others are not known
-	InReplyTo        URL        `json:"in_reply_to"` // another review comment; empty if it is the first
+	State            int64      `json:"state"`                                         // 1 is submitted; others are not known
+	InReplyTo        URL        `json:"in_reply_to" ref:"pull_request_review_comment"` // another review comment; empty if it is the first
 	Reactions        []Reaction `json:"reactions"`
 	CreatedAt        Time       `json:"created_at"`
 
@@ -217,21 +191,12 @@ func (c *PullRequestReviewComment) Kind() string { return "pull_request_review_c
 // Key returns the comment's URL.
 func (c *PullRequestReviewComment) Key() URL { return c.URL }
 
-func (c *PullRequestReviewComment) references(yield func(kind string, to URL)) {
-	yield("pull_request", c.PullRequest)
-	yield("pull_request_review", c.PullRequestReview)
-	yield("pull_request_review_thread", c.PullRequestReviewThread)
-	yield("user", c.User)
-	yield("pull_request_review_comment", c.InReplyTo)
-	yieldReactions(yield, c.Reactions)
-}
-
 // A CommitComment is a comment on a commit, or on a line of it.
 type CommitComment struct {
 	Type       string     `json:"type"`
 	URL        URL        `json:"url"`
-	Repository URL        `json:"repository"`
-	User       URL        `json:"user"` // empty if the account is gone
+	Repository URL        `json:"repository" ref:"repository"`
+	User       URL        `json:"user" ref:"user"` // empty if the account is gone
 	Body       string     `json:"body"`
 	Formatter  string     `json:"formatter"`     // "markdown"
 	Path       string     `json:"path,omitzero"` // empty if it is on the whole commit
@@ -248,9 +213,3 @@ func (c *CommitComment) Kind() string { return "commit_comment" }
 
 // Key returns the comment's URL.
 func (c *CommitComment) Key() URL { return c.URL }
-
-func (c *CommitComment) references(yield func(kind string, to URL)) {
-	yield("repository", c.Repository)
-	yield("user", c.User)
-	yieldReactions(yield, c.Reactions)
-}

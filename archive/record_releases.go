@@ -4,12 +4,12 @@ package archive
 type Release struct {
 	Type            string         `json:"type"`
 	URL             URL            `json:"url"` // …/releases/tag/v1.0
-	Repository      URL            `json:"repository"`
-	User            URL            `json:"user"`     // empty if the account is gone
-	Name            string         `json:"name"`     // often empty
-	TagName         string         `json:"tag_name"` // such as "v1.0"; "untagged-…" for drafts
-	Body            string         `json:"body"`     // Markdown; empty if there is none
-	State           string         `json:"state"`    // "published" or "draft"
+	Repository      URL            `json:"repository" ref:"repository"`
+	User            URL            `json:"user" ref:"user"` // empty if the account is gone
+	Name            string         `json:"name"`            // often empty
+	TagName         string         `json:"tag_name"`        // such as "v1.0"; "untagged-…" for drafts
+	Body            string         `json:"body"`            // Markdown; empty if there is none
+	State           string         `json:"state"`           // "published" or "draft"
 	PendingTag      string         `json:"pending_tag"`
 	Prerelease      bool           `json:"prerelease"`
 	TargetCommitish string         `json:"target_commitish"` // a branch or commit that the tag is to be made on
@@ -25,7 +25,7 @@ type Release struct {
 // No archive with one is known to the public: Gitea reads these fields, and
 // the release's Raw has the rest.
 type ReleaseAsset struct {
-	User             URL    `json:"user"` // empty if the account is gone
+	User             URL    `json:"user" ref:"user"` // empty if the account is gone
 	AssetName        string `json:"asset_name"`
 	AssetContentType string `json:"asset_content_type"` // such as "application/zip"
 	AssetURL         string `json:"asset_url"`          // tarball://root/releases/<guid>/app.zip
@@ -37,12 +37,3 @@ func (r *Release) Kind() string { return "release" }
 
 // Key returns the release's URL.
 func (r *Release) Key() URL { return r.URL }
-
-func (r *Release) references(yield func(kind string, to URL)) {
-	yield("repository", r.Repository)
-	yield("user", r.User)
-	for i := range r.ReleaseAssets {
-		yield("user", r.ReleaseAssets[i].User)
-	}
-	yieldReactions(yield, r.Reactions)
-}

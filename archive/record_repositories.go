@@ -10,10 +10,11 @@ import (
 type Repository struct {
 	Type                   string                  `json:"type"`
 	URL                    URL                     `json:"url"`
-	Owner                  URL                     `json:"owner"` // a User or an Organization
+	Owner                  URL                     `json:"owner" ref:"user"` // a User or an Organization
 	Name                   string                  `json:"name"`
-	Description            string                  `json:"description"` // empty if there is none
-	Website                string                  `json:"website"`     // empty if there is none
+	Slug                   string                  `json:"slug,omitzero"` // the name in URLs, from exporters for Bitbucket alone
+	Description            string                  `json:"description"`   // empty if there is none
+	Website                string                  `json:"website"`       // empty if there is none
 	Private                bool                    `json:"private"`
 	HasIssues              bool                    `json:"has_issues"`
 	HasWiki                bool                    `json:"has_wiki"` // they are switched on; WikiURL tells whether there is one
@@ -37,15 +38,26 @@ type Repository struct {
 	raw `json:"-"`
 }
 
-// A Label is a label of a [Repository]. Issues and pull requests refer to it
-// by its URL, though it is no record of its own.
+// A Label is a label of a [Repository]. Issues and pull requests refer to it by its
+// URL. GitHub writes labels inside the record of their repository; exporters for
+// Trac write a record for each.
 type Label struct {
+	Type        string `json:"type,omitzero"` // empty inside a repository, but for exporters for GitLab
 	URL         URL    `json:"url"`
+	Repository  URL    `json:"repository,omitzero" ref:"repository"` // of a record of its own
 	Name        string `json:"name"`
 	Color       string `json:"color"`                // six hexadecimal digits, without "#"
 	Description string `json:"description,omitzero"` // empty if there is none, and before about 2020
-	CreatedAt   Time   `json:"created_at"`
+	CreatedAt   Time   `json:"created_at"`           // zero from exporters for Trac
+
+	raw `json:"-"`
 }
+
+// Kind returns "label".
+func (l *Label) Kind() string { return "label" }
+
+// Key returns the label's URL.
+func (l *Label) Key() URL { return l.URL }
 
 // A Webhook is an address that a [Repository] or an [Organization] reports to.
 type Webhook struct {
@@ -58,7 +70,7 @@ type Webhook struct {
 
 // A Collaborator is a person who may do something with a [Repository].
 type Collaborator struct {
-	User       URL    `json:"user"`
+	User       URL    `json:"user" ref:"user"`
 	Permission string `json:"permission"` // "read", "triage", "write", "maintain" or "admin"
 }
 
@@ -89,8 +101,8 @@ type Page struct {
 type RepositoryTopic struct {
 	TopicURL   string `json:"topic_url,omitzero"` // empty if the topic has no page
 	TopicName  string `json:"topic_name"`
-	Repository URL    `json:"repository"`
-	Creator    URL    `json:"creator"`
+	Repository URL    `json:"repository" ref:"repository"`
+	Creator    URL    `json:"creator" ref:"user"`
 	State      string `json:"state"` // "created"
 	CreatedAt  Time   `json:"created_at"`
 	UpdatedAt  Time   `json:"updated_at"`
@@ -139,17 +151,6 @@ func (r *Repository) Kind() string { return "repository" }
 // Key returns the repository's URL.
 func (r *Repository) Key() URL { return r.URL }
 
-func (r *Repository) references(yield func(kind string, to URL)) {
-	yield("user", r.Owner)
-	for i := range r.Collaborators {
-		yield("user", r.Collaborators[i].User)
-	}
-	for i := range r.RepositoryTopics {
-		yield("repository", r.RepositoryTopics[i].Repository)
-		yield("user", r.RepositoryTopics[i].Creator)
-	}
-}
-
 // A ProtectedBranch is a rule for a branch, as exporters for GitLab and
 // Bitbucket write it. What GitHub itself writes is not known to the public;
 // Raw has it all. Unlike all other records it names what it refers to *_url.
@@ -157,8 +158,8 @@ type ProtectedBranch struct {
 	Type                                 string           `json:"type"`
 	Name                                 string           `json:"name"` // a branch, or a pattern of branches
 	URL                                  URL              `json:"url"`
-	CreatorURL                           URL              `json:"creator_url"`    // a User or an Organization
-	RepositoryURL                        URL              `json:"repository_url"` // a Repository
+	CreatorURL                           URL              `json:"creator_url" ref:"user"`          // a User or an Organization
+	RepositoryURL                        URL              `json:"repository_url" ref:"repository"` // a Repository
 	AdminEnforced                        bool             `json:"admin_enforced"`
 	BlockDeletionsEnforcementLevel       EnforcementLevel `json:"block_deletions_enforcement_level"`
 	BlockForcePushesEnforcementLevel     EnforcementLevel `json:"block_force_pushes_enforcement_level"`
@@ -168,10 +169,10 @@ type ProtectedBranch struct {
 	RequiredStatusChecksEnforcementLevel EnforcementLevel `json:"required_status_checks_enforcement_level"`
 	StrictRequiredStatusChecksPolicy     bool             `json:"strict_required_status_checks_policy"`
 	AuthorizedActorsOnly                 bool             `json:"authorized_actors_only"`
-	AuthorizedUserURLs                   []URL            `json:"authorized_user_urls"`
-	AuthorizedTeamURLs                   []URL            `json:"authorized_team_urls"`
-	DismissalRestrictedUserURLs          []URL            `json:"dismissal_restricted_user_urls"`
-	DismissalRestrictedTeamURLs          []URL            `json:"dismissal_restricted_team_urls"`
+	AuthorizedUserURLs                   []URL            `json:"authorized_user_urls" ref:"user"`
+	AuthorizedTeamURLs                   []URL            `json:"authorized_team_urls" ref:"team"`
+	DismissalRestrictedUserURLs          []URL            `json:"dismissal_restricted_user_urls" ref:"user"`
+	DismissalRestrictedTeamURLs          []URL            `json:"dismissal_restricted_team_urls" ref:"team"`
 	// RequiredStatusChecks is in a shape that nobody has documented.
 	RequiredStatusChecks []json.RawMessage `json:"required_status_checks"`
 
@@ -183,15 +184,6 @@ func (b *ProtectedBranch) Kind() string { return "protected_branch" }
 
 // Key returns the rule's URL.
 func (b *ProtectedBranch) Key() URL { return b.URL }
-
-func (b *ProtectedBranch) references(yield func(kind string, to URL)) {
-	yield("user", b.CreatorURL)
-	yield("repository", b.RepositoryURL)
-	yieldAll(yield, "user", b.AuthorizedUserURLs)
-	yieldAll(yield, "team", b.AuthorizedTeamURLs)
-	yieldAll(yield, "user", b.DismissalRestrictedUserURLs)
-	yieldAll(yield, "team", b.DismissalRestrictedTeamURLs)
-}
 
 // EnforcementLevel tells whom a rule of a [ProtectedBranch] binds: a number
 // such as "2" or a word such as "off" or "everyone", depending on the rule.

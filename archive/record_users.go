@@ -77,7 +77,7 @@ type Organization struct {
 	Location           string               `json:"location"`    //
 	Email              string               `json:"email"`       //
 	Members            []OrganizationMember `json:"members"`
-	OwnersTeam         URL                  `json:"owners_team"` // a Team, of organizations that are old enough to have one
+	OwnersTeam         URL                  `json:"owners_team" ref:"team"` // a Team, of organizations that are old enough to have one
 	Webhooks           []Webhook            `json:"webhooks"`
 	CreatedAt          Time                 `json:"created_at"`                   // zero from exporters for GitLab
 	MemberPrivileges   *MemberPrivileges    `json:"member_privileges,omitzero"`   // nil if not told
@@ -88,7 +88,7 @@ type Organization struct {
 
 // An OrganizationMember is a person in an [Organization].
 type OrganizationMember struct {
-	User  URL    `json:"user"`
+	User  URL    `json:"user" ref:"user"`
 	Role  string `json:"role"`  // "admin" or "direct_member"
 	State string `json:"state"` // "active"
 }
@@ -131,20 +131,13 @@ func (o *Organization) Kind() string { return "organization" }
 // Key returns the organization's URL.
 func (o *Organization) Key() URL { return o.URL }
 
-func (o *Organization) references(yield func(kind string, to URL)) {
-	yield("team", o.OwnersTeam)
-	for i := range o.Members {
-		yield("user", o.Members[i].User)
-	}
-}
-
 // A Team is a team of an organization. An archive has all of them, even if
 // only one repository was exported.
 type Team struct {
 	Type         string           `json:"type"`
 	URL          URL              `json:"url"`
-	Organization URL              `json:"organization"`
-	ParentTeam   URL              `json:"parent_team"` // empty at the top
+	Organization URL              `json:"organization" ref:"organization"`
+	ParentTeam   URL              `json:"parent_team" ref:"team"` // empty at the top
 	Name         string           `json:"name"`
 	Description  string           `json:"description"` // empty if there is none
 	Privacy      string           `json:"privacy"`     // "secret" or "closed"
@@ -157,14 +150,14 @@ type Team struct {
 
 // A TeamPermission tells what a [Team] may do with a repository.
 type TeamPermission struct {
-	Repository URL    `json:"repository"`
+	Repository URL    `json:"repository" ref:"repository"`
 	Access     string `json:"access"`        // "pull", "push" or "admin"; "write" from exporters for GitLab
 	Role       string `json:"role,omitzero"` // "read", "write", "maintain" or "admin"; empty from exporters for GitLab
 }
 
 // A TeamMember is a person in a [Team].
 type TeamMember struct {
-	User URL    `json:"user"`
+	User URL    `json:"user" ref:"user"`
 	Role string `json:"role"` // "maintainer" or "member"
 }
 
@@ -173,14 +166,3 @@ func (t *Team) Kind() string { return "team" }
 
 // Key returns the team's URL.
 func (t *Team) Key() URL { return t.URL }
-
-func (t *Team) references(yield func(kind string, to URL)) {
-	yield("organization", t.Organization)
-	yield("team", t.ParentTeam)
-	for i := range t.Permissions {
-		yield("repository", t.Permissions[i].Repository)
-	}
-	for i := range t.Members {
-		yield("user", t.Members[i].User)
-	}
-}

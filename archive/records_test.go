@@ -294,7 +294,7 @@ func TestMissingKeysAreZero(t *testing.T) {
 	repository := decodeAs[*archive.Repository](t, `{"type":"repository","url":"https://gitlab.com/o/r","labels":[
 		{"type":"label","url":"https://gitlab.com/o/r/labels#/bug","name":"bug","color":"d73a4a","created_at":"2025-03-02 13:11:12 +0000"}]}`)
 	assert.Equal(t, []archive.Label{
-		{URL: "https://gitlab.com/o/r/labels#/bug", Name: "bug", Color: "d73a4a", CreatedAt: repository.Labels[0].CreatedAt},
+		{Type: "label", URL: "https://gitlab.com/o/r/labels#/bug", Name: "bug", Color: "d73a4a", CreatedAt: repository.Labels[0].CreatedAt},
 	}, repository.Labels)
 	assert.WithinDuration(t, time.Date(2025, 3, 2, 13, 11, 12, 0, time.UTC), repository.Labels[0].CreatedAt.Time, 0)
 	assert.Contains(t, encodeRecord(t, repository), `"2025-03-02 13:11:12 +0000"`)
@@ -338,6 +338,7 @@ func TestParentsExcludeEachOther(t *testing.T) {
 	assert.Equal(t, []archive.URL{
 		"https://github.com/octo-org/app/issues/5", "https://github.com/octo-org/app/issues/5#issuecomment-1972345678",
 		"https://github.com/octo-org/app/pull/7", "https://github.com/octo-org/app/issues/6",
+		"https://github.com/octo-org/app/pull/7/files#pullrequestreview-1912345678", "https://github.com/octo-org/app/pull/7/files#r1512345678",
 	}, parents)
 	assert.Empty(t, (&archive.Attachment{Repository: "https://github.com/octo-org/app"}).Parent())
 

@@ -28,8 +28,9 @@ func TestReferences(t *testing.T) {
 		}},
 		{"repository", 0, map[string][]archive.URL{
 			"user":       {"https://github.com/octo-org", "https://github.com/hubot", "https://github.com/monalisa"},
-			"repository": {"https://github.com/octo-org/app"},
+			"repository": {"https://github.com/octo-org/app", "https://github.com/octo-org/app"},
 		}},
+		{"label", 0, map[string][]archive.URL{"repository": {"https://github.com/octo-org/app"}}},
 		{"issue", 0, map[string][]archive.URL{
 			"repository": {"https://github.com/octo-org/app"},
 			"user": {
@@ -44,6 +45,24 @@ func TestReferences(t *testing.T) {
 			"issue": {"https://github.com/octo-org/app/issues/5"},
 			"user":  {"https://github.com/monalisa", "https://github.com/hubot"},
 		}},
+		{"issue_event", 10, map[string][]archive.URL{
+			"issue":        {"https://github.com/octo-org/app/issues/5"},
+			"user":         {"https://github.com/monalisa"},
+			"pull_request": {"https://github.com/octo-org/app/pull/7"},
+		}},
+		{"issue_event", 11, map[string][]archive.URL{
+			"pull_request": {"https://github.com/octo-org/app/pull/7"},
+			"user":         {"https://github.com/monalisa", "https://github.com/hubot"},
+		}},
+		{"issue_event", 12, map[string][]archive.URL{
+			"pull_request": {"https://github.com/octo-org/app/pull/7"},
+			"user":         {"https://github.com/monalisa"},
+			"team":         {"https://github.com/orgs/octo-org/teams/reviewers"},
+		}},
+		{"issue_event", 13, map[string][]archive.URL{
+			"issue": {"https://github.com/octo-org/app/issues/5", "https://github.com/octo-org/app/issues/6"},
+			"user":  {"https://github.com/monalisa"},
+		}},
 		{"pull_request_review_comment", 0, map[string][]archive.URL{
 			"pull_request":                {"https://github.com/octo-org/app/pull/7"},
 			"pull_request_review":         {"https://github.com/octo-org/app/pull/7/files#pullrequestreview-1912345678"},
@@ -55,13 +74,16 @@ func TestReferences(t *testing.T) {
 			"issue_comment": {"https://github.com/octo-org/app/issues/5#issuecomment-1972345678"},
 			"user":          {"https://github.com/monalisa"},
 		}},
+		{"attachment", 5, map[string][]archive.URL{
+			"pull_request_review_comment": {"https://github.com/octo-org/app/pull/7/files#r1512345678"},
+			"user":                        {"https://github.com/monalisa"},
+		}},
 	} {
 		assert.Equal(t, test.want, archive.References(decodeRecord(t, examples(t)[test.kind][test.index])), test.kind)
 	}
 }
 
-// Every field of type URL is a reference, but a record's own, a label's own
-// and the subjects of events that name no account.
+// Every field of type URL is a reference, but a record's own and a label's own.
 func TestEveryURLIsAReference(t *testing.T) {
 	for kind, elements := range examples(t) {
 		for _, element := range elements {
@@ -106,7 +128,7 @@ func TestKeysAndLinks(t *testing.T) {
 	all := examples(t)
 	repository := decodeRecord(t, all["repository"][0])
 	assert.Equal(t, []archive.URL{
-		"https://github.com/octo-org/app", "https://github.com/octo-org/app/labels/good%20first%20issue",
+		"https://github.com/octo-org/app", "https://github.com/octo-org/app/labels/good%20first%20issue", "https://github.com/octo-org/app/labels/bug",
 	}, archive.Keys(repository))
 	assert.Equal(t, []string{
 		"tarball://root/repositories/octo-org/app.git", "tarball://root/repositories/octo-org/app.wiki.git",
@@ -115,7 +137,71 @@ func TestKeysAndLinks(t *testing.T) {
 	assert.Equal(t, []string{"tarball://root/attachments/3f0a5b52-7a1c-4f3a-9a5c-0c4f7d0f2b11/shot.png"}, archive.Links(decodeRecord(t, all["attachment"][0])))
 	assert.Equal(t, []string{"tarball://root/repository_files/14445678/log.txt"}, archive.Links(decodeRecord(t, all["repository_file"][0])))
 	assert.Equal(t, []string{"tarball://root/releases/0d9a8d5e-98a1-4b5f-8f54-2f1e4c1c3c1f/app.zip"}, archive.Links(decodeRecord(t, all["release"][0])))
-	assert.Empty(t, archive.Links(&archive.Attachment{AssetURL: "https://example.com/a.png"}))
 	assert.Empty(t, archive.Links(decodeRecord(t, all["issue"][0])))
 	assert.Empty(t, archive.Keys(&archive.Unknown{}))
+}
+
+func TestSubjectsOfEvents(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://github.com/hubot":                                "user",
+		"https://github.com/orgs/octo-org/teams/reviewers":        "team",
+		"https://github.com/octo-org/app/issues/6":                "issue",
+		"https://github.com/octo-org/app/pull/7":                  "pull_request",
+		"https://github.com/octo-org/app/issues/6#issuecomment-1": "",
+		"https://github.com/octo-org/app":                         "",
+		"https://github.com/":                                     "",
+		"hubot":                                                   "",
+	} {
+		got := archive.References(&archive.IssueEvent{Subject: archive.URL(url)})
+		if want == "" {
+			assert.Empty(t, got, url)
+		} else {
+			assert.Equal(t, map[string][]archive.URL{want: {archive.URL(url)}}, got)
+		}
+	}
+}
+
+func TestLinksAreFoundInEveryField(t *testing.T) {
+	const link = "tarball://root/attachments/1/a.png"
+	for text, found := range map[string]bool{
+		`{"type":"poll","image":"` + link + `"}`:                            true,
+		`{"type":"poll","deep":[[{"images":["x","` + link + `"]}]]}`:        true,
+		`{"type":"issue","url":"u","cover":{"url":"` + link + `"}}`:         true,
+		`{"type":"issue","url":"u","title":5,"cover":"` + link + `"}`:       true,
+		`{"type":"poll","image":"tarball:\/\/root\/attachments\/1\/a.png"}`: true,
+		`["` + link + `"]`: true,
+		`{"type":"issue","url":"u","body":"` + link + `"}`:              false, // as anybody could write
+		`{"type":"poll","options":[{"title":"` + link + `"}]}`:          false,
+		`{"type":"issue","url":"u","cover":"see ` + link + `"}`:         false,
+		`{"type":"issue","url":"u","` + link + `":1}`:                   false,
+		`{"type":"attachment","asset_url":"https://example.com/a.png"}`: false,
+	} {
+		want := []string{link}
+		if !found {
+			want = nil
+		}
+		assert.Equal(t, want, archive.Links(decodeRecord(t, []byte(text))), text)
+	}
+}
+
+func TestEntryName(t *testing.T) {
+	for link, want := range map[string]string{
+		"tarball://root/attachments/1/shot.png":      "attachments/1/shot.png",
+		"tarball://root/./attachments/1/shot.png":    "attachments/1/shot.png",
+		"tarball://root/repositories/octo/app.git/":  "repositories/octo/app.git",
+		"tarball://root/attachments/1/a%20b.png":     "attachments/1/a%20b.png",
+		"tarball://root/schema.json":                 "schema.json",
+		"tarball://root/":                            "",
+		"tarball://root":                             "",
+		"tarball://root/../x":                        "",
+		"tarball://root//etc/passwd":                 "",
+		"tarball://root/a/../../x":                   "",
+		"tarball://else/attachments/1/shot.png":      "",
+		"https://example.com/attachments/1/shot.png": "",
+		"": "",
+	} {
+		name, err := archive.EntryName(link)
+		assert.Equal(t, want, name)
+		assert.Equal(t, want == "", err != nil, link)
+	}
 }

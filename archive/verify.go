@@ -305,14 +305,14 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 	if v.references != nil {
 		held = v.references.addRecord(r)
 	}
-	links(r, func(link string, dir bool) {
+	links(r.Raw(), func(link string) {
 		held++
-		name, err := linkTarget(link)
+		name, err := EntryName(link)
 		switch {
 		case err != nil:
 			v.report(e.Name, e.offset, err)
 		case !v.excluded(name):
-			v.catalog.link(e.Name, e.offset, name, dir)
+			v.catalog.link(e.Name, e.offset, name)
 		}
 	})
 	e.reader.tooMany(held) // which comes instead of the next record

@@ -8,12 +8,11 @@ import (
 	"strings"
 )
 
-// A catalog knows the names of all files and directories that were seen in an
-// archive, and the links to those that were not seen yet. It holds hashes of the
-// names.
+// A catalog knows the names of the files and directories that an archive has had so
+// far, and the links to others. It holds hashes of the names.
 type catalog struct {
 	seed    maphash.Seed
-	seen    map[uint64]struct{} // names; of directories, also those without an entry, with a slash
+	seen    map[uint64]struct{} // files and directories, also those without an entry
 	last    string              // the directory of the latest file
 	pending []pendingLink
 	decoded map[uint64]uint64 // targets of pending links that may be percent-encoded
@@ -22,7 +21,7 @@ type catalog struct {
 	shards  []string          // that have pending links
 }
 
-// A pendingLink is a link to something that was not seen yet.
+// A pendingLink is a link to an entry that was not seen yet.
 type pendingLink struct {
 	target uint64
 	offset int64  // of the record
@@ -30,8 +29,7 @@ type pendingLink struct {
 	text   uint32 // index in texts, plus one; 0 if texts was full
 }
 
-// maxTexts bounds the bytes of the links that are kept only to be named should
-// their target be missing.
+// maxTexts bounds the bytes of links that are kept for the messages of faults.
 const maxTexts = 8 << 20
 
 func newCatalog() *catalog {
@@ -42,59 +40,57 @@ func newCatalog() *catalog {
 	}
 }
 
-// add adds an entry. The error tells why there cannot be one of this name.
+// add adds an entry. The error is about an earlier entry in the way.
 func (c *catalog) add(name string, dir bool) error {
-	file, directory := c.hash(name), c.hash(name+"/")
 	switch {
-	case c.has(file):
+	case c.has(c.hash(name, false)):
 		return errors.New("a file before it has the same name")
-	case dir:
-		c.seen[directory] = struct{}{}
-	case c.has(directory):
+	case !dir && c.has(c.hash(name, true)):
 		return errors.New("a directory before it has the same name")
-	default:
-		c.seen[file] = struct{}{}
 	}
+	c.seen[c.hash(name, dir)] = struct{}{}
 	return c.addParents(name)
 }
 
+// addParents adds the directories above an entry.
 func (c *catalog) addParents(name string) error {
-	parent := name[:strings.LastIndexByte(name, '/')+1]
+	parent, _ := splitLast(name)
 	if parent == c.last {
 		return nil
 	}
-	for dir := parent; dir != ""; dir = dir[:strings.LastIndexByte(dir[:len(dir)-1], '/')+1] {
-		if c.has(c.hash(dir[:len(dir)-1])) {
-			return fmt.Errorf("it is in %q, which is a file", shorten(dir[:len(dir)-1]))
+	for dir := parent; dir != "" && !c.has(c.hash(dir, true)); dir, _ = splitLast(dir) {
+		if c.has(c.hash(dir, false)) {
+			return fmt.Errorf("it is in %q, which is a file", shorten(dir))
 		}
-		hash := c.hash(dir)
-		if c.has(hash) {
-			break
-		}
-		c.seen[hash] = struct{}{}
+		c.seen[c.hash(dir, true)] = struct{}{}
 	}
 	c.last = parent
 	return nil
 }
 
-func (c *catalog) hash(name string) uint64 { return maphash.String(c.seed, name) }
+// hash hashes the name of a file or, with the lowest bit set, of a directory.
+func (c *catalog) hash(name string, dir bool) uint64 {
+	hash := maphash.String(c.seed, name) &^ 1
+	if dir {
+		hash |= 1
+	}
+	return hash
+}
 
 func (c *catalog) has(hash uint64) bool {
 	_, ok := c.seen[hash]
 	return ok
 }
 
-// link adds a link to the file or directory of this name, in a record that is at
-// offset in a shard.
-func (c *catalog) link(shard string, offset int64, name string, dir bool) {
-	text, plain := name, name
-	if decoded, err := url.PathUnescape(name); err == nil {
-		plain = decoded
+// link adds a link to the entry of this name, in a record at this offset of a
+// shard. It must be a directory if it is a repository, and otherwise a file.
+func (c *catalog) link(shard string, offset int64, name string) {
+	plain, err := url.PathUnescape(name)
+	if err != nil {
+		plain = name
 	}
-	if dir {
-		name, plain = name+"/", plain+"/"
-	}
-	target, decoded := c.hash(name), c.hash(plain)
+	dir := strings.HasPrefix(name, "repositories/")
+	target, decoded := c.hash(name, dir), c.hash(plain, dir)
 	if c.has(target) || c.has(decoded) {
 		return
 	}
@@ -106,15 +102,15 @@ func (c *catalog) link(shard string, offset int64, name string, dir bool) {
 	}
 	pending := pendingLink{target: target, offset: offset}
 	pending.shard = uint32(len(c.shards) - 1) //nolint:gosec // the entries of an archive fit into memory
-	if c.size+len(text) <= maxTexts {
-		c.size += len(text)
-		c.texts = append(c.texts, strings.Clone(text))
+	if c.size+len(name) <= maxTexts {
+		c.size += len(name)
+		c.texts = append(c.texts, strings.Clone(name))
 		pending.text = uint32(len(c.texts)) //nolint:gosec // at most maxTexts
 	}
 	c.pending = append(c.pending, pending)
 }
 
-// missing calls yield for each link whose target the archive does not have.
+// missing calls yield for each link whose target is missing.
 func (c *catalog) missing(yield func(shard string, offset int64, err error)) {
 	for _, link := range c.pending {
 		// Whether exporters percent-encode links is not documented.
@@ -122,9 +118,9 @@ func (c *catalog) missing(yield func(shard string, offset int64, err error)) {
 		switch shard := c.shards[link.shard]; {
 		case c.has(link.target), ok && c.has(decoded):
 		case link.text > 0:
-			yield(shard, link.offset, fmt.Errorf("link to what is not in the archive: %q", shorten(linkRoot+c.texts[link.text-1])))
+			yield(shard, link.offset, fmt.Errorf("link to an entry that is not in the archive: %q", shorten(linkRoot+c.texts[link.text-1])))
 		default:
-			yield(shard, link.offset, errors.New("link to what is not in the archive"))
+			yield(shard, link.offset, errors.New("link to an entry that is not in the archive"))
 		}
 	}
 }

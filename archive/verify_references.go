@@ -9,10 +9,11 @@ import (
 // have. Records come in any order, so that it can be told only at the end. Until
 // then it holds a hash of eight bytes for each record and for each reference.
 type referenceCheck struct {
-	seed  maphash.Seed
-	kinds []string // what a reference can refer to, numbered
-	keys  hashes   // tagged with what has the URL
-	refs  hashes   // tagged with what they refer to
+	seed   maphash.Seed
+	reader *referenceReader
+	kinds  []string // what a reference can refer to, numbered
+	keys   hashes   // tagged with what has the URL
+	refs   hashes   // tagged with what they refer to
 }
 
 // What has a URL, as tags in referenceCheck.keys.
@@ -22,7 +23,7 @@ const (
 )
 
 func newReferenceCheck() *referenceCheck {
-	return &referenceCheck{seed: maphash.MakeSeed()}
+	return &referenceCheck{seed: maphash.MakeSeed(), reader: newReferenceReader()}
 }
 
 // addRecord adds the URLs that a record has and those that it refers to, and
@@ -37,7 +38,7 @@ func (c *referenceCheck) addRecord(r Record) int {
 		}
 		c.keys.add(c.hash(key), tag)
 	})
-	references(r, func(kind string, to URL) {
+	c.reader.each(r, func(kind string, to URL) {
 		added++
 		c.refs.add(c.hash(to), c.number(kind))
 	})
@@ -114,43 +115,3 @@ func (h *hashes) take(bucket int, buf []uint64) []uint64 {
 }
 
 func tag(hash uint64) int { return int(hash & (1<<tagBits - 1)) }
-
-// references calls yield for each URL in r that names another record, with the
-// type of record that it names: "user" also for an owner, which may be an
-// organization.
-func references(r Record, yield func(kind string, to URL)) {
-	if r, ok := r.(interface {
-		references(yield func(kind string, to URL))
-	}); ok {
-		r.references(func(kind string, to URL) {
-			if to != "" {
-				yield(kind, to)
-			}
-		})
-	}
-}
-
-func yieldAll(yield func(kind string, to URL), kind string, all []URL) {
-	for _, to := range all {
-		yield(kind, to)
-	}
-}
-
-func yieldReactions(yield func(kind string, to URL), reactions []Reaction) {
-	for i := range reactions {
-		yield("user", reactions[i].User)
-	}
-}
-
-// keys calls yield for each URL that others may refer to: the record's own,
-// and those of the labels in a repository.
-func keys(r Record, yield func(URL)) {
-	if key := r.Key(); key != "" {
-		yield(key)
-	}
-	if r, ok := r.(*Repository); ok {
-		for i := range r.Labels {
-			yield(r.Labels[i].URL)
-		}
-	}
-}

@@ -446,7 +446,7 @@ func TestVerifyTellsWhichRecord(t *testing.T) {
 	assert.Equal(t, []string{
 		fmt.Sprintf("%s at byte %d: record without a type", shard, second),
 		fmt.Sprintf("%s at byte %d: link that leads out of the archive: %q", shard, third, "tarball://root/../lost.png"),
-		fmt.Sprintf("%s at byte %d: link to what is not in the archive: %q", shard, 1, "tarball://root/attachments/2/lost.png"),
+		fmt.Sprintf("%s at byte %d: link to an entry that is not in the archive: %q", shard, 1, "tarball://root/attachments/2/lost.png"),
 	}, got)
 	assert.Equal(t, map[string]int64{"attachment": 2, "user": 1, "": 1}, summary.Unknown)
 	require.Len(t, summary.Misfits, 2)

@@ -44,8 +44,14 @@ func spell(r Record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	const before = `{"type":` // the first field of every struct
-	return slices.Concat(text[:len(before)], kind, text[skipValue(text, len(before)):]), nil
+	// The type is the first field of every struct; an empty one may be left out.
+	rest, ok := bytes.CutPrefix(text, []byte(`{"type":`))
+	if ok {
+		rest = rest[skipValue(rest, 0):]
+	} else {
+		rest = append([]byte(","), text[1:]...)
+	}
+	return slices.Concat([]byte(`{"type":`), kind, rest), nil
 }
 
 // merge returns text, which was read and then spelled as base, with what

@@ -43,7 +43,7 @@ func appendPretty(dst, value []byte, depth int) []byte {
 		case ':':
 			dst = append(dst, ": "...)
 		case '"':
-			end := skipString(value, i)
+			end := skipValue(value, i)
 			dst = append(dst, value[i:end]...)
 			i = end - 1
 		default:

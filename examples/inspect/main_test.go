@@ -199,6 +199,16 @@ func TestJSON(t *testing.T) {
 	}`, path, sha256.Sum256(data)), r.stdout)
 }
 
+func TestHistoriesThatAreNotWholeAreTold(t *testing.T) {
+	path := made(t, nil, append(conversation()[:4], &archive.PullRequest{
+		URL: app + "/pull/2", Repository: app, MergedAt: archive.Time{Time: time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)},
+	})...)
+	r := inspected(t.Context(), t, path)
+	assert.Equal(t, 0, r.status)
+	assert.Contains(t, r.stdout, "octo/app has merged pull requests and no Git object.\n")
+	assert.Contains(t, inspected(t.Context(), t, "-json", path).stdout, `"emptied": true`)
+}
+
 func TestOnlyTheTopIsShown(t *testing.T) {
 	files := make(map[string]int)
 	records := conversation()[:5]

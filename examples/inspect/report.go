@@ -6,9 +6,9 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net/url"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/ghmigrate/ghmigrate/archive"
 )
@@ -222,9 +222,11 @@ func (g *gathering) author(url archive.URL, text string) *person {
 	return p
 }
 
-// attach notes a file by its link, which is tarball://root/ and its path.
+// attach notes a file by the link to its entry. A wrong link is in the faults.
 func (g *gathering) attach(link string, a attachment) {
-	a.Path = strings.TrimPrefix(link, "tarball://root/")
+	if path, err := archive.EntryName(link); err == nil {
+		a.Path = path
+	}
 	g.attached = append(g.attached, &a)
 }
 
@@ -238,6 +240,11 @@ func (g *gathering) byDiligence() []*person {
 // file may come before its record or after it.
 func (g *gathering) largest(n int) []*attachment {
 	for _, a := range g.attached {
+		if _, ok := g.sizes[a.Path]; !ok { // an exporter that percent-encodes names
+			if plain, err := url.PathUnescape(a.Path); err == nil {
+				a.Path = plain
+			}
+		}
 		a.Size = g.sizes[a.Path]
 	}
 	slices.SortStableFunc(g.attached, func(a, b *attachment) int {

@@ -58,6 +58,14 @@ func (r *report) repositories(w io.Writer) {
 	t.row("REPOSITORY", "RECORD", "GIT", "WIKI", "SIZE", "OBJECTS", "REFS")
 	for _, x := range r.Summary.Repositories {
 		t.row(x.Name, yes(x.Record), yes(x.Git), yes(x.Wiki), size(x.GitBytes), count(x.Objects), count(x.Refs))
+		switch {
+		case x.Emptied:
+			t.note("%s has merged pull requests and no Git object.", x.Name)
+		case x.Partial:
+			t.note("%s is a partial clone: objects are in another repository.", x.Name)
+		case x.Shallow:
+			t.note("%s is shallow: a part of its history is not here.", x.Name)
+		}
 	}
 	t.write(w)
 }
@@ -213,7 +221,7 @@ func (t *table) row(cells ...string) {
 }
 
 // note adds a line without columns below the others.
-func (t *table) note(format string, args ...any) { t.last = fmt.Sprintf(format, args...) + "\n" }
+func (t *table) note(format string, args ...any) { t.last += fmt.Sprintf(format, args...) + "\n" }
 
 // write prints the table and an empty line.
 func (t *table) write(w io.Writer) {

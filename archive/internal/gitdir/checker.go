@@ -121,7 +121,7 @@ func (c *Checker) checkObjects(name string, src *source, report func(int64, erro
 
 // checkAlternates reports other object stores that the repository needs.
 func (c *Checker) checkAlternates(src *source, report func(int64, error)) {
-	text, _ := c.readSmall(src)
+	text := c.readSmall(src)
 	if strings.TrimSpace(string(text)) != "" {
 		c.uncertain = true
 		report(0, errors.New("it needs the objects of other repositories, which are not here"))
@@ -141,7 +141,7 @@ func (c *Checker) checkLargeFile(name string, src *source, report func(int64, er
 	case hex.EncodeToString(sum.Sum(nil)) != digits:
 		report(-1, errMisnamed)
 	case !IsLargeFile(name):
-		report(-1, errors.New("Git LFS looks for it in another folder"))
+		report(-1, errors.New("it is not in the folder where Git LFS looks for it"))
 	}
 }
 
@@ -226,9 +226,9 @@ func (c *Checker) sawFormat(f format) {
 }
 
 // readSmall reads a file of less than the buffer's length, or as much of it.
-func (c *Checker) readSmall(src *source) ([]byte, bool) {
-	n, err := io.ReadFull(src, c.buf)
-	return c.buf[:n], err != nil
+func (c *Checker) readSmall(src *source) []byte {
+	n, _ := io.ReadFull(src, c.buf)
+	return c.buf[:n]
 }
 
 // IsObjectName reports whether s could be the name of an object, or any other

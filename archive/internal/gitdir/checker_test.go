@@ -390,7 +390,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 				"lfs/objects/logs/x": {},
 			},
 			[]string{
-				"lfs/objects/b0/e3/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855: Git LFS looks for it in another folder",
+				"lfs/objects/b0/e3/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855: it is not in the folder where Git LFS looks for it",
 				"lfs/objects/e3/b0/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b856: its name is not the hash of its content",
 			},
 		},

@@ -95,7 +95,7 @@ func (c *Checker) checkLooseRef(name string, src *source, report func(int64, err
 		c.stats.Refs++
 		c.addParents(name)
 	}
-	text, _ := c.readSmall(src)
+	text := c.readSmall(src)
 	if src.err != nil {
 		return
 	}
@@ -216,7 +216,7 @@ func (c *Checker) addParents(name string) {
 				c.parents[sum] = struct{}{}
 			}
 		}
-		h.WriteByte(name[i]) //nolint:errcheck // it has none
+		h.WriteByte(name[i])
 	}
 }
 
