@@ -107,9 +107,9 @@ func TestExtractKeepsWhatIsFaultyBesideARepository(t *testing.T) {
 func TestExtractBoundsDirectories(t *testing.T) {
 	t.Parallel()
 	for name, pattern := range map[string]string{
-		"deep":         "novelties/%d/" + strings.Repeat("a/", 490) + "f",
+		"deep":         "novelties/%d/" + strings.Repeat("a/", 200) + "f",
 		"wide":         "novelties/%d/a/b/c/d/e/f",
-		"in a ref":     "repositories/o/r.git/refs/heads/%d/" + strings.Repeat("a/", 400) + "f",
+		"in a ref":     "repositories/o/r.git/refs/heads/%d/" + strings.Repeat("a/", 200) + "f",
 		"repositories": "repositories/o%d/r.git/HEAD",
 	} {
 		l := new(layout)

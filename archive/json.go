@@ -2,29 +2,40 @@ package archive
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// This file alone knows which JSON library the package uses: the one that is
-// to become the standard library's, for its speed. Names are compared with
-// their case. Archives hold what programs of other languages wrote and what
-// people typed: a name that occurs twice and a byte that is not UTF-8 are no
-// reason to lose a record.
+// This file alone knows the JSON library of the package: the one that becomes the
+// standard library's, for its speed. Names are compared with their case. Archives
+// hold what programs in other languages wrote and what people typed. So a name that
+// occurs twice and a byte that is not UTF-8 are accepted.
 
 // unmarshal decodes one JSON value.
 func unmarshal(data []byte, v any) error {
 	return jsonv2.Unmarshal(data, v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// marshal spells v as one compact JSON value, with "<" and "&" as they are.
+// marshal encodes v as one compact JSON value. "<" and "&" are not escaped.
 func marshal(v any) ([]byte, error) {
 	return jsonv2.Marshal(v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// valid returns nil if data is one JSON value, and otherwise what is wrong.
+// marshalForeign encodes a record of another package, whose methods and tags are
+// those of encoding/json.
+func marshalForeign(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return b.Bytes(), err
+}
+
+// valid returns nil if data is one JSON value.
 func valid(data []byte) error {
 	if jsontext.Value(data).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 		return nil
@@ -33,8 +44,7 @@ func valid(data []byte) error {
 	return unmarshal(data, &v)
 }
 
-// unquote returns what a JSON string says, without a copy if nothing in it is
-// escaped.
+// unquote decodes a JSON string, without a copy if nothing is escaped.
 func unquote(text []byte) []byte {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return text[1:max(1, len(text)-1)]
@@ -43,6 +53,9 @@ func unquote(text []byte) []byte {
 	return plain
 }
 
-// plain makes an error of its text alone: that of the JSON library holds on to
-// what could not be decoded, which may be large.
-func plain(err error) error { return errors.New(shorten(err.Error())) }
+// plain returns an error of the text alone: the error of the JSON library refers to
+// the value that could not be decoded, which may be large.
+func plain(err error) error {
+	text := strings.TrimPrefix(err.Error(), "jsontext: ")
+	return errors.New(shorten(strings.TrimPrefix(text, "json: ")))
+}

@@ -26,17 +26,15 @@ func TestTypesOfRecordsHaveAPlural(t *testing.T) {
 func TestEntriesHaveNoDirectoryAroundEverything(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ names, want []string }{
-		"GitHub's":                  {[]string{"./", "./schema.json"}, []string{"schema.json"}},
-		"without ./":                {[]string{"schema.json", "users_000001.json"}, []string{"schema.json", "users_000001.json"}},
-		"a directory":               {[]string{"x/", "x/schema.json", "x/a"}, []string{"schema.json", "a"}},
-		"a directory, ./":           {[]string{"./x/", "./x/./attachments/", "./x/attachments/1"}, []string{"attachments", "attachments/1"}},
-		"no entry of it":            {[]string{"x/users_000001.json", "x/a", "x/"}, []string{"users_000001.json", "a"}},
-		"what is known, at the top": {[]string{"schema.json", "x/", "x/schema.json"}, []string{"schema.json", "x", "x/schema.json"}},
-		"known names deeper":        {[]string{"repositories/", "repositories/o/schema.json"}, []string{"repositories", "repositories/o/schema.json"}},
-		"unknown ones first": {
-			[]string{"log.txt", "y/", "x/", "x/schema.json", "x/a", "y/b"},
-			[]string{"log.txt", "y", "schema.json", "a", "y/b"},
-		},
+		"GitHub's":                   {[]string{"./", "./schema.json"}, []string{"schema.json"}},
+		"without ./":                 {[]string{"schema.json", "users_000001.json"}, []string{"schema.json", "users_000001.json"}},
+		"a directory":                {[]string{"x/", "x/schema.json", "x/a"}, []string{"schema.json", "a"}},
+		"a directory, ./":            {[]string{"./x/", "./x/./attachments/", "./x/attachments/1"}, []string{"attachments", "attachments/1"}},
+		"no entry of it":             {[]string{"x/users_000001.json", "x/a", "x/"}, []string{"users_000001.json", "a"}},
+		"what is known, at the top":  {[]string{"schema.json", "x/", "x/schema.json"}, []string{"schema.json", "x", "x/schema.json"}},
+		"known names deeper":         {[]string{"repositories/", "repositories/o/schema.json"}, []string{"repositories", "repositories/o/schema.json"}},
+		"repositories first":         {[]string{"x/", "x/repositories/", "x/repositories/o/", "x/schema.json"}, []string{"repositories", "repositories/o", "schema.json"}},
+		"a known name of nobody's":   {[]string{"x/log", "x/schema.json"}, []string{"log", "schema.json"}},
 		"an unknown directory alone": {[]string{"x/"}, []string{"x"}},
 		"twice around":               {[]string{"x/", "x/y/", "x/y/schema.json"}, []string{"x", "x/y", "x/y/schema.json"}},
 		"odd slashes":                {[]string{".//a", "b//c", "d/./e"}, []string{"a", "b/c", "d/e"}},
@@ -50,6 +48,51 @@ func TestEntriesHaveNoDirectoryAroundEverything(t *testing.T) {
 			got, faults := everything(readerOf(t, bytes.NewReader(archiveOf(t, members...)), archive.Limits{}).Entries(), nameOf)
 			assert.Empty(t, faults)
 			assert.Equal(t, test.want, got)
+		})
+	}
+}
+
+// What contradicts the choice of a directory around everything is a fault, before
+// and after the evidence.
+func TestEntriesBesideTheDirectoryAroundEverythingAreFaults(t *testing.T) {
+	t.Parallel()
+	const beside = ": it is beside the directory around everything"
+	for name, test := range map[string]struct{ names, want, faults []string }{
+		"unknown ones": {
+			[]string{"readme", "y/", "x/", "x/schema.json", "x/a", "y/b", "x"},
+			[]string{"readme", "y", "schema.json", "a"},
+			[]string{"readme" + beside, "y" + beside, "y/b" + beside, "x: a file in place of the directory around everything"},
+		},
+		"known ones": {
+			[]string{"repositories/o/a.git/HEAD", "x/users_000001.json", "attachments/1/a", "x/a"},
+			[]string{"repositories/o/a.git/HEAD", "users_000001.json", "a"},
+			[]string{"repositories" + beside, "attachments/1/a" + beside},
+		},
+		"the first name is of another directory": {
+			[]string{"y/log/a", "x/schema.json", "y/log/b", "x/a"},
+			[]string{"log/a", "schema.json", "a"},
+			[]string{"y" + beside, "y/log/b" + beside},
+		},
+		"the first name is of no directory around everything": {
+			[]string{"y/log/a", "schema.json", "y/log/b", "users_000001.json"},
+			[]string{"log/a", "schema.json", "y/log/b", "users_000001.json"},
+			[]string{"y: it was taken for the directory around everything, and schema.json is beside it"},
+		},
+		"records at the top": {
+			[]string{"old/schema.json", "users_000001.json", "schema.json", "old/a"},
+			[]string{"schema.json", "users_000001.json", "schema.json", "old/a"},
+			[]string{"old: it was taken for the directory around everything, and users_000001.json is beside it"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var members []tarred
+			for _, name := range test.names {
+				members = append(members, tarred{name: name})
+			}
+			got, faults := everything(readerOf(t, bytes.NewReader(archiveOf(t, members...)), archive.Limits{}).Entries(), nameOf)
+			assert.Equal(t, test.want, got)
+			assert.Equal(t, test.faults, faults)
 		})
 	}
 }
@@ -76,12 +119,13 @@ func TestEntriesSurviveNamesThatLeadOut(t *testing.T) {
 func TestEntriesRefuseEndlessNames(t *testing.T) {
 	t.Parallel()
 	fits := "attachments/1/" + strings.Repeat("é", (4096-len("attachments/1/"))/2)
-	file := archiveOf(t, tarred{name: fits}, tarred{name: fits + "x"}, tarred{name: strings.Repeat("a/", 50_000)}, tarred{name: "b"})
+	file := archiveOf(t, tarred{name: fits}, tarred{name: fits + "x"}, tarred{name: strings.Repeat("a/", 50_000)}, tarred{name: strings.Repeat("a/", 255) + "x"}, tarred{name: "b"})
 	got, faults := everything(readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries(), nameOf)
 	assert.Equal(t, []string{fits, "b"}, got)
 	assert.Equal(t, []string{
 		fits[:300] + "…: the name has 4097 bytes, and no system takes more than 4096",
 		strings.Repeat("a/", 150) + "…: the name has 100000 bytes, and no system takes more than 4096",
+		strings.Repeat("a/", 150) + "…: the name has more than 255 parts",
 	}, faults)
 }
 

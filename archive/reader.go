@@ -162,6 +162,12 @@ func (r *Reader) Entries() iter.Seq2[*Entry, error] {
 				}
 			}
 			held = nil
+			for _, fault := range r.names.wrong {
+				if !yield(nil, fault) {
+					return
+				}
+			}
+			r.names.wrong = nil
 			switch {
 			case isEOF(err):
 				return
@@ -202,7 +208,8 @@ func (r *Reader) next() (*Entry, error) {
 		if header.Typeflag == tar.TypeXGlobalHeader {
 			continue
 		}
-		name, err := r.names.resolve(header.Name)
+		mode, _ := typeBits(header)
+		name, err := r.names.resolve(header.Name, mode.IsRegular())
 		if err != nil {
 			return nil, &Fault{Entry: name, Offset: -1, Err: err}
 		}

@@ -3,7 +3,6 @@ package archive
 import (
 	"archive/tar"
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -118,14 +117,20 @@ func (e *Entry) schema() (schema Schema, err error) {
 	if err != nil {
 		return schema, nil //nolint:nilerr // the loop over the entries yields it
 	}
-	if err := json.Unmarshal(bytes.TrimPrefix(text, byteOrderMark()), &schema); err != nil {
+	if err := unmarshal(bytes.TrimPrefix(text, byteOrderMark()), &schema); err != nil {
 		return schema, &Fault{Entry: e.Name, Offset: -1, Err: plain(err)}
 	}
-	if major, _, _ := strings.Cut(schema.Version, "."); major != "1" {
+	if !isKnownVersion(schema.Version) {
 		err := fmt.Errorf("version %q, but only those that begin with 1 are known", shorten(schema.Version))
 		return schema, &Fault{Entry: e.Name, Offset: -1, Err: err}
 	}
 	return schema, nil
+}
+
+// isKnownVersion reports whether this package knows a version of the schema.
+func isKnownVersion(version string) bool {
+	major, _, _ := strings.Cut(version, ".")
+	return major == "1"
 }
 
 func (r *Reader) newEntry(name string, header *tar.Header) *Entry {

@@ -55,12 +55,8 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 		var n int
 		n, done = lex.value(s.buffer[s.start+size:])
 		size += n
-		switch most := max(s.limit/valueSize, splitterBuffer); {
-		case tooLarge != nil:
-		case int64(size) > s.limit:
-			tooLarge = fmt.Errorf("a record is larger than %d bytes (Limits.RecordSize)", s.limit)
-		case lex.values > most:
-			tooLarge = fmt.Errorf("a record has more than %d values (Limits.RecordSize)", most)
+		if tooLarge == nil {
+			tooLarge = checkRecordSize(int64(size), lex.values, s.limit)
 		}
 		if tooLarge != nil {
 			s.start += size // let it go
@@ -80,6 +76,26 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 	s.start += size
 	s.size = size
 	return element, offset, nil
+}
+
+// checkRecordSize refuses a record that is too large, or would be once decoded.
+func checkRecordSize(size, values, limit int64) error {
+	most := max(limit/valueSize, splitterBuffer)
+	switch {
+	case size > limit:
+		return fmt.Errorf("a record is larger than %d bytes (Limits.RecordSize)", limit)
+	case values > most:
+		return fmt.Errorf("a record has more than %d values (Limits.RecordSize)", most)
+	default:
+		return nil
+	}
+}
+
+// checkRecord is checkRecordSize for the text of a whole record.
+func checkRecord(text []byte, limit int64) error {
+	var lex lexer
+	size, _ := lex.value(text)
+	return checkRecordSize(int64(size), lex.values, limit)
 }
 
 // separate goes to the beginning of the next element. At the end of the array,

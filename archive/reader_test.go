@@ -304,7 +304,7 @@ func TestRecordsTellOfASchemaThatIsNotKnown(t *testing.T) {
 		"GitHub's":         {`{"version":"1.0.1","github_sha":"0123456789abcdef0123456789abcdef01234567"}`, nil},
 		"of Windows":       {"\ufeff{\"version\":\"1.2.0\"}", nil},
 		"the next":         {`{"version":"2.0.0"}`, []string{`schema.json: version "2.0.0", but only those that begin with 1 are known`}},
-		"without anything": {"", []string{"schema.json: unexpected end of JSON input"}},
+		"without anything": {"", []string{"schema.json: unexpected EOF"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,7 +3,6 @@ package archive
 import (
 	"archive/tar"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,37 +16,43 @@ import (
 
 // WriterOptions are the options of [NewWriter].
 type WriterOptions struct {
-	// ModTime is the time of the archive and of everything in it; zero means
-	// now. The same calls with the same time make the same bytes.
+	// ModTime is the time of the archive and of its entries; zero means now. The
+	// same calls with the same time make the same bytes.
 	ModTime time.Time
-	// Level is how hard to compress, from 1 (fast) to 9 (small); 0 picks, and
-	// -1 stores everything as it is, for content that does not compress.
+	// Level is that of gzip, from 1 (fast) to 9 (small). 0 picks one, and -1 does
+	// not compress.
 	Level int
-	// Schema is what schema.json says; zero means version 1.0.1, which GitHub's
+	// Schema is the content of schema.json; zero means version 1.0.1, which GitHub's
 	// importer takes.
 	Schema Schema
+	// Shallow lets AddRepository take shallow repositories, whose history is cut.
+	// GitHub's importer does not take them.
+	Shallow bool
 }
 
-// A Writer writes an archive in the layout of GitHub's: records by [Writer.Write],
-// repositories by [Writer.AddRepository], attachments and other files by
-// [Writer.Create], in any order, and [Writer.Close] at the end.
+// A Writer writes an archive in GitHub's layout: records with [Writer.Write],
+// repositories with [Writer.AddRepository], attachments and other files with
+// [Writer.Create], in any order, and at the end [Writer.Close].
 //
-// Files are written at once. Records wait for others of their type, until there
-// are 100 for a file or all that wait come to 16 MiB; beside them a Writer
-// keeps the names that it has written, for there must be no two of a name.
+// A Writer writes files at once. It collects records until there are 100 of a
+// type, or 16 MiB in all. It also holds the names of all entries, because no two
+// entries may have one name.
 //
-// An archive lacks whatever a call failed to add. So the first error is the
-// last word: later calls do nothing but return it, Close among them.
+// After a failed call the archive is incomplete. So all later calls, Close among
+// them, do nothing and return the same error.
 //
-// A Writer does not see to it that records and files fit together; [Verify]
-// tells. A Writer is not for concurrent use.
+// A Writer refuses what a [Reader] would refuse. It does not check that records and
+// files fit together; [Verify] does. A Writer is not for concurrent use.
 type Writer struct {
 	gzip    *gzip.Writer
 	tar     *tar.Writer
 	size    counter // of the tar
 	modTime time.Time
 	schema  Schema
-	entries map[string]fs.FileMode // what there is, by name: a directory or a file
+	shallow bool
+	limits  Limits                 // of a Reader with the default options
+	entries map[string]fs.FileMode // directories and files, by name
+	cased   map[string]bool        // directories of repositories, in lower case
 	shards  []*shard               // in the order of their first records
 	waiting int                    // bytes of records in all shards
 	file    *fileWriter            // the latest of Create, until the next call
@@ -58,9 +63,9 @@ const tarRecord = 10240 // GNU tar writes a multiple of it
 
 var errWriterClosed = errors.New("the archive is closed")
 
-// NewWriter returns a Writer of an archive to w. Nothing is written before the
-// first call of one of its methods, which also returns what is wrong with opts;
-// nil means the defaults.
+// NewWriter returns a Writer of an archive to w. It writes nothing before the first
+// call of a method, which also reports what is wrong with opts. A nil opts means
+// the defaults.
 func NewWriter(w io.Writer, opts *WriterOptions) *Writer {
 	var o WriterOptions
 	if opts != nil {
@@ -76,17 +81,24 @@ func NewWriter(w io.Writer, opts *WriterOptions) *Writer {
 	a := &Writer{
 		modTime: o.ModTime,
 		schema:  o.Schema,
+		shallow: o.Shallow,
+		limits:  Limits{}.orDefaults(),
 		entries: make(map[string]fs.FileMode),
+		cased:   make(map[string]bool),
 	}
-	if o.Level < -1 || o.Level > 9 {
+	a.schema.Version = cmp.Or(a.schema.Version, "1.0.1")
+	switch {
+	case o.Level < -1 || o.Level > 9:
 		a.err = fmt.Errorf("level %d: want -1 to 9", o.Level)
+		return a
+	case !isKnownVersion(a.schema.Version):
+		a.err = fmt.Errorf("schema version %q: want 1 as the major version", a.schema.Version)
 		return a
 	}
 	if a.modTime.IsZero() {
 		a.modTime = time.Now()
 	}
 	a.modTime = a.modTime.Truncate(time.Second) // more does not fit
-	a.schema.Version = cmp.Or(a.schema.Version, "1.0.1")
 	a.gzip, a.err = gzip.NewWriterLevel(w, level)
 	a.gzip.ModTime = a.modTime
 	a.gzip.OS = 3 // Unix
@@ -95,14 +107,15 @@ func NewWriter(w io.Writer, opts *WriterOptions) *Writer {
 	return a
 }
 
-// Write adds a record. Any type that implements [Record] will do: those of this
-// package keep what they were read with and their struct does not know, others
-// are spelled by [encoding/json] and must come out as an object with that type.
+// Write adds a record, of this package or of another type that implements
+// [Record]. A record that was read keeps the fields that its struct does not know.
+// Types of other packages are encoded by encoding/json; the result must be an
+// object that has the record's type.
 //
-// A record needs a type and a URL. GitHub's importer needs more: for each URL
-// of another record, except null, that record; for each repository with a
-// git_url of "tarball://root/repositories/owner/name.git" the call of
-// AddRepository with "owner/name"; for each attachment the file that its
+// A record needs a type and a URL, and may be as large as a [Reader] takes by
+// default. GitHub's importer needs more: each record that another one refers to;
+// for each repository with a git_url of "tarball://root/repositories/owner/name.git"
+// a call of AddRepository with "owner/name"; for each attachment the file that its
 // asset_url names.
 func (w *Writer) Write(r Record) error {
 	if err := w.begin(); err != nil {
@@ -112,12 +125,14 @@ func (w *Writer) Write(r Record) error {
 }
 
 // Create adds a file of size bytes, and the directories above it. The name is
-// that of the link to it, without tarball://root/: relative, separated by
-// slashes, and new. GitHub has "attachments/<guid>/<name>",
-// "repository_files/<id>/<name>" and "releases/<guid>/<name>".
+// relative, separated by slashes and new: the link to the file without
+// tarball://root/. GitHub has "attachments/<guid>/<name>",
+// "repository_files/<id>/<name>" and "releases/<guid>/<name>". Create refuses names
+// that Verify or Extract would refuse, or take for a part of a directory around
+// everything.
 //
-// The file must be written before the next call of one of the Writer's methods,
-// which fails if it has not got all its bytes. A byte too many fails at once.
+// The caller writes the file before the next call of a method of the Writer. That
+// call fails if bytes are missing. A byte too many fails at once.
 func (w *Writer) Create(name string, size int64) (io.Writer, error) {
 	if err := w.begin(); err != nil {
 		return nil, err
@@ -132,14 +147,18 @@ func (w *Writer) Create(name string, size int64) (io.Writer, error) {
 	return w.file, nil
 }
 
-// AddRepository adds the bare repository in fsys, [os.DirFS] of it for
-// instance, under the name "owner/name"; a wiki is "owner/name.wiki". The
-// repository should be at rest.
+// AddRepository adds the bare repository in fsys, such as an [os.DirFS], under the
+// name "owner/name"; a wiki is "owner/name.wiki". Nothing may change the repository
+// meanwhile.
 //
-// All its files are added as they are, also the configuration, which may hold
-// what others should not read. Links are refused, and so is a repository that
-// borrows objects from another one (git clone --shared), because GitHub would
-// not have them.
+// All files are added as they are. That includes the configuration, which may hold
+// secrets. In a repository that [Extract] left, the files whose names begin with
+// "github-" get their first names back, so that the archive is like the first one.
+//
+// AddRepository refuses what Extract refuses: links, hooks, names that Windows
+// cannot hold. It also refuses repositories that are not whole, because they are
+// shallow (see [WriterOptions]), a partial clone, or borrow objects of another one
+// (git clone --shared), and repositories with reftables.
 func (w *Writer) AddRepository(name string, fsys fs.FS) error {
 	if err := w.begin(); err != nil {
 		return err
@@ -147,8 +166,8 @@ func (w *Writer) AddRepository(name string, fsys fs.FS) error {
 	return w.keep("add repository "+name, w.addRepository(name, fsys))
 }
 
-// Close writes the records that wait and ends the archive. It does not close
-// the writer below.
+// Close writes the remaining records and ends the archive. It does not close the
+// writer below.
 func (w *Writer) Close() error {
 	if err := w.begin(); err != nil {
 		if errors.Is(err, errWriterClosed) {
@@ -163,8 +182,8 @@ func (w *Writer) Close() error {
 	return nil
 }
 
-// begin begins a call: nothing may have failed, and the file of the call before
-// must be whole.
+// begin begins a call. No call before may have failed, and the file of the latest
+// Create must be whole.
 func (w *Writer) begin() error {
 	if f := w.file; w.err == nil && f != nil {
 		if f.written < f.size {
@@ -175,7 +194,7 @@ func (w *Writer) begin() error {
 	return w.err
 }
 
-// keep makes a failure the result of all later calls.
+// keep makes an error the result of all later calls.
 func (w *Writer) keep(doing string, err error) error {
 	if err != nil {
 		w.err = fmt.Errorf("%s: %w", doing, err)
@@ -228,17 +247,23 @@ func (w *Writer) directory(name string) error {
 	return w.header(&tar.Header{Typeflag: tar.TypeDir, Name: "./" + name + "/", Mode: 0o755})
 }
 
-// header begins an entry. GitHub.com's entries are of git/git (500), those of
-// other exporters of root: then what root unpacks belongs to root, and git does
-// not take fright at somebody else's repository.
+// header begins an entry. The owner is root, as in archives of other exporters:
+// what root unpacks then belongs to root, and git accepts the repositories.
+// GitHub.com's entries belong to git (500).
 func (w *Writer) header(h *tar.Header) error {
+	switch {
+	case int64(len(w.entries)) > w.limits.Entries:
+		return fmt.Errorf("the archive would have more than %d entries, the limit of a Reader", w.limits.Entries)
+	case h.Size > w.limits.UnpackedSize-w.size.n-2*tarRecord:
+		return fmt.Errorf("the archive would unpack to more than %d bytes, the limit of a Reader", w.limits.UnpackedSize)
+	}
 	h.Uname, h.Gname = "root", "root"
 	h.ModTime = w.modTime
 	h.Format = tar.FormatGNU
 	return w.tar.WriteHeader(h)
 }
 
-// checkFileName refuses what is no name for a file of the caller.
+// checkFileName refuses names that a caller cannot give to a file.
 func checkFileName(name string) error {
 	if name == "schema.json" {
 		return errors.New("it is written by Close")
@@ -249,12 +274,21 @@ func checkFileName(name string) error {
 	return checkName(name)
 }
 
-// checkName refuses names that readers would refuse, or take for others.
+// checkName refuses names that Verify or Extract would refuse, or take for others.
 func checkName(name string) error {
 	if !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, "\\\x00") {
 		return errors.New("want a relative name, clean and separated by slashes")
 	}
-	return nil
+	e := &Entry{Name: name}
+	e.Kind, e.Repository, _ = classify(name, 0)
+	if _, err := misplaced(e); err != nil {
+		return err
+	}
+	if _, err := new(names).resolve(name, true); err != nil {
+		return err
+	}
+	_, err := destination(e)
+	return err
 }
 
 // A fileWriter writes a file until the Writer goes on.
@@ -279,12 +313,12 @@ func (f *fileWriter) Write(p []byte) (int, error) {
 	return n, f.w.keep("write "+f.name, err)
 }
 
-// end writes all that an archive ends with.
+// end writes the end of the archive.
 func (w *Writer) end() error {
 	if err := w.flushAll(); err != nil {
 		return err
 	}
-	schema, err := json.Marshal(w.schema)
+	schema, err := marshal(w.schema)
 	if err != nil {
 		return err
 	}

@@ -1,16 +1,13 @@
 package archive
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 )
 
-// A shard holds the records of a type that wait to become a file.
+// A shard collects the records of a type for a file.
 type shard struct {
 	prefix  string // of the file's name
 	number  int    // of the latest file
@@ -28,8 +25,8 @@ func (w *Writer) write(r Record) error {
 		return errors.New("it is nil")
 	}
 	kind, url := r.Kind(), r.Key()
-	if kind == "" || strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz_") != "" {
-		return fmt.Errorf("%s: a type is made of lower case letters, this is %q", url, kind)
+	if prefix, ok := recordFile(plural(kind) + "_000001.json"); !ok || kind == "" || singular(prefix) != kind {
+		return fmt.Errorf("%s: %q cannot be a type: want lower case letters, and a plural that names a file", url, shorten(kind))
 	}
 	if url == "" && r.Raw() == nil { // what was read is passed on as it is
 		return fmt.Errorf("the %s has no URL", kind)
@@ -38,7 +35,7 @@ func (w *Writer) write(r Record) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", url, err)
 	}
-	if t := typeOf(text); string(t) != kind { // the readers' word for it
+	if t := typeOf(text); string(t) != kind { // as a Reader sees it
 		return fmt.Errorf("%s: the %s has the type %q", url, kind, t)
 	}
 	s := w.shard(plural(kind))
@@ -47,7 +44,12 @@ func (w *Writer) write(r Record) error {
 	if s.records == 0 {
 		separator = "[\n  "
 	}
-	s.text = appendPretty(append(s.text, separator...), text, 1)
+	s.text = append(s.text, separator...)
+	begin := len(s.text)
+	s.text = appendPretty(s.text, text, 1)
+	if err := checkRecord(s.text[begin:], w.limits.RecordSize); err != nil {
+		return fmt.Errorf("%s: %w", url, err)
+	}
 	s.records++
 	w.waiting += len(s.text) - before
 	if s.records == shardRecords {
@@ -65,11 +67,7 @@ func textOf(r Record) ([]byte, error) {
 	if t.Kind() == reflect.Pointer && t.Elem().PkgPath() == reflect.TypeFor[Writer]().PkgPath() {
 		return encode(r)
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(r)
-	return b.Bytes(), err
+	return marshalForeign(r)
 }
 
 func (w *Writer) shard(prefix string) *shard {
@@ -81,7 +79,7 @@ func (w *Writer) shard(prefix string) *shard {
 	return w.shards[i]
 }
 
-// flush makes a file of the records that wait in s.
+// flush writes the records in s to a file.
 func (w *Writer) flush(s *shard) error {
 	if s.records == 0 {
 		return nil

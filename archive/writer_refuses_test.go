@@ -1,10 +1,13 @@
 package archive_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -25,9 +28,9 @@ func TestWriterRefuses(t *testing.T) {
 		{"no record", func(w *archive.Writer) error { return w.Write(nil) }, "write a record: it is nil"},
 		{
 			"a type that names a folder", func(w *archive.Writer) error { return w.Write(&note{Type: "../note", URL: "u"}) },
-			`write a record: u: a type is made of lower case letters, this is "../note"`,
+			`write a record: u: "../note" cannot be a type: want lower case letters, and a plural that names a file`,
 		},
-		{"no type", func(w *archive.Writer) error { return w.Write(&note{URL: "u"}) }, `write a record: u: a type is made of lower case letters, this is ""`},
+		{"no type", func(w *archive.Writer) error { return w.Write(&note{URL: "u"}) }, `write a record: u: "" cannot be a type: want lower case letters, and a plural that names a file`},
 		{"no URL", func(w *archive.Writer) error { return w.Write(&note{Type: "note"}) }, "write a record: the note has no URL"},
 		{
 			"a type that is not the record's own", func(w *archive.Writer) error { return w.Write(tagged{&note{"other", "u", "", nil}}) },
@@ -84,7 +87,7 @@ func TestWriterRefuses(t *testing.T) {
 		{"a repository without a name", adding("octo/", bareRepository()), `add repository octo/: want "owner/name"`},
 		{"a repository in a folder", adding("octo/a/b", bareRepository()), `add repository octo/a/b: want "owner/name"`},
 		{"a repository by its folder", adding("octo/app.git", bareRepository()), `add repository octo/app.git: want "owner/name"`},
-		{"a repository elsewhere", adding("../app", bareRepository()), "add repository ../app: want a relative name, clean and separated by slashes"},
+		{"a repository elsewhere", adding("../app", bareRepository()), "add repository ../app: it is not in a bare repository, repositories/<owner>/<name>.git"},
 		{"a repository twice", func(w *archive.Writer) error {
 			return errors.Join(adding("octo/app", bareRepository())(w), adding("octo/app", bareRepository())(w))
 		}, "add repository octo/app: it is there already"},
@@ -96,7 +99,7 @@ func TestWriterRefuses(t *testing.T) {
 		},
 		{
 			"a partial clone", adding("octo/app", with(bareRepository(), "objects/pack/pack-x.promisor", &fstest.MapFile{})),
-			"add repository octo/app: objects/pack/pack-x.promisor: it lacks objects of another repository: it is a partial clone",
+			"add repository octo/app: objects/pack/pack-x.promisor: a partial clone: objects are in another repository",
 		},
 		{
 			"a link", adding("octo/app", with(bareRepository(), "hooks", &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("/etc")})),
@@ -118,6 +121,92 @@ func TestWriterRefuses(t *testing.T) {
 			require.EqualError(t, w.Close(), test.want)
 		})
 	}
+}
+
+// The Writer refuses what Verify or Extract would refuse in its archive.
+func TestWriterRefusesWhatReadersRefuse(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		do   func(w *archive.Writer) error
+		want string
+	}{
+		{"a type of many letters", func(w *archive.Writer) error { return w.Write(&note{Type: strings.Repeat("x", 250), URL: "u"}) }, "cannot be a type"},
+		{"a type with the plural of another", func(w *archive.Writer) error { return w.Write(&note{Type: "branche", URL: "u"}) }, "cannot be a type"},
+		{
+			"a large record", func(w *archive.Writer) error {
+				return w.Write(&archive.Issue{URL: "u", Body: strings.Repeat("x", 16<<20)})
+			},
+			"write a record: u: a record is larger than 16777216 bytes (Limits.RecordSize)",
+		},
+		{
+			"a record of many values", func(w *archive.Writer) error {
+				return w.Write(&archive.Issue{URL: "u", Assignees: make([]archive.URL, 300_000)})
+			}, "write a record: u: a record has more than 262144 values (Limits.RecordSize)",
+		},
+		{"a long name", creating("attachments/1/"+strings.Repeat("x", 256), 1), "a part of its name has more than 255 bytes"},
+		{"a deep name", creating(strings.Repeat("x/", 9)+"x", 1), "it is below more than 8 directories"},
+		{"a name of a device", creating("attachments/1/nul", 1), "is a device on Windows"},
+		{"a directory around everything", creating("x/schema.json", 1), "nothing reads it there"},
+		{"records around everything", creating("x/issues_000001.json", 1), "nothing reads it there"},
+		{"repositories around everything", creating("x/repositories/o/a.git/HEAD", 1), "nothing reads it there"},
+		{"files that look like records", creating("issues-1.json", 1), "nothing reads it"},
+		{"a repository in another place", creating("backup/app.git/HEAD", 1), "it is not in a bare repository"},
+		{"objects in another place", creating("app/objects/pack/pack-x.pack", 1), "it is not in a bare repository"},
+		{"a HEAD in another place", creating("app/HEAD", 1), "it is not in a bare repository"},
+		{"a file in repositories", creating("repositories/octo/x", 1), "it is not in a bare repository"},
+		{"a repository twice, in another case", func(w *archive.Writer) error {
+			return errors.Join(adding("octo/app", bareRepository())(w), adding("Octo/App", bareRepository())(w))
+		}, "add repository Octo/App: it is there already"},
+		{"a hidden owner", adding(".octo/app", bareRepository()), "begins with a dot"},
+		{"an owner that is a device", adding("aux/app", bareRepository()), "is a device on Windows"},
+		{"a long owner", adding(strings.Repeat("o", 256)+"/app", bareRepository()), "it is not in a bare repository"},
+		{
+			"a shallow repository", adding("octo/app", with(bareRepository(), "shallow", &fstest.MapFile{Data: []byte("x")})),
+			"add repository octo/app: a shallow repository: a part of its history is not there",
+		},
+		{
+			"reftables", adding("octo/app", with(bareRepository(), "reftable/tables.list", &fstest.MapFile{Data: []byte("x")})),
+			"add repository octo/app: reftable/tables.list: its refs are in reftables, which no reader of archives knows",
+		},
+		{"a hook", adding("octo/app", with(bareRepository(), "hooks/update", &fstest.MapFile{Data: []byte("x")})), "it could be run by Git"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := archive.NewWriter(io.Discard, nil)
+			err := test.do(w)
+			require.ErrorContains(t, err, test.want)
+			require.EqualError(t, w.Close(), err.Error())
+		})
+	}
+	shallow := with(bareRepository(), "shallow", &fstest.MapFile{Data: []byte("x")})
+	require.NoError(t, adding("octo/app", shallow)(archive.NewWriter(io.Discard, &archive.WriterOptions{Shallow: true})))
+	w := archive.NewWriter(io.Discard, &archive.WriterOptions{Schema: archive.Schema{Version: "2.0.0"}})
+	require.EqualError(t, w.Close(), `schema version "2.0.0": want 1 as the major version`)
+}
+
+// What Extract leaves can be written and extracted again, with the same result.
+func TestExtractedRepositoriesAreWrittenAsTheyWere(t *testing.T) {
+	t.Parallel()
+	file := exported(t).file(t)
+	var trees []map[string]string
+	for range 3 {
+		dir := t.TempDir()
+		_, err := archive.Extract(t.Context(), bytes.NewReader(file), dir, nil)
+		require.NoError(t, err)
+		trees = append(trees, tree(t, filepath.Join(dir, "repositories")))
+		var b bytes.Buffer
+		w := archive.NewWriter(&b, nil)
+		for _, name := range []string{"app", "app.wiki", "next", "next.wiki", "empty"} {
+			require.NoError(t, w.AddRepository("octocat/"+name, os.DirFS(filepath.Join(dir, "repositories", "octocat", name+".git"))))
+		}
+		require.NoError(t, w.Close())
+		file = b.Bytes()
+	}
+	assert.Contains(t, trees[0], "octocat/app.git/github-logs%2FHEAD")
+	assert.Equal(t, trees[0], trees[1])
+	assert.Equal(t, trees[0], trees[2])
+	l := readLayout(t, file)
+	assert.Equal(t, "moved\n", string(l.find("repositories/octocat/app.git/logs/HEAD", "").body))
+	assert.Contains(t, string(l.find("repositories/octocat/app.git/config", "").body), "mirror = true")
 }
 
 func creating(name string, size int64) func(*archive.Writer) error {

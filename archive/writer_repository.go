@@ -15,51 +15,87 @@ func (w *Writer) addRepository(name string, fsys fs.FS) error {
 		return errors.New(`want "owner/name"`)
 	}
 	dir := bareDir(name)
-	if err := checkName(dir); err != nil {
+	if err := checkName(path.Join(dir, "HEAD")); err != nil {
 		return err
 	}
-	if _, there := w.entries[dir]; there {
+	if w.cased[strings.ToLower(dir)] {
 		return errors.New("it is there already")
 	}
+	w.cased[strings.ToLower(dir)] = true
 	if err := checkRepository(fsys); err != nil {
 		return err
 	}
+	if err := checkShallow(fsys); err != nil && !w.shallow {
+		return err
+	}
+	_, err := fs.Stat(fsys, githubPrefix+"config")
+	extracted := err == nil
 	return fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		to := path.Join(dir, name)
 		switch {
+		case err != nil:
+			return err
 		case d.IsDir():
-			return w.directory(to)
+			return w.directory(path.Join(dir, name))
 		case !d.Type().IsRegular():
 			return fmt.Errorf("%s is neither a file nor a directory", name)
+		case extracted && name == "config": // which Extract wrote
+			return nil
 		}
-		return w.copyFile(to, fsys, name)
+		return w.copyFile(path.Join(dir, originalName(name)), fsys, name)
 	})
 }
 
-// checkRepository tells a bare repository from what it is confused with.
+// originalName returns the name that a file of a bare repository had before
+// Extract gave it one that means nothing to Git.
+func originalName(name string) string {
+	if encoded, ok := strings.CutPrefix(name, githubPrefix); ok {
+		return strings.NewReplacer("%2F", "/", "%25", "%").Replace(encoded)
+	}
+	return name
+}
+
+// checkRepository refuses what is not a bare repository, or not a whole one.
 func checkRepository(fsys fs.FS) error {
-	if _, err := fs.Stat(fsys, "HEAD"); err != nil {
-		return fmt.Errorf("not a bare repository: %w", err)
+	for _, name := range []string{"HEAD", "objects"} {
+		if _, err := fs.Stat(fsys, name); err != nil {
+			return fmt.Errorf("not a bare repository: %w", err)
+		}
 	}
-	if _, err := fs.Stat(fsys, "objects"); err != nil {
-		return fmt.Errorf("not a bare repository: %w", err)
+	for _, refused := range []struct {
+		pattern, why string
+	}{
+		{"objects/info/alternates", "it borrows objects from another repository"},
+		{"objects/pack/*.promisor", "a partial clone: objects are in another repository"},
+		{"reftable/tables.list", "its refs are in reftables, which no reader of archives knows"},
+	} {
+		found, err := fs.Glob(fsys, refused.pattern)
+		if err != nil {
+			return err
+		}
+		for _, name := range found {
+			info, err := fs.Stat(fsys, name)
+			if err != nil {
+				return err
+			}
+			if info.Size() > 0 || strings.HasSuffix(name, ".promisor") {
+				return fmt.Errorf("%s: %s", name, refused.why)
+			}
+		}
 	}
-	const alternates = "objects/info/alternates"
-	switch info, err := fs.Stat(fsys, alternates); {
+	return nil
+}
+
+// checkShallow refuses a repository whose history is cut.
+func checkShallow(fsys fs.FS) error {
+	info, err := fs.Stat(fsys, "shallow")
+	switch {
 	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
+		return nil
+	case err == nil && info.Size() > 0:
+		return errors.New("a shallow repository: a part of its history is not there")
+	default:
 		return err
-	case info.Size() > 0:
-		return fmt.Errorf("%s: it borrows objects from another repository", alternates)
 	}
-	partial, err := fs.Glob(fsys, "objects/pack/*.promisor")
-	if len(partial) > 0 {
-		return fmt.Errorf("%s: it lacks objects of another repository: it is a partial clone", partial[0])
-	}
-	return err
 }
 
 func (w *Writer) copyFile(to string, fsys fs.FS, name string) error {

@@ -22,6 +22,7 @@ func (s *Server) writeExport(w io.Writer, m *migration) error {
 	opts := archive.WriterOptions{
 		ModTime: m.updatedAt,
 		Schema:  archive.Schema{Version: "1.0.1", GitHubSHA: "e00c8eee08dbff330139a0a24efb0d7b63da2152"},
+		Shallow: true, // a checkout of CI is
 	}
 	for _, r := range m.repositories {
 		if r.payload > 0 && m.includesReleases() {
