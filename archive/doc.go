@@ -14,18 +14,18 @@
 //		}
 //	}
 //
-// Of a file, a stream of package ghmigrate or any other [io.Reader], [Verify]
-// tells whether it is a whole backup, and [Extract] unpacks it.
+// [Verify] tells whether a file, a stream of package ghmigrate or any other
+// [io.Reader] is a whole backup. [Extract] unpacks it.
 //
-// GitHub does not document their format. This page tells what is known of it,
-// from archives of GitHub.com and GitHub Enterprise Server and from programs
-// that write them for GitHub's importer.
+// GitHub does not document the format. This page says what is known, from archives
+// of GitHub.com and GitHub Enterprise Server until 2026, and from programs that
+// write archives for GitHub's importer.
 //
 // # Container
 //
-// An archive is a tar of the GNU dialect in exactly one gzip member. Names
-// begin with "./", directories have entries of their own, and the order is
-// that of the exporter's file system: anything may come first.
+// An archive is a GNU tar in exactly one gzip member. Names begin with "./",
+// directories have entries of their own. The order is that of the exporter's file
+// system: anything may come first.
 //
 //	schema.json                        {"version": "1.0.1", "github_sha": "…"}
 //	users_000001.json                  records, and so on for each type
@@ -37,15 +37,16 @@
 //	repository_files/<id>/log.txt      other files that they attached
 //	releases/<guid>/app.zip            assets of releases
 //
-// Archives that somebody packed again may lack the "./", or have one directory
-// around everything; this package reads them all the same.
+// Archives that were packed again may lack the "./" or have one directory around
+// everything. This package reads them, too. The directory is recognized by a
+// schema.json or a file of records in it.
 //
 // # Records
 //
-// A file of records is a JSON array; GitHub begins the next file after 100
-// records, but files may be shorter, and numbers missing. There is no count to
-// compare with. Each record has a type and a URL; the URL is its name, and
-// records refer to each other by it:
+// A file of records is a JSON array. GitHub begins a new file after 100 records,
+// but files may be shorter, and numbers may be missing. No count tells whether all
+// files are there. Each record has a type and a URL. The URL identifies the record,
+// and other records refer to it:
 //
 //	{
 //	  "type": "issue_comment",
@@ -55,46 +56,50 @@
 //	  "body": "Same here.",
 //	  …
 //
-// Numbers are found in URLs alone ([URL.Number]). Issues and pull requests
-// share their comments and events, which name one or the other. Labels are
-// inside their repository. Files are named by links such as
-// tarball://root/attachments/<guid>/shot.png. Where an account is gone, the URL
-// is null; where a part was not exported, URLs name records that the archive
-// does not have.
+// Only URLs have numbers ([URL.Number]). Issues and pull requests share the types
+// of comments and events, which name one or the other. Labels are inside their
+// repository. A link such as tarball://root/attachments/<guid>/shot.png names a
+// file ([EntryName]). The URL of a deleted account is null. In a partial export,
+// URLs name records that are not in the archive.
 //
 // The version of the schema does not tell which fields there are: GitHub adds
-// some without changing it. What this package does not know it keeps: an
-// [Unknown] for a record of a type that it does not know, or that does not fit
-// what it knows of the type, [Record].Raw for fields. A program that must not
-// lose a record has a case for *[Unknown].
+// fields without a new version. This package keeps what it does not know. A record
+// of an unknown type, or one that does not fit its type, is an *[Unknown]; Raw has
+// the unknown fields of all others. A program that must not lose a record needs a
+// case for *[Unknown].
+//
+// Exports of 2026 have review requests, the pull request that closed an issue,
+// attachments of reviews, and events of sub-issues and of Copilot. They do not have
+// objects of Git LFS, rulesets, issue types, relationships, custom properties,
+// Projects or packages.
 //
 // # Reading
 //
-// A [Reader] goes through an archive once, in constant memory, from a file or
-// while it is being downloaded. [Reader.Records] yields typed records,
-// [Reader.Entries] everything. [Open] indexes the records of a file so that
-// they can be looked up and joined: the comments of an issue, the author of a
-// comment.
+// A [Reader] reads an archive once, in constant memory, also during a download.
+// [Records] yields the records of one type, [Reader.Records] those of several, and
+// [Reader.Entries] all files. [Open] indexes the records, so that they can be
+// looked up and joined: the comments of an issue, the author of a comment.
 //
 // # Verifying
 //
-// [Verify] reads to the very end and reports everything that is wrong, each
-// [Fault] with the name of its entry. gzip's checksum finds what was damaged
-// after GitHub packed the archive; what was damaged or forgotten before is
-// found by structure: records that do not parse, packs without their index,
-// checksums inside Git's own files, branches whose commit is missing, links to
-// files that are not there, repositories that were asked for. A wrong picture
-// under the right name, or a record that was never written, leaves no trace.
+// [Verify] reads an archive to its end and reports each [Fault] with its entry.
+// gzip's checksum finds all damage after GitHub packed the archive. The structure
+// shows damage from before: records that do not parse, links to missing files,
+// requested repositories that are missing, and repositories that git would refuse.
+// An attachment with other content, or a record that was never written, leaves no
+// trace. The documentation of Verify lists what it cannot find.
 //
 // # Extracting
 //
-// [Extract] verifies and unpacks. An archive is not to be trusted more than
-// those who could put things into it: a Git repository can carry commands in
-// its configuration, a tar names that lead out of the folder. Extract writes
-// inside the folder alone, refuses what does not belong into an archive, and
-// leaves bare repositories with a configuration of its own, ready for git clone.
+// [Extract] verifies and unpacks. An archive deserves no more trust than the people
+// who can write to its repositories: the configuration of a Git repository may have
+// commands, and names in a tar may lead out of a folder. Extract writes inside the
+// folder alone, refuses what does not belong into an archive, and leaves bare
+// repositories that git clone and git fsck accept, with a configuration of their
+// own.
 //
 // # Writing
 //
-// A [Writer] writes the same layout, for GitHub's importer and for tests.
+// A [Writer] writes the same layout, for GitHub's importer and for tests. It
+// refuses what a Reader would refuse.
 package archive

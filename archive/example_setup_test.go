@@ -11,7 +11,7 @@ import (
 )
 
 // exampleArchive returns an archive of one small repository.
-func exampleArchive() io.Reader {
+func exampleArchive() io.ReadSeeker {
 	const (
 		repo = "https://github.com/octo-org/app"
 		user = "https://github.com/octocat"
@@ -69,7 +69,7 @@ func exampleArchive() io.Reader {
 	check(err)
 	check(w.AddRepository("octo-org/app", emptyRepository()))
 	check(w.Close())
-	return &b
+	return bytes.NewReader(b.Bytes())
 }
 
 // emptyRepository returns a bare repository without a commit.

@@ -9,10 +9,10 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// verify makes sure that a backup is one: whole, consistent, and of all that
-// was asked for. It prints everything that is wrong.
-func verify(ctx context.Context, file io.Reader) error {
-	summary, err := archive.Verify(ctx, file, &archive.VerifyOptions{Repositories: []string{"octo-org/app"}})
+// verifyThenRead verifies a backup, which must be whole and have the requested
+// repository, and then prints its open issues.
+func verifyThenRead(ctx context.Context, file io.ReadSeeker) error {
+	_, err := archive.Verify(ctx, file, &archive.VerifyOptions{Repositories: []string{"octo-org/app"}})
 	if faults, ok := errors.AsType[*archive.FaultError](err); ok {
 		for _, fault := range faults.Faults {
 			fmt.Println(fault) // with the name of its entry
@@ -21,14 +21,28 @@ func verify(ctx context.Context, file io.Reader) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(summary.Records["issue"], "issues,", len(summary.Repositories), "repository, all whole")
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	r, err := archive.NewReader(file, nil)
+	if err != nil {
+		return err
+	}
+	for issue, err := range archive.Records[*archive.Issue](r) {
+		if err != nil {
+			return err
+		}
+		if issue.ClosedAt.IsZero() {
+			fmt.Printf("#%d %s\n", issue.URL.Number(), issue.Title)
+		}
+	}
 	return nil
 }
 
 // An archive that nobody has verified is not a backup yet.
 func ExampleVerify() {
-	if err := verify(context.Background(), exampleArchive()); err != nil {
+	if err := verifyThenRead(context.Background(), exampleArchive()); err != nil {
 		fmt.Println(err)
 	}
-	// Output: 2 issues, 1 repository, all whole
+	// Output: #2 Say how to stop it
 }

@@ -11,14 +11,14 @@ import (
 	"slices"
 )
 
-// An extractedRepository is what is to be known of a bare repository in the end.
+// An extractedRepository is what the end of Extract must know of a bare repository.
 type extractedRepository struct {
 	sha1, sha256 bool        // the format of its objects
 	refs         []packedRef // for packed-refs
 }
 
-// note remembers that there is a bare repository, and what the name of the
-// entry tells of its format.
+// note remembers a bare repository, and the object format that the name of the entry
+// implies.
 func (x *extraction) note(e *Entry) *extractedRepository {
 	dir := bareDir(e.Repository)
 	repo := x.repositories[dir]
@@ -35,8 +35,8 @@ func (x *extraction) note(e *Entry) *extractedRepository {
 	return repo
 }
 
-// finish makes bare repositories of what was extracted of them. The error is not
-// about the archive.
+// finish makes bare repositories of the extracted files. The error is never a fault
+// of the archive.
 func (x *extraction) finish() error {
 	for _, dir := range slices.Sorted(maps.Keys(x.repositories)) {
 		err := x.finishBare(dir, x.repositories[dir])
@@ -76,7 +76,7 @@ func (x *extraction) writeConfig(dir string, repo *extractedRepository) error {
 	name, config := path.Join(dir, "config"), bareConfig(sha256)
 	f, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		// That of a repository whose name differs in case may be as good.
+		// A repository whose name differs in case may have the same config.
 		if text, readErr := x.readStart(name); readErr == nil && string(text) == config {
 			return nil
 		}
@@ -98,8 +98,8 @@ func (x *extraction) readStart(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, 64<<10))
 }
 
-// declaresSHA256 reports whether a config says that objects are named by
-// SHA-256, in the form in which Git writes it.
+// declaresSHA256 reports whether a config, as Git writes it, says that objects are
+// named by SHA-256.
 func declaresSHA256(config []byte) bool {
 	for line := range bytes.Lines(bytes.ToLower(config)) {
 		key, value, _ := bytes.Cut(line, []byte("="))
@@ -110,7 +110,7 @@ func declaresSHA256(config []byte) bool {
 	return false
 }
 
-// bareConfig is all that Git has to know, and nothing that it would run.
+// bareConfig returns the configuration that Git needs. Git runs nothing with it.
 func bareConfig(sha256 bool) string {
 	if sha256 {
 		return "[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n"

@@ -9,17 +9,17 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
 )
 
-// githubPrefix begins the names that files get which come with a bare repository,
-// and are not for Git: its config is github-config, and logs/HEAD is
+// githubPrefix begins the names of files that come with a bare repository and are
+// not for Git: config becomes github-config, and logs/HEAD becomes
 // github-logs%2FHEAD.
 const githubPrefix = "github-"
 
-// maxDepth bounds the directories that an entry can be in whose place is not
-// known: each costs far more on a disk than in an archive.
+// maxDepth bounds the directories of an entry whose place is not known: each costs
+// far more on a disk than in an archive.
 const maxDepth = 8
 
-// destination tells by what name an entry is extracted. It is empty for what is
-// left out; the error tells why an entry is refused.
+// destination returns the name under which an entry is extracted. It is empty for an
+// entry that is left out. The error tells why an entry is refused.
 func destination(e *Entry) (string, error) {
 	if err := checkPortable(e.Name); err != nil {
 		return "", err
@@ -59,7 +59,7 @@ func destination(e *Entry) (string, error) {
 
 var errHidden = errors.New("programs look for commands in what begins with a dot")
 
-// checkBareDir tells why a bare repository cannot be extracted.
+// checkBareDir reports why a bare repository cannot be extracted.
 func checkBareDir(e *Entry) error {
 	if isHidden(e.Repository) {
 		return errHidden
@@ -67,10 +67,9 @@ func checkBareDir(e *Entry) error {
 	return checkPortable(bareDir(e.Repository))
 }
 
-// bareDestination is destination for an entry of a bare repository. What is not
-// known to belong there gets a name that means nothing to Git, and is refused if
-// it is known to do harm: Git looks for many things, and may look for more one
-// day.
+// bareDestination is destination for an entry of a bare repository. It refuses files
+// that are known to do harm. Other files that Git may not need get a name that means
+// nothing to Git: Git may look for more files one day.
 func bareDestination(e *Entry) (string, error) {
 	if err := checkBareDir(e); err != nil {
 		return "", err
@@ -96,8 +95,8 @@ func bareDestination(e *Entry) (string, error) {
 	}
 }
 
-// harm tells what Git would do with a file or directory that a bare repository
-// should not have.
+// harm reports what Git would do with a file or directory that does not belong to a
+// bare repository.
 func harm(name string, dir bool) error {
 	top, rest, _ := strings.Cut(strings.ToLower(name), "/")
 	switch {
@@ -118,7 +117,7 @@ func harm(name string, dir bool) error {
 	}
 }
 
-// keepsDir tells whether a directory of a bare repository is extracted.
+// keepsDir reports whether a directory of a bare repository is extracted.
 func keepsDir(name string) bool {
 	switch name {
 	case "info", "objects", "objects/pack", "objects/info":
@@ -135,7 +134,8 @@ func keepsDir(name string) bool {
 	}
 }
 
-// keepsFile tells whether a file of a bare repository is extracted.
+// keepsFile reports whether a file of a bare repository is extracted under its own
+// name.
 func keepsFile(name string) bool {
 	switch name {
 	case "HEAD", "packed-refs", "shallow", "description", "info/exclude":
@@ -174,19 +174,18 @@ func isLitter(name string, size int64) bool {
 	return isTemporary(base) || strings.HasPrefix(base, "multi-pack-index")
 }
 
-// isTemporary reports whether Git was about to write a file of this name.
+// isTemporary reports whether Git gives this name to a file before it is complete.
 func isTemporary(base string) bool {
 	return strings.HasPrefix(base, "tmp_") || strings.HasPrefix(base, ".")
 }
 
-// isRef tells whether a file of a bare repository is extracted only if its
-// content is that of a ref.
+// isRef reports whether a file of a bare repository must hold a ref to be extracted.
 func isRef(name string) bool {
 	return name == "HEAD" || strings.HasPrefix(name, "refs/") && gitdir.IsRefName(name)
 }
 
-// objectDigits returns how many digits the names of objects have, if the name of
-// a file of a bare repository tells, or else 0.
+// objectDigits returns the length of the names of objects, if the name of a file of
+// a bare repository implies it, or else 0.
 func objectDigits(name string) int {
 	base, isPack := strings.CutPrefix(name, "objects/pack/pack-")
 	if digits := strings.TrimSuffix(base, path.Ext(base)); isPack && gitdir.IsObjectName(digits) {
@@ -195,8 +194,8 @@ func objectDigits(name string) int {
 	return len(looseObject(name))
 }
 
-// looseObject returns the name of the object that a file of a bare repository
-// has, or nothing.
+// looseObject returns the name of the loose object in a file of a bare repository,
+// or nothing.
 func looseObject(name string) string {
 	file, ok := strings.CutPrefix(name, "objects/")
 	if object, isObject := gitdir.LooseObject(file); ok && isObject {

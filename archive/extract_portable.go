@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// checkPortable tells why not every system could hold a file of this name, or
-// why Git would make something of it.
+// checkPortable reports why some system cannot hold a file of this name, or why Git
+// takes the name for something else.
 func checkPortable(name string) error {
 	const most = 1024 // of macOS, for a whole path
 	if len(name) > most {
@@ -46,8 +46,8 @@ func checkPortablePart(part string) error {
 	}
 }
 
-// isDevice reports whether Windows takes a name for that of a device. What comes
-// after a dot does not count.
+// isDevice reports whether Windows takes a name for a device. The part after a dot
+// does not count.
 func isDevice(part string) bool {
 	base, _, _ := strings.Cut(part, ".")
 	base = strings.ToUpper(strings.TrimRight(base, " "))
@@ -62,22 +62,22 @@ func isDevice(part string) bool {
 	return ok && utf8.RuneCountInString(number) == 1 && strings.Trim(number, "0123456789¹²³") == ""
 }
 
-// isDotGit reports whether a file system may take a name for ".git": those of
-// Windows know it by a short name, too.
+// isDotGit reports whether a file system may take a name for ".git". Windows has a
+// short name for it, too.
 func isDotGit(part string) bool {
 	number, short := strings.CutPrefix(strings.ToLower(part), "git~")
 	return sameName(part, ".git") || short && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
-// isHidden reports whether a file system may take a name, or the first part of
-// one, for one that begins with a dot.
+// isHidden reports whether a file system may take the first character of a name for
+// a dot.
 func isHidden(name string) bool { return strings.HasPrefix(visible(name), ".") }
 
 // sameName reports whether a file system may take a name for another.
 func sameName(part, name string) bool { return strings.EqualFold(name, visible(part)) }
 
-// visible returns a name without the characters that cannot be seen, and that
-// the file systems of Apple pass over.
+// visible returns a name without invisible characters, which Apple's file systems
+// ignore.
 func visible(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

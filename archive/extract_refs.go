@@ -13,8 +13,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
 )
 
-// An extractedRef is an entry that is extracted only if its content is that of a ref,
-// whatever Git would take it for otherwise: a branch may be named config.
+// An extractedRef is an entry that is extracted only if it holds a ref. A branch may
+// be named config: Git must not find commands in it.
 type extractedRef struct {
 	x    *extraction
 	name string // in the repository
@@ -22,29 +22,27 @@ type extractedRef struct {
 	size int64
 	file *extractedFile // nil if it goes to packed-refs
 
-	// Of one that goes to packed-refs.
+	// For a ref that goes to packed-refs.
 	repo    *extractedRepository
 	refused *Fault // why it has no file
 }
 
-// A packedRef is a ref that goes to packed-refs, because no file can have its name
-// here.
+// A packedRef is a ref that goes to packed-refs, because no file can have its name.
 type packedRef struct {
 	name, digits string
 }
 
-// maxRefs bounds the bytes that are remembered of refs of an archive until
-// packed-refs is written. Refs of other names do not count.
+// maxRefs bounds the bytes of refs that wait for packed-refs.
 const maxRefs = 16 << 20
 
-// isBelowRefs reports whether an entry could be found in packed-refs, or is a
-// directory of such.
+// isBelowRefs reports whether an entry can go to packed-refs, or is a directory of
+// such entries.
 func isBelowRefs(e *Entry) bool {
 	name := insideBare(e)
 	return e.Kind == KindGit && name != "HEAD" && isRef(name) && checkBareDir(e) == nil
 }
 
-// Write keeps what is written.
+// Write keeps the content.
 func (r *extractedRef) Write(p []byte) (int, error) {
 	r.text = append(r.text, p[:min(len(p), gitdir.MaxRef+1-len(r.text))]...)
 	return len(p), nil
@@ -78,9 +76,9 @@ func (r *extractedRef) Close() error {
 	return nil
 }
 
-// packRefs writes packed-refs anew, with more refs, which count even if they
-// were there. Its header is gone: Git then sorts the refs, and looks itself what
-// the tags are of.
+// packRefs writes packed-refs anew, with more refs; they replace lines of the same
+// name. Without a full header Git sorts the refs and looks up the objects of tags
+// itself.
 func (x *extraction) packRefs(dir string, refs []packedRef) error {
 	name := path.Join(dir, "packed-refs")
 	var old io.Reader = bytes.NewReader(nil)
@@ -125,7 +123,7 @@ func addRefs(w *bufio.Writer, packed io.Reader, refs []packedRef) error {
 		if err != nil {
 			return err
 		}
-		// A line that begins with "^" belongs to the ref before.
+		// A line with "^" belongs to the ref before.
 		if line[0] != '^' {
 			_, name, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
 			skip = line[0] == '#' || moved[string(name)]

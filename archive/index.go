@@ -11,11 +11,10 @@ import (
 	"sync"
 )
 
-// ErrNotFound is the error of [Archive.Lookup] where no record has the URL.
+// ErrNotFound is the error of [Archive.Lookup] if no record has the URL.
 var ErrNotFound = errors.New("no such record")
 
-// An Archive is an archive whose records can be looked up by their URLs, and
-// joined. It may be used by several goroutines at once.
+// An Archive looks up records by URL and joins them. It is safe for concurrent use.
 type Archive struct {
 	spill *os.File
 	close func() error
@@ -44,13 +43,13 @@ func Open(ctx context.Context, r io.Reader, opts *ReaderOptions) (*Archive, erro
 	return a, nil
 }
 
-// Close removes the temporary file. A record that is read later is an error that
-// matches [os.ErrClosed]; only Close itself may be called again.
+// Close removes the temporary file. Reading a record afterwards fails with an error
+// that matches [os.ErrClosed]. Close may be called again.
 func (a *Archive) Close() error { return a.close() }
 
-// Lookup returns the record of this URL, or an error that is [ErrNotFound]: a
-// reference may name a record that was not exported. Of several records of the
-// same URL it is the first.
+// Lookup returns the record with this URL, the first one if there are several. If
+// there is none, the error matches [ErrNotFound]: a reference may name a record that
+// was not exported.
 func (a *Archive) Lookup(url URL) (Record, error) {
 	for number := range a.index.find(url) {
 		r, err := a.record(number)
@@ -64,14 +63,13 @@ func (a *Archive) Lookup(url URL) (Record, error) {
 	return nil, fmt.Errorf("%w: %q", ErrNotFound, url)
 }
 
-// All yields the records of type T, such as *[Issue], in the order of the
-// archive. T may be [Record] itself, which all records are. An error ends the
-// sequence.
+// All yields the records of type T, such as *[Issue], in the order of the archive. T
+// may be [Record] for all records. An error ends the sequence.
 func All[T Record](a *Archive) iter.Seq2[T, error] {
 	return records(a, a.index.all(kindOf[T]()), func(T) bool { return true })
 }
 
-// records yields those of the numbered records that are of type T and wanted.
+// records yields the numbered records that are of type T and wanted.
 func records[T Record](a *Archive, numbers iter.Seq[uint32], wanted func(T) bool) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for number := range numbers {
@@ -88,8 +86,8 @@ func records[T Record](a *Archive, numbers iter.Seq[uint32], wanted func(T) bool
 	}
 }
 
-// newArchive makes the temporary file. Where the system permits, it has no name
-// any more, so that it is gone whatever becomes of this program.
+// newArchive makes the temporary file. Where the system permits, the file has no
+// name, so that it is gone when the program ends.
 func newArchive() (*Archive, error) {
 	f, err := os.CreateTemp("", "archive-*.json")
 	if err != nil {
@@ -109,7 +107,7 @@ func newArchive() (*Archive, error) {
 	}, nil
 }
 
-// read copies the records of an archive, and indexes them.
+// read copies the records of an archive and indexes them.
 func (a *Archive) read(ctx context.Context, in io.Reader, opts *ReaderOptions) error {
 	r, err := NewReader(contextual(ctx, in), opts)
 	if err != nil {

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Comments yields the comments of an issue, or those in the conversation of a
-// pull request. As all joins do, it yields the oldest first, nothing if the
-// archive has none, and ends after an error.
+// Comments yields the comments on an issue or in the conversation of a pull request.
+// As all joins do, it yields the oldest first, nothing if there is none, and ends
+// after an error.
 func (a *Archive) Comments(of URL) iter.Seq2[*IssueComment, error] {
 	return join[*IssueComment](a, of)
 }
 
-// Events yields what happened to an issue or a pull request.
+// Events yields the events of an issue or a pull request.
 func (a *Archive) Events(of URL) iter.Seq2[*IssueEvent, error] {
 	return join[*IssueEvent](a, of)
 }
@@ -27,14 +27,15 @@ func (a *Archive) Threads(of URL) iter.Seq2[*PullRequestReviewThread, error] {
 	return join[*PullRequestReviewThread](a, of)
 }
 
-// ReviewComments yields the comments on the changes of a pull request: all of
-// them, those of one review, or those of one thread.
+// ReviewComments yields the comments on the changes of a pull request, of one of its
+// reviews or of one thread.
 func (a *Archive) ReviewComments(of URL) iter.Seq2[*PullRequestReviewComment, error] {
 	return join[*PullRequestReviewComment](a, of)
 }
 
-// Attachments yields what is attached to an issue, a pull request or a comment
-// on one. The bytes are not in the Archive, but in the file that it was made of.
+// Attachments yields the attachments of an issue, a pull request, a review or a
+// comment. The files themselves are not in the Archive, but in the stream that Open
+// read.
 func (a *Archive) Attachments(of URL) iter.Seq2[*Attachment, error] {
 	return join[*Attachment](a, of)
 }
@@ -46,7 +47,7 @@ func join[T Record](a *Archive, of URL) iter.Seq2[T, error] {
 	})
 }
 
-// parents returns what a record belongs to, and when it was made.
+// parents returns the records that a record belongs to, and its time.
 func parents(r Record) (Time, []URL) {
 	switch r := r.(type) {
 	case *IssueComment:

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// An index tells where records are, by number: the first of an archive is 0.
+// An index finds records by number: the first record of an archive is 0.
 type index struct {
 	seed     maphash.Seed
 	kinds    map[string]uint32
@@ -17,7 +17,7 @@ type index struct {
 	children []child
 }
 
-// A place is where a record begins. It ends where the next one begins.
+// A place is the beginning of a record, which ends where the next one begins.
 type place struct {
 	offset int64
 	kind   uint32 // a number of index.kinds
@@ -91,7 +91,7 @@ func (x *index) all(kind string) iter.Seq[uint32] {
 	}
 }
 
-// find yields the records that may have this URL: others may have the same
+// find yields the records that may have this URL. Another URL may have the same
 // hash.
 func (x *index) find(url URL) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
@@ -105,8 +105,8 @@ func (x *index) find(url URL) iter.Seq[uint32] {
 	}
 }
 
-// of yields the records of a kind that may belong to the record of this URL,
-// the oldest first.
+// of yields the records of a kind that may belong to the record with this URL, the
+// oldest first.
 func (x *index) of(parent URL, kind string) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		k, ok := x.kinds[kind]
@@ -134,12 +134,11 @@ func (x *index) place(number uint32) (offset, size int64) {
 
 func (x *index) hash(url URL) uint64 { return maphash.String(x.seed, string(url)) }
 
-// unknownKind stands in an index for everything that was read as an *Unknown,
-// whatever its type.
+// unknownKind is the kind of all records that are an *Unknown, in an index.
 const unknownKind = "*"
 
-// kindOf returns the kind of the records of type T in an index, or nothing if T
-// is an interface.
+// kindOf returns the kind of the records of type T in an index. It is empty if T is
+// an interface.
 func kindOf[T Record]() string {
 	var none T
 	switch r := any(none).(type) {

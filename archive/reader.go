@@ -42,14 +42,14 @@ type Reader struct {
 	splitter  splitter
 }
 
-// NewReader returns a Reader of the archive in r: a file, a body of HTTP, or
-// whatever else holds exactly one. The error tells what is wrong with the
-// arguments; nil options are good.
+// NewReader returns a Reader of the archive in r: a file, the body of a response, or
+// any other stream of exactly one archive. The error is about the arguments. A nil
+// opts means the defaults.
 //
-// A loop over a sequence of the Reader reads r in a goroutine of its own, which
-// has ended when the loop has, also after a break: a Reader needs no Close, and
-// r may be used again then. Only, ending a loop has to wait for a call of r.Read
-// that is under way. Nothing is read before a loop begins.
+// NewReader reads nothing. A loop over a sequence of the Reader reads r in a
+// goroutine, which has ended when the loop has, also after a break. So a Reader
+// needs no Close, and r can be used again. The end of a loop waits for a call of
+// r.Read that is under way.
 func NewReader(r io.Reader, opts *ReaderOptions) (*Reader, error) {
 	var limits Limits
 	if opts != nil {
@@ -131,16 +131,16 @@ func Records[T Record](r *Reader) iter.Seq2[T, error] {
 	}
 }
 
-// Entries yields what is in the archive, files and directories, in the archive's
-// own order: anything may come first. An entry can be read until the loop goes
-// on; what was not read of it is passed over.
+// Entries yields the files and directories of the archive in its order: anything may
+// come first. An entry can be read until the loop goes on; the rest of it is
+// skipped.
 //
-// Entries that are neither a file nor a directory are yielded too, as their Mode
-// tells, but have no content. An entry whose name is absolute or has ".." in it
-// is not yielded; a [Fault] tells its name.
+// Entries that are neither files nor directories have no content; Mode tells what
+// they are. An entry is not yielded if its name is absolute, has ".." in it, or lies
+// beside the directory around everything; a [Fault] tells its name.
 //
-// The archive is read once: a second range over a sequence of the same Reader
-// yields an error, and nothing else. See [Reader] about errors.
+// The archive can be read once: a second range over a sequence of the same Reader
+// yields an error and nothing else. See [Reader] about errors.
 func (r *Reader) Entries() iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		if r.source == nil {
@@ -194,7 +194,8 @@ var (
 	errStale       = errors.New("the loop over the archive has gone on: an entry is read before the next")
 )
 
-// next returns the next entry. A Fault that names an entry is not the last.
+// next returns the next entry. After a Fault that names an entry, more entries
+// follow.
 func (r *Reader) next() (*Entry, error) {
 	for {
 		header, err := r.container.next()
@@ -203,7 +204,7 @@ func (r *Reader) next() (*Entry, error) {
 		}
 		if r.entries++; r.entries > r.limits.Entries {
 			err := fmt.Errorf("it has more than %d entries (Limits.Entries)", r.limits.Entries)
-			return nil, &Fault{Offset: r.container.inflater.offset, Err: err}
+			return nil, &Fault{Offset: r.container.unpacker.offset, Err: err}
 		}
 		if header.Typeflag == tar.TypeXGlobalHeader {
 			continue
@@ -224,15 +225,15 @@ func (r *Reader) next() (*Entry, error) {
 	}
 }
 
-// tooMany counts n more records, or what has to be remembered of them. The archive
-// ends where there are too many.
+// tooMany counts n more records or references, and ends the archive if there are too
+// many.
 func (r *Reader) tooMany(n int) bool {
 	if r.records += int64(n); r.records <= r.limits.Records {
 		return false
 	}
 	if r.container.err == nil {
 		err := fmt.Errorf("it has more than %d records and references (Limits.Records)", r.limits.Records)
-		r.container.err = &Fault{Offset: r.container.inflater.offset, Err: err}
+		r.container.err = &Fault{Offset: r.container.unpacker.offset, Err: err}
 	}
 	return true
 }

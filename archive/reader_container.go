@@ -9,27 +9,26 @@ import (
 	"strings"
 )
 
-// A container reads the tar of an archive, and is strict about its end: there
-// must be two blocks of zeros right after the last entry, only zeros after
-// them, the end of exactly one gzip member, and the end of the input.
-// archive/tar alone takes a tar that stops anywhere between two entries for
-// complete, and gzip another member for a part of the first.
+// A container reads the tar of an archive, and checks its end: two blocks of zeros
+// right after the last entry, only zeros after them, the end of exactly one gzip
+// member, and the end of the input. archive/tar alone accepts a tar that ends
+// between two entries, and gzip takes another member for a part of the first.
 type container struct {
-	inflater *inflater
+	unpacker *unpacker
 	tar      *tar.Reader
 	end      int64 // of the entry, with its padding; -1 if only archive/tar knows
-	err      error // the last one
+	err      error // the final one
 }
 
 const tarBlock = 512
 
 func newContainer(r io.Reader, limit int64) *container {
-	in := startInflater(r, limit)
-	return &container{inflater: in, tar: tar.NewReader(in)}
+	in := startUnpacker(r, limit)
+	return &container{unpacker: in, tar: tar.NewReader(in)}
 }
 
-// next returns the header of the next entry, or io.EOF where the archive ends
-// as it must. Any error is the last.
+// next returns the header of the next entry, or io.EOF at the proper end of the
+// archive. Each error is final.
 func (c *container) next() (*tar.Header, error) {
 	if c.err != nil {
 		return nil, c.err
@@ -37,7 +36,7 @@ func (c *container) next() (*tar.Header, error) {
 	header, err := c.tar.Next()
 	switch {
 	case err == nil, errors.Is(err, tar.ErrInsecurePath): // names are looked at later
-		c.end = c.inflater.offset
+		c.end = c.unpacker.offset
 		if hasContent(header) {
 			c.end += header.Size
 		}
@@ -46,7 +45,7 @@ func (c *container) next() (*tar.Header, error) {
 			c.end = -1
 		}
 		return header, nil
-	case isEOF(err) && c.inflater.err == nil:
+	case isEOF(err) && c.unpacker.err == nil:
 		c.err = c.finish()
 	default:
 		c.err = c.explain(err)
@@ -65,29 +64,29 @@ func (c *container) read(p []byte) (int, error) {
 }
 
 // close ends the goroutine.
-func (c *container) close() { c.inflater.stop() }
+func (c *container) close() { c.unpacker.stop() }
 
-// finish reads what comes after the end of the tar.
+// finish reads the rest after the end of the tar.
 func (c *container) finish() error {
-	if end := c.inflater.offset - 2*tarBlock; c.end >= 0 && c.end != end {
+	if end := c.unpacker.offset - 2*tarBlock; c.end >= 0 && c.end != end {
 		// A long name was announced, and no entry came.
 		return &Fault{Offset: c.end, Err: errors.New("a tar header that belongs to no entry")}
 	}
-	if err := c.inflater.skipZeros(); err != nil {
+	if err := c.unpacker.skipZeros(); err != nil {
 		return err
 	}
 	return io.EOF
 }
 
-// explain returns the error that was the reason of one of archive/tar.
+// explain returns the reason for an error of archive/tar.
 func (c *container) explain(err error) error {
 	switch {
-	case c.inflater.err == nil:
-		return &Fault{Offset: c.inflater.offset, Err: err}
-	case isEOF(c.inflater.err):
-		return &Fault{Offset: c.inflater.offset, Err: fmt.Errorf("the tar ends too early: %w", io.ErrUnexpectedEOF)}
+	case c.unpacker.err == nil:
+		return &Fault{Offset: c.unpacker.offset, Err: err}
+	case isEOF(c.unpacker.err):
+		return &Fault{Offset: c.unpacker.offset, Err: fmt.Errorf("the tar ends too early: %w", io.ErrUnexpectedEOF)}
 	default:
-		return c.inflater.err
+		return c.unpacker.err
 	}
 }
 
@@ -117,7 +116,7 @@ func (c *contextReader) Read(p []byte) (int, error) {
 	}
 }
 
-// hasContent tells whether bytes follow a header, as archive/tar sees it.
+// hasContent reports whether content follows a header, as archive/tar sees it.
 func hasContent(h *tar.Header) bool {
 	switch h.Typeflag {
 	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo:
@@ -127,7 +126,7 @@ func hasContent(h *tar.Header) bool {
 	}
 }
 
-// isSparse tells whether the content of an entry is stored without its holes.
+// isSparse reports whether the content of an entry is stored without its holes.
 func isSparse(h *tar.Header) bool {
 	if h.Typeflag == tar.TypeGNUSparse {
 		return true
@@ -140,5 +139,5 @@ func isSparse(h *tar.Header) bool {
 	return false
 }
 
-// isEOF tells io.EOF from an error of the input that wraps it, which is no end.
+// isEOF distinguishes io.EOF from an error of the input that wraps it.
 func isEOF(err error) bool { return err == io.EOF } //nolint:errorlint // for that reason

@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// An Entry is a file or directory in an archive. Its content can be read until
-// the loop that yielded it goes on; reading it later fails.
+// An Entry is a file or directory in an archive. It can be read until the loop that
+// yielded it goes on; then reading fails.
 type Entry struct {
 	Name       string // slash-separated, without "./" and a directory around everything
 	Kind       EntryKind
 	Repository string // for KindGit: "owner/name", or "owner/name.wiki"
 	RecordType string // for KindRecords: the type that the name of the file tells, such as "issue"
 	Size       int64  // of a file, in bytes
-	// Mode tells files, directories and other things apart. Links that are not
-	// symbolic, and files with holes, are [fs.ModeIrregular].
+	// Mode tells files, directories and other entries apart. Hard links and sparse
+	// files are [fs.ModeIrregular].
 	Mode    fs.FileMode
 	ModTime time.Time
 
@@ -32,12 +32,12 @@ type Entry struct {
 	tee     io.Writer // if not nil, it gets what is read; it has no errors
 }
 
-// Records yields the records of a file of records, and nothing for other
-// entries. One loop is possible, and no Read before it.
+// Records yields the records of a file of records, and nothing for other entries. It
+// can be ranged over once, and not after Read.
 //
-// A [Fault] is about one record, and the sequence goes on, or about the rest of
-// the file. If the archive is damaged or its reader fails, the sequence only
-// stops: the loop over the entries yields that error next.
+// A [Fault] is about one record, and the sequence goes on, or about the rest of the
+// file. If the archive is damaged or its reader fails, the sequence only stops: the
+// loop over the entries yields that error next.
 func (e *Entry) Records() iter.Seq2[Record, error] { return e.records(nil) }
 
 // Read reads the content of a file. If the archive is damaged or its reader
@@ -56,10 +56,10 @@ func (e *Entry) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// stale tells that the loop over the archive has gone on.
+// stale reports whether the loop over the archive has gone on.
 func (e *Entry) stale() bool { return e.reader.entry != e }
 
-// records is Records for these types only, or all.
+// records is Records for these types only, or for all.
 func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		switch {
@@ -101,8 +101,7 @@ func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 	}
 }
 
-// wanted tells whether an element is of one of the types, or of any if none is
-// named.
+// wanted reports whether an element has one of the types, or no type is named.
 func wanted(types []string, element []byte) bool {
 	if len(types) == 0 {
 		return true
@@ -150,8 +149,8 @@ func (r *Reader) newEntry(name string, header *tar.Header) *Entry {
 	return e
 }
 
-// typeBits tells what an entry is, and says so if it is neither a file nor a
-// directory.
+// typeBits returns the type of an entry, and a description if it is neither a file
+// nor a directory.
 func typeBits(header *tar.Header) (mode fs.FileMode, special string) {
 	switch header.Typeflag {
 	case tar.TypeReg, tar.TypeCont:

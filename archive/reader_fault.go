@@ -8,22 +8,22 @@ import (
 )
 
 // A Fault is one thing that is wrong in an archive. The sequences of a [Reader]
-// yield it as their error; [Verify] and [Extract] collect it in a [FaultError].
+// yield it as an error; [Verify] and [Extract] collect faults in a [FaultError].
 //
-// The Fault of an archive that was cut is io.ErrUnexpectedEOF for [errors.Is].
-// An error of the stream that the archive is read from is not a Fault.
+// The Fault of a truncated archive matches io.ErrUnexpectedEOF. An error of the
+// stream below is not a Fault.
 type Fault struct { //nolint:errname // it is what the archive has, and an error by the way
-	// Entry is the name of the entry, as in [Entry]; empty for the archive as a
-	// whole. A name that an entry must not have is as it stands there.
+	// Entry is the name of the entry, as in [Entry], or the name in the tar if it is
+	// refused. It is empty for the archive as a whole.
 	Entry string
-	// Offset is where it is, in the bytes of the entry, or in those of the
-	// unpacked tar where Entry is empty; -1 if it has no place.
+	// Offset is the place in the entry, or in the unpacked tar if Entry is empty, in
+	// bytes. It is -1 if there is no place.
 	Offset int64
-	// Err tells what is wrong.
+	// Err is the reason.
 	Err error
 }
 
-// Error tells where it is and what is wrong.
+// Error returns the entry, the place and the reason.
 func (f *Fault) Error() string {
 	var b strings.Builder
 	if f.Entry == "" {
@@ -43,13 +43,13 @@ func (f *Fault) Error() string {
 // Unwrap returns Err.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// A FaultError is the error of an archive in which anything is wrong.
+// A FaultError is the error of an archive with faults.
 type FaultError struct {
 	Faults []*Fault // in the order in which they were found, at most a thousand
 	More   int      // how many were found beyond those
 }
 
-// Error tells the first faults, and how many there are.
+// Error returns the first faults and the number of all.
 func (e *FaultError) Error() string {
 	const told = 3
 	var b strings.Builder
@@ -72,8 +72,7 @@ func (e *FaultError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns Faults, so that [errors.Is] and [errors.AsType] find what is in
-// them.
+// Unwrap returns Faults for [errors.Is] and [errors.AsType].
 func (e *FaultError) Unwrap() []error {
 	errs := make([]error, len(e.Faults))
 	for i, fault := range e.Faults {
@@ -82,7 +81,7 @@ func (e *FaultError) Unwrap() []error {
 	return errs
 }
 
-// shorten keeps a message readable whatever an archive puts into it.
+// shorten bounds a text that comes from the archive.
 func shorten(text string) string {
 	const most = 300
 	if len(text) <= most {
@@ -95,7 +94,7 @@ func shorten(text string) string {
 	return text[:end] + "…"
 }
 
-// maxFaults bounds how many faults are told one by one.
+// maxFaults bounds how many faults are kept.
 const maxFaults = 1000
 
 func (e *FaultError) add(fault *Fault) {

@@ -6,28 +6,27 @@ import (
 	"math"
 )
 
-// Limits bound what an archive can make its reader do. What goes beyond one is
-// a [Fault] that names it.
+// Limits bound what an archive can make its reader do. Exceeding a limit is a
+// [Fault] that names the limit.
 type Limits struct {
 	// RecordSize bounds a record, in bytes; 0 means 16 MiB, and more than 1 GiB
-	// means 1 GiB. It also bounds what a record needs when it is decoded: for each
-	// 64 of these bytes, a record may have one value, that is 262,144 of them if
-	// RecordSize is 0. One beyond that is passed over.
+	// means 1 GiB. It also bounds the memory of a decoded record: a record may have
+	// one value for each 64 of these bytes, 262,144 by default. A larger record is
+	// skipped.
 	RecordSize int64
-	// UnpackedSize bounds the unpacked archive, in bytes; 0 means 100 GiB.
-	// Nothing is read beyond it. It also bounds what the loose objects of its
-	// repositories inflate to, all together.
+	// UnpackedSize bounds the unpacked archive, in bytes; 0 means 100 GiB. Nothing
+	// is read beyond it. It also bounds the size of all loose objects together.
 	UnpackedSize int64
-	// Records bounds the number of records, and for Verify and Extract of these
-	// and of what they refer and link to; 0 means 100 million, and more than
-	// 4,294,967,295 means that. Nothing is read beyond it.
+	// Records bounds the number of records, for Verify and Extract of records,
+	// references and links; 0 means 100 million, and the most is 4,294,967,295.
+	// Nothing is read beyond it.
 	Records int64
 	// Entries bounds the number of files and directories; 0 means 10 million.
 	// Nothing is read beyond it.
 	Entries int64
 }
 
-// check tells which limit is none.
+// check reports a negative limit.
 func (l Limits) check() error {
 	for _, limit := range []struct {
 		name  string
@@ -40,7 +39,7 @@ func (l Limits) check() error {
 	return nil
 }
 
-// orDefaults returns the limits that are meant.
+// orDefaults returns the limits with the defaults filled in.
 func (l Limits) orDefaults() Limits {
 	return Limits{
 		RecordSize:   min(cmp.Or(l.RecordSize, 16<<20), 1<<30),

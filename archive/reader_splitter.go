@@ -7,38 +7,38 @@ import (
 )
 
 // A splitter splits a file of records, a JSON array, into its elements without
-// decoding them. It holds one element at a time, for only that has a bound.
+// decoding them. It holds one element at a time, because files have no bound.
 //
-// It takes anything for an element whose quotes and brackets are balanced;
-// whoever decodes the element finds the rest.
+// A splitter accepts every element whose quotes and brackets are balanced. Decoding
+// the element finds other faults.
 type splitter struct {
 	r     io.Reader
 	entry string // that r reads, for faults
 	limit int64  // of an element
 
-	buffer []byte // what was read; start is how far it was split
-	start  int
+	buffer []byte
+	start  int   // of the part of buffer that is not yet split
 	offset int64 // of buffer, in the entry
 	size   int   // of the last element
-	begun  bool  // the array
+	begun  bool  // the array has begun
 	ended  bool
 }
 
-// splitterBuffer holds many records of the usual size.
+// splitterBuffer has room for many records of the usual size.
 const splitterBuffer = 64 << 10
 
-// valueSize is how many bytes a record may have for each value in it. Values may
-// be short and still become structs of hundreds of bytes.
+// valueSize is the number of bytes that a record needs for each value in it. A
+// short value may become a struct of hundreds of bytes.
 const valueSize = 64
 
-// reset begins with a new file, in the memory of the last one.
+// reset begins a new file, in the memory of the last one.
 func (s *splitter) reset(r io.Reader, entry string, limit int64) {
 	*s = splitter{r: r, entry: entry, limit: limit, buffer: s.buffer[:0]}
 }
 
-// next returns the next element and its offset in the entry. The element is
-// valid until the next call. An error is a *Fault or that of r; at the end, and
-// after an error that was the end, it is io.EOF.
+// next returns the next element and its offset in the entry. The element is valid
+// until the next call. The error is a *Fault, an error of r, or io.EOF at the end
+// and after a final error.
 func (s *splitter) next() (element []byte, offset int64, err error) {
 	if s.ended {
 		return nil, 0, io.EOF
@@ -59,7 +59,7 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 			tooLarge = checkRecordSize(int64(size), lex.values, s.limit)
 		}
 		if tooLarge != nil {
-			s.start += size // let it go
+			s.start += size // drop it
 			size = 0
 		}
 		if !done {
@@ -98,8 +98,8 @@ func checkRecord(text []byte, limit int64) error {
 	return checkRecordSize(int64(size), lex.values, limit)
 }
 
-// separate goes to the beginning of the next element. At the end of the array,
-// if the entry ends too, the error is io.EOF.
+// separate goes to the beginning of the next element. The error is io.EOF at the
+// end of the array, if the entry ends there.
 func (s *splitter) separate() error {
 	if !s.begun {
 		s.skipMark()
@@ -129,12 +129,12 @@ func (s *splitter) separate() error {
 	return nil
 }
 
-// skipMark skips the byte order mark that Windows' programs begin a text with.
+// skipMark skips the byte order mark of programs on Windows.
 func (s *splitter) skipMark() {
 	mark := byteOrderMark()
 	for len(s.buffer) < len(mark) && bytes.HasPrefix(mark, s.buffer) {
 		if err := s.fill(); err != nil {
-			return // It comes again.
+			return // the next read returns the error again
 		}
 	}
 	if bytes.HasPrefix(s.buffer, mark) {
@@ -144,7 +144,7 @@ func (s *splitter) skipMark() {
 
 func byteOrderMark() []byte { return []byte("\xef\xbb\xbf") }
 
-// finish reads what comes after the elements.
+// finish checks that nothing follows the array.
 func (s *splitter) finish() error {
 	s.start++
 	c, err := s.peek()
@@ -158,7 +158,7 @@ func (s *splitter) unexpected(c byte, where string) error {
 	return &Fault{Entry: s.entry, Offset: s.offset + int64(s.start), Err: fmt.Errorf("unexpected %q %s", c, where)}
 }
 
-// cut makes an end that comes too early a *Fault.
+// cut makes a *Fault of an end that comes too early.
 func (s *splitter) cut(err error) error {
 	if isEOF(err) {
 		err = fmt.Errorf("the records end too early: %w", io.ErrUnexpectedEOF)
@@ -183,14 +183,14 @@ func (s *splitter) peek() (byte, error) {
 	}
 }
 
-// fill reads more, and forgets what is before start.
+// fill reads more, and drops the bytes before start.
 func (s *splitter) fill() error {
 	kept := s.buffer[s.start:]
 	size := max(cap(s.buffer), splitterBuffer)
 	switch {
 	case len(kept) > size/2:
-		size = int(min(2*int64(size), s.limit+splitterBuffer)) // kept is not beyond the limit
-	case max(len(kept), s.size) < splitterBuffer/2: // what was large is over
+		size = int(min(2*int64(size), s.limit+splitterBuffer)) // kept is within the limit
+	case max(len(kept), s.size) < splitterBuffer/2: // no large element any more
 		size = splitterBuffer
 	}
 	s.offset += int64(s.start)
@@ -203,7 +203,7 @@ func (s *splitter) fill() error {
 	n, err := s.r.Read(s.buffer[len(s.buffer):cap(s.buffer)])
 	s.buffer = s.buffer[:len(s.buffer)+n]
 	if n > 0 {
-		return nil // an error comes again
+		return nil // the next read returns the error again
 	}
 	return err
 }

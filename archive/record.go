@@ -4,35 +4,34 @@ import (
 	"encoding/json"
 )
 
-// A Record is one element of the archive's record files: an issue, a comment,
-// a user. Its dynamic type is a pointer to one of this package's structs
-// (*[Issue], *[User], ...), or an *[Unknown].
+// A Record is one element of a file of records: an issue, a comment, a user. Its
+// dynamic type is a pointer to a struct of this package, such as *[Issue], or an
+// *[Unknown].
 //
-// The structs have the fields that archives are known to have, by their names
-// there, and first Type, which repeats the Kind and may be left empty in a
-// record to be written. Where archives say null or nothing, fields are zero. A
-// field of type [URL] names another record or is empty. In a record that was
-// never read, an empty URL, [Time] or pointer is written as null, an empty
-// string as "", and a field that not every archive has not at all.
+// The fields of the structs have the names of the archive. The first one is Type,
+// which callers may leave empty in a record that they write. A field is zero if the
+// archive has null or nothing. A field of type [URL] names another record, or is
+// empty. In a record that was never read, an empty URL, [Time] or pointer is written
+// as null, an empty string as "". A field that not every archive has is left out if
+// it is zero.
 type Record interface {
 	// Kind is the record's type in GitHub's spelling, such as "issue_comment".
 	Kind() string
 	// Key is the record's URL, which is unique in an archive.
 	Key() URL
-	// Raw is the record as the archive spells it, with the fields that this
-	// package does not know; nil for a record that was not read.
+	// Raw is the text of the record in the archive, with the fields that this
+	// package does not know. It is nil for a record that was not read.
 	Raw() json.RawMessage
 }
 
-// Unknown is a record of a type that this package does not know, or one that
-// does not fit what it knows of the type: that is no error, and [All] for the
-// type does not yield it.
+// An Unknown is a record of a type that this package does not know, or a record that
+// does not fit its type. It is not an error; [All] for the type does not yield it.
 type Unknown struct {
-	// Type and URL are the record's own, empty if it has none.
+	// Type and URL are those of the record, or empty.
 	Type string `json:"type"`
 	URL  URL    `json:"url"`
-	// Err tells why a record of a known type is not a struct of that type; nil
-	// if the type is not known.
+	// Err tells why a record does not fit its type. It is nil if the type is not
+	// known.
 	Err error `json:"-"`
 
 	raw `json:"-"`
@@ -44,25 +43,26 @@ func (u *Unknown) Kind() string { return u.Type }
 // Key returns the record's URL.
 func (u *Unknown) Key() URL { return u.URL }
 
-// member returns a string that the record has under a name.
+// member returns a string member of the record.
 func (u *Unknown) member(name string) string { return string(stringMember(u.text, name)) }
 
-// raw is the spelling that a record was read from.
+// raw is the text that a record was read from.
 type raw struct{ text json.RawMessage }
 
-// Raw returns the record as the archive spells it, with the fields that its
-// struct does not have; nil for a record that was not read. Do not change it.
+// Raw returns the text of the record in the archive, with the fields that its struct
+// does not have. It is nil for a record that was not read. The caller must not
+// change it.
 func (r *raw) Raw() json.RawMessage { return r.text }
 
 func (r *raw) keep(text json.RawMessage) { r.text = text }
 
-// keeper is what all structs of records have in common.
+// A keeper is a record of this package.
 type keeper interface {
 	Record
 	keep(text json.RawMessage)
 }
 
-// newRecord returns an empty record of a type; nil if the type is not known.
+// newRecord returns an empty record of a type, or nil if the type is not known.
 func newRecord(kind string) keeper {
 	switch kind {
 	case "attachment":
@@ -112,8 +112,8 @@ func newRecord(kind string) keeper {
 	}
 }
 
-// decode makes a record of one element. The element is kept, not copied. The
-// error is about its syntax: what does not fit a type becomes an *Unknown.
+// decode decodes one element, which it keeps. The error is about the syntax: a
+// record that does not fit its type becomes an *Unknown.
 func decode(element json.RawMessage) (Record, error) {
 	r := newRecord(string(typeOf(element)))
 	if r == nil {
@@ -126,8 +126,8 @@ func decode(element json.RawMessage) (Record, error) {
 	return r, nil
 }
 
-// decodeUnknown makes an *Unknown of an element that does not fit a struct for
-// the reason given.
+// decodeUnknown makes an *Unknown of an element, with the reason why it does not fit
+// its type.
 func decodeUnknown(element json.RawMessage, reason error) (Record, error) {
 	if err := valid(element); err != nil {
 		return nil, plain(err)

@@ -2,8 +2,8 @@ package archive
 
 import "cmp"
 
-// An Attachment is a picture or film that somebody put into an issue, a pull
-// request or a comment. The bytes are where AssetURL says.
+// An Attachment is an image or video in an issue, a pull request, a review or a
+// comment. AssetURL links to the file; see [EntryName].
 type Attachment struct {
 	Type      string `json:"type"`
 	URL       URL    `json:"url"`                 // as in the text that shows it
@@ -20,8 +20,8 @@ type Attachment struct {
 	AssetName                string `json:"asset_name"`
 	AssetContentType         string `json:"asset_content_type"` // such as "image/png"
 	AssetURL                 string `json:"asset_url"`          // tarball://root/attachments/<guid>/shot.png
-	// CreatedAt is read from created_date too: exporters for GitLab and
-	// Bitbucket write that.
+	// CreatedAt is also read from created_date, which exporters for GitLab and
+	// Bitbucket write.
 	CreatedAt Time `json:"created_at"`
 
 	raw `json:"-"`
@@ -39,7 +39,7 @@ func (a *Attachment) Parent() URL {
 	return cmp.Or(a.Issue, a.IssueComment, a.PullRequest, a.PullRequestReview, a.PullRequestReviewComment)
 }
 
-// UnmarshalJSON reads created_date where there is no created_at.
+// UnmarshalJSON reads created_date if there is no created_at.
 func (a *Attachment) UnmarshalJSON(data []byte) error {
 	type fields Attachment
 	read := struct {
@@ -56,8 +56,8 @@ func (a *Attachment) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// A RepositoryFile is a file other than a picture that somebody put into an
-// issue, a pull request or a comment. The bytes are where FileURL says.
+// A RepositoryFile is a file other than an image in an issue, a pull request or a
+// comment. FileURL links to the file; see [EntryName].
 type RepositoryFile struct {
 	Type            string `json:"type"`
 	URL             URL    `json:"url"` // …/octo-org/app/files/<id>/log.txt

@@ -1,7 +1,7 @@
 package archive
 
-// A Discussion is a discussion of a repository. Archives with comments on one
-// are not known to the public.
+// A Discussion is a discussion of a repository. No public archive has comments on
+// one.
 type Discussion struct {
 	Type               string     `json:"type"`
 	URL                URL        `json:"url"`
@@ -24,8 +24,8 @@ func (d *Discussion) Kind() string { return "discussion" }
 // Key returns the discussion's URL.
 func (d *Discussion) Key() URL { return d.URL }
 
-// A DiscussionCategory is a category of discussions. Every repository has six,
-// whether anything was discussed or not.
+// A DiscussionCategory is a category of discussions. Every repository has six, even
+// without discussions.
 type DiscussionCategory struct {
 	Type        string `json:"type"`
 	URL         URL    `json:"url"`

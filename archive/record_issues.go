@@ -28,9 +28,10 @@ func (m *Milestone) Kind() string { return "milestone" }
 // Key returns the milestone's URL.
 func (m *Milestone) Key() URL { return m.URL }
 
-// An Issue is an issue of a repository. Its number is in its URL
-// ([URL.Number]); it is closed when ClosedAt is set. Whether it is locked or
-// pinned, only its events tell.
+// An Issue is an issue of a repository. Its URL has its number ([URL.Number]). It is
+// closed if ClosedAt is set. Only its events tell whether it is locked or pinned.
+// Exports have no issue types, parents or dependencies; an event tells of each
+// sub-issue that was added.
 type Issue struct {
 	Type       string     `json:"type"`
 	URL        URL        `json:"url"`
@@ -56,7 +57,7 @@ func (i *Issue) Kind() string { return "issue" }
 // Key returns the issue's URL.
 func (i *Issue) Key() URL { return i.URL }
 
-// A Reaction is what somebody clicked below an issue, a comment or a release.
+// A Reaction is an emoji of a user on an issue, a comment or a release.
 type Reaction struct {
 	User        URL             `json:"user" ref:"user"` // empty if the account is gone
 	Content     ReactionContent `json:"content"`
@@ -64,11 +65,11 @@ type Reaction struct {
 	CreatedAt   Time            `json:"created_at"`
 }
 
-// ReactionContent is the picture of a [Reaction]. Archives do not spell all of
-// them as the REST API does. The set is open: other values pass through.
+// ReactionContent is the emoji of a [Reaction]. Archives do not use all names of the
+// REST API. The set is open: other values pass through.
 type ReactionContent string
 
-// The pictures, and what the REST API calls those that it calls otherwise.
+// The known emojis. The comments have the names of the REST API that differ.
 const (
 	ReactionPlusOne      ReactionContent = "+1"
 	ReactionMinusOne     ReactionContent = "-1"
@@ -101,12 +102,11 @@ func (c *IssueComment) Kind() string { return "issue_comment" }
 // Key returns the comment's URL.
 func (c *IssueComment) Key() URL { return c.URL }
 
-// Parent returns the URL of the issue or pull request that c is on.
+// Parent returns the URL of the issue or pull request that has the comment.
 func (c *IssueComment) Parent() URL { return cmp.Or(c.Issue, c.PullRequest) }
 
-// An IssueEvent is what happened to an issue or a pull request. Exactly one of
-// Issue and PullRequest is set. Event tells which of the fields after it are:
-// all of them are zero where they do not belong to the event.
+// An IssueEvent is an event of an issue or a pull request. Exactly one of Issue and
+// PullRequest is set. Event decides which of the fields after it are set.
 type IssueEvent struct {
 	Type        string `json:"type"`
 	URL         URL    `json:"url"`
@@ -117,7 +117,7 @@ type IssueEvent struct {
 	// "copilot_work_started". The set is open.
 	Event string `json:"event"`
 
-	// labeled and unlabeled. The label may be gone since.
+	// labeled and unlabeled. The label may have been deleted since.
 	Label          URL    `json:"label,omitzero" ref:"label"`
 	LabelName      string `json:"label_name,omitzero"`
 	LabelColor     string `json:"label_color,omitzero"`      // hexadecimal, without "#"
@@ -154,12 +154,12 @@ func (e *IssueEvent) Kind() string { return "issue_event" }
 // Key returns the event's URL.
 func (e *IssueEvent) Key() URL { return e.URL }
 
-// Parent returns the URL of the issue or pull request that e happened to.
+// Parent returns the URL of the issue or pull request of the event.
 func (e *IssueEvent) Parent() URL { return cmp.Or(e.Issue, e.PullRequest) }
 
-// A Project is a classic project of a repository, an organization or a user.
-// No archive with one is known to the public: the fields are those that others
-// who read archives name, and Raw has the rest.
+// A Project is a classic project of a repository, an organization or a user. No
+// public archive has one: the fields are those of other readers of archives. Raw has
+// the rest.
 type Project struct {
 	Type    string            `json:"type"`
 	URL     URL               `json:"url"` // …/octo-org/app/projects/1, or …/orgs/octo-org/projects/1

@@ -2,9 +2,9 @@ package archive
 
 import "strconv"
 
-// A PullRequest is a pull request of a repository. Its number is in its URL
-// ([URL.Number]). Its comments and events are those of issues; who merged it,
-// its "merged" [IssueEvent] tells.
+// A PullRequest is a pull request of a repository. Its URL has its number
+// ([URL.Number]). Its comments and events are those of issues. The actor of its
+// "merged" [IssueEvent] merged it.
 type PullRequest struct {
 	Type                 string                `json:"type"`
 	URL                  URL                   `json:"url"`
@@ -25,8 +25,8 @@ type PullRequest struct {
 	MergedAt             Time                  `json:"merged_at"`        // zero if it is not merged
 	ClosedAt             Time                  `json:"closed_at"`        // zero while it is open
 	CreatedAt            Time                  `json:"created_at"`
-	// MergeCommitSHA may be set while a pull request is open: MergedAt tells
-	// whether it is merged. Empty in archives older than 2022.
+	// MergeCommitSHA may be set in an open pull request; MergedAt is set only after
+	// the merge. It is empty in archives older than 2022.
 	MergeCommitSHA string `json:"merge_commit_sha,omitzero"`
 
 	raw `json:"-"`
@@ -49,7 +49,7 @@ type ReviewRequest struct {
 	DismissedAt  Time   `json:"dismissed_at"` // zero if it stands
 }
 
-// A CloseIssueReference tells that merging a [PullRequest] closes an issue.
+// A CloseIssueReference is an issue that the merge of a [PullRequest] closes.
 type CloseIssueReference struct {
 	Issue           URL    `json:"issue" ref:"issue"`
 	IssueRepository URL    `json:"issue_repository" ref:"repository"`
@@ -87,20 +87,18 @@ func (r *PullRequestReview) Kind() string { return "pull_request_review" }
 // Key returns the review's URL.
 func (r *PullRequestReview) Key() URL { return r.URL }
 
-// ReviewState tells what came out of a [PullRequestReview]. Archives have it
-// as a number. The set is open: those of pending and dismissed reviews are not
-// known.
+// ReviewState is the result of a [PullRequestReview], a number in archives. The set
+// is open: the numbers of pending and dismissed reviews are not known.
 type ReviewState int
 
-// The states that are known.
+// The known states.
 const (
 	ReviewCommented        ReviewState = 1
 	ReviewChangesRequested ReviewState = 30
 	ReviewApproved         ReviewState = 40
 )
 
-// String returns "commented", "changes requested" or "approved", and the
-// number of others.
+// String returns "commented", "changes requested", "approved", or the number.
 func (s ReviewState) String() string {
 	switch s {
 	case ReviewCommented:
@@ -114,8 +112,8 @@ func (s ReviewState) String() string {
 	}
 }
 
-// A PullRequestReviewThread is a place in a diff that review comments are on.
-// Exporters for GitLab and Bitbucket write none, and comments without them.
+// A PullRequestReviewThread is a place in a diff with review comments. Exporters for
+// GitLab and Bitbucket write no threads, but comments without them.
 type PullRequestReviewThread struct {
 	Type              string `json:"type"`
 	URL               URL    `json:"url"`
@@ -123,14 +121,14 @@ type PullRequestReviewThread struct {
 	PullRequestReview URL    `json:"pull_request_review" ref:"pull_request_review"`
 	DiffHunk          string `json:"diff_hunk"`
 	Path              string `json:"path"`
-	// A position counts the lines of the diff of the file, from its first "@@";
-	// nil if the line is not in the newest diff.
+	// A position counts the lines of the diff of the file, from its first "@@". It
+	// is nil if the line is not in the newest diff.
 	Position         *int64 `json:"position"`
 	OriginalPosition *int64 `json:"original_position"`
 	CommitID         string `json:"commit_id"`
 	OriginalCommitID string `json:"original_commit_id"`
-	// The lines of the file, from 1. Start is nil if it is one line; Line is
-	// nil if it is not in the newest diff.
+	// The lines of the file, from 1. Start is nil for a single line. Line is nil if
+	// it is not in the newest diff.
 	StartLine         *int64 `json:"start_line"`
 	Line              *int64 `json:"line"`
 	StartSide         string `json:"start_side,omitzero"` // empty if it is one line

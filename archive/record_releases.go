@@ -21,9 +21,9 @@ type Release struct {
 	raw `json:"-"`
 }
 
-// A ReleaseAsset is a file of a [Release]. The bytes are where AssetURL says.
-// No archive with one is known to the public: Gitea reads these fields, and
-// the release's Raw has the rest.
+// A ReleaseAsset is a file of a [Release]. AssetURL links to the file; see
+// [EntryName]. No public archive has one: the fields are those that Gitea reads. The
+// Raw of the release has the rest.
 type ReleaseAsset struct {
 	User             URL    `json:"user" ref:"user"` // empty if the account is gone
 	AssetName        string `json:"asset_name"`

@@ -5,8 +5,9 @@ import (
 	"strconv"
 )
 
-// A Repository is a repository that was exported. It does not tell whether it
-// is a fork; internal repositories are private ones here.
+// A Repository is an exported repository. The record does not tell whether it is a
+// fork. Internal repositories are private ones. Exports have no rulesets, custom
+// properties or packages.
 type Repository struct {
 	Type                   string                  `json:"type"`
 	URL                    URL                     `json:"url"`
@@ -59,7 +60,8 @@ func (l *Label) Kind() string { return "label" }
 // Key returns the label's URL.
 func (l *Label) Key() URL { return l.URL }
 
-// A Webhook is an address that a [Repository] or an [Organization] reports to.
+// A Webhook is an address that gets the events of a [Repository] or an
+// [Organization].
 type Webhook struct {
 	PayloadURL            string   `json:"payload_url"`  // may carry a secret in its query
 	ContentType           string   `json:"content_type"` // "json" or "form"
@@ -68,7 +70,7 @@ type Webhook struct {
 	Active                bool     `json:"active"`
 }
 
-// A Collaborator is a person who may do something with a [Repository].
+// A Collaborator is a person with access to a [Repository].
 type Collaborator struct {
 	User       URL    `json:"user" ref:"user"`
 	Permission string `json:"permission"` // "read", "triage", "write", "maintain" or "admin"
@@ -151,9 +153,9 @@ func (r *Repository) Kind() string { return "repository" }
 // Key returns the repository's URL.
 func (r *Repository) Key() URL { return r.URL }
 
-// A ProtectedBranch is a rule for a branch, as exporters for GitLab and
-// Bitbucket write it. What GitHub itself writes is not known to the public;
-// Raw has it all. Unlike all other records it names what it refers to *_url.
+// A ProtectedBranch is a rule for a branch, with the fields that exporters for
+// GitLab and Bitbucket write. GitHub's own fields are not public; Raw has them.
+// References are named *_url, unlike in all other records.
 type ProtectedBranch struct {
 	Type                                 string           `json:"type"`
 	Name                                 string           `json:"name"` // a branch, or a pattern of branches
@@ -173,7 +175,7 @@ type ProtectedBranch struct {
 	AuthorizedTeamURLs                   []URL            `json:"authorized_team_urls" ref:"team"`
 	DismissalRestrictedUserURLs          []URL            `json:"dismissal_restricted_user_urls" ref:"user"`
 	DismissalRestrictedTeamURLs          []URL            `json:"dismissal_restricted_team_urls" ref:"team"`
-	// RequiredStatusChecks is in a shape that nobody has documented.
+	// RequiredStatusChecks has no documented elements.
 	RequiredStatusChecks []json.RawMessage `json:"required_status_checks"`
 
 	raw `json:"-"`
@@ -185,9 +187,9 @@ func (b *ProtectedBranch) Kind() string { return "protected_branch" }
 // Key returns the rule's URL.
 func (b *ProtectedBranch) Key() URL { return b.URL }
 
-// EnforcementLevel tells whom a rule of a [ProtectedBranch] binds: a number
-// such as "2" or a word such as "off" or "everyone", depending on the rule.
-// Empty stands for null. Numbers are written as numbers.
+// EnforcementLevel tells whom a rule of a [ProtectedBranch] binds. It is a number
+// such as "2" or a word such as "off" or "everyone", depending on the rule. Empty
+// stands for null. Numbers are written as numbers.
 type EnforcementLevel string
 
 // MarshalJSON returns the level as a number if it is one, or else as a string.

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// A Time is a moment of a record. The zero Time stands for null: it has not
-// happened, or is not known.
+// A Time is a time in a record. The zero Time stands for null: the time is not
+// known, or the event has not happened.
 //
-// It reads every form in which archives spell time: 2024-07-26T14:47:57Z, as
-// GitHub does nearly everywhere; 2019-11-13T04:22:13.000+08:00, as it does in
-// reactions and topics; 2023-03-30T09:03:48.563Z and 2025-03-02 13:11:12 +0000,
-// as exporters from elsewhere do. It writes RFC 3339.
+// Time reads all forms in archives: 2024-07-26T14:47:57Z in nearly all of GitHub's
+// fields; 2019-11-13T04:22:13.000+08:00 in reactions and topics;
+// 2023-03-30T09:03:48.563Z and 2025-03-02 13:11:12 +0000 from other exporters. It
+// writes RFC 3339.
 type Time struct{ time.Time }
 
 // MarshalJSON returns t in RFC 3339, or null for the zero Time.
@@ -54,8 +54,8 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// parseUTC reads "2024-07-26T14:47:57Z", quotes included: nearly all the times
-// of an archive, several in each record. It reads nothing that [time.Parse]
+// parseUTC reads "2024-07-26T14:47:57Z", with the quotes: the form of nearly all
+// times, of which each record has several. It accepts nothing that [time.Parse]
 // refuses.
 func parseUTC(data []byte) (time.Time, bool) {
 	const form = `"dddd-dd-ddTdd:dd:ddZ"`
@@ -75,7 +75,7 @@ func parseUTC(data []byte) (time.Time, bool) {
 	year, month, day := two(1)*100+two(3), time.Month(two(6)), two(9)
 	minute, second := two(15), two(18)
 	at := time.Date(year, month, day, two(12), minute, second, 0, time.UTC)
-	// What is too large, time.Date carries over: a 30 February, a 24th hour.
+	// time.Date carries over a 30 February or a 24th hour.
 	y, m, d := at.Date()
 	return at, y == year && m == month && d == day && minute <= 59 && second <= 59
 }

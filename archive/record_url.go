@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// URL names a record: its own URL, or that of the record it refers to. Empty
-// stands for null: nobody, or an account that is gone.
+// A URL names a record: it is the own URL of the record, or a reference to it. Empty
+// stands for null: nobody, or a deleted account.
 type URL string
 
 // Number returns the number of an issue, pull request, milestone, discussion or

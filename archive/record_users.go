@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// A User is an account that the archive's records refer to: not only members,
-// but whoever wrote something. The records of bots are of this type too, with
-// a URL such as https://github.com/dependabot[bot].
+// A User is an account that a record of the archive refers to, not only a member.
+// Bots have this type, too, with a URL such as https://github.com/dependabot[bot] or
+// https://github.com/Copilot.
 type User struct {
 	Type           string          `json:"type"`
 	URL            URL             `json:"url"`
@@ -33,13 +33,13 @@ type Email struct {
 	Verified bool   `json:"verified"` // false where it is not told: exporters from elsewhere leave it out
 }
 
-// A SocialAccount is an account of a [User] somewhere else.
+// A SocialAccount is an account of a [User] on another site.
 type SocialAccount struct {
 	Provider string `json:"provider"` // such as "twitter" or "generic"
 	URL      string `json:"url"`
 }
 
-// A BillingPlan is what an account has booked at GitHub.
+// A BillingPlan is the plan of an account at GitHub.
 type BillingPlan struct {
 	Name         string `json:"name"`
 	Space        int64  `json:"space"`         // as GitHub counts it; its unit is not documented
@@ -52,8 +52,8 @@ func (u *User) Kind() string { return "user" }
 // Key returns the account's URL.
 func (u *User) Key() URL { return u.URL }
 
-// ID returns the account's number at GitHub, which an archive tells only in
-// the address of the picture; 0 if that has none.
+// ID returns the number of the account at GitHub, which only the address of the
+// avatar has. It is 0 for bots and where there is no avatar.
 func (u *User) ID() int64 {
 	address, _, _ := strings.Cut(u.AvatarURL, "?")
 	if !strings.Contains(address, "/u/") {
@@ -66,7 +66,7 @@ func (u *User) ID() int64 {
 	return int64(id)
 }
 
-// An Organization is the account that owns what was exported.
+// An Organization is the account that owns the exported repositories.
 type Organization struct {
 	Type               string               `json:"type"`
 	URL                URL                  `json:"url"`
@@ -93,7 +93,7 @@ type OrganizationMember struct {
 	State string `json:"state"` // "active"
 }
 
-// MemberPrivileges tell what members of an [Organization] may do.
+// MemberPrivileges are the permissions of members of an [Organization].
 type MemberPrivileges struct {
 	DefaultRepositoryPermission            string `json:"default_repository_permission"` // such as "read" or "none"
 	MembersCanCreatePublicRepositories     bool   `json:"members_can_create_public_repositories"`
@@ -111,7 +111,7 @@ type MemberPrivileges struct {
 	MembersCanViewDependencyInsights       bool   `json:"members_can_view_dependency_insights"`
 }
 
-// RepositoryDefaults are what new repositories of an [Organization] get.
+// RepositoryDefaults are the settings of new repositories of an [Organization].
 type RepositoryDefaults struct {
 	RepositoryDefaultBranch string         `json:"repository_default_branch"`
 	CommitSignoff           bool           `json:"commit_signoff"`
@@ -131,8 +131,8 @@ func (o *Organization) Kind() string { return "organization" }
 // Key returns the organization's URL.
 func (o *Organization) Key() URL { return o.URL }
 
-// A Team is a team of an organization. An archive has all of them, even if
-// only one repository was exported.
+// A Team is a team of an organization. An archive has all teams, even if one
+// repository was exported.
 type Team struct {
 	Type         string           `json:"type"`
 	URL          URL              `json:"url"`
@@ -148,7 +148,7 @@ type Team struct {
 	raw `json:"-"`
 }
 
-// A TeamPermission tells what a [Team] may do with a repository.
+// A TeamPermission is the access of a [Team] to a repository.
 type TeamPermission struct {
 	Repository URL    `json:"repository" ref:"repository"`
 	Access     string `json:"access"`        // "pull", "push" or "admin"; "write" from exporters for GitLab

@@ -9,7 +9,7 @@ import (
 )
 
 // bareRepositories checks the bare repositories of an archive. Their entries may
-// come in any order, though tar writes those of one after one another.
+// come in any order, although tar writes one repository after another.
 type bareRepositories struct {
 	all     map[string]*bareRepository // by name
 	inTurn  []*bareRepository          // all, the first seen first
@@ -34,15 +34,15 @@ type bareRepository struct {
 	unread  bool       // refs were not checked
 }
 
-// maxCheckers bounds the memory of checkers: they need 8 bytes for each object.
-// Those of a usual archive all stay until its end, when nothing more can come.
-// Where they would need more, all are let go but the one in use: the other
-// repositories are over, if tar wrote the archive. One that is not over after
-// all cannot be checked as a whole any more, and that is a fault.
+// maxCheckers bounds the memory of checkers, which hold 8 bytes for each object. The
+// checkers of a usual archive all stay until its end. Beyond the limit, every
+// checker but the current one is closed: tar has written the other repositories. An
+// entry of a closed repository is a fault, because the repository cannot be checked
+// as a whole.
 const maxCheckers = 16 << 20
 
-// maxPackedRefs bounds the memory for refs, of which a checker needs 24 bytes for
-// each. GitHub does not bear repositories of two million refs.
+// maxPackedRefs bounds the memory for refs. GitHub does not take repositories with
+// two million refs.
 const maxPackedRefs = 128 << 20
 
 func newBareRepositories(limits Limits) *bareRepositories {
@@ -86,7 +86,7 @@ func (b *bareRepositories) repository(name string) *bareRepository {
 	return repo
 }
 
-// use sees to it that a repository has a checker.
+// use makes sure that a repository has a checker.
 func (b *bareRepositories) use(repo *bareRepository) {
 	if repo.checker != nil {
 		return
@@ -109,7 +109,7 @@ func (b *bareRepositories) closeAllBut(repo *bareRepository) {
 	b.open = append(b.open[:0], repo)
 }
 
-// close lets a checker go, and holds what it found.
+// close closes a checker and keeps its faults.
 func (b *bareRepositories) close(repo *bareRepository) {
 	stats := repo.checker.Close(func(name string, err error) {
 		if b.held++; b.held > maxFaults {
@@ -127,7 +127,7 @@ func (b *bareRepositories) close(repo *bareRepository) {
 	repo.checker, repo.memory, repo.closed = nil, 0, true
 }
 
-// finish closes all checkers, and returns what they found.
+// finish closes all checkers and returns their faults.
 func (b *bareRepositories) finish() *FaultError {
 	for _, repo := range b.open {
 		b.close(repo)

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// A referenceCheck finds out which references name a record that the archive does not
-// have. Records come in any order, so that it can be told only at the end. Until
-// then it holds a hash of eight bytes for each record and for each reference.
+// A referenceCheck counts the references to records that are not in the archive.
+// Records come in any order, so that it holds 8 bytes for each record and each
+// reference until the end.
 type referenceCheck struct {
 	seed   maphash.Seed
 	reader *referenceReader
@@ -16,7 +16,7 @@ type referenceCheck struct {
 	refs   hashes   // tagged with what they refer to
 }
 
-// What has a URL, as tags in referenceCheck.keys.
+// The owners of URLs, as tags in referenceCheck.keys.
 const (
 	keyPart   = iota // a label, inside its repository's record
 	keyRecord        // a record
@@ -26,8 +26,7 @@ func newReferenceCheck() *referenceCheck {
 	return &referenceCheck{seed: maphash.MakeSeed(), reader: newReferenceReader()}
 }
 
-// addRecord adds the URLs that a record has and those that it refers to, and
-// returns how many those are.
+// addRecord adds the URLs of a record and its references, and returns their number.
 func (c *referenceCheck) addRecord(r Record) int {
 	added := 0
 	keys(r, func(key URL) {
@@ -56,8 +55,8 @@ func (c *referenceCheck) number(kind string) int {
 	return i
 }
 
-// resolve counts the references that name no record, by the type that they
-// refer to, and the records whose URL another record has, too. It empties c.
+// resolve counts the references that name no record, by the type of the record, and
+// the records with the URL of another record. It empties c.
 func (c *referenceCheck) resolve() (dangling map[string]int64, duplicates int64) {
 	dangling = make(map[string]int64)
 	var keys, refs []uint64
@@ -83,10 +82,10 @@ func (c *referenceCheck) resolve() (dangling map[string]int64, duplicates int64)
 	return dangling, duplicates
 }
 
-// hashes holds hashes of 64 bits, each with a tag of 8 bits, in 64 bits: the
-// upper eight bits of a hash tell its bucket and leave room for the tag. Buckets
-// are sorted one by one, so that sorting takes little memory of its own, and
-// hold their hashes in pieces, so that growing takes none.
+// hashes holds hashes of 64 bits, each with a tag of 8 bits, in 64 bits: the upper
+// eight bits of a hash choose the bucket and leave room for the tag. Sorting the
+// buckets one by one needs little memory. A bucket consists of pieces, so that
+// growing needs no copy.
 type hashes [1 << tagBits][][]uint64
 
 const (
@@ -104,7 +103,7 @@ func (h *hashes) add(hash uint64, tag int) {
 	(*bucket)[last] = append((*bucket)[last], hash<<tagBits|uint64(tag)) //nolint:gosec // a tag has 8 bits
 }
 
-// take moves the hashes of one bucket into buf, and lets the bucket go.
+// take moves the hashes of one bucket into buf and frees the bucket.
 func (h *hashes) take(bucket int, buf []uint64) []uint64 {
 	buf = buf[:0]
 	for _, piece := range h[bucket] {

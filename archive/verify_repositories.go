@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// addBare adds what was found in bare repositories to the summaries of those
-// that they belong to.
+// addBare adds the statistics of bare repositories to the summaries.
 func (v *verifier) addBare() {
 	for _, b := range v.bare.inTurn {
 		name, isWiki := strings.CutSuffix(b.name, ".wiki")
@@ -24,7 +23,7 @@ func (v *verifier) addBare() {
 	}
 }
 
-// checkPresence checks that a repository that was asked for is there.
+// checkPresence checks that a requested repository is in the archive.
 func (v *verifier) checkPresence(name string) {
 	s := v.repositories[strings.ToLower(name)]
 	switch {
@@ -37,8 +36,8 @@ func (v *verifier) checkPresence(name string) {
 	case v.broken:
 		return
 	}
-	// Whether an export without metadata has records of repositories is not
-	// documented.
+	// GitHub does not document whether an export without metadata has records of
+	// repositories.
 	if !s.Record && !v.opts.ExcludeMetadata {
 		v.report("", -1, fmt.Errorf("repository %s has no record", name))
 	}
@@ -47,8 +46,7 @@ func (v *verifier) checkPresence(name string) {
 	}
 }
 
-// maxRepositories bounds what an archive can make a Summary tell. An export that
-// was asked for has a hundred.
+// maxRepositories bounds a Summary. An export has a hundred repositories.
 const maxRepositories = 100_000
 
 func (v *verifier) repository(name string) *RepositorySummary {
@@ -66,10 +64,9 @@ func (v *verifier) repository(name string) *RepositorySummary {
 	return s
 }
 
-// repositoryName returns "owner/name" of the record of a repository, and nothing
-// of another. The link to the bare repository tells it as the archive spells it;
-// the record's own URL may have another form where the archive does not come
-// from GitHub.
+// repositoryName returns "owner/name" for the record of a repository, and nothing
+// for others. The link to the bare repository is the first choice: the URL has
+// another form in archives of other exporters.
 func repositoryName(r Record) string {
 	var gitURL, owner, name string
 	switch r := r.(type) {

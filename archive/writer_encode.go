@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// encode spells a record. What the struct does not know of the text that it
-// was read from is kept.
+// encode encodes a record. It keeps the fields that the record was read with and
+// that the struct does not know.
 func encode(r Record) (json.RawMessage, error) {
 	if _, ok := r.(keeper); !ok {
 		return nil, fmt.Errorf("%T is no record of this package", r)
@@ -33,8 +33,8 @@ func encode(r Record) (json.RawMessage, error) {
 	return merge(text, base, now), nil
 }
 
-// spell spells a record as its struct alone knows it. Its type is its Kind,
-// whatever Type says: nobody has to fill that in.
+// spell encodes the fields of the struct alone. The type is the Kind: callers need
+// not fill in Type.
 func spell(r Record) ([]byte, error) {
 	text, err := marshal(r)
 	if err != nil {
@@ -54,8 +54,8 @@ func spell(r Record) ([]byte, error) {
 	return slices.Concat([]byte(`{"type":`), kind, rest), nil
 }
 
-// merge returns text, which was read and then spelled as base, with what
-// changed from base to now.
+// merge returns text with the changes from base to now. Text is the record as it was
+// read; base is its encoding before the changes.
 func merge(text, base, now []byte) []byte {
 	text = text[skipSpace(text, 0):]
 	switch kind := at(now, 0); {
@@ -72,8 +72,8 @@ func merge(text, base, now []byte) []byte {
 	}
 }
 
-// mergeObjects is merge for objects. Members that are not in base are not the
-// struct's, and stay.
+// mergeObjects is merge for objects. It keeps members that are not in base, because
+// the struct does not know them.
 func mergeObjects(text, base, now []byte) []byte {
 	texts, was, is := maps.Collect(named(text)), maps.Collect(named(base)), maps.Collect(named(now))
 	merged := []byte("{")
@@ -111,9 +111,8 @@ func mergeObjects(text, base, now []byte) []byte {
 	return append(merged, '}')
 }
 
-// mergeArrays is merge for arrays. Elements that did not change keep their
-// spelling wherever they are now; others keep what the struct does not know if
-// none were added or removed.
+// mergeArrays is merge for arrays. Unchanged elements keep their text in any order.
+// Changed elements keep unknown fields only if the length is the same.
 func mergeArrays(text, base, now []byte) []byte {
 	texts, was, is := slices.Collect(elements(text)), slices.Collect(elements(base)), slices.Collect(elements(now))
 	if len(texts) != len(was) {

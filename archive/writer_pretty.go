@@ -1,8 +1,8 @@
 package archive
 
-// appendPretty appends a JSON value to dst as GitHub's exporter spells it, as a
-// part of something that is indented depth times: two spaces for each depth, an
-// empty list over three lines. Strings and numbers stay as they are.
+// appendPretty appends a JSON value to dst in the format of GitHub's exporter, at
+// this depth: two spaces for each level, an empty list over three lines. Strings and
+// numbers stay as they are.
 func appendPretty(dst, value []byte, depth int) []byte {
 	line := func() {
 		dst = append(dst, '\n')

@@ -10,54 +10,54 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// An inflater unpacks gzip in a goroutine of its own, a few chunks ahead of who
-// reads: unpacking takes about as long as decoding records does.
-type inflater struct {
+// An unpacker unpacks gzip in a goroutine of its own, a few chunks ahead of the
+// reader: unpacking takes about as long as decoding records.
+type unpacker struct {
 	limit  int64
-	full   chan []byte // inflated; closed after the last
+	full   chan []byte // unpacked; closed after the last
 	free   chan []byte // to be filled again
 	quit   chan struct{}
 	wg     sync.WaitGroup
 	result error // of the goroutine, once full is closed
 
-	chunk  []byte // the one that is being read
+	chunk  []byte // that is being read
 	rest   []byte // of chunk
-	offset int64  // of rest, in all that was inflated
+	offset int64  // of rest, in the unpacked archive
 	err    error  // of the last Read, and of all later ones
 }
 
 const (
-	inflaterChunk  = 128 << 10
-	inflaterChunks = 4
+	unpackerChunk  = 128 << 10
+	unpackerChunks = 4
 	inputBuffer    = 64 << 10
 )
 
-// startInflater starts the goroutine; whoever calls it calls stop in the end.
-func startInflater(r io.Reader, limit int64) *inflater {
-	in := &inflater{
+// startUnpacker starts the goroutine. The caller calls stop in the end.
+func startUnpacker(r io.Reader, limit int64) *unpacker {
+	in := &unpacker{
 		limit: limit,
-		full:  make(chan []byte, inflaterChunks), // sending never waits
-		free:  make(chan []byte, inflaterChunks),
+		full:  make(chan []byte, unpackerChunks), // sending never waits
+		free:  make(chan []byte, unpackerChunks),
 		quit:  make(chan struct{}),
 	}
-	for range inflaterChunks {
+	for range unpackerChunks {
 		in.free <- nil // made when it is needed: a small archive has one
 	}
 	in.wg.Go(func() {
 		defer close(in.full)
-		in.result = in.inflate(&source{r: r, quit: in.quit})
+		in.result = in.inflate(&gzipInput{r: r, quit: in.quit})
 	})
 	return in
 }
 
-// stop ends the goroutine, after the Read of the input that is under way.
-func (in *inflater) stop() {
+// stop ends the goroutine. It waits for a Read of the input that is under way.
+func (in *unpacker) stop() {
 	close(in.quit)
 	in.wg.Wait()
 }
 
-// Read reads what was inflated.
-func (in *inflater) Read(p []byte) (int, error) {
+// Read reads the unpacked archive.
+func (in *unpacker) Read(p []byte) (int, error) {
 	if in.fill(); in.err != nil {
 		return 0, in.err
 	}
@@ -68,7 +68,7 @@ func (in *inflater) Read(p []byte) (int, error) {
 }
 
 // skipZeros reads to the end, or to the first byte that is not zero.
-func (in *inflater) skipZeros() error {
+func (in *unpacker) skipZeros() error {
 	for {
 		if in.fill(); isEOF(in.err) {
 			return nil
@@ -85,8 +85,8 @@ func (in *inflater) skipZeros() error {
 	}
 }
 
-// fill sees to it that there is a rest, or an error.
-func (in *inflater) fill() {
+// fill makes sure that there is a rest, or an error.
+func (in *unpacker) fill() {
 	for len(in.rest) == 0 && in.err == nil {
 		if in.chunk != nil {
 			in.free <- in.chunk[:cap(in.chunk)]
@@ -107,9 +107,9 @@ func (in *inflater) fill() {
 	}
 }
 
-// inflate unpacks the one gzip member of src, and returns io.EOF if nothing
-// comes after it.
-func (in *inflater) inflate(src *source) error {
+// inflate unpacks the one gzip member of src. It returns io.EOF if nothing follows
+// the member.
+func (in *unpacker) inflate(src *gzipInput) error {
 	input := bufio.NewReaderSize(src, inputBuffer)
 	total, err := in.unpack(input)
 	if isEOF(err) {
@@ -120,7 +120,7 @@ func (in *inflater) inflate(src *source) error {
 	switch {
 	case src.err != nil:
 		return fmt.Errorf("read archive: %w", src.err)
-	case errors.Is(err, io.ErrNoProgress): // bufio's word for what src does
+	case errors.Is(err, io.ErrNoProgress): // bufio gave up on src
 		return fmt.Errorf("read archive: %w", err)
 	case isEOF(err), errors.Is(err, errStopped):
 		return err
@@ -134,9 +134,9 @@ func (in *inflater) inflate(src *source) error {
 	return &Fault{Offset: total, Err: err}
 }
 
-// unpack fills chunks with what is in a gzip member, and tells how many bytes
-// that is. At its end the error is io.EOF.
-func (in *inflater) unpack(input *bufio.Reader) (total int64, err error) {
+// unpack fills chunks with the content of a gzip member, and counts the bytes. At
+// the end of the member the error is io.EOF.
+func (in *unpacker) unpack(input *bufio.Reader) (total int64, err error) {
 	z, err := gzip.NewReader(input)
 	if isEOF(err) {
 		return 0, io.ErrUnexpectedEOF // an archive is not empty
@@ -153,7 +153,7 @@ func (in *inflater) unpack(input *bufio.Reader) (total int64, err error) {
 			return total, errStopped
 		}
 		if chunk == nil {
-			chunk = make([]byte, inflaterChunk)
+			chunk = make([]byte, unpackerChunk)
 		}
 		n := 0
 		for n < len(chunk) && err == nil {
@@ -167,25 +167,25 @@ func (in *inflater) unpack(input *bufio.Reader) (total int64, err error) {
 	return total, err
 }
 
-// errStopped ends the goroutine of an inflater that nobody reads any more.
+// errStopped ends the goroutine after stop.
 var errStopped = errors.New("stopped")
 
-// A source is the input of an inflater.
-type source struct {
+// A gzipInput is the archive as it comes, for an unpacker.
+type gzipInput struct {
 	r    io.Reader
 	quit chan struct{}
 	err  error // of r, but io.EOF
 }
 
-func (s *source) Read(p []byte) (int, error) {
+func (g *gzipInput) Read(p []byte) (int, error) {
 	select {
-	case <-s.quit:
+	case <-g.quit:
 		return 0, errStopped
 	default:
 	}
-	n, err := s.r.Read(p)
+	n, err := g.r.Read(p)
 	if err != nil && !isEOF(err) {
-		s.err = err
+		g.err = err
 	}
 	return n, err
 }
