@@ -98,27 +98,13 @@ func openEmpty(dir string) (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkEmpty(root); err != nil {
-		_ = root.Close()
-		return nil, err
+	switch entries, err := fs.ReadDir(root.FS(), "."); {
+	case err != nil:
+		return nil, errors.Join(err, root.Close())
+	case len(entries) > 0:
+		return nil, errors.Join(fmt.Errorf("%s is not empty", dir), root.Close())
 	}
 	return root, nil
-}
-
-func checkEmpty(root *os.Root) error {
-	d, err := root.Open(".")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }()
-	switch _, err := d.ReadDir(1); {
-	case err == nil:
-		return fmt.Errorf("%s is not empty", root.Name())
-	case errors.Is(err, io.EOF):
-		return nil
-	default:
-		return err
-	}
 }
 
 // An extraction is one run of Extract.

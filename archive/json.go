@@ -36,13 +36,7 @@ func marshalForeign(v any) ([]byte, error) {
 }
 
 // valid returns nil if data is one JSON value.
-func valid(data []byte) error {
-	if jsontext.Value(data).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
-		return nil
-	}
-	var v jsontext.Value
-	return unmarshal(data, &v)
-}
+func valid(data []byte) error { return unmarshal(data, new(jsontext.Value)) }
 
 // unquote decodes a JSON string, without a copy if nothing is escaped.
 func unquote(text []byte) []byte {

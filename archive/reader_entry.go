@@ -152,27 +152,27 @@ func (r *Reader) newEntry(name string, header *tar.Header) *Entry {
 // typeBits returns the type of an entry, and a description if it is neither a file
 // nor a directory.
 func typeBits(header *tar.Header) (mode fs.FileMode, special string) {
-	switch header.Typeflag {
-	case tar.TypeReg, tar.TypeCont:
-		if isSparse(header) {
-			return fs.ModeIrregular, "a sparse file"
-		}
-		return 0, ""
-	case tar.TypeDir:
-		return fs.ModeDir, ""
-	case tar.TypeSymlink:
-		return fs.ModeSymlink, "a symbolic link"
-	case tar.TypeLink:
-		return fs.ModeIrregular, "a hard link"
-	case tar.TypeChar:
-		return fs.ModeDevice | fs.ModeCharDevice, "a character device"
-	case tar.TypeBlock:
-		return fs.ModeDevice, "a block device"
-	case tar.TypeFifo:
-		return fs.ModeNamedPipe, "a named pipe"
-	case tar.TypeGNUSparse:
+	if what, ok := specialTypes[header.Typeflag]; ok {
+		return what.mode, what.name
+	}
+	switch {
+	case isSparse(header):
 		return fs.ModeIrregular, "a sparse file"
+	case header.Typeflag == tar.TypeReg, header.Typeflag == tar.TypeCont:
+		return 0, ""
 	default:
 		return fs.ModeIrregular, fmt.Sprintf("a tar entry of type %q", header.Typeflag)
 	}
+}
+
+var specialTypes = map[byte]struct {
+	mode fs.FileMode
+	name string
+}{
+	tar.TypeDir:     {fs.ModeDir, ""},
+	tar.TypeSymlink: {fs.ModeSymlink, "a symbolic link"},
+	tar.TypeLink:    {fs.ModeIrregular, "a hard link"},
+	tar.TypeChar:    {fs.ModeDevice | fs.ModeCharDevice, "a character device"},
+	tar.TypeBlock:   {fs.ModeDevice, "a block device"},
+	tar.TypeFifo:    {fs.ModeNamedPipe, "a named pipe"},
 }

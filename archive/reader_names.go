@@ -27,22 +27,15 @@ const (
 
 // String returns the kind in plain words, such as "release asset".
 func (k EntryKind) String() string {
-	switch k {
-	case KindSchema:
-		return "schema"
-	case KindRecords:
-		return "records"
-	case KindGit:
-		return "git"
-	case KindAttachment:
-		return "attachment"
-	case KindReleaseAsset:
-		return "release asset"
-	case KindRepositoryFile:
-		return "repository file"
-	default:
-		return "other"
+	if name, ok := entryKinds[k]; ok {
+		return name
 	}
+	return "other"
+}
+
+var entryKinds = map[EntryKind]string{
+	KindSchema: "schema", KindRecords: "records", KindGit: "git", KindAttachment: "attachment",
+	KindReleaseAsset: "release asset", KindRepositoryFile: "repository file",
 }
 
 // classify returns what the entry of this name holds, the repository of Git data,

@@ -62,56 +62,6 @@ type keeper interface {
 	keep(text json.RawMessage)
 }
 
-// newRecord returns an empty record of a type, or nil if the type is not known.
-func newRecord(kind string) keeper {
-	switch kind {
-	case "attachment":
-		return new(Attachment)
-	case "commit_comment":
-		return new(CommitComment)
-	case "discussion":
-		return new(Discussion)
-	case "discussion_category":
-		return new(DiscussionCategory)
-	case "issue":
-		return new(Issue)
-	case "issue_comment":
-		return new(IssueComment)
-	case "issue_event":
-		return new(IssueEvent)
-	case "label":
-		return new(Label)
-	case "milestone":
-		return new(Milestone)
-	case "organization":
-		return new(Organization)
-	case "project":
-		return new(Project)
-	case "protected_branch":
-		return new(ProtectedBranch)
-	case "pull_request":
-		return new(PullRequest)
-	case "pull_request_review":
-		return new(PullRequestReview)
-	case "pull_request_review_comment":
-		return new(PullRequestReviewComment)
-	case "pull_request_review_thread":
-		return new(PullRequestReviewThread)
-	case "release":
-		return new(Release)
-	case "repository":
-		return new(Repository)
-	case "repository_file":
-		return new(RepositoryFile)
-	case "team":
-		return new(Team)
-	case "user":
-		return new(User)
-	default:
-		return nil
-	}
-}
-
 // decode decodes one element, which it keeps. The error is about the syntax: a
 // record that does not fit its type becomes an *Unknown.
 func decode(element json.RawMessage) (Record, error) {

@@ -27,12 +27,6 @@ type Attachment struct {
 	raw `json:"-"`
 }
 
-// Kind returns "attachment".
-func (a *Attachment) Kind() string { return "attachment" }
-
-// Key returns the attachment's URL.
-func (a *Attachment) Key() URL { return a.URL }
-
 // Parent returns the URL of the issue, pull request, review or comment that has the
 // attachment. It is empty for a parent that this package does not know.
 func (a *Attachment) Parent() URL {
@@ -70,9 +64,3 @@ type RepositoryFile struct {
 
 	raw `json:"-"`
 }
-
-// Kind returns "repository_file".
-func (f *RepositoryFile) Kind() string { return "repository_file" }
-
-// Key returns the file's URL.
-func (f *RepositoryFile) Key() URL { return f.URL }

@@ -18,12 +18,6 @@ type Discussion struct {
 	raw `json:"-"`
 }
 
-// Kind returns "discussion".
-func (d *Discussion) Kind() string { return "discussion" }
-
-// Key returns the discussion's URL.
-func (d *Discussion) Key() URL { return d.URL }
-
 // A DiscussionCategory is a category of discussions. Every repository has six, even
 // without discussions.
 type DiscussionCategory struct {
@@ -36,9 +30,3 @@ type DiscussionCategory struct {
 
 	raw `json:"-"`
 }
-
-// Kind returns "discussion_category".
-func (c *DiscussionCategory) Kind() string { return "discussion_category" }
-
-// Key returns the category's URL.
-func (c *DiscussionCategory) Key() URL { return c.URL }

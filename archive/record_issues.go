@@ -22,12 +22,6 @@ type Milestone struct {
 	raw `json:"-"`
 }
 
-// Kind returns "milestone".
-func (m *Milestone) Kind() string { return "milestone" }
-
-// Key returns the milestone's URL.
-func (m *Milestone) Key() URL { return m.URL }
-
 // An Issue is an issue of a repository. Its URL has its number ([URL.Number]). It is
 // closed if ClosedAt is set. Only its events tell whether it is locked or pinned.
 // Exports have no issue types, parents or dependencies; an event tells of each
@@ -50,12 +44,6 @@ type Issue struct {
 
 	raw `json:"-"`
 }
-
-// Kind returns "issue".
-func (i *Issue) Kind() string { return "issue" }
-
-// Key returns the issue's URL.
-func (i *Issue) Key() URL { return i.URL }
 
 // A Reaction is an emoji of a user on an issue, a comment or a release.
 type Reaction struct {
@@ -95,12 +83,6 @@ type IssueComment struct {
 
 	raw `json:"-"`
 }
-
-// Kind returns "issue_comment".
-func (c *IssueComment) Kind() string { return "issue_comment" }
-
-// Key returns the comment's URL.
-func (c *IssueComment) Key() URL { return c.URL }
 
 // Parent returns the URL of the issue or pull request that has the comment.
 func (c *IssueComment) Parent() URL { return cmp.Or(c.Issue, c.PullRequest) }
@@ -148,12 +130,6 @@ type IssueEvent struct {
 	raw `json:"-"`
 }
 
-// Kind returns "issue_event".
-func (e *IssueEvent) Kind() string { return "issue_event" }
-
-// Key returns the event's URL.
-func (e *IssueEvent) Key() URL { return e.URL }
-
 // Parent returns the URL of the issue or pull request of the event.
 func (e *IssueEvent) Parent() URL { return cmp.Or(e.Issue, e.PullRequest) }
 
@@ -170,9 +146,3 @@ type Project struct {
 
 	raw `json:"-"`
 }
-
-// Kind returns "project".
-func (p *Project) Kind() string { return "project" }
-
-// Key returns the project's URL.
-func (p *Project) Key() URL { return p.URL }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -54,11 +55,8 @@ func linksIn(value []byte, yield func(link string)) {
 
 // isProse reports whether people choose the text of the field of this name.
 func isProse(name string) bool {
-	switch name {
-	case "body", "title", "title_was", "title_is", "description", "name", "bio", "company", "location", "website",
-		"label_name", "milestone_title", "milestone", "tag_name", "diff_hunk", "message":
-		return true
-	default:
-		return false
-	}
+	return slices.Contains([]string{
+		"body", "title", "title_was", "title_is", "description", "name", "bio", "company", "location", "website",
+		"label_name", "milestone_title", "milestone", "tag_name", "diff_hunk", "message",
+	}, name)
 }

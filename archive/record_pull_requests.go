@@ -58,12 +58,6 @@ type CloseIssueReference struct {
 	CreatedAt       Time   `json:"created_at"`
 }
 
-// Kind returns "pull_request".
-func (p *PullRequest) Kind() string { return "pull_request" }
-
-// Key returns the pull request's URL.
-func (p *PullRequest) Key() URL { return p.URL }
-
 // A PullRequestReview is a review of a pull request.
 type PullRequestReview struct {
 	Type        string      `json:"type"`
@@ -80,12 +74,6 @@ type PullRequestReview struct {
 
 	raw `json:"-"`
 }
-
-// Kind returns "pull_request_review".
-func (r *PullRequestReview) Kind() string { return "pull_request_review" }
-
-// Key returns the review's URL.
-func (r *PullRequestReview) Key() URL { return r.URL }
 
 // ReviewState is the result of a [PullRequestReview], a number in archives. The set
 // is open: the numbers of pending and dismissed reviews are not known.
@@ -148,12 +136,6 @@ type PullRequestReviewThread struct {
 	raw `json:"-"`
 }
 
-// Kind returns "pull_request_review_thread".
-func (t *PullRequestReviewThread) Kind() string { return "pull_request_review_thread" }
-
-// Key returns the thread's URL.
-func (t *PullRequestReviewThread) Key() URL { return t.URL }
-
 // A PullRequestReviewComment is a comment on a line of a pull request's diff.
 type PullRequestReviewComment struct {
 	Type                    string `json:"type"`
@@ -183,12 +165,6 @@ type PullRequestReviewComment struct {
 	raw `json:"-"`
 }
 
-// Kind returns "pull_request_review_comment".
-func (c *PullRequestReviewComment) Kind() string { return "pull_request_review_comment" }
-
-// Key returns the comment's URL.
-func (c *PullRequestReviewComment) Key() URL { return c.URL }
-
 // A CommitComment is a comment on a commit, or on a line of it.
 type CommitComment struct {
 	Type       string     `json:"type"`
@@ -205,9 +181,3 @@ type CommitComment struct {
 
 	raw `json:"-"`
 }
-
-// Kind returns "commit_comment".
-func (c *CommitComment) Kind() string { return "commit_comment" }
-
-// Key returns the comment's URL.
-func (c *CommitComment) Key() URL { return c.URL }

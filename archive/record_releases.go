@@ -31,9 +31,3 @@ type ReleaseAsset struct {
 	AssetURL         string `json:"asset_url"`          // tarball://root/releases/<guid>/app.zip
 	CreatedAt        Time   `json:"created_at"`
 }
-
-// Kind returns "release".
-func (r *Release) Kind() string { return "release" }
-
-// Key returns the release's URL.
-func (r *Release) Key() URL { return r.URL }

@@ -54,12 +54,6 @@ type Label struct {
 	raw `json:"-"`
 }
 
-// Kind returns "label".
-func (l *Label) Kind() string { return "label" }
-
-// Key returns the label's URL.
-func (l *Label) Key() URL { return l.URL }
-
 // A Webhook is an address that gets the events of a [Repository] or an
 // [Organization].
 type Webhook struct {
@@ -147,12 +141,6 @@ type ActionsGeneralSettings struct {
 	Patterns                      []string `json:"patterns"` // of actions that are allowed
 }
 
-// Kind returns "repository".
-func (r *Repository) Kind() string { return "repository" }
-
-// Key returns the repository's URL.
-func (r *Repository) Key() URL { return r.URL }
-
 // A ProtectedBranch is a rule for a branch, with the fields that exporters for
 // GitLab and Bitbucket write. GitHub's own fields are not public; Raw has them.
 // References are named *_url, unlike in all other records.
@@ -180,12 +168,6 @@ type ProtectedBranch struct {
 
 	raw `json:"-"`
 }
-
-// Kind returns "protected_branch".
-func (b *ProtectedBranch) Kind() string { return "protected_branch" }
-
-// Key returns the rule's URL.
-func (b *ProtectedBranch) Key() URL { return b.URL }
 
 // EnforcementLevel tells whom a rule of a [ProtectedBranch] binds. It is a number
 // such as "2" or a word such as "off" or "everyone", depending on the rule. Empty

@@ -24,7 +24,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads one of the forms, or null. An empty string is null, too.
 func (t *Time) UnmarshalJSON(data []byte) error {
-	if string(data) == "null" {
+	if string(data) == "null" || string(data) == `""` {
 		*t = Time{}
 		return nil
 	}
@@ -35,10 +35,6 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	var text string
 	if err := unmarshal(data, &text); err != nil {
 		return err
-	}
-	if text == "" {
-		*t = Time{}
-		return nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -35,12 +36,7 @@ func (u URL) Number() int64 {
 // isNumbered reports whether numbers follow this part of a URL. GitLab and
 // Bitbucket have names of their own for pull requests.
 func isNumbered(part string) bool {
-	switch part {
-	case "issues", "pull", "milestones", "discussions", "projects", "merge_requests", "pull-requests":
-		return true
-	default:
-		return false
-	}
+	return slices.Contains([]string{"issues", "pull", "milestones", "discussions", "projects", "merge_requests", "pull-requests"}, part)
 }
 
 // hasPathName reports whether the URL ends in the name of a tag or a branch,

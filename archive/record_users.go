@@ -46,12 +46,6 @@ type BillingPlan struct {
 	PrivateRepos int64  `json:"private_repos"` // how many the plan allows
 }
 
-// Kind returns "user".
-func (u *User) Kind() string { return "user" }
-
-// Key returns the account's URL.
-func (u *User) Key() URL { return u.URL }
-
 // ID returns the number of the account at GitHub, which only the address of the
 // avatar has. It is 0 for bots and where there is no avatar.
 func (u *User) ID() int64 {
@@ -125,12 +119,6 @@ type DefaultLabel struct {
 	Color       string `json:"color"`       // six hexadecimal digits, without "#"
 }
 
-// Kind returns "organization".
-func (o *Organization) Kind() string { return "organization" }
-
-// Key returns the organization's URL.
-func (o *Organization) Key() URL { return o.URL }
-
 // A Team is a team of an organization. An archive has all teams, even if one
 // repository was exported.
 type Team struct {
@@ -160,9 +148,3 @@ type TeamMember struct {
 	User URL    `json:"user" ref:"user"`
 	Role string `json:"role"` // "maintainer" or "member"
 }
-
-// Kind returns "team".
-func (t *Team) Kind() string { return "team" }
-
-// Key returns the team's URL.
-func (t *Team) Key() URL { return t.URL }

@@ -1,6 +1,7 @@
 package archive_test
 
 import (
+	"io/fs"
 	"reflect"
 	"testing"
 
@@ -204,4 +205,18 @@ func TestEntryName(t *testing.T) {
 		assert.Equal(t, want, name)
 		assert.Equal(t, want == "", err != nil, link)
 	}
+}
+
+func FuzzEntryName(f *testing.F) {
+	f.Add("tarball://root/attachments/1/shot.png")
+	f.Add("tarball://root/./a/../b/")
+	f.Fuzz(func(t *testing.T, link string) {
+		name, err := archive.EntryName(link)
+		if err != nil {
+			assert.Empty(t, name)
+			return
+		}
+		assert.True(t, fs.ValidPath(name) && name != ".", name)
+		assert.Contains(t, link, name)
+	})
 }

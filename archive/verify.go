@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"strings"
 )
@@ -105,7 +104,9 @@ func verify(ctx context.Context, r io.Reader, opts *VerifyOptions, create func(*
 		catalog:      newCatalog(),
 		repositories: make(map[string]*RepositorySummary),
 		merged:       make(map[string]bool),
-		summary:      &Summary{Records: make(map[string]int64), Unknown: make(map[string]int64)},
+		summary: &Summary{
+			Records: make(map[string]int64), Unknown: make(map[string]int64), Misfits: make(map[string]string),
+		},
 	}
 	v.bare = newBareRepositories(opts.Limits)
 	if !opts.SkipReferences {
@@ -262,88 +263,6 @@ func (v *verifier) checkPlace(e *Entry) {
 	v.report(place, -1, err)
 }
 
-func (v *verifier) checkSchema(e *Entry) {
-	schema, err := e.schema()
-	if fault, ok := errors.AsType[*Fault](err); ok {
-		v.faults.add(fault)
-	}
-	if !v.schema {
-		v.summary.Schema = schema
-	}
-	v.schema = true
-}
-
-func (v *verifier) checkRecords(e *Entry) {
-	for r, err := range e.Records() {
-		if fault, ok := errors.AsType[*Fault](err); ok {
-			v.faults.add(fault)
-			continue
-		}
-		v.checkRecord(e, r)
-	}
-}
-
-func (v *verifier) checkRecord(e *Entry, r Record) {
-	kind := r.Kind()
-	count(v.summary.Records, kind)
-	if u, ok := r.(*Unknown); ok {
-		count(v.summary.Unknown, kind)
-		if kind == "" {
-			v.report(e.Name, e.offset, errors.New("record without a type"))
-		}
-		if u.Err != nil {
-			v.misfit(kind, u.Err)
-		}
-	}
-	if name := repositoryName(r); name != "" {
-		v.repository(name).Record = true
-	}
-	if pull, ok := r.(*PullRequest); ok && !pull.MergedAt.IsZero() && len(v.merged) < maxRepositories {
-		v.merged[strings.ToLower(shorten(nameInURL(pull.Repository)))] = true
-	}
-	held := 0
-	if v.references != nil {
-		held = v.references.addRecord(r)
-	}
-	links(r.Raw(), func(link string) {
-		held++
-		name, err := EntryName(link)
-		switch {
-		case err != nil:
-			v.report(e.Name, e.offset, err)
-		case !v.excluded(name):
-			v.catalog.link(e.Name, e.offset, name)
-		}
-	})
-	e.reader.tooMany(held) // which comes instead of the next record
-}
-
-// misfit keeps the first reason why a record of a known type is an *Unknown.
-func (v *verifier) misfit(kind string, err error) {
-	if v.summary.Misfits == nil {
-		v.summary.Misfits = make(map[string]string)
-	}
-	if _, ok := v.summary.Misfits[kind]; !ok {
-		v.summary.Misfits[kind] = err.Error()
-	}
-}
-
-// excluded reports whether the options exclude the entry of this name. Records may
-// link to it all the same.
-func (v *verifier) excluded(name string) bool {
-	dir, _, _ := strings.Cut(name, "/")
-	switch dir {
-	case "repositories":
-		return v.opts.ExcludeGitData
-	case "attachments", "repository_files":
-		return v.opts.ExcludeAttachments
-	case "releases":
-		return v.opts.ExcludeReleases
-	default:
-		return false
-	}
-}
-
 // finish checks what can be checked only at the end. After damage to the container
 // it does not report what is missing.
 func (v *verifier) finish() {
@@ -390,34 +309,4 @@ func count(counts map[string]int64, kind string) {
 		kind = "…"
 	}
 	counts[kind]++
-}
-
-// An input hashes and counts the bytes of the archive.
-type input struct {
-	r    io.Reader
-	sum  hash.Hash
-	size int64
-}
-
-func (i *input) Read(p []byte) (int, error) {
-	n, err := i.r.Read(p)
-	i.sum.Write(p[:n])
-	i.size += int64(n)
-	return n, err
-}
-
-// A tee writes what is read of an entry, and keeps the error of the writer: an
-// error of the disk is not a fault of the archive.
-type tee struct {
-	w   io.Writer
-	err error
-}
-
-func (t *tee) Write(p []byte) (int, error) {
-	if t.err != nil {
-		return 0, t.err
-	}
-	n, err := t.w.Write(p)
-	t.err = err
-	return n, err
 }

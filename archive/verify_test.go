@@ -42,6 +42,7 @@ func TestVerifyTellsWhatIsInside(t *testing.T) {
 		Schema:       archive.Schema{Version: "1.0.1", GitHubSHA: "0123456789abcdef0123456789abcdef01234567"},
 		Records:      map[string]int64{"user": 1, "repository": 1, "issue": 1, "attachment": 1},
 		Unknown:      map[string]int64{},
+		Misfits:      map[string]string{},
 		Repositories: []archive.RepositorySummary{{Name: "octocat/app", Record: true, Git: true, Objects: 3, Refs: 2}},
 		Dangling:     map[string]int64{},
 	}, summary)

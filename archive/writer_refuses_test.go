@@ -162,7 +162,7 @@ func TestWriterRefusesWhatReadersRefuse(t *testing.T) {
 		{"a long owner", adding(strings.Repeat("o", 256)+"/app", bareRepository()), "it is not in a bare repository"},
 		{
 			"a shallow repository", adding("octo/app", with(bareRepository(), "shallow", &fstest.MapFile{Data: []byte("x")})),
-			"add repository octo/app: a shallow repository: a part of its history is not there",
+			"add repository octo/app: shallow: a shallow repository: a part of its history is not there",
 		},
 		{
 			"reftables", adding("octo/app", with(bareRepository(), "reftable/tables.list", &fstest.MapFile{Data: []byte("x")})),

@@ -22,10 +22,7 @@ func (w *Writer) addRepository(name string, fsys fs.FS) error {
 		return errors.New("it is there already")
 	}
 	w.cased[strings.ToLower(dir)] = true
-	if err := checkRepository(fsys); err != nil {
-		return err
-	}
-	if err := checkShallow(fsys); err != nil && !w.shallow {
+	if err := w.checkRepository(fsys); err != nil {
 		return err
 	}
 	_, err := fs.Stat(fsys, githubPrefix+"config")
@@ -55,7 +52,7 @@ func originalName(name string) string {
 }
 
 // checkRepository refuses what is not a bare repository, or not a whole one.
-func checkRepository(fsys fs.FS) error {
+func (w *Writer) checkRepository(fsys fs.FS) error {
 	for _, name := range []string{"HEAD", "objects"} {
 		if _, err := fs.Stat(fsys, name); err != nil {
 			return fmt.Errorf("not a bare repository: %w", err)
@@ -64,6 +61,7 @@ func checkRepository(fsys fs.FS) error {
 	for _, refused := range []struct {
 		pattern, why string
 	}{
+		{"shallow", "a shallow repository: a part of its history is not there"},
 		{"objects/info/alternates", "it borrows objects from another repository"},
 		{"objects/pack/*.promisor", "a partial clone: objects are in another repository"},
 		{"reftable/tables.list", "its refs are in reftables, which no reader of archives knows"},
@@ -77,25 +75,12 @@ func checkRepository(fsys fs.FS) error {
 			if err != nil {
 				return err
 			}
-			if info.Size() > 0 || strings.HasSuffix(name, ".promisor") {
+			if (info.Size() > 0 || path.Ext(name) == ".promisor") && (name != "shallow" || !w.shallow) {
 				return fmt.Errorf("%s: %s", name, refused.why)
 			}
 		}
 	}
 	return nil
-}
-
-// checkShallow refuses a repository whose history is cut.
-func checkShallow(fsys fs.FS) error {
-	info, err := fs.Stat(fsys, "shallow")
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err == nil && info.Size() > 0:
-		return errors.New("a shallow repository: a part of its history is not there")
-	default:
-		return err
-	}
 }
 
 func (w *Writer) copyFile(to string, fsys fs.FS, name string) error {

@@ -222,11 +222,9 @@ func (g *gathering) author(url archive.URL, text string) *person {
 	return p
 }
 
-// attach notes a file by the link to its entry. A wrong link is in the faults.
+// attach notes a file by the link to its entry.
 func (g *gathering) attach(link string, a attachment) {
-	if path, err := archive.EntryName(link); err == nil {
-		a.Path = path
-	}
+	a.Path, _ = archive.EntryName(link) // a wrong link is a fault
 	g.attached = append(g.attached, &a)
 }
 

@@ -1,0 +1,78 @@
+package archive
+
+import (
+	"errors"
+	"strings"
+)
+
+func (v *verifier) checkSchema(e *Entry) {
+	schema, err := e.schema()
+	if fault, ok := errors.AsType[*Fault](err); ok {
+		v.faults.add(fault)
+	}
+	if !v.schema {
+		v.summary.Schema = schema
+	}
+	v.schema = true
+}
+
+func (v *verifier) checkRecords(e *Entry) {
+	for r, err := range e.Records() {
+		if fault, ok := errors.AsType[*Fault](err); ok {
+			v.faults.add(fault)
+			continue
+		}
+		v.checkRecord(e, r)
+	}
+}
+
+func (v *verifier) checkRecord(e *Entry, r Record) {
+	kind := r.Kind()
+	count(v.summary.Records, kind)
+	if u, ok := r.(*Unknown); ok {
+		count(v.summary.Unknown, kind)
+		if kind == "" {
+			v.report(e.Name, e.offset, errors.New("record without a type"))
+		}
+		if _, told := v.summary.Misfits[kind]; u.Err != nil && !told {
+			v.summary.Misfits[kind] = u.Err.Error()
+		}
+	}
+	if name := repositoryName(r); name != "" {
+		v.repository(name).Record = true
+	}
+	if pull, ok := r.(*PullRequest); ok && !pull.MergedAt.IsZero() && len(v.merged) < maxRepositories {
+		v.merged[strings.ToLower(shorten(nameInURL(pull.Repository)))] = true
+	}
+	held := 0
+	if v.references != nil {
+		held = v.references.addRecord(r)
+	}
+	links(r.Raw(), func(link string) {
+		held++
+		name, err := EntryName(link)
+		switch {
+		case err != nil:
+			v.report(e.Name, e.offset, err)
+		case !v.excluded(name):
+			v.catalog.link(e.Name, e.offset, name)
+		}
+	})
+	e.reader.tooMany(held) // which comes instead of the next record
+}
+
+// excluded reports whether the options exclude the entry of this name. Records may
+// link to it all the same.
+func (v *verifier) excluded(name string) bool {
+	dir, _, _ := strings.Cut(name, "/")
+	switch dir {
+	case "repositories":
+		return v.opts.ExcludeGitData
+	case "attachments", "repository_files":
+		return v.opts.ExcludeAttachments
+	case "releases":
+		return v.opts.ExcludeReleases
+	default:
+		return false
+	}
+}
