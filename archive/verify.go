@@ -66,11 +66,15 @@ type VerifyOptions struct {
 // Of what is missing after the damage it reports requested repositories alone.
 //
 // Verify cannot see damage that leaves no trace: an attachment with other content,
-// records or lines of shallow that were never written, another text in valid JSON.
-// Four kinds of damage are visible to git fsck alone, because Verify does not read
-// the history: a lost loose object inside the history; an object damaged inside a
-// pack whose checksums were made right again; the content of commits, trees and
-// tags that break Git's rules; a branch whose object in a pack is not a commit.
+// a record that was never written, another text in valid JSON. Verify does not read
+// the history, so that some damage to a repository is visible to git fsck alone:
+//
+//   - a lost loose object inside the history;
+//   - lines of shallow that are lost;
+//   - an object damaged inside a pack whose checksums were made right again;
+//   - commits, trees and tags whose content breaks Git's rules;
+//   - a branch whose object in a pack is not a commit.
+//
 // For Git's last word, extract the archive and run git fsck --full.
 //
 // Verify needs about 30 bytes of memory for each entry, 8 for each Git object and

@@ -318,6 +318,26 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			},
 			want: map[string]string{bare + "/HEAD": "missing"},
 		},
+		"repositories in other places": {
+			damage: func(l *layout) {
+				l.add("backup/app.git/HEAD", "x")
+				l.add("backup/app.git/config", "x")
+				l.add("gists/1/HEAD", "x")
+				l.add("app/objects/pack/pack-x.pack", "x")
+				l.add("bare/objects/ab/"+strings.Repeat("c", 38), "x")
+				l.add("HEAD", "x")
+				l.add("repositories/octocat/plain/HEAD", "x")
+				l.add("repositories/a/group/app.git/HEAD", "x")
+				l.add("attachments/1/app.git/HEAD", "x")
+				l.add("attachments/2/HEAD", "x") // somebody's
+				l.add("novelties/objects/x", "x")
+			},
+			want: map[string]string{
+				"backup/app.git": "not in a bare repository", "gists/1": "not in a bare repository", "app": "not in a bare repository",
+				"bare": "not in a bare repository", "HEAD": "not in a bare repository", "repositories/octocat/plain": "not in a bare repository",
+				"repositories/a/group": "not in a bare repository", "attachments/1/app.git": "not in a bare repository",
+			},
+		},
 		"another archive inside": {
 			damage: func(l *layout) {
 				l.add("x/schema.json", "{")

@@ -91,8 +91,12 @@ func checkName(name string) error {
 	if _, err := misplaced(e); err != nil {
 		return err
 	}
-	if _, err := new(names).resolve(name, true); err != nil {
+	var n names
+	if _, err := n.resolve(name, true); err != nil {
 		return err
+	}
+	if n.wrapper != "" {
+		return fmt.Errorf("%s would be taken for a directory around everything", n.wrapper)
 	}
 	_, err := destination(e)
 	return err

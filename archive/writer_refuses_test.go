@@ -148,6 +148,7 @@ func TestWriterRefusesWhatReadersRefuse(t *testing.T) {
 		{"a name of a device", creating("attachments/1/nul", 1), "is a device on Windows"},
 		{"a directory around everything", creating("x/schema.json", 1), "nothing reads it there"},
 		{"records around everything", creating("x/issues_000001.json", 1), "nothing reads it there"},
+		{"a log around everything", creating("x/log/a", 1), "x/ would be taken for a directory around everything"},
 		{"repositories around everything", creating("x/repositories/o/a.git/HEAD", 1), "nothing reads it there"},
 		{"files that look like records", creating("issues-1.json", 1), "nothing reads it"},
 		{"a repository in another place", creating("backup/app.git/HEAD", 1), "it is not in a bare repository"},
