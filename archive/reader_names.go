@@ -50,22 +50,20 @@ func classify(name string, mode fs.FileMode) (kind EntryKind, repository, record
 		}
 	}
 	top, rest, _ := strings.Cut(name, "/")
-	switch top {
-	case "repositories":
-		owner, rest, _ := strings.Cut(rest, "/")
-		dir, _, _ := strings.Cut(rest, "/")
-		repo, ok := strings.CutSuffix(dir, ".git")
-		if ok && repo != "" && max(len(owner), len(dir)) <= maxPart {
-			return KindGit, owner + "/" + repo, ""
-		}
-	case "attachments":
-		return KindAttachment, "", ""
-	case "releases":
-		return KindReleaseAsset, "", ""
-	case "repository_files":
-		return KindRepositoryFile, "", ""
+	if top != "repositories" {
+		return topKinds[top], "", ""
+	}
+	owner, rest, _ := strings.Cut(rest, "/")
+	dir, _, _ := strings.Cut(rest, "/")
+	repo, ok := strings.CutSuffix(dir, ".git")
+	if ok && repo != "" && max(len(owner), len(dir)) <= maxPart {
+		return KindGit, owner + "/" + repo, ""
 	}
 	return KindOther, "", ""
+}
+
+var topKinds = map[string]EntryKind{
+	"attachments": KindAttachment, "releases": KindReleaseAsset, "repository_files": KindRepositoryFile,
 }
 
 // bareDir returns the directory of a bare repository, "owner/name" or

@@ -106,13 +106,13 @@ func verify(ctx context.Context, r io.Reader, opts *VerifyOptions, create func(*
 		opts:         opts,
 		create:       create,
 		catalog:      newCatalog(),
+		bare:         newBareRepositories(opts.Limits),
 		repositories: make(map[string]*RepositorySummary),
 		merged:       make(map[string]bool),
 		summary: &Summary{
 			Records: make(map[string]int64), Unknown: make(map[string]int64), Misfits: make(map[string]string),
 		},
 	}
-	v.bare = newBareRepositories(opts.Limits)
 	if !opts.SkipReferences {
 		v.references = newReferenceCheck()
 	}

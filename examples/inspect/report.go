@@ -140,25 +140,18 @@ type gathering struct {
 	sizes    map[string]int64 // of files that may be attached to something
 }
 
+// owners names what the bytes of entries belong to.
+var owners = map[archive.EntryKind]string{
+	archive.KindGit: "git", archive.KindRecords: "records", archive.KindReleaseAsset: "release_assets",
+	archive.KindAttachment: "attachments", archive.KindRepositoryFile: "repository_files",
+}
+
 func (g *gathering) entry(e *archive.Entry) error {
 	if e.Mode.IsDir() {
 		return nil
 	}
-	var owner string
-	switch e.Kind {
-	default:
-		owner = "other"
-	case archive.KindGit:
-		owner = "git"
-	case archive.KindRecords:
-		owner = "records"
-	case archive.KindReleaseAsset:
-		owner = "release_assets"
-	case archive.KindAttachment:
-		owner = "attachments"
-		g.sizes[e.Name] = e.Size
-	case archive.KindRepositoryFile:
-		owner = "repository_files"
+	owner := cmp.Or(owners[e.Kind], "other")
+	if e.Kind == archive.KindAttachment || e.Kind == archive.KindRepositoryFile {
 		g.sizes[e.Name] = e.Size
 	}
 	g.bytes[owner] += e.Size
