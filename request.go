@@ -104,6 +104,9 @@ var errAttemptTimeout = errors.New("the attempt took too long")
 
 func (c *Client) exchange(caller context.Context, r request, target string, body []byte) (response, error) {
 	failed := response{request: r, unsent: true}
+	if caller.Err() != nil {
+		return failed, netx.ContextError(caller)
+	}
 	ctx, cancel := context.WithTimeoutCause(caller, c.timeout, errAttemptTimeout)
 	defer cancel()
 	sent := &sendTrace{}
@@ -113,9 +116,6 @@ func (c *Client) exchange(caller context.Context, r request, target string, body
 	}
 	if err := c.setHeader(req, r); err != nil {
 		return failed, err
-	}
-	if ctx.Err() != nil {
-		return failed, netx.ContextError(ctx)
 	}
 	clean := func(err error) error {
 		if context.Cause(ctx) == errAttemptTimeout { //nolint:errorlint // the cause is set above, never wrapped

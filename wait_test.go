@@ -186,6 +186,40 @@ func TestWaitEndsWithDenialsThatPersist(t *testing.T) {
 	}
 }
 
+// A deadline ends a wait, and the last failed poll says why it came to that.
+func TestADeadlineOfAWaitTellsTheLastFailureToo(t *testing.T) {
+	for name, fault := range passing() {
+		for _, limit := range []time.Duration{10 * time.Minute, 10*time.Minute + 30*time.Second} {
+			t.Run(fmt.Sprintf("%s, %v", name, limit), func(t *testing.T) {
+				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+					client := testclient.New(t, server)
+					startExports(t, server, client, 1)
+					fault.Path, fault.Times, fault.After = polled, -1, 2
+					server.Inject(fault)
+					cause := errors.New("the night is over")
+					ctx, cancel := context.WithTimeoutCause(t.Context(), limit, cause)
+					defer cancel()
+					m, err := client.OrgMigrations.Wait(ctx, "octo-org", 79)
+					require.ErrorIs(t, err, context.DeadlineExceeded)
+					require.ErrorIs(t, err, cause)
+					require.ErrorContains(t, err, "; the attempt before failed: GET /orgs/octo-org/migrations/79: ")
+					require.NotNil(t, m)
+				}, ghmigratetest.WithExportDuration(time.Hour))
+			})
+		}
+	}
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		startExports(t, server, client, 1)
+		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		_, err := client.OrgMigrations.Wait(ctx, "octo-org", 79)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotContains(t, err.Error(), "502", "the polls since then succeeded")
+	}, ghmigratetest.WithExportDuration(time.Hour))
+}
+
 // What will not pass ends a wait at once.
 func TestWaitEndsAtOnceOnErrorsThatStay(t *testing.T) {
 	for _, test := range []struct {
