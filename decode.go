@@ -48,6 +48,7 @@ var errNotJSON = errors.New("malformed JSON")
 // list's type is left out; both are returned. It fails if data is not JSON, or
 // is not even an object or a list where out is one.
 func decode(data []byte, out any, options decodeOptions) ([]oddValue, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, which some gateways add
 	err := json.Unmarshal(data, out, options)
 	if err == nil && !hasNullElement(data) {
 		return nil, nil

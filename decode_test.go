@@ -328,6 +328,22 @@ func TestDoToleratesOddValuesToo(t *testing.T) {
 	assert.Equal(t, []string{"/id"}, warnings.properties)
 }
 
+func TestAByteOrderMarkIsPassedOver(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(req.URL.Path, "/79") {
+			return answer(req, http.StatusOK, nil, "\ufeff{\"id\": 79}"), nil
+		}
+		return answer(req, http.StatusOK, nil, "\ufeff\n[{\"id\": 79}]"), nil
+	})
+	m, err := client.UserMigrations.Get(t.Context(), 79, nil)
+	require.NoError(t, err)
+	assert.Equal(t, int64(79), m.ID)
+	all, err := ghmigrate.Collect(client.UserMigrations.List(t.Context(), nil))
+	require.NoError(t, err)
+	assert.Len(t, all, 1)
+}
+
 // The names of properties are compared as package encoding/json does for Do,
 // and exactly for this package's types.
 func FuzzDecode(f *testing.F) {

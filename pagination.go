@@ -126,7 +126,7 @@ var errPageLoop = errors.New("the list leads back to a page that was read alread
 
 // decodePage decodes a response that is a list.
 func decodePage[T any](ctx context.Context, c *Client, res response) (*page[T], error) {
-	if !bytes.HasPrefix(bytes.TrimSpace(res.body), []byte("[")) {
+	if !bytes.HasPrefix(bytes.TrimLeft(res.body, "\ufeff \t\r\n"), []byte("[")) {
 		return nil, c.unexpected(res, "no list")
 	}
 	p := &page[T]{}

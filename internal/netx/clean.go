@@ -73,13 +73,18 @@ func (c *cleaned) Is(target error) bool { return c.is(target) }
 
 const redacted = "REDACTED"
 
-// Redact returns text without the secrets and without what the text has of
-// URLs beyond scheme, host and path. The result is printable.
+// Redact returns text without the secrets, without JSON properties whose names say
+// that they are secret, and without what the text has of URLs beyond scheme, host
+// and path. The result is printable.
 func Redact(text string, secrets ...string) string {
 	text = WithoutSecrets(text, secrets...)
+	text = secretProperties.ReplaceAllString(text, `$1"`+redacted+`"`)
 	text = urlParts.ReplaceAllStringFunc(text, redactPart)
 	return Printable(text)
 }
+
+// secretProperties finds JSON strings whose names say that they are secret.
+var secretProperties = regexp.MustCompile(`(?i)("[a-z_]*(?:token|password|secret)[a-z_]*"\s*:\s*)"(?:[^"\\]|\\.)*"`)
 
 // WithoutSecrets replaces secrets, in every spelling that URLs and %q give
 // them.

@@ -35,6 +35,7 @@ func TestRedact(t *testing.T) {
 		`parse "http://u:%zz@proxy": invalid URL escape "%zz"`:                                     "parse a URL: malformed URL",
 		`dial: invalid port ":pass" after host`:                                                    "dial: invalid part of a URL after host",
 		`{"url":"https:\/\/s3.example.com\/a?sig=1"}`:                                              `{"url":"REDACTED"}`,
+		`{"id":7,"temp_clone_token": "AB\"C","VCS_PASSWORD":"x","name":"y"}`:                       `{"id":7,"temp_clone_token": "REDACTED","VCS_PASSWORD":"REDACTED","name":"y"}`,
 		"GET /a?sig=abc failed":                                                                    "GET /a?REDACTED failed",
 		"one\x1b[2J\r\ntwo":                                                                        "one[2J  two",
 	} {
