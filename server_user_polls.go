@@ -1,56 +1,10 @@
 package ghmigrate
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"iter"
 	"slices"
 )
-
-// listPolls polls page after page of an account's list of migrations.
-type listPolls struct {
-	account
-	budget *retryBudget
-	pages  map[string]*pollResult[page[Migration]] // by query
-}
-
-func newListPolls(a account, budget *retryBudget) listPolls {
-	return listPolls{account: a, budget: budget}
-}
-
-// list yields the pages without repositories. It remembers the pages that it
-// read, for conditional requests, unless the list ends with an error.
-func (p *listPolls) list(ctx context.Context) iter.Seq2[*pollResult[page[Migration]], error] {
-	return func(yield func(*pollResult[page[Migration]], error) bool) {
-		r := p.listing(ListOptions{}, !p.user) // GitHub's list of a user's migrations takes no exclude
-		r.budget = p.budget
-		read := map[string]*pollResult[page[Migration]]{}
-		var latest *pollResult[page[Migration]]
-		fetch := func(r request) (*page[Migration], error) {
-			key := r.query.Encode()
-			latest = cmp.Or(p.pages[key], &pollResult[page[Migration]]{})
-			if err := latest.poll(ctx, p.c, r, decodePage[Migration]); err != nil {
-				return nil, err
-			}
-			for i := range latest.value.items {
-				latest.value.items[i].Repositories = nil
-			}
-			read[key] = latest
-			return latest.value, nil
-		}
-		for _, err := range pages(r, fetch) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(latest, nil) {
-				break
-			}
-		}
-		p.pages = read
-	}
-}
 
 // hasNoUserStatus reports whether the account's migrations may have no status
 // endpoint.
