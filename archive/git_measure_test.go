@@ -22,7 +22,7 @@ import (
 )
 
 // With the flag, all bytes are damaged, and git judges all that Verify does not
-// report. That takes minutes; CI does it:
+// report. That takes minutes; CI does it every night:
 //
 //	go test -run TestGitIsTheMeasure -exhaustive ./archive
 var exhaustive = flag.Bool("exhaustive", false, "damage every byte that Git does not protect by a checksum, and let git judge all of it")
