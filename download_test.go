@@ -45,7 +45,7 @@ func exported(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Clie
 
 // firstRange is what DownloadArchive asks for before it knows anything of an
 // archive.
-const firstRange = "bytes=0-33554431"
+const firstRange = "bytes=0-"
 
 // fetches are the offsets from which storage was asked for bytes, in the
 // requests after the first n.

@@ -119,8 +119,8 @@ func TestALongWaitOfOneRangeIsNotTheOthers(t *testing.T) {
 	for _, wait := range []int{60, 3000, 7200} {
 		t.Run(fmt.Sprint(wait), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				const size, chunk = 1 << 20, 8 << 10
-				const last = size - minChunk // where the last chunk begins, which is half of one
+				const size, chunk = 1 << 20, 32 << 10
+				const last = size - chunk // where the last chunk begins
 				s := newStorage(t, size)
 				path := target(t)
 				var refused atomic.Int64
@@ -141,8 +141,8 @@ func TestALongWaitOfOneRangeIsNotTheOthers(t *testing.T) {
 				begin := time.Now()
 				_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
 				require.NoError(t, err)
-				assert.Less(t, time.Since(begin), 20*time.Second)
-				assert.EqualValues(t, 2, refused.Load(), "another range asks for it")
+				assert.Less(t, time.Since(begin), 40*time.Second)
+				assert.Greater(t, refused.Load(), int64(1), "another worker asks for it")
 				requireComplete(t, path, s.object)
 			})
 		})
@@ -182,8 +182,9 @@ func TestWhoHasToWaitIsNotReplaced(t *testing.T) {
 		begin := time.Now()
 		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{Concurrency: 8, MinChunk: 32 << 10})
 		require.NoError(t, err)
-		assert.EqualValues(t, 4, refused.Load())
-		assert.Less(t, time.Since(begin), 285*time.Second)
+		assert.Positive(t, refused.Load())
+		assert.LessOrEqual(t, refused.Load(), int64(4))
+		assert.Less(t, time.Since(begin), 305*time.Second, "one more is tried each half minute")
 		requireComplete(t, path, s.object)
 	})
 }
@@ -203,7 +204,7 @@ func TestARangeTooManyIsLeftWhereItIs(t *testing.T) {
 			select {
 			case <-broken:
 				if n > 2 {
-					if from, _ := rangeStart(r); (from-minChunk)%(32<<10) != 0 {
+					if from, _ := rangeStart(r); from%(32<<10) != 0 {
 						inMidChunk.Add(1)
 					}
 					refused.Add(1)
@@ -219,13 +220,12 @@ func TestARangeTooManyIsLeftWhereItIs(t *testing.T) {
 		require.NoError(t, err)
 		assert.Greater(t, inMidChunk.Load(), int64(3))
 		assert.Less(t, refused.Load(), int64(60))
-		assert.EqualValues(t, size, s.sentBytes(), "nothing is fetched twice")
+		assert.InDelta(t, size, s.sentBytes(), 64<<10, "only what is on its way when a request is cut off is fetched twice")
 		requireComplete(t, path, s.object)
 	})
 }
 
-// While one range ends another one is asked for, which makes one connection more
-// than there are ranges. Storage that bears no more than these is not busy.
+// There are never more connections than ranges.
 func TestStorageThatBearsNoMoreThanTheRanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 4<<20)
@@ -244,9 +244,8 @@ func TestStorageThatBearsNoMoreThanTheRanges(t *testing.T) {
 		begin := time.Now()
 		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
 		require.NoError(t, err)
-		assert.Less(t, time.Since(begin), 112*time.Second, "102.4 s if none ever waited")
-		assert.Positive(t, busy.Load())
-		assert.Less(t, busy.Load(), int64(16))
+		assert.Less(t, time.Since(begin), 115*time.Second, "102.4 s if none ever waited")
+		assert.Zero(t, busy.Load())
 		requireComplete(t, path, s.object)
 	})
 }
@@ -292,10 +291,10 @@ func TestConnectionsBeyondALimitAreGivenUp(t *testing.T) {
 
 // However often storage says that it is busy.
 func TestStorageThatGoesOnBeingBusyIsAskedForLessAndLess(t *testing.T) {
-	for _, every := range []time.Duration{100 * time.Millisecond, 4 * time.Second, 6 * time.Second} {
+	for _, every := range []time.Duration{10 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			assert.Equal(t, 8, transfer.RangesAfterRefusals(16, every, 4*time.Second))
-			assert.Equal(t, 1, transfer.RangesAfterRefusals(16, every, 30*time.Second))
+			assert.Equal(t, 8, transfer.WorkersAfterRefusals(16, every, 800*time.Millisecond))
+			assert.Equal(t, 1, transfer.WorkersAfterRefusals(16, every, 10*time.Second))
 		})
 	}
 }
@@ -304,19 +303,17 @@ func TestStorageThatGoesOnBeingBusyIsAskedForLessAndLess(t *testing.T) {
 // has been as slow as can be. That was not the connection it has now.
 func TestARangeThatWasDownIsNotSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const size, chunk = 1 << 20, 32 << 10
+		const size, chunk = 1 << 20, 64 << 10
 		s := newStorage(t, size)
 		path := target(t)
 		down := make(chan struct{})
 		var up atomic.Bool
-		var inMidChunk atomic.Int64
+		var asked atomic.Int64
 		time.AfterFunc(20*time.Second, func() { close(down) })
 		time.AfterFunc(80*time.Second, func() { up.Store(true) })
 		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
 			if up.Load() {
-				if from, _ := rangeStart(r); (from-minChunk)%chunk != 0 {
-					inMidChunk.Add(1)
-				}
+				asked.Add(1)
 				return trickle(s, w, r, 1<<10, time.Millisecond)
 			}
 			select {
@@ -328,33 +325,26 @@ func TestARangeThatWasDownIsNotSlow(t *testing.T) {
 		}
 		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(2))
 		require.NoError(t, err)
-		assert.EqualValues(t, 2, inMidChunk.Load(), "each range is asked for once more")
+		assert.LessOrEqual(t, asked.Load(), int64(size/chunk+2), "no range is asked for again")
 		requireComplete(t, path, s.object)
 	})
 }
 
-// The one connection that there may be is that of an answer which waits for the
-// end of a range that has lost its own.
-func TestAnAnswerThatWaitsDoesNotKeepTheOnlyConnection(t *testing.T) {
+// A transport may bear one connection alone, and lets the other requests wait.
+func TestATransportWithOneConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const size, chunk, second = 4 << 20, 128 << 10, 8 << 10 // 512 s
+		const size, second = 4 << 20, 8 << 10 // 512 s
 		s := newStorage(t, size)
 		path := target(t)
-		var broke bool
 		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
 			pause(r, 500*time.Millisecond)
-			if from, end, _ := byteRange(r, size); from > 0 && !broke && end-from == chunk {
-				broke = true
-				w = &limitedWriter{w, chunk - 2000} // its end is in sight, and the next one is asked for
-			}
 			return trickle(s, w, r, second/20, time.Second/20)
 		}
 		source := s.source(t)
 		source.Client.Transport.(*http.Transport).MaxConnsPerHost = 1
 		begin := time.Now()
-		_, err := transfer.File(t.Context(), source, path, transfer.Options{Concurrency: 2, MinChunk: chunk})
+		_, err := transfer.File(t.Context(), source, path, transfer.Options{Concurrency: 2, MinChunk: 128 << 10})
 		require.NoError(t, err)
-		assert.True(t, broke)
 		assert.Less(t, time.Since(begin), 10*time.Minute)
 		requireComplete(t, path, s.object)
 	})
@@ -375,25 +365,7 @@ func TestARefusalDoesNotTellHowFastStorageIs(t *testing.T) {
 		}
 		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
 		require.NoError(t, err)
-		assert.Len(t, s.seen(), size/(32<<10)+2, "the first chunk is a smaller one, and one request is made anew")
-		requireComplete(t, path, s.object)
-	})
-}
-
-// A connection that is fast while it lasts and is cut again and again is not fast
-// enough to stay alone.
-func TestAConnectionThatDoesNotLastGetsCompany(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const size = 64 << 20
-		s, line := newStorage(t, size), &line{}
-		path := target(t)
-		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
-			pause(r, 100*time.Millisecond)
-			return line.sendAt(300e6, s, &limitedWriter{w, 4 << 20}, r)
-		}
-		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{MinChunk: 1 << 20})
-		require.NoError(t, err)
-		assert.Equal(t, 8, line.most())
+		assert.Less(t, len(s.seen()), size/(64<<10)+40, "few requests are made anew")
 		requireComplete(t, path, s.object)
 	})
 }

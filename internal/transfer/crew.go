@@ -2,52 +2,50 @@ package transfer
 
 import (
 	"context"
+	"io"
 	"math"
 	"sync"
 )
 
-// maxLeftOver is how many bytes are hashed after a transfer has failed, for the
-// next call's sake: it hashes the rest itself.
+// maxLeftOver is how many bytes are hashed after a transfer has failed. The next
+// call hashes the rest.
 const maxLeftOver = 64 << 20
 
-// A crew is everybody who works on one part at the same time: workers fetch,
-// a follower hashes, a recorder logs.
+// A crew fetches, hashes and records one part.
 type crew struct {
-	part     *part
-	session  *session
-	schedule *schedule
-	follower *follower
+	*attempt
+	hasher   *hasher
 	recorder *recorder
-
-	mu  sync.Mutex
-	err error // of the first one that failed
 }
 
-func newCrew(p *part, s *session, todo *schedule, f *follower) *crew {
-	r := &recorder{part: p, schedule: todo, follower: f, written: make(chan span)}
-	return &crew{part: p, session: s, schedule: todo, follower: f, recorder: r}
+func newCrew(p *part, s *session, todo *schedule, m mark) (*crew, error) {
+	h, err := newHasher(p, todo, m)
+	if err != nil {
+		return nil, err
+	}
+	r := &recorder{part: p, schedule: todo, hasher: h, written: make(chan span)}
+	a := &attempt{session: s, schedule: todo, out: p.file, flush: r.flush}
+	a.complete = func(end int64) (bool, error) { return isCompleteGzip(io.NewSectionReader(p.file, 0, end)) }
+	return &crew{attempt: a, hasher: h, recorder: r}, nil
 }
 
-// run works until all is fetched and hashed, or one fails, and returns the sum.
-// begun is a worker who has begun, or nil. moved is called in this goroutine
-// when bytes have come.
-func (c *crew) run(ctx context.Context, ranges int, begun *worker, moved func()) (string, error) {
+// run works until all is fetched and hashed, or until something fails, and
+// returns the SHA-256. It calls moved in this goroutine when bytes have come.
+func (c *crew) run(ctx context.Context, workers int, moved func()) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	fail := func(err error) {
+	var fetching, others sync.WaitGroup
+	fetched, recorded := make(chan struct{}), make(chan struct{})
+	check := func(err error) {
 		if err != nil {
 			c.fail(err)
 			cancel()
 		}
 	}
-	context.AfterFunc(ctx, c.schedule.stop)
-
-	var workers, others sync.WaitGroup
-	fetched, recorded := make(chan struct{}), make(chan struct{})
 	end := sync.OnceFunc(func() {
-		workers.Wait()
+		fetching.Wait()
 		close(recorded)
 		close(c.recorder.written)
-		if c.failed() == nil {
+		if c.failure() == nil {
 			c.schedule.finish(math.MaxInt64)
 		} else {
 			c.schedule.finish(maxLeftOver)
@@ -57,14 +55,13 @@ func (c *crew) run(ctx context.Context, ranges int, begun *worker, moved func())
 	defer end() // for a moved that panics
 	defer cancel()
 
-	others.Go(func() { fail(c.follower.run()) })
-	others.Go(func() { fail(c.recorder.run(recorded)) })
+	others.Go(func() { check(c.hasher.run()) })
+	others.Go(func() { check(c.recorder.run(recorded)) })
 	others.Go(c.recorder.startSyncs)
-	c.hire(ctx, &workers, ranges, begun, fail)
-	go func() {
-		workers.Wait()
-		close(fetched)
-	}()
+	fetching.Go(func() {
+		defer close(fetched)
+		check(c.attempt.run(ctx, workers))
+	})
 	for working := true; working; {
 		select {
 		case <-c.schedule.moved:
@@ -74,43 +71,10 @@ func (c *crew) run(ctx context.Context, ranges int, begun *worker, moved func())
 		}
 	}
 	end()
-	if err := c.failed(); err != nil {
-		// If this fails too, the caller tells how far the log is.
+	if err := c.failure(); err != nil {
+		// If this fails too, the error of the transfer tells how far the log is.
 		_ = c.recorder.record()
 		return "", err
 	}
-	return c.follower.sum(), nil
-}
-
-func (c *crew) fail(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err == nil {
-		c.err = err
-	}
-}
-
-func (c *crew) failed() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
-}
-
-// hire lets workers begin. There are more of them than ranges: one can wait for
-// its first bytes while another one's last are coming.
-func (c *crew) hire(ctx context.Context, workers *sync.WaitGroup, ranges int, begun *worker, fail func(error)) {
-	count := 2 * ranges
-	if ranges == 1 {
-		count = 1
-	}
-	for i := range count {
-		w := begun
-		if i > 0 || begun == nil {
-			w = &worker{fetch: newFetcher(c.session)}
-		} else {
-			w.turn = c.schedule.first(begun.fetch.end)
-		}
-		w.part, w.schedule, w.written = c.part, c.schedule, c.recorder.written
-		workers.Go(func() { fail(w.run(ctx)) })
-	}
+	return c.hasher.sum(), nil
 }

@@ -2,14 +2,15 @@ package transfer
 
 import "time"
 
-// RangesAfterRefusals is how many of so many ranges are left after storage has
-// refused one every so often for that long. From outside this cannot be seen
-// alone: who is refused also asks less and less often.
-func RangesAfterRefusals(ranges int, every, forThat time.Duration) int {
-	s := newSchedule(1<<30, nil, 0, ranges, false, minChunk)
-	mine := s.first(unknownEnd)
+// WorkersAfterRefusals returns how many of so many workers are left after storage
+// has refused one every so often for that long. This cannot be seen from outside
+// alone: a refused worker also asks less and less often.
+func WorkersAfterRefusals(workers int, every, forThat time.Duration) int {
+	s := newSchedule(nil, 0, minChunk)
+	s.sized(1<<30, workers)
+	refused := s.next(record{failures: 1})
 	for end := time.Now().Add(forThat); time.Now().Before(end); time.Sleep(every) {
-		mine.refused(0)
+		s.refuse(refused)
 	}
-	return s.slots
+	return s.workers
 }

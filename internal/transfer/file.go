@@ -5,48 +5,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// Options are the choices of a caller of [File].
+// Options tune [File].
 type Options struct {
 	// Progress is called in the caller's goroutine, at most ten times a second
 	// and once more at the end, also when that is an error. total is -1 while it
 	// is not known.
 	Progress func(written, total int64)
 
-	// Concurrency is how many ranges are fetched at once, 16 at most. 0 means one
-	// for a small object, and for others one as long as that is fast, and then eight.
-	// Storage that is busy gets fewer.
+	// Concurrency is the number of ranges that are fetched at once, 16 at most.
+	// 0 means one for a small object and eight for others. Storage that refuses
+	// requests is asked for fewer.
 	Concurrency int
 
-	// MinChunk is the size of the smallest range, 4 MiB if zero. What else is
-	// measured in chunks follows it. It is there for tests, which fetch small
-	// objects as if they were large.
+	// MinChunk is the size of the smallest chunk, 4 MiB if zero. Other sizes are
+	// multiples of it. Tests set it to fetch small objects as if they were large.
 	MinChunk int64
 
-	// FS is what the files are on, the operating system's file system if nil.
+	// FS holds the files. Nil means the file system of the operating system.
 	FS durable.FS
 }
 
 func (o Options) minChunk() int64 { return cmp.Or(o.MinChunk, minChunk) }
 
-// firstChunk is where the first request ends, which is made before anything is
-// known of the object; unknownEnd if that is its end.
-func (o Options) firstChunk() int64 {
-	switch o.Concurrency {
-	case 0:
-		return smallFactor * o.minChunk()
-	case 1:
-		return unknownEnd
-	default:
-		return o.minChunk()
-	}
-}
-
-// Result is what landed.
+// A Result describes a complete file.
 type Result struct {
 	Size    int64
 	SHA256  string // hexadecimal
@@ -54,9 +42,10 @@ type Result struct {
 }
 
 const (
-	// Storage that changes an object twice while we fetch it is not worth more.
-	maxChanges = 1
-	// How often an object that cannot be resumed is fetched from the start again.
+	// The object may change this many times during a call, but only once in size.
+	// Each time the file is started over, with the next method.
+	maxChanges = 2
+	// An object that cannot be resumed is started over this many times.
 	maxRestarts = 3
 
 	// A log is written anew when it is longer than this share of a chunk.
@@ -65,26 +54,43 @@ const (
 	progressEvery = 100 * time.Millisecond
 )
 
-// File fetches the object into the file at path, and returns when it is there
-// for good. What an earlier call has fetched is not fetched again.
+// File fetches the object into the file at path, and returns when the file is
+// complete and on disk. Bytes that an earlier call has fetched are not fetched
+// again. A relative path is relative to the working directory at the time of the
+// call.
 //
-// An existing file at path is replaced by the complete object and by nothing
-// less; a link or a folder there is refused. After an error, whatever arrived
-// is kept beside path for the next call, and the error says so. A call for
-// a path that another call or process is working on fails with an error that
-// matches [ErrInUse].
+// Only the complete object replaces an existing file at path. A link or a folder
+// there is refused. After an error, what has arrived stays beside path for the
+// next call, and the error says so. While a call works on a path, another call,
+// in this process or another, fails with an error that matches [ErrInUse].
 //
 // When ctx ends, the error wraps both ctx.Err and its cause.
 func File(ctx context.Context, source Source, path string, opts Options) (Result, error) {
-	p, err := openLog(cmp.Or[durable.FS](opts.FS, durable.OS{}), path, source.Identity, opts.minChunk()/chunksPerLog)
+	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
+		return Result{}, fmt.Errorf("path %q does not name a file", path)
+	}
+	if opts.FS == nil {
+		opts.FS = durable.OS{}
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			return Result{}, err
+		}
+		path = absolute
+	}
+	session := newSession(source)
+	p, err := openLog(opts.FS, path, source.Identity, opts.minChunk()/chunksPerLog, session.logger)
 	if err != nil {
 		return Result{}, err
 	}
 	defer func() { _ = p.close() }()
 
-	d := &download{part: p, session: newSession(source), options: opts}
+	d := &download{part: p, session: session, options: opts}
 	defer d.progress(true)
-	return d.run(ctx)
+	result, err := d.run(ctx)
+	if err != nil {
+		return Result{}, d.explain(session.withCause(err))
+	}
+	return result, nil
 }
 
 // A download is one call of File.
@@ -93,9 +99,8 @@ type download struct {
 	session *session
 	options Options
 
-	fetched  spans     // before the schedule knows better
-	schedule *schedule // nil until then
-	whole    bool      // whether storage gives no ranges, although it said so
+	earlier  spans     // what earlier calls have fetched, as long as it is of use
+	schedule *schedule // nil before the first attempt
 	reported time.Time
 }
 
@@ -105,7 +110,8 @@ func (d *download) run(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	if done != nil {
-		d.fetched, d.session.object.Size = spans{{0, done.Size}}, done.Size
+		d.earlier = spans{{0, done.Size}}
+		d.session.know(object{Size: done.Size})
 		return Result{Size: done.Size, SHA256: done.SHA256, Resumed: done.Size}, nil
 	}
 	if err := d.part.open(); err != nil {
@@ -117,104 +123,107 @@ func (d *download) run(ctx context.Context) (Result, error) {
 	}
 	if known {
 		d.session.know(d.part.known.object)
-		d.fetched = d.part.logged.Ranges
+		d.earlier = d.part.logged.Ranges
 	}
-	resumed := d.fetched.bytes()
 	for changes, restarts := 0, 0; ; {
-		sum, err := d.copy(ctx)
+		sum, err := d.attempt(ctx)
+		if err == nil {
+			return d.finish(sum)
+		}
+		m, _ := d.session.state()
+		fallBack, falls := errors.AsType[*fallBackError](err)
 		switch {
-		case err == nil:
-			size := d.session.object.Size
-			if got := d.schedule.fetched(); got.head() != size || got.end() != size {
-				return Result{}, d.explain(fmt.Errorf("ended with %v of %d bytes", got, size))
-			}
-			if err := d.part.finish(size, sum); err != nil {
-				return Result{}, d.explain(err)
-			}
-			return Result{Size: size, SHA256: sum, Resumed: resumed}, nil
 		case errors.Is(err, ErrChanged):
 			// The next call must not go on from here either.
+			d.earlier = nil
 			if err := d.part.discard(); err != nil {
 				return Result{}, err
 			}
-			if changes++; changes > maxChanges {
+			d.session.forget(min(m+1, plainGet), err)
+			// Another size proves a change. Without that, storage may give each
+			// connection another ETag.
+			if changes++; changes > maxChanges || changes > 1 && d.session.varies {
 				return Result{}, err
 			}
-		case errors.Is(err, errNoRanges) && !d.whole:
-			d.whole = true
-		case errors.Is(err, errNoResume):
-			if restarts++; restarts > maxRestarts {
-				return Result{}, d.explain(err)
-			}
+		case falls:
+			d.earlier = d.part.logged.Ranges // stays as long as storage gives nothing instead
+			d.session.forget(fallBack.to, fallBack.err)
+		case errors.Is(err, errNoResume) && restarts < maxRestarts:
+			restarts++
+			d.earlier = nil
+			d.session.forget(m, nil)
 		default:
-			return Result{}, d.explain(err)
+			return Result{}, err
 		}
-		d.session.logger.WarnContext(ctx, "transfer starts over", "error", err, "fetched", d.amount())
-		d.session.forget()
-		d.fetched, d.schedule, resumed = nil, nil, 0
+		m, _ = d.session.state()
+		d.session.logger.WarnContext(ctx, "transfer starts over", "error", err, "with", m)
 	}
 }
 
-// copy fetches what is not there yet and returns the SHA-256 of all. However it
-// ends, what has arrived is logged.
-func (d *download) copy(ctx context.Context) (string, error) {
-	begun, err := d.begin(ctx)
+// attempt fetches what is not there yet and returns the SHA-256 of all. However
+// it ends, what has arrived is logged.
+func (d *download) attempt(ctx context.Context) (string, error) {
+	_, known := d.session.state()
+	var there fetched
+	if known != nil {
+		there = d.part.logged
+	}
+	d.schedule = newSchedule(there.Ranges, there.Offset, d.options.minChunk())
+	c, err := newCrew(d.part, d.session, d.schedule, there.mark)
 	if err != nil {
 		return "", err
 	}
-	ranges, alone := d.concurrency(), d.options.Concurrency == 0
-	d.schedule = newSchedule(d.session.object.end(), d.fetched, d.part.logged.Offset, ranges, alone, d.options.minChunk())
-	f, err := newFollower(d.part, d.schedule, d.part.logged.mark)
-	if err != nil {
-		return "", err
+	c.begin = func(o object, ranged bool) (int, error) {
+		d.earlier = nil
+		return d.workers(o, nil, ranged), d.part.begin(o)
 	}
-	c := newCrew(d.part, d.session, d.schedule, f)
-	return c.run(ctx, ranges, begun, func() { d.progress(false) })
+	if known != nil && known.Size >= 0 {
+		d.schedule.sized(known.Size, d.workers(*known, there.Ranges, true))
+	}
+	most := autoConcurrency
+	if d.options.Concurrency > 0 {
+		most = min(d.options.Concurrency, maxConcurrency)
+	}
+	return c.run(ctx, most, func() { d.progress(false) })
 }
 
-// begin asks for the first chunk of an object of which nothing is known, and
-// starts the part over with what the answer describes. That has shown its first
-// bytes: no other answer takes its place before these are read. It returns nil
-// if the object is known.
-func (d *download) begin(ctx context.Context) (*worker, error) {
-	if d.fetched != nil {
-		return nil, nil
-	}
-	w := &worker{fetch: newFetcher(d.session)}
-	if !d.whole {
-		w.fetch.end = d.options.firstChunk()
-	}
-	err := w.fetch.connect(ctx)
-	if err == nil {
-		err = d.part.begin(d.session.object)
-	}
-	if err != nil {
-		w.fetch.close()
-		return nil, err
-	}
-	return w, nil
-}
-
-// concurrency is how many ranges to fetch at once.
-func (d *download) concurrency() int {
-	left := d.session.object.Size - d.fetched.bytes()
+// workers returns how many workers may fetch what is missing of an object.
+func (d *download) workers(o object, there spans, ranged bool) int {
+	m, _ := d.session.state()
 	switch {
-	case !d.session.ranged, d.whole:
+	case m != sideBySide, o.Size < 0, !o.resumable(), !ranged:
 		return 1
 	case d.options.Concurrency > 0:
 		return min(d.options.Concurrency, maxConcurrency)
-	case left < smallFactor*d.options.minChunk():
+	case o.Size-there.bytes() < smallFactor*d.options.minChunk():
 		return 1
 	default:
 		return autoConcurrency
 	}
 }
 
-func (d *download) amount() int64 {
-	if d.schedule != nil {
-		return d.schedule.fetched().bytes()
+func (d *download) finish(sum string) (Result, error) {
+	size := d.session.size()
+	if got := d.schedule.fetched(); got.head() != size || got.end() != size {
+		return Result{}, fmt.Errorf("ended with %v of %d bytes", got, size)
 	}
-	return d.fetched.bytes()
+	if err := d.part.finish(size, sum); err != nil {
+		return Result{}, err
+	}
+	return Result{Size: size, SHA256: sum, Resumed: d.earlier.before(d.schedule.kept)}, nil
+}
+
+// amount returns the number of bytes that are fetched, and the size, -1 if it is
+// not known.
+func (d *download) amount() (fetched, size int64) {
+	_, known := d.session.state()
+	switch {
+	case known == nil && d.part.known != nil:
+		return d.earlier.bytes(), d.part.known.Size
+	case known == nil, d.schedule == nil:
+		return d.earlier.bytes(), d.session.size()
+	}
+	return d.schedule.fetched().bytes(), known.Size
 }
 
 func (d *download) progress(last bool) {
@@ -222,24 +231,24 @@ func (d *download) progress(last bool) {
 		return
 	}
 	d.reported = time.Now()
-	d.options.Progress(d.amount(), d.session.size())
+	d.options.Progress(d.amount())
 }
 
 // explain says how far a failed transfer got, and what the next call will do.
 func (d *download) explain(err error) error {
-	got := d.amount()
+	got, size := d.amount()
 	if got == 0 {
 		return err
 	}
 	amount := fmt.Sprintf("%d bytes", got)
-	if size := d.session.object.Size; size >= 0 {
+	if size >= 0 {
 		amount = fmt.Sprintf("%d of %d bytes", got, size)
 	}
 	next := "the next call resumes"
 	switch logged := d.part.logged.Ranges.bytes(); {
 	case d.part.done != nil:
 		next = "the next call finishes"
-	case d.whole, !d.session.object.resumable(), logged == 0:
+	case d.part.known == nil, !d.part.known.resumable(), logged == 0:
 		next = "the next call starts over"
 	case logged < got:
 		next = fmt.Sprintf("the next call resumes at %d", logged)

@@ -173,7 +173,10 @@ func (g *gitHub) fault(r ghmigratetest.Request, before int) (ghmigratetest.Fault
 			g.server.SetArchive(g.id, g.objects[random.IntN(len(g.objects))])
 			next.ServeHTTP(w, r)
 		}}, true
-	default: // more than announced, in chunks
+	default: // more than announced, in chunks; a response to a plain request announces nothing
+		if r.Header.Get("Range") == "" {
+			return ghmigratetest.Fault{Reset: true}, true
+		}
 		return ghmigratetest.Fault{Handler: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			next.ServeHTTP(&overlongWriter{w}, r)
 		}}, true

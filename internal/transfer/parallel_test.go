@@ -3,7 +3,6 @@ package transfer_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -47,7 +46,7 @@ func TestRangesAreFetchedSideBySide(t *testing.T) {
 				requireComplete(t, path, s.object)
 				assert.InDelta(t, want, time.Since(begin), float64(want/7))
 				assert.Equal(t, 1, s.located, "all share one URL")
-				assert.EqualValues(t, size, s.sentBytes(), "nothing is fetched twice")
+				assert.InDelta(t, size, s.sentBytes(), second/16+4<<10, "the first request goes to the end, and is cut off")
 			})
 		})
 	}
@@ -57,50 +56,48 @@ func TestChunksAreHandedOutInTheOrderOfTheFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 1 << 20
 		s := newStorage(t, size)
-		s.answer = func(_ int, _ http.ResponseWriter, r *http.Request) bool { return !pause(r, time.Second) }
+		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			return trickle(s, w, r, 4<<10, 100*time.Millisecond)
+		}
 		_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(4))
 		require.NoError(t, err)
-		const chunk = size / (16 * 4)
-		var want, got []int
-		for from := minChunk; from < size; from += chunk {
-			want = append(want, from)
-		}
+		const chunk = size / (4 * 4)
+		var got []int
 		for i, h := range s.seen() {
 			if i == 0 {
-				assert.Equal(t, fmt.Sprintf("bytes=0-%d", minChunk-1), h.Get("Range"), "the first request is the first chunk")
+				assert.Equal(t, firstRange, h.Get("Range"), "the first request is for all, and not a probe")
 				assert.Empty(t, h.Get("If-Match"))
 				continue
 			}
-			assert.Equal(t, s.etag, h.Get("If-Match"), "every other one is of the same object")
-			first, last, _ := strings.Cut(strings.TrimPrefix(h.Get("Range"), "bytes="), "-")
+			assert.Equal(t, s.etag, h.Get("If-Match"), "every other request is for the same object")
+			first, _, _ := strings.Cut(strings.TrimPrefix(h.Get("Range"), "bytes="), "-")
 			from, err := strconv.Atoi(first)
 			require.NoError(t, err)
-			if last != "" {
-				assert.Equal(t, strconv.Itoa(from+chunk-1), last)
-			}
 			got = append(got, from)
 		}
-		assert.ElementsMatch(t, want, got)
-		for i, from := range got {
-			assert.InDelta(t, want[i], from, 4*chunk)
+		var want []int
+		for from := chunk; from < size; from += chunk {
+			want = append(want, from)
 		}
+		assert.Subset(t, got, want)
+		for i, from := range want {
+			assert.InDelta(t, slices.Index(got, from), i, 4)
+		}
+		assert.Less(t, len(got), 2*len(want), "the last chunks are split")
 	})
 }
 
-func TestARangeWaitsForAnswersWhileAnotherEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		// A chunk takes a second, and the answer a tenth of it.
-		const size, second = 1 << 20, 16 << 10
-		s := newStorage(t, size)
-		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
-			pause(r, 100*time.Millisecond)
-			return trickle(s, w, r, second/100, time.Second/100)
-		}
-		begin := time.Now()
-		_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(4))
-		require.NoError(t, err)
-		assert.Less(t, time.Since(begin), 17*time.Second, "17.6 s if each waited for its answer")
-	})
+// Few requests: each costs the time to its first byte.
+func TestRequestsAreFew(t *testing.T) {
+	for _, size := range []int{256 << 10, 1 << 20, 8 << 20} {
+		synctest.Test(t, func(t *testing.T) {
+			s, line := newStorage(t, size), &line{rate: 25_000, latency: 80 * time.Millisecond}
+			s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool { return line.send(s, w, r) }
+			_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(8))
+			require.NoError(t, err)
+			assert.Less(t, len(s.seen()), 8*max(6, size/(8*64<<10)+3))
+		})
+	}
 }
 
 // A line is what each connection of a test is like. It knows which of them sent
@@ -174,130 +171,11 @@ func TestNoMoreConnectionsSendThanThereAreRanges(t *testing.T) {
 					most := line.most()
 					best := time.Duration(float64(size) / float64(rate*ranges) * float64(time.Second))
 					assert.Equal(t, ranges, most)
-					assert.Greater(t, best.Seconds()/took.Seconds(), map[int]float64{2: 0.97, 8: 0.97, 16: 0.95}[ranges])
+					assert.Greater(t, best.Seconds()/took.Seconds(), map[int]float64{2: 0.96, 8: 0.95, 16: 0.91}[ranges])
 					requireComplete(t, path, s.object)
 				})
 			})
 		}
-	}
-}
-
-// Whoever asks for the next range while another one ends has guessed when that
-// will be. On a line that slows at its end the answer is there too early, and
-// is not read before.
-func TestAnAnswerThatComesEarlyWaitsForAnEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const size, ranges = 1 << 20, 4
-		s := newStorage(t, size)
-		path := target(t)
-		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
-			if !pause(r, 200*time.Millisecond) {
-				return true
-			}
-			from, end, _ := byteRange(r, size)
-			s.serveFirst(0, w, r)
-			_ = http.NewResponseController(w).Flush()
-			for at := from; at < end; at += 1 << 10 {
-				wait := 50 * time.Millisecond
-				if end-at <= 2<<10 {
-					wait = time.Second
-				}
-				if !pause(r, wait) {
-					return true
-				}
-				_, _ = w.Write(s.object[at:min(end, at+1<<10)])
-				_ = http.NewResponseController(w).Flush()
-			}
-			return true
-		}
-		source := s.source(t)
-		bodies := &countingBodies{next: source.Client.Transport}
-		source.Client.Transport = bodies
-		_, err := transfer.File(t.Context(), source, path, inParallel(ranges))
-		require.NoError(t, err)
-		assert.Equal(t, ranges, bodies.most, "are read at once")
-		assert.Greater(t, bodies.mostAsked, ranges, "are asked for at once")
-		requireComplete(t, path, s.object)
-	})
-}
-
-// A countingBodies knows how many answers there are at once, and how many that
-// somebody has begun to read.
-type countingBodies struct {
-	next http.RoundTripper
-
-	mu                           sync.Mutex
-	asked, mostAsked, read, most int
-}
-
-func (c *countingBodies) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := c.next.RoundTrip(r)
-	if err == nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.asked++
-		c.mostAsked = max(c.mostAsked, c.asked)
-		resp.Body = &countedBody{ReadCloser: resp.Body, all: c}
-	}
-	return resp, err
-}
-
-type countedBody struct {
-	io.ReadCloser
-	all          *countingBodies
-	read, closed bool
-}
-
-func (b *countedBody) Read(p []byte) (int, error) {
-	b.all.mu.Lock()
-	if !b.read {
-		b.read = true
-		b.all.read++
-		b.all.most = max(b.all.most, b.all.read)
-	}
-	b.all.mu.Unlock()
-	return b.ReadCloser.Read(p)
-}
-
-func (b *countedBody) Close() error {
-	b.all.mu.Lock()
-	if !b.closed {
-		b.closed = true
-		b.all.asked--
-		if b.read {
-			b.all.read--
-		}
-	}
-	b.all.mu.Unlock()
-	return b.ReadCloser.Close()
-}
-
-func TestOneConnectionIsEnoughWhereItIsFast(t *testing.T) {
-	const size, firstRequest = 32 << 20, 8 << 20
-	cases := map[string]struct {
-		rates    []int // of the connections, in the order of their requests, and then of all others
-		want     int   // connections at once
-		requests []string
-	}{
-		"fast":           {[]int{250e6}, 1, []string{"bytes=0-8388607", "bytes=8388608-"}},
-		"slow":           {[]int{50e6}, 8, []string{"bytes=0-8388607", "bytes=8388608-9437183"}},
-		"fast, and slow": {[]int{250e6, 100e6}, 8, []string{"bytes=0-8388607", "bytes=8388608-", "bytes=15961472-17010047"}},
-	}
-	for name, test := range cases {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newStorage(t, size)
-				all := &line{}
-				s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
-					return all.sendAt(test.rates[min(n, len(test.rates))-1], s, w, r)
-				}
-				got, err := transfer.File(t.Context(), s.source(t), target(t), transfer.Options{MinChunk: firstRequest / 8})
-				require.NoError(t, err)
-				assert.Equal(t, sumOf(s.object), got.SHA256)
-				assert.Equal(t, test.want, all.most())
-				assert.Subset(t, s.ranges(), test.requests)
-			})
-		})
 	}
 }
 
@@ -309,8 +187,10 @@ func TestOneConnectionLeavesNoGapBehind(t *testing.T) {
 		s := newStorage(t, size)
 		path := target(t)
 		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
-			from, _ := rangeStart(r)
-			return from >= minChunk && from < minChunk+chunk && s.stall(1, w, r)
+			if from, _ := rangeStart(r); from >= chunk && from < 2*chunk {
+				return s.stall(1, w, r)
+			}
+			return trickle(s, w, r, 4<<10, 10*time.Millisecond)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
@@ -349,8 +229,10 @@ func TestNoRangeRunsFarAheadOfAGap(t *testing.T) {
 		const size, chunk = 4 << 20, 64 << 10
 		s := newStorage(t, size)
 		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
-			from, _ := rangeStart(r)
-			return from >= minChunk && from < minChunk+chunk && s.stall(1, w, r)
+			if from, _ := rangeStart(r); from >= chunk && from < 2*chunk {
+				return s.stall(1, w, r)
+			}
+			return trickle(s, w, r, 4<<10, 10*time.Millisecond)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
@@ -399,11 +281,11 @@ func TestOneStreamWhereThereIsNoMore(t *testing.T) {
 	}{
 		"storage gives no ranges": {func(s *storage) {
 			s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return s.all(w, false) }
-		}, []string{"bytes=0-4095"}},
+		}, []string{firstRange}},
 		"nor tells the size": {func(s *storage) {
 			s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return s.all(w, true) }
-		}, []string{"bytes=0-4095"}},
-		"there is no validator": {func(s *storage) { s.etag, s.modified = "", "" }, []string{"bytes=0-4095", "bytes=0-"}},
+		}, []string{firstRange}},
+		"there is no validator": {func(s *storage) { s.etag, s.modified = "", "" }, []string{firstRange}},
 		"storage gives no second range": {func(s *storage) {
 			s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
 				from, _ := rangeStart(r)
@@ -420,7 +302,7 @@ func TestOneStreamWhereThereIsNoMore(t *testing.T) {
 				w.Header().Set("Accept-Ranges", "none")
 				return false
 			}
-		}, []string{"bytes=0-4095", "bytes=0-"}},
+		}, []string{firstRange}},
 	}
 	for name, tt := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -432,8 +314,7 @@ func TestOneStreamWhereThereIsNoMore(t *testing.T) {
 				require.NoError(t, err)
 				asked := s.ranges()
 				if tt.want == nil {
-					assert.Equal(t, "bytes=0-4095", asked[0])
-					assert.Contains(t, asked, "bytes=0-")
+					assert.Equal(t, firstRange, asked[0])
 					assert.LessOrEqual(t, len(asked), 1+2*8+1)
 				} else {
 					assert.Equal(t, tt.want, asked)
@@ -445,9 +326,10 @@ func TestOneStreamWhereThereIsNoMore(t *testing.T) {
 	t.Run("the archive is small", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStorage(t, 8*minChunk)
+			s.object = s.object[:8*minChunk-1]
 			_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(0))
 			require.NoError(t, err)
-			assert.Equal(t, []string{"bytes=0-32767"}, s.ranges())
+			assert.Equal(t, []string{firstRange}, s.ranges())
 		})
 	})
 	t.Run("little is left", func(t *testing.T) {
@@ -470,10 +352,11 @@ func TestAnErrorPromisesNothingWhereStorageGivesNoParts(t *testing.T) {
 		path := target(t)
 		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
 			from, _ := rangeStart(r)
-			return from > 0 && s.all(w, false) || n > 1 && s.cut(1<<19, w, r)
+			return n == 1 && s.cut(1<<18, w, r) || from > 0 && s.all(w, false) || s.cut(1<<19, w, r)
 		}
 		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
-		require.ErrorContains(t, err, "fetched 524288 of 1048576 bytes to "+path+".part; the next call starts over: storage gives no part of it but the first")
+		require.ErrorContains(t, err, "fetched 524288 of 1048576 bytes to "+path+".part; the next call starts over: "+
+			"storage gives nothing to resume by: unexpected EOF; before, with ranges: storage gives no part of it but the first")
 
 		s.reset()
 		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
@@ -554,7 +437,7 @@ func TestAllRangesGiveStorageTimeAfterARefusal(t *testing.T) {
 		}
 		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
 		require.NoError(t, err)
-		assert.Equal(t, 2, s.located)
+		assert.LessOrEqual(t, s.located, 3, "the first URL died of age")
 		requireComplete(t, path, s.object)
 	})
 }

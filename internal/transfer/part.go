@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"log/slog"
 	"path/filepath"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
@@ -22,6 +22,7 @@ type part struct {
 	path     string // where the complete file goes
 	identity string
 	maxLog   int64 // bytes of the log, before it is written anew
+	logger   *slog.Logger
 
 	logFile durable.File
 	log     *durable.Log // nil while the log in logFile is not to be continued
@@ -42,11 +43,8 @@ func (p *part) newLogName() string { return p.path + ".part.log.new" }
 
 // openLog takes hold of what belongs to path, and reads how far an earlier
 // call got. It refuses a path that must not be replaced.
-func openLog(fsys durable.FS, path, identity string, maxLog int64) (*part, error) {
-	p := &part{fs: fsys, path: path, identity: identity, maxLog: maxLog}
-	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
-		return nil, fmt.Errorf("path %q does not name a file", path)
-	}
+func openLog(fsys durable.FS, path, identity string, maxLog int64, logger *slog.Logger) (*part, error) {
+	p := &part{fs: fsys, path: path, identity: identity, maxLog: maxLog, logger: logger}
 	for _, name := range []string{path, p.name(), p.logName(), p.newLogName()} {
 		if _, err := p.regular(name); err != nil {
 			return nil, err

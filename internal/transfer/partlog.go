@@ -8,6 +8,7 @@ import (
 	"hash"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
@@ -71,7 +72,7 @@ func (p *part) replay() error {
 	if err != nil && !errors.Is(err, durable.ErrDamaged) {
 		return err
 	}
-	if err == nil && usable && p.known != nil && p.known.Version == logVersion && p.known.Identity == p.identity {
+	if err == nil && usable && p.known != nil && p.known.Version == logVersion && strings.EqualFold(p.known.Identity, p.identity) {
 		p.log = log
 		return nil
 	}

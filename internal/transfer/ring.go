@@ -1,14 +1,17 @@
 package transfer
 
-import "sync"
+import (
+	"io/fs"
+	"sync"
+)
 
-// A ring passes bytes from one goroutine to another, and holds some when the
-// second is slower.
+// A ring passes bytes from one goroutine to another, and holds some while the
+// second one is slower.
 type ring struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	buffer  []byte
-	start   int   // of what is held
+	start   int   // of the bytes that it holds
 	held    int   // bytes
 	err     error // behind them
 	closed  bool
@@ -20,31 +23,32 @@ func newRing(size int) *ring {
 	return r
 }
 
-// minSpace keeps a reader of single bytes from causing as many reads of storage.
-const minSpace = 64 << 10
-
-// space waits for room and returns it, nil when the ring is closed.
-func (r *ring) space() []byte {
+// Write waits for room, and fails when the ring is closed.
+func (r *ring) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for len(r.buffer)-r.held < minSpace && !r.closed {
-		r.changed.Wait()
+	written := 0
+	for written < len(p) {
+		for r.held == len(r.buffer) && !r.closed {
+			r.changed.Wait()
+		}
+		if r.closed {
+			return written, fs.ErrClosed
+		}
+		end := (r.start + r.held) % len(r.buffer)
+		room := r.buffer[end:min(len(r.buffer), end+len(r.buffer)-r.held)]
+		n := copy(room, p[written:])
+		r.held += n
+		written += n
+		r.changed.Broadcast()
 	}
-	if r.closed {
-		return nil
-	}
-	end := (r.start + r.held) % len(r.buffer)
-	if end < r.start {
-		return r.buffer[end:r.start]
-	}
-	return r.buffer[end:]
+	return written, nil
 }
 
-// fill takes the first n bytes of the space, and what is to be told after them.
-func (r *ring) fill(n int, err error) {
+// end sets the error behind all bytes.
+func (r *ring) end(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.held += n
 	r.err = err
 	r.changed.Broadcast()
 }

@@ -1,7 +1,7 @@
 package transfer
 
 import (
-	"fmt"
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -11,454 +11,399 @@ const (
 	maxConcurrency  = 16
 	autoConcurrency = 8
 
-	// How often a share of the object is cut into, so that the last chunks of
-	// all end at nearly the same time.
-	chunksPerRange = 16
-	minChunk       = 4 << 20
-	maxChunkFactor = 16 // times minChunk
+	// A chunk is at least minChunk and at most maxChunkFactor times that. Within
+	// these bounds the object has chunksPerWorker chunks for each worker.
+	minChunk        = 4 << 20
+	maxChunkFactor  = 16
+	chunksPerWorker = 4
 
-	// What is smaller is fetched before a second connection would pay.
-	smallFactor = 8 // times minChunk
+	// An object smaller than smallFactor times minChunk has come before a second
+	// connection pays.
+	smallFactor = 8
 
-	// How many chunks per range may be there before the gap in front of them is
-	// closed: a crash of this process must not find them out of the page cache.
-	chunksAhead = 3
-
-	// After trouble with the number of ranges one more is tried after this long.
-	growAfter = 30 * time.Second
-	// What storage says to all ranges at once it says once: for so long their
-	// number is not made smaller again.
-	shrinkAfter = 5 * time.Second
-	// Who has to wait for longer leaves its chunk to others.
-	longWait = 10 * time.Second
-
-	// How far a single range may be ahead of the hash, which then finds in memory
-	// what it reads.
-	windowOfOne = 32 << 20
-
-	// A connection that brings this many bytes a second is nearly as fast as
-	// the sum can be made: more of them would only cost. It is looked at each
-	// time so much of its time has passed.
-	fastConnection = 200e6
-	trial          = 100 * time.Millisecond
-
-	// While others wait for it, a connection at less than this share of the usual
-	// speed is given up for a new one. So much of its time shows how fast it is.
-	slowShare = 4
-	slowTrial = goodAge
-	maxRates  = 32 // chunks whose speeds are the usual ones
+	// No chunk starts further ahead of the hash than so many chunks per worker, or
+	// windowFactor times minChunk: the hash reads the bytes back from the page
+	// cache, and after a crash the next call does.
+	chunksAhead  = 3
+	windowFactor = 128
 )
 
-// A schedule says which chunk of an object is fetched next, and knows which
-// bytes are in the part. Chunks are handed out in the order of the file, so
-// that the gapless beginning, which can be hashed, grows.
+// notHashed is the offset of a hash that nobody waits for.
+const notHashed = unknownEnd / 2
+
+// A schedule hands out chunks of an object in the order of the file, and knows
+// which worker fetches which bytes. Bytes that are neither free nor a job's are
+// in the file.
 type schedule struct {
 	mu   sync.Mutex
-	work *sync.Cond // for who waits for a chunk, or for the hash
-	data *sync.Cond // for the hash, which waits for bytes
+	work *sync.Cond // workers wait for a job, or for the hash
+	data *sync.Cond // the hash waits for bytes
 
-	chunk  int64 // negative: a gap is one chunk
-	window int64 // how far ahead of the hash a byte may be
+	unit  int64 // the smallest chunk; other sizes are measured in it
+	size  int64 // unknownEnd while it is not known
+	chunk int64 // the size of the next chunk
 
-	most     int       // ranges at once
-	slots    int       // as many as storage bears
-	strict   bool      // whether no range is asked for while another one's last bytes come
-	shrunk   time.Time // when there were last made fewer slots
-	troubled time.Time // when there were last too many of them, or one more was tried
-	came     time.Time // when the last bytes did
+	most    int  // workers that there are
+	workers int  // workers that may fetch
+	begun   bool // whether a job was handed out
+	pauses  pauses
 
-	alone  bool          // as long as one connection is fast enough
-	waited time.Duration // for its bytes, in this trial
-	got    int64
+	free   spans // that no worker fetches
+	jobs   []*job
+	hashed int64 // the hash has read up to here
 
-	rates []float64 // bytes a second, of the chunks that came last
+	stopped bool // no job is handed out any more, and no worker is held up
+	ended   bool // no bytes come any more
+	last    int64
 
-	todo   spans   // which nobody fetches
-	turns  []*turn // whose chunks somebody fetches
-	done   spans   // which are in the part
-	hashed int64
-	ended  bool  // no chunk is handed out any more
-	last   int64 // where the hash ends; unknownEnd while that is not known
+	kept  int64         // bytes of earlier calls are in the file up to here
+	moved chan struct{} // gets a value when bytes have come
+	over  chan struct{} // closed when all bytes have come, or stop was called
 
-	moved chan struct{} // gets something, now and then, when bytes have come
-	idle  chan struct{} // closed when all is fetched
+	adaptation
+	clock progressClock
 }
 
-// A turn is a chunk that somebody fetches.
-type turn struct {
-	schedule *schedule
-	chunk    span
+// A job is a byte range that one worker fetches with one request.
+type job struct {
+	at, end int64  // what is left; at moves, and other workers may take the back
+	before  record // of its worker
+	held    bool   // whether the worker waits for the hash
 
-	extra     bool // whether it was taken while another one ended, and nothing came since
-	receiving bool // whether its bytes are read
-	broken    bool // whether its connection is gone, and there is no other yet
-	flowing   bool // whether some came, since it was last refused any
-	ending    bool // whether its end is in sight
-	left      bool // whether it is left to others
-	rests     bool // whether it has taken its slot along, while storage has it wait
-
-	failed   time.Time     // when a request last had no answer, and nothing came since
-	patience time.Duration // with a slow connection
-	waited   time.Duration // for bytes of its connection
-	got      int64         // over it
+	method   method
+	open     bool                    // whether the request goes to the end of the object
+	hangUp   context.CancelCauseFunc // ends the request; nil before there is one
+	asked    time.Time               // when the request was sent
+	waits    time.Time               // since when the worker waits for storage; zero while it does not
+	stopped  time.Time               // when it last stopped waiting
+	answered bool
+	came     time.Time // when the last bytes came
+	got      int64     // bytes of this request
+	lately   int64     // bytes since the connections were last compared
 }
 
-// rate is how many bytes a second have come.
-func (t *turn) rate() float64 { return float64(t.got) / t.waited.Seconds() }
-
-func (t *turn) isReceiving() bool { return t.receiving && !t.broken }
-
-func (t *turn) isFlowing() bool { return t.flowing }
-
-func (t *turn) isRunning() bool { return !t.ending && !t.left }
-
-func (t *turn) isKept() bool { return !t.left }
-
-// newSchedule fetches what is not done of an object that ends there. If alone is
-// set, it begins with one range and goes on so as long as that is fast.
-func newSchedule(end int64, done spans, hashed int64, ranges int, alone bool, smallest int64) *schedule {
+// newSchedule returns the schedule of an object of which these spans are in the
+// file. One worker starts; sized lets the others begin.
+func newSchedule(done spans, hashed, unit int64) *schedule {
 	s := &schedule{
-		most: ranges, slots: ranges, alone: alone && ranges > 1,
-		done: slices.Clone(done), todo: done.gaps(end), hashed: hashed, last: unknownEnd,
-		moved: make(chan struct{}, 1), idle: make(chan struct{}),
-	}
-	if s.alone {
-		s.slots = 1
+		unit: unit, size: unknownEnd, chunk: unknownEnd, most: 1, workers: 1,
+		free: done.gaps(unknownEnd), hashed: hashed, last: unknownEnd, kept: unknownEnd,
+		moved: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 	s.work, s.data = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
-	chunk := min(max(end/int64(chunksPerRange*ranges), smallest), maxChunkFactor*smallest)
-	s.chunk, s.window = chunk, chunksAhead*int64(ranges)*chunk
-	if ranges == 1 {
-		s.chunk, s.window = -1, windowOfOne
-	}
+	s.patience = slowPatience
 	return s
 }
 
-// first takes the first chunk as it was asked for before anything was known of
-// the object: up to end, or all.
-func (s *schedule) first(end int64) *turn {
+// sized tells the size of the object and how many workers may fetch it.
+func (s *schedule) sized(size int64, workers int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.take(min(end, s.todo[0][1]))
+	s.size, s.most, s.workers, s.since = size, workers, workers, time.Now()
+	rest := spans{}
+	for _, f := range s.free {
+		if f[1] = min(f[1], size); f[0] < f[1] {
+			rest = append(rest, f)
+		}
+	}
+	s.free = rest
+	if workers > 1 {
+		s.chunk = s.share()
+	}
+	for _, j := range s.jobs {
+		j.end = min(j.end, size)
+		if workers > 1 && j.end-j.at > s.head() {
+			s.split(j, s.head())
+		}
+	}
+	s.wake()
 }
 
-// next waits for a chunk. There is none if all are taken, and none comes back.
-func (s *schedule) next() (*turn, error) {
+// share returns the size of a chunk when nothing is wrong.
+func (s *schedule) share() int64 {
+	return min(max(s.size/int64(chunksPerWorker*s.most), s.unit), maxChunkFactor*s.unit)
+}
+
+// head returns the size of the first job. It is long, so that its connection can
+// take over if the others turn out to be useless.
+func (s *schedule) head() int64 { return maxChunkFactor * s.unit }
+
+func (s *schedule) wake() {
+	s.work.Broadcast()
+	s.data.Signal()
+}
+
+// next waits for a job. It returns nil when all bytes have come, and after stop.
+// A worker whose latest request did its work goes before workers that are idle or
+// have just waited.
+func (s *schedule) next(before record) *job {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for {
-		switch {
-		case s.ended, len(s.todo) == 0 && len(s.turns) == 0:
-			return nil, nil
-		case len(s.todo) > 0 && s.open() < s.allowed():
-			if s.chunk < 0 || s.alone {
-				return s.take(s.todo[0][1]), nil
-			}
-			if end := min(s.todo[0][1], s.todo[0][0]+s.chunk); end <= s.hashed+s.window {
-				return s.take(end), nil
+	for !s.stopped && len(s.free)+len(s.jobs) > 0 {
+		busy := len(s.jobs)
+		for _, j := range s.jobs {
+			if j.held {
+				busy--
 			}
 		}
-		if len(s.turns) == 0 && s.hashed == s.done.head() {
-			// Nobody is left who could change that.
-			return nil, fmt.Errorf("no range may be fetched, but %v is there and %v is missing", s.done, s.todo)
+		if !before.good {
+			busy += s.pauses.placed
+		}
+		if busy < s.workers {
+			if j := s.pick(time.Now()); j != nil {
+				j.before, s.begun = before, true
+				s.jobs = append(s.jobs, j)
+				return j
+			}
 		}
 		s.work.Wait()
 	}
+	return nil
 }
 
-func (s *schedule) take(end int64) *turn {
-	t := &turn{schedule: s, chunk: span{s.todo[0][0], end}, extra: s.count((*turn).isKept) >= s.slots, patience: slowTrial}
-	if end == s.todo[0][1] {
-		s.todo = s.todo[1:]
-	} else {
-		s.todo[0][0] = end
-	}
-	s.turns = append(s.turns, t)
-	return t
-}
-
-// count is how many chunks are fetched of which that is true.
-func (s *schedule) count(is func(*turn) bool) int {
-	n := 0
-	for _, t := range s.turns {
-		if is(t) {
-			n++
+// pick returns the next free chunk, or the back of another worker's job if there
+// is no free chunk within the window.
+func (s *schedule) pick(now time.Time) *job {
+	if len(s.free) > 0 {
+		if at := s.free[0][0]; at == s.frontier() || s.workers > 1 && at+s.chunk <= s.hashed+s.window(s.chunk) {
+			chunk := s.take(0)
+			return &job{at: chunk[0], end: chunk[1]}
 		}
 	}
-	return n
-}
-
-// open is how many ranges count as such. One that is alone has none beside it
-// even while it ends: the next one would be all of the rest, which can be neither
-// hashed nor held while something before it is missing.
-func (s *schedule) open() int {
-	if s.strict || s.alone {
-		return s.count((*turn).isKept)
+	if victim := s.victim(now); victim != nil && s.workers > 1 {
+		chunk := s.take(s.split(victim, min((victim.end-victim.at)/2, s.chunk)))
+		return &job{at: chunk[0], end: chunk[1]}
 	}
-	return s.count((*turn).isRunning)
+	return nil
 }
 
-// allowed is how many ranges there may be at once.
-func (s *schedule) allowed() int {
-	if s.slots < s.most && !s.alone && time.Since(s.troubled) >= growAfter {
-		s.slots++
-		s.troubled = time.Now()
+// split leaves the next n bytes of a job to its worker and frees the others. It
+// returns the index of their free span.
+func (s *schedule) split(j *job, n int64) int {
+	rest := span{j.at + n, j.end}
+	j.end = rest[0]
+	return s.release(rest)
+}
+
+// release frees a span and returns its index.
+func (s *schedule) release(r span) int {
+	at, _ := slices.BinarySearchFunc(s.free, r, func(a, b span) int { return int(min(1, max(-1, a[0]-b[0]))) })
+	s.free = slices.Insert(s.free, at, r)
+	if at+1 < len(s.free) && s.free[at+1][0] == r[1] { // one request will do for both
+		s.free[at][1] = s.free[at+1][1]
+		s.free = slices.Delete(s.free, at+1, at+2)
 	}
-	return s.slots
+	return at
 }
 
-// refused notes that storage said it is busy, so that t has to wait for that long,
-// and reports whether t should be left to others.
-func (t *turn) refused(wait time.Duration) bool {
-	t.schedule.mu.Lock()
-	defer t.schedule.mu.Unlock()
-	return t.schedule.tooMany(t, wait)
-}
-
-// unanswered notes that a request for t got no answer. If others got bytes
-// since it was made, or since the one before that had none either, something on
-// the way may bear no more connections than these have: it is then as if storage
-// had said so.
-func (t *turn) unanswered(asked time.Time, wait time.Duration) bool {
-	t.schedule.mu.Lock()
-	defer t.schedule.mu.Unlock()
-	since := asked
-	if !t.failed.IsZero() {
-		since = t.failed
+// take takes a chunk off a free span, and all of the span rather than leave
+// little of it.
+func (s *schedule) take(i int) span {
+	f, chunk := s.free[i], s.chunk
+	if !s.begun && s.workers > 1 {
+		chunk = max(chunk, s.head())
 	}
-	t.failed = time.Now()
-	return t.schedule.came.After(since) && t.schedule.tooMany(t, wait)
+	if f[1]-f[0]-s.small() > chunk {
+		s.free[i][0] += chunk
+		return span{f[0], f[0] + chunk}
+	}
+	s.free = slices.Delete(s.free, i, i+1)
+	return f
 }
 
-// tooMany halves the ranges, but not below those that get bytes at this time.
-// While one is asked for before another one has ended there are more connections
-// than slots: storage that does not bear these may bear as many as there are
-// slots. It reports whether t should be left to others, because it is one too many,
-// or because it has to wait for long: nobody else asks in its place meanwhile.
-func (s *schedule) tooMany(t *turn, wait time.Duration) bool {
-	t.flowing = false
-	s.troubled = time.Now()
-	kept := s.count((*turn).isKept)
-	switch {
-	case t.extra, !s.strict && kept > s.slots:
-		s.strict = true
-	case time.Since(s.shrunk) >= shrinkAfter:
-		s.shrunk = time.Now()
-		s.slots = min(s.slots, max(1, s.slots/2, s.count((*turn).isFlowing)))
-	}
-	switch {
-	case s.open() > s.slots:
-		t.left = true
-	case wait > longWait && kept > 1:
-		t.left, t.rests = true, true
-		s.slots = max(1, s.slots-1)
-	}
-	return t.left
-}
+// small returns the number of bytes that are not worth a request.
+func (s *schedule) small() int64 { return s.unit / 8 }
 
-// receive waits until the bytes of a chunk may be read. Whoever asked for it
-// while another chunk was ending waits for that to end.
-func (s *schedule) receive(t *turn) {
+// ask notes that a request is sent for a job. The request goes to the end of the
+// object if to is unknownEnd, or if it equals the size.
+func (s *schedule) ask(j *job, m method, hangUp context.CancelCauseFunc) (from, to int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.count((*turn).isReceiving) >= s.slots && !s.ended {
-		s.work.Wait()
+	j.method, j.hangUp, j.asked, j.waits = m, hangUp, time.Now(), time.Now()
+	first := len(s.jobs) == 1 && len(s.free) > 0 && s.free[0] == span{j.end, s.size}
+	if j.open = first || j.end == s.size; j.open {
+		return j.at, s.size
 	}
-	t.receiving = true
+	return j.at, j.end
 }
 
-// ending lets another range be asked for: this chunk has all but come.
-func (s *schedule) ending(t *turn) {
+// alive notes that some of a response has come.
+func (s *schedule) alive(j *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t.ending = true
-	s.work.Broadcast()
+	j.waits = time.Now()
 }
 
-// end gives back what is left of a chunk, nothing if it has come.
-func (s *schedule) end(t *turn, left span) {
+// answer notes that the response to a job's request has come.
+func (s *schedule) answer(j *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if left[0] != left[1] {
-		at, _ := slices.BinarySearchFunc(s.todo, left, func(a, b span) int { return int(min(1, max(-1, a[0]-b[0]))) })
-		s.todo = slices.Insert(s.todo, at, left)
-	}
-	if t.got > 0 {
-		s.rates = append(s.rates, t.rate())
-		s.rates = s.rates[max(0, len(s.rates)-maxRates):]
-	}
-	s.turns = slices.DeleteFunc(s.turns, func(other *turn) bool { return other == t })
-	if len(s.todo) == 0 && len(s.turns) == 0 {
-		close(s.idle)
-	}
-	s.work.Broadcast()
-}
-
-// rested gives the slot back of a range that has waited.
-func (s *schedule) rested(t *turn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t.rests {
-		s.slots = min(s.most, s.slots+1)
-		s.work.Broadcast()
+	j.answered = true
+	if took := time.Since(j.asked); s.latency == 0 || took < s.latency {
+		s.latency = took
 	}
 }
 
-// wrote notes that these bytes are in the part, and how long they were waited
-// for, in all and of their connection alone. It holds up a range that has been
-// given more than the hash can follow. It reports whether the connection should be
-// given up.
-func (s *schedule) wrote(t *turn, r span, waited, took time.Duration) (slow bool) {
+// received notes n bytes that are not in the file yet.
+func (s *schedule) received(j *job, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.alone {
-		s.judge(t, r, waited)
+	j.waits, j.stopped = time.Time{}, time.Now()
+	if n == 0 {
+		return
 	}
-	head := s.done.head()
-	s.done = s.done.add(r)
-	if s.done.head() > head {
-		s.data.Signal()
+	s.came = j.stopped
+	j.got, j.lately, j.came = j.got+int64(n), j.lately+int64(n), s.came
+	s.clock.add(n)
+}
+
+// wrote notes that n bytes more are in the file, and returns how many the worker
+// is to read on. limit is where the response ends. A worker whose response goes
+// past its job reads on if the bytes there are free.
+func (s *schedule) wrote(j *job, n int, limit int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j.at = min(j.at+int64(n), j.end)
+	if j.at == j.end && limit > j.end && len(s.free) > 0 && s.free[0][0] == j.end {
+		j.end = s.take(0)[1]
 	}
-	t.flowing, t.extra, t.failed, s.came = true, false, time.Time{}, time.Now()
-	t.got += r[1] - r[0]
-	t.waited += took
 	select {
 	case s.moved <- struct{}{}:
 	default:
 	}
-	for r[1] > s.hashed+s.window && !s.ended {
-		s.work.Wait()
-	}
-	return s.isSlow(t, t.waited, t.rate())
+	s.data.Signal()
+	s.hold(j)
+	j.waits = time.Now()
+	return min(j.end, limit) - j.at
 }
 
-// silent reports whether a connection that has given nothing for that long,
-// not even an answer perhaps, should be given up.
-func (t *turn) silent(d time.Duration, answered bool) bool {
-	t.schedule.mu.Lock()
-	defer t.schedule.mu.Unlock()
-	if !answered && d >= t.patience && time.Since(t.schedule.came) < d {
-		return t.giveUp() // others got theirs
-	}
-	return t.schedule.isSlow(t, d, 0)
-}
-
-// isSlow reports whether the connection of t, which was that fast for that
-// long, should be given up.
-func (s *schedule) isSlow(t *turn, d time.Duration, rate float64) bool {
-	return d >= t.patience && s.held() && rate < s.usual()/slowShare && t.giveUp()
-}
-
-// giveUp gives the next connection more time: it may be storage that is slow,
-// and not the line.
-func (t *turn) giveUp() bool {
-	t.patience *= 2
-	return true
-}
-
-// connected forgets how fast the connection before was, if there was one.
-func (t *turn) connected() {
-	t.schedule.mu.Lock()
-	defer t.schedule.mu.Unlock()
-	t.waited, t.got, t.broken = 0, 0, false
-}
-
-// disconnected lets another range be read that has its answer: it may hold the
-// only connection that there can be.
-func (t *turn) disconnected() {
-	t.schedule.mu.Lock()
-	defer t.schedule.mu.Unlock()
-	t.broken = true
-	t.schedule.work.Broadcast()
-}
-
-// held reports whether there could be more ranges, if those that there are had
-// come further.
-func (s *schedule) held() bool {
-	if s.chunk < 0 || s.open() >= s.slots {
-		return false
-	}
-	return len(s.todo) == 0 || min(s.todo[0][1], s.todo[0][0]+s.chunk) > s.done.head()+s.window
-}
-
-// usual is the median of the speeds of chunks that came, or are coming, 0 if
-// there are none.
-func (s *schedule) usual() float64 {
-	rates := slices.Clone(s.rates)
-	for _, t := range s.turns {
-		if t.waited >= trial {
-			rates = append(rates, t.rate())
-		}
-	}
-	if len(rates) == 0 {
-		return 0
-	}
-	slices.Sort(rates)
-	return rates[len(rates)/2]
-}
-
-// judge finds out whether one connection, which has brought r, is enough. If not,
-// and it was to bring much more, that is left to all. A request that is cut off
-// costs what of its answer is on the way.
-func (s *schedule) judge(t *turn, r span, took time.Duration) {
-	s.got += r[1] - r[0]
-	s.waited += took
-	if s.waited < trial {
+// hold holds up a worker that is too far ahead of the hash. Others may take its
+// place meanwhile: they may have to fetch what the hash waits for.
+func (s *schedule) hold(j *job) {
+	ahead := func() bool { return j.at > s.hashed+s.window(s.share()) && !s.stopped }
+	if !ahead() {
 		return
 	}
-	if float64(s.got) < fastConnection*s.waited.Seconds() {
-		s.alone, s.slots = false, s.most
-		if t.chunk[1]-r[1] > s.chunk*int64(s.most) {
-			end := r[1] + s.chunk
-			s.todo = slices.Insert(s.todo, 0, span{end, t.chunk[1]})
-			t.chunk[1], t.ending = end, false
-		}
-		s.work.Broadcast()
+	j.held = true
+	for s.work.Broadcast(); ahead(); {
+		s.work.Wait()
 	}
-	s.got, s.waited = 0, 0
+	j.held = false
 }
 
-// await returns how far the hash may go, which is behind hashed, the offset up to
-// which it is. There is no more when it returns false.
+// window returns how far ahead of the hash a chunk may start.
+func (s *schedule) window(chunk int64) int64 {
+	return max(windowFactor*s.unit, chunksAhead*int64(s.most)*chunk)
+}
+
+// end takes a job from its worker. What is left of it is free again. If the
+// request failed, the worker keeps its place until resume, unless others have
+// taken all places: nobody asks instead of a worker that has to wait.
+func (s *schedule) end(j *job, failed bool) (resume func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs = slices.DeleteFunc(s.jobs, func(other *job) bool { return other == j })
+	placed := 0
+	if failed && len(s.jobs) < s.workers {
+		placed = 1
+	}
+	s.pauses.placed += placed
+	j.hangUp, j.waits = nil, time.Time{}
+	if j.got > 0 {
+		s.remember(j.rate(time.Now()))
+	}
+	if j.at < j.end {
+		s.release(span{j.at, j.end})
+	}
+	if len(s.free)+len(s.jobs) == 0 {
+		s.finished()
+	}
+	s.wake()
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.pauses.placed -= placed
+		s.work.Broadcast()
+	}
+}
+
+// finished ends the pauses of workers. It may be called again.
+func (s *schedule) finished() {
+	select {
+	case <-s.over:
+	default:
+		close(s.over)
+	}
+}
+
+// missing returns the spans that are not in the file.
+func (s *schedule) missing() spans {
+	missing := slices.Clone(s.free)
+	for _, j := range s.jobs {
+		if j.at < j.end {
+			missing = append(missing, span{j.at, j.end})
+		}
+	}
+	slices.SortFunc(missing, func(a, b span) int { return int(min(1, max(-1, a[0]-b[0]))) })
+	return missing
+}
+
+// fetched returns the spans that are in the file.
+func (s *schedule) fetched() spans {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.missing().gaps(s.size)
+}
+
+// frontier returns where the first byte is missing.
+func (s *schedule) frontier() int64 {
+	at := s.size
+	if len(s.free) > 0 {
+		at = min(at, s.free[0][0])
+	}
+	for _, j := range s.jobs {
+		if j.at < j.end {
+			at = min(at, j.at)
+		}
+	}
+	return at
+}
+
+// await tells that the hash has read up to an offset, and waits for more bytes
+// behind it. It returns how far the hash may go, and false at the end.
 func (s *schedule) await(hashed int64) (int64, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hashed = hashed
 	s.work.Broadcast()
 	for {
-		switch head := min(s.done.head(), s.last); {
+		switch head := min(s.frontier(), s.last); {
 		case head > hashed:
 			return head, true
-		case s.last != unknownEnd:
+		case s.ended:
 			return 0, false
 		}
 		s.data.Wait()
 	}
 }
 
-// stop ends it: no more chunks are handed out, and nobody is held up.
+// stop lets all workers end.
 func (s *schedule) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended = true
-	s.work.Broadcast()
+	s.stopped = true
+	s.finished()
+	s.wake()
 }
 
-// finish lets the hash come to its end, as far as most bytes from here, when
-// nobody writes any more.
+// finish lets the hash end when all workers have ended, at most so many bytes
+// from where it is.
 func (s *schedule) finish(most int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last = s.done.head()
+	s.ended, s.last = true, s.frontier()
 	if most < s.last-s.hashed {
 		s.last = s.hashed + most
 	}
 	s.data.Signal()
-}
-
-// fetched returns what is in the part.
-func (s *schedule) fetched() spans {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.done)
 }

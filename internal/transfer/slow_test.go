@@ -13,7 +13,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// One connection that hangs costs ten seconds, when others wait for it.
+// One connection that hangs costs two seconds, while others get their bytes.
 func TestARangeThatHangsIsAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 1<<20)
@@ -22,8 +22,8 @@ func TestARangeThatHangsIsAskedForAgain(t *testing.T) {
 		begin := time.Now()
 		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
 		require.NoError(t, err)
-		assert.InDelta(t, 10*time.Second, time.Since(begin), float64(time.Second))
-		assert.EqualValues(t, 1<<20, s.sentBytes())
+		assert.InDelta(t, 2*time.Second, time.Since(begin), float64(time.Second))
+		assert.InDelta(t, 1<<20, s.sentBytes(), 8*(8<<10), "what was on its way when a request was cut off is lost")
 		requireComplete(t, path, s.object)
 	})
 }
@@ -54,7 +54,7 @@ func TestARangeThatIsMuchSlowerIsAskedForAgain(t *testing.T) {
 					_, err := transfer.File(t.Context(), s.source(t), path, inParallel(4))
 					require.NoError(t, err)
 					assert.Less(t, time.Since(begin), 90*time.Second)
-					assert.Len(t, s.seen(), size/chunk+2, "the first chunk is a smaller one, and one request is made anew")
+					assert.Less(t, len(s.seen()), size/chunk+20, "the last chunks are split")
 					requireComplete(t, path, s.object)
 				})
 			})
@@ -79,7 +79,7 @@ func TestTheSlowerOneOfTheLastTwoIsAskedForAgain(t *testing.T) {
 		begin := time.Now()
 		_, err := transfer.File(t.Context(), s.source(t), path, opts)
 		require.NoError(t, err)
-		assert.InDelta(t, 42, time.Since(begin).Seconds(), 2, "10 s and 32 s")
+		assert.Less(t, time.Since(begin), 34*time.Second)
 		requireComplete(t, path, s.object)
 	})
 }

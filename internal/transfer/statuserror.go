@@ -11,7 +11,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// StatusError is storage's own answer when it gives no bytes.
+// A StatusError is a response of storage without bytes of the object.
 type StatusError struct {
 	StatusCode int
 
@@ -40,14 +40,14 @@ const (
 	maxErrorText = 300
 )
 
-// decode reads what the response says about the failure. scrub takes secrets
-// out of it.
+// decode reads the reason from the body of a response. scrub takes secrets out of
+// it.
 func (e *StatusError) decode(resp *http.Response, scrub func(string) string) {
 	var body struct {
 		Code, Message string
 		RequestID     string `xml:"RequestId"`
 	}
-	// A page of a proxy, or a body that breaks off, tells what it can.
+	// A page of a proxy, or a truncated body, tells what it can.
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	_ = xml.Unmarshal(text, &body)
 	id := cmp.Or(body.RequestID, resp.Header.Get("X-Amz-Request-Id"), resp.Header.Get("X-Ms-Request-Id"))
@@ -55,7 +55,7 @@ func (e *StatusError) decode(resp *http.Response, scrub func(string) string) {
 	e.Code, e.Message, e.RequestID = tidy(body.Code), tidy(body.Message), tidy(id)
 }
 
-// firstLine returns what can be printed of the first line of text.
+// firstLine returns the printable part of the first line of text.
 func firstLine(text string) string {
 	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
 	return netx.Printable(text)
@@ -66,29 +66,4 @@ func bounded(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:maxErrorText], "") + "…"
-}
-
-// classify returns e, which storage said about signed, as a setback where another
-// request may be spared it.
-func (e *StatusError) classify(h http.Header, signed signed) error {
-	switch e.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
-		return &setback{kind: refusal, err: e, signed: signed}
-	case http.StatusBadRequest:
-		switch e.Code {
-		case "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthenticationFailed":
-			return &setback{kind: refusal, err: e, signed: signed}
-		}
-		return e
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return &setback{kind: busy, err: e, wait: netx.RetryAfter(h)}
-	case http.StatusRequestTimeout, http.StatusTooEarly:
-		return &setback{kind: cut, err: e, wait: netx.RetryAfter(h)}
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		return e
-	}
-	if e.StatusCode >= http.StatusInternalServerError {
-		return &setback{kind: cut, err: e, wait: netx.RetryAfter(h)}
-	}
-	return e
 }

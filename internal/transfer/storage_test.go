@@ -210,7 +210,7 @@ func (s *storage) all(w http.ResponseWriter, chunked bool) bool {
 }
 
 // firstRange is what is asked for before anything is known of an object.
-const firstRange = "bytes=0-33554431"
+const firstRange = "bytes=0-"
 
 // byteRange returns which bytes of so many the request asks for.
 func byteRange(r *http.Request, size int) (from, end int, ok bool) {

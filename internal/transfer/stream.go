@@ -6,10 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"sync"
-	"sync/atomic"
 
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
@@ -19,24 +19,23 @@ const readAhead = 8 << 20
 
 // A Stream reads an object from its first byte to its last, as [File] does but
 // over one connection at a time, in constant memory and without a file. It reads
-// ahead, so that neither of a slow line and a slow reader waits for the other.
-// A reader who takes its time is no failure: when storage has hung up
-// meanwhile, the stream goes on from there.
+// ahead, so that a slow line and a slow reader do not wait for each other.
+// A reader may take its time: when storage has hung up meanwhile, the stream
+// goes on from there.
 //
-// Read must not be called by two goroutines at once; Close may be called
-// by any, at any time.
+// Two goroutines must not call Read at once. Any goroutine may call Close, at any
+// time.
 type Stream struct {
-	ctx    context.Context //nolint:containedctx // a reader has no other way to get it
-	cancel context.CancelCauseFunc
-	ring   *ring
-	ended  chan struct{} // when nothing is fetched any more
-
-	size atomic.Int64
+	ctx     context.Context //nolint:containedctx // a reader has no other way to get it
+	cancel  context.CancelCauseFunc
+	session *session
+	ring    *ring
+	hash    hash.Hash // only the worker writes it
+	sum     string    // set before the ring has io.EOF
 
 	mu   sync.Mutex // held by Read
 	read int64
-	err  error  // of an earlier Read
-	sum  string // set before the ring has io.EOF
+	err  error // of an earlier Read
 }
 
 var errClosed = fmt.Errorf("stream is closed: %w", fs.ErrClosed)
@@ -44,42 +43,38 @@ var errClosed = fmt.Errorf("stream is closed: %w", fs.ErrClosed)
 // Open asks storage for the object and returns it as a stream, which must be
 // closed. ctx governs the stream for its whole life.
 func Open(ctx context.Context, source Source) (*Stream, error) {
-	s := &Stream{ended: make(chan struct{})}
+	s := &Stream{session: newSession(source), ring: newRing(readAhead), hash: sha256.New()}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
-	fetch := newFetcher(newSession(source))
-	if err := fetch.connect(s.ctx); err != nil {
-		fetch.close() // the answer may have come all the same
+	context.AfterFunc(s.ctx, s.ring.close)
+	opened, ended := make(chan struct{}), make(chan error, 1)
+	begin := func(o object, _ bool) (int, error) {
+		s.session.know(o)
+		close(opened)
+		return 1, nil
+	}
+	a := &attempt{session: s.session, schedule: newSchedule(nil, notHashed, minChunk), out: s, begin: begin}
+	go func() {
+		err := s.session.withCause(a.run(s.ctx, 1))
+		if err == nil {
+			s.sum = hex.EncodeToString(s.hash.Sum(nil))
+			err = io.EOF
+		}
+		s.ring.end(err)
+		ended <- err
+	}()
+	select {
+	case <-opened:
+		return s, nil
+	case err := <-ended:
 		s.cancel(err)
 		return nil, err
 	}
-	s.size.Store(fetch.object.Size)
-	s.ring = newRing(readAhead)
-	context.AfterFunc(s.ctx, s.ring.close)
-	go s.fetch(fetch)
-	return s, nil
 }
 
-// fetch fills the ring.
-func (s *Stream) fetch(f *fetcher) {
-	defer close(s.ended)
-	defer f.close()
-	hash := sha256.New()
-	for {
-		space := s.ring.space()
-		if space == nil {
-			return
-		}
-		n, err := f.Read(s.ctx, space)
-		hash.Write(space[:n])
-		s.size.Store(f.object.Size)
-		if err == io.EOF { //nolint:errorlint // a connection that broke has one inside
-			s.sum = hex.EncodeToString(hash.Sum(nil))
-		}
-		s.ring.fill(n, err)
-		if err != nil {
-			return
-		}
-	}
+// WriteAt takes the next bytes from the worker, and waits for room.
+func (s *Stream) WriteAt(p []byte, _ int64) (int, error) {
+	s.hash.Write(p)
+	return s.ring.Write(p)
 }
 
 // Read reads the next bytes. It returns io.EOF only when every byte has been
@@ -116,17 +111,20 @@ func (s *Stream) explain(err error) error {
 	case err == nil:
 		err = netx.ContextError(s.ctx)
 	}
+	if falls, ok := errors.AsType[*fallBackError](err); ok { // a stream cannot start over
+		err = falls.err
+	}
 	if size < 0 {
 		return fmt.Errorf("read %d bytes: %w", s.read, err)
 	}
 	return fmt.Errorf("read %d of %d bytes: %w", s.read, size, err)
 }
 
-// Close releases the connection, at once. A Read that waits returns an error
-// that matches [fs.ErrClosed].
+// Close releases the connection and returns at once. A Read that waits returns
+// an error that matches [fs.ErrClosed].
 func (s *Stream) Close() error {
 	s.cancel(errClosed)
-	<-s.ended
+	s.ring.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
@@ -135,11 +133,11 @@ func (s *Stream) Close() error {
 	return nil
 }
 
-// Size returns how many bytes the object has, -1 as long as that is not known.
-func (s *Stream) Size() int64 { return s.size.Load() }
+// Size returns the size of the object in bytes, -1 while it is not known.
+func (s *Stream) Size() int64 { return s.session.size() }
 
-// SHA256 returns the sum of the object in hexadecimal, and nothing before Read
-// has returned io.EOF.
+// SHA256 returns the SHA-256 of the object in hexadecimal, and an empty string
+// before Read has returned io.EOF.
 func (s *Stream) SHA256() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -257,7 +257,7 @@ func TestStreamWithoutProgressEnds(t *testing.T) {
 		begin := time.Now()
 		n, err := io.Copy(io.Discard, stream)
 		assert.EqualValues(t, 1<<20, n, "what came is not lost")
-		require.ErrorContains(t, err, "read 1048576 of 2097152 bytes: get http://storage.test/migration/25320/24575: no progress: less than 1 MiB in five minutes")
+		require.ErrorContains(t, err, "read 1048576 of 2097152 bytes: no progress: less than 1 MiB in five minutes: get http://storage.test/migration/25320/24575: storage sent nothing for a minute")
 		assert.InDelta(t, 5*time.Minute, time.Since(begin), float64(time.Minute))
 		require.NoError(t, stream.Close())
 	})

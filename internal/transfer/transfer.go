@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -48,55 +47,3 @@ var ErrChanged = errors.New("the object changed while it was fetched")
 // ErrInUse says that another call, or another process, transfers to the same
 // path.
 var ErrInUse = durable.ErrLocked
-
-var (
-	// errNoResume says that a connection was cut, and that the object has
-	// no validator by which the rest could be asked for.
-	errNoResume = errors.New("storage gives nothing to resume by")
-
-	// errNoRanges says that storage has the same object, but no parts of it.
-	errNoRanges = errors.New("storage gives no part of it but the first")
-
-	errEmpty   = errors.New("storage has an empty object")
-	errStalled = errors.New("storage sent nothing for a minute")
-	errSlow    = errors.New("storage sends this slowly, and others wait for it")
-)
-
-func changed(how string) error { return fmt.Errorf("%w: %s", ErrChanged, how) }
-
-// A setback is trouble that another request may be spared.
-type setback struct {
-	err    error
-	kind   setbackKind
-	wait   time.Duration // as storage asked
-	signed signed        // what was refused
-}
-
-type setbackKind int
-
-const (
-	// A cut is a connection that broke, or a server that did.
-	cut setbackKind = iota
-	// What got no answer met a line that is down, or something on the way that
-	// bears no more connections.
-	unanswered
-	// Who is busy may have more time for fewer requests.
-	busy
-	// A refusal is what storage says to a URL that died.
-	refusal
-	// A fault is an answer that contradicts the request or itself. Storage that
-	// does that again and again is broken.
-	fault
-)
-
-// Passing returns err as one that Locate may not meet again: the transfer tries
-// until it makes no progress.
-func Passing(err error) error { return &setback{kind: cut, err: err} }
-
-func (s *setback) Error() string { return s.err.Error() }
-
-func (s *setback) Unwrap() error { return s.err }
-
-func faulty(format string, args ...any) error {
-	return &setback{kind: fault, err: fmt.Errorf(format, args...)}
-}

@@ -185,7 +185,7 @@ func TestFileStartsOverOnceWhenTheObjectChanges(t *testing.T) {
 				s := newStorage(t, 1000)
 				path := target(t)
 				s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
-					if n%2 == 1 {
+					if n%2 == 1 || r.Header.Get("Range") == "" {
 						s.object, s.etag = archive(1000), fmt.Sprintf(`"%d"`, n)
 						return s.cut(300, w, r)
 					}
@@ -194,7 +194,7 @@ func TestFileStartsOverOnceWhenTheObjectChanges(t *testing.T) {
 				}
 				_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
 				require.ErrorIs(t, err, transfer.ErrChanged)
-				assert.Len(t, s.seen(), 4)
+				assert.Equal(t, []string{firstRange, "bytes=300-", firstRange, "bytes=300-", "", "", "", ""}, s.ranges())
 				assert.NoFileExists(t, path)
 
 				s.reset()
@@ -267,12 +267,12 @@ func TestFaultyAnswersAreNotTrusted(t *testing.T) {
 		"no Content-Range":          {header("Content-Range", ""), "a 206 with Content-Range"},
 		"a start before the range":  {header("Content-Range", "bytes 299-999/1000"), "from 299 on when asked for those from 300"},
 		"a start after the range":   {header("Content-Range", "bytes 301-999/1000"), "from 301 on when asked for those from 300"},
-		"no size":                   {header("Content-Range", "bytes 300-999/*"), "a 206 with Content-Range"},
+		"no numbers":                {header("Content-Range", "bytes */1000"), "a 206 with Content-Range"},
 		"another length":            {header("Content-Range", "bytes 300-800/1000"), "announced 501 bytes and then 700"},
 		"an end after the object":   {header("Content-Range", "bytes 300-1000/1000"), "a 206 with Content-Range"},
 		"another unit":              {header("Content-Range", "lines 300-999/1000"), "a 206 with Content-Range"},
 		"no validator":              {header("Etag", ""), "without saying of what"},
-		"an encoding":               {header("Content-Encoding", "gzip"), `in the encoding "gzip"`},
+		"an encoding":               {header("Content-Encoding", "br"), `in the encoding "br"`},
 		"several ranges":            {header("Content-Type", "multipart/byteranges; boundary=x"), `"multipart/byteranges" for one range`},
 		"416 with the size we know": {unsatisfiable("bytes */1000"), "has no bytes from 300 on"},
 		"416 without a size":        {unsatisfiable(""), "has no bytes from 300 on"},
@@ -303,16 +303,25 @@ func TestFaultyAnswersAreNotTrusted(t *testing.T) {
 				s := newStorage(t, 1000)
 				path := target(t)
 				s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
-					if n == 1 {
+					switch {
+					case n == 1:
 						return s.cut(300, w, r)
+					case r.Header.Get("Range") == "":
+						w.WriteHeader(http.StatusConflict)
+						return true
 					}
 					return tt.answer(s, w, r)
 				}
 				_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
-				require.ErrorContains(t, err, "fetched 300 of 1000 bytes")
+				require.ErrorContains(t, err, "fetched 300 of 1000 bytes to "+path+".part; the next call resumes: storage answered 409 Conflict")
 				require.ErrorContains(t, err, tt.want)
-				assert.Len(t, s.seen(), 6)
+				assert.Len(t, s.seen(), 7, "the last one without Range")
 				assert.NoFileExists(t, path)
+
+				s.reset()
+				got, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
+				require.NoError(t, err)
+				assert.EqualValues(t, 300, got.Resumed)
 			})
 		})
 	}
@@ -358,9 +367,14 @@ func TestFirstAnswersThatAreNoArchive(t *testing.T) {
 				path := target(t)
 				require.NoError(t, os.WriteFile(path, []byte("the last backup"), 0o600))
 				s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return tt.answer(s, w) }
+				begin := time.Now()
 				_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
 				require.ErrorContains(t, err, tt.want)
-				assert.Len(t, s.seen(), 1)
+				assert.Contains(t, s.ranges(), "", "it is asked for without Range too")
+				if name != "no content" {
+					require.ErrorContains(t, err, "no progress: less than 1 MiB in five minutes")
+					assert.InDelta(t, 5*time.Minute, time.Since(begin), float64(time.Minute))
+				}
 				requireComplete(t, path, []byte("the last backup"))
 			})
 		})
@@ -405,12 +419,17 @@ func TestRefusedURLsAreRenewed(t *testing.T) {
 				var status *transfer.StatusError
 				require.ErrorAs(t, err, &status)
 				assert.Equal(t, 2, s.located)
-				assert.Len(t, s.seen(), 2)
+				want := []string{firstRange, firstRange, ""}
+				switch status.StatusCode {
+				case http.StatusUnauthorized, http.StatusNotFound, http.StatusGone: // no range is to blame
+					want = want[:2]
+				}
+				assert.Equal(t, want, s.ranges(), "in the end without Range")
 				requireNoSecret(t, err.Error())
 			})
 		})
 	}
-	t.Run("when an old one died, two fresh ones are tried", func(t *testing.T) {
+	t.Run("when an old one died, two fresh ones are tried, and one without Range", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStorage(t, 1000)
 			path := target(t)
@@ -424,7 +443,7 @@ func TestRefusedURLsAreRenewed(t *testing.T) {
 			require.EqualError(t, err, "fetched 100 of 1000 bytes to "+path+".part; the next call resumes: "+
 				"storage answered 403 AccessDenied: Request has expired (request 4442587FB7D0A2F9)")
 			assert.Equal(t, 3, s.located)
-			assert.Len(t, s.seen(), 4)
+			assert.Equal(t, []string{firstRange, "bytes=100-", "bytes=100-", "bytes=100-", ""}, s.ranges())
 		})
 	})
 	t.Run("and counted anew after each byte", func(t *testing.T) {
@@ -611,6 +630,8 @@ func TestBusyStorageIsAskedAgain(t *testing.T) {
 	}
 }
 
+// A final response to a range is believed only when a request without Range gets
+// it too. A redirect is about no range.
 func TestFinalAnswersAreNotRetried(t *testing.T) {
 	for status, code := range map[int]string{301: "", 302: "", 304: "", 307: "", 400: "InvalidArgument", 405: "", 409: "", 412: "", 501: "NotImplemented", 505: ""} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -625,7 +646,11 @@ func TestFinalAnswersAreNotRetried(t *testing.T) {
 				got, ok := errors.AsType[*transfer.StatusError](err)
 				require.True(t, ok, "%v", err)
 				assert.Equal(t, status, got.StatusCode)
-				assert.Len(t, s.seen(), 1)
+				want := []string{firstRange, ""}
+				if status < 400 {
+					want = want[:1]
+				}
+				assert.Equal(t, want, s.ranges())
 				requireNoSecret(t, err.Error())
 				assert.Empty(t, names(t, filepath.Dir(path)))
 			})
@@ -734,7 +759,7 @@ func TestTransfersWithoutProgressEnd(t *testing.T) {
 			<-r.Context().Done()
 			return true
 		},
-			"get http://storage.test/migration/25320/24575: no progress: less than 1 MiB in five minutes", time.Second},
+			"no progress: less than 1 MiB in five minutes: get http://storage.test/migration/25320/24575: storage sent nothing for a minute", time.Second},
 		"a trickle": {func(s *storage, _ int, w http.ResponseWriter, r *http.Request) bool {
 			return trickle(s, w, r, 10, time.Second)
 		},
@@ -764,7 +789,11 @@ func TestTransfersWithoutProgressEnd(t *testing.T) {
 				require.Error(t, err)
 				assert.Regexp(t, regexp.QuoteMeta(strings.ReplaceAll(tt.want, "PATH", path))+"$", err.Error())
 				assert.InDelta(t, 5*time.Minute, time.Since(begin), float64(tt.within))
-				assert.Less(t, len(s.seen()), 50, "storage is not hammered")
+				most := 50
+				if name == "cuts" {
+					most = 600 // a connection that brought bytes is followed by the next one within a second
+				}
+				assert.Less(t, len(s.seen()), most, "storage is not hammered")
 			})
 		})
 	}

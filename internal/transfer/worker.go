@@ -3,136 +3,148 @@ package transfer
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A worker fetches one chunk after the other into the part.
+// blockSize is large enough to make the work around each block small, and small
+// enough for a block of each worker to stay in the processor's cache.
+const blockSize = 256 << 10
+
+// A worker fetches one job after the other.
 type worker struct {
-	fetch    *fetcher
-	part     *part
-	schedule *schedule
-	written  chan<- span
-
-	turn *turn // to take next, nil if the schedule is to be asked
+	*attempt
+	block  []byte // allocated for the first job
+	record record
+	faults int // faulty responses in a row
 }
 
-// run fetches chunks until there are none, from the worker's turn on if it has
-// one.
+// A record is what came of the latest requests of a worker.
+type record struct {
+	good     bool      // whether the latest one did its work
+	failures int       // requests in a row that brought nothing
+	failed   time.Time // when the latest of them failed
+}
+
+// run fetches until there is no job. What is left of a failed job is free again,
+// and probably the worker's next job.
 func (w *worker) run(ctx context.Context) error {
-	defer w.fetch.close()
 	for {
-		if w.turn == nil {
-			var err error
-			if w.turn, err = w.schedule.next(); err != nil {
-				return err
-			}
-		}
-		if w.turn == nil {
-			break
-		}
-		mine := w.turn
-		w.turn = nil
-		w.fetch.turn, w.fetch.offset, w.fetch.end = mine, mine.chunk[0], mine.chunk[1]
-		err := w.take(ctx, mine)
-		if tooMany, ok := errors.AsType[surplusError](err); ok {
-			w.schedule.end(mine, span{w.fetch.offset, mine.chunk[1]})
-			err = w.rest(ctx, tooMany.wait)
-			w.schedule.rested(mine)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if ctx.Err() != nil { // no chunk may mean that there are no more, or this
-		return netx.ContextError(ctx)
-	}
-	return nil
-}
-
-// rest waits while others do the work, and no longer than there is some.
-func (w *worker) rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return netx.ContextError(ctx)
-	case <-timer.C:
-	case <-w.schedule.idle:
-	}
-	return nil
-}
-
-// take fetches the worker's chunk when the answer is there and it is its turn.
-func (w *worker) take(ctx context.Context, mine *turn) error {
-	// io.EOF means that what an earlier call got was all, and Read returns it too.
-	if err := w.fetch.connect(ctx); err != nil && err != io.EOF { //nolint:errorlint // a connection that broke has one inside
-		return err
-	}
-	w.schedule.receive(mine)
-	block := make([]byte, blockSize)
-	at, flushed := mine.chunk[0], mine.chunk[0]
-	var speed speed
-	for {
-		asked := time.Now()
-		n, err := w.fetch.Read(ctx, block)
-		waited := time.Since(asked)
-		if err == io.EOF { //nolint:errorlint // a connection that broke has one inside
-			w.flush(span{flushed, at})
-			w.schedule.end(mine, span{})
+		j := w.schedule.next(w.record)
+		if j == nil {
 			return nil
 		}
+		if w.block == nil {
+			w.block = make([]byte, blockSize)
+		}
+		err := w.fetch(ctx, j)
+		resume := w.schedule.end(j, err != nil)
+		if err == nil {
+			w.record = record{good: true}
+			continue
+		}
+		err = w.overcome(ctx, j, err)
+		resume()
 		if err != nil {
 			return err
 		}
-		if _, err := w.part.file.WriteAt(block[:n], at); err != nil {
-			return err
-		}
-		if slow := w.schedule.wrote(mine, span{at, at + int64(n)}, waited, w.fetch.took); slow {
-			w.fetch.renew()
-		}
-		w.fetch.end = mine.chunk[1] // the rest may be others' by now
-		at += int64(n)
-		if at-flushed >= startSyncEvery && w.flush(span{flushed, at}) {
-			flushed = at
-		}
-		if !mine.ending && w.isEnding(mine.chunk, at, &speed) {
-			w.schedule.ending(mine)
-		}
 	}
 }
 
-// A speed is that of one chunk since its first bytes: those may have waited for
-// somebody to read them.
-type speed struct {
-	from  int64
-	since time.Time
+// overcome waits for as long as the failure of a request suggests. It returns an
+// error if another request cannot help.
+func (w *worker) overcome(ctx context.Context, j *job, err error) error {
+	if ctx.Err() != nil {
+		return netx.ContextError(ctx)
+	}
+	why, ok := errors.AsType[*trouble](err)
+	if !ok {
+		return w.fallBack(ctx, j, err)
+	}
+	if why.kind == early {
+		w.record.good = false
+		return w.schedule.pause(ctx, why.wait, false, why.err)
+	}
+	w.record = record{failures: w.record.failures + 1, failed: time.Now()}
+	if j.got > 0 {
+		w.record = record{}
+	}
+	wait := w.backoff(j)
+	switch why.kind {
+	case refused: // the request for a fresh URL waits
+		if w.urls.refused(why.url) {
+			return w.fallBack(ctx, j, why.err)
+		}
+		wait = 0
+	case faulty:
+		if w.faults++; w.faults > maxFaults {
+			w.faults = 0
+			return w.fallBack(ctx, j, why.err)
+		}
+		wait = netx.Backoff(w.faults - 1)
+	case page:
+		if _, known := w.state(); known == nil {
+			if w.faults++; w.faults > maxFaults && j.method != plainGet {
+				return w.fallBack(ctx, j, why.err)
+			}
+		}
+	case busy:
+		w.schedule.refuse(j)
+	case unanswered:
+		w.schedule.unanswered(j)
+	case replaced:
+		wait = 0
+	case broken, early:
+	}
+	if _, o := w.state(); o != nil && !o.resumable() {
+		return fmt.Errorf("%w: %w", errNoResume, why.err)
+	}
+	stated := why.wait > wait
+	wait = max(wait, why.wait)
+	w.schedule.failed(why.err)
+	w.logger.WarnContext(ctx, "transfer interrupted", "error", why.err, "offset", j.at, "wait", wait)
+	return w.schedule.pause(ctx, wait, stated, why.err)
 }
 
-// isEnding reports whether the rest of the chunk will have come by the time that
-// storage takes to answer another request: the next one can be made now. What
-// the first half has shown is enough to tell.
-func (w *worker) isEnding(chunk span, at int64, s *speed) bool {
-	if s.since.IsZero() {
-		s.from, s.since = at, time.Now()
-		return false
+// backoff returns how long to wait after a request. A connection that did its
+// work is followed by the next one at once.
+func (w *worker) backoff(j *job) time.Duration {
+	switch {
+	case j.got >= goodBytes:
+		return 0
+	case j.got > 0:
+		return netx.Backoff(1)
 	}
-	left := chunk[1] - at
-	if w.schedule.chunk < 0 || left > at-chunk[0] {
-		return false
-	}
-	perSecond := float64(at-s.from) / time.Since(s.since).Seconds()
-	return float64(left) < perSecond*w.fetch.latency().Seconds()
+	return netx.Backoff(w.record.failures - 1)
 }
 
-// flush lets the disk begin with s, unless it has enough to do.
-func (w *worker) flush(s span) bool {
-	select {
-	case w.written <- s:
-		return true
+// fallBack asks for the object in another way, before the transfer fails because
+// storage refuses requests of this kind. It returns the error that ends the
+// attempt, nil if the attempt goes on.
+func (w *worker) fallBack(ctx context.Context, j *job, err error) error {
+	if !mayFallBack(err) {
+		return err
+	}
+	w.session.mu.Lock()
+	defer w.session.mu.Unlock()
+	switch {
+	case j.method < w.method: // another worker has done it since
+		return nil
+	case w.method == plainGet:
+		return err
+	case w.known && w.method == sideBySide && w.schedule.hasMany():
+		w.method = oneRange
+		w.schedule.onlyOne()
+	case w.known:
+		w.urls.revive()
+		return &fallBackError{to: plainGet, err: err}
 	default:
-		return false
+		w.urls.revive()
+		w.method = plainGet
 	}
+	w.cause = err
+	w.logger.WarnContext(ctx, "transfer falls back", "to", w.method, "error", err)
+	return nil
 }

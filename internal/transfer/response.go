@@ -1,0 +1,224 @@
+package transfer
+
+import (
+	"cmp"
+	"math"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// An object is what storage tells about what it has.
+type object struct {
+	Path         string `json:"path"` // of its URL
+	Size         int64  `json:"size"` // -1 if storage does not tell
+	ETag         string `json:"etag,omitempty"`
+	LastModified string `json:"last_modified,omitempty"`
+}
+
+// unknownEnd stands for the end of an object whose size is not known.
+const unknownEnd = math.MaxInt64
+
+// end returns the size as an offset: unknownEnd if it is not known.
+func (o object) end() int64 {
+	if o.Size < 0 {
+		return unknownEnd
+	}
+	return o.Size
+}
+
+// resumable reports whether a request for a part of the object can be made to
+// fail when the object has changed.
+func (o object) resumable() bool { return o.ETag != "" || o.LastModified != "" }
+
+// condition makes a request fail if the object has changed.
+func (o object) condition(h http.Header) {
+	if o.ETag != "" {
+		h.Set("If-Match", o.ETag)
+		return
+	}
+	h.Set("If-Unmodified-Since", o.LastModified)
+}
+
+// A body is what a valid response has.
+type body struct {
+	object    object
+	end       int64 // of its bytes, as an offset into the object; unknownEnd if that is not told
+	length    int64 // as the message itself tells it; -1 if it does not
+	partial   bool  // whether it is a part because a part was asked for
+	delimited bool  // whether the end of the body can be told from a cut
+	encoded   bool  // whether the object's gzip is labelled as an encoding
+}
+
+// check returns what is in the response to a request for the bytes from an
+// offset on. There may be fewer or more bytes than were asked for. The object
+// must be want, which is nil if nothing is known of it. The error is
+// a StatusError without its text for a status that gives no bytes, a fault,
+// ErrChanged or errNoRanges.
+func check(resp *http.Response, from int64, want *object) (body, error) {
+	switch status := resp.StatusCode; {
+	case status == http.StatusOK && want == nil:
+		return checkWhole(resp)
+	case status == http.StatusOK:
+		return body{}, checkRestart(resp, *want)
+	case status == http.StatusPartialContent:
+		return checkPart(resp, from, want)
+	case status == http.StatusPreconditionFailed && want != nil:
+		return body{}, changed("storage has another one now")
+	case status == http.StatusRequestedRangeNotSatisfiable:
+		return checkNothing(resp, from, want)
+	default:
+		return body{}, &StatusError{StatusCode: status}
+	}
+}
+
+// checkRestart tells what a 200 means in response to a range of a known object.
+// With a validator the response has an object, maybe the same. Without one it is
+// the page of a proxy, and no reason to give up what is there.
+func checkRestart(resp *http.Response, want object) error {
+	length := contentLength(resp)
+	found := describe(resp, length)
+	switch {
+	case want.ETag != "" && found.ETag == "", want.ETag == "" && found.LastModified == "":
+		return &trouble{kind: page, err: faultf("storage sent %.100q, without saying of what, instead of the rest", resp.Header.Get("Content-Type"))}
+	case want.ETag != "" && found.ETag == want.ETag && (length < 0 || want.Size < 0 || length == want.Size):
+		return errNoRanges
+	}
+	return changed("storage sent all of it instead of the rest")
+}
+
+// checkWhole checks a 200 with all of an object.
+func checkWhole(resp *http.Response) (body, error) {
+	if len(resp.Header.Values("Content-Range")) > 0 {
+		return body{}, fault("storage sent a 200 with a Content-Range")
+	}
+	encoded, err := checkEncoding(resp)
+	if err != nil {
+		return body{}, err
+	}
+	found := describe(resp, contentLength(resp))
+	return body{object: found, end: found.end(), length: found.Size, delimited: delimited(resp), encoded: encoded}, nil
+}
+
+// checkPart checks a 206.
+func checkPart(resp *http.Response, from int64, want *object) (body, error) {
+	encoded, err := checkEncoding(resp)
+	if err != nil {
+		return body{}, err
+	}
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); strings.HasPrefix(kind, "multipart/") {
+		return body{}, fault("storage sent %.100q for one range", kind)
+	}
+	got, ok := parseContentRange(resp.Header)
+	if !ok || got.first < 0 {
+		return body{}, fault("storage sent a 206 with Content-Range %.100q", resp.Header.Values("Content-Range"))
+	}
+	found := describe(resp, got.total)
+	if want != nil {
+		if err := sameObject(found, *want); err != nil {
+			return body{}, err
+		}
+		found.Size = max(found.Size, want.Size)
+	}
+	announced, length := contentLength(resp), got.last-got.first+1
+	switch {
+	case got.first != from:
+		return body{}, fault("storage sent the bytes from %d on when asked for those from %d on", got.first, from)
+	case announced >= 0 && announced != length:
+		return body{}, fault("storage announced %d bytes and then %d", length, announced)
+	case found.Size >= 0 && got.last >= found.Size:
+		return body{}, fault("storage announced %d bytes of %d", got.last+1, found.Size)
+	}
+	return body{object: found, partial: true, end: got.last + 1, length: announced, delimited: delimited(resp), encoded: encoded}, nil
+}
+
+// checkNothing checks a 416. It is good news if the size was not known and the
+// offset turns out to be the end.
+func checkNothing(resp *http.Response, from int64, want *object) (body, error) {
+	got, ok := parseContentRange(resp.Header)
+	known := ok && got.first < 0 && got.total >= 0
+	switch {
+	case want == nil && known && got.total == 0:
+		return body{}, &trouble{kind: page, err: errEmpty}
+	case want == nil:
+		return body{}, &StatusError{StatusCode: resp.StatusCode}
+	case !known && want.Size < 0:
+		return body{}, &trouble{kind: faulty, err: errNoMore}
+	case !known, got.total == want.Size:
+		return body{}, fault("storage has no bytes from %d on", from)
+	case got.total == from && want.Size < 0:
+		found := *want
+		found.Size = from
+		return body{object: found, end: from}, nil
+	default:
+		return body{}, changed("storage has one of another size now")
+	}
+}
+
+// checkEncoding reports whether the object's own gzip is labelled as an
+// encoding, and fails for any other encoding.
+func checkEncoding(resp *http.Response) (encoded bool, err error) {
+	encoding := strings.ToLower(strings.TrimSpace(cmp.Or(resp.Header.Get("Content-Encoding"), "identity")))
+	encoded = encoding == "gzip" || encoding == "x-gzip"
+	if resp.Uncompressed || !encoded && encoding != "identity" {
+		return false, fault("storage sent the object in the encoding %.100q", encoding)
+	}
+	return encoded, nil
+}
+
+// contentLength returns the length that a response tells, -1 if it does not. A
+// RoundTripper of the caller may leave ContentLength at zero.
+func contentLength(resp *http.Response) int64 {
+	if resp.ContentLength > 0 {
+		return resp.ContentLength
+	}
+	if n, ok := parseNumber(resp.Header.Get("Content-Length")); ok && !resp.Uncompressed {
+		return n
+	}
+	return -1
+}
+
+// describe reads the object out of a response. A weak ETag does not promise equal
+// bytes. Neither does a Last-Modified in the second of the response: the object
+// may be replaced by another one of the same date. Storage that announces that it
+// has no ranges is not asked for ranges.
+func describe(resp *http.Response, size int64) object {
+	o := object{Size: size}
+	if strings.EqualFold(resp.Header.Get("Accept-Ranges"), "none") {
+		return o
+	}
+	if etag := resp.Header.Get("Etag"); len(etag) > 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {
+		o.ETag = etag
+	}
+	modified := resp.Header.Get("Last-Modified")
+	if at, err := http.ParseTime(modified); err == nil {
+		if date, err := http.ParseTime(resp.Header.Get("Date")); err != nil || !date.Equal(at) {
+			o.LastModified = modified
+		}
+	}
+	return o
+}
+
+// sameObject compares by the validator that the request named.
+func sameObject(found, want object) error {
+	validator, wanted := found.ETag, want.ETag
+	if want.ETag == "" {
+		validator, wanted = found.LastModified, want.LastModified
+	}
+	switch {
+	case validator == "":
+		return fault("storage sent a part without saying of what")
+	case validator != wanted:
+		return changed("storage sent a part of another one")
+	case want.Size >= 0 && found.Size >= 0 && found.Size != want.Size:
+		return changed("storage has one of another size now")
+	}
+	return nil
+}
+
+// delimited is false for a body that ends with its connection: a cut looks the
+// same.
+func delimited(resp *http.Response) bool {
+	return contentLength(resp) >= 0 || resp.ProtoMajor >= 2 || slices.Contains(resp.TransferEncoding, "chunked")
+}

@@ -1,0 +1,150 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
+)
+
+// A trouble is a failed request that another request may be spared.
+type trouble struct {
+	kind troubleKind
+	err  error
+	wait time.Duration // as storage asks
+	url  signedURL     // that storage refused
+}
+
+type troubleKind int
+
+const (
+	// broken: the connection was cut, or a server had an error.
+	broken troubleKind = iota
+	// unanswered: no response came. The line may be down, or something on the way
+	// bears no more connections.
+	unanswered
+	// replaced: the schedule ended the request.
+	replaced
+	// busy: storage wants fewer requests.
+	busy
+	// refused: storage says that the URL is not valid.
+	refused
+	// faulty: the response contradicts the request or itself.
+	faulty
+	// page: the response is not from storage.
+	page
+	// early: a fresh URL may not be asked for yet, and nothing was requested.
+	early
+)
+
+// maxFaults is how many faulty responses in a row a worker forgives.
+const maxFaults = 4
+
+func (t *trouble) Error() string { return t.err.Error() }
+
+func (t *trouble) Unwrap() error { return t.err }
+
+// Passing returns err as an error that Locate may not meet again. The transfer
+// tries again for as long as it makes progress.
+func Passing(err error) error { return &trouble{kind: broken, err: err} }
+
+// A storageFault is the error of a response that contradicts the request or
+// itself.
+type storageFault struct{ text string }
+
+func (f *storageFault) Error() string { return f.text }
+
+func faultf(format string, args ...any) error { return &storageFault{fmt.Sprintf(format, args...)} }
+
+func fault(format string, args ...any) error {
+	return &trouble{kind: faulty, err: faultf(format, args...)}
+}
+
+func changed(how string) error { return fmt.Errorf("%w: %s", ErrChanged, how) }
+
+var (
+	// errNoResume means that a connection was cut, and that the object has no
+	// validator by which the rest could be asked for.
+	errNoResume = errors.New("storage gives nothing to resume by")
+
+	// errNoRanges means that storage has the same object, but no parts of it.
+	errNoRanges = errors.New("storage gives no part of it but the first")
+
+	// errNoMore means that there are no bytes at an offset of an object of unknown
+	// size, and that storage does not tell the size either.
+	errNoMore = faultf("storage has no more bytes, and does not tell the size")
+
+	errEmpty = errors.New("storage has an empty object")
+	errEarly = errors.New("storage refused the URL before")
+)
+
+// A method is how the object is asked for. When storage does not take requests of
+// one method, the transfer falls back to the next one.
+type method int
+
+const (
+	sideBySide method = iota // several ranges at once
+	oneRange                 // one range at a time, to the end of the object
+	plainGet                 // the whole object, without Range and without conditions
+)
+
+func (m method) String() string {
+	return [...]string{"ranges side by side", "one range", "a plain request"}[m]
+}
+
+// mayFallBack reports whether err may be about how storage was asked, so that
+// another request may succeed. A redirect, an archive that is missing and an
+// error of the line are not about that.
+func mayFallBack(err error) bool {
+	if status, ok := errors.AsType[*StatusError](err); ok {
+		switch code := status.StatusCode; code {
+		case http.StatusUnauthorized, http.StatusNotFound, http.StatusGone:
+			return false
+		default:
+			return code < http.StatusMultipleChoices || code >= http.StatusBadRequest
+		}
+	}
+	_, isFault := errors.AsType[*storageFault](err)
+	return isFault || errors.Is(err, errNoRanges) || errors.Is(err, errEmpty)
+}
+
+// A fallBackError ends an attempt that is to be repeated with another method.
+type fallBackError struct {
+	to  method
+	err error
+}
+
+func (e *fallBackError) Error() string { return fmt.Sprintf("try %v: %v", e.to, e.err) }
+
+func (e *fallBackError) Unwrap() error { return e.err }
+
+// classify turns a status that gives no bytes into a trouble, if another request
+// may be spared it.
+func (e *StatusError) classify(h http.Header, url signedURL) error {
+	wait := netx.RetryAfter(h)
+	switch status := e.StatusCode; {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound, status == http.StatusGone,
+		status == http.StatusBadRequest && e.isAboutURL():
+		return &trouble{kind: refused, err: e, url: url}
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
+		return &trouble{kind: busy, err: e, wait: wait}
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
+		return &trouble{kind: broken, err: e, wait: wait}
+	case status == http.StatusNotImplemented, status == http.StatusHTTPVersionNotSupported:
+		return e
+	case status >= http.StatusInternalServerError:
+		return &trouble{kind: broken, err: e, wait: wait}
+	}
+	return e
+}
+
+// isAboutURL reports whether storage refused the URL and not the request.
+func (e *StatusError) isAboutURL() bool {
+	switch e.Code {
+	case "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthenticationFailed":
+		return true
+	}
+	return false
+}
