@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-func startSync(f *os.File, offset, length int64) {
+func startSync(f *os.File) {
 	const write = 2 // SYNC_FILE_RANGE_WRITE: begin, and do not wait
-	_ = syscall.SyncFileRange(int(f.Fd()), offset, length, write)
+	_ = syscall.SyncFileRange(int(f.Fd()), 0, 0, write)
 }

@@ -4,4 +4,4 @@ package durable
 
 import "os"
 
-func startSync(*os.File, int64, int64) {}
+func startSync(*os.File) {}

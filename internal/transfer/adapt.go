@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -16,16 +17,19 @@ const (
 
 	// A connection slower than this part of the usual speed is replaced.
 	slowShare = 5
-	maxRates  = 32 // jobs whose speeds are the usual ones
+	maxRates  = 32 // ended jobs whose speeds are the usual ones
 
-	// The first job ends where its connection is after this time.
-	headStart = 2 * time.Second
+	// The job at the frontier is not longer than what its connection brings in this
+	// time: the hash waits for it.
+	frontierTime = time.Second
 
 	// If one connection brings this part of all bytes in so many looks in a row,
 	// the other connections are useless.
-	mostOfAll     = 0.8
-	uselessLooks  = 3
-	latencyFactor = 4 // other connections get so many times the first one's latency
+	mostOfAll    = 0.8
+	uselessLooks = 3
+
+	// Other connections get so many times the shortest latency to answer.
+	latencyFactor = 4
 
 	// The number of workers shrinks at most once in shrinkEvery, and grows by one
 	// after growAfter.
@@ -37,12 +41,19 @@ const (
 
 	// After refusals a worker asks for this many times minChunk at most.
 	refusedFactor = 64
+
+	// A transfer ends if it gets less than progressMinimum in progressLimit. Waits
+	// that storage asks for do not count, up to maxStatedWait in all.
+	progressLimit   = 5 * time.Minute
+	progressMinimum = 1 << 20
+	maxStatedWait   = time.Hour
 )
 
 var (
-	errStalled = errors.New("storage sent nothing for a minute")
-	errSlow    = errors.New("storage sends this slowly, and other connections do not")
-	errUseless = errors.New("one connection is as fast as all of them")
+	errStalled    = errors.New("storage sent nothing for a minute")
+	errSlow       = errors.New("storage sends this slowly, and other connections do not")
+	errUseless    = errors.New("one connection is as fast as all of them")
+	errNoProgress = errors.New("no progress: less than 1 MiB in five minutes")
 )
 
 // An adaptation is what a schedule knows about connections and their number.
@@ -51,27 +62,23 @@ type adaptation struct {
 	came     time.Time     // when the last bytes came
 	latency  time.Duration // the shortest time to a response
 	patience time.Duration // with a slow connection
-	rates    []float64     // bytes a second, of the jobs that ended last
+	rates    []float64     // bytes a second, of jobs that ended
 	refusals int           // that made the workers fewer
-	useless  int           // looks in a row in which one connection brought nearly all bytes
-	quiet    int           // times that all other connections were useless
-	trimmed  bool          // whether the first job has its final length
+	leader   *job          // the one that brought nearly all bytes
+	useless  int           // looks in a row in which it did
 	oneRange bool          // whether storage gives no more than one range
+
+	placed   int // workers that wait to ask again and keep their place
+	stated   int // workers that wait for as long as storage asked them to
+	backoffs int // workers that wait for other reasons
+
+	bytes         int64         // since the progress was last enough
+	idle, excused time.Duration // since then, of waiting for storage, and because storage asked to
+	trouble       error         // the latest failure since then
 }
 
 // rate returns the bytes a second of a job, including the time to its response.
 func (j *job) rate(now time.Time) float64 { return float64(j.got) / (now.Sub(j.asked) + 1).Seconds() }
-
-// replace ends the request of a job for this reason.
-func (j *job) replace(why error) {
-	j.hangUp(why)
-	j.hangUp = nil
-}
-
-func (s *schedule) remember(rate float64) {
-	s.rates = append(s.rates, rate)
-	s.rates = s.rates[max(0, len(s.rates)-maxRates):]
-}
 
 // usual returns the median of the speeds of jobs, 0 if there are none.
 func (s *schedule) usual(now time.Time) float64 {
@@ -110,56 +117,22 @@ func (s *schedule) look(now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.work.Broadcast()
-	s.trim(now)
-	s.grow(now)
-	s.compare(now)
-	s.replaceSlow(now)
-	waits := false
-	for _, j := range s.jobs {
-		waits = waits || !j.waits.IsZero() || now.Sub(j.stopped) < lookEvery
-	}
-	return s.clock.tick(lookEvery, waits || s.pauses.backoffs > 0, s.pauses.stated > 0)
-}
-
-// trim shortens the first job to what its connection brings in headStart: the
-// hash must not wait for it when all other bytes are there.
-func (s *schedule) trim(now time.Time) {
-	if s.trimmed || s.workers == 1 || len(s.jobs) == 0 || s.jobs[0].got == 0 {
-		return
-	}
-	j := s.jobs[0]
-	flows := now.Sub(j.asked) - s.latency
-	if flows < lookEvery/2 {
-		return
-	}
-	s.trimmed = true
-	left := float64(j.got) / flows.Seconds() * (headStart - flows).Seconds()
-	if n := max(int64(left), s.chunk); j.end-j.at > n+s.chunk {
-		s.split(j, n)
-	}
-}
-
-// grow lets one more worker begin when there was no trouble for a while.
-func (s *schedule) grow(now time.Time) {
-	flows := slices.ContainsFunc(s.jobs, func(j *job) bool { return j.got > 0 })
-	if s.workers == s.most || s.oneRange || !flows || now.Sub(s.since) < growAfter<<min(s.quiet, 8) {
-		return
-	}
-	s.workers, s.since = s.workers+1, now
-	if s.chunk > maxChunkFactor*s.unit {
-		s.chunk = s.share()
+	if now.Sub(s.since) >= growAfter && s.workers < s.most && !s.oneRange && now.Sub(s.came) < lookEvery {
+		s.workers, s.chunk, s.since = s.workers+1, s.share(), now
 	}
 	for _, j := range s.jobs {
-		if j.end-j.at > 2*s.chunk {
-			s.split(j, s.chunk)
+		if s.workers > 1 && j.got > 0 && j.at == s.frontier() {
+			s.split(j, max(int64(j.rate(now)*frontierTime.Seconds()), s.chunk)+s.small())
 		}
 	}
+	s.compare(now)
+	s.replaceSlow(now)
+	return s.tick()
 }
 
-// compare finds out whether one connection brings nearly all bytes although none
-// was refused. The others then wait for something that storage does once: it
-// reads its origin from the start for each range, perhaps. That connection gets
-// all of the rest.
+// compare finds out whether one connection brings nearly all bytes although no
+// request was refused. The others then wait for something that storage does once:
+// it reads its origin from the start for each range, perhaps.
 func (s *schedule) compare(now time.Time) {
 	var sum, top int64
 	var best *job
@@ -170,13 +143,14 @@ func (s *schedule) compare(now time.Time) {
 		j.lately = 0
 	}
 	early := now.Sub(s.since) < latencyFactor*s.latency
-	if s.workers == 1 || s.refusals > 0 || early || len(s.jobs) < s.workers || sum == 0 || float64(top) < mostOfAll*float64(sum) {
-		s.useless = 0
-		return
+	if s.workers == 1 || s.refusals > 0 || early || len(s.jobs) < s.workers || float64(top) < mostOfAll*float64(sum) {
+		best = nil
 	}
-	if s.useless++; s.useless >= uselessLooks {
-		s.quiet++
-		s.alone(best, now)
+	if best != s.leader {
+		s.leader, s.useless = best, 0
+	}
+	if s.useless++; best != nil && s.useless >= uselessLooks {
+		s.alone(best)
 	}
 }
 
@@ -184,53 +158,44 @@ func (s *schedule) compare(now time.Time) {
 // is at the first gap and its response goes to the end, or else a new one. Bytes
 // behind the first gap are fetched again: to ask for the gaps between them would
 // take more requests.
-func (s *schedule) alone(keep *job, now time.Time) {
-	s.workers, s.chunk, s.since, s.useless = 1, unknownEnd, now, 0
+func (s *schedule) alone(keep *job) {
 	at := s.frontier()
-	s.kept = min(s.kept, at)
-	s.free = spans{{at, s.size}}
+	s.workers, s.chunk, s.since, s.leader = 1, unknownEnd, time.Now(), nil
+	s.free, s.kept = spans{{at, s.size}}, min(s.kept, at)
 	for _, j := range s.jobs {
 		if j == keep && j.open && j.answered && j.at == at {
 			s.free, j.end = nil, s.size
 			continue
 		}
-		j.end = j.at
-		if j.hangUp != nil {
-			j.replace(errUseless)
+		if j.end = j.at; j.hangUp != nil {
+			j.hangUp(errUseless)
 		}
 	}
 	s.work.Broadcast()
 }
 
-// hasMany reports whether storage may be asked for several ranges.
-func (s *schedule) hasMany() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.most > 1 && !s.oneRange
-}
-
 // onlyOne adapts to storage that gives no ranges beside the one it gives now, if
-// it gives one.
-func (s *schedule) onlyOne() {
+// it gives one. It returns false if there never were more.
+func (s *schedule) onlyOne() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.oneRange = true
-	var keep *job
-	for _, j := range s.jobs {
-		if j.open && j.answered {
-			keep = j
-		}
+	if s.most == 1 || s.oneRange {
+		return false
 	}
-	s.alone(keep, time.Now())
+	s.oneRange = true
+	open := slices.IndexFunc(s.jobs, func(j *job) bool { return j.open && j.answered })
+	if open < 0 {
+		s.alone(nil)
+	} else {
+		s.alone(s.jobs[open])
+	}
+	return true
 }
 
-// replaceSlow ends requests that bring nothing, or much less than others do.
+// replaceSlow ends requests that bring nothing, or much less than others do. The
+// next request for the same bytes gets twice the time.
 func (s *schedule) replaceSlow(now time.Time) {
-	flows := len(s.jobs) < s.workers
-	for _, j := range s.jobs {
-		flows = flows || j.got > 0 && now.Sub(j.came) < slowPatience
-	}
-	usual := s.usual(now)
+	flows, usual := len(s.jobs) < s.workers || now.Sub(s.came) < slowPatience, s.usual(now)
 	for _, j := range slices.Clone(s.jobs) {
 		if j.hangUp == nil || j.waits.IsZero() {
 			continue
@@ -241,45 +206,42 @@ func (s *schedule) replaceSlow(now time.Time) {
 		}
 		switch {
 		case silence >= stallLimit:
-			j.replace(errStalled)
+			j.hangUp(errStalled)
 		case !flows || s.workers == 1:
 		case silence >= patience:
 			s.hadNoAnswer(j, now)
-			j.replace(errSlow)
+			j.hangUp(errSlow)
 		case j.got > 0 && now.Sub(j.asked) >= s.patience && j.rate(now) < usual/slowShare:
 			s.patience *= 2
-			j.replace(errSlow)
+			j.hangUp(errSlow)
 		}
 	}
 }
 
-// refuse notes that storage, or something on the way, bears fewer connections or
-// fewer requests.
-func (s *schedule) refuse(j *job) {
+// refused notes that a request was refused because there are too many, or that it
+// got no response.
+func (s *schedule) refused(j *job, answered bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refused(j, time.Now())
-}
-
-// unanswered notes that a request got no response.
-func (s *schedule) unanswered(j *job) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.hadNoAnswer(j, time.Now())
+	if answered {
+		s.tooMany(j, time.Now())
+	} else {
+		s.hadNoAnswer(j, time.Now())
+	}
 }
 
 // hadNoAnswer takes the second request in a row without a response for a refusal,
 // if others got bytes since the first one failed. Nothing flows in an outage.
 func (s *schedule) hadNoAnswer(j *job, now time.Time) {
 	if j.before.failures > 0 && s.came.After(j.before.failed) {
-		s.refused(j, now)
+		s.tooMany(j, now)
 	}
 }
 
-// refused halves the workers, but not below those that get bytes, and makes
+// tooMany halves the workers, but not below those that get bytes, and makes
 // chunks larger. The last worker asks for all of the rest. After the first time
 // it takes two refusals of one worker in a row.
-func (s *schedule) refused(j *job, now time.Time) {
+func (s *schedule) tooMany(j *job, now time.Time) {
 	if s.size == unknownEnd || s.refusals > 0 && (now.Sub(s.since) < shrinkEvery || j.before.failures == 0) {
 		return
 	}
@@ -289,11 +251,64 @@ func (s *schedule) refused(j *job, now time.Time) {
 			flowing++
 		}
 	}
-	s.refusals++
-	s.since = now
+	s.refusals, s.since = s.refusals+1, now
 	s.workers = min(s.workers, max(1, s.workers/2, flowing))
 	s.chunk = max(2*min(s.chunk, s.size), min((s.size-s.hashed)/int64(s.workers), refusedFactor*s.unit))
 	if s.workers == 1 {
 		s.chunk = unknownEnd
 	}
+}
+
+// pause waits before a worker asks again because of a failure: for as long as
+// storage asked it to, or for another reason. The wait ends early when nothing
+// is left to ask for.
+func (s *schedule) pause(wait time.Duration, stated bool, why error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trouble = why
+	counter := &s.backoffs
+	if stated {
+		if alone := len(s.jobs) == 0 && s.backoffs == 0; alone && wait > maxStatedWait-s.excused {
+			return fmt.Errorf("storage asks for a wait of %v: %w", wait, why)
+		}
+		counter = &s.stated
+	}
+	*counter++
+	defer func() { *counter-- }()
+	end := time.Now().Add(wait)
+	defer time.AfterFunc(wait, s.wakeAll).Stop()
+	for time.Now().Before(end) && !s.over() {
+		s.work.Wait()
+	}
+	return nil
+}
+
+// progress notes bytes.
+func (s *schedule) progress(n int) {
+	if s.bytes += int64(n); s.bytes >= progressMinimum {
+		s.bytes, s.idle, s.excused, s.trouble = 0, 0, 0, nil
+	}
+}
+
+// tick tells a slow transfer from a dead one, over all connections. It counts the
+// time in which a worker waits for storage. The time in which workers wait for
+// a signed URL, the disk or the reader does not count.
+func (s *schedule) tick() error {
+	waits := s.backoffs > 0
+	for _, j := range s.jobs {
+		waits = waits || !j.waits.IsZero() || time.Since(j.came) < lookEvery
+	}
+	switch {
+	case waits:
+		s.idle += lookEvery
+	case s.stated > 0:
+		s.excused += lookEvery
+	}
+	switch {
+	case s.idle < progressLimit && s.excused <= maxStatedWait:
+		return nil
+	case s.trouble == nil:
+		return errNoProgress
+	}
+	return fmt.Errorf("%w: %w", errNoProgress, s.trouble)
 }

@@ -25,7 +25,7 @@ type session struct {
 	object object
 	known  bool  // whether the object is what storage has
 	told   int64 // the size that storage told before, -1 if it told none
-	varies bool  // whether the size was another one before
+	varies bool  // whether the size was another one before that
 }
 
 func newSession(source Source) *session {
@@ -40,8 +40,8 @@ func (s *session) know(o object) {
 	s.object, s.known = o, true
 }
 
-// forget makes the next response describe the object, which is asked for in
-// another way because of err.
+// forget makes the next response describe the object. If err is not nil, it is
+// the reason to ask for the object with another method.
 func (s *session) forget(m method, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,22 +49,7 @@ func (s *session) forget(m method, err error) {
 		s.varies = s.varies || s.told >= 0 && s.told != size
 		s.told = size
 	}
-	s.object, s.known = object{Size: -1}, false
-	s.method = m
-	if err != nil {
-		s.cause = err
-	}
-}
-
-// withCause adds to err, unless that is nil, why the object was asked for in another way.
-func (s *session) withCause(err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	told := err == nil || s.cause == nil || errors.Is(err, s.cause) || err.Error() == s.cause.Error()
-	if told || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return fmt.Errorf("%w; before, with ranges: %w", err, s.cause)
+	s.object, s.known, s.method, s.cause = object{Size: -1}, false, m, cmp.Or(err, s.cause)
 }
 
 // state returns how to ask, and the object, nil if it is not known.
@@ -78,6 +63,13 @@ func (s *session) state() (method, *object) {
 	return s.method, &o
 }
 
+// size returns the size of the object, -1 if it is not known.
+func (s *session) size() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.object.Size
+}
+
 // mayEnd reports whether an object whose size storage does not tell may end at an
 // offset.
 func (s *session) mayEnd(at int64) bool {
@@ -86,11 +78,19 @@ func (s *session) mayEnd(at int64) bool {
 	return s.told < 0 || s.told == at
 }
 
-// size returns the size of the object, -1 if it is not known.
-func (s *session) size() int64 {
+// explain adds to the error of an attempt why the object was asked for in another
+// way before.
+func (s *session) explain(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.object.Size
+	if falls, ok := errors.AsType[*fallBackError](err); ok {
+		err = falls.error
+	}
+	told := err == nil || s.cause == nil || errors.Is(err, s.cause) || err.Error() == s.cause.Error()
+	if told || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w; before, with ranges: %w", err, s.cause)
 }
 
 // An attempt fetches all that is missing of an object. It ends when all is there,
@@ -104,14 +104,12 @@ type attempt struct {
 	// its first byte is written. It returns how many workers may fetch the object.
 	// ranged tells whether storage gives ranges.
 	begin func(o object, ranged bool) (workers int, err error)
-	// complete reports whether the first bytes of the object, up to an offset, are
-	// all of it. It may be nil.
+	// complete reports whether the bytes before an offset are all of the object. It
+	// may be nil.
 	complete func(end int64) (bool, error)
-	// flush lets the disk begin with a range. It may be nil.
-	flush func(span)
 
-	mu  sync.Mutex
-	err error // of the first worker that failed
+	mu     sync.Mutex
+	failed error // the first failure
 }
 
 // run fetches with so many workers at most.
@@ -119,28 +117,19 @@ func (a *attempt) run(ctx context.Context, workers int) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, a.schedule.stop)()
-	fail := func(err error) {
-		if err != nil {
-			a.fail(err)
-			cancel()
-		}
-	}
 	var all, watch sync.WaitGroup
 	over := make(chan struct{})
-	watch.Go(func() { fail(a.watch(over)) })
 	for range workers {
-		all.Go(func() { fail((&worker{attempt: a}).run(ctx)) })
+		all.Go(func() { a.fail((&worker{attempt: a}).run(ctx), cancel) })
 	}
+	watch.Go(func() { a.fail(a.watch(over), cancel) })
 	all.Wait()
 	close(over)
 	watch.Wait()
-	if err := a.failure(); err != nil {
-		return err
-	}
 	if ctx.Err() != nil { // a worker without a job cannot tell why
-		return netx.ContextError(ctx)
+		a.fail(netx.ContextError(ctx), cancel)
 	}
-	return nil
+	return a.failure()
 }
 
 // watch looks at all connections twice a second.
@@ -159,16 +148,21 @@ func (a *attempt) watch(over <-chan struct{}) error {
 	}
 }
 
-func (a *attempt) fail(err error) {
+// fail ends the attempt if err is not nil.
+func (a *attempt) fail(err error, cancel context.CancelFunc) {
+	if err == nil {
+		return
+	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.err = cmp.Or(a.err, err)
+	a.failed = cmp.Or(a.failed, err)
+	a.mu.Unlock()
+	cancel()
 }
 
 func (a *attempt) failure() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.err
+	return a.failed
 }
 
 // learn notes the object that storage has.

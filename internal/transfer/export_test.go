@@ -10,7 +10,7 @@ func WorkersAfterRefusals(workers int, every, forThat time.Duration) int {
 	s.sized(1<<30, workers)
 	refused := s.next(record{failures: 1})
 	for end := time.Now().Add(forThat); time.Now().Before(end); time.Sleep(every) {
-		s.refuse(refused)
+		s.refused(refused, true)
 	}
 	return s.workers
 }

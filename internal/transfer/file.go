@@ -85,10 +85,10 @@ func File(ctx context.Context, source Source, path string, opts Options) (Result
 	defer func() { _ = p.close() }()
 
 	d := &download{part: p, session: session, options: opts}
-	defer d.progress(true)
+	defer d.progress()
 	result, err := d.run(ctx)
 	if err != nil {
-		return Result{}, d.explain(session.withCause(err))
+		return Result{}, d.explain(session.explain(err))
 	}
 	return result, nil
 }
@@ -101,7 +101,6 @@ type download struct {
 
 	earlier  spans     // what earlier calls have fetched, as long as it is of use
 	schedule *schedule // nil before the first attempt
-	reported time.Time
 }
 
 func (d *download) run(ctx context.Context) (Result, error) {
@@ -131,7 +130,7 @@ func (d *download) run(ctx context.Context) (Result, error) {
 			return d.finish(sum)
 		}
 		m, _ := d.session.state()
-		fallBack, falls := errors.AsType[*fallBackError](err)
+		_, falls := errors.AsType[*fallBackError](err)
 		switch {
 		case errors.Is(err, ErrChanged):
 			// The next call must not go on from here either.
@@ -147,7 +146,7 @@ func (d *download) run(ctx context.Context) (Result, error) {
 			}
 		case falls:
 			d.earlier = d.part.logged.Ranges // stays as long as storage gives nothing instead
-			d.session.forget(fallBack.to, fallBack.err)
+			d.session.forget(plainGet, d.session.explain(err))
 		case errors.Is(err, errNoResume) && restarts < maxRestarts:
 			restarts++
 			d.earlier = nil
@@ -169,13 +168,14 @@ func (d *download) attempt(ctx context.Context) (string, error) {
 		there = d.part.logged
 	}
 	d.schedule = newSchedule(there.Ranges, there.Offset, d.options.minChunk())
-	c, err := newCrew(d.part, d.session, d.schedule, there.mark)
-	if err != nil {
-		return "", err
-	}
-	c.begin = func(o object, ranged bool) (int, error) {
+	a := &attempt{session: d.session, schedule: d.schedule, out: d.part.file}
+	a.begin = func(o object, ranged bool) (int, error) {
 		d.earlier = nil
 		return d.workers(o, nil, ranged), d.part.begin(o)
+	}
+	r, err := newRecorder(d.part, a, there.mark)
+	if err != nil {
+		return "", err
 	}
 	if known != nil && known.Size >= 0 {
 		d.schedule.sized(known.Size, d.workers(*known, there.Ranges, true))
@@ -184,7 +184,10 @@ func (d *download) attempt(ctx context.Context) (string, error) {
 	if d.options.Concurrency > 0 {
 		most = min(d.options.Concurrency, maxConcurrency)
 	}
-	return c.run(ctx, most, func() { d.progress(false) })
+	if d.options.Progress == nil {
+		return r.run(ctx, most, nil)
+	}
+	return r.run(ctx, most, d.progress)
 }
 
 // workers returns how many workers may fetch what is missing of an object.
@@ -226,12 +229,10 @@ func (d *download) amount() (fetched, size int64) {
 	return d.schedule.fetched().bytes(), known.Size
 }
 
-func (d *download) progress(last bool) {
-	if d.options.Progress == nil || !last && time.Since(d.reported) < progressEvery {
-		return
+func (d *download) progress() {
+	if d.options.Progress != nil {
+		d.options.Progress(d.amount())
 	}
-	d.reported = time.Now()
-	d.options.Progress(d.amount())
 }
 
 // explain says how far a failed transfer got, and what the next call will do.

@@ -449,7 +449,7 @@ func TestFreshURLsThatAreRefusedEndAllRanges(t *testing.T) {
 			if n > 1 {
 				return xmlError(http.StatusForbidden, "AccessDenied", "no")(w, r)
 			}
-			return false
+			return s.cut(64<<10, w, r)
 		}
 		_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(8))
 		require.ErrorContains(t, err, "the next call resumes: storage answered 403 AccessDenied: no")

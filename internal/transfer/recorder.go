@@ -1,49 +1,146 @@
 package transfer
 
 import (
+	"context"
+	"encoding"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+	"sync"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
 const (
-	// After a kill at most this much of the line is fetched again, unless the disk
-	// takes longer for half of it.
-	recordEvery  = time.Second
-	minRecording = recordEvery / 10
+	// Fetched bytes are logged within recordEvery, unless the disk takes longer for
+	// half of it.
+	recordEvery = time.Second
+	// The disk begins with what was written this often, so that a sync finds less
+	// to do.
+	flushEvery = recordEvery / 4
+
+	// After a failure so many bytes are hashed. The next call hashes the rest.
+	maxLeftOver = 64 << 20
 )
 
-// A recorder syncs and logs what has been fetched, about once a second.
+// A recorder hashes the part behind the workers, while the system still has it in
+// memory, and syncs and logs about once a second what has been fetched.
 type recorder struct {
-	part     *part
-	schedule *schedule
-	hasher   *hasher
-	written  chan span // ranges that the disk may begin with
+	*attempt
+	part *part
+
+	hashing sync.Mutex
+	hash    hash.Hash
+	hashed  int64
 }
 
-// run records until stop is closed. A record is as old as the sync before it took
-// when it is in the log, and again so old when the next one is.
-func (r *recorder) run(stop <-chan struct{}) error {
-	timer := time.NewTimer(recordEvery)
-	defer timer.Stop()
+// newRecorder goes on from m.
+func newRecorder(p *part, a *attempt, m mark) (*recorder, error) {
+	h, err := m.hash()
+	a.complete = func(end int64) (bool, error) { return isCompleteGzip(io.NewSectionReader(p.file, 0, end)) }
+	return &recorder{attempt: a, part: p, hash: h, hashed: m.Offset}, err
+}
+
+// run works until all is fetched and hashed, or until something fails, and
+// returns the SHA-256. It calls progress, which may be nil, in this goroutine.
+func (r *recorder) run(ctx context.Context, workers int, progress func()) (string, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	fetched, recorded := make(chan struct{}), make(chan struct{})
+	end := sync.OnceFunc(func() {
+		<-fetched
+		close(recorded)
+		left := int64(math.MaxInt64)
+		if r.failure() != nil {
+			left = maxLeftOver
+		}
+		r.schedule.finish(left)
+		others.Wait()
+	})
+	defer end() // for a progress that panics
+	defer cancel()
+	others.Go(func() { r.fail(r.hashAll(), cancel) })
+	others.Go(func() { r.fail(r.recordAll(recorded), cancel) })
+	go func() {
+		defer close(fetched)
+		r.fail(r.attempt.run(ctx, workers), cancel)
+	}()
+	var ticks <-chan time.Time
+	if progress != nil {
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		ticks = tick.C
+	}
+	for working := true; working; {
+		select {
+		case <-ticks:
+			progress()
+		case <-fetched:
+			working = false
+		}
+	}
+	end()
+	if err := r.failure(); err != nil {
+		// If this fails too, the error of the transfer tells how far the log is.
+		_ = r.record()
+		return "", err
+	}
+	return hex.EncodeToString(r.hash.Sum(nil)), nil
+}
+
+// hashAll hashes until the schedule is finished.
+func (r *recorder) hashAll() error {
+	block := make([]byte, blockSize)
 	for {
+		end, more := r.schedule.await(r.hashed)
+		if !more {
+			return nil
+		}
+		n, err := r.part.file.ReadAt(block[:min(blockSize, end-r.hashed)], r.hashed)
+		if n == 0 {
+			if err == nil || errors.Is(err, io.EOF) {
+				err = fmt.Errorf("%s was truncated by another program", r.part.name())
+			}
+			return err
+		}
+		r.hashing.Lock()
+		r.hash.Write(block[:n])
+		r.hashed += int64(n)
+		r.hashing.Unlock()
+	}
+}
+
+// recordAll records until stop is closed. A record is as old as its sync took
+// when it is in the log, and again so old when the next one is.
+func (r *recorder) recordAll(stop <-chan struct{}) error {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for due := time.Now().Add(recordEvery); ; {
 		select {
 		case <-stop:
 			return nil
-		case <-timer.C:
+		case <-tick.C:
 		}
 		began := time.Now()
+		if began.Before(due) {
+			durable.StartSync(r.part.file)
+			continue
+		}
 		if err := r.record(); err != nil {
 			return err
 		}
-		timer.Reset(max(recordEvery-2*time.Since(began), minRecording))
+		due = time.Now().Add(recordEvery - 2*time.Since(began))
 	}
 }
 
 // record logs what is in the part now. It looks at the hash first: the bytes that
 // the hash has read are in the part.
 func (r *recorder) record() error {
-	m, err := r.hasher.mark()
+	m, err := r.mark()
 	if err != nil {
 		return err
 	}
@@ -54,18 +151,14 @@ func (r *recorder) record() error {
 	return r.part.checkpoint(fetched{Ranges: ranges, mark: m})
 }
 
-// flush lets the disk begin with a range, unless the disk has enough to do.
-func (r *recorder) flush(s span) {
-	select {
-	case r.written <- s:
-	default:
+// mark returns how far the hash is, and its state there.
+func (r *recorder) mark() (mark, error) {
+	r.hashing.Lock()
+	defer r.hashing.Unlock()
+	state, ok := r.hash.(encoding.BinaryMarshaler)
+	if !ok {
+		return mark{}, errors.ErrUnsupported
 	}
-}
-
-// startSyncs has the disk begin with what was written, so that a sync finds less
-// to do.
-func (r *recorder) startSyncs() {
-	for s := range r.written {
-		durable.StartSync(r.part.file, s[0], s[1]-s[0])
-	}
+	text, err := state.MarshalBinary()
+	return mark{Offset: r.hashed, State: text}, err
 }

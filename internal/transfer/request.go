@@ -18,9 +18,21 @@ const (
 
 	// A body gets this long to show that nothing is behind its announced end.
 	excessPatience = 5 * time.Second
-
-	startSyncEvery = 16 << 20 // bytes
 )
+
+// An exchange is one request for a job, and its response.
+type exchange struct {
+	*worker
+	job    *job
+	method method
+	known  *object // nil if nothing is known of the object
+	url    signedURL
+	from   int64
+
+	body
+	reader  io.Reader
+	content io.Closer
+}
 
 // fetch makes one request for a job, and writes what comes. It returns nil if
 // the job is done, or if storage sent all that it had announced. When ctx ends,
@@ -31,30 +43,24 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	m, known := w.state()
+	e := &exchange{worker: w, job: j, url: url}
+	e.method, e.known = w.state()
 	ctx, hangUp := context.WithCancelCause(ctx)
 	defer hangUp(nil)
-	from, to := w.schedule.ask(j, m, hangUp)
+	from, to := w.schedule.ask(j, e.method, hangUp)
+	e.from = from
 	switch {
 	case from >= to:
 		return nil
-	case known != nil && !known.resumable():
+	case e.known != nil && !e.known.resumable():
 		return errNoResume
-	case known != nil && known.ETag == "" && url.url.Path != known.Path:
+	case e.known != nil && e.known.ETag == "" && url.url.Path != e.known.Path:
 		// A strong ETag says by itself that the object is the same; a date does not.
 		return changed("its address is another one")
 	}
-	req, err := w.request(ctx, m, url, from, to, known)
+	resp, err := e.send(ctx, to)
 	if err != nil {
-		return url.clean(err)
-	}
-	resp, err := w.do(req)
-	if err == nil && ctx.Err() != nil { // too late
-		_ = resp.Body.Close()
-		resp, err = nil, ctx.Err()
-	}
-	if err != nil {
-		return failed(ctx, url, resp, err)
+		return e.unanswered(ctx, resp, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = resp.Body.Close() })
 	defer func() {
@@ -63,79 +69,73 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 		}
 	}()
 	w.logger.DebugContext(ctx, "storage answered", "host", url.url.Host, "path", url.url.Path, "offset", from, "status", resp.StatusCode)
-	b, err := w.accept(ctx, j, resp, url, m, from, known)
-	if err != nil {
+	if err := e.accept(ctx, resp); err != nil {
 		return err
 	}
 	w.schedule.answer(j)
-	return w.copy(ctx, j, b, from, min(to, b.end))
+	return e.copy(ctx, min(to, e.end))
 }
 
-func (w *worker) request(ctx context.Context, m method, url signedURL, from, to int64, known *object) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url.url.String(), http.NoBody)
+// send sends the request. It returns soon when ctx has ended, also if
+// a RoundTripper of the caller does not.
+func (e *exchange) send(ctx context.Context, to int64) (resp *http.Response, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url.url.String(), http.NoBody)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Accept-Encoding", "identity")
-	if w.source.UserAgent != "" {
-		req.Header.Set("User-Agent", w.source.UserAgent)
+	if e.source.UserAgent != "" {
+		req.Header.Set("User-Agent", e.source.UserAgent)
 	}
-	if m == plainGet {
-		return req, nil
+	if e.method != plainGet {
+		end := "" // storage need not know better than we do where the object ends
+		if to != unknownEnd && to != e.known.end() {
+			end = fmt.Sprint(to - 1)
+		}
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%s", e.from, end))
+		if e.known != nil {
+			e.known.condition(req.Header)
+		}
 	}
-	// Storage need not know better than we do where the object ends.
-	end := ""
-	if to != unknownEnd && (known == nil || to != known.end()) {
-		end = fmt.Sprint(to - 1)
-	}
-	req.Header.Set("Range", fmt.Sprintf("bytes=%d-%s", from, end))
-	if known != nil {
-		known.condition(req.Header)
-	}
-	return req, nil
-}
-
-// do sends a request. It returns when the context of the request has ended, also
-// if a RoundTripper of the caller does not.
-func (w *worker) do(req *http.Request) (resp *http.Response, err error) {
 	returned := make(chan struct{})
 	go func() {
 		defer close(returned)
-		resp, err = w.source.Client.Do(req)
+		resp, err = e.source.Client.Do(req) //nolint:bodyclose // by fetch, or below
 	}()
 	select {
 	case <-returned:
-		return resp, err
-	case <-req.Context().Done():
-	}
-	timer := time.NewTimer(cancelPatience)
-	defer timer.Stop()
-	select {
-	case <-returned:
-		return resp, err
-	case <-timer.C:
-	}
-	go func() {
-		if <-returned; resp != nil {
-			_ = resp.Body.Close()
+	case <-ctx.Done():
+		select {
+		case <-returned:
+		case <-time.NewTimer(cancelPatience).C:
+			go func() {
+				if <-returned; err == nil {
+					_ = resp.Body.Close()
+				}
+			}()
+			return nil, ctx.Err()
 		}
-	}()
-	return nil, req.Context().Err()
+	}
+	if err == nil && ctx.Err() != nil { // too late
+		_ = resp.Body.Close()
+		return nil, ctx.Err()
+	}
+	return resp, err
 }
 
-// failed explains why no response came.
-func failed(ctx context.Context, url signedURL, resp *http.Response, err error) error {
+// unanswered explains why no response came.
+func (e *exchange) unanswered(ctx context.Context, resp *http.Response, err error) error {
+	err = e.url.clean(err)
 	if resp != nil { // a redirect that the client refused: the body is closed
-		return fmt.Errorf("%w: %w", &StatusError{StatusCode: resp.StatusCode}, url.clean(err))
+		return fmt.Errorf("%w: %w", &StatusError{StatusCode: resp.StatusCode}, err)
 	}
-	if why, ok := wasReplaced(ctx); ok {
-		return &trouble{kind: replaced, err: fmt.Errorf("get %s: %w", url, why)}
+	why := &trouble{kind: unanswered, err: fmt.Errorf("get %s: %w", e.url, err)}
+	if cause, ok := wasReplaced(ctx); ok {
+		why = &trouble{kind: replaced, err: fmt.Errorf("get %s: %w", e.url, cause)}
+	} else if netx.IsFinal(err) {
+		return why.err
 	}
-	err = fmt.Errorf("get %s: %w", url, url.clean(err))
-	if netx.IsFinal(err) {
-		return err
-	}
-	return &trouble{kind: unanswered, err: err}
+	return why
 }
 
 // wasReplaced reports whether the schedule ended a request, and why.
@@ -144,163 +144,141 @@ func wasReplaced(ctx context.Context) (error, bool) {
 	return why, errors.Is(why, errStalled) || errors.Is(why, errSlow) || errors.Is(why, errUseless)
 }
 
-// A received is a valid response with the rest of its body.
-type received struct {
-	body
-	url     signedURL
-	reader  io.Reader
-	content io.Closer
-}
-
-// accept checks a response. If nothing was known of the object, the response must
-// begin as gzip does: the page of a proxy must not get into a file.
-func (w *worker) accept(ctx context.Context, j *job, resp *http.Response, url signedURL, m method, from int64, known *object) (received, error) {
-	b, err := check(resp, from, known)
-	if status, ok := errors.AsType[*StatusError](err); ok {
-		status.decode(resp, url.scrub)
-		return received{}, status.classify(resp.Header, url)
-	}
-	if errors.Is(err, errNoMore) && known.Size < 0 {
-		if whole, err := w.isComplete(from); err != nil || whole {
-			b.object, b.end = *known, from
-			b.object.Size = from
-			return received{body: b, url: url, content: http.NoBody}, err
-		}
-	}
-	if err != nil {
-		return received{}, err
-	}
-	r := received{body: b, url: url, reader: resp.Body, content: resp.Body}
-	if known != nil {
-		return r, nil
-	}
-	if b.partial && b.end < b.object.end() && !b.object.resumable() && b.object.Size >= 0 {
-		return received{}, faultf("storage gives a part, and nothing to ask for the rest by")
-	}
-	alive := func() { w.schedule.alive(j) }
-	if err := r.expectGzip(ctx, resp.Header.Get("Content-Type"), alive); err != nil {
-		return received{}, err
-	}
-	o := b.object
-	o.Path = url.url.Path
-	if m == plainGet { // nor is the rest asked for in any other way
-		o.ETag, o.LastModified = "", ""
-	}
-	return r, w.learn(o, b.partial)
-}
-
-// A watchedReader calls a function after each read.
-type watchedReader struct {
-	reader io.Reader
-	alive  func()
-}
-
-func (r *watchedReader) Read(p []byte) (int, error) {
-	defer r.alive()
-	return r.reader.Read(p)
-}
-
-// expectGzip looks at the first bytes of an object. It calls alive when some of
-// them have come.
-func (r *received) expectGzip(ctx context.Context, contentType string, alive func()) error {
-	head := make([]byte, len(gzipMagic))
-	if r.encoded {
-		head = make([]byte, headSize)
-	}
-	n, err := io.ReadFull(&watchedReader{r.reader, alive}, head)
-	switch {
-	case n == 0 && errors.Is(err, io.EOF) && (r.length == 0 || r.object.Size <= 0 && r.delimited):
-		return &trouble{kind: page, err: errEmpty}
-	case !bytes.HasPrefix(head[:n], gzipMagic[:min(n, len(gzipMagic))]), r.end == 1:
-		return &trouble{kind: page, err: faultf("storage sent %.100q and not a gzip archive", contentType)}
-	case n < len(gzipMagic):
-		return r.cut(ctx, err)
-	case r.encoded && isGzipOfGzip(head[:n]):
-		return fault("storage sent the archive compressed once more")
-	}
-	r.reader = io.MultiReader(bytes.NewReader(head[:n]), r.reader)
-	return nil
-}
-
 // cut explains the end of a body before its time.
-func (r *received) cut(ctx context.Context, err error) error {
+func (e *exchange) cut(ctx context.Context, err error) error {
 	if why, ok := wasReplaced(ctx); ok {
 		return &trouble{kind: replaced, err: why}
 	}
 	if err == nil || errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	return &trouble{kind: broken, err: r.url.clean(err)}
+	return &trouble{kind: broken, err: e.url.clean(err)}
 }
 
-// copy writes a body until its job is done or the body ends at limit.
-func (w *worker) copy(ctx context.Context, j *job, r received, at, limit int64) error {
-	flushed := at
-	var err error
-	for left := w.schedule.wrote(j, 0, limit); left > 0 && err == nil; {
-		var n int
-		n, err = r.reader.Read(w.block[:min(int64(len(w.block)), left)])
-		w.schedule.received(j, n)
-		if n > 0 {
-			w.urls.gave(r.url, n)
-			w.faults = 0
-			if _, err := w.out.WriteAt(w.block[:n], at); err != nil {
-				return err
-			}
-		}
-		at += int64(n)
-		left = w.schedule.wrote(j, n, limit)
-		if w.flush != nil && (at-flushed >= startSyncEvery || left == 0 || err != nil) {
-			w.flush(span{flushed, at})
-			flushed = at
-		}
-		if left > 0 && err != nil {
-			return w.ended(ctx, r, at, err)
+// accept checks a response. If nothing was known of the object, the response must
+// begin as gzip does: the page of a proxy must not get into a file.
+func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) {
+	e.reader, e.content = resp.Body, resp.Body
+	e.body, err = check(resp, e.from, e.known)
+	if status, ok := errors.AsType[*StatusError](err); ok {
+		status.decode(resp, e.url.scrub)
+		return status.classify(resp.Header, e.url)
+	}
+	if errors.Is(err, errNoMore) {
+		if whole, failed := e.isComplete(e.from); failed != nil || whole {
+			e.object, e.end, e.reader = object{Size: e.from}, e.from, http.NoBody
+			return failed
 		}
 	}
-	return w.reachedLimit(ctx, r, at, limit)
+	switch {
+	case err != nil, e.known != nil:
+		return err
+	case e.partial && e.end < e.object.Size && !e.object.resumable():
+		return faultf("storage gives a part, and nothing to ask for the rest by")
+	}
+	if err := e.expectGzip(ctx, resp.Header.Get("Content-Type")); err != nil {
+		return err
+	}
+	o := e.object
+	o.Path = e.url.url.Path
+	if e.method == plainGet { // nor is the rest asked for in any other way
+		o.ETag, o.LastModified = "", ""
+	}
+	return e.learn(o, e.partial)
+}
+
+// expectGzip looks at the first bytes of an object.
+func (e *exchange) expectGzip(ctx context.Context, contentType string) error {
+	head, n, err := make([]byte, headSize), 0, error(nil)
+	for least := e.headLength(); n < least && err == nil; {
+		var some int
+		some, err = e.reader.Read(head[n:least])
+		n += some
+		e.schedule.received(e.job, 0)
+		e.schedule.wrote(e.job, 0, 0)
+	}
+	switch magic := len(gzipMagic); {
+	case n == 0 && errors.Is(err, io.EOF) && (e.length == 0 || e.object.Size <= 0 && e.delimited):
+		return &trouble{kind: page, err: errEmpty}
+	case !bytes.HasPrefix(gzipMagic, head[:min(n, magic)]), e.end == 1:
+		return &trouble{kind: page, err: faultf("storage sent %.100q and not a gzip archive", contentType)}
+	case n < magic:
+		return e.cut(ctx, err)
+	case e.encoded && isGzipOfGzip(head[:n]):
+		return fault("storage sent the archive compressed once more")
+	}
+	e.reader = io.MultiReader(bytes.NewReader(head[:n]), e.reader)
+	return nil
+}
+
+// headLength returns how many bytes show what an object is.
+func (e *exchange) headLength() int {
+	if e.encoded {
+		return headSize
+	}
+	return len(gzipMagic)
+}
+
+// copy writes the body until the job is done or the body ends at limit.
+func (e *exchange) copy(ctx context.Context, limit int64) error {
+	at := e.from
+	for left := e.schedule.wrote(e.job, 0, limit); left > 0; {
+		n, err := e.reader.Read(e.block[:min(int64(len(e.block)), left)])
+		e.schedule.received(e.job, n)
+		if n > 0 {
+			e.urls.gave(e.url, n)
+			e.faults = 0
+			if _, err := e.out.WriteAt(e.block[:n], at); err != nil {
+				return err
+			}
+			at += int64(n)
+		}
+		if left = e.schedule.wrote(e.job, n, limit); left > 0 && err != nil {
+			return e.ended(ctx, at, err)
+		}
+	}
+	return e.reachedLimit(at, limit)
 }
 
 // ended explains an error of a body. It is none if an object of unknown size has
 // come to its end.
-func (w *worker) ended(ctx context.Context, r received, at int64, err error) error {
-	if err == io.EOF && r.object.Size < 0 && r.end == unknownEnd { //nolint:errorlint // an EOF inside another error is a cut
-		whole := r.delimited && w.mayEnd(at)
+func (e *exchange) ended(ctx context.Context, at int64, err error) error {
+	if err == io.EOF && e.object.Size < 0 && e.end == unknownEnd { //nolint:errorlint // an EOF inside another error is a cut
+		whole := e.delimited && e.mayEnd(at)
 		if !whole {
-			if whole, err = w.isComplete(at); err != nil {
+			if whole, err = e.isComplete(at); err != nil {
 				return err
 			}
 		}
 		if whole {
-			w.end(at)
+			e.attempt.end(at)
 			return nil
 		}
 	}
-	return r.cut(ctx, err)
+	return e.cut(ctx, err)
 }
 
 // reachedLimit looks behind the announced end. Only a body without a length of
 // its own, in chunks, can have more there, and nobody knows then which of its
 // bytes are right.
-func (w *worker) reachedLimit(ctx context.Context, r received, at, limit int64) error {
-	if r.object.Size == at && w.size() < 0 {
-		w.end(at)
+func (e *exchange) reachedLimit(at, limit int64) error {
+	if e.object.Size == at && e.size() < 0 {
+		e.attempt.end(at)
 	}
-	if at < limit || limit != r.end || r.length >= 0 {
+	if at < limit || limit != e.end || e.length >= 0 {
 		return nil
 	}
-	timer := time.AfterFunc(excessPatience, func() { _ = r.content.Close() })
-	defer timer.Stop()
-	if n, _ := r.reader.Read(w.block[:1]); n > 0 {
+	defer time.AfterFunc(excessPatience, func() { _ = e.content.Close() }).Stop()
+	if n, _ := e.reader.Read(e.block[:1]); n > 0 {
 		return changed("storage sent more than it had announced")
 	}
 	return nil
 }
 
 // isComplete reports whether the object ends at an offset, as its gzip tells.
-func (w *worker) isComplete(at int64) (bool, error) {
-	if w.complete == nil {
+func (e *exchange) isComplete(at int64) (bool, error) {
+	if e.complete == nil {
 		return false, nil
 	}
-	return w.complete(at)
+	return e.complete(at)
 }

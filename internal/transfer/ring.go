@@ -27,8 +27,7 @@ func newRing(size int) *ring {
 func (r *ring) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	written := 0
-	for written < len(p) {
+	for written := 0; ; {
 		for r.held == len(r.buffer) && !r.closed {
 			r.changed.Wait()
 		}
@@ -36,13 +35,13 @@ func (r *ring) Write(p []byte) (int, error) {
 			return written, fs.ErrClosed
 		}
 		end := (r.start + r.held) % len(r.buffer)
-		room := r.buffer[end:min(len(r.buffer), end+len(r.buffer)-r.held)]
-		n := copy(room, p[written:])
+		n := copy(r.buffer[end:min(len(r.buffer), end+len(r.buffer)-r.held)], p[written:])
 		r.held += n
-		written += n
 		r.changed.Broadcast()
+		if written += n; written == len(p) {
+			return written, nil
+		}
 	}
-	return written, nil
 }
 
 // end sets the error behind all bytes.

@@ -26,57 +26,49 @@ const (
 	// cache, and after a crash the next call does.
 	chunksAhead  = 3
 	windowFactor = 128
+
+	// notHashed is the offset of a hash that no worker waits for.
+	notHashed = unknownEnd / 2
 )
 
-// notHashed is the offset of a hash that nobody waits for.
-const notHashed = unknownEnd / 2
-
 // A schedule hands out chunks of an object in the order of the file, and knows
-// which worker fetches which bytes. Bytes that are neither free nor a job's are
-// in the file.
+// which worker fetches which bytes. Bytes that are neither free nor part of a job
+// are in the file.
 type schedule struct {
 	mu   sync.Mutex
-	work *sync.Cond // workers wait for a job, or for the hash
+	work *sync.Cond // workers wait for a job, or to ask again
 	data *sync.Cond // the hash waits for bytes
 
 	unit  int64 // the smallest chunk; other sizes are measured in it
 	size  int64 // unknownEnd while it is not known
 	chunk int64 // the size of the next chunk
+	free  spans // bytes that no worker fetches
+	jobs  []*job
+	begun bool  // whether a job was handed out
+	kept  int64 // bytes of earlier calls are of use up to here
 
-	most    int  // workers that there are
-	workers int  // workers that may fetch
-	begun   bool // whether a job was handed out
-	pauses  pauses
+	most    int // workers that there are
+	workers int // workers that may fetch
 
-	free   spans // that no worker fetches
-	jobs   []*job
-	hashed int64 // the hash has read up to here
-
-	stopped bool // no job is handed out any more, and no worker is held up
-	ended   bool // no bytes come any more
-	last    int64
-
-	kept  int64         // bytes of earlier calls are in the file up to here
-	moved chan struct{} // gets a value when bytes have come
-	over  chan struct{} // closed when all bytes have come, or stop was called
+	hashed  int64
+	last    int64 // where the hash ends
+	stopped bool  // no job is handed out any more
+	ended   bool  // no bytes come any more
 
 	adaptation
-	clock progressClock
 }
 
 // A job is a byte range that one worker fetches with one request.
 type job struct {
 	at, end int64  // what is left; at moves, and other workers may take the back
 	before  record // of its worker
-	held    bool   // whether the worker waits for the hash
 
 	method   method
 	open     bool                    // whether the request goes to the end of the object
-	hangUp   context.CancelCauseFunc // ends the request; nil before there is one
+	hangUp   context.CancelCauseFunc // ends the request; nil if there is none
 	asked    time.Time               // when the request was sent
-	waits    time.Time               // since when the worker waits for storage; zero while it does not
-	stopped  time.Time               // when it last stopped waiting
 	answered bool
+	waits    time.Time // since when the worker waits for storage; zero while it does not
 	came     time.Time // when the last bytes came
 	got      int64     // bytes of this request
 	lately   int64     // bytes since the connections were last compared
@@ -88,10 +80,9 @@ func newSchedule(done spans, hashed, unit int64) *schedule {
 	s := &schedule{
 		unit: unit, size: unknownEnd, chunk: unknownEnd, most: 1, workers: 1,
 		free: done.gaps(unknownEnd), hashed: hashed, last: unknownEnd, kept: unknownEnd,
-		moved: make(chan struct{}, 1), over: make(chan struct{}),
 	}
-	s.work, s.data = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
 	s.patience = slowPatience
+	s.work, s.data = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
 	return s
 }
 
@@ -100,19 +91,16 @@ func (s *schedule) sized(size int64, workers int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.size, s.most, s.workers, s.since = size, workers, workers, time.Now()
-	rest := spans{}
-	for _, f := range s.free {
-		if f[1] = min(f[1], size); f[0] < f[1] {
-			rest = append(rest, f)
-		}
-	}
-	s.free = rest
-	if workers > 1 {
-		s.chunk = s.share()
+	s.free = slices.DeleteFunc(s.free, func(f span) bool { return f[0] >= size })
+	if n := len(s.free); n > 0 {
+		s.free[n-1][1] = min(s.free[n-1][1], size)
 	}
 	for _, j := range s.jobs {
 		j.end = min(j.end, size)
-		if workers > 1 && j.end-j.at > s.head() {
+	}
+	if workers > 1 {
+		s.chunk = s.share()
+		for _, j := range s.jobs {
 			s.split(j, s.head())
 		}
 	}
@@ -121,17 +109,29 @@ func (s *schedule) sized(size int64, workers int) {
 
 // share returns the size of a chunk when nothing is wrong.
 func (s *schedule) share() int64 {
-	return min(max(s.size/int64(chunksPerWorker*s.most), s.unit), maxChunkFactor*s.unit)
+	return min(max(s.size/int64(chunksPerWorker*s.most), s.unit), s.head())
 }
 
 // head returns the size of the first job. It is long, so that its connection can
 // take over if the others turn out to be useless.
 func (s *schedule) head() int64 { return maxChunkFactor * s.unit }
 
+// small returns the number of bytes that are not worth a request.
+func (s *schedule) small() int64 { return s.unit / 8 }
+
 func (s *schedule) wake() {
 	s.work.Broadcast()
 	s.data.Signal()
 }
+
+func (s *schedule) wakeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wake()
+}
+
+// over reports whether nothing is left for a worker.
+func (s *schedule) over() bool { return s.stopped || len(s.free)+len(s.jobs) == 0 }
 
 // next waits for a job. It returns nil when all bytes have come, and after stop.
 // A worker whose latest request did its work goes before workers that are idle or
@@ -139,20 +139,18 @@ func (s *schedule) wake() {
 func (s *schedule) next(before record) *job {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !s.stopped && len(s.free)+len(s.jobs) > 0 {
+	if before.placed {
+		s.placed--
+	}
+	for !s.over() {
 		busy := len(s.jobs)
-		for _, j := range s.jobs {
-			if j.held {
-				busy--
-			}
-		}
 		if !before.good {
-			busy += s.pauses.placed
+			busy += s.placed
 		}
 		if busy < s.workers {
-			if j := s.pick(time.Now()); j != nil {
-				j.before, s.begun = before, true
-				s.jobs = append(s.jobs, j)
+			if chunk, ok := s.pick(time.Now()); ok {
+				j := &job{at: chunk[0], end: chunk[1], before: before}
+				s.jobs, s.begun = append(s.jobs, j), true
 				return j
 			}
 		}
@@ -163,37 +161,17 @@ func (s *schedule) next(before record) *job {
 
 // pick returns the next free chunk, or the back of another worker's job if there
 // is no free chunk within the window.
-func (s *schedule) pick(now time.Time) *job {
+func (s *schedule) pick(now time.Time) (span, bool) {
 	if len(s.free) > 0 {
-		if at := s.free[0][0]; at == s.frontier() || s.workers > 1 && at+s.chunk <= s.hashed+s.window(s.chunk) {
-			chunk := s.take(0)
-			return &job{at: chunk[0], end: chunk[1]}
+		at, window := s.free[0][0], max(windowFactor*s.unit, chunksAhead*int64(s.most)*s.share())
+		if at == s.frontier() || s.workers > 1 && at+s.chunk <= s.hashed+window {
+			return s.take(0), true
 		}
 	}
 	if victim := s.victim(now); victim != nil && s.workers > 1 {
-		chunk := s.take(s.split(victim, min((victim.end-victim.at)/2, s.chunk)))
-		return &job{at: chunk[0], end: chunk[1]}
+		return s.take(s.split(victim, min((victim.end-victim.at)/2, s.chunk))), true
 	}
-	return nil
-}
-
-// split leaves the next n bytes of a job to its worker and frees the others. It
-// returns the index of their free span.
-func (s *schedule) split(j *job, n int64) int {
-	rest := span{j.at + n, j.end}
-	j.end = rest[0]
-	return s.release(rest)
-}
-
-// release frees a span and returns its index.
-func (s *schedule) release(r span) int {
-	at, _ := slices.BinarySearchFunc(s.free, r, func(a, b span) int { return int(min(1, max(-1, a[0]-b[0]))) })
-	s.free = slices.Insert(s.free, at, r)
-	if at+1 < len(s.free) && s.free[at+1][0] == r[1] { // one request will do for both
-		s.free[at][1] = s.free[at+1][1]
-		s.free = slices.Delete(s.free, at+1, at+2)
-	}
-	return at
+	return span{}, false
 }
 
 // take takes a chunk off a free span, and all of the span rather than leave
@@ -211,11 +189,33 @@ func (s *schedule) take(i int) span {
 	return f
 }
 
-// small returns the number of bytes that are not worth a request.
-func (s *schedule) small() int64 { return s.unit / 8 }
+// split leaves the next n bytes of a job to its worker and frees the others. It
+// returns the index of their free span.
+func (s *schedule) split(j *job, n int64) int {
+	if j.end-j.at <= n {
+		return -1
+	}
+	rest := span{j.at + n, j.end}
+	j.end = rest[0]
+	return s.release(rest)
+}
 
-// ask notes that a request is sent for a job. The request goes to the end of the
-// object if to is unknownEnd, or if it equals the size.
+// release frees a span and returns its index.
+func (s *schedule) release(r span) int {
+	at := 0
+	for at < len(s.free) && s.free[at][0] < r[0] {
+		at++
+	}
+	s.free = slices.Insert(s.free, at, r)
+	if at+1 < len(s.free) && s.free[at+1][0] == r[1] { // one request will do for both
+		s.free[at][1] = s.free[at+1][1]
+		s.free = slices.Delete(s.free, at+1, at+2)
+	}
+	return at
+}
+
+// ask notes that a request is sent for a job, and returns its range. The request
+// for the first job goes to the end of the object.
 func (s *schedule) ask(j *job, m method, hangUp context.CancelCauseFunc) (from, to int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -227,14 +227,7 @@ func (s *schedule) ask(j *job, m method, hangUp context.CancelCauseFunc) (from, 
 	return j.at, j.end
 }
 
-// alive notes that some of a response has come.
-func (s *schedule) alive(j *job) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	j.waits = time.Now()
-}
-
-// answer notes that the response to a job's request has come.
+// answer notes that the response to a job's request is valid.
 func (s *schedule) answer(j *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -248,13 +241,12 @@ func (s *schedule) answer(j *job) {
 func (s *schedule) received(j *job, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j.waits, j.stopped = time.Time{}, time.Now()
-	if n == 0 {
-		return
+	j.waits = time.Time{}
+	if n > 0 {
+		j.came, s.came = time.Now(), time.Now()
+		j.got, j.lately = j.got+int64(n), j.lately+int64(n)
+		s.progress(n)
 	}
-	s.came = j.stopped
-	j.got, j.lately, j.came = j.got+int64(n), j.lately+int64(n), s.came
-	s.clock.add(n)
 }
 
 // wrote notes that n bytes more are in the file, and returns how many the worker
@@ -267,92 +259,45 @@ func (s *schedule) wrote(j *job, n int, limit int64) int64 {
 	if j.at == j.end && limit > j.end && len(s.free) > 0 && s.free[0][0] == j.end {
 		j.end = s.take(0)[1]
 	}
-	select {
-	case s.moved <- struct{}{}:
-	default:
-	}
 	s.data.Signal()
-	s.hold(j)
 	j.waits = time.Now()
 	return min(j.end, limit) - j.at
 }
 
-// hold holds up a worker that is too far ahead of the hash. Others may take its
-// place meanwhile: they may have to fetch what the hash waits for.
-func (s *schedule) hold(j *job) {
-	ahead := func() bool { return j.at > s.hashed+s.window(s.share()) && !s.stopped }
-	if !ahead() {
-		return
-	}
-	j.held = true
-	for s.work.Broadcast(); ahead(); {
-		s.work.Wait()
-	}
-	j.held = false
-}
-
-// window returns how far ahead of the hash a chunk may start.
-func (s *schedule) window(chunk int64) int64 {
-	return max(windowFactor*s.unit, chunksAhead*int64(s.most)*chunk)
-}
-
 // end takes a job from its worker. What is left of it is free again. If the
-// request failed, the worker keeps its place until resume, unless others have
-// taken all places: nobody asks instead of a worker that has to wait.
-func (s *schedule) end(j *job, failed bool) (resume func()) {
+// request failed, the worker keeps its place until it calls next, unless others
+// have taken all places: nobody asks instead of a worker that has to wait.
+func (s *schedule) end(j *job, failed bool) (placed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.jobs = slices.DeleteFunc(s.jobs, func(other *job) bool { return other == j })
-	placed := 0
-	if failed && len(s.jobs) < s.workers {
-		placed = 1
+	j.hangUp = nil
+	if placed = failed && len(s.jobs) < s.workers; placed {
+		s.placed++
 	}
-	s.pauses.placed += placed
-	j.hangUp, j.waits = nil, time.Time{}
 	if j.got > 0 {
-		s.remember(j.rate(time.Now()))
+		s.rates = append(s.rates, j.rate(time.Now()))
+		s.rates = s.rates[max(0, len(s.rates)-maxRates):]
 	}
 	if j.at < j.end {
 		s.release(span{j.at, j.end})
 	}
-	if len(s.free)+len(s.jobs) == 0 {
-		s.finished()
-	}
 	s.wake()
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.pauses.placed -= placed
-		s.work.Broadcast()
-	}
-}
-
-// finished ends the pauses of workers. It may be called again.
-func (s *schedule) finished() {
-	select {
-	case <-s.over:
-	default:
-		close(s.over)
-	}
-}
-
-// missing returns the spans that are not in the file.
-func (s *schedule) missing() spans {
-	missing := slices.Clone(s.free)
-	for _, j := range s.jobs {
-		if j.at < j.end {
-			missing = append(missing, span{j.at, j.end})
-		}
-	}
-	slices.SortFunc(missing, func(a, b span) int { return int(min(1, max(-1, a[0]-b[0]))) })
-	return missing
+	return placed
 }
 
 // fetched returns the spans that are in the file.
 func (s *schedule) fetched() spans {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.missing().gaps(s.size)
+	missing := slices.Clone(s.free)
+	for _, j := range s.jobs {
+		if j.at < j.end {
+			missing = append(missing, span{j.at, j.end})
+		}
+	}
+	slices.SortFunc(missing, func(a, b span) int { return slices.Compare(a[:], b[:]) })
+	return missing.gaps(s.size)
 }
 
 // frontier returns where the first byte is missing.
@@ -392,7 +337,6 @@ func (s *schedule) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = true
-	s.finished()
 	s.wake()
 }
 

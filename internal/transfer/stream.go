@@ -54,7 +54,7 @@ func Open(ctx context.Context, source Source) (*Stream, error) {
 	}
 	a := &attempt{session: s.session, schedule: newSchedule(nil, notHashed, minChunk), out: s, begin: begin}
 	go func() {
-		err := s.session.withCause(a.run(s.ctx, 1))
+		err := s.session.explain(a.run(s.ctx, 1))
 		if err == nil {
 			s.sum = hex.EncodeToString(s.hash.Sum(nil))
 			err = io.EOF
@@ -110,9 +110,6 @@ func (s *Stream) explain(err error) error {
 		return io.EOF
 	case err == nil:
 		err = netx.ContextError(s.ctx)
-	}
-	if falls, ok := errors.AsType[*fallBackError](err); ok { // a stream cannot start over
-		err = falls.err
 	}
 	if size < 0 {
 		return fmt.Errorf("read %d bytes: %w", s.read, err)

@@ -39,9 +39,6 @@ const (
 	early
 )
 
-// maxFaults is how many faulty responses in a row a worker forgives.
-const maxFaults = 4
-
 func (t *trouble) Error() string { return t.err.Error() }
 
 func (t *trouble) Unwrap() error { return t.err }
@@ -50,13 +47,10 @@ func (t *trouble) Unwrap() error { return t.err }
 // tries again for as long as it makes progress.
 func Passing(err error) error { return &trouble{kind: broken, err: err} }
 
-// A storageFault is the error of a response that contradicts the request or
-// itself.
-type storageFault struct{ text string }
+// A faultError tells how a response contradicts the request or itself.
+type faultError struct{ error }
 
-func (f *storageFault) Error() string { return f.text }
-
-func faultf(format string, args ...any) error { return &storageFault{fmt.Sprintf(format, args...)} }
+func faultf(format string, args ...any) error { return faultError{fmt.Errorf(format, args...)} }
 
 func fault(format string, args ...any) error {
 	return &trouble{kind: faulty, err: faultf(format, args...)}
@@ -106,19 +100,14 @@ func mayFallBack(err error) bool {
 			return code < http.StatusMultipleChoices || code >= http.StatusBadRequest
 		}
 	}
-	_, isFault := errors.AsType[*storageFault](err)
+	_, isFault := errors.AsType[faultError](err)
 	return isFault || errors.Is(err, errNoRanges) || errors.Is(err, errEmpty)
 }
 
-// A fallBackError ends an attempt that is to be repeated with another method.
-type fallBackError struct {
-	to  method
-	err error
-}
+// A fallBackError ends an attempt that is to be repeated with a plain request.
+type fallBackError struct{ error }
 
-func (e *fallBackError) Error() string { return fmt.Sprintf("try %v: %v", e.to, e.err) }
-
-func (e *fallBackError) Unwrap() error { return e.err }
+func (e *fallBackError) Unwrap() error { return e.error }
 
 // classify turns a status that gives no bytes into a trouble, if another request
 // may be spared it.

@@ -9,9 +9,17 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// blockSize is large enough to make the work around each block small, and small
-// enough for a block of each worker to stay in the processor's cache.
-const blockSize = 256 << 10
+const (
+	// blockSize is large enough to make the work around each block small, and small
+	// enough for a block of each worker to stay in the processor's cache.
+	blockSize = 256 << 10
+
+	// A connection that brought this many bytes is followed by the next one at once.
+	goodBytes = 64 << 10
+
+	// maxFaults is how many faulty responses in a row a worker forgives.
+	maxFaults = 4
+)
 
 // A worker fetches one job after the other.
 type worker struct {
@@ -24,6 +32,7 @@ type worker struct {
 // A record is what came of the latest requests of a worker.
 type record struct {
 	good     bool      // whether the latest one did its work
+	placed   bool      // whether the worker keeps its place although that failed
 	failures int       // requests in a row that brought nothing
 	failed   time.Time // when the latest of them failed
 }
@@ -40,14 +49,17 @@ func (w *worker) run(ctx context.Context) error {
 			w.block = make([]byte, blockSize)
 		}
 		err := w.fetch(ctx, j)
-		resume := w.schedule.end(j, err != nil)
+		placed := w.schedule.end(j, err != nil)
+		switch {
+		case err == nil, j.got > 0:
+			w.record = record{good: err == nil, placed: placed}
+		default:
+			w.record = record{placed: placed, failures: w.record.failures + 1, failed: time.Now()}
+		}
 		if err == nil {
-			w.record = record{good: true}
 			continue
 		}
-		err = w.overcome(ctx, j, err)
-		resume()
-		if err != nil {
+		if err := w.overcome(ctx, j, err); err != nil {
 			return err
 		}
 	}
@@ -63,61 +75,42 @@ func (w *worker) overcome(ctx context.Context, j *job, err error) error {
 	if !ok {
 		return w.fallBack(ctx, j, err)
 	}
-	if why.kind == early {
-		w.record.good = false
-		return w.schedule.pause(ctx, why.wait, false, why.err)
+	wait := netx.Backoff(max(0, w.record.failures-1))
+	if j.got > 0 { // even if it was little
+		wait = netx.Backoff(1)
 	}
-	w.record = record{failures: w.record.failures + 1, failed: time.Now()}
-	if j.got > 0 {
-		w.record = record{}
-	}
-	wait := w.backoff(j)
+	m, known := w.state()
 	switch why.kind {
-	case refused: // the request for a fresh URL waits
+	case refused: // a request for a fresh URL waits, if need be
 		if w.urls.refused(why.url) {
 			return w.fallBack(ctx, j, why.err)
 		}
 		wait = 0
-	case faulty:
+	case page, faulty:
+		if why.kind == page && (known != nil || m == plainGet) {
+			break // a proxy's page tells nothing about storage
+		}
 		if w.faults++; w.faults > maxFaults {
 			w.faults = 0
 			return w.fallBack(ctx, j, why.err)
 		}
 		wait = netx.Backoff(w.faults - 1)
-	case page:
-		if _, known := w.state(); known == nil {
-			if w.faults++; w.faults > maxFaults && j.method != plainGet {
-				return w.fallBack(ctx, j, why.err)
-			}
-		}
-	case busy:
-		w.schedule.refuse(j)
-	case unanswered:
-		w.schedule.unanswered(j)
-	case replaced:
+	case busy, unanswered:
+		w.schedule.refused(j, why.kind == busy)
+	case replaced, early:
 		wait = 0
-	case broken, early:
+	case broken:
+		if j.got >= goodBytes {
+			wait = 0
+		}
 	}
-	if _, o := w.state(); o != nil && !o.resumable() {
+	if known != nil && !known.resumable() {
 		return fmt.Errorf("%w: %w", errNoResume, why.err)
 	}
-	stated := why.wait > wait
-	wait = max(wait, why.wait)
-	w.schedule.failed(why.err)
-	w.logger.WarnContext(ctx, "transfer interrupted", "error", why.err, "offset", j.at, "wait", wait)
-	return w.schedule.pause(ctx, wait, stated, why.err)
-}
-
-// backoff returns how long to wait after a request. A connection that did its
-// work is followed by the next one at once.
-func (w *worker) backoff(j *job) time.Duration {
-	switch {
-	case j.got >= goodBytes:
-		return 0
-	case j.got > 0:
-		return netx.Backoff(1)
+	if why.kind != early {
+		w.logger.WarnContext(ctx, "transfer interrupted", "error", why.err, "offset", j.at, "wait", max(wait, why.wait))
 	}
-	return netx.Backoff(w.record.failures - 1)
+	return w.schedule.pause(max(wait, why.wait), why.wait > wait && why.kind != early, why.err)
 }
 
 // fallBack asks for the object in another way, before the transfer fails because
@@ -134,14 +127,13 @@ func (w *worker) fallBack(ctx context.Context, j *job, err error) error {
 		return nil
 	case w.method == plainGet:
 		return err
-	case w.known && w.method == sideBySide && w.schedule.hasMany():
+	case w.known && w.method == sideBySide && w.schedule.onlyOne():
 		w.method = oneRange
-		w.schedule.onlyOne()
-	case w.known:
-		w.urls.revive()
-		return &fallBackError{to: plainGet, err: err}
 	default:
 		w.urls.revive()
+		if w.known {
+			return &fallBackError{err}
+		}
 		w.method = plainGet
 	}
 	w.cause = err
