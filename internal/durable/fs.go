@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"syscall"
 )
 
 // FS is the part of a file system that downloads and journals use. Its names
@@ -14,7 +15,8 @@ type FS interface {
 	// OpenLocked opens the regular file name for reading and writing, creates
 	// it if it is missing, makes it private (mode 0600), and holds it by a lock
 	// that ends when the file is closed. It fails with ErrLocked while another
-	// open file holds the lock, with ErrNotRegular for a link, a folder or
+	// open file holds the lock, with ErrNoLocks where there are no locks, with
+	// ErrNotRegular for a link, a folder or
 	// a device, and with ErrForeign for a file of another user, unless the folder
 	// is that user's too. When it returns, name still leads to the file: a file
 	// that its last holder renamed or removed in the meantime is not handed out.
@@ -70,9 +72,20 @@ var (
 	// our hands and afterwards.
 	ErrForeign = errors.New("belongs to another user")
 
+	// ErrNoLocks says that the system, or the file system, has no file locks. Two
+	// processes could then write to one file without noticing.
+	ErrNoLocks = errors.New("no file locks here: choose a folder on a local disk")
+
 	// ErrNotRegular says that a name leads to a link, a folder or a device.
 	ErrNotRegular = errors.New("not a regular file")
 )
+
+// CannotSync reports whether err, of [FS.SyncDir], means that a folder cannot be
+// synced at all: the process may not open it, or the file system has no such
+// operation. It is no sign of a broken disk.
+func CannotSync(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL)
+}
 
 // Regular returns an error that matches [ErrNotRegular], and says what name
 // is, unless info describes a regular file.

@@ -4,14 +4,18 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 )
 
 func lock(f *os.File) error {
 	err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
 		return ErrLocked
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.EINVAL):
+		return fmt.Errorf("%w: %w", ErrNoLocks, err)
 	}
 	return err
 }

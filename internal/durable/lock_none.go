@@ -2,11 +2,8 @@
 
 package durable
 
-import (
-	"errors"
-	"os"
-)
+import "os"
 
-func lock(*os.File) error { return errors.ErrUnsupported }
+func lock(*os.File) error { return ErrNoLocks }
 
-func unlock(*os.File) error { return errors.ErrUnsupported }
+func unlock(*os.File) error { return ErrNoLocks }

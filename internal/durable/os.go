@@ -8,8 +8,8 @@ import (
 
 // OS is the file system of the operating system.
 //
-// Locks are those of flock on Unix and LockFileEx on Windows; on a system
-// that has neither, OpenLocked fails with [errors.ErrUnsupported].
+// Locks are those of flock on Unix and LockFileEx on Windows. On a system or
+// a file system that has neither, OpenLocked fails with [ErrNoLocks].
 type OS struct{}
 
 var _ FS = OS{}
@@ -29,6 +29,9 @@ func (OS) OpenLocked(name string) (File, error) {
 		}
 		if err := lock(f); err != nil {
 			_ = f.Close()
+			if !existed && errors.Is(err, ErrNoLocks) {
+				_ = os.Remove(name)
+			}
 			return nil, &fs.PathError{Op: "lock", Path: name, Err: err}
 		}
 		if ok, _ := (OS{}).Leads(name, f); ok {

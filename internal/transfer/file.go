@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
+	"github.com/ghmigrate/ghmigrate/internal/durable/partfile"
 )
 
 // Options tune [File].
@@ -78,11 +79,11 @@ func File(ctx context.Context, source Source, path string, opts Options) (Result
 		path = absolute
 	}
 	session := newSession(source)
-	p, err := openLog(opts.FS, path, source.Identity, opts.minChunk()/chunksPerLog, session.logger)
+	p, err := partfile.Open(opts.FS, path, source.Identity, opts.minChunk()/chunksPerLog, session.logger)
 	if err != nil {
 		return Result{}, err
 	}
-	defer func() { _ = p.close() }()
+	defer func() { _ = p.Close() }()
 
 	d := &download{part: p, session: session, options: opts}
 	defer d.progress()
@@ -95,7 +96,7 @@ func File(ctx context.Context, source Source, path string, opts Options) (Result
 
 // A download is one call of File.
 type download struct {
-	part    *part
+	part    *partfile.Part
 	session *session
 	options Options
 
@@ -104,7 +105,7 @@ type download struct {
 }
 
 func (d *download) run(ctx context.Context) (Result, error) {
-	done, err := d.part.settle(ctx)
+	done, err := d.part.Settle(ctx)
 	if err != nil {
 		return Result{}, err
 	}
@@ -113,16 +114,16 @@ func (d *download) run(ctx context.Context) (Result, error) {
 		d.session.know(object{Size: done.Size})
 		return Result{Size: done.Size, SHA256: done.SHA256, Resumed: done.Size}, nil
 	}
-	if err := d.part.open(); err != nil {
+	if err := d.part.Hold(); err != nil {
 		return Result{}, err
 	}
-	known, err := d.part.resume()
+	known, err := d.part.Resume()
 	if err != nil {
 		return Result{}, err
 	}
 	if known {
-		d.session.know(d.part.known.object)
-		d.earlier = d.part.logged.Ranges
+		d.session.know(d.part.Known.Object)
+		d.earlier = d.part.Logged.Ranges
 	}
 	for changes, restarts := 0, 0; ; {
 		sum, err := d.attempt(ctx)
@@ -135,7 +136,7 @@ func (d *download) run(ctx context.Context) (Result, error) {
 		case errors.Is(err, ErrChanged):
 			// The next call must not go on from here either.
 			d.earlier = nil
-			if err := d.part.discard(); err != nil {
+			if err := d.part.Discard(); err != nil {
 				return Result{}, err
 			}
 			d.session.forget(min(m+1, plainGet), err)
@@ -145,7 +146,7 @@ func (d *download) run(ctx context.Context) (Result, error) {
 				return Result{}, err
 			}
 		case falls:
-			d.earlier = d.part.logged.Ranges // stays as long as storage gives nothing instead
+			d.earlier = d.part.Logged.Ranges // stays as long as storage gives nothing instead
 			d.session.forget(plainGet, d.session.explain(err))
 		case errors.Is(err, errNoResume) && restarts < maxRestarts:
 			restarts++
@@ -163,17 +164,17 @@ func (d *download) run(ctx context.Context) (Result, error) {
 // it ends, what has arrived is logged.
 func (d *download) attempt(ctx context.Context) (string, error) {
 	_, known := d.session.state()
-	var there fetched
+	var there partfile.Fetched
 	if known != nil {
-		there = d.part.logged
+		there = d.part.Logged
 	}
 	d.schedule = newSchedule(there.Ranges, there.Offset, d.options.minChunk())
-	a := &attempt{session: d.session, schedule: d.schedule, out: d.part.file}
+	a := &attempt{session: d.session, schedule: d.schedule, out: d.part.File}
 	a.begin = func(o object, ranged bool) (int, error) {
 		d.earlier = nil
-		return d.workers(o, nil, ranged), d.part.begin(o)
+		return d.workers(o, nil, ranged), d.part.Begin(o)
 	}
-	r, err := newRecorder(d.part, a, there.mark)
+	r, err := newRecorder(d.part, a, there.Mark)
 	if err != nil {
 		return "", err
 	}
@@ -194,11 +195,11 @@ func (d *download) attempt(ctx context.Context) (string, error) {
 func (d *download) workers(o object, there spans, ranged bool) int {
 	m, _ := d.session.state()
 	switch {
-	case m != sideBySide, o.Size < 0, !o.resumable(), !ranged:
+	case m != sideBySide, o.Size < 0, !o.Resumable(), !ranged:
 		return 1
 	case d.options.Concurrency > 0:
 		return min(d.options.Concurrency, maxConcurrency)
-	case o.Size-there.bytes() < smallFactor*d.options.minChunk():
+	case o.Size-there.Bytes() < smallFactor*d.options.minChunk():
 		return 1
 	default:
 		return autoConcurrency
@@ -207,13 +208,13 @@ func (d *download) workers(o object, there spans, ranged bool) int {
 
 func (d *download) finish(sum string) (Result, error) {
 	size := d.session.size()
-	if got := d.schedule.fetched(); got.head() != size || got.end() != size {
+	if got := d.schedule.fetched(); got.Head() != size || got.End() != size {
 		return Result{}, fmt.Errorf("ended with %v of %d bytes", got, size)
 	}
-	if err := d.part.finish(size, sum); err != nil {
+	if err := d.part.Finish(size, sum); err != nil {
 		return Result{}, err
 	}
-	return Result{Size: size, SHA256: sum, Resumed: d.earlier.before(d.schedule.kept)}, nil
+	return Result{Size: size, SHA256: sum, Resumed: d.earlier.Before(d.schedule.kept)}, nil
 }
 
 // amount returns the number of bytes that are fetched, and the size, -1 if it is
@@ -221,12 +222,12 @@ func (d *download) finish(sum string) (Result, error) {
 func (d *download) amount() (fetched, size int64) {
 	_, known := d.session.state()
 	switch {
-	case known == nil && d.part.known != nil:
-		return d.earlier.bytes(), d.part.known.Size
+	case known == nil && d.part.Known != nil:
+		return d.earlier.Bytes(), d.part.Known.Size
 	case known == nil, d.schedule == nil:
-		return d.earlier.bytes(), d.session.size()
+		return d.earlier.Bytes(), d.session.size()
 	}
-	return d.schedule.fetched().bytes(), known.Size
+	return d.schedule.fetched().Bytes(), known.Size
 }
 
 func (d *download) progress() {
@@ -246,13 +247,13 @@ func (d *download) explain(err error) error {
 		amount = fmt.Sprintf("%d of %d bytes", got, size)
 	}
 	next := "the next call resumes"
-	switch logged := d.part.logged.Ranges.bytes(); {
-	case d.part.done != nil:
+	switch logged := d.part.Logged.Ranges.Bytes(); {
+	case d.part.Done != nil:
 		next = "the next call finishes"
-	case d.part.known == nil, !d.part.known.resumable(), logged == 0:
+	case d.part.Known == nil, !d.part.Known.Resumable(), logged == 0:
 		next = "the next call starts over"
 	case logged < got:
 		next = fmt.Sprintf("the next call resumes at %d", logged)
 	}
-	return fmt.Errorf("fetched %s to %s; %s: %w", amount, d.part.name(), next, err)
+	return fmt.Errorf("fetched %s to %s; %s: %w", amount, d.part.Name(), next, err)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
+	"github.com/ghmigrate/ghmigrate/internal/durable/partfile"
 )
 
 const (
@@ -31,7 +32,7 @@ const (
 // memory, and syncs and logs about once a second what has been fetched.
 type recorder struct {
 	*attempt
-	part *part
+	part *partfile.Part
 
 	hashing sync.Mutex
 	hash    hash.Hash
@@ -39,9 +40,9 @@ type recorder struct {
 }
 
 // newRecorder goes on from m.
-func newRecorder(p *part, a *attempt, m mark) (*recorder, error) {
-	h, err := m.hash()
-	a.complete = func(end int64) (bool, error) { return isCompleteGzip(io.NewSectionReader(p.file, 0, end)) }
+func newRecorder(p *partfile.Part, a *attempt, m partfile.Mark) (*recorder, error) {
+	h, err := m.Hash()
+	a.complete = func(end int64) (bool, error) { return isCompleteGzip(io.NewSectionReader(p.File, 0, end)) }
 	return &recorder{attempt: a, part: p, hash: h, hashed: m.Offset}, err
 }
 
@@ -100,10 +101,10 @@ func (r *recorder) hashAll() error {
 		if !more {
 			return nil
 		}
-		n, err := r.part.file.ReadAt(block[:min(blockSize, end-r.hashed)], r.hashed)
+		n, err := r.part.File.ReadAt(block[:min(blockSize, end-r.hashed)], r.hashed)
 		if n == 0 {
 			if err == nil || errors.Is(err, io.EOF) {
-				err = fmt.Errorf("%s was truncated by another program", r.part.name())
+				err = fmt.Errorf("%s was truncated by another program", r.part.Name())
 			}
 			return err
 		}
@@ -127,7 +128,7 @@ func (r *recorder) recordAll(stop <-chan struct{}) error {
 		}
 		began := time.Now()
 		if began.Before(due) {
-			durable.StartSync(r.part.file)
+			durable.StartSync(r.part.File)
 			continue
 		}
 		if err := r.record(); err != nil {
@@ -148,17 +149,17 @@ func (r *recorder) record() error {
 	if len(ranges) == 0 {
 		return nil // what the log tells is of use as long as there is nothing else
 	}
-	return r.part.checkpoint(fetched{Ranges: ranges, mark: m})
+	return r.part.Checkpoint(partfile.Fetched{Ranges: ranges, Mark: m})
 }
 
 // mark returns how far the hash is, and its state there.
-func (r *recorder) mark() (mark, error) {
+func (r *recorder) mark() (partfile.Mark, error) {
 	r.hashing.Lock()
 	defer r.hashing.Unlock()
 	state, ok := r.hash.(encoding.BinaryMarshaler)
 	if !ok {
-		return mark{}, errors.ErrUnsupported
+		return partfile.Mark{}, errors.ErrUnsupported
 	}
 	text, err := state.MarshalBinary()
-	return mark{Offset: r.hashed, State: text}, err
+	return partfile.Mark{Offset: r.hashed, State: text}, err
 }

@@ -52,7 +52,7 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 	switch {
 	case from >= to:
 		return nil
-	case e.known != nil && !e.known.resumable():
+	case e.known != nil && !e.known.Resumable():
 		return errNoResume
 	case e.known != nil && e.known.ETag == "" && url.url.Path != e.known.Path:
 		// A strong ETag says by itself that the object is the same; a date does not.
@@ -89,12 +89,12 @@ func (e *exchange) send(ctx context.Context, to int64) (resp *http.Response, err
 	}
 	if e.method != plainGet {
 		end := "" // storage need not know better than we do where the object ends
-		if to != unknownEnd && to != e.known.end() {
+		if to != unknownEnd && to != e.known.End() {
 			end = fmt.Sprint(to - 1)
 		}
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%s", e.from, end))
 		if e.known != nil {
-			e.known.condition(req.Header)
+			condition(req.Header, *e.known)
 		}
 	}
 	returned := make(chan struct{})
@@ -173,7 +173,7 @@ func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) 
 	switch {
 	case err != nil, e.known != nil:
 		return err
-	case e.partial && e.end < e.object.Size && !e.object.resumable():
+	case e.partial && e.end < e.object.Size && !e.object.Resumable():
 		return faultf("storage gives a part, and nothing to ask for the rest by")
 	}
 	if err := e.expectGzip(ctx, resp.Header.Get("Content-Type")); err != nil {

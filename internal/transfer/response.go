@@ -2,38 +2,22 @@ package transfer
 
 import (
 	"cmp"
-	"math"
 	"mime"
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/ghmigrate/ghmigrate/internal/durable/partfile"
 )
 
 // An object is what storage tells about what it has.
-type object struct {
-	Path         string `json:"path"` // of its URL
-	Size         int64  `json:"size"` // -1 if storage does not tell
-	ETag         string `json:"etag,omitempty"`
-	LastModified string `json:"last_modified,omitempty"`
-}
+type object = partfile.Object
 
 // unknownEnd stands for the end of an object whose size is not known.
-const unknownEnd = math.MaxInt64
-
-// end returns the size as an offset: unknownEnd if it is not known.
-func (o object) end() int64 {
-	if o.Size < 0 {
-		return unknownEnd
-	}
-	return o.Size
-}
-
-// resumable reports whether a request for a part of the object can be made to
-// fail when the object has changed.
-func (o object) resumable() bool { return o.ETag != "" || o.LastModified != "" }
+const unknownEnd = partfile.UnknownEnd
 
 // condition makes a request fail if the object has changed.
-func (o object) condition(h http.Header) {
+func condition(h http.Header, o object) {
 	if o.ETag != "" {
 		h.Set("If-Match", o.ETag)
 		return
@@ -98,7 +82,7 @@ func checkWhole(resp *http.Response) (body, error) {
 		return body{}, err
 	}
 	found := describe(resp, contentLength(resp))
-	return body{object: found, end: found.end(), length: found.Size, delimited: delimited(resp), encoded: encoded}, nil
+	return body{object: found, end: found.End(), length: found.Size, delimited: delimited(resp), encoded: encoded}, nil
 }
 
 // checkPart checks a 206.

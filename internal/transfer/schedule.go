@@ -5,6 +5,13 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate/internal/durable/partfile"
+)
+
+type (
+	span  = partfile.Span
+	spans = partfile.Spans
 )
 
 const (
@@ -79,7 +86,7 @@ type job struct {
 func newSchedule(done spans, hashed, unit int64) *schedule {
 	s := &schedule{
 		unit: unit, size: unknownEnd, chunk: unknownEnd, most: 1, workers: 1,
-		free: done.gaps(unknownEnd), hashed: hashed, last: unknownEnd, kept: unknownEnd,
+		free: done.Gaps(unknownEnd), hashed: hashed, last: unknownEnd, kept: unknownEnd,
 	}
 	s.patience = slowPatience
 	s.work, s.data = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
@@ -297,7 +304,7 @@ func (s *schedule) fetched() spans {
 		}
 	}
 	slices.SortFunc(missing, func(a, b span) int { return slices.Compare(a[:], b[:]) })
-	return missing.gaps(s.size)
+	return missing.Gaps(s.size)
 }
 
 // frontier returns where the first byte is missing.

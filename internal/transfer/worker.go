@@ -104,7 +104,7 @@ func (w *worker) overcome(ctx context.Context, j *job, err error) error {
 			wait = 0
 		}
 	}
-	if known != nil && !known.resumable() {
+	if known != nil && !known.Resumable() {
 		return fmt.Errorf("%w: %w", errNoResume, why.err)
 	}
 	if why.kind != early {

@@ -1,14 +1,14 @@
-package transfer
+package partfile
 
 // A span is a byte range of an object: from one offset to another, exclusive.
-// The second is unknownEnd while the object's size is not known.
-type span [2]int64
+// The second is UnknownEnd while the object's size is not known.
+type Span [2]int64
 
 // Spans are disjoint and in order.
-type spans []span
+type Spans []Span
 
 // valid reports whether every span has bytes and starts after a gap.
-func (s spans) valid() bool {
+func (s Spans) valid() bool {
 	var end int64
 	for i, r := range s {
 		if r[0] < end || r[1] <= r[0] || i > 0 && r[0] == end {
@@ -20,7 +20,7 @@ func (s spans) valid() bool {
 }
 
 // head returns where the span that starts at 0 ends, 0 if there is none.
-func (s spans) head() int64 {
+func (s Spans) Head() int64 {
 	if len(s) == 0 || s[0][0] > 0 {
 		return 0
 	}
@@ -28,7 +28,7 @@ func (s spans) head() int64 {
 }
 
 // end returns where the last span ends.
-func (s spans) end() int64 {
+func (s Spans) End() int64 {
 	if len(s) == 0 {
 		return 0
 	}
@@ -36,10 +36,10 @@ func (s spans) end() int64 {
 }
 
 // bytes returns the number of bytes in all spans.
-func (s spans) bytes() int64 { return s.before(unknownEnd) }
+func (s Spans) Bytes() int64 { return s.Before(UnknownEnd) }
 
 // before returns the number of bytes that lie before an offset.
-func (s spans) before(offset int64) int64 {
+func (s Spans) Before(offset int64) int64 {
 	var n int64
 	for _, r := range s {
 		n += max(0, min(r[1], offset)-r[0])
@@ -48,17 +48,17 @@ func (s spans) before(offset int64) int64 {
 }
 
 // gaps returns what the spans leave of an object that ends there.
-func (s spans) gaps(end int64) spans {
-	var gaps spans
+func (s Spans) Gaps(end int64) Spans {
+	var gaps Spans
 	var at int64
 	for _, r := range s {
 		if at < r[0] {
-			gaps = append(gaps, span{at, r[0]})
+			gaps = append(gaps, Span{at, r[0]})
 		}
 		at = r[1]
 	}
 	if at < end {
-		gaps = append(gaps, span{at, end})
+		gaps = append(gaps, Span{at, end})
 	}
 	return gaps
 }

@@ -1,4 +1,4 @@
-package transfer
+package partfile
 
 import (
 	"crypto/sha256"
@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"hash"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,29 +14,29 @@ import (
 
 // A line of the log is one of these.
 type line struct {
-	Object   *header   `json:"object,omitempty"`
-	Fetched  *fetched  `json:"fetched,omitempty"`
-	Complete *complete `json:"complete,omitempty"`
+	Object   *Header   `json:"object,omitempty"`
+	Fetched  *Fetched  `json:"fetched,omitempty"`
+	Complete *Complete `json:"complete,omitempty"`
 }
 
 // A header is the first line: what is being fetched.
-type header struct {
+type Header struct {
 	Version  int    `json:"version"`
 	Identity string `json:"identity"`
-	object
+	Object
 }
 
 const logVersion = 1
 
 // A fetched line holds the disjoint ranges that are in the part, in order, and
 // how far it has been hashed from the start.
-type fetched struct {
-	Ranges spans `json:"ranges"`
-	mark
+type Fetched struct {
+	Ranges Spans `json:"ranges"`
+	Mark
 }
 
 // A mark is a place in the object and the state of its hash there.
-type mark struct {
+type Mark struct {
 	Offset int64  `json:"hashed"`
 	State  []byte `json:"sha256_state"`
 	Tail   string `json:"tail_sha256,omitempty"` // of the last bytes before it
@@ -50,7 +49,7 @@ const tailSize = 64 << 10
 // replay reads the log. One that is damaged, or of another object, or that
 // this version cannot read, says nothing; it is left as it is until there is
 // something better to write.
-func (p *part) replay() error {
+func (p *Part) replay() error {
 	first, usable := true, true
 	log, err := durable.OpenLog(p.logFile, func(text []byte) error {
 		var l line
@@ -58,11 +57,11 @@ func (p *part) replay() error {
 		case err != nil:
 			usable = false
 		case first:
-			p.known = l.Object
+			p.Known = l.Object
 		case l.Fetched != nil && l.Fetched.valid():
-			p.logged = *l.Fetched
+			p.Logged = *l.Fetched
 		case l.Complete != nil:
-			p.done = l.Complete
+			p.Done = l.Complete
 		default:
 			usable = false
 		}
@@ -72,7 +71,7 @@ func (p *part) replay() error {
 	if err != nil && !errors.Is(err, durable.ErrDamaged) {
 		return err
 	}
-	if err == nil && usable && p.known != nil && p.known.Version == logVersion && strings.EqualFold(p.known.Identity, p.identity) {
+	if err == nil && usable && p.Known != nil && p.Known.Version == logVersion && strings.EqualFold(p.Known.Identity, p.identity) {
 		p.log = log
 		return nil
 	}
@@ -81,13 +80,13 @@ func (p *part) replay() error {
 }
 
 // valid reports whether the ranges make sense and cover what was hashed.
-func (f *fetched) valid() bool {
-	_, err := f.hash()
-	return err == nil && f.Ranges.valid() && f.Ranges.head() > 0 && f.Offset >= 0 && f.Offset <= f.Ranges.head()
+func (f *Fetched) valid() bool {
+	_, err := f.Hash()
+	return err == nil && f.Ranges.valid() && f.Ranges.Head() > 0 && f.Offset >= 0 && f.Offset <= f.Ranges.Head()
 }
 
 // hash returns a SHA-256 in the state of the mark.
-func (m mark) hash() (hash.Hash, error) {
+func (m Mark) Hash() (hash.Hash, error) {
 	h := sha256.New()
 	if m.Offset == 0 {
 		return h, nil
@@ -99,14 +98,14 @@ func (m mark) hash() (hash.Hash, error) {
 	return h, state.UnmarshalBinary(m.State)
 }
 
-func (p *part) forget() { p.known, p.logged, p.done, p.log = nil, fetched{}, nil, nil }
+func (p *Part) forget() { p.Known, p.Logged, p.Done, p.log = nil, Fetched{}, nil, nil }
 
 // checkpoint makes what is fetched survive a crash.
-func (p *part) checkpoint(f fetched) error {
-	if p.log == nil || f.Offset == p.logged.Offset && slices.Equal(f.Ranges, p.logged.Ranges) {
+func (p *Part) Checkpoint(f Fetched) error {
+	if p.log == nil || f.Offset == p.Logged.Offset && slices.Equal(f.Ranges, p.Logged.Ranges) {
 		return nil
 	}
-	if err := p.file.Sync(); err != nil {
+	if err := p.File.Sync(); err != nil {
 		// A second Sync may succeed although what the first could not write is lost.
 		p.log = nil
 		return err
@@ -119,7 +118,7 @@ func (p *part) checkpoint(f fetched) error {
 	if err := p.write(line{Fetched: &f}); err != nil {
 		return err
 	}
-	p.logged = f
+	p.Logged = f
 	if p.log.Size() <= p.maxLog {
 		return nil
 	}
@@ -128,7 +127,7 @@ func (p *part) checkpoint(f fetched) error {
 
 // rewrite replaces the log by a short one that tells the same: a line a second
 // makes many megabytes of a slow night.
-func (p *part) rewrite() error {
+func (p *Part) rewrite() error {
 	if err := p.leads(p.logName(), p.logFile); err != nil {
 		return err
 	}
@@ -148,11 +147,11 @@ func (p *part) rewrite() error {
 	}
 	_ = p.logFile.Close()
 	p.logFile, p.log = file, log
-	return p.fs.SyncDir(filepath.Dir(p.path))
+	return p.syncFolder()
 }
 
 // writeAnew writes what the log tells into another file, which is held.
-func (p *part) writeAnew() (durable.File, *durable.Log, error) {
+func (p *Part) writeAnew() (durable.File, *durable.Log, error) {
 	file, err := p.fs.OpenLocked(p.newLogName())
 	if err != nil {
 		return nil, nil, err
@@ -161,7 +160,7 @@ func (p *part) writeAnew() (durable.File, *durable.Log, error) {
 	if err != nil {
 		return file, nil, err
 	}
-	for _, l := range []line{{Object: p.known}, {Fetched: &p.logged}} {
+	for _, l := range []line{{Object: p.Known}, {Fetched: &p.Logged}} {
 		if err := appendLine(log, l); err != nil {
 			return file, nil, err
 		}
@@ -170,7 +169,7 @@ func (p *part) writeAnew() (durable.File, *durable.Log, error) {
 }
 
 // write appends l to the log, for good.
-func (p *part) write(l line) error {
+func (p *Part) write(l line) error {
 	return appendLine(p.log, l)
 }
 

@@ -1,4 +1,4 @@
-package transfer
+package partfile
 
 import (
 	"context"
@@ -13,19 +13,19 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-type complete struct {
+type Complete struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 }
 
 // settle finishes what an earlier call logged as complete. It returns nil if
 // there is no such thing.
-func (p *part) settle(ctx context.Context) (*complete, error) {
-	done := p.done
+func (p *Part) Settle(ctx context.Context) (*Complete, error) {
+	done := p.Done
 	if done == nil {
 		return nil, nil
 	}
-	info, err := p.regular(p.name())
+	info, err := p.regular(p.Name())
 	if err != nil {
 		return nil, err
 	}
@@ -47,21 +47,21 @@ func (p *part) settle(ctx context.Context) (*complete, error) {
 
 // isComplete opens the part, and reports whether it is what the log tells of:
 // somebody may have put another file there since. If not, it is closed again.
-func (p *part) isComplete(ctx context.Context, done *complete) (bool, error) {
-	if err := p.open(); err != nil {
+func (p *Part) isComplete(ctx context.Context, done *Complete) (bool, error) {
+	if err := p.Hold(); err != nil {
 		return false, err
 	}
-	same, err := done.describes(ctx, p.file)
+	same, err := done.describes(ctx, p.File)
 	if err != nil || same {
 		return same, err
 	}
-	file := p.file
-	p.file = nil
+	file := p.File
+	p.File = nil
 	return false, file.Close()
 }
 
 // isAtPath reports whether the file at path is what the log tells of.
-func (p *part) isAtPath(ctx context.Context, done *complete) (bool, error) {
+func (p *Part) isAtPath(ctx context.Context, done *Complete) (bool, error) {
 	info, err := p.regular(p.path)
 	if err != nil || info == nil || info.Size() != done.Size {
 		return false, err
@@ -75,9 +75,9 @@ func (p *part) isAtPath(ctx context.Context, done *complete) (bool, error) {
 }
 
 // describes reports whether the file has the sum of the complete object.
-func (c *complete) describes(ctx context.Context, file io.ReaderAt) (bool, error) {
+func (c *Complete) describes(ctx context.Context, file io.ReaderAt) (bool, error) {
 	h := sha256.New()
-	block := make([]byte, blockSize)
+	block := make([]byte, 512<<10)
 	for offset := int64(0); offset < c.Size; {
 		if ctx.Err() != nil {
 			return false, netx.ContextError(ctx)
@@ -96,42 +96,42 @@ func (c *complete) describes(ctx context.Context, file io.ReaderAt) (bool, error
 }
 
 // finish puts the complete part, of which sum is the SHA-256, in its place.
-func (p *part) finish(size int64, sum string) error {
+func (p *Part) Finish(size int64, sum string) error {
 	if err := p.held(); err != nil {
 		return err
 	}
-	info, err := p.file.Stat()
+	info, err := p.File.Stat()
 	if err != nil {
 		return err
 	}
 	if info.Size() < size {
-		return fmt.Errorf("%s was cut off by somebody else", p.name())
+		return fmt.Errorf("%s was cut off by somebody else", p.Name())
 	}
 	// An earlier call may have written more than it logged.
-	if err := p.file.Truncate(size); err != nil {
+	if err := p.File.Truncate(size); err != nil {
 		return err
 	}
-	if err := p.file.Sync(); err != nil {
+	if err := p.File.Sync(); err != nil {
 		return err
 	}
-	done := &complete{Size: size, SHA256: sum}
+	done := &Complete{Size: size, SHA256: sum}
 	if err := p.write(line{Complete: done}); err != nil {
 		return err
 	}
-	p.done = done
+	p.Done = done
 	return p.place()
 }
 
 // held fails if what has the names of part and log is not what we hold: if
 // somebody removed those, another call may be at work on files of these names.
-func (p *part) held() error {
-	if err := p.leads(p.name(), p.file); err != nil {
+func (p *Part) held() error {
+	if err := p.leads(p.Name(), p.File); err != nil {
 		return err
 	}
 	return p.leads(p.logName(), p.logFile)
 }
 
-func (p *part) leads(name string, file durable.File) error {
+func (p *Part) leads(name string, file durable.File) error {
 	ok, err := p.fs.Leads(name, file)
 	if err == nil && !ok {
 		p.forget()
@@ -141,7 +141,7 @@ func (p *part) leads(name string, file durable.File) error {
 }
 
 // place renames the part and removes the log, each for good before the next.
-func (p *part) place() error {
+func (p *Part) place() error {
 	if err := p.held(); err != nil {
 		return err
 	}
@@ -149,20 +149,20 @@ func (p *part) place() error {
 	if _, err := p.regular(p.path); err != nil {
 		return err
 	}
-	if err := p.fs.Rename(p.name(), p.path); err != nil {
+	if err := p.fs.Rename(p.Name(), p.path); err != nil {
 		return err
 	}
 	return p.tidy(false)
 }
 
 // tidy removes what is not needed beside the complete file at path.
-func (p *part) tidy(removePart bool) error {
+func (p *Part) tidy(removePart bool) error {
 	// The name first: without it the log is all there is.
-	if err := p.fs.SyncDir(filepath.Dir(p.path)); err != nil {
+	if err := p.syncFolder(); err != nil {
 		return err
 	}
 	if removePart {
-		if err := p.fs.Remove(p.name()); err != nil {
+		if err := p.fs.Remove(p.Name()); err != nil {
 			return err
 		}
 	}
@@ -179,8 +179,19 @@ func (p *part) tidy(removePart bool) error {
 	return nil
 }
 
+// syncFolder makes the names in the folder survive a crash. If the folder cannot
+// be synced at all, that is a warning: all bytes are synced.
+func (p *Part) syncFolder() error {
+	err := p.fs.SyncDir(filepath.Dir(p.path))
+	if durable.CannotSync(err) {
+		p.logger.Warn("folder cannot be synced", "error", err, "path", p.path)
+		return nil
+	}
+	return err
+}
+
 // remove removes a file that we hold, and not another one of its name.
-func (p *part) remove(name string, file durable.File) error {
+func (p *Part) remove(name string, file durable.File) error {
 	if ok, err := p.fs.Leads(name, file); err != nil || !ok {
 		return err
 	}

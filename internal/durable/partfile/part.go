@@ -1,4 +1,4 @@
-package transfer
+package partfile
 
 import (
 	"crypto/sha256"
@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"path/filepath"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
@@ -17,7 +16,7 @@ import (
 //
 // Who holds the log holds everything: it is locked first and removed last. The
 // part is locked too, against whoever does not know of the log.
-type part struct {
+type Part struct {
 	fs       durable.FS
 	path     string // where the complete file goes
 	identity string
@@ -26,26 +25,26 @@ type part struct {
 
 	logFile durable.File
 	log     *durable.Log // nil while the log in logFile is not to be continued
-	file    durable.File // nil until open
+	File    durable.File // nil until open
 
-	known  *header   // what an earlier call has left, nil if that is of no use
-	logged fetched   // how much that is, and later how much this call has logged
-	done   *complete // set when the object is complete
+	Known  *Header   // what an earlier call has left, nil if that is of no use
+	Logged Fetched   // how much that is, and later how much this call has logged
+	Done   *Complete // set when the object is complete
 	placed bool      // whether it is at path, and nothing else is left
 }
 
-func (p *part) name() string { return p.path + ".part" }
+func (p *Part) Name() string { return p.path + ".part" }
 
-func (p *part) logName() string { return p.path + ".part.log" }
+func (p *Part) logName() string { return p.path + ".part.log" }
 
 // newLogName is where the log is written anew, until that takes its name.
-func (p *part) newLogName() string { return p.path + ".part.log.new" }
+func (p *Part) newLogName() string { return p.path + ".part.log.new" }
 
-// openLog takes hold of what belongs to path, and reads how far an earlier
+// Open takes hold of what belongs to path, and reads how far an earlier
 // call got. It refuses a path that must not be replaced.
-func openLog(fsys durable.FS, path, identity string, maxLog int64, logger *slog.Logger) (*part, error) {
-	p := &part{fs: fsys, path: path, identity: identity, maxLog: maxLog, logger: logger}
-	for _, name := range []string{path, p.name(), p.logName(), p.newLogName()} {
+func Open(fsys durable.FS, path, identity string, maxLog int64, logger *slog.Logger) (*Part, error) {
+	p := &Part{fs: fsys, path: path, identity: identity, maxLog: maxLog, logger: logger}
+	for _, name := range []string{path, p.Name(), p.logName(), p.newLogName()} {
 		if _, err := p.regular(name); err != nil {
 			return nil, err
 		}
@@ -59,17 +58,17 @@ func openLog(fsys durable.FS, path, identity string, maxLog int64, logger *slog.
 	}
 	p.logFile = file
 	if err := p.replay(); err != nil {
-		return nil, errors.Join(err, p.close())
+		return nil, errors.Join(err, p.Close())
 	}
 	if err := p.removeNewLog(); err != nil {
-		return nil, errors.Join(err, p.close())
+		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
 // removeNewLog removes what could not take the log's name: an earlier call may
 // have died before that.
-func (p *part) removeNewLog() error {
+func (p *Part) removeNewLog() error {
 	info, err := p.regular(p.newLogName())
 	if err != nil || info == nil {
 		return err
@@ -78,7 +77,7 @@ func (p *part) removeNewLog() error {
 }
 
 // regular describes name, which must be a regular file or missing (nil).
-func (p *part) regular(name string) (fs.FileInfo, error) {
+func (p *Part) regular(name string) (fs.FileInfo, error) {
 	info, err := p.fs.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -90,32 +89,32 @@ func (p *part) regular(name string) (fs.FileInfo, error) {
 }
 
 // open takes hold of the part.
-func (p *part) open() error {
-	file, err := p.fs.OpenLocked(p.name())
+func (p *Part) Hold() error {
+	file, err := p.fs.OpenLocked(p.Name())
 	if err != nil {
 		return err
 	}
-	p.file = file
+	p.File = file
 	return nil
 }
 
 // resume reports whether there is something to go on from, which is not so if
 // the part does not have what the log tells.
-func (p *part) resume() (bool, error) {
-	info, err := p.file.Stat()
-	if err != nil || p.known == nil {
+func (p *Part) Resume() (bool, error) {
+	info, err := p.File.Stat()
+	if err != nil || p.Known == nil {
 		return false, err
 	}
-	got, size := p.logged.Ranges, p.known.Size
-	if len(got) == 0 || got.end() > info.Size() || size >= 0 && got.end() > size || size < 0 && len(got) > 1 || !p.known.resumable() {
+	got, size := p.Logged.Ranges, p.Known.Size
+	if len(got) == 0 || got.End() > info.Size() || size >= 0 && got.End() > size || size < 0 && len(got) > 1 || !p.Known.Resumable() {
 		p.forget()
 		return false, nil
 	}
-	tail, err := p.tail(p.logged.Offset)
+	tail, err := p.tail(p.Logged.Offset)
 	if err != nil {
 		return false, err
 	}
-	if tail != p.logged.Tail {
+	if tail != p.Logged.Tail {
 		p.forget()
 		return false, nil
 	}
@@ -124,14 +123,14 @@ func (p *part) resume() (bool, error) {
 
 // tail returns the sum of the last bytes of the part before offset, nothing if
 // there are none.
-func (p *part) tail(offset int64) (string, error) {
+func (p *Part) tail(offset int64) (string, error) {
 	if offset == 0 {
 		return "", nil
 	}
 	block := make([]byte, min(offset, tailSize))
-	if n, err := p.file.ReadAt(block, offset-int64(len(block))); n < len(block) {
+	if n, err := p.File.ReadAt(block, offset-int64(len(block))); n < len(block) {
 		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("%s was cut off by somebody else", p.name())
+			err = fmt.Errorf("%s was cut off by somebody else", p.Name())
 		}
 		return "", err
 	}
@@ -140,46 +139,46 @@ func (p *part) tail(offset int64) (string, error) {
 }
 
 // begin starts over with o: an empty part, and a log that names o.
-func (p *part) begin(o object) error {
+func (p *Part) Begin(o Object) error {
 	log, err := p.empty()
 	if err != nil {
 		return err
 	}
 	p.log = log
-	p.known = &header{Version: logVersion, Identity: p.identity, object: o}
-	if err := p.write(line{Object: p.known}); err != nil {
+	p.Known = &Header{Version: logVersion, Identity: p.identity, Object: o}
+	if err := p.write(line{Object: p.Known}); err != nil {
 		return err
 	}
-	return p.fs.SyncDir(filepath.Dir(p.path))
+	return p.syncFolder()
 }
 
 // discard drops what an object that is no more has left.
-func (p *part) discard() error {
+func (p *Part) Discard() error {
 	_, err := p.empty()
 	return err
 }
 
 // empty empties the log and then the part: a log must never be found beside
 // bytes that it does not tell of.
-func (p *part) empty() (*durable.Log, error) {
+func (p *Part) empty() (*durable.Log, error) {
 	p.forget()
 	log, err := durable.CreateLog(p.logFile)
 	if err != nil {
 		return nil, err
 	}
-	return log, p.file.Truncate(0)
+	return log, p.File.Truncate(0)
 }
 
 // close lets go of the files. It leaves none behind that tell nothing.
-func (p *part) close() error {
+func (p *Part) Close() error {
 	if !p.placed && isEmpty(p.logFile) {
-		if p.file != nil && isEmpty(p.file) {
-			_ = p.remove(p.name(), p.file)
+		if p.File != nil && isEmpty(p.File) {
+			_ = p.remove(p.Name(), p.File)
 		}
 		_ = p.remove(p.logName(), p.logFile)
 	}
-	if p.file != nil {
-		_ = p.file.Close()
+	if p.File != nil {
+		_ = p.File.Close()
 	}
 	return p.logFile.Close()
 }
