@@ -31,6 +31,10 @@ func (o options) scenarios() []scenario {
 		},
 		{title: fmt.Sprintf("%v, a cut every %v", amount(half), o.cut), size: half, line: line{cut: int64(o.cut)}},
 		{title: fmt.Sprintf("%v, each connection at %v/s, killed half-way", amount(half), o.rate), size: half, line: line{rate: int64(o.rate)}, kill: true},
+		{title: fmt.Sprintf("%v, a cut every %v", amount(half/16), o.shortCut), size: half / 16, line: line{cut: int64(o.shortCut)}},
+		{title: fmt.Sprintf("%v, each connection at %v/s, 503 beyond a request a second", amount(half/8), o.rate), size: half / 8, line: line{rate: int64(o.rate), limit: 1}},
+		{title: fmt.Sprintf("%v, each range read from the start at %v/s", amount(half/8), o.rate), size: half / 8, line: line{rate: int64(o.rate), origin: true}},
+		{title: fmt.Sprintf("%v, each connection at %v/s, each eighth at a twentieth", amount(half/4), o.rate), size: half / 4, line: line{rate: int64(o.rate), slow: 8}},
 	}
 }
 
@@ -43,6 +47,9 @@ func measureDownloads(ctx context.Context, o options, stdout, progress io.Writer
 	defer func() { _ = os.RemoveAll(dir) }()
 	if free, ok := freeSpace(dir); ok && free < 2*int64(o.size) {
 		return fmt.Errorf("%s has %v free: want twice the size, %v", o.dir, amount(free), 2*o.size)
+	}
+	if o.quick {
+		return measureAims(ctx, o, dir, stdout, progress)
 	}
 	measured := false
 	for _, s := range o.scenarios() {

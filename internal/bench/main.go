@@ -2,6 +2,7 @@
 // and on one machine, and prints the tables of docs/measurements.md:
 //
 //	go run -C internal/bench .              # all of it: hours, and 9 GB of disk
+//	go run -C internal/bench . -quick       # the aims of downloads: four minutes
 //	go run -C internal/bench . -decoding    # seconds
 //	go run -C internal/bench . -downloads -only 'a cut every.*/(curl|ghmigrate)' -size 1GiB -runs 1
 //
@@ -82,13 +83,16 @@ type options struct {
 	latency time.Duration
 	cut     amount
 	runs    int
-	only    *regexp.Regexp
-	dir     string
-	fixture string
+	quick   bool
+
+	shortCut amount
+	only     *regexp.Regexp
+	dir      string
+	fixture  string
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{size: 4 << 30, rate: 25e6, cut: 64e6}
+	o := options{size: 4 << 30, rate: 25e6, cut: 64e6, shortCut: 9e5}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.BoolVar(&o.downloads, "downloads", false, "measure downloads (all, if nothing is chosen)")
@@ -97,13 +101,26 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.Var(&o.rate, "rate", "of one connection, in bytes a second, where it is held to one")
 	flags.DurationVar(&o.latency, "latency", 80*time.Millisecond, "to the first byte of an answer, where there is one")
 	flags.Var(&o.cut, "cut", "after how many bytes a connection is cut, where it is")
-	flags.IntVar(&o.runs, "runs", 5, "of each program, of which the median counts")
+	flags.Var(&o.shortCut, "short-cut", "the same, where all connections are short")
+	flags.BoolVar(&o.quick, "quick", false, "measure the aims of downloads alone, in four minutes and 2 GB")
+	flags.IntVar(&o.runs, "runs", 5, "of each program, of which the median counts; 3 with -quick")
 	only := flags.String("only", "", "a regular `expression` for the line/program to measure")
 	flags.StringVar(&o.dir, "dir", os.TempDir(), "where to write; nothing is left there")
 	flags.StringVar(&o.fixture, "fixture", "../../testdata/get-status-for-org.json", "a migration, as GitHub sends one")
 	err := flags.Parse(args)
 	if err != nil {
 		return o, err
+	}
+	if o.quick {
+		given := map[string]bool{}
+		flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+		if !given["size"] {
+			o.size = 2 << 30
+		}
+		if !given["runs"] {
+			o.runs = 3
+		}
+		o.downloads = true
 	}
 	if !o.downloads && !o.decoding {
 		o.downloads, o.decoding = true, true

@@ -38,7 +38,7 @@ func programs() []program {
 			name: "aria2c -x" + n + " -s" + n, tool: "aria2c", signed: true, unsynced: true, resumes: true,
 			args: func(_, url, path string) []string {
 				return []string{
-					"-x" + n, "-s" + n, "-q", "--no-conf", "-c", "--max-tries=0", "--file-allocation=none",
+					"-x" + n, "-s" + n, "-q", "--no-conf", "-c", "--max-tries=0", "--retry-wait=1", "--file-allocation=none",
 					"-d", filepath.Dir(path), "-o", filepath.Base(path), url,
 				}
 			},

@@ -23,13 +23,15 @@ type server struct {
 	list    []byte // a page of migrations
 	single  []byte // one of them, without repositories
 
-	busy atomic.Int64 // answers, also those that are waited for
-	sent atomic.Int64 // bytes of the archive
+	busy        atomic.Int64 // responses, also those that are waited for
+	sent        atomic.Int64 // bytes of the archive
+	connections atomic.Int64
 
 	mu      sync.Mutex
 	sending int // connections
 	most    int // of them at once
 	took    time.Duration
+	recent  []time.Time // requests of the last second
 }
 
 // counters is what a server tells about itself.
@@ -46,9 +48,7 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 	size := flags.Int64("size", 0, "")
 	fixture := flags.String("fixture", "", "")
 	s := &server{}
-	flags.Int64Var(&s.line.rate, "rate", 0, "")
-	flags.Int64Var(&s.line.cut, "cut", 0, "")
-	flags.DurationVar(&s.line.latency, "latency", 0, "")
+	s.line.bind(flags)
 	err := flags.Parse(args)
 	if err == nil && *fixture != "" {
 		err = s.load(*fixture)
@@ -65,7 +65,7 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 	if _, err := fmt.Fprintf(stdout, "http://%s\n", listener.Addr()); err != nil {
 		return err
 	}
-	h := &http.Server{Handler: s.handler(), ConnContext: withConnection, ReadHeaderTimeout: time.Minute}
+	h := &http.Server{Handler: s.handler(), ConnContext: s.withConnection, ReadHeaderTimeout: time.Minute}
 	go func() {
 		_, _ = io.Copy(io.Discard, stdin)
 		_ = h.Close()
