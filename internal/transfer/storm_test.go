@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -16,6 +17,11 @@ type storm struct {
 	storage *storage
 	calm    int  // of 100 requests
 	ignores bool // conditions, whatever the object is
+	habit   int  // of storage, for good: see inhabit
+	status  int  // of what it refuses by habit
+
+	mu     sync.Mutex
+	latest time.Time
 }
 
 func newStorm(t *testing.T, seed, stream uint64) *storm {
@@ -27,6 +33,8 @@ func newStorm(t *testing.T, seed, stream uint64) *storm {
 		storage: s,
 		calm:    30 + random.IntN(70),
 		ignores: random.IntN(4) == 0,
+		habit:   random.IntN(20),
+		status:  []int{400, 403, 405, 416, 501, 503}[random.IntN(6)],
 	}
 	c.changes = random.IntN(4) == 0
 	c.storm = func(on bool) {
@@ -58,6 +66,10 @@ func (c *storm) answer(n int, w http.ResponseWriter, r *http.Request) bool {
 	if c.ignores {
 		r.Header.Del("If-Match")
 		r.Header.Del("If-Unmodified-Since")
+	}
+	w, done := c.inhabit(n, w, r)
+	if done {
+		return true
 	}
 	if random.IntN(100) < c.calm {
 		return trickle(s, w, r, 1+random.IntN(100_000), time.Duration(random.IntN(2000))*time.Millisecond)
@@ -136,4 +148,49 @@ func (c *storm) answer(n int, w http.ResponseWriter, r *http.Request) bool {
 		_, _ = w.Write([]byte("and more"))
 		return true
 	}
+}
+
+// inhabit gives storage one of the habits that some storage has. It reports
+// whether the request is answered.
+func (c *storm) inhabit(n int, w http.ResponseWriter, r *http.Request) (http.ResponseWriter, bool) {
+	from, end, ranged := byteRange(r, 1<<20)
+	switch c.habit {
+	case 0: // it takes one request a second
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if time.Since(c.latest) < time.Second {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return w, true
+		}
+		c.latest = time.Now()
+	case 1: // it reads its origin from the start for each range
+		return w, !pause(r, time.Duration(from)*time.Second/20_000)
+	case 2: // it cuts each connection
+		return &limitedWriter{w, 1 + int(c.seed%50_000)}, false
+	case 3: // it gives each connection another ETag
+		c.moot.Store(true)
+		r.Header.Del("If-Match")
+		return &overridingWriter{ResponseWriter: w, name: "Etag", value: fmt.Sprintf(`"%d"`, n)}, false
+	case 4: // it refuses ranges
+		if ranged {
+			w.WriteHeader(c.status)
+		}
+		return w, ranged
+	case 5: // it refuses ranges that are not the first
+		if from > 0 {
+			w.WriteHeader(c.status)
+		}
+		return w, from > 0
+	case 6: // it labels gzip as an encoding
+		w.Header().Set("Content-Encoding", "gzip")
+	case 7: // it does not tell the size
+		object, _, _ := c.storage.current()
+		if ranged && from < len(object) {
+			total := fmt.Sprintf("bytes %d-%d/*", from, min(end, len(object))-1)
+			return &overridingWriter{ResponseWriter: w, name: "Content-Range", value: total}, false
+		}
+	case 8: // it gives no parts
+		r.Header.Del("Range")
+	}
+	return w, false
 }
