@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -41,19 +40,12 @@ const (
 
 	// After refusals a worker asks for this many times minChunk at most.
 	refusedFactor = 64
-
-	// A transfer ends if it gets less than progressMinimum in progressLimit. Waits
-	// that storage asks for do not count, up to maxStatedWait in all.
-	progressLimit   = 5 * time.Minute
-	progressMinimum = 1 << 20
-	maxStatedWait   = time.Hour
 )
 
 var (
-	errStalled    = errors.New("storage sent nothing for a minute")
-	errSlow       = errors.New("storage sends this slowly, and other connections do not")
-	errUseless    = errors.New("one connection is as fast as all of them")
-	errNoProgress = errors.New("no progress: less than 1 MiB in five minutes")
+	errStalled = errors.New("storage sent nothing for a minute")
+	errSlow    = errors.New("storage sends this slowly, and other connections do not")
+	errUseless = errors.New("one connection is as fast as all of them")
 )
 
 // An adaptation is what a schedule knows about connections and their number.
@@ -62,6 +54,7 @@ type adaptation struct {
 	came     time.Time     // when the last bytes came
 	latency  time.Duration // the shortest time to a response
 	patience time.Duration // with a slow connection
+	gap      time.Duration // the longest that bytes were waited for, of late
 	rates    []float64     // bytes a second, of jobs that ended
 	refusals int           // that made the workers fewer
 	leader   *job          // the one that brought nearly all bytes
@@ -127,6 +120,7 @@ func (s *schedule) look(now time.Time) error {
 	}
 	s.compare(now)
 	s.replaceSlow(now)
+	s.gap -= s.gap / 128 // halves in three quarters of a minute
 	return s.tick()
 }
 
@@ -200,7 +194,7 @@ func (s *schedule) replaceSlow(now time.Time) {
 		if j.hangUp == nil || j.waits.IsZero() {
 			continue
 		}
-		silence, patience := now.Sub(j.waits), slowPatience<<min(j.before.failures, 5)
+		silence, patience := now.Sub(j.waits), max(slowPatience<<min(j.before.failures, 5), 2*s.gap)
 		if !j.answered {
 			patience = max(patience, latencyFactor*s.latency)
 		}
@@ -211,7 +205,7 @@ func (s *schedule) replaceSlow(now time.Time) {
 		case silence >= patience:
 			s.hadNoAnswer(j, now)
 			j.hangUp(errSlow)
-		case j.got > 0 && now.Sub(j.asked) >= s.patience && j.rate(now) < usual/slowShare:
+		case j.got > 0 && now.Sub(j.asked) >= max(s.patience, 4*s.gap) && j.rate(now) < usual/slowShare:
 			s.patience *= 2
 			j.hangUp(errSlow)
 		}
@@ -257,58 +251,4 @@ func (s *schedule) tooMany(j *job, now time.Time) {
 	if s.workers == 1 {
 		s.chunk = unknownEnd
 	}
-}
-
-// pause waits before a worker asks again because of a failure: for as long as
-// storage asked it to, or for another reason. The wait ends early when nothing
-// is left to ask for.
-func (s *schedule) pause(wait time.Duration, stated bool, why error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.trouble = why
-	counter := &s.backoffs
-	if stated {
-		if alone := len(s.jobs) == 0 && s.backoffs == 0; alone && wait > maxStatedWait-s.excused {
-			return fmt.Errorf("storage asks for a wait of %v: %w", wait, why)
-		}
-		counter = &s.stated
-	}
-	*counter++
-	defer func() { *counter-- }()
-	end := time.Now().Add(wait)
-	defer time.AfterFunc(wait, s.wakeAll).Stop()
-	for time.Now().Before(end) && !s.over() {
-		s.work.Wait()
-	}
-	return nil
-}
-
-// progress notes bytes.
-func (s *schedule) progress(n int) {
-	if s.bytes += int64(n); s.bytes >= progressMinimum {
-		s.bytes, s.idle, s.excused, s.trouble = 0, 0, 0, nil
-	}
-}
-
-// tick tells a slow transfer from a dead one, over all connections. It counts the
-// time in which a worker waits for storage. The time in which workers wait for
-// a signed URL, the disk or the reader does not count.
-func (s *schedule) tick() error {
-	waits := s.backoffs > 0
-	for _, j := range s.jobs {
-		waits = waits || !j.waits.IsZero() || time.Since(j.came) < lookEvery
-	}
-	switch {
-	case waits:
-		s.idle += lookEvery
-	case s.stated > 0:
-		s.excused += lookEvery
-	}
-	switch {
-	case s.idle < progressLimit && s.excused <= maxStatedWait:
-		return nil
-	case s.trouble == nil:
-		return errNoProgress
-	}
-	return fmt.Errorf("%w: %w", errNoProgress, s.trouble)
 }

@@ -104,65 +104,52 @@ type attempt struct {
 	// its first byte is written. It returns how many workers may fetch the object.
 	// ranged tells whether storage gives ranges.
 	begin func(o object, ranged bool) (workers int, err error)
-	// complete reports whether the bytes before an offset are all of the object. It
-	// may be nil.
+	// complete reports whether the bytes before an offset are provably all of the
+	// object.
 	complete func(end int64) (bool, error)
-
-	mu     sync.Mutex
-	failed error // the first failure
 }
 
-// run fetches with so many workers at most.
-func (a *attempt) run(ctx context.Context, workers int) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+// run fetches with so many workers at most. It looks at all connections twice
+// a second.
+func (a *attempt) run(parent context.Context, workers int) error {
+	ctx, fail := context.WithCancelCause(parent)
+	defer fail(nil)
 	defer context.AfterFunc(ctx, a.schedule.stop)()
-	var all, watch sync.WaitGroup
-	over := make(chan struct{})
+	var all sync.WaitGroup
 	for range workers {
-		all.Go(func() { a.fail((&worker{attempt: a}).run(ctx), cancel) })
+		all.Go(func() { endIf((&worker{attempt: a}).run(ctx), fail) })
 	}
-	watch.Go(func() { a.fail(a.watch(over), cancel) })
-	all.Wait()
-	close(over)
-	watch.Wait()
-	if ctx.Err() != nil { // a worker without a job cannot tell why
-		a.fail(netx.ContextError(ctx), cancel)
-	}
-	return a.failure()
-}
-
-// watch looks at all connections twice a second.
-func (a *attempt) watch(over <-chan struct{}) error {
+	over := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(over)
+	}()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-over:
-			return nil
+			return failure(parent, ctx)
 		case now := <-tick.C:
-			if err := a.schedule.look(now); err != nil {
-				return err
-			}
+			endIf(a.schedule.look(now), fail)
 		}
 	}
 }
 
-// fail ends the attempt if err is not nil.
-func (a *attempt) fail(err error, cancel context.CancelFunc) {
-	if err == nil {
-		return
+// endIf ends the work of several goroutines if err is not nil.
+func endIf(err error, fail context.CancelCauseFunc) {
+	if err != nil {
+		fail(err)
 	}
-	a.mu.Lock()
-	a.failed = cmp.Or(a.failed, err)
-	a.mu.Unlock()
-	cancel()
 }
 
-func (a *attempt) failure() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.failed
+// failure returns the first failure of several goroutines, or why their parent
+// has ended.
+func failure(parent, ctx context.Context) error {
+	if parent.Err() != nil {
+		return netx.ContextError(parent)
+	}
+	return context.Cause(ctx)
 }
 
 // learn notes the object that storage has.

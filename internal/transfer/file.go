@@ -85,7 +85,7 @@ func File(ctx context.Context, source Source, path string, opts Options) (Result
 	}
 	defer func() { _ = p.Close() }()
 
-	d := &download{part: p, session: session, options: opts}
+	d := &download{part: p, session: session, options: opts, size: -1}
 	defer d.progress()
 	result, err := d.run(ctx)
 	if err != nil {
@@ -101,6 +101,7 @@ type download struct {
 	options Options
 
 	earlier  spans     // what earlier calls have fetched, as long as it is of use
+	size     int64     // of the object that they fetched, -1 if it is not known
 	schedule *schedule // nil before the first attempt
 }
 
@@ -110,7 +111,7 @@ func (d *download) run(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	if done != nil {
-		d.earlier = spans{{0, done.Size}}
+		d.earlier, d.size = spans{{0, done.Size}}, done.Size
 		d.session.know(object{Size: done.Size})
 		return Result{Size: done.Size, SHA256: done.SHA256, Resumed: done.Size}, nil
 	}
@@ -123,7 +124,7 @@ func (d *download) run(ctx context.Context) (Result, error) {
 	}
 	if known {
 		d.session.know(d.part.Known.Object)
-		d.earlier = d.part.Logged.Ranges
+		d.earlier, d.size = d.part.Logged.Ranges, d.part.Known.Size
 	}
 	for changes, restarts := 0, 0; ; {
 		sum, err := d.attempt(ctx)
@@ -170,10 +171,16 @@ func (d *download) attempt(ctx context.Context) (string, error) {
 	}
 	d.schedule = newSchedule(there.Ranges, there.Offset, d.options.minChunk())
 	a := &attempt{session: d.session, schedule: d.schedule, out: d.part.File}
+	fresh := false
 	a.begin = func(o object, ranged bool) (int, error) {
-		d.earlier = nil
+		fresh = true
 		return d.workers(o, nil, ranged), d.part.Begin(o)
 	}
+	defer func() {
+		if fresh {
+			d.earlier = nil
+		}
+	}()
 	r, err := newRecorder(d.part, a, there.Mark)
 	if err != nil {
 		return "", err
@@ -185,10 +192,7 @@ func (d *download) attempt(ctx context.Context) (string, error) {
 	if d.options.Concurrency > 0 {
 		most = min(d.options.Concurrency, maxConcurrency)
 	}
-	if d.options.Progress == nil {
-		return r.run(ctx, most, nil)
-	}
-	return r.run(ctx, most, d.progress)
+	return r.run(ctx, most, d.options.Progress != nil, d.progress)
 }
 
 // workers returns how many workers may fetch what is missing of an object.
@@ -220,14 +224,10 @@ func (d *download) finish(sum string) (Result, error) {
 // amount returns the number of bytes that are fetched, and the size, -1 if it is
 // not known.
 func (d *download) amount() (fetched, size int64) {
-	_, known := d.session.state()
-	switch {
-	case known == nil && d.part.Known != nil:
-		return d.earlier.Bytes(), d.part.Known.Size
-	case known == nil, d.schedule == nil:
-		return d.earlier.Bytes(), d.session.size()
+	if _, known := d.session.state(); known != nil && d.schedule != nil {
+		return d.schedule.fetched().Bytes(), known.Size
 	}
-	return d.schedule.fetched().Bytes(), known.Size
+	return d.earlier.Bytes(), d.size
 }
 
 func (d *download) progress() {

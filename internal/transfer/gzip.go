@@ -3,7 +3,6 @@ package transfer
 import (
 	"bytes"
 	"compress/gzip"
-	"errors"
 	"io"
 )
 
@@ -22,32 +21,4 @@ func isGzipOfGzip(head []byte) bool {
 	first := make([]byte, len(gzipMagic))
 	n, _ := io.ReadFull(inner, first)
 	return bytes.Equal(first[:n], gzipMagic)
-}
-
-// isCompleteGzip reports whether r has gzip with all of its checksums and
-// lengths, and nothing behind it. It proves a body whose end looks like a cut.
-func isCompleteGzip(r io.Reader) (bool, error) {
-	counted := &errorKeeper{reader: r}
-	inner, err := gzip.NewReader(counted)
-	if err == nil {
-		_, err = io.Copy(io.Discard, inner)
-	}
-	if counted.err != nil && !errors.Is(counted.err, io.EOF) {
-		return false, counted.err
-	}
-	return err == nil, nil
-}
-
-// An errorKeeper tells errors of a reader from errors of the gzip in it.
-type errorKeeper struct {
-	reader io.Reader
-	err    error
-}
-
-func (k *errorKeeper) Read(p []byte) (int, error) {
-	n, err := k.reader.Read(p)
-	if err != nil {
-		k.err = err
-	}
-	return n, err
 }

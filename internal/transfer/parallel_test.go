@@ -462,11 +462,11 @@ func TestAnObjectThatChangesUnderAllRangesIsStartedOver(t *testing.T) {
 		s := newStorage(t, 1<<20)
 		path := target(t)
 		other := archive(1<<20 + 5)
-		s.answer = func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
 			if n == 20 {
 				s.replace(other, `"other"`, s.modified)
 			}
-			return false
+			return trickle(s, w, r, 4<<10, 10*time.Millisecond)
 		}
 		got, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
 		require.NoError(t, err)

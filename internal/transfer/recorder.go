@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"context"
-	"encoding"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -42,50 +41,49 @@ type recorder struct {
 // newRecorder goes on from m.
 func newRecorder(p *partfile.Part, a *attempt, m partfile.Mark) (*recorder, error) {
 	h, err := m.Hash()
-	a.complete = func(end int64) (bool, error) { return isCompleteGzip(io.NewSectionReader(p.File, 0, end)) }
+	a.complete = p.IsGzip
 	return &recorder{attempt: a, part: p, hash: h, hashed: m.Offset}, err
 }
 
 // run works until all is fetched and hashed, or until something fails, and
-// returns the SHA-256. It calls progress, which may be nil, in this goroutine.
-func (r *recorder) run(ctx context.Context, workers int, progress func()) (string, error) {
-	ctx, cancel := context.WithCancel(ctx)
+// returns the SHA-256. It calls progress in this goroutine, if ticking is set.
+func (r *recorder) run(parent context.Context, workers int, ticking bool, progress func()) (string, error) {
+	ctx, fail := context.WithCancelCause(parent)
 	var others sync.WaitGroup
 	fetched, recorded := make(chan struct{}), make(chan struct{})
 	end := sync.OnceFunc(func() {
 		<-fetched
 		close(recorded)
 		left := int64(math.MaxInt64)
-		if r.failure() != nil {
+		if ctx.Err() != nil {
 			left = maxLeftOver
 		}
 		r.schedule.finish(left)
 		others.Wait()
 	})
 	defer end() // for a progress that panics
-	defer cancel()
-	others.Go(func() { r.fail(r.hashAll(), cancel) })
-	others.Go(func() { r.fail(r.recordAll(recorded), cancel) })
+	defer fail(nil)
+	others.Go(func() { endIf(r.hashAll(), fail) })
+	others.Go(func() { endIf(r.recordAll(recorded), fail) })
 	go func() {
 		defer close(fetched)
-		r.fail(r.attempt.run(ctx, workers), cancel)
+		endIf(r.attempt.run(ctx, workers), fail)
 	}()
-	var ticks <-chan time.Time
-	if progress != nil {
-		tick := time.NewTicker(progressEvery)
-		defer tick.Stop()
-		ticks = tick.C
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	if !ticking {
+		tick.Stop()
 	}
 	for working := true; working; {
 		select {
-		case <-ticks:
+		case <-tick.C:
 			progress()
 		case <-fetched:
 			working = false
 		}
 	}
 	end()
-	if err := r.failure(); err != nil {
+	if err := failure(parent, ctx); err != nil {
 		// If this fails too, the error of the transfer tells how far the log is.
 		_ = r.record()
 		return "", err
@@ -141,7 +139,9 @@ func (r *recorder) recordAll(stop <-chan struct{}) error {
 // record logs what is in the part now. It looks at the hash first: the bytes that
 // the hash has read are in the part.
 func (r *recorder) record() error {
-	m, err := r.mark()
+	r.hashing.Lock()
+	m, err := partfile.MarkOf(r.hash, r.hashed)
+	r.hashing.Unlock()
 	if err != nil {
 		return err
 	}
@@ -150,16 +150,4 @@ func (r *recorder) record() error {
 		return nil // what the log tells is of use as long as there is nothing else
 	}
 	return r.part.Checkpoint(partfile.Fetched{Ranges: ranges, Mark: m})
-}
-
-// mark returns how far the hash is, and its state there.
-func (r *recorder) mark() (partfile.Mark, error) {
-	r.hashing.Lock()
-	defer r.hashing.Unlock()
-	state, ok := r.hash.(encoding.BinaryMarshaler)
-	if !ok {
-		return partfile.Mark{}, errors.ErrUnsupported
-	}
-	text, err := state.MarshalBinary()
-	return partfile.Mark{Offset: r.hashed, State: text}, err
 }

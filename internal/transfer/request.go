@@ -165,7 +165,7 @@ func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) 
 		return status.classify(resp.Header, e.url)
 	}
 	if errors.Is(err, errNoMore) {
-		if whole, failed := e.isComplete(e.from); failed != nil || whole {
+		if whole, failed := e.complete(e.from); failed != nil || whole {
 			e.object, e.end, e.reader = object{Size: e.from}, e.from, http.NoBody
 			return failed
 		}
@@ -189,14 +189,11 @@ func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) 
 
 // expectGzip looks at the first bytes of an object.
 func (e *exchange) expectGzip(ctx context.Context, contentType string) error {
-	head, n, err := make([]byte, headSize), 0, error(nil)
-	for least := e.headLength(); n < least && err == nil; {
-		var some int
-		some, err = e.reader.Read(head[n:least])
-		n += some
-		e.schedule.received(e.job, 0)
-		e.schedule.wrote(e.job, 0, 0)
+	head := make([]byte, len(gzipMagic))
+	if e.encoded {
+		head = make([]byte, headSize)
 	}
+	n, err := io.ReadFull(e, head)
 	switch magic := len(gzipMagic); {
 	case n == 0 && errors.Is(err, io.EOF) && (e.length == 0 || e.object.Size <= 0 && e.delimited):
 		return &trouble{kind: page, err: errEmpty}
@@ -211,12 +208,11 @@ func (e *exchange) expectGzip(ctx context.Context, contentType string) error {
 	return nil
 }
 
-// headLength returns how many bytes show what an object is.
-func (e *exchange) headLength() int {
-	if e.encoded {
-		return headSize
-	}
-	return len(gzipMagic)
+// Read reads from the body before there is a place for its bytes.
+func (e *exchange) Read(p []byte) (int, error) {
+	n, err := e.reader.Read(p)
+	e.schedule.wrote(e.job, 0, 0) // it is alive
+	return n, err
 }
 
 // copy writes the body until the job is done or the body ends at limit.
@@ -246,7 +242,7 @@ func (e *exchange) ended(ctx context.Context, at int64, err error) error {
 	if err == io.EOF && e.object.Size < 0 && e.end == unknownEnd { //nolint:errorlint // an EOF inside another error is a cut
 		whole := e.delimited && e.mayEnd(at)
 		if !whole {
-			if whole, err = e.isComplete(at); err != nil {
+			if whole, err = e.complete(at); err != nil {
 				return err
 			}
 		}
@@ -273,12 +269,4 @@ func (e *exchange) reachedLimit(at, limit int64) error {
 		return changed("storage sent more than it had announced")
 	}
 	return nil
-}
-
-// isComplete reports whether the object ends at an offset, as its gzip tells.
-func (e *exchange) isComplete(at int64) (bool, error) {
-	if e.complete == nil {
-		return false, nil
-	}
-	return e.complete(at)
 }

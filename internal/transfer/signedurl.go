@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	// A URL is renewed before it is known to die: a request takes time to get to
-	// storage. The margin is at most this, and a tenth of the URL's life.
+	// A URL is renewed so long before its end, or a tenth of its life.
 	expiryMargin = 10 * time.Second
 	marginShare  = 10
 
@@ -71,12 +70,16 @@ func (u *signedURLs) current(ctx context.Context) (signedURL, error) {
 	if wait := time.Until(again); wait > 0 {
 		return signedURL{}, &trouble{kind: early, err: errEarly, wait: wait}
 	}
-	location, fresh, err := u.ask(ctx)
+	location, err := u.locate(ctx)
+	fresh, malformed := url.Parse(location.URL) // an error of which quotes the URL
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if err != nil {
+	switch {
+	case err != nil:
 		u.delay()
 		return signedURL{}, err
+	case malformed != nil || fresh.Host == "" || fresh.Scheme != "https" && fresh.Scheme != "http":
+		return signedURL{}, errors.New("storage's address is not a URL")
 	}
 	if now.url != nil {
 		u.logger.WarnContext(ctx, "signed URL renewed", "host", fresh.Host, "path", fresh.Path)
@@ -87,19 +90,6 @@ func (u *signedURLs) current(ctx context.Context) (signedURL, error) {
 		u.renew = location.Expires.Add(-min(expiryMargin, life/marginShare))
 	}
 	return u.now, nil
-}
-
-func (u *signedURLs) ask(ctx context.Context) (Location, *url.URL, error) {
-	location, err := u.locate(ctx)
-	if err != nil {
-		return location, nil, err
-	}
-	// The error of url.Parse quotes the URL.
-	fresh, err := url.Parse(location.URL)
-	if err != nil || fresh.Host == "" || fresh.Scheme != "https" && fresh.Scheme != "http" {
-		return location, nil, errors.New("storage's address is not a URL")
-	}
-	return location, fresh, nil
 }
 
 // delay makes the next request for a URL wait.

@@ -18,7 +18,12 @@ func TestARangeThatHangsIsAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 1<<20)
 		path := target(t)
-		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool { return n == 5 && s.stall(100, w, r) }
+		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			if n == 5 {
+				return s.stall(100, w, r)
+			}
+			return trickle(s, w, r, 4<<10, 10*time.Millisecond)
+		}
 		begin := time.Now()
 		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
 		require.NoError(t, err)

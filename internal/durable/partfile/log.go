@@ -98,6 +98,16 @@ func (m Mark) Hash() (hash.Hash, error) {
 	return h, state.UnmarshalBinary(m.State)
 }
 
+// MarkOf returns the mark of a SHA-256 that has read up to an offset.
+func MarkOf(h hash.Hash, offset int64) (Mark, error) {
+	state, ok := h.(encoding.BinaryMarshaler)
+	if !ok {
+		return Mark{}, errors.ErrUnsupported
+	}
+	text, err := state.MarshalBinary()
+	return Mark{Offset: offset, State: text}, err
+}
+
 func (p *Part) forget() { p.Known, p.Logged, p.Done, p.log = nil, Fetched{}, nil, nil }
 
 // checkpoint makes what is fetched survive a crash.
