@@ -12,25 +12,24 @@ import (
 
 // DownloadOptions tune a download.
 type DownloadOptions struct {
-	// Progress, if not nil, is told how many bytes are fetched, those of
-	// earlier calls included, and how many there are in all, -1 if that is not
-	// known: at most ten times a second, from one goroutine, and a last time
+	// Progress, if not nil, gets the number of bytes that are fetched, those of
+	// earlier calls included, and the size of the archive, -1 if that is not known.
+	// It is called at most ten times a second, from one goroutine, and a last time
 	// when the download ends. It is not called if the path was refused.
 	Progress func(written, total int64)
-	// Concurrency is how many ranges of the archive are fetched at once, each
-	// over a connection of its own: storage serves one connection slowly and
-	// many fast. 0 picks: one for an archive of less than 32 MiB, and one for
-	// others as long as that brings 200 MB/s, else eight. Storage that says it
-	// is busy is asked for fewer, and storage that gives no ranges for one. More
-	// than 16 are as 16; a negative number is an error.
+	// Concurrency is the number of ranges of the archive that are fetched at once,
+	// each over a connection of its own: storage serves one connection slowly and
+	// many fast. 0 means one for an archive of less than 32 MiB, and eight for
+	// others. If storage refuses requests, or gives no ranges, there are fewer. More
+	// than 16 are as 16. A negative number is an error.
 	Concurrency int
 }
 
-// A DownloadResult is what landed on disk.
+// A DownloadResult describes a complete file.
 type DownloadResult struct {
 	Path    string // as given
 	Size    int64  // bytes
-	SHA256  string // hex, of all of them
+	SHA256  string // hex, of all bytes
 	Resumed int64  // bytes that an earlier call had already fetched
 }
 
@@ -57,8 +56,8 @@ func (a account) download(ctx context.Context, id int64, path string, opts *Down
 }
 
 // An ArchiveStream is an archive that is being fetched. It reads some megabytes
-// ahead, so that a slow line and a slow reader do not wait for each other, and
-// can be the body of an upload. One goroutine at a time may read it; any may
+// ahead, so that a slow line and a slow reader do not wait for each other. It can
+// be the body of an upload. One goroutine at a time may read it. Any goroutine may
 // close it, which releases its connection.
 type ArchiveStream struct {
 	id     int64
@@ -67,8 +66,8 @@ type ArchiveStream struct {
 }
 
 // Read reads the next bytes, across cut connections and dead URLs. It returns
-// [io.EOF] only when every byte has arrived, and [ErrArchiveChanged] if the
-// archive was replaced: then what was read before is worth nothing.
+// [io.EOF] only when every byte has arrived. If the archive was replaced, it fails
+// with [ErrArchiveChanged], and the bytes before are of no use.
 func (s *ArchiveStream) Read(p []byte) (int, error) {
 	n, err := s.stream.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // a Reader's end is io.EOF itself
@@ -77,19 +76,19 @@ func (s *ArchiveStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the stream at once. A Read that is under way, or comes later, fails
-// with an error that matches [io/fs.ErrClosed], unless one had failed before.
+// Close ends the stream and returns at once. A Read that waits, or comes later,
+// fails with an error that matches [io/fs.ErrClosed], unless a Read failed before.
 func (s *ArchiveStream) Close() error {
 	err := s.stream.Close()
 	s.close()
 	return err
 }
 
-// Size is the archive's size in bytes, -1 if storage does not tell.
+// Size returns the archive's size in bytes, -1 if storage does not tell.
 func (s *ArchiveStream) Size() int64 { return s.stream.Size() }
 
-// SHA256 is the digest of the whole archive in hex, after [io.EOF]; before, it
-// is empty.
+// SHA256 returns the SHA-256 of the whole archive in hex after [io.EOF], and an
+// empty string before.
 func (s *ArchiveStream) SHA256() string { return s.stream.SHA256() }
 
 func (a account) open(ctx context.Context, id int64) (*ArchiveStream, error) {
@@ -136,8 +135,8 @@ func (a account) source(ctx context.Context, id int64) (transfer.Source, error) 
 	}, nil
 }
 
-// explainTransfer names the migration and adds what the error is in this
-// package's terms.
+// explainTransfer names the migration, and lets the error match one of this
+// package's.
 func explainTransfer(id int64, err error) error {
 	storage, refused := errors.AsType[*transfer.StatusError](err)
 	switch {

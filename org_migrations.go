@@ -125,23 +125,29 @@ func (s *OrgMigrations) ArchiveURL(ctx context.Context, org string, id int64) (S
 
 // DownloadArchive fetches the archive of a migration, a gzipped tar, into a
 // file at path, and returns its size and SHA-256. The file appears, or replaces
-// an older one, only when it is complete and on disk. Until then there are
-// path.part and path.part.log, from which the next call goes on, in this process
-// or another; two at once is an error. Nil options are the defaults.
+// an older file, only when it is complete and on disk. Nil options are the
+// defaults.
 //
-// Cut connections, dead URLs, server errors and rate limits are survived as
-// long as there is progress: 1 MiB in five minutes. Errors are those of
-// [OrgMigrations.ArchiveURL], [ErrArchiveChanged], storage's own, and those of
-// the disk. See the package documentation.
+// Until then the bytes are in path.part, and path.part.log tells how far they are.
+// DownloadArchive owns files of these names: it goes on from them, empties them and
+// removes them. The next call resumes, in this process or another. A second call
+// at the same time fails with [ErrInUse]. All files have mode 0600, also if the
+// file that is replaced had another mode.
+//
+// DownloadArchive retries after cut connections, dead URLs, server errors and rate
+// limits for as long as 1 MiB arrives in five minutes. If storage refuses ranges,
+// the archive comes over one connection. Errors are those of
+// [OrgMigrations.ArchiveURL], [ErrArchiveChanged], [ErrInUse], a [*StorageError],
+// and those of the disk.
 //
 // https://docs.github.com/rest/migrations/orgs#download-an-organization-migration-archive
 func (s *OrgMigrations) DownloadArchive(ctx context.Context, org string, id int64, path string, opts *DownloadOptions) (*DownloadResult, error) {
 	return s.of(org).download(ctx, id, path, opts)
 }
 
-// OpenArchive returns the archive of a migration as a stream, which survives
-// what [OrgMigrations.DownloadArchive] survives, without a file, and fails as
-// that does. The stream must be closed; the context governs it until then.
+// OpenArchive returns the archive of a migration as a stream. The stream retries
+// as [OrgMigrations.DownloadArchive] does, without a file, and has the same
+// errors. It must be closed. The context governs it until then.
 //
 // https://docs.github.com/rest/migrations/orgs#download-an-organization-migration-archive
 func (s *OrgMigrations) OpenArchive(ctx context.Context, org string, id int64) (*ArchiveStream, error) {
