@@ -114,7 +114,8 @@ type attempt struct {
 func (a *attempt) run(parent context.Context, workers int) error {
 	ctx, fail := context.WithCancelCause(parent)
 	defer fail(nil)
-	defer context.AfterFunc(ctx, a.schedule.stop)()
+	stop := context.AfterFunc(ctx, a.schedule.stop)
+	defer stop()
 	var all sync.WaitGroup
 	for range workers {
 		all.Go(func() { endIf((&worker{attempt: a}).run(ctx), fail) })

@@ -227,7 +227,7 @@ func TestFileDoesNotPlaceWhatItDoesNotHold(t *testing.T) {
 					require.NoError(t, os.Remove(path+suffix))
 				}
 				go start(second)
-				require.ErrorContains(t, <-first, "by somebody else")
+				require.ErrorContains(t, <-first, "by another program")
 				assert.NoFileExists(t, path)
 				if err := <-second; err == nil {
 					requireComplete(t, path, s.object)
@@ -253,7 +253,7 @@ func TestFileDoesNotPlaceWhatItDoesNotHold(t *testing.T) {
 			time.Sleep(5500 * time.Millisecond)
 			_, err := transfer.File(t.Context(), other.source(t), path+".part", transfer.Options{})
 			require.NoError(t, err)
-			require.ErrorContains(t, <-ended, "by somebody else")
+			require.ErrorContains(t, <-ended, "by another program")
 			assert.NoFileExists(t, path)
 		})
 	})
@@ -274,7 +274,7 @@ func TestAPartThatWasCutOffIsNotPlaced(t *testing.T) {
 			return nil
 		}
 		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{FS: disk})
-		require.ErrorContains(t, err, path+".part was cut off by somebody else")
+		require.ErrorContains(t, err, path+".part was truncated by another program")
 		require.True(t, cut)
 		require.NoFileExists(t, path)
 

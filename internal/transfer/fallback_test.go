@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -308,9 +306,10 @@ func TestARelativePathAndAnotherFolder(t *testing.T) {
 	source := fuzzSource(func(*http.Request) *http.Response {
 		return &http.Response{StatusCode: http.StatusOK, ContentLength: 1000, Body: io.NopCloser(bytes.NewReader(s.object))}
 	})
-	locate := source.Locate
-	source.Locate = func(ctx context.Context) (transfer.Location, error) {
-		return transfer.Location{URL: "https://storage.test/1"}, errors.Join(os.Chdir(os.TempDir()), func() error { _, err := locate(ctx); return err }())
+	elsewhere := t.TempDir()
+	source.Locate = func(context.Context) (transfer.Location, error) {
+		t.Chdir(elsewhere)
+		return transfer.Location{URL: "https://storage.test/1"}, nil
 	}
 	_, err := transfer.File(t.Context(), source, "backup.tar.gz", transfer.Options{})
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 	"github.com/ghmigrate/ghmigrate/internal/durable/partfile"
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // Options tune [File].
@@ -107,6 +108,9 @@ type download struct {
 
 func (d *download) run(ctx context.Context) (Result, error) {
 	done, err := d.part.Settle(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = netx.ContextError(ctx)
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -147,7 +151,8 @@ func (d *download) run(ctx context.Context) (Result, error) {
 				return Result{}, err
 			}
 		case falls:
-			d.earlier = d.part.Logged.Ranges // stays as long as storage gives nothing instead
+			// They stay of use as long as storage gives nothing instead.
+			d.earlier, d.size = d.part.Logged.Ranges, d.part.Known.Size
 			d.session.forget(plainGet, d.session.explain(err))
 		case errors.Is(err, errNoResume) && restarts < maxRestarts:
 			restarts++

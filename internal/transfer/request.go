@@ -78,7 +78,7 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 
 // send sends the request. It returns soon when ctx has ended, also if
 // a RoundTripper of the caller does not.
-func (e *exchange) send(ctx context.Context, to int64) (resp *http.Response, err error) {
+func (e *exchange) send(ctx context.Context, to int64) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url.url.String(), http.NoBody)
 	if err != nil {
 		return nil, err
@@ -97,30 +97,41 @@ func (e *exchange) send(ctx context.Context, to int64) (resp *http.Response, err
 			condition(req.Header, *e.known)
 		}
 	}
-	returned := make(chan struct{})
+	type result struct {
+		resp *http.Response
+		err  error
+	}
+	returned, closed := make(chan result), make(chan struct{})
+	late := time.NewTimer(cancelPatience)
+	defer late.Stop()
 	go func() {
-		defer close(returned)
-		resp, err = e.source.Client.Do(req) //nolint:bodyclose // by fetch, or below
-	}()
-	select {
-	case <-returned:
-	case <-ctx.Done():
+		resp, err := e.source.Client.Do(req)
 		select {
-		case <-returned:
-		case <-time.NewTimer(cancelPatience).C:
-			go func() {
-				if <-returned; err == nil {
-					_ = resp.Body.Close()
-				}
-			}()
-			return nil, ctx.Err()
+		case returned <- result{resp, err}:
+		case <-closed: // too late
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+		}
+	}()
+	defer close(closed)
+	for done := ctx.Done(); ; {
+		select {
+		case r := <-returned:
+			if r.err == nil && ctx.Err() != nil {
+				_ = r.resp.Body.Close()
+				return nil, ctx.Err()
+			}
+			return r.resp, r.err
+		case <-done:
+			late.Reset(cancelPatience)
+			done = nil
+		case <-late.C:
+			if done == nil {
+				return nil, ctx.Err()
+			}
 		}
 	}
-	if err == nil && ctx.Err() != nil { // too late
-		_ = resp.Body.Close()
-		return nil, ctx.Err()
-	}
-	return resp, err
 }
 
 // unanswered explains why no response came.
@@ -130,7 +141,7 @@ func (e *exchange) unanswered(ctx context.Context, resp *http.Response, err erro
 		return fmt.Errorf("%w: %w", &StatusError{StatusCode: resp.StatusCode}, err)
 	}
 	why := &trouble{kind: unanswered, err: fmt.Errorf("get %s: %w", e.url, err)}
-	if cause, ok := wasReplaced(ctx); ok {
+	if cause := whyReplaced(ctx); cause != nil {
 		why = &trouble{kind: replaced, err: fmt.Errorf("get %s: %w", e.url, cause)}
 	} else if netx.IsFinal(err) {
 		return why.err
@@ -138,15 +149,17 @@ func (e *exchange) unanswered(ctx context.Context, resp *http.Response, err erro
 	return why
 }
 
-// wasReplaced reports whether the schedule ended a request, and why.
-func wasReplaced(ctx context.Context) (error, bool) {
-	why := context.Cause(ctx)
-	return why, errors.Is(why, errStalled) || errors.Is(why, errSlow) || errors.Is(why, errUseless)
+// whyReplaced returns why the schedule ended a request, nil if it did not.
+func whyReplaced(ctx context.Context) error {
+	if why := context.Cause(ctx); why == errStalled || why == errSlow || why == errUseless { //nolint:errorlint // they are never wrapped
+		return why
+	}
+	return nil
 }
 
 // cut explains the end of a body before its time.
 func (e *exchange) cut(ctx context.Context, err error) error {
-	if why, ok := wasReplaced(ctx); ok {
+	if why := whyReplaced(ctx); why != nil {
 		return &trouble{kind: replaced, err: why}
 	}
 	if err == nil || errors.Is(err, io.EOF) {

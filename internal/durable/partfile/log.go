@@ -19,7 +19,7 @@ type line struct {
 	Complete *Complete `json:"complete,omitempty"`
 }
 
-// A header is the first line: what is being fetched.
+// A Header is the first line. It names the object.
 type Header struct {
 	Version  int    `json:"version"`
 	Identity string `json:"identity"`
@@ -28,27 +28,26 @@ type Header struct {
 
 const logVersion = 1
 
-// A fetched line holds the disjoint ranges that are in the part, in order, and
-// how far it has been hashed from the start.
+// A Fetched line holds the disjoint ranges that are in the part, in order, and how
+// far the part has been hashed from the start.
 type Fetched struct {
 	Ranges Spans `json:"ranges"`
 	Mark
 }
 
-// A mark is a place in the object and the state of its hash there.
+// A Mark is a place in the object and the state of its SHA-256 there.
 type Mark struct {
 	Offset int64  `json:"hashed"`
 	State  []byte `json:"sha256_state"`
 	Tail   string `json:"tail_sha256,omitempty"` // of the last bytes before it
 }
 
-// tailSize is how many bytes before a mark tell whether a part is the one that
-// the log is about.
+// tailSize is the number of bytes before a mark by which a part is recognized.
 const tailSize = 64 << 10
 
-// replay reads the log. One that is damaged, or of another object, or that
-// this version cannot read, says nothing; it is left as it is until there is
-// something better to write.
+// replay reads the log. A log that is damaged, or of another object, or that this
+// version cannot read is ignored. It stays as it is until there is something to
+// write.
 func (p *Part) replay() error {
 	first, usable := true, true
 	log, err := durable.OpenLog(p.logFile, func(text []byte) error {
@@ -79,13 +78,13 @@ func (p *Part) replay() error {
 	return nil
 }
 
-// valid reports whether the ranges make sense and cover what was hashed.
+// valid reports whether the ranges are well-formed and cover the hashed bytes.
 func (f *Fetched) valid() bool {
 	_, err := f.Hash()
 	return err == nil && f.Ranges.valid() && f.Ranges.Head() > 0 && f.Offset >= 0 && f.Offset <= f.Ranges.Head()
 }
 
-// hash returns a SHA-256 in the state of the mark.
+// Hash returns a SHA-256 in the state of the mark.
 func (m Mark) Hash() (hash.Hash, error) {
 	h := sha256.New()
 	if m.Offset == 0 {
@@ -110,7 +109,8 @@ func MarkOf(h hash.Hash, offset int64) (Mark, error) {
 
 func (p *Part) forget() { p.Known, p.Logged, p.Done, p.log = nil, Fetched{}, nil, nil }
 
-// checkpoint makes what is fetched survive a crash.
+// Checkpoint makes the fetched ranges survive a crash: it syncs the part, then logs
+// them.
 func (p *Part) Checkpoint(f Fetched) error {
 	if p.log == nil || f.Offset == p.Logged.Offset && slices.Equal(f.Ranges, p.Logged.Ranges) {
 		return nil
@@ -135,8 +135,8 @@ func (p *Part) Checkpoint(f Fetched) error {
 	return p.rewrite()
 }
 
-// rewrite replaces the log by a short one that tells the same: a line a second
-// makes many megabytes of a slow night.
+// rewrite replaces the log by a short one with the same content: a line a second
+// makes many megabytes in a slow night.
 func (p *Part) rewrite() error {
 	if err := p.leads(p.logName(), p.logFile); err != nil {
 		return err
@@ -146,8 +146,7 @@ func (p *Part) rewrite() error {
 		err = p.fs.Rename(p.newLogName(), p.logName())
 	}
 	if err != nil {
-		// The old one is as good as ever: on some systems an open file cannot be
-		// replaced.
+		// The old log is still valid: on some systems an open file cannot be replaced.
 		if file != nil {
 			_ = p.remove(p.newLogName(), file)
 			_ = file.Close()
@@ -160,7 +159,7 @@ func (p *Part) rewrite() error {
 	return p.syncFolder()
 }
 
-// writeAnew writes what the log tells into another file, which is held.
+// writeAnew writes the content of the log into another file, and locks that.
 func (p *Part) writeAnew() (durable.File, *durable.Log, error) {
 	file, err := p.fs.OpenLocked(p.newLogName())
 	if err != nil {
@@ -178,7 +177,7 @@ func (p *Part) writeAnew() (durable.File, *durable.Log, error) {
 	return file, log, nil
 }
 
-// write appends l to the log, for good.
+// write appends l to the log and syncs it.
 func (p *Part) write(l line) error {
 	return appendLine(p.log, l)
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// A part is a file that is being fetched, and the log of how far it is.
+// A Part is a file that is being fetched, and the log of how far it is.
 //
-// Who holds the log holds everything: it is locked first and removed last. The
-// part is locked too, against whoever does not know of the log.
+// The lock of the log protects everything: the log is locked first and removed
+// last. The part is locked too, against programs that do not know of the log.
 type Part struct {
 	fs       durable.FS
-	path     string // where the complete file goes
+	path     string // of the complete file
 	identity string
 	maxLog   int64 // bytes of the log, before it is written anew
 	logger   *slog.Logger
@@ -33,11 +33,12 @@ type Part struct {
 	placed bool      // whether it is at path, and nothing else is left
 }
 
+// Name returns the name of the part.
 func (p *Part) Name() string { return p.path + ".part" }
 
 func (p *Part) logName() string { return p.path + ".part.log" }
 
-// newLogName is where the log is written anew, until that takes its name.
+// newLogName is where the log is written anew, before that takes the log's name.
 func (p *Part) newLogName() string { return p.path + ".part.log.new" }
 
 // Open takes hold of what belongs to path, and reads how far an earlier
@@ -66,8 +67,8 @@ func Open(fsys durable.FS, path, identity string, maxLog int64, logger *slog.Log
 	return p, nil
 }
 
-// removeNewLog removes what could not take the log's name: an earlier call may
-// have died before that.
+// removeNewLog removes a new log that has not taken the log's name, because an
+// earlier call died before that.
 func (p *Part) removeNewLog() error {
 	info, err := p.regular(p.newLogName())
 	if err != nil || info == nil {
@@ -76,7 +77,8 @@ func (p *Part) removeNewLog() error {
 	return p.fs.Remove(p.newLogName())
 }
 
-// regular describes name, which must be a regular file or missing (nil).
+// regular describes name. It returns nil if name is missing, and fails unless it
+// is a regular file.
 func (p *Part) regular(name string) (fs.FileInfo, error) {
 	info, err := p.fs.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -88,7 +90,7 @@ func (p *Part) regular(name string) (fs.FileInfo, error) {
 	return info, durable.Regular(name, info)
 }
 
-// open takes hold of the part.
+// Hold opens and locks the part.
 func (p *Part) Hold() error {
 	file, err := p.fs.OpenLocked(p.Name())
 	if err != nil {
@@ -98,7 +100,7 @@ func (p *Part) Hold() error {
 	return nil
 }
 
-// resume reports whether there is something to go on from, which is not so if
+// Resume reports whether an earlier call has left bytes of use. That is not so if
 // the part does not have what the log tells.
 func (p *Part) Resume() (bool, error) {
 	info, err := p.File.Stat()
@@ -121,8 +123,8 @@ func (p *Part) Resume() (bool, error) {
 	return true, nil
 }
 
-// tail returns the sum of the last bytes of the part before offset, nothing if
-// there are none.
+// tail returns the sum of the last bytes of the part before offset, an empty string
+// at 0.
 func (p *Part) tail(offset int64) (string, error) {
 	if offset == 0 {
 		return "", nil
@@ -130,7 +132,7 @@ func (p *Part) tail(offset int64) (string, error) {
 	block := make([]byte, min(offset, tailSize))
 	if n, err := p.File.ReadAt(block, offset-int64(len(block))); n < len(block) {
 		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("%s was cut off by somebody else", p.Name())
+			err = fmt.Errorf("%s was truncated by another program", p.Name())
 		}
 		return "", err
 	}
@@ -138,7 +140,7 @@ func (p *Part) tail(offset int64) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// begin starts over with o: an empty part, and a log that names o.
+// Begin starts over with o: it empties the part, and writes a log that names o.
 func (p *Part) Begin(o Object) error {
 	log, err := p.empty()
 	if err != nil {
@@ -152,14 +154,14 @@ func (p *Part) Begin(o Object) error {
 	return p.syncFolder()
 }
 
-// discard drops what an object that is no more has left.
+// Discard empties the part and the log, because the object has changed.
 func (p *Part) Discard() error {
 	_, err := p.empty()
 	return err
 }
 
-// empty empties the log and then the part: a log must never be found beside
-// bytes that it does not tell of.
+// empty empties the log and then the part, so that the log never tells of bytes
+// that are gone.
 func (p *Part) empty() (*durable.Log, error) {
 	p.forget()
 	log, err := durable.CreateLog(p.logFile)
@@ -169,7 +171,7 @@ func (p *Part) empty() (*durable.Log, error) {
 	return log, p.File.Truncate(0)
 }
 
-// close lets go of the files. It leaves none behind that tell nothing.
+// Close closes the files, and removes them if they are empty.
 func (p *Part) Close() error {
 	if !p.placed && isEmpty(p.logFile) {
 		if p.File != nil && isEmpty(p.File) {

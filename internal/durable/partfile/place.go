@@ -10,16 +10,16 @@ import (
 	"path/filepath"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
-	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
+// A Complete line is the last one: it describes the whole object.
 type Complete struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 }
 
-// settle finishes what an earlier call logged as complete. It returns nil if
-// there is no such thing.
+// Settle finishes what an earlier call logged as complete. It returns nil if there
+// is nothing of that kind.
 func (p *Part) Settle(ctx context.Context) (*Complete, error) {
 	done := p.Done
 	if done == nil {
@@ -36,8 +36,8 @@ func (p *Part) Settle(ctx context.Context) (*Complete, error) {
 			return done, p.place()
 		}
 	}
-	// Only the log was left to be removed, unless somebody else has put another
-	// file there since.
+	// Only the log was left to be removed, unless another program has replaced the
+	// file since.
 	if there, err := p.isAtPath(ctx, done); err != nil || !there {
 		p.forget()
 		return nil, err
@@ -45,8 +45,8 @@ func (p *Part) Settle(ctx context.Context) (*Complete, error) {
 	return done, p.tidy(info != nil)
 }
 
-// isComplete opens the part, and reports whether it is what the log tells of:
-// somebody may have put another file there since. If not, it is closed again.
+// isComplete opens the part, and reports whether it has the logged checksum:
+// another program may have replaced it since. If not, the part is closed again.
 func (p *Part) isComplete(ctx context.Context, done *Complete) (bool, error) {
 	if err := p.Hold(); err != nil {
 		return false, err
@@ -60,7 +60,7 @@ func (p *Part) isComplete(ctx context.Context, done *Complete) (bool, error) {
 	return false, file.Close()
 }
 
-// isAtPath reports whether the file at path is what the log tells of.
+// isAtPath reports whether the file at path has the logged checksum.
 func (p *Part) isAtPath(ctx context.Context, done *Complete) (bool, error) {
 	info, err := p.regular(p.path)
 	if err != nil || info == nil || info.Size() != done.Size {
@@ -80,7 +80,7 @@ func (c *Complete) describes(ctx context.Context, file io.ReaderAt) (bool, error
 	block := make([]byte, 512<<10)
 	for offset := int64(0); offset < c.Size; {
 		if ctx.Err() != nil {
-			return false, netx.ContextError(ctx)
+			return false, ctx.Err()
 		}
 		n, err := file.ReadAt(block, offset)
 		h.Write(block[:n])
@@ -95,7 +95,7 @@ func (c *Complete) describes(ctx context.Context, file io.ReaderAt) (bool, error
 	return hex.EncodeToString(h.Sum(nil)) == c.SHA256, nil
 }
 
-// finish puts the complete part, of which sum is the SHA-256, in its place.
+// Finish puts the complete part, of which sum is the SHA-256, in its place.
 func (p *Part) Finish(size int64, sum string) error {
 	if err := p.held(); err != nil {
 		return err
@@ -105,7 +105,7 @@ func (p *Part) Finish(size int64, sum string) error {
 		return err
 	}
 	if info.Size() < size {
-		return fmt.Errorf("%s was cut off by somebody else", p.Name())
+		return fmt.Errorf("%s was truncated by another program", p.Name())
 	}
 	// An earlier call may have written more than it logged.
 	if err := p.File.Truncate(size); err != nil {
@@ -122,8 +122,8 @@ func (p *Part) Finish(size int64, sum string) error {
 	return p.place()
 }
 
-// held fails if what has the names of part and log is not what we hold: if
-// somebody removed those, another call may be at work on files of these names.
+// held fails if the names of part and log do not lead to the open files any more.
+// Another call may be at work on other files of these names.
 func (p *Part) held() error {
 	if err := p.leads(p.Name(), p.File); err != nil {
 		return err
@@ -135,7 +135,7 @@ func (p *Part) leads(name string, file durable.File) error {
 	ok, err := p.fs.Leads(name, file)
 	if err == nil && !ok {
 		p.forget()
-		err = fmt.Errorf("%s was renamed or removed by somebody else", name)
+		err = fmt.Errorf("%s was renamed or removed by another program", name)
 	}
 	return err
 }
@@ -145,7 +145,7 @@ func (p *Part) place() error {
 	if err := p.held(); err != nil {
 		return err
 	}
-	// Somebody may have put a link there since we looked.
+	// Another program may have put a link there since.
 	if _, err := p.regular(p.path); err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (p *Part) place() error {
 	return p.tidy(false)
 }
 
-// tidy removes what is not needed beside the complete file at path.
+// tidy removes the files beside the complete file at path.
 func (p *Part) tidy(removePart bool) error {
 	// The name first: without it the log is all there is.
 	if err := p.syncFolder(); err != nil {
@@ -173,8 +173,8 @@ func (p *Part) tidy(removePart bool) error {
 		return err
 	}
 	p.placed = true
-	// The file is there for good. If the log comes back, the next call finds that
-	// nothing is left to be done.
+	// If a crash brings the log back, the next call finds that nothing is left to be
+	// done.
 	_ = p.fs.SyncDir(filepath.Dir(p.path))
 	return nil
 }
@@ -190,7 +190,7 @@ func (p *Part) syncFolder() error {
 	return err
 }
 
-// remove removes a file that we hold, and not another one of its name.
+// remove removes an open file, and not another one of its name.
 func (p *Part) remove(name string, file durable.File) error {
 	if ok, err := p.fs.Leads(name, file); err != nil || !ok {
 		return err

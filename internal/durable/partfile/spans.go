@@ -1,6 +1,6 @@
 package partfile
 
-// A span is a byte range of an object: from one offset to another, exclusive.
+// A Span is a byte range of an object: from one offset to another, exclusive.
 // The second is UnknownEnd while the object's size is not known.
 type Span [2]int64
 
@@ -19,7 +19,7 @@ func (s Spans) valid() bool {
 	return true
 }
 
-// head returns where the span that starts at 0 ends, 0 if there is none.
+// Head returns where the span that starts at 0 ends, 0 if there is none.
 func (s Spans) Head() int64 {
 	if len(s) == 0 || s[0][0] > 0 {
 		return 0
@@ -27,7 +27,7 @@ func (s Spans) Head() int64 {
 	return s[0][1]
 }
 
-// end returns where the last span ends.
+// End returns where the last span ends.
 func (s Spans) End() int64 {
 	if len(s) == 0 {
 		return 0
@@ -35,10 +35,10 @@ func (s Spans) End() int64 {
 	return s[len(s)-1][1]
 }
 
-// bytes returns the number of bytes in all spans.
+// Bytes returns the number of bytes in all spans.
 func (s Spans) Bytes() int64 { return s.Before(UnknownEnd) }
 
-// before returns the number of bytes that lie before an offset.
+// Before returns the number of bytes that lie before an offset.
 func (s Spans) Before(offset int64) int64 {
 	var n int64
 	for _, r := range s {
@@ -47,7 +47,7 @@ func (s Spans) Before(offset int64) int64 {
 	return n
 }
 
-// gaps returns what the spans leave of an object that ends there.
+// Gaps returns what the spans leave of an object that ends there.
 func (s Spans) Gaps(end int64) Spans {
 	var gaps Spans
 	var at int64
