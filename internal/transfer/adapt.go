@@ -120,7 +120,7 @@ func (s *schedule) look(now time.Time) error {
 	}
 	s.compare(now)
 	s.replaceSlow(now)
-	s.gap -= s.gap / 128 // halves in three quarters of a minute
+	s.gap -= s.gap / 1024 // halves in six minutes
 	return s.tick()
 }
 

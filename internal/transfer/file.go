@@ -87,7 +87,7 @@ func File(ctx context.Context, source Source, path string, opts Options) (Result
 	defer func() { _ = p.Close() }()
 
 	d := &download{part: p, session: session, options: opts, size: -1}
-	defer d.progress()
+	defer d.progress(true)
 	result, err := d.run(ctx)
 	if err != nil {
 		return Result{}, d.explain(session.explain(err))
@@ -104,6 +104,7 @@ type download struct {
 	earlier  spans     // what earlier calls have fetched, as long as it is of use
 	size     int64     // of the object that they fetched, -1 if it is not known
 	schedule *schedule // nil before the first attempt
+	reported time.Time
 }
 
 func (d *download) run(ctx context.Context) (Result, error) {
@@ -197,7 +198,7 @@ func (d *download) attempt(ctx context.Context) (string, error) {
 	if d.options.Concurrency > 0 {
 		most = min(d.options.Concurrency, maxConcurrency)
 	}
-	return r.run(ctx, most, d.options.Progress != nil, d.progress)
+	return r.run(ctx, most, func() { d.progress(false) })
 }
 
 // workers returns how many workers may fetch what is missing of an object.
@@ -235,8 +236,9 @@ func (d *download) amount() (fetched, size int64) {
 	return d.earlier.Bytes(), d.size
 }
 
-func (d *download) progress() {
-	if d.options.Progress != nil {
+func (d *download) progress(last bool) {
+	if d.options.Progress != nil && (last || time.Since(d.reported) >= progressEvery) {
+		d.reported = time.Now()
 		d.options.Progress(d.amount())
 	}
 }

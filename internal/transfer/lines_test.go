@@ -136,7 +136,7 @@ func TestBytesResetTheBackoff(t *testing.T) {
 		begin, path := time.Now(), target(t)
 		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{Concurrency: 1})
 		require.NoError(t, err)
-		assert.Zero(t, time.Since(begin))
+		assert.Less(t, time.Since(begin), time.Second)
 		assert.Len(t, s.seen(), 12)
 		requireComplete(t, path, s.object)
 	})

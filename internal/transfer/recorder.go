@@ -46,8 +46,8 @@ func newRecorder(p *partfile.Part, a *attempt, m partfile.Mark) (*recorder, erro
 }
 
 // run works until all is fetched and hashed, or until something fails, and
-// returns the SHA-256. It calls progress in this goroutine, if ticking is set.
-func (r *recorder) run(parent context.Context, workers int, ticking bool, progress func()) (string, error) {
+// returns the SHA-256. It calls progress in this goroutine when bytes have come.
+func (r *recorder) run(parent context.Context, workers int, progress func()) (string, error) {
 	ctx, fail := context.WithCancelCause(parent)
 	var others sync.WaitGroup
 	fetched, recorded := make(chan struct{}), make(chan struct{})
@@ -69,14 +69,9 @@ func (r *recorder) run(parent context.Context, workers int, ticking bool, progre
 		defer close(fetched)
 		endIf(r.attempt.run(ctx, workers), fail)
 	}()
-	tick := time.NewTicker(progressEvery)
-	defer tick.Stop()
-	if !ticking {
-		tick.Stop()
-	}
 	for working := true; working; {
 		select {
-		case <-tick.C:
+		case <-r.schedule.moved:
 			progress()
 		case <-fetched:
 			working = false

@@ -62,6 +62,8 @@ type schedule struct {
 	stopped bool  // no job is handed out any more
 	ended   bool  // no bytes come any more
 
+	moved chan struct{} // gets a value when bytes have come
+
 	adaptation
 }
 
@@ -87,6 +89,7 @@ func newSchedule(done spans, hashed, unit int64) *schedule {
 	s := &schedule{
 		unit: unit, size: unknownEnd, chunk: unknownEnd, most: 1, workers: 1,
 		free: done.Gaps(unknownEnd), hashed: hashed, last: unknownEnd, kept: unknownEnd,
+		moved: make(chan struct{}, 1),
 	}
 	s.patience = slowPatience
 	s.work, s.data = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
@@ -266,6 +269,10 @@ func (s *schedule) wrote(j *job, n int, limit int64) int64 {
 	j.at = min(j.at+int64(n), j.end)
 	if j.at == j.end && limit > j.end && len(s.free) > 0 && s.free[0][0] == j.end {
 		j.end = s.take(0)[1]
+	}
+	select {
+	case s.moved <- struct{}{}:
+	default:
 	}
 	s.data.Signal()
 	j.waits = time.Now()

@@ -14,8 +14,10 @@ const (
 	// enough for a block of each worker to stay in the processor's cache.
 	blockSize = 256 << 10
 
-	// A connection that brought this many bytes is followed by the next one at once.
+	// A connection that brought this many bytes is followed by the next one after
+	// a breath, and one that brought progressMinimum at once.
 	goodBytes = 64 << 10
+	breath    = 10 * time.Millisecond
 
 	// maxFaults is how many faulty responses in a row a worker forgives.
 	maxFaults = 4
@@ -100,8 +102,11 @@ func (w *worker) overcome(ctx context.Context, j *job, err error) error {
 	case replaced, early:
 		wait = 0
 	case broken:
-		if j.got >= goodBytes {
+		switch {
+		case j.got >= progressMinimum:
 			wait = 0
+		case j.got >= goodBytes:
+			wait = breath
 		}
 	}
 	if known != nil && !known.Resumable() {
