@@ -90,7 +90,7 @@ func (s *schedule) usual(now time.Time) float64 {
 
 // victim returns the job that takes longest, if its back is worth a request.
 func (s *schedule) victim(now time.Time) (victim *job) {
-	longest, usual := (worthARequest + 2*s.latency).Seconds(), s.usual(now)
+	longest, usual := (worthARequest + 2*max(s.latency, s.gap)).Seconds(), s.usual(now)
 	for _, j := range s.jobs {
 		rate := usual
 		if j.got > 0 {

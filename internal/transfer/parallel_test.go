@@ -257,7 +257,7 @@ func TestProgressIsMeasuredOverAllRanges(t *testing.T) {
 		// None of them gets 1 MiB in five minutes, all of them do.
 		s := newStorage(t, 4<<20)
 		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
-			return trickle(s, w, r, 50<<10, 50*time.Second)
+			return trickle(s, w, r, 16<<10, 16*time.Second)
 		}
 		begin := time.Now()
 		_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(8))
