@@ -64,6 +64,25 @@ func TestMeasuresDownloads(t *testing.T) {
 	assert.Empty(t, left)
 }
 
+func TestMeasuresAims(t *testing.T) {
+	t.Parallel()
+	report := bench(t, "-quick", "-dir", t.TempDir(), "-runs", "1", "-size", "12MiB", "-rate", "30MB", "-latency", "5ms", "-short-cut", "100kB", "-only", "(unthrottled|cut every 100|killed|503|start|eighth|30 MB/s a connection).*/(curl|ghmigrate)")
+	var lines []string
+	for _, cells := range rows(report) {
+		if cells[0] == "line" {
+			continue
+		}
+		lines = append(lines, cells[0])
+		assert.Len(t, cells, 9, cells)
+	}
+	assert.Equal(t, []string{
+		"unthrottled", "30 MB/s a connection", "30 MB/s a connection", "30 MB/s a connection, 5ms", "30 MB/s a connection, 5ms",
+		"30 MB/s a connection", "30 MB/s a connection", "30 MB/s a connection, 5ms", "30 MB/s a connection, 5ms",
+		"killed half-way", "a cut every 100 kB", "503 beyond a request a second", "each range read from the start",
+		"each eighth connection slow", "all",
+	}, lines)
+}
+
 func TestSaysWhichProgramIsMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	report := bench(t, "-downloads", "-dir", t.TempDir(), "-runs", "1", "-size", "1MiB", "-only", "unthrottled/(curl|aria2c -x8|io.Copy)")

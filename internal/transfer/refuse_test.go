@@ -1,6 +1,9 @@
 package transfer_test
 
 import (
+	"bytes"
+	"io/fs"
+	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -93,4 +96,45 @@ func TestAPartOfAnotherUserIsRefused(t *testing.T) {
 			assert.Equal(t, "theirs", string(kept))
 		})
 	}
+}
+
+// A folder that cannot be opened or synced is no reason to fail: all bytes are on
+// the disk.
+func TestAFolderThatCannotBeSyncedIsAWarning(t *testing.T) {
+	for _, refusal := range []error{syscall.EACCES, syscall.EINVAL, syscall.ENOSYS} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStorage(t, 1000)
+			path := target(t)
+			source := s.source(t)
+			var log bytes.Buffer
+			source.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			disk := &disk{fail: func(_ int, op string) error {
+				if op == "sync folder" {
+					return &fs.PathError{Op: "open", Path: path, Err: refusal}
+				}
+				return nil
+			}}
+			_, err := transfer.File(t.Context(), source, path, transfer.Options{FS: disk})
+			require.NoError(t, err)
+			requireComplete(t, path, s.object)
+			assert.Contains(t, log.String(), `level=WARN msg="folder cannot be synced"`)
+		})
+	}
+}
+
+// Without locks two calls could write to one file.
+func TestASystemWithoutLocksIsRefusedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 1000)
+		path := target(t)
+		disk := &disk{fail: func(_ int, op string) error {
+			if strings.HasPrefix(op, "lock") {
+				return &fs.PathError{Op: "lock", Path: path + ".part.log", Err: durable.ErrNoLocks}
+			}
+			return nil
+		}}
+		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{FS: disk})
+		require.EqualError(t, err, "lock "+path+".part.log: no file locks here: choose a folder on a local disk")
+		assert.Empty(t, s.seen(), "before the first request")
+	})
 }
