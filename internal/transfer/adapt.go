@@ -14,32 +14,23 @@ const (
 	stallLimit   = time.Minute
 	slowPatience = 2 * time.Second
 
-	// A connection slower than this part of the usual speed is replaced.
-	slowShare = 5
-	maxRates  = 32 // ended jobs whose speeds are the usual ones
-
-	// The job at the frontier is not longer than what its connection brings in this
-	// time: the hash waits for it.
-	frontierTime = time.Second
+	slowShare     = 5  // a connection below this part of the usual speed is replaced
+	maxRates      = 32 // ended jobs whose speeds are the usual ones
+	latencyFactor = 4  // times the shortest latency are enough for a response
 
 	// If one connection brings this part of all bytes in so many looks in a row,
 	// the other connections are useless.
 	mostOfAll    = 0.8
 	uselessLooks = 3
 
-	// Other connections get so many times the shortest latency to answer.
-	latencyFactor = 4
-
 	// The number of workers shrinks at most once in shrinkEvery, and grows by one
 	// after growAfter.
 	shrinkEvery = time.Second
 	growAfter   = 30 * time.Second
 
-	// The back of a job is worth a request if it takes longer than this.
-	worthARequest = 100 * time.Millisecond
-
-	// After refusals a worker asks for this many times minChunk at most.
-	refusedFactor = 64
+	frontierTime  = time.Second            // the length of the job that the hash waits for
+	worthARequest = 100 * time.Millisecond // of a job, if its back is to be split off
+	refusedFactor = 64                     // times minChunk is the largest chunk after refusals
 )
 
 var (
@@ -148,10 +139,9 @@ func (s *schedule) compare(now time.Time) {
 	}
 }
 
-// alone leaves all of the rest to one connection. It is the given one if that
-// is at the first gap and its response goes to the end, or else a new one. Bytes
-// behind the first gap are fetched again: to ask for the gaps between them would
-// take more requests.
+// alone leaves all of the rest to one connection: the given one if that is at the
+// first gap and its response goes to the end, or else a new one. Bytes behind the
+// first gap are fetched again: the gaps between them would take more requests.
 func (s *schedule) alone(keep *job) {
 	at := s.frontier()
 	s.workers, s.chunk, s.since, s.leader = 1, unknownEnd, time.Now(), nil
@@ -177,12 +167,13 @@ func (s *schedule) onlyOne() bool {
 		return false
 	}
 	s.oneRange = true
-	open := slices.IndexFunc(s.jobs, func(j *job) bool { return j.open && j.answered })
-	if open < 0 {
-		s.alone(nil)
-	} else {
-		s.alone(s.jobs[open])
+	var keep *job
+	for _, j := range s.jobs {
+		if j.open && j.answered {
+			keep = j
+		}
 	}
+	s.alone(keep)
 	return true
 }
 
@@ -232,9 +223,8 @@ func (s *schedule) hadNoAnswer(j *job, now time.Time) {
 	}
 }
 
-// tooMany halves the workers, but not below those that get bytes, and makes
-// chunks larger. The last worker asks for all of the rest. After the first time
-// it takes two refusals of one worker in a row.
+// tooMany halves the workers, but not below those that get bytes, and makes chunks
+// larger, at last all of the rest. A second time takes two refusals in a row.
 func (s *schedule) tooMany(j *job, now time.Time) {
 	if s.size == unknownEnd || s.refusals > 0 && (now.Sub(s.since) < shrinkEvery || j.before.failures == 0) {
 		return

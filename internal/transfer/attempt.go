@@ -70,14 +70,6 @@ func (s *session) size() int64 {
 	return s.object.Size
 }
 
-// mayEnd reports whether an object whose size storage does not tell may end at an
-// offset.
-func (s *session) mayEnd(at int64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.told < 0 || s.told == at
-}
-
 // explain adds to the error of an attempt why the object was asked for in another
 // way before.
 func (s *session) explain(err error) error {
@@ -93,24 +85,22 @@ func (s *session) explain(err error) error {
 	return fmt.Errorf("%w; before, with ranges: %w", err, s.cause)
 }
 
-// An attempt fetches all that is missing of an object. It ends when all is there,
-// or when one of its workers fails.
+// An attempt fetches what is missing of an object, until a worker fails.
 type attempt struct {
 	*session
 	schedule *schedule
 	out      io.WriterAt
 
-	// begin is called with the object that storage has, if it was not known, before
-	// its first byte is written. It returns how many workers may fetch the object.
-	// ranged tells whether storage gives ranges.
+	// begin is called with an object that was not known, before its first byte is
+	// written. It returns how many workers may fetch it. ranged tells whether storage
+	// gives ranges.
 	begin func(o object, ranged bool) (workers int, err error)
 	// complete reports whether the bytes before an offset are provably all of the
 	// object.
 	complete func(end int64) (bool, error)
 }
 
-// run fetches with so many workers at most. It looks at all connections twice
-// a second.
+// run fetches with so many workers at most, and looks at all connections.
 func (a *attempt) run(parent context.Context, workers int) error {
 	ctx, fail := context.WithCancelCause(parent)
 	defer fail(nil)

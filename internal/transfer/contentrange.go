@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,14 +17,9 @@ type contentRange struct {
 // that RFC 9110 allows, and with white space or another separator that some
 // servers send.
 func parseContentRange(h http.Header) (contentRange, bool) {
-	values := h.Values("Content-Range")
-	if len(values) == 0 {
+	values := slices.Compact(slices.Clone(h.Values("Content-Range")))
+	if len(values) != 1 {
 		return contentRange{}, false
-	}
-	for _, value := range values[1:] {
-		if value != values[0] {
-			return contentRange{}, false
-		}
 	}
 	const unit = "bytes"
 	text := strings.TrimSpace(values[0])

@@ -177,13 +177,9 @@ func (d *download) attempt(ctx context.Context) (string, error) {
 	}
 	d.schedule = newSchedule(there.Ranges, there.Offset, d.options.minChunk())
 	a := &attempt{session: d.session, schedule: d.schedule, out: d.part.File}
-	fresh := false
-	a.begin = func(o object, ranged bool) (int, error) {
-		fresh = true
-		return d.workers(o, nil, ranged), d.part.Begin(o)
-	}
+	a.begin = func(o object, ranged bool) (int, error) { return d.workers(o, nil, ranged), d.part.Begin(o) }
 	defer func() {
-		if fresh {
+		if _, now := d.session.state(); known == nil && now != nil { // begin was called
 			d.earlier = nil
 		}
 	}()
@@ -194,11 +190,7 @@ func (d *download) attempt(ctx context.Context) (string, error) {
 	if known != nil && known.Size >= 0 {
 		d.schedule.sized(known.Size, d.workers(*known, there.Ranges, true))
 	}
-	most := autoConcurrency
-	if d.options.Concurrency > 0 {
-		most = min(d.options.Concurrency, maxConcurrency)
-	}
-	return r.run(ctx, most, func() { d.progress(false) })
+	return r.run(ctx, min(cmp.Or(d.options.Concurrency, autoConcurrency), maxConcurrency), func() { d.progress(false) })
 }
 
 // workers returns how many workers may fetch what is missing of an object.

@@ -16,9 +16,8 @@ const (
 
 var errNoProgress = errors.New("no progress: less than 1 MiB in five minutes")
 
-// pause waits before a worker asks again because of a failure: for as long as
-// storage asked it to, or for another reason. The wait ends early when nothing
-// is left to ask for.
+// pause waits before a worker asks again because of a failure, for as long as
+// storage stated or less. It ends early when nothing is left to ask for.
 func (s *schedule) pause(wait time.Duration, stated bool, why error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -33,7 +32,12 @@ func (s *schedule) pause(wait time.Duration, stated bool, why error) error {
 	*counter++
 	defer func() { *counter-- }()
 	end := time.Now().Add(wait)
-	defer time.AfterFunc(wait, s.wakeAll).Stop()
+	timer := time.AfterFunc(wait, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.wake()
+	})
+	defer timer.Stop()
 	for time.Now().Before(end) && !s.over() {
 		s.work.Wait()
 	}

@@ -16,15 +16,9 @@ import (
 )
 
 const (
-	// Fetched bytes are logged within recordEvery, unless the disk takes longer for
-	// half of it.
-	recordEvery = time.Second
-	// The disk begins with what was written this often, so that a sync finds less
-	// to do.
-	flushEvery = recordEvery / 4
-
-	// After a failure so many bytes are hashed. The next call hashes the rest.
-	maxLeftOver = 64 << 20
+	recordEvery = time.Second     // fetched bytes are in the log, if a sync takes half of it
+	flushEvery  = recordEvery / 4 // the disk begins with them, so that a sync finds less to do
+	maxLeftOver = 64 << 20        // bytes are hashed after a failure; the next call hashes the rest
 )
 
 // A recorder hashes the part behind the workers, while the system still has it in

@@ -7,17 +7,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/ghmigrate/ghmigrate/internal/durable/partfile"
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 const (
-	// After a canceled request a RoundTripper gets this long to return.
-	cancelPatience = time.Second
-
-	// A body gets this long to show that nothing is behind its announced end.
-	excessPatience = 5 * time.Second
+	cancelPatience = time.Second     // with a RoundTripper after its request is canceled
+	excessPatience = 5 * time.Second // with a body at its announced end
 )
 
 // An exchange is one request for a job, and its response.
@@ -202,19 +201,19 @@ func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) 
 
 // expectGzip looks at the first bytes of an object.
 func (e *exchange) expectGzip(ctx context.Context, contentType string) error {
-	head := make([]byte, len(gzipMagic))
+	head := make([]byte, len(partfile.GzipMagic))
 	if e.encoded {
-		head = make([]byte, headSize)
+		head = make([]byte, 512)
 	}
 	n, err := io.ReadFull(e, head)
-	switch magic := len(gzipMagic); {
+	switch magic := len(partfile.GzipMagic); {
 	case n == 0 && errors.Is(err, io.EOF) && (e.length == 0 || e.object.Size <= 0 && e.delimited):
 		return &trouble{kind: page, err: errEmpty}
-	case !bytes.HasPrefix(gzipMagic, head[:min(n, magic)]), e.end == 1:
+	case !strings.HasPrefix(partfile.GzipMagic, string(head[:min(n, magic)])), e.end == 1:
 		return &trouble{kind: page, err: faultf("storage sent %.100q and not a gzip archive", contentType)}
 	case n < magic:
 		return e.cut(ctx, err)
-	case e.encoded && isGzipOfGzip(head[:n]):
+	case e.encoded && partfile.IsGzipOfGzip(head[:n]):
 		return fault("storage sent the archive compressed once more")
 	}
 	e.reader = io.MultiReader(bytes.NewReader(head[:n]), e.reader)
@@ -253,7 +252,7 @@ func (e *exchange) copy(ctx context.Context, limit int64) error {
 // come to its end.
 func (e *exchange) ended(ctx context.Context, at int64, err error) error {
 	if err == io.EOF && e.object.Size < 0 && e.end == unknownEnd { //nolint:errorlint // an EOF inside another error is a cut
-		whole := e.delimited && e.mayEnd(at)
+		whole := e.delimited && (e.told < 0 || e.told == at) // only forget sets told, between attempts
 		if !whole {
 			if whole, err = e.complete(at); err != nil {
 				return err
@@ -267,9 +266,8 @@ func (e *exchange) ended(ctx context.Context, at int64, err error) error {
 	return e.cut(ctx, err)
 }
 
-// reachedLimit looks behind the announced end. Only a body without a length of
-// its own, in chunks, can have more there, and nobody knows then which of its
-// bytes are right.
+// reachedLimit looks behind the announced end. Only a body in chunks can have more
+// there, and nobody knows then which of its bytes are right.
 func (e *exchange) reachedLimit(at, limit int64) error {
 	if e.object.Size == at && e.size() < 0 {
 		e.attempt.end(at)

@@ -36,10 +36,9 @@ type body struct {
 }
 
 // check returns what is in the response to a request for the bytes from an
-// offset on. There may be fewer or more bytes than were asked for. The object
-// must be want, which is nil if nothing is known of it. The error is
-// a StatusError without its text for a status that gives no bytes, a fault,
-// ErrChanged or errNoRanges.
+// offset on, maybe fewer or more than were asked for. The object must be want,
+// which is nil if nothing is known of it. The error for a status that gives no
+// bytes is a StatusError without its text.
 func check(resp *http.Response, from int64, want *object) (body, error) {
 	switch status := resp.StatusCode; {
 	case status == http.StatusOK && want == nil:
@@ -164,9 +163,8 @@ func contentLength(resp *http.Response) int64 {
 }
 
 // describe reads the object out of a response. A weak ETag does not promise equal
-// bytes. Neither does a Last-Modified in the second of the response: the object
-// may be replaced by another one of the same date. Storage that announces that it
-// has no ranges is not asked for ranges.
+// bytes. Neither does a Last-Modified in the second of the response. Storage that
+// announces that it has no ranges is not asked for ranges.
 func describe(resp *http.Response, size int64) object {
 	o := object{Size: size}
 	if strings.EqualFold(resp.Header.Get("Accept-Ranges"), "none") {

@@ -18,15 +18,10 @@ const (
 	maxConcurrency  = 16
 	autoConcurrency = 8
 
-	// A chunk is at least minChunk and at most maxChunkFactor times that. Within
-	// these bounds the object has chunksPerWorker chunks for each worker.
 	minChunk        = 4 << 20
-	maxChunkFactor  = 16
-	chunksPerWorker = 4
-
-	// An object smaller than smallFactor times minChunk has come before a second
-	// connection pays.
-	smallFactor = 8
+	maxChunkFactor  = 16 // times minChunk is the largest chunk
+	chunksPerWorker = 4  // within these bounds
+	smallFactor     = 8  // times minChunk is too small for a second connection to pay
 
 	// No chunk starts further ahead of the hash than so many chunks per worker, or
 	// windowFactor times minChunk: the hash reads the bytes back from the page
@@ -134,18 +129,11 @@ func (s *schedule) wake() {
 	s.data.Signal()
 }
 
-func (s *schedule) wakeAll() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.wake()
-}
-
 // over reports whether nothing is left for a worker.
 func (s *schedule) over() bool { return s.stopped || len(s.free)+len(s.jobs) == 0 }
 
-// next waits for a job. It returns nil when all bytes have come, and after stop.
-// A worker whose latest request did its work goes before workers that are idle or
-// have just waited.
+// next waits for a job. It returns nil when nothing is left. A worker whose latest
+// request did its work goes before workers that are idle or have just waited.
 func (s *schedule) next(before record) *job {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -261,8 +249,7 @@ func (s *schedule) received(j *job, n int) {
 }
 
 // wrote notes that n bytes more are in the file, and returns how many the worker
-// is to read on. limit is where the response ends. A worker whose response goes
-// past its job reads on if the bytes there are free.
+// is to read on, up to the limit of the response: past its job if bytes are free.
 func (s *schedule) wrote(j *job, n int, limit int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -279,9 +266,8 @@ func (s *schedule) wrote(j *job, n int, limit int64) int64 {
 	return min(j.end, limit) - j.at
 }
 
-// end takes a job from its worker. What is left of it is free again. If the
-// request failed, the worker keeps its place until it calls next, unless others
-// have taken all places: nobody asks instead of a worker that has to wait.
+// end frees what is left of a job. A worker whose request failed keeps its place
+// until it calls next, so that no other asks instead, unless all places are taken.
 func (s *schedule) end(j *job, failed bool) (placed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

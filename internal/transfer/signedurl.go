@@ -16,14 +16,10 @@ const (
 	expiryMargin = 10 * time.Second
 	marginShare  = 10
 
-	// A URL that has given bytes dies sooner or later. A fresh URL that is refused
-	// may have met a slow clock, but hardly twice.
-	maxFreshRefusals = 2
+	maxFreshRefusals = 2 // a fresh URL may meet a slow clock, but hardly twice
 
-	// A URL that gave so many bytes, or lived for so long, died of age: its
-	// successor is asked for at once.
-	agedBytes = 1 << 20
-	agedTime  = 10 * time.Second
+	// A URL that gave progressMinimum, or lived so long, is replaced at once.
+	agedTime = 10 * time.Second
 )
 
 // signedURLs keeps a signed URL that works, as far as anyone can tell. All
@@ -99,8 +95,7 @@ func (u *signedURLs) delay() {
 	}
 }
 
-// gave notes bytes of a URL. A connection outlives its URL: bytes of an old one
-// tell nothing about the current one.
+// gave notes bytes of a URL. A connection may outlive its URL.
 func (u *signedURLs) gave(s signedURL, n int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -122,7 +117,7 @@ func (u *signedURLs) refused(s signedURL) (hopeless bool) {
 		switch {
 		case u.got == 0:
 			u.refusals++
-		case u.got >= agedBytes || time.Since(u.since) >= agedTime:
+		case u.got >= progressMinimum || time.Since(u.since) >= agedTime:
 			u.failures = 0
 		}
 		u.delay()

@@ -21,18 +21,14 @@ type StatusError struct {
 }
 
 func (e *StatusError) Error() string {
-	var s strings.Builder
-	fmt.Fprintf(&s, "storage answered %d", e.StatusCode)
-	if text := cmp.Or(e.Code, http.StatusText(e.StatusCode)); text != "" {
-		s.WriteString(" " + text)
-	}
+	text := strings.TrimSpace(fmt.Sprintf("storage answered %d %s", e.StatusCode, cmp.Or(e.Code, http.StatusText(e.StatusCode))))
 	if e.Message != "" {
-		s.WriteString(": " + e.Message)
+		text += ": " + e.Message
 	}
 	if e.RequestID != "" {
-		s.WriteString(" (request " + e.RequestID + ")")
+		text += " (request " + e.RequestID + ")"
 	}
-	return s.String()
+	return text
 }
 
 const (
@@ -51,19 +47,12 @@ func (e *StatusError) decode(resp *http.Response, scrub func(string) string) {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	_ = xml.Unmarshal(text, &body)
 	id := cmp.Or(body.RequestID, resp.Header.Get("X-Amz-Request-Id"), resp.Header.Get("X-Ms-Request-Id"))
-	tidy := func(text string) string { return bounded(scrub(firstLine(text))) }
-	e.Code, e.Message, e.RequestID = tidy(body.Code), tidy(body.Message), tidy(id)
-}
-
-// firstLine returns the printable part of the first line of text.
-func firstLine(text string) string {
-	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
-	return netx.Printable(text)
-}
-
-func bounded(text string) string {
-	if len(text) <= maxErrorText {
+	tidy := func(text string) string {
+		text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
+		if text = scrub(netx.Printable(text)); len(text) > maxErrorText {
+			text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
+		}
 		return text
 	}
-	return strings.ToValidUTF8(text[:maxErrorText], "") + "…"
+	e.Code, e.Message, e.RequestID = tidy(body.Code), tidy(body.Message), tidy(id)
 }

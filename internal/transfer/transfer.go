@@ -16,12 +16,11 @@ type Source struct {
 	// returned wrapped, unless it is a Passing one. It must return when ctx ends.
 	Locate func(ctx context.Context) (Location, error)
 
-	// Client sends the requests to storage. It must have no credentials, no
-	// cookie jar, no timeout and no compression of its own. Where it follows
-	// a redirect is its own affair; a 3xx that it does not is a StatusError.
+	// Client sends the requests to storage. It must have no credentials, no cookie
+	// jar, no timeout and no compression. A 3xx that it returns is a StatusError.
 	Client *http.Client
 
-	// Identity says what the object is, in the same words in every process.
+	// Identity names the object, in every process alike.
 	Identity string
 
 	UserAgent string
@@ -31,19 +30,18 @@ type Source struct {
 	Logger *slog.Logger
 }
 
-// Location is where an object can be fetched for a while.
+// A Location is where an object can be fetched for a while.
 type Location struct {
 	URL string
 
-	// Expires is the end of that while by our clock, zero if it is not known.
-	// It is a hint: only storage knows.
+	// Expires is when URL dies by our clock, zero if that is not known. It is a hint.
 	Expires time.Time
 }
 
-// ErrChanged says that storage has another object now than when the transfer
-// began. What was fetched of the old one is of no use.
+// ErrChanged means that the object has changed since the transfer began. The bytes
+// of the old object are of no use.
 var ErrChanged = errors.New("the object changed while it was fetched")
 
-// ErrInUse says that another call, or another process, transfers to the same
+// ErrInUse means that another call, or another process, transfers to the same
 // path.
 var ErrInUse = durable.ErrLocked

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/internal/netx"
@@ -20,23 +21,14 @@ type trouble struct {
 type troubleKind int
 
 const (
-	// broken: the connection was cut, or a server had an error.
-	broken troubleKind = iota
-	// unanswered: no response came. The line may be down, or something on the way
-	// bears no more connections.
-	unanswered
-	// replaced: the schedule ended the request.
-	replaced
-	// busy: storage wants fewer requests.
-	busy
-	// refused: storage says that the URL is not valid.
-	refused
-	// faulty: the response contradicts the request or itself.
-	faulty
-	// page: the response is not from storage.
-	page
-	// early: a fresh URL may not be asked for yet, and nothing was requested.
-	early
+	broken     troubleKind = iota // the connection was cut, or a server had an error
+	unanswered                    // no response: the line may be down, or bear no more connections
+	replaced                      // the schedule ended the request
+	busy                          // storage wants fewer requests
+	refused                       // storage says that the URL is not valid
+	faulty                        // the response contradicts the request or itself
+	page                          // the response is not from storage
+	early                         // a fresh URL may not be asked for yet, and nothing was requested
 )
 
 func (t *trouble) Error() string { return t.err.Error() }
@@ -59,19 +51,11 @@ func fault(format string, args ...any) error {
 func changed(how string) error { return fmt.Errorf("%w: %s", ErrChanged, how) }
 
 var (
-	// errNoResume means that a connection was cut, and that the object has no
-	// validator by which the rest could be asked for.
-	errNoResume = errors.New("storage gives nothing to resume by")
-
-	// errNoRanges means that storage has the same object, but no parts of it.
+	errNoResume = errors.New("storage gives nothing to resume by") // no validator
 	errNoRanges = errors.New("storage gives no part of it but the first")
-
-	// errNoMore means that there are no bytes at an offset of an object of unknown
-	// size, and that storage does not tell the size either.
-	errNoMore = faultf("storage has no more bytes, and does not tell the size")
-
-	errEmpty = errors.New("storage has an empty object")
-	errEarly = errors.New("storage refused the URL before")
+	errNoMore   = faultf("storage has no more bytes, and does not tell the size")
+	errEmpty    = errors.New("storage has an empty object")
+	errEarly    = errors.New("storage refused the URL before")
 )
 
 // A method is how the object is asked for. When storage does not take requests of
@@ -88,9 +72,8 @@ func (m method) String() string {
 	return [...]string{"ranges side by side", "one range", "a plain request"}[m]
 }
 
-// mayFallBack reports whether err may be about how storage was asked, so that
-// another request may succeed. A redirect, an archive that is missing and an
-// error of the line are not about that.
+// mayFallBack reports whether err may be about how storage was asked. A redirect,
+// a missing archive and an error of the line are not.
 func mayFallBack(err error) bool {
 	if status, ok := errors.AsType[*StatusError](err); ok {
 		switch code := status.StatusCode; code {
@@ -131,9 +114,5 @@ func (e *StatusError) classify(h http.Header, url signedURL) error {
 
 // isAboutURL reports whether storage refused the URL and not the request.
 func (e *StatusError) isAboutURL() bool {
-	switch e.Code {
-	case "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthenticationFailed":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthenticationFailed"}, e.Code)
 }

@@ -10,17 +10,13 @@ import (
 )
 
 const (
-	// blockSize is large enough to make the work around each block small, and small
-	// enough for a block of each worker to stay in the processor's cache.
-	blockSize = 256 << 10
+	blockSize = 256 << 10 // is read at once, and stays in the processor's cache
+	maxFaults = 4         // in a row are forgiven
 
 	// A connection that brought this many bytes is followed by the next one after
 	// a breath, and one that brought progressMinimum at once.
 	goodBytes = 64 << 10
 	breath    = 10 * time.Millisecond
-
-	// maxFaults is how many faulty responses in a row a worker forgives.
-	maxFaults = 4
 )
 
 // A worker fetches one job after the other.

@@ -1,6 +1,7 @@
 package partfile
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -33,4 +34,19 @@ func (k *errorKeeper) Read(p []byte) (int, error) {
 		k.err = err
 	}
 	return n, err
+}
+
+// GzipMagic is how gzip begins.
+const GzipMagic = "\x1f\x8b"
+
+// IsGzipOfGzip reports whether these first bytes, some hundred of them, are an
+// archive that a proxy has compressed once more.
+func IsGzipOfGzip(head []byte) bool {
+	inner, err := gzip.NewReader(bytes.NewReader(head))
+	if err != nil {
+		return false
+	}
+	first := make([]byte, len(GzipMagic))
+	n, _ := io.ReadFull(inner, first)
+	return string(first[:n]) == GzipMagic
 }
