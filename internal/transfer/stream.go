@@ -17,14 +17,12 @@ import (
 // readAhead is how many bytes a stream fetches before they are asked for.
 const readAhead = 8 << 20
 
-// A Stream reads an object from its first byte to its last, as [File] does but
-// over one connection at a time, in constant memory and without a file. It reads
-// ahead, so that a slow line and a slow reader do not wait for each other.
-// A reader may take its time: when storage has hung up meanwhile, the stream
-// goes on from there.
+// A Stream reads an object from its first byte to its last, over one connection
+// at a time, in constant memory and without a file. It reads ahead, so that a slow
+// line and a slow reader do not wait for each other. When storage has hung up
+// because the reader took its time, the stream goes on from there.
 //
-// Two goroutines must not call Read at once. Any goroutine may call Close, at any
-// time.
+// One goroutine at a time may call Read. Any goroutine may call Close.
 type Stream struct {
 	ctx     context.Context //nolint:containedctx // a reader has no other way to get it
 	cancel  context.CancelCauseFunc
@@ -64,11 +62,13 @@ func Open(ctx context.Context, source Source) (*Stream, error) {
 	}()
 	select {
 	case <-opened:
-		return s, nil
 	case err := <-ended:
-		s.cancel(err)
-		return nil, err
+		if _, known := s.session.state(); known == nil { // or else it may be the end
+			s.cancel(err)
+			return nil, err
+		}
 	}
+	return s, nil
 }
 
 // unproven is for bytes that nobody can look at again.
