@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	recordEvery = time.Second     // fetched bytes are in the log, if a sync takes half of it
-	flushEvery  = recordEvery / 4 // the disk begins with them, so that a sync finds less to do
+	recordEvery = time.Second / 2 // a kill costs as much of the line, and what two syncs take
+	flushEvery  = recordEvery / 2 // the disk begins with new bytes, so that a sync finds less to do
 	maxLeftOver = 64 << 20        // bytes are hashed after a failure; the next call hashes the rest
 )
 
 // A recorder hashes the part behind the workers, while the system still has it in
-// memory, and syncs and logs about once a second what has been fetched.
+// memory, and syncs and logs about twice a second what has been fetched.
 type recorder struct {
 	*attempt
 	part *partfile.Part
