@@ -34,7 +34,7 @@ func (l *line) bind(flags *flag.FlagSet) {
 }
 
 // args returns the flags that set the line.
-func (l line) args() []string {
+func (l *line) args() []string {
 	return []string{
 		"-rate", strconv.FormatInt(l.rate, 10), "-latency", l.latency.String(), "-cut", strconv.FormatInt(l.cut, 10),
 		"-limit", strconv.Itoa(l.limit), "-origin=" + strconv.FormatBool(l.origin), "-slow", strconv.Itoa(l.slow),

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable/partfile"
@@ -209,7 +208,7 @@ func (e *exchange) expectGzip(ctx context.Context, contentType string) error {
 	switch magic := len(partfile.GzipMagic); {
 	case n == 0 && errors.Is(err, io.EOF) && (e.length == 0 || e.object.Size <= 0 && e.delimited):
 		return &trouble{kind: page, err: errEmpty}
-	case !strings.HasPrefix(partfile.GzipMagic, string(head[:min(n, magic)])), e.end == 1:
+	case string(head[:min(n, magic)]) != partfile.GzipMagic[:min(n, magic)], e.end == 1:
 		return &trouble{kind: page, err: faultf("storage sent %.100q and not a gzip archive", contentType)}
 	case n < magic:
 		return e.cut(ctx, err)
