@@ -54,7 +54,9 @@ func TestAllWorkersAskInTheFirstSecond(t *testing.T) {
 			require.NoError(t, err)
 			assert.LessOrEqual(t, eighth, latency+20*time.Millisecond, "with the first response")
 			best := time.Duration(float64(lineSize) / float64(8*lineRate) * float64(time.Second))
-			assert.Less(t, time.Since(begin), best+7*latency+best/10)
+			// A worker waits for four chunks of its own and, depending on who ends
+			// first, for up to four halves of others'.
+			assert.Less(t, time.Since(begin), best+8*latency+best/10)
 		})
 	}
 }

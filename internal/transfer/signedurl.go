@@ -38,6 +38,7 @@ type signedURLs struct {
 	refusals int       // of fresh URLs in a row
 	failures int       // of URLs and of requests for them, in a row; 1 before the first
 	again    time.Time // when a fresh URL may be asked for
+	why      error     // the latest of these failures
 }
 
 func newSignedURLs(source Source, logger *slog.Logger) *signedURLs {
@@ -57,14 +58,14 @@ func (u *signedURLs) current(ctx context.Context) (signedURL, error) {
 		return signedURL{}, netx.ContextError(ctx)
 	}
 	u.mu.Lock()
-	now, again := u.now, u.again
+	now, again, why := u.now, u.again, u.why
 	usable := now.url != nil && !u.dead && (u.renew.IsZero() || time.Now().Before(u.renew))
 	u.mu.Unlock()
 	if usable {
 		return now, nil
 	}
 	if wait := time.Until(again); wait > 0 {
-		return signedURL{}, &trouble{kind: early, err: errEarly, wait: wait}
+		return signedURL{}, &trouble{kind: early, err: why, wait: wait}
 	}
 	location, err := u.locate(ctx)
 	fresh, malformed := url.Parse(location.URL) // an error of which quotes the URL
@@ -72,7 +73,7 @@ func (u *signedURLs) current(ctx context.Context) (signedURL, error) {
 	defer u.mu.Unlock()
 	switch {
 	case err != nil:
-		u.delay()
+		u.delay(err)
 		return signedURL{}, err
 	case malformed != nil || fresh.Host == "" || fresh.Scheme != "https" && fresh.Scheme != "http":
 		return signedURL{}, errors.New("storage's address is not a URL")
@@ -88,8 +89,9 @@ func (u *signedURLs) current(ctx context.Context) (signedURL, error) {
 	return u.now, nil
 }
 
-// delay makes the next request for a URL wait.
-func (u *signedURLs) delay() {
+// delay makes the next request for a URL wait because of a failure.
+func (u *signedURLs) delay(why error) {
+	u.why = why
 	if u.failures++; u.failures > 1 {
 		u.again = time.Now().Add(netx.Backoff(u.failures - 2))
 	}
@@ -105,11 +107,12 @@ func (u *signedURLs) gave(s signedURL, n int) {
 	}
 }
 
-// refused drops a URL, and reports whether fresh ones are refused too.
-func (u *signedURLs) refused(s signedURL) (hopeless bool) {
+// refused drops the URL that storage refused, and reports whether fresh ones are
+// refused too.
+func (u *signedURLs) refused(why *trouble) (hopeless bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if s.number != u.now.number {
+	if why.url.number != u.now.number {
 		return false // there is another one already
 	}
 	if !u.dead {
@@ -120,7 +123,7 @@ func (u *signedURLs) refused(s signedURL) (hopeless bool) {
 		case u.got >= progressMinimum || time.Since(u.since) >= agedTime:
 			u.failures = 0
 		}
-		u.delay()
+		u.delay(why.err)
 	}
 	return u.refusals >= maxFreshRefusals
 }

@@ -55,7 +55,6 @@ var (
 	errNoRanges = errors.New("storage gives no part of it but the first")
 	errNoMore   = faultf("storage has no more bytes, and does not tell the size")
 	errEmpty    = errors.New("storage has an empty object")
-	errEarly    = errors.New("storage refused the URL before")
 )
 
 // A method is how the object is asked for. When storage does not take requests of

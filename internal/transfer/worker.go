@@ -80,7 +80,7 @@ func (w *worker) overcome(ctx context.Context, j *job, err error) error {
 	m, known := w.state()
 	switch why.kind {
 	case refused: // a request for a fresh URL waits, if need be
-		if w.urls.refused(why.url) {
+		if w.urls.refused(why) {
 			return w.fallBack(ctx, j, why.err)
 		}
 		wait = 0
