@@ -1,6 +1,7 @@
 package ghmigrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ func (a account) archiveURL(ctx context.Context, id int64) (SignedURL, error) {
 // URL's life by the server's clock, 0 if that is not known. An archive may be
 // missing for a moment after the end of the export: then locate asks again.
 func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, time.Duration, error) {
-	for retries := 0; ; retries++ {
+	for retries, began := 0, time.Now(); ; retries++ {
 		res, err := a.c.send(ctx, r)
 		if err == nil {
 			return a.c.address(res)
@@ -67,7 +68,7 @@ func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, ti
 			return SignedURL{}, 0, err
 		}
 		lags, err := a.explain(ctx, id, r.budget, err)
-		if !lags {
+		if !lags || time.Since(began) >= maxLag { // the clocks of the server may differ
 			return SignedURL{}, 0, err
 		}
 		a.c.log.LogAttrs(ctx, slog.LevelWarn, "archive of an export that has just ended is missing, asking again", slog.Int64("migration", id))
@@ -102,7 +103,7 @@ func (c *Client) address(res response) (SignedURL, time.Duration, error) {
 // of a GHES in private mode does.
 func isLogin(u *url.URL) bool {
 	for segment := range strings.SplitSeq(strings.ToLower(u.Path), "/") {
-		switch segment {
+		switch name, _, _ := strings.Cut(segment, "."); name { // login.html, SSO.saml2
 		case "login", "signin", "sign_in", "sign-in", "session", "sessions", "sso", "saml", "saml2", "oauth", "oauth2", "authorize", "adfs":
 			return true
 		}
@@ -153,13 +154,16 @@ func (a account) explain(ctx context.Context, id int64, budget *retryBudget, not
 		return false, notFound // the migration itself is gone, or there is no reason to be had
 	}
 	m, age := seen.value, seen.date.Sub(seen.value.UpdatedAt)
+	state := cmp.Or(netx.Printable(string(m.State)), "in an unknown state")
 	switch {
 	case m.State == StateFailed:
 		return false, fmt.Errorf("migration %d: %w: %w", id, ErrMigrationFailed, notFound)
 	case m.State != StateExported:
-		return false, fmt.Errorf("migration %d is %s: %w: %w", id, m.State, ErrArchiveNotReady, notFound)
+		return false, fmt.Errorf("migration %d is %s: %w: %w", id, state, ErrArchiveNotReady, notFound)
 	case m.ArchiveURL == "":
 		return false, fmt.Errorf("migration %d: %w: %w", id, ErrArchiveGone, notFound)
+	case m.UpdatedAt.IsZero():
+		return false, notFound
 	case age > maxArchiveAge:
 		return false, fmt.Errorf("migration %d was exported %d days ago: %w: %w", id, age/(24*time.Hour), ErrArchiveGone, notFound)
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -168,6 +169,8 @@ func TestArchiveURLRefusesLocations(t *testing.T) {
 		{"a file", "file:///etc/passwd?X-Amz-Signature=AAAA", "want https"},
 		{"no host", "https:///79?X-Amz-Signature=AAAA", "malformed Location"},
 		{"a login", "https://ghes.example.com/login?return_to=AAAA", "unexpected answer: a redirect to a login at ghes.example.com"},
+		{"a login page", "https://sso.example.com/Login.aspx?returnUrl=AAAA", "unexpected answer: a redirect to a login at sso.example.com"},
+		{"a login of SAML", "https://idp.example.com/idp/profile/SSO.saml2?SAMLRequest=AAAA", "unexpected answer: a redirect to a login at idp.example.com"},
 		{"a login elsewhere", "https://idp.example.com/app/sso/SAML?SAMLRequest=AAAA", "unexpected answer: a redirect to a login at idp.example.com"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -253,6 +256,12 @@ func TestWhyThereIsNoArchive(t *testing.T) {
 		{"it is in an unknown state", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"archiving"}`})
 		}, ghmigrate.ErrArchiveNotReady, "migration 79 is archiving"},
+		{"it is in a state that cannot be read", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":[]}`})
+		}, ghmigrate.ErrArchiveNotReady, "migration 79 is in an unknown state"},
+		{"its age cannot be read", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"exported","archive_url":"https://x","updated_at":1}`})
+		}, nil, "404 Not Found"},
 		{"the export failed", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"failed"}`})
 		}, ghmigrate.ErrMigrationFailed, "migration 79: migration failed"},
@@ -426,5 +435,22 @@ func TestAnArchiveOfWhatWasJustStartedIsNotReady(t *testing.T) {
 		_, err := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
 		require.ErrorIs(t, err, ghmigrate.ErrArchiveNotReady)
 		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+	})
+}
+
+// The clocks of a server's parts may differ: the export may end in the future.
+func TestAnArchiveIsNotWaitedForUntilTheClocksAgree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(req.URL.Path, "/archive") {
+				return answer(req, http.StatusNotFound, nil, `{"message": "Not Found"}`), nil
+			}
+			ended := time.Now().Add(time.Hour).Format(time.RFC3339)
+			return answer(req, http.StatusOK, nil, `{"id": 79, "state": "exported", "archive_url": "https://x", "updated_at": "`+ended+`"}`), nil
+		})
+		began := time.Now()
+		_, err := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+		assert.InDelta(t, 45*time.Second, time.Since(began), float64(15*time.Second))
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -173,6 +174,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) (http
 	if err := checkMethod(method); err != nil {
 		return nil, err
 	}
+	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
+		return nil, badArgument("out", "is a %T: want a pointer that is not nil", out)
+	}
 	at, query, err := parseRelative(path)
 	if err != nil {
 		return nil, err
@@ -182,7 +186,7 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) (http
 	case err != nil:
 	case isWebPage(res):
 		err = c.unexpected(res, "a web page")
-	case out != nil && len(res.body) > 0:
+	case out != nil && !res.isBlank():
 		_, err = c.decode(ctx, res, out, classic)
 	}
 	return res.header, err
@@ -233,7 +237,7 @@ func call[T any, P answer[T]](ctx context.Context, c *Client, r request) (*T, er
 // run sends one request whose response has no body.
 func run(ctx context.Context, c *Client, r request) error {
 	res, err := c.send(ctx, r)
-	if err == nil && len(res.body) > 0 {
+	if err == nil && !res.isBlank() {
 		err = c.unexpected(res, "a body in place of none")
 	}
 	return err
@@ -259,17 +263,16 @@ func decodeAnswer[T any, P answer[T]](ctx context.Context, c *Client, res respon
 	return (*T)(out), nil
 }
 
-// decode decodes a response into out. It logs the first value that does not fit
-// and returns them all.
-func (c *Client) decode(ctx context.Context, res response, out any, options decodeOptions) ([]oddValue, error) {
+// decode decodes a response into out. It logs the first value that does not fit.
+func (c *Client) decode(ctx context.Context, res response, out any, options decodeOptions) (oddValues, error) {
 	odd, err := decode(res.body, out, options)
 	if err != nil {
-		return nil, c.unexpected(res, err.Error())
+		return odd, c.unexpected(res, err.Error())
 	}
-	if len(odd) > 0 {
+	if odd.count > 0 {
 		c.log.LogAttrs(ctx, slog.LevelWarn, "response has a value of an unexpected type", slog.String("method", res.request.method),
-			slog.String("path", res.request.at.path), slog.String("property", odd[0].path), slog.String("got", odd[0].got),
-			slog.String("want", odd[0].want), slog.Int("more", len(odd)-1))
+			slog.String("path", res.request.at.path), slog.String("property", odd.first[0].path), slog.String("got", odd.first[0].got),
+			slog.String("want", odd.first[0].want), slog.Int("more", odd.count-1))
 	}
 	return odd, nil
 }

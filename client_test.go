@@ -118,6 +118,10 @@ func TestDoRefusesOtherArguments(t *testing.T) {
 	}
 	_, err := client.Do(t.Context(), http.MethodPost, "/meta", make(chan int), nil)
 	require.EqualError(t, err, "POST /meta: encode the request: json: unsupported type: chan int")
+	for _, out := range []any{struct{}{}, (*struct{})(nil), map[string]any{}} {
+		_, err = client.Do(t.Context(), http.MethodGet, "/meta", nil, out)
+		require.EqualError(t, err, fmt.Sprintf("ghmigrate: out is a %T: want a pointer that is not nil", out))
+	}
 	var none context.Context
 	_, err = client.Do(none, http.MethodGet, "/meta", nil, nil)
 	require.EqualError(t, err, "ghmigrate: ctx is nil")

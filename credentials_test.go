@@ -320,3 +320,76 @@ func TestAnImportsPasswordReachesTheWireAndNothingElse(t *testing.T) {
 		})
 	}
 }
+
+// Gateways quote requests, with their headers.
+func TestAResponseThatQuotesTheTokenIsCleaned(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"message": "bad token TOKEN"}`,
+		`{"message": {"seen": "Bearer TOKEN"}}`,
+		`{"message": "no", "documentation_url": "https://docs.github.com/TOKEN"}`,
+		`{"message": "no", "error": ["TOKEN"]}`,
+		`{"message": "no", "errors": [{"resource": "TOKEN", "field": "TOKEN", "code": "TOKEN", "message": "TOKEN", "value": "TOKEN"}]}`,
+		`{"message": "no", "errors": [{"value": {"headers": ["TOKEN", {"TOKEN": 1}]}}]}`,
+		`{"message": "no", "block": {"reason": "TOKEN"}}`,
+		"<html><title>TOKEN</title>", "TOKEN", `{"message": "TOKEN`,
+	} {
+		for _, status := range []int{http.StatusOK, http.StatusForbidden, http.StatusBadGateway} {
+			log := &bytes.Buffer{}
+			client := onWire(t, func(req *http.Request) (*http.Response, error) {
+				return answer(req, status, nil, strings.ReplaceAll(body, "TOKEN", secretToken)), nil
+			}, ghmigrate.WithToken(secretToken), ghmigrate.WithMaxRetries(0),
+				ghmigrate.WithLogger(slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+			_, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
+			require.Error(t, err)
+			for text := range printed(t, err) {
+				assert.NotContains(t, text, secretToken, "%d %s", status, body)
+			}
+			assert.NotContains(t, log.String(), secretToken, "%d %s", status, body)
+		}
+	}
+}
+
+func TestAResponseThatQuotesAnImportsSourceIsCleaned(t *testing.T) {
+	t.Parallel()
+	const password, inURL = `p&ss<w"rd`, "hunter2hunter2"
+	source := "https://octocat:" + inURL + "@svn.example.com"
+	body, err := json.Marshal(map[string]string{"vcs_url": source, "vcs_password": password})
+	require.NoError(t, err)
+	quoted, err := json.Marshal(string(body))
+	require.NoError(t, err)
+	for _, response := range []string{
+		`{"message": ` + string(quoted) + `}`,
+		`{"message": "no", "errors": [{"field": "source", "value": ` + string(body) + `}]}`,
+		`{"message": "no", "errors": [` + string(quoted) + `]}`,
+	} {
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			return answer(req, http.StatusUnprocessableEntity, nil, response), nil
+		})
+		_, err := client.SourceImports.Start(t.Context(), "octo-org", "hello", ghmigrate.StartImportRequest{VCSURL: source, VCSPassword: password})
+		require.Error(t, err)
+		for text := range printed(t, err) {
+			for _, secret := range []string{inURL, password, `w\"rd`, `w\\\"rd`, `003cw`} {
+				assert.NotContains(t, text, secret, response)
+			}
+		}
+	}
+}
+
+func TestTheErrorOfAnImportIsCleaned(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		return answer(req, http.StatusOK, nil, `{"status": "error", "error_message": "cannot clone https://octocat:hunter2@svn.example.com \u001b[2J"}`), nil
+	})
+	_, err := client.SourceImports.Wait(t.Context(), "octo-org", "hello")
+	require.EqualError(t, err, "import into octo-org/hello: import failed: error: cannot clone https://svn.example.com [2J")
+}
+
+func TestAnArgumentThatIsRefusedShowsNoToken(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) { return answer(req, http.StatusOK, nil, `{}`), nil })
+	source := "https://x:" + secretToken + "@github.com/octo-org/hello"
+	_, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{source}})
+	require.EqualError(t, err, `ghmigrate: Repositories[0] is "https://github.com/octo-org/hello": want "owner/name"`)
+	require.ErrorContains(t, client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", 79, source), `repo is "https://github.com/octo-org/hello"`)
+}

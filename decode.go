@@ -3,9 +3,11 @@ package ghmigrate
 import (
 	"bytes"
 	"encoding"
+	classicjson "encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,12 +26,22 @@ type decodeOptions = json.Options
 // case.
 var exact = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) //nolint:gochecknoglobals // a constant
 
-// classic are the options for a caller's types, which are tagged for
+// classic are the options for a caller's types, which are made for
 // encoding/json.
-var classic = json.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false)) //nolint:gochecknoglobals // a constant
+var classic = json.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false), json.WithUnmarshalers(numbers)) //nolint:gochecknoglobals // a constant
 
-// encode returns v as JSON, as encoding/json does.
-func encode(v any) ([]byte, error) { return jsonv1.Marshal(v) }
+// numbers decodes a Number of encoding/json. Before Go 1.27 the JSON library has
+// another type of that name.
+var numbers = json.UnmarshalFromFunc(func(d *jsontext.Decoder, n *classicjson.Number) error { //nolint:gochecknoglobals // a constant
+	value, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	return classicjson.Unmarshal(value, n)
+})
+
+// encode returns v as JSON.
+func encode(v any) ([]byte, error) { return classicjson.Marshal(v) }
 
 // unmarshal decodes one JSON value exactly.
 func unmarshal(data []byte, out any) error { return json.Unmarshal(data, out, exact) }
@@ -41,28 +53,44 @@ type oddValue struct {
 	want string // the documented type
 }
 
+// oddValues are the values of a response that are of another JSON type than
+// documented.
+type oddValues struct {
+	first   []oddValue // at most maxOddValues of them
+	count   int
+	skipped int // elements that are left out of a response that is a list
+}
+
+// maxOddValues bounds the memory for a response of odd values.
+const maxOddValues = 100
+
+// has reports whether the value of a path is odd.
+func (o oddValues) has(path string) bool {
+	return slices.ContainsFunc(o.first, func(v oddValue) bool { return v.path == path })
+}
+
 var errNotJSON = errors.New("malformed JSON")
 
 // decode decodes one JSON value into out. A property of another type than out
 // has is left at its zero value, and an element of a list that is not of the
 // list's type is left out; both are returned. It fails if data is not JSON, or
 // is not even an object or a list where out is one.
-func decode(data []byte, out any, options decodeOptions) ([]oddValue, error) {
+func decode(data []byte, out any, options decodeOptions) (oddValues, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, which some gateways add
 	err := json.Unmarshal(data, out, options)
 	if err == nil && !hasNullElement(data) {
-		return nil, nil
+		return oddValues{}, nil
 	}
 	if !jsontext.Value(data).IsValid(options) {
-		return nil, errNotJSON
+		return oddValues{}, errNotJSON
 	}
-	t := tolerator{}
+	t := tolerator{types: map[reflect.Type]string{}}
 	all := json.WithUnmarshalers(json.UnmarshalFromFunc(t.unmarshal))
 	if err := json.Unmarshal(data, out, options, all); err != nil {
-		return nil, err
+		return oddValues{}, err
 	}
-	if len(t.odd) > 0 && t.odd[0].path == "" {
-		return nil, fmt.Errorf("%s in place of %s", t.odd[0].got, t.odd[0].want)
+	if t.odd.has("") {
+		return oddValues{}, fmt.Errorf("%s in place of %s", t.odd.first[0].got, t.odd.first[0].want)
 	}
 	return t.odd, nil
 }
@@ -85,18 +113,21 @@ func hasNullElement(data []byte) bool {
 }
 
 // A tolerator decodes value by value and notes what does not fit.
-type tolerator struct{ odd []oddValue }
+type tolerator struct {
+	odd   oddValues
+	depth int // of the latest odd value: the number of lists and objects around it
+	types map[reflect.Type]string
+}
 
-// unmarshal is called for every value, with a pointer to where it goes.
+// unmarshal is called for every name and value, with a pointer to where it goes.
 func (t *tolerator) unmarshal(d *jsontext.Decoder, out any) error {
 	to := reflect.ValueOf(out).Elem()
-	got, want := jsonType(d.PeekKind()), goType(to.Type())
+	got, want := jsonType(d.PeekKind()), t.goType(to.Type())
+	container, position := d.StackIndex(d.StackDepth())
+	isName := container == '{' && position%2 == 0
 	switch {
 	case want == "any":
 		return errors.ErrUnsupported
-	case got == "null":
-		to.SetZero()
-		return d.SkipValue()
 	case want == "array" && got == want && to.Kind() == reflect.Slice:
 		return t.unmarshalList(d, to)
 	case (want == "array" || want == "object") && got == want:
@@ -106,11 +137,24 @@ func (t *tolerator) unmarshal(d *jsontext.Decoder, out any) error {
 	if err != nil {
 		return err
 	}
-	if json.Unmarshal(value, out, d.Options(), json.WithUnmarshalers(nil)) != nil {
+	options := []json.Options{d.Options(), json.WithUnmarshalers(numbers)}
+	if isName {
+		options = append(options, json.StringifyNumbers(true)) // a map's keys
+	}
+	if json.Unmarshal(value, out, options...) != nil {
 		to.SetZero()
-		t.odd = append(t.odd, oddValue{string(d.StackPointer()), got, want})
+		t.note(d, got, want)
 	}
 	return nil
+}
+
+// note notes that the value that d has just read does not fit.
+func (t *tolerator) note(d *jsontext.Decoder, got, want string) {
+	t.odd.count++
+	t.depth = d.StackDepth()
+	if len(t.odd.first) < maxOddValues {
+		t.odd.first = append(t.odd.first, oddValue{string(d.StackPointer()), got, want})
+	}
 }
 
 // unmarshalList leaves out the elements that do not fit.
@@ -118,24 +162,37 @@ func (t *tolerator) unmarshalList(d *jsontext.Decoder, list reflect.Value) error
 	if _, err := d.ReadToken(); err != nil {
 		return err
 	}
-	list.Set(reflect.MakeSlice(list.Type(), 0, 0))
+	elements, depth := reflect.MakeSlice(list.Type(), 0, 0), d.StackDepth()
 	for d.PeekKind() != ']' {
-		before := len(t.odd)
 		null := d.PeekKind() == 'n'
 		element := reflect.New(list.Type().Elem())
+		t.depth = 0
 		if err := json.UnmarshalDecode(d, element.Interface()); err != nil {
 			return err
 		}
-		path := string(d.StackPointer())
 		if null && list.Type().Elem().Kind() == reflect.Struct {
-			t.odd = append(t.odd, oddValue{path, "null", goType(list.Type().Elem())})
+			t.note(d, "null", t.goType(list.Type().Elem()))
 		}
-		if unfit := len(t.odd) > before && t.odd[before].path == path; !unfit {
-			list.Set(reflect.Append(list, element.Elem()))
+		switch fits := t.depth != depth; {
+		case fits:
+			elements = reflect.Append(elements, element.Elem())
+		case depth == 1:
+			t.odd.skipped++
 		}
 	}
+	list.Set(elements)
 	_, err := d.ReadToken()
 	return err
+}
+
+// goType remembers what the function goType found out.
+func (t *tolerator) goType(of reflect.Type) string {
+	name, ok := t.types[of]
+	if !ok {
+		name = goType(of)
+		t.types[of] = name
+	}
+	return name
 }
 
 // jsonType returns the JSON type of a value that begins with a token of kind k.

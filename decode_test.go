@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -352,7 +353,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"id": 79, "created_at": 1`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		client := onWire(t, func(req *http.Request) (*http.Response, error) {
-			return answer(req, http.StatusOK, http.Header{"Link": {""}}, string(body)), nil
+			return answer(req, http.StatusOK, http.Header{"Link": {`<?page=1>; rel="first"`}}, string(body)), nil
 		})
 		m, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
 		if err != nil {
@@ -369,4 +370,79 @@ func FuzzDecode(f *testing.F) {
 			require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer)
 		}
 	})
+}
+
+// An odd value changes nothing else: a caller's types are decoded as package
+// encoding/json does.
+func TestDoDecodesTheRestAsEncodingJSON(t *testing.T) {
+	t.Parallel()
+	type types struct {
+		Quoted  int            `json:"quoted,string"`
+		Keys    map[int]string `json:"keys"`
+		Own     decodesNull    `json:"own"`
+		Kept    int            `json:"kept"`
+		Array   [2]int         `json:"array"`
+		Bytes   []byte         `json:"bytes"`
+		Number  json.Number    `json:"number"`
+		Raw     json.RawMessage
+		Any     any   `json:"any"`
+		Numbers []int `json:"numbers"`
+	}
+	const body = `{"quoted": "5", "keys": {"5": "a"}, "own": null, "kept": null, "array": [1, 2, 3], "bytes": "aGk=",
+		"number": 1.50, "raw": {"a": [null]}, "any": {"a": [null, 1]}, "numbers": [1, null, 3]`
+	want := types{Kept: 7}
+	require.NoError(t, json.Unmarshal([]byte(body+"}"), &want))
+	for _, odd := range []string{"", `, "odd": "x"`} {
+		got := struct {
+			types
+			Odd []int
+		}{types: types{Kept: 7}}
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			return answer(req, http.StatusOK, nil, body+odd+"}"), nil
+		})
+		_, err := client.Do(t.Context(), http.MethodGet, "/any", nil, &got)
+		require.NoError(t, err)
+		assert.Equal(t, want, got.types, odd)
+	}
+}
+
+// decodesNull is a type that tells null from nothing.
+type decodesNull struct{ Called bool }
+
+func (d *decodesNull) UnmarshalJSON([]byte) error {
+	d.Called = true
+	return nil
+}
+
+// A path is as long as values are deep, so that a path for each would cost their
+// product. Not parallel, since it measures the memory of the process.
+func TestOddValuesCostNoMoreThanTheirSize(t *testing.T) {
+	const depth, elements = 1000, 50_000
+	for _, element := range []string{"5,", `"a",`, "null,", "[],"} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			return answer(req, http.StatusOK, nil, `{"id": 79, "repositories": [`+strings.Repeat(`{"template_repository": `, depth)+
+				`{"topics": [`+strings.Repeat(element, elements)+"5]}"+strings.Repeat("}", depth)+"]}"), nil
+		})
+		m, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
+		require.NoError(t, err)
+		assert.Len(t, m.Repositories, 1)
+		runtime.ReadMemStats(&after)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(512<<20), element)
+	}
+}
+
+// More odd values than are remembered.
+func TestAPageOfOddElementsIsFull(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		if req.URL.Query().Get("page") == "2" {
+			return answer(req, http.StatusOK, nil, `[{"id": 3}]`), nil
+		}
+		return answer(req, http.StatusOK, nil, `[{"id": 1, "exclude": [`+strings.Repeat("5,", 1000)+"5]}"+strings.Repeat(",5", 99)+"]"), nil
+	})
+	all, err := ghmigrate.Collect(client.UserMigrations.List(t.Context(), &ghmigrate.ListOptions{PerPage: 100}))
+	require.NoError(t, err)
+	assert.Len(t, all, 2)
 }

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // An endpoint is a path below the API root, every segment escaped, or the
@@ -55,6 +57,7 @@ func (e *argumentError) Error() string { return "ghmigrate: " + e.argument + " "
 // Is reports that the request was not sent.
 func (e *argumentError) Is(target error) bool { return target == ErrNotSent }
 
+// badArgument redacts the argument, which may be a URL with a token in it.
 func badArgument(argument, problem string, args ...any) error {
-	return &argumentError{argument, fmt.Sprintf(problem, args...)}
+	return &argumentError{argument, netx.Redact(fmt.Sprintf(problem, args...))}
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"html"
+	"math"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/ghmigrate/ghmigrate/internal/netx"
@@ -54,7 +56,8 @@ func ssoURL(h http.Header) string {
 }
 
 // readBody reads the reasons of a failed response: GitHub's error object, in
-// whatever form its properties are, or the title of a gateway's page.
+// whatever form its properties are, or the title of a gateway's page. A response
+// may quote the request, with its token or an import's password.
 func (e *APIError) readBody(res response) {
 	var wire struct {
 		Message          any `json:"message"`
@@ -67,36 +70,53 @@ func (e *APIError) readBody(res response) {
 		e.Message = gist(res)
 		return
 	}
-	clean := func(text string) string { return netx.WithoutSecrets(text, res.request.secrets...) }
-	e.Message, e.DocumentationURL = clean(textOf(wire.Message)), textOf(wire.DocumentationURL)
-	switch reason := clean(textOf(wire.Error)); {
+	secrets := res.secrets()
+	for _, value := range []*any{&wire.Message, &wire.Error, &wire.DocumentationURL, &wire.Errors, &wire.Block} {
+		*value = withoutSecrets(*value, secrets)
+	}
+	e.Message, e.DocumentationURL = textOf(wire.Message), textOf(wire.DocumentationURL)
+	switch reason := textOf(wire.Error); {
 	case e.Message == "":
 		e.Message = reason
 	case reason != "" && reason != e.Message:
 		e.Errors = append(e.Errors, ErrorDetail{Message: reason})
 	}
-	for _, detail := range details(wire.Errors) {
-		detail.Message = clean(detail.Message)
-		if text, ok := detail.Value.(string); ok {
-			detail.Value = clean(text)
-		}
-		e.Errors = append(e.Errors, detail)
-	}
+	e.worded = e.Message != ""
+	e.Errors = appendDetails(e.Errors, wire.Errors)
 	if wire.Block != nil {
-		e.Errors = append(e.Errors, ErrorDetail{Code: "blocked", Message: clean("blocked: " + textOf(wire.Block))})
+		e.Errors = append(e.Errors, ErrorDetail{Code: "blocked", Message: "blocked: " + textOf(wire.Block)})
 	}
 }
 
-// details reads the errors of a response: a list of objects and texts, or one
-// of either.
-func details(errs any) []ErrorDetail {
+// withoutSecrets returns a decoded JSON value without the secrets in its
+// strings and names.
+func withoutSecrets(v any, secrets []string) any {
+	switch v := v.(type) {
+	case string:
+		return netx.WithoutSecrets(v, secrets...)
+	case []any:
+		for i := range v {
+			v[i] = withoutSecrets(v[i], secrets)
+		}
+	case map[string]any:
+		clean := make(map[string]any, len(v))
+		for name, value := range v {
+			clean[netx.WithoutSecrets(name, secrets...)] = withoutSecrets(value, secrets)
+		}
+		return clean
+	}
+	return v
+}
+
+// appendDetails reads the errors of a response: a list of objects and texts, or
+// one of either.
+func appendDetails(all []ErrorDetail, errs any) []ErrorDetail {
 	switch v := errs.(type) {
 	case nil:
-		return nil
+		return all
 	case []any:
-		var all []ErrorDetail
 		for _, one := range v {
-			all = append(all, details(one)...)
+			all = appendDetails(all, one)
 		}
 		return all
 	case map[string]any:
@@ -107,15 +127,15 @@ func details(errs any) []ErrorDetail {
 			Message:  textOf(v["message"]),
 			Value:    v["value"],
 		}
-		if index, ok := v["index"].(float64); ok {
+		if index, ok := v["index"].(float64); ok && index >= 0 && index <= math.MaxInt32 {
 			detail.Index = new(int(index))
 		}
 		if detail == (ErrorDetail{}) {
 			detail.Message = textOf(v)
 		}
-		return []ErrorDetail{detail}
+		return append(all, detail)
 	}
-	return []ErrorDetail{{Message: textOf(errs)}}
+	return append(all, ErrorDetail{Message: textOf(errs)})
 }
 
 // textOf returns a decoded JSON value as a text: a string is its own, an object
@@ -145,33 +165,22 @@ func textOf(v any) string {
 
 const maxGist = 200 // characters
 
+var pageTitle = regexp.MustCompile(`(?i)<title[^>]*>([^<]*)`)
+
 // gist returns the title of a web page, or the first line of another body.
 func gist(res response) string {
 	body := bytes.TrimSpace(res.body)
 	if isWebPage(res) {
-		_, after, ok := cutFold(body, "<title")
-		_, after, _ = bytes.Cut(after, []byte(">"))
-		body, _, _ = cutFold(after, "</title")
-		if !ok {
-			body = nil
-		}
+		title := pageTitle.FindSubmatch(body[:min(len(body), maxErrorBody)])
+		body = append(title, nil, nil)[1]
 	}
 	text := strings.ToValidUTF8(string(body[:min(len(body), 4096)]), "")
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	line = netx.Redact(html.UnescapeString(line), res.request.secrets...)
+	line = netx.Redact(html.UnescapeString(line), res.secrets()...)
 	if runes := []rune(line); len(runes) > maxGist {
 		line = string(runes[:maxGist]) + "…"
 	}
 	return line
-}
-
-// cutFold cuts text around the first occurrence of a lower-case tag.
-func cutFold(text []byte, tag string) (before, after []byte, found bool) {
-	i := bytes.Index(bytes.ToLower(text), []byte(tag))
-	if i < 0 {
-		return text, nil, false
-	}
-	return text[:i], text[i+len(tag):], true
 }
 
 // isWebPage reports whether the body is HTML. Its content type does not tell:
@@ -185,19 +194,16 @@ func isWebPage(res response) bool {
 func (c *Client) unexpected(res response, problem string) error {
 	words := gist(res)
 	switch {
-	case len(bytes.TrimSpace(res.body)) == 0:
+	case res.isBlank():
 		problem = "an empty body"
 	case isWebPage(res) && !c.isCloud() && !strings.HasSuffix(c.root, "/api/v3"):
 		problem = "a web page; the API of a GitHub Enterprise Server is below /api/v3"
 	case isWebPage(res):
 		problem = "a web page, maybe of a proxy or a login"
 	}
-	text := fmt.Sprintf("status %d with %s", res.status, problem)
+	text := fmt.Sprintf("status %d with %s", res.status, netx.Redact(problem, res.secrets()...))
 	if words != "" {
 		text += fmt.Sprintf(": %q", words)
 	}
-	if res.request.effect != "" {
-		text += "; " + res.request.effect + " may exist all the same"
-	}
-	return res.request.wrap(fmt.Errorf("%w: %s", ErrUnexpectedAnswer, text))
+	return res.request.wrap(res.request.withEffect(fmt.Errorf("%w: %s", ErrUnexpectedAnswer, text)))
 }

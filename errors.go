@@ -96,6 +96,7 @@ type APIError struct {
 	AcceptedScopes   []string      // X-Accepted-OAuth-Scopes: the call needs one of these; nil if not told
 	SSOURL           string        // where to authorize the token for single sign-on; empty if that is not needed
 
+	worded      bool          // the body is an error object, as GitHub's own responses have, and no page of a gateway
 	retired     bool          // the response of retired source imports
 	retryAfter  time.Duration // Retry-After of any response
 	unspecified bool          // a rate limit that does not say how long it lasts

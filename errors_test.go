@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -359,4 +360,37 @@ func FuzzAPIError(f *testing.F) {
 		assert.False(t, errors.Is(failure, ghmigrate.ErrRateLimited) && errors.Is(failure, ghmigrate.ErrForbidden))
 		assert.Equal(t, status == http.StatusForbidden && failure.RetryAfter == 0, errors.Is(failure, ghmigrate.ErrForbidden))
 	})
+}
+
+// Gateways' pages have other encodings than UTF-8.
+func TestATitleIsFoundInAnyEncoding(t *testing.T) {
+	t.Parallel()
+	for _, before := range []string{"", "\xe9\xe8\xfc", "\u023a", "\u0130\u212a"} {
+		body := "<html>" + strings.Repeat(before, 100) + "<TITLE lang=de>\n Nicht gefunden &amp; weg\n</Title>"
+		assert.Equal(t, "Nicht gefunden & weg", failing(t, http.StatusNotFound, nil, body).Message)
+	}
+}
+
+func TestAnIndexThatCannotBeOneIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, index := range []string{"-1", "1e300", "1e400", "9223372036854775808", `"1"`, "null"} {
+		failure := failing(t, http.StatusUnprocessableEntity, nil, `{"message": "no", "errors": [{"code": "invalid", "index": `+index+`}]}`)
+		require.Len(t, failure.Errors, 1, index)
+		assert.Equal(t, "invalid", failure.Errors[0].Code)
+		if index == "1e400" {
+			continue // encoding/json has no such number
+		}
+		assert.Nil(t, failure.Errors[0].Index, index)
+	}
+}
+
+// Not parallel, since it measures the memory of the process.
+func TestNestedErrorsCostNoMoreThanFlatOnes(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	body := strings.Repeat("[", 9000) + strings.Repeat("1,", 20000) + "1" + strings.Repeat("]", 9000)
+	failure := failing(t, http.StatusUnprocessableEntity, nil, `{"errors": `+body+`}`)
+	runtime.ReadMemStats(&after)
+	assert.Len(t, failure.Errors, 20001)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<30))
 }

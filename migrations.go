@@ -134,7 +134,8 @@ func (a account) startMigration(ctx context.Context, req StartMigrationRequest) 
 	return nil, err
 }
 
-func (a account) migrationPath(id int64) string { return a.at.number("id", id).path }
+// migrationPath identifies a migration. GitHub ignores the case of names.
+func (a account) migrationPath(id int64) string { return strings.ToLower(a.at.number("id", id).path) }
 
 // startedLately reports whether this client started the migration so recently
 // that GitHub may not find it yet.

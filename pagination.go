@@ -90,7 +90,7 @@ func list[T any](ctx context.Context, c *Client, r request) iter.Seq2[*T, error]
 type page[T any] struct {
 	items   []T
 	next    url.Values // the query of the next page; nil if there is none
-	guessed bool       // next is a guess, since no Link header came
+	guessed bool       // next is a guess, since no link to a page came
 	partial error      // why items are missing in the list
 }
 
@@ -134,13 +134,7 @@ func decodePage[T any](ctx context.Context, c *Client, res response) (*page[T], 
 	if err != nil {
 		return nil, err
 	}
-	skipped := 0
-	for _, value := range odd {
-		if strings.Count(value.path, "/") == 1 {
-			skipped++
-		}
-	}
-	p.next, p.guessed = nextQuery(res, len(p.items)+skipped)
+	p.next, p.guessed = nextQuery(res, len(p.items)+odd.skipped)
 	if organizations, ok := strings.CutPrefix(res.header.Get("X-Github-Sso"), "partial-results"); ok {
 		p.partial = res.request.wrap(fmt.Errorf("the list leaves out what needs single sign-on (%s): %w (%w)",
 			netx.Printable(strings.Trim(organizations, "; ")), ErrSSORequired, ErrForbidden))
@@ -154,12 +148,13 @@ func decodePage[T any](ctx context.Context, c *Client, res response) (*page[T], 
 // name another host. A malformed query adds nothing, so that the link leads
 // back to this page, which is an error and not a list that ends too soon.
 //
-// A proxy may strip the Link header. Without one, a full page is followed by
-// the next number.
+// A proxy may strip the Link header, or replace it by one of its own. Without
+// a link to any page, a full page is followed by the next number.
 func nextQuery(res response, items int) (next url.Values, guessed bool) {
 	merged := url.Values{}
 	maps.Copy(merged, res.request.query)
-	if len(res.header.Values("Link")) == 0 {
+	links := res.header.Values("Link")
+	if !isPaged(links) {
 		if size := res.request.pageSize; size == 0 || items < size {
 			return nil, false
 		}
@@ -167,7 +162,7 @@ func nextQuery(res response, items int) (next url.Values, guessed bool) {
 		merged.Set("page", strconv.Itoa(max(number, 1)+1))
 		return merged, true
 	}
-	target, ok := linkTo("next", res.header.Values("Link"))
+	target, ok := linkTo("next", links)
 	if !ok {
 		return nil, false
 	}
@@ -176,6 +171,14 @@ func nextQuery(res response, items int) (next url.Values, guessed bool) {
 	query, _ := url.ParseQuery(raw)
 	maps.Copy(merged, query)
 	return merged, false
+}
+
+// isPaged reports whether one of the links leads to a page.
+func isPaged(links []string) bool {
+	return slices.ContainsFunc([]string{"next", "prev", "first", "last"}, func(relation string) bool {
+		_, ok := linkTo(relation, links)
+		return ok
+	})
 }
 
 // linkTo finds the target of the first link of a relation in Link headers such

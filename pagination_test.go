@@ -415,6 +415,35 @@ func TestListsWithoutLinkHeadersGoOnWhileAPageIsFull(t *testing.T) {
 	}
 }
 
+// A proxy may put a header of its own in the place of GitHub's.
+func TestLinksToNoPageAreNoLinks(t *testing.T) {
+	t.Parallel()
+	for _, link := range []string{"", `<https://cdn.example.com>; rel="preconnect"`, `</style.css>; rel=preload; as=style`} {
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			if req.URL.Query().Get("page") == "2" {
+				return answer(req, http.StatusOK, http.Header{"Link": {link}}, `[{"id": 3}]`), nil
+			}
+			return answer(req, http.StatusOK, http.Header{"Link": {link}}, `[{"id": 1}, {"id": 2}]`), nil
+		})
+		all, err := ghmigrate.Collect(client.UserMigrations.List(t.Context(), &ghmigrate.ListOptions{PerPage: 2}))
+		require.NoError(t, err)
+		assert.Len(t, all, 3, link)
+	}
+}
+
+func TestAFullPageThatIsTheLastIsTheLast(t *testing.T) {
+	t.Parallel()
+	for _, relation := range []string{"first", "prev", "last"} {
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			assert.Empty(t, req.URL.Query().Get("page"))
+			return answer(req, http.StatusOK, http.Header{"Link": {`<https://api.github.com/user/migrations?page=1>; rel="` + relation + `"`}}, `[{"id": 1}, {"id": 2}]`), nil
+		})
+		all, err := ghmigrate.Collect(client.UserMigrations.List(t.Context(), &ghmigrate.ListOptions{PerPage: 2}))
+		require.NoError(t, err)
+		assert.Len(t, all, 2, relation)
+	}
+}
+
 // An odd element is left out, and counts for the page.
 func TestAFullPageWithAnOddElementIsFull(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package ghmigrate
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ type RateLimit struct {
 	Limit     int       // requests in a window
 	Remaining int       // requests left in it
 	Used      int       // requests made in it
-	Reset     time.Time // when the next window begins, by GitHub's clock
+	Reset     time.Time // when the next window begins, by GitHub's clock; zero if not told
 	Resource  string    // what is counted, such as "core"
 }
 
@@ -34,13 +35,16 @@ func (c *Client) noteRateLimit(h http.Header) {
 	if h.Get("X-Ratelimit-Limit") == "" {
 		return
 	}
-	c.rateLimit.Store(&RateLimit{
+	latest := &RateLimit{
 		Limit:     headerInt(h, "X-Ratelimit-Limit"),
 		Remaining: headerInt(h, "X-Ratelimit-Remaining"),
 		Used:      headerInt(h, "X-Ratelimit-Used"),
-		Reset:     time.Unix(int64(headerInt(h, "X-Ratelimit-Reset")), 0).UTC(),
 		Resource:  h.Get("X-Ratelimit-Resource"),
-	})
+	}
+	if reset := headerInt(h, "X-Ratelimit-Reset"); reset > 0 {
+		latest.Reset = time.Unix(int64(reset), 0).UTC()
+	}
+	c.rateLimit.Store(latest)
 }
 
 func headerInt(h http.Header, key string) int {
@@ -64,7 +68,7 @@ func rateLimit(e *APIError, res response) (wait time.Duration, unspecified bool)
 	case e.StatusCode == http.StatusTooManyRequests, saysRateLimit(e):
 	case ssoURL(res.header) != "":
 		return 0, false
-	case e.retryAfter > 0:
+	case res.header.Get("Retry-After") != "": // of any value: 0 and an absurd one too
 	case !usedUp, e.lacksScope(), givesReason(e): // GitHub tells the quota in every response
 		return 0, false
 	}
@@ -82,10 +86,10 @@ func rateLimit(e *APIError, res response) (wait time.Duration, unspecified bool)
 
 // saysRateLimit reports whether the response tells a rate limit in words.
 func saysRateLimit(e *APIError) bool {
-	text := strings.ToLower(fmt.Sprint(e.Message, e.Errors))
-	return strings.Contains(e.DocumentationURL, "rate-limit") || strings.Contains(text, "rate limit") ||
-		strings.Contains(text, "abuse detection") || strings.Contains(text, "too many requests")
+	return strings.Contains(e.DocumentationURL, "rate-limit") || rateLimitWords.MatchString(fmt.Sprint(e.Message, " ", e.Errors))
 }
+
+var rateLimitWords = regexp.MustCompile(`(?i)(?:^|[^a-z])(?:rate[ _-]?limit|abuse detection|too many requests)`)
 
 // givesReason reports whether a 403 says more than that it is one.
 func givesReason(e *APIError) bool {

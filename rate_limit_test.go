@@ -87,6 +87,21 @@ func TestRateLimitsAreRecognisedAndWaitedOut(t *testing.T) {
 		"secondary with a fraction": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(403, http.Header{"Retry-After": {"12.5"}}, "")
 		}, 12500 * time.Millisecond, 0},
+		"secondary with nonsense, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, http.Header{"Retry-After": {"soon"}}, `{"message": "Forbidden"}`)
+		}, time.Minute, 0},
+		"secondary with no time, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, http.Header{"Retry-After": {"0"}}, `{"message": "Forbidden"}`)
+		}, time.Minute, 0},
+		"secondary with an absurd time, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, http.Header{"Retry-After": {"1e12"}}, `{"message": "Forbidden"}`)
+		}, time.Minute, 0},
+		"in words with a hyphen": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, nil, `{"message": "You are being rate-limited."}`)
+		}, time.Minute, 0},
+		"in words that are a code": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+			return limit(403, nil, `{"message": "Denied", "errors": [{"code": "API_RATE_LIMIT_EXCEEDED"}]}`)
+		}, time.Minute, 0},
 		"secondary with nonsense": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(429, http.Header{"Retry-After": {"soon"}}, "")
 		}, time.Minute, 0},
@@ -323,8 +338,9 @@ func TestWhatLooksLikeARateLimitButIsNotIsReturnedAtOnce(t *testing.T) {
 		"a fine-grained token": {
 			limit(403, limited, `{"message": "Resource not accessible by personal access token"}`), []error{ghmigrate.ErrForbidden},
 		},
-		"404": {limit(404, limited, message), []error{ghmigrate.ErrNotFound}},
-		"422": {limit(422, limited, message), []error{ghmigrate.ErrValidation}},
+		"words that look like it": {limit(403, limited, `{"message": "A separate limit of generated limits accurate limits."}`), []error{ghmigrate.ErrForbidden}},
+		"404":                     {limit(404, limited, message), []error{ghmigrate.ErrNotFound}},
+		"422":                     {limit(422, limited, message), []error{ghmigrate.ErrValidation}},
 		"a plain 403 with quota left": {
 			limit(403, http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"9999999999"}}, `{"message": "Must have admin rights"}`),
 			[]error{ghmigrate.ErrForbidden},
@@ -404,6 +420,16 @@ func TestRateLimitIsThatOfTheLatestAnswer(t *testing.T) {
 		require.ErrorIs(t, err, ghmigrate.ErrRateLimited)
 		assert.Equal(t, 0, client.RateLimit().Remaining)
 	})
+}
+
+func TestAResetThatIsNotToldIsZero(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		return answer(req, http.StatusOK, http.Header{"X-Ratelimit-Limit": {"5000"}, "X-Ratelimit-Reset": {"soon"}}, ""), nil
+	})
+	_, err := client.Do(t.Context(), http.MethodGet, "/meta", nil, nil)
+	require.NoError(t, err)
+	assert.Equal(t, ghmigrate.RateLimit{Limit: 5000}, client.RateLimit())
 }
 
 func TestAServerWithoutRateLimitsHasNone(t *testing.T) {

@@ -55,6 +55,14 @@ func (r request) wrap(err error) error {
 	return fmt.Errorf("%s %s: %w", r.method, r.at.path, err)
 }
 
+// withEffect says beside an error after a 2xx what may exist.
+func (r request) withEffect(err error) error {
+	if r.effect == "" {
+		return err
+	}
+	return fmt.Errorf("%w; %s may exist all the same", err, r.effect)
+}
+
 // succeededBy reports whether a response of this status is what the request
 // asks for.
 func (r request) succeededBy(status int) bool {
@@ -69,11 +77,20 @@ func isSuccess(status int) bool { return status >= 200 && status < 300 }
 // A response is the response to one attempt, read to its end.
 type response struct {
 	request request
-	status  int // 0 if there was no response
+	sent    http.Header // of the request
+	status  int         // 0 if there was no response
 	header  http.Header
 	body    []byte
 	unsent  bool // beside an error: the request never left this machine
 }
+
+// secrets lists what no text about the response may quote.
+func (res response) secrets() []string {
+	return append(netx.HeaderSecrets(res.sent), res.request.secrets...)
+}
+
+// isBlank reports whether the body has nothing but white space.
+func (res response) isBlank() bool { return len(bytes.Trim(res.body, "\ufeff \t\r\n")) == 0 }
 
 // date returns the server's time of the response.
 func (res response) date() time.Time { return netx.Date(res.header) }
@@ -138,9 +155,9 @@ func (c *Client) exchange(caller context.Context, r request, target string, body
 		defer stop()
 	}
 	c.noteRateLimit(httpResponse.Header)
-	res := response{request: r, status: httpResponse.StatusCode, header: httpResponse.Header}
+	res := response{request: r, sent: req.Header, status: httpResponse.StatusCode, header: httpResponse.Header}
 	if res.body, err = r.read(httpResponse); err != nil {
-		return res, fmt.Errorf("read the response: %w", clean(err))
+		return res, r.withEffect(fmt.Errorf("read the response: %w", clean(err)))
 	}
 	return res, nil
 }

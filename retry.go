@@ -59,7 +59,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 			return res, nil
 		case err == nil: // a redirect to follow
 			continue
-		case t.ambiguous && r.method == http.MethodDelete && isAbsence(err):
+		case t.ambiguous && r.method == http.MethodDelete && isAbsenceByGitHub(err):
 			// An earlier attempt deleted it, and its response was lost.
 			return response{request: r, status: http.StatusNoContent}, nil
 		}
@@ -175,11 +175,12 @@ func after(last, err error) error {
 	return fmt.Errorf("%w; the attempt before failed: %w", err, last)
 }
 
-// mayRepeat reports whether a request can be sent again after a response of
-// this status, 0 for none. The 503 of source imports is documented as
-// maintenance, which no call's retries outlast.
+// mayRepeat reports whether a call can send the request again after a response
+// of this status, 0 for none. The 503 of source imports is documented as
+// maintenance, which no call's retries outlast. A cache that sends a 304 to
+// a request without If-None-Match sends another one.
 func (r request) mayRepeat(status int) bool {
-	if r.at.isSourceImport() && status == http.StatusServiceUnavailable {
+	if r.at.isSourceImport() && status == http.StatusServiceUnavailable || status == http.StatusNotModified {
 		return false
 	}
 	return r.method == http.MethodGet || r.method == http.MethodHead || r.method == http.MethodDelete
@@ -189,7 +190,7 @@ func (r request) mayRepeat(status int) bool {
 func mayPass(err error) bool {
 	if e, ok := errors.AsType[*APIError](err); ok {
 		switch e.StatusCode {
-		case http.StatusRequestTimeout:
+		case http.StatusRequestTimeout, http.StatusNotModified:
 			return true
 		case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 			return false
@@ -206,4 +207,10 @@ func mayPass(err error) bool {
 func isAbsence(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	return ok && e.StatusCode == http.StatusNotFound && !e.lacksScope() && !e.retired
+}
+
+// isAbsenceByGitHub excludes the 404 of a gateway that does not find GitHub.
+func isAbsenceByGitHub(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && e.worded && isAbsence(err)
 }

@@ -277,6 +277,7 @@ func TestADeleteThatNeverLeftCannotHaveWorked(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, notFound)
 	}))
 	defer server.Close()
 	transport := server.Client().Transport.(*http.Transport).Clone()
@@ -328,11 +329,31 @@ func TestADeleteWhoseConnectionBrokeMayHaveWorked(t *testing.T) {
 			if asked++; asked == 1 {
 				return nil, &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}
 			}
-			return answer(req, http.StatusNotFound, nil, ""), nil
+			return answer(req, http.StatusNotFound, nil, notFound), nil
 		})
 		require.NoError(t, client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", 79, "hello"))
 		assert.Equal(t, 2, asked)
 	})
+}
+
+// notFound is a 404 as GitHub words it.
+const notFound = `{"message": "Not Found", "documentation_url": "https://docs.github.com/rest", "status": "404"}`
+
+// A gateway that does not find GitHub answers 404, too.
+func TestADeleteThatOnlyAGatewayDoesNotFindDoesNotSucceed(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{"", "default backend - 404", "<html><title>404 Not Found</title></html>", `{}`} {
+		synctest.Test(t, func(t *testing.T) {
+			statuses := []int{http.StatusBadGateway, http.StatusNotFound}
+			client := onWire(t, func(req *http.Request) (*http.Response, error) {
+				status := statuses[0]
+				statuses = statuses[1:]
+				return answer(req, status, nil, body), nil
+			})
+			require.ErrorIs(t, client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", 79, "hello"), ghmigrate.ErrNotFound, body)
+			assert.Empty(t, statuses)
+		})
+	}
 }
 
 func TestACancelOfARetiredImportDoesNotSucceed(t *testing.T) {
@@ -342,7 +363,7 @@ func TestACancelOfARetiredImportDoesNotSucceed(t *testing.T) {
 		client := onWire(t, func(req *http.Request) (*http.Response, error) {
 			status := statuses[0]
 			statuses = statuses[1:]
-			return answer(req, status, nil, ""), nil
+			return answer(req, status, nil, notFound), nil
 		})
 		err := client.SourceImports.Cancel(t.Context(), "octo-org", "hello")
 		require.ErrorIs(t, err, ghmigrate.ErrSourceImportsRetired, "there was no import that the first try could have cancelled")

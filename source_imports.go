@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // SourceImports imports repositories from another service's Git, Subversion,
@@ -167,6 +169,15 @@ type StartImportRequest struct {
 	TFVCProject string // of a tfvc import
 }
 
+// secrets lists what no error may quote.
+func (req StartImportRequest) secrets() []string {
+	source, err := url.Parse(req.VCSURL)
+	if err != nil {
+		return []string{req.VCSURL, req.VCSPassword.Reveal()}
+	}
+	return append(netx.URLSecrets(source), req.VCSPassword.Reveal())
+}
+
 // An UpdateImportRequest gives credentials or a choice to an import that needs
 // them. The zero value restarts the import. Zero fields are not sent.
 type UpdateImportRequest struct {
@@ -204,7 +215,7 @@ type importSource struct {
 //
 // https://docs.github.com/rest/migrations/source-imports#start-an-import
 func (s *SourceImports) Start(ctx context.Context, owner, repo string, req StartImportRequest) (*Import, error) {
-	r := request{method: http.MethodPut, at: sourceImport(owner, repo), effect: "the import", secrets: []string{req.VCSPassword.Reveal()}, body: importSource{
+	r := request{method: http.MethodPut, at: sourceImport(owner, repo), effect: "the import", secrets: req.secrets(), body: importSource{
 		VCS: req.VCS, VCSURL: req.VCSURL, VCSUsername: req.VCSUsername, VCSPassword: req.VCSPassword.Reveal(), TFVCProject: req.TFVCProject,
 	}}
 	if req.VCSURL == "" {
@@ -313,7 +324,7 @@ func (s *SourceImports) Wait(ctx context.Context, owner, repo string) (*Import, 
 			return true, nil
 		case i.Status.Done(), i.Status == ImportNone:
 			return true, fmt.Errorf("import into %s: %w: %s", at, ErrImportFailed,
-				strings.Join(nonEmpty(string(i.Status), i.FailedStep, i.ErrorMessage), ": "))
+				netx.Redact(strings.Join(nonEmpty(string(i.Status), i.FailedStep, i.ErrorMessage), ": ")))
 		}
 		return false, nil
 	})

@@ -3,6 +3,7 @@ package ghmigrate_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func fits(call, stranger string) bool {
 	switch stranger {
 	case "a list in a list":
 		return strings.Contains(call, "List") // an odd element is left out
-	case "an empty body":
+	case "an empty body", "white space":
 		return strings.Contains(call, "Delete") || strings.Contains(call, "Unlock") || strings.Contains(call, "Cancel")
 	case "another object":
 		return call == "OrgMigrations.Start" // its id is not known before
@@ -174,4 +175,17 @@ func TestDoRefusesPages(t *testing.T) {
 	header, err := client.Do(t.Context(), http.MethodDelete, "/orgs/octo-org/migrations/79/archive", nil, nil)
 	require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer)
 	assert.NotNil(t, header)
+}
+
+// The body of a 201 may break off, too.
+func TestAStartWhoseResponseBreaksOffMayHaveHappened(t *testing.T) {
+	t.Parallel()
+	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		res := answer(req, http.StatusCreated, nil, "")
+		res.ContentLength, res.Body = -1, io.NopCloser(broken{})
+		return res, nil
+	})
+	_, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+	require.EqualError(t, err, "POST /orgs/octo-org/migrations: read the response: connection reset; the migration may exist all the same")
+	require.NotErrorIs(t, err, ghmigrate.ErrNotSent)
 }

@@ -155,6 +155,40 @@ func TestWaitSurvivesStrayDenials(t *testing.T) {
 	}
 }
 
+// A cache may send a 304 to a request without If-None-Match.
+func TestWaitSurvivesAStray304(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		responses := []string{`{"id": 79, "state": "pending"}`, "", "", `{"id": 79, "state": "exported"}`}
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			body := responses[0]
+			responses = responses[1:]
+			if body == "" {
+				return answer(req, http.StatusNotModified, nil, ""), nil
+			}
+			return answer(req, http.StatusOK, nil, body), nil
+		})
+		m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.NoError(t, err)
+		assert.Equal(t, ghmigrate.StateExported, m.State)
+	})
+}
+
+// GitHub ignores the case of names.
+func TestWaitKnowsWhatWasJustStartedInAnyCase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		statuses := []int{http.StatusCreated, http.StatusNotFound, http.StatusOK}
+		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			status := statuses[0]
+			statuses = statuses[1:]
+			return answer(req, status, nil, `{"id": 79, "state": "exported", "message": "Not Found"}`), nil
+		})
+		_, err := client.OrgMigrations.Start(t.Context(), "Octo-Org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+		require.NoError(t, err)
+		_, err = client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.NoError(t, err)
+	})
+}
+
 func TestWaitEndsWithDenialsThatPersist(t *testing.T) {
 	for status, want := range map[int]error{http.StatusUnauthorized: ghmigrate.ErrUnauthorized, http.StatusNotFound: ghmigrate.ErrNotFound} {
 		for name, lasts := range map[string]struct {

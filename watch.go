@@ -43,6 +43,7 @@ type watcher struct {
 	live       map[int64]*followed
 	known      map[int64]bool // all that were ever listed; nil unless new ones are followed too
 	answered   bool           // a request has succeeded
+	survived   error          // the latest failure that did not end a tick; nil if the latest tick had none
 	listed     bool           // the list was read once
 	whole      bool           // the latest list was not cut short, so that new migrations come first
 }
@@ -79,6 +80,8 @@ func (w *watcher) run(ctx context.Context) {
 	}
 	clock := w.c.newPollClock()
 	for w.known != nil || len(w.live) > 0 {
+		survived := w.survived
+		w.survived = nil
 		err := w.tick(ctx)
 		if errors.Is(err, errStopped) {
 			return
@@ -88,6 +91,9 @@ func (w *watcher) run(ctx context.Context) {
 		}
 		w.answered = w.answered || err == nil
 		if err := clock.pause(ctx, err, w.answered); err != nil {
+			if ctx.Err() != nil && clock.last == nil {
+				err = after(cmp.Or(w.survived, survived), err)
+			}
 			w.yield(nil, err)
 			return
 		}
@@ -130,12 +136,14 @@ func (w *watcher) tick(ctx context.Context) error {
 		return trouble
 	}
 	if trouble != nil {
-		w.logFailure(ctx, trouble)
+		w.survive(ctx, trouble)
 	}
 	return nil
 }
 
-func (w *watcher) logFailure(ctx context.Context, err error) {
+// survive notes a failure that does not end the tick.
+func (w *watcher) survive(ctx context.Context, err error) {
+	w.survived = err
 	w.c.log.LogAttrs(ctx, slog.LevelWarn, "poll failed, polling again", slog.Any("error", err))
 }
 
@@ -196,7 +204,7 @@ func (w *watcher) pollOne(ctx context.Context, id int64, othersAnswered bool) er
 	case ctx.Err() != nil:
 		return err
 	case isAbsence(err) && (f.state != "" || w.startedLately(id)) && !f.denial.persists():
-		w.logFailure(ctx, err)
+		w.survive(ctx, err)
 		return nil
 	case errors.Is(err, ErrNotFound):
 	case !isOutage(err):

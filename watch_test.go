@@ -600,3 +600,28 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 		}
 	}
 }
+
+// What a watch survives is told when its context ends.
+func TestADeadlineOfAWatchTellsTheLastFailureOfOne(t *testing.T) {
+	for name, status := range map[string]int{"an outage": http.StatusBadGateway, "a denial": http.StatusNotFound} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				polls := 0
+				client := onWire(t, func(req *http.Request) (*http.Response, error) {
+					if strings.HasSuffix(req.URL.Path, "/migrations") {
+						return answer(req, http.StatusOK, nil, `[]`), nil
+					}
+					if polls++; polls == 1 {
+						return answer(req, http.StatusOK, nil, `{"id": 79, "state": "pending"}`), nil
+					}
+					return answer(req, status, nil, notFound), nil
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				defer cancel()
+				_, err := ghmigrate.Collect(client.OrgMigrations.Watch(ctx, "octo-org", []int64{79}))
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.ErrorContains(t, err, fmt.Sprintf("; the attempt before failed: GET /orgs/octo-org/migrations/79: %d Not Found", status))
+			})
+		})
+	}
+}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -92,8 +91,8 @@ func parseRepositoryImportEvent(r *http.Request, secrets [][]byte) (*RepositoryI
 	case len(body) > maxEvent:
 		return nil, fmt.Errorf("the payload is larger than %d MiB", maxEvent>>20)
 	}
-	if len(body) == 0 && r.ContentLength > 0 {
-		return nil, fmt.Errorf("the body of %d bytes was read before: parse the event first", r.ContentLength)
+	if len(body) == 0 && r.ContentLength != 0 {
+		return nil, errors.New("the body was read before: parse the event first")
 	}
 	if err := checkSignature(r.Header, body, secrets); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrWebhookSignature, err)
@@ -109,10 +108,7 @@ func parseRepositoryImportEvent(r *http.Request, secrets [][]byte) (*RepositoryI
 	if err != nil {
 		return nil, fmt.Errorf("decode the payload: %w", err)
 	}
-	has := func(property string) bool {
-		return slices.ContainsFunc(odd, func(v oddValue) bool { return v.path == property })
-	}
-	if event.Status == "" && !has("/status") || event.Repository == nil && !has("/repository") {
+	if event.Status == "" && !odd.has("/status") || event.Repository == nil && !odd.has("/repository") {
 		return nil, errors.New("the payload has no status or no repository")
 	}
 	event.DeliveryID = r.Header.Get("X-Github-Delivery")

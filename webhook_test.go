@@ -175,7 +175,9 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 		"no repository":    {[]byte(`{"status": "success", "repository": null}`), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
 		"body that breaks": {good, func(r *http.Request) { r.Body = io.NopCloser(broken{}) }, webhookSecret, "read the payload: connection reset"},
 		"body that was read": {good, func(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, webhookSecret,
-			"the body of 67 bytes was read before: parse the event first"},
+			"the body was read before: parse the event first"},
+		"body of unknown length that was read": {nil, func(r *http.Request) { r.ContentLength = -1 }, webhookSecret,
+			"the body was read before: parse the event first"},
 		"no body":            {good, func(r *http.Request) { r.Body = nil }, webhookSecret, "there is no request"},
 		"signature is first": {[]byte("{"), header("X-Hub-Signature-256", signature(nil, []byte("{"))), webhookSecret, "invalid signature: it matches no secret"},
 		"signature before the event": {[]byte("{"), func(r *http.Request) {

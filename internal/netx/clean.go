@@ -79,14 +79,13 @@ const redacted = "REDACTED"
 func Redact(text string, secrets ...string) string {
 	text = WithoutSecrets(text, secrets...)
 	text = secretProperties.ReplaceAllString(text, `$1"`+redacted+`"`)
-	text = urlParts.ReplaceAllStringFunc(text, redactPart)
-	return Printable(text)
+	return Printable(redactParts(text))
 }
 
 // secretProperties finds JSON strings whose names say that they are secret.
 var secretProperties = regexp.MustCompile(`(?i)("[a-z_]*(?:token|password|secret)[a-z_]*"\s*:\s*)"(?:[^"\\]|\\.)*"`)
 
-// WithoutSecrets replaces secrets, in every spelling that URLs and %q give
+// WithoutSecrets replaces secrets, in every spelling that URLs, JSON and %q give
 // them.
 func WithoutSecrets(text string, secrets ...string) string {
 	var spellings []string
@@ -95,7 +94,8 @@ func WithoutSecrets(text string, secrets ...string) string {
 			continue
 		}
 		quoted := strconv.Quote(secret)
-		spellings = append(spellings, secret, quoted[1:len(quoted)-1], url.QueryEscape(secret), url.PathEscape(secret))
+		quoted = quoted[1 : len(quoted)-1]
+		spellings = append(spellings, secret, quoted, inHTML.Replace(quoted), url.QueryEscape(secret), url.PathEscape(secret))
 	}
 	// The longest first: a secret may be a part of another one.
 	slices.SortFunc(spellings, func(a, b string) int { return len(b) - len(a) })
@@ -105,12 +105,15 @@ func WithoutSecrets(text string, secrets ...string) string {
 	return text
 }
 
+// inHTML escapes what JSON encoders escape for the sake of HTML.
+var inHTML = strings.NewReplacer("&", `\u0026`, "<", `\u003c`, ">", `\u003e`)
+
 // minSecret is the length below which a value is taken for a part of ordinary
 // words, and for too short to be a secret.
 const minSecret = 4
 
-// URLSecrets lists what is secret in a URL: its password and the values of its
-// query.
+// URLSecrets lists what is secret in a URL: its password, or its user if there
+// is no password, and the values of its query.
 func URLSecrets(u *url.URL) []string {
 	if u == nil {
 		return nil
@@ -118,6 +121,8 @@ func URLSecrets(u *url.URL) []string {
 	var secrets []string
 	if password, ok := u.User.Password(); ok {
 		secrets = append(secrets, password, u.User.String())
+	} else {
+		secrets = append(secrets, u.User.Username()) // may be a token
 	}
 	if len(u.RawQuery) >= minQueryValue {
 		secrets = append(secrets, u.RawQuery)
@@ -148,23 +153,57 @@ func HeaderSecrets(h http.Header) []string {
 			secrets = append(secrets, value, credential)
 		}
 	}
+	for pair := range strings.SplitSeq(h.Get("Cookie"), ";") {
+		if _, value, _ := strings.Cut(pair, "="); len(value) >= minQueryValue {
+			secrets = append(secrets, value)
+		}
+	}
 	return secrets
 }
 
 // urlStart matches the beginning of a URL, also as JSON escapes it.
 const urlStart = `[a-zA-Z][a-zA-Z0-9+.\-]*:(?://|\\/\\/)`
 
-// urlParts finds, in a text by somebody else, whatever may be a URL or a part
-// of one. The alternatives are tried in this order at each place.
-var urlParts = regexp.MustCompile(strings.Join([]string{
-	`parse "(?:[^"\\]|\\.)*".*`, // net/url quotes the URL, then the part that is malformed
-	`invalid (?:port|URL escape|character|userinfo) "(?:[^"\\]|\\.)*"`,
-	`"(?:[^"\\]|\\.)*"`,                // maybe a URL in quotes, spaces included
-	urlStart + `.*@[^\s"'<>]*`,         // a URL with a password of any characters
-	urlStart + `[^\s"'<>]*`,            // a URL
-	`[^\s"'<>]*:[^\s"'<>]*@[^\s"'<>]*`, // a user and a password
-	`\?[^\s"'<>]+`,                     // a query
-}, "|"))
+// urlParts and urlPartsWithUser find, in a text by somebody else, whatever may
+// be a URL or a part of one. The alternatives are tried in this order at each
+// place. urlPartsWithUser is for a text that has an @: there the search for an
+// @ behind the start of a URL ends.
+var (
+	urlParts         = alternatives(quotedParts, urlStart+`[^\s"'<>]*`, queryPart)
+	urlPartsWithUser = alternatives(quotedParts,
+		urlStart+`(?s:.*)@[^\s"'<>]*`, // a URL with a password of any characters
+		urlStart+`[^\s"'<>]*`,
+		`[^\s"'<>]*:[^\s"'<>]*@[^\s"'<>]*`, // a user and a password
+		queryPart)
+)
+
+const (
+	quotedParts = `parse "(?:[^"\\]|\\.)*".*` + // net/url quotes the URL, then the part that is malformed
+		`|invalid (?:port|URL escape|character|userinfo) "(?:[^"\\]|\\.)*"` +
+		`|"(?:[^"\\]|\\.)*"` // maybe a URL in quotes, spaces included
+	queryPart = `\?[^\s"'<>]+`
+)
+
+func alternatives(list ...string) *regexp.Regexp { return regexp.MustCompile(strings.Join(list, "|")) }
+
+// redactParts redacts the parts of URLs in a text.
+func redactParts(text string) string {
+	var b strings.Builder
+	for {
+		parts := urlParts
+		if strings.Contains(text, "@") {
+			parts = urlPartsWithUser
+		}
+		at := parts.FindStringIndex(text)
+		if at == nil {
+			b.WriteString(text)
+			return b.String()
+		}
+		b.WriteString(text[:at[0]])
+		b.WriteString(redactPart(text[at[0]:at[1]]))
+		text = text[at[1]:]
+	}
+}
 
 func redactPart(part string) string {
 	switch {
@@ -179,7 +218,7 @@ func redactPart(part string) string {
 		}
 		safe := redactURL
 		if !beginsAsURL.MatchString(inner) {
-			safe = func(text string) string { return urlParts.ReplaceAllStringFunc(text, redactPart) }
+			safe = redactParts
 		}
 		if shown := safe(inner); shown != inner {
 			return strconv.Quote(shown)

@@ -3,6 +3,7 @@ package netx_test
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -37,6 +39,7 @@ func TestRedact(t *testing.T) {
 		`{"url":"https:\/\/s3.example.com\/a?sig=1"}`:                                              `{"url":"REDACTED"}`,
 		`{"id":7,"temp_clone_token": "AB\"C","VCS_PASSWORD":"x","name":"y"}`:                       `{"id":7,"temp_clone_token": "REDACTED","VCS_PASSWORD":"REDACTED","name":"y"}`,
 		"GET /a?sig=abc failed":                                                                    "GET /a?REDACTED failed",
+		"http://one:1\npassword@two three":                                                         "REDACTED three",
 		"one\x1b[2J\r\ntwo":                                                                        "one[2J  two",
 	} {
 		assert.Equal(t, want, netx.Redact(text), text)
@@ -46,7 +49,9 @@ func TestRedact(t *testing.T) {
 func TestRedactTakesSecretsOutInEverySpelling(t *testing.T) {
 	t.Parallel()
 	const secret = `s/e"c&r e+t`
-	for _, spelling := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), fmt.Sprintf("%q", secret)} {
+	inJSON, err := json.Marshal(secret)
+	require.NoError(t, err)
+	for _, spelling := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), fmt.Sprintf("%q", secret), string(inJSON)} {
 		assert.NotContains(t, netx.Redact("error with "+spelling+" in it", secret), strings.Trim(spelling, `"`))
 	}
 	assert.Equal(t, "per_page=100", netx.Redact("per_page=100", "100"), "a short value is part of ordinary words")
@@ -62,7 +67,20 @@ func TestSecretsOfARequest(t *testing.T) {
 	}
 	assert.NotContains(t, secrets, "300")
 	assert.Nil(t, netx.URLSecrets(nil))
-	assert.Contains(t, netx.HeaderSecrets(http.Header{"Authorization": {"Bearer ghp_1"}, "Cookie": {"a=b"}, "Accept": {"x"}}), "ghp_1")
+	assert.Contains(t, netx.URLSecrets(&url.URL{User: url.User("ghp_1")}), "ghp_1", "a token in the place of the user")
+	header := netx.HeaderSecrets(http.Header{"Authorization": {"Bearer ghp_1"}, "Cookie": {"lang=en; session=abcdefgh"}, "Accept": {"x"}})
+	assert.Subset(t, header, []string{"ghp_1", "abcdefgh"})
+	assert.NotContains(t, header, "en")
+}
+
+// Quadratic time would be minutes.
+func TestRedactTakesLinearTime(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	for _, text := range []string{strings.Repeat("http://a ", 28<<10), strings.Repeat("http://a\n", 28<<10) + "@"} {
+		assert.NotEmpty(t, netx.Redact(text))
+	}
+	assert.Less(t, time.Since(began), time.Minute)
 }
 
 // An error keeps its identity, whatever becomes of its text.
