@@ -56,11 +56,11 @@ func (o options) quickLines() []quickLine {
 	}
 	return append(lines,
 		quickLine{scenario{title: fmt.Sprintf("a cut every %v", o.cut), size: all / 2, line: line{cut: int64(o.cut)}}, o.runs, []aim{{byDefault, "curl", 1.3}}},
-		quickLine{scenario{title: "killed half-way", size: quarter, line: line{rate: rate}, kill: true}, o.runs, []aim{{ours: byDefault}}},
+		quickLine{scenario{title: "killed half-way", size: all / 8, line: line{rate: rate}, kill: true}, o.runs, []aim{{ours: byDefault}}},
 		quickLine{scenario{title: fmt.Sprintf("a cut every %v", o.shortCut), size: all / 20, line: line{cut: int64(o.shortCut)}}, o.runs, beside},
-		quickLine{scenario{title: "503 beyond a request a second", size: all / 16, line: line{rate: rate, limit: 1}}, 1, beside},
-		quickLine{scenario{title: "each range read from the start", size: all / 12, line: line{rate: rate, origin: true}}, 1, beside},
-		quickLine{scenario{title: "each eighth connection slow", size: all / 8, line: line{rate: rate, slow: 8}}, 1, beside},
+		quickLine{scenario{title: "503 beyond a request a second", size: all / 32, line: line{rate: rate, limit: 1}}, 1, beside},
+		quickLine{scenario{title: "each range read from the start", size: all / 24, line: line{rate: rate, origin: true}}, 1, beside},
+		quickLine{scenario{title: "each eighth connection slow", size: all / 16, line: line{rate: rate, slow: 8}}, 1, beside},
 	)
 }
 
