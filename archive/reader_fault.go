@@ -16,6 +16,9 @@ type Fault struct { //nolint:errname // it is what the archive has, and an error
 	// Entry is the name of the entry, as in [Entry], or the name in the tar if it is
 	// refused. It is empty for the archive as a whole.
 	Entry string
+	// Repository is the "owner/name" of the repository whose Git data or record has
+	// the fault. It is empty if the fault may concern other repositories too.
+	Repository string
 	// Offset is the place in the entry, or in the unpacked tar if Entry is empty, in
 	// bytes. It is -1 if there is no place.
 	Offset int64
@@ -98,6 +101,10 @@ func shorten(text string) string {
 const maxFaults = 1000
 
 func (e *FaultError) add(fault *Fault) {
+	if fault.Repository == "" {
+		_, repository, _ := classify(fault.Entry, 0)
+		fault.Repository = strings.TrimSuffix(repository, ".wiki")
+	}
 	if len(e.Faults) < maxFaults {
 		e.Faults = append(e.Faults, fault)
 	} else {

@@ -277,7 +277,7 @@ func (v *verifier) finish() {
 		if !v.schema {
 			v.report("schema.json", -1, errMissing)
 		}
-		v.catalog.missing(v.report)
+		v.catalog.missing(&v.faults)
 	}
 	if v.tooMany || v.bare.tooMany {
 		v.report("", -1, fmt.Errorf("more than %d repositories: the others were not checked", maxRepositories))

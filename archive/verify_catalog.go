@@ -18,16 +18,19 @@ type catalog struct {
 	decoded map[uint64]uint64 // targets of pending links that may be percent-encoded
 	texts   []string          // of pending links
 	size    int               // of texts
-	shards  []string          // that have pending links
+	origins []origin          // of pending links
 }
 
 // A pendingLink is a link to an entry that was not seen yet.
 type pendingLink struct {
 	target uint64
 	offset int64  // of the record
-	shard  uint32 // index in shards
+	origin uint32 // index in origins
 	text   uint32 // index in texts, plus one; 0 if texts was full
 }
+
+// An origin is a file of records, and a repository whose records are in it.
+type origin struct{ shard, repository string }
 
 // maxTexts bounds the bytes of links that are kept for the messages of faults.
 const maxTexts = 8 << 20
@@ -82,9 +85,9 @@ func (c *catalog) has(hash uint64) bool {
 	return ok
 }
 
-// link adds a link to the entry of this name, in a record at this offset of a
-// shard. It must be a directory if it is a repository, and otherwise a file.
-func (c *catalog) link(shard string, offset int64, name string) {
+// link adds a link to the entry of this name, in the record that e has yielded
+// last. It must be a directory if it is a repository, and otherwise a file.
+func (c *catalog) link(e *Entry, r Record, name string) {
 	plain, err := url.PathUnescape(name)
 	if err != nil {
 		plain = name
@@ -97,11 +100,13 @@ func (c *catalog) link(shard string, offset int64, name string) {
 	if decoded != target {
 		c.decoded[target] = decoded
 	}
-	if n := len(c.shards); n == 0 || c.shards[n-1] != shard {
-		c.shards = append(c.shards, shard)
+	from := origin{e.Name, repositoryOf(r)}
+	if n := len(c.origins); n == 0 || c.origins[n-1] != from {
+		from.repository = strings.Clone(from.repository)
+		c.origins = append(c.origins, from)
 	}
-	pending := pendingLink{target: target, offset: offset}
-	pending.shard = uint32(len(c.shards) - 1) //nolint:gosec // the entries of an archive fit into memory
+	pending := pendingLink{target: target, offset: e.offset}
+	pending.origin = uint32(len(c.origins) - 1) //nolint:gosec // the entries of an archive fit into memory
 	if c.size+len(name) <= maxTexts {
 		c.size += len(name)
 		c.texts = append(c.texts, strings.Clone(name))
@@ -110,17 +115,18 @@ func (c *catalog) link(shard string, offset int64, name string) {
 	c.pending = append(c.pending, pending)
 }
 
-// missing calls yield for each link whose target is missing.
-func (c *catalog) missing(yield func(shard string, offset int64, err error)) {
+// missing adds a fault for each link whose target is missing.
+func (c *catalog) missing(faults *FaultError) {
 	for _, link := range c.pending {
 		// Whether exporters percent-encode links is not documented.
 		decoded, ok := c.decoded[link.target]
-		switch shard := c.shards[link.shard]; {
-		case c.has(link.target), ok && c.has(decoded):
-		case link.text > 0:
-			yield(shard, link.offset, fmt.Errorf("link to an entry that is not in the archive: %q", shorten(linkRoot+c.texts[link.text-1])))
-		default:
-			yield(shard, link.offset, errors.New("link to an entry that is not in the archive"))
+		if c.has(link.target) || ok && c.has(decoded) {
+			continue
 		}
+		from, err := c.origins[link.origin], errors.New("link to an entry that is not in the archive")
+		if link.text > 0 {
+			err = fmt.Errorf("%w: %q", err, shorten(linkRoot+c.texts[link.text-1]))
+		}
+		faults.add(&Fault{Entry: from.shard, Repository: from.repository, Offset: link.offset, Err: err})
 	}
 }

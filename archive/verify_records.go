@@ -32,7 +32,7 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 	if u, ok := r.(*Unknown); ok {
 		count(v.summary.Unknown, kind)
 		if kind == "" {
-			v.report(e.Name, e.offset, errors.New("record without a type"))
+			v.reportRecord(e, r, errors.New("record without a type"))
 		}
 		if _, told := v.summary.Misfits[kind]; u.Err != nil && !told {
 			v.summary.Misfits[kind] = u.Err.Error()
@@ -53,12 +53,17 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 		name, err := EntryName(link)
 		switch {
 		case err != nil:
-			v.report(e.Name, e.offset, err)
+			v.reportRecord(e, r, err)
 		case !v.excluded(name):
-			v.catalog.link(e.Name, e.offset, name)
+			v.catalog.link(e, r, name)
 		}
 	})
 	e.reader.tooMany(held) // which comes instead of the next record
+}
+
+// reportRecord reports a fault of the record that e has yielded last.
+func (v *verifier) reportRecord(e *Entry, r Record, err error) {
+	v.faults.add(&Fault{Entry: e.Name, Repository: repositoryOf(r), Offset: e.offset, Err: err})
 }
 
 // excluded reports whether the options exclude the entry of this name. Records may

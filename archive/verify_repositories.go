@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,12 +27,13 @@ func (v *verifier) addBare() {
 // checkPresence checks that a requested repository is in the archive.
 func (v *verifier) checkPresence(name string) {
 	s := v.repositories[strings.ToLower(name)]
+	report := func(err error) { v.faults.add(&Fault{Repository: name, Offset: -1, Err: err}) }
 	switch {
 	case s == nil && v.broken:
-		v.report("", -1, fmt.Errorf("repository %s is not in what could be read", name))
+		report(fmt.Errorf("repository %s is not in what could be read", name))
 		return
 	case s == nil:
-		v.report("", -1, fmt.Errorf("repository %s is not in the archive", name))
+		report(fmt.Errorf("repository %s is not in the archive", name))
 		return
 	case v.broken:
 		return
@@ -39,7 +41,7 @@ func (v *verifier) checkPresence(name string) {
 	// GitHub does not document whether an export without metadata has records of
 	// repositories.
 	if !s.Record && !v.opts.ExcludeMetadata {
-		v.report("", -1, fmt.Errorf("repository %s has no record", name))
+		report(fmt.Errorf("repository %s has no record", name))
 	}
 	if !s.Git && !v.opts.ExcludeGitData {
 		v.report(bareDir(s.Name), -1, errMissing)
@@ -62,6 +64,28 @@ func (v *verifier) repository(name string) *RepositorySummary {
 		v.repositories[lower] = s
 	}
 	return s
+}
+
+// repositoryOf returns the "owner/name" of the repository that a record belongs to,
+// and nothing for others.
+func repositoryOf(r Record) string {
+	url := r.Key()
+	switch r := r.(type) {
+	case *User, *Organization, *Team:
+		return ""
+	case *Attachment: // its own URL may name no repository
+		url = cmp.Or(r.Repository, r.Parent())
+	}
+	if name := repositoryName(r); name != "" {
+		return name
+	}
+	_, address, _ := strings.Cut(string(url), "://")
+	address, _, _ = strings.Cut(address, "#")
+	parts := strings.SplitN(address, "/", 4)
+	if len(parts) < 3 || slices.Contains([]string{"orgs", "users", "enterprises", "user-attachments"}, parts[1]) {
+		return ""
+	}
+	return parts[1] + "/" + parts[2]
 }
 
 // repositoryName returns "owner/name" for the record of a repository, and nothing

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -475,6 +476,51 @@ func TestVerifyTellsWhichRecord(t *testing.T) {
 	assert.Contains(t, summary.Misfits["user"], "login")
 	for _, reason := range summary.Misfits {
 		assert.Less(t, len(reason), 400)
+	}
+}
+
+func TestVerifyTellsWhichRepository(t *testing.T) {
+	t.Parallel()
+	l := readLayout(t, smallArchive(t))
+	const lost = `"tarball://root/attachments/2/lost.png"`
+	want := map[string]string{
+		`{"type":"issue_comment","url":"https://github.com/octocat/app/issues/1#issuecomment-1","x":` + lost + `}`:                                     "octocat/app",
+		`{"type":"attachment","url":"https://github.com/user-attachments/assets/1","issue":"https://ghes.example/octo/lib/issues/2","x":` + lost + `}`: "octo/lib",
+		`{"type":"attachment","url":"https://github.com/user-attachments/assets/2","x":` + lost + `}`:                                                  "",
+		`{"type":"release","url":"https://github.com/octocat/app/releases/tag/v1","x":` + lost + `}`:                                                   "octocat/app",
+		`{"type":"repository","url":"https://github.com/octocat/app","git_url":"tarball://root/repositories/octocat/app.git","x":` + lost + `}`:        "octocat/app",
+		`{"type":"sprint","url":"https://github.com/octo/tool/sprints/1","x":` + lost + `}`:                                                            "octo/tool",
+		`{"type":"project","url":"https://github.com/orgs/octo/projects/1","x":` + lost + `}`:                                                          "",
+		`{"type":"user","url":"https://github.com/octocat","x":` + lost + `}`:                                                                          "",
+		`{"type":"team","url":"https://github.com/orgs/octo/teams/all","x":` + lost + `}`:                                                              "",
+		`{"url":"https://github.com/octocat/app/things/1"}`:                                                                                            "octocat/app",
+		`{"type":"label","url":"https://github.com/octocat/app/labels/bug","x":"tarball://root/../lost.png"}`:                                          "octocat/app",
+	}
+	records := slices.Sorted(maps.Keys(want))
+	at := map[int64]string{}
+	offset := int64(1)
+	for _, record := range records {
+		at[offset] = want[record]
+		offset += int64(len(record)) + 1
+	}
+	l.add("things_000001.json", "["+strings.Join(records, ",")+"]")
+	_, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), &archive.VerifyOptions{Repositories: []string{"octo/gone"}})
+	got, others := map[int64]string{}, map[string]string{}
+	for _, fault := range faultsOf(t, err).Faults {
+		if fault.Entry == "things_000001.json" {
+			got[fault.Offset] = fault.Repository
+		} else {
+			others[fault.Error()] = fault.Repository
+		}
+	}
+	assert.Equal(t, at, got)
+	assert.Equal(t, map[string]string{"archive: repository octo/gone is not in the archive": "octo/gone"}, others)
+
+	l = readLayout(t, smallArchive(t))
+	l.find("repositories/octocat/app.git/HEAD", "").body = []byte("nothing")
+	_, err = archive.Verify(t.Context(), bytes.NewReader(l.file(t)), nil)
+	for _, fault := range faultsOf(t, err).Faults {
+		assert.Equal(t, "octocat/app", fault.Repository, "of Git data: %v", fault)
 	}
 }
 
