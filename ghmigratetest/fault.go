@@ -106,7 +106,8 @@ type Fault struct {
 	Body string `json:"body,omitempty"`
 	// Set replaces or adds values in the JSON of the true response. The keys
 	// are JSON Pointers (RFC 6901), in which * is every element or property:
-	// "/repositories/*/owner". The empty pointer is the whole body.
+	// "/repositories/*/owner". "-" is a new element behind the last one, and the
+	// empty pointer is the whole body.
 	Set map[string]any `json:"set,omitempty"`
 	// Remove lists JSON Pointers to values that the true response loses.
 	Remove []string `json:"remove,omitempty"`

@@ -1,6 +1,7 @@
 package ghmigratetest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -20,11 +21,37 @@ func (f *Fault) check() error {
 		}
 	}
 	for name, becomes := range f.Repositories {
-		if _, err := parseChange(becomes); err != nil {
+		_, err := parseChange(becomes)
+		if strings.Count(name, "/") != 1 {
+			err = fmt.Errorf("%q is not owner/name", name)
+		}
+		if err != nil {
 			problems = append(problems, fmt.Errorf("repositories: %s: %w", name, err))
 		}
 	}
+	for name, values := range f.Header {
+		problems = append(problems, checkHeader(name, values))
+	}
 	return errors.Join(problems...)
+}
+
+// checkHeader reports what net/http would leave out of a response, or what
+// Server.expand would not understand.
+func checkHeader(name string, values []string) error {
+	const signs = "!#$%&'*+-.^_`|~"
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune(signs, r)
+	}) {
+		return fmt.Errorf("header: %q is not the name of a header", name)
+	}
+	for _, value := range values {
+		for _, parts := range placeholders().FindAllStringSubmatch(value, -1) {
+			if _, err := time.ParseDuration(parts[2]); parts[2] != "" && err != nil {
+				return fmt.Errorf("header: %s: %s: %w", name, parts[0], err)
+			}
+		}
+	}
+	return nil
 }
 
 func (f *Fault) checkSelection() error {
@@ -74,9 +101,12 @@ func (f *Fault) checkResponse() error {
 	case f.CutAfter < AfterHeader || f.StallAfter < AfterHeader:
 		return errors.New("cut_after or stall_after is below -1")
 	}
-	for pointer := range f.Set {
+	for pointer, value := range f.Set {
 		if pointer != "" && pointer[0] != '/' {
 			return fmt.Errorf("set: %q is not a JSON Pointer, as it does not begin with a slash", pointer)
+		}
+		if _, err := json.Marshal(value); err != nil {
+			return fmt.Errorf("set: the value of %q: %w", pointer, err)
 		}
 	}
 	for _, pointer := range f.Remove {

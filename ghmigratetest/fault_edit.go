@@ -12,20 +12,25 @@ import (
 // editJSON removes values from a JSON text and sets others. A body that is not
 // JSON stays as it is.
 func editJSON(body []byte, set map[string]any, remove []string) []byte {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var doc any
-	if err := dec.Decode(&doc); err != nil {
+	doc, err := parse(body)
+	if err != nil {
 		return body
 	}
 	for _, pointer := range remove {
 		doc, _ = edit(doc, tokens(pointer), nil)
 	}
 	for _, pointer := range slices.Sorted(maps.Keys(set)) {
-		value := set[pointer]
-		doc, _ = edit(doc, tokens(pointer), &value)
+		doc, _ = edit(doc, tokens(pointer), encode(set[pointer]))
 	}
 	return encode(doc)
+}
+
+// parse decodes JSON and keeps the spelling of numbers.
+func parse(text []byte) (v any, err error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	err = dec.Decode(&v)
+	return v, err
 }
 
 // tokens splits a JSON Pointer; the empty one has no tokens.
@@ -37,14 +42,15 @@ func tokens(pointer string) []string {
 	return parts
 }
 
-// edit returns a node in which the value that the tokens lead to is another
-// one, or is gone if value is nil; then keep is false for the value itself.
-func edit(node any, tokens []string, value *any) (edited any, keep bool) {
+// edit returns a node in which the value that the tokens lead to is a copy of
+// another one, or is gone if value is nil; then keep is false for the value itself.
+func edit(node any, tokens []string, value json.RawMessage) (edited any, keep bool) {
 	if len(tokens) == 0 {
 		if value == nil {
 			return nil, false
 		}
-		return *value, true
+		edited, _ = parse(value)
+		return edited, true
 	}
 	token, rest := tokens[0], tokens[1:]
 	switch node := node.(type) {
@@ -74,6 +80,10 @@ func edit(node any, tokens []string, value *any) (edited any, keep bool) {
 			if keep {
 				elements = append(elements, child)
 			}
+		}
+		if value != nil && len(rest) == 0 && (token == "-" || token == strconv.Itoa(len(node))) {
+			added, _ := parse(value)
+			elements = append(elements, added)
 		}
 		return elements, true
 	}

@@ -13,9 +13,13 @@ const elsewhere = "{elsewhere}"
 // redirectedQuery marks such a URL.
 const redirectedQuery = "fake_redirected=1"
 
+func placeholders() *regexp.Regexp {
+	return regexp.MustCompile(`\{(now|date|connection|elsewhere)([+-][0-9a-z.]+)?\}`)
+}
+
 // expand replaces the placeholders in the values of a header.
 func (s *Server) expand(values []string, about subject, r *http.Request) []string {
-	placeholder := regexp.MustCompile(`\{(now|date|connection|elsewhere)([+-][0-9a-z.]+)?\}`)
+	placeholder := placeholders()
 	expanded := make([]string, len(values))
 	for i, value := range values {
 		expanded[i] = placeholder.ReplaceAllStringFunc(value, func(text string) string {
@@ -34,7 +38,7 @@ func (s *Server) expand(values []string, about subject, r *http.Request) []strin
 			if r.URL.RawQuery != "" {
 				separator = "&"
 			}
-			return r.Header.Get("X-Forwarded-Prefix") + r.RequestURI + separator + redirectedQuery
+			return forwarded(r, "Prefix") + r.RequestURI + separator + redirectedQuery
 		})
 	}
 	return expanded

@@ -2,6 +2,7 @@ package ghmigratetest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,8 +32,9 @@ func ReadFaults(r io.Reader) ([]Fault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read faults: %w", err)
 	}
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))) // as programs on Windows write it
 	list := json.RawMessage(data)
-	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '{' {
+	if len(data) > 0 && data[0] == '{' {
 		var file struct {
 			Faults json.RawMessage `json:"faults"`
 		}
@@ -46,7 +48,10 @@ func ReadFaults(r io.Reader) ([]Fault, error) {
 	}
 	var texts []json.RawMessage
 	if err := json.Unmarshal(list, &texts); err != nil {
-		return nil, fmt.Errorf("read faults: %w", err)
+		return nil, fmt.Errorf("read faults: %w", inWords(err))
+	}
+	if texts == nil {
+		return nil, errors.New("read faults: null in place of the list")
 	}
 	faults := make([]Fault, len(texts))
 	for i, text := range texts {
@@ -55,7 +60,7 @@ func ReadFaults(r io.Reader) ([]Fault, error) {
 			err = faults[i].check()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read faults: fault %d %s: %w", i+1, faults[i].Name, err)
+			return nil, fmt.Errorf("read faults: fault %s: %w", strings.TrimSpace(fmt.Sprint(i+1, " ", faults[i].Name)), err)
 		}
 	}
 	return faults, nil
@@ -77,7 +82,10 @@ func (f *Fate) UnmarshalJSON(data []byte) error { return unmarshal(data, f, nil)
 func unmarshal(data []byte, into any, special map[string]func(json.RawMessage) (any, error)) error {
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(data, &values); err != nil {
-		return err
+		return inWords(err)
+	}
+	if values == nil {
+		return errors.New("null in place of an object")
 	}
 	fields := jsonFields(into)
 	known := make([]string, len(fields))
@@ -99,14 +107,29 @@ func unmarshal(data []byte, into any, special map[string]func(json.RawMessage) (
 			}
 			raw = encode(value)
 		}
-		if err := json.Unmarshal(raw, field.value.Addr().Interface()); err != nil {
-			return fmt.Errorf("%s: %w", field.name, err)
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		dec.UseNumber() // 79.0 and 1e400 are odd values for Set
+		if err := dec.Decode(field.value.Addr().Interface()); err != nil {
+			return fmt.Errorf("%s: %w", field.name, inWords(err))
 		}
 	}
 	for name := range values {
 		return fmt.Errorf("unknown field %q; the fields are %s", name, strings.Join(known, ", "))
 	}
 	return nil
+}
+
+// inWords replaces what encoding/json says of Go's types.
+func inWords(err error) error {
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
+		return err
+	}
+	want := map[reflect.Kind]string{
+		reflect.String: "a string", reflect.Pointer: "a string", reflect.Bool: "true or false",
+		reflect.Float64: "a number", reflect.Slice: "a list", reflect.Map: "an object",
+	}[wrong.Type.Kind()]
+	return fmt.Errorf("%s in place of %s", wrong.Value, cmp.Or(want, "a whole number"))
 }
 
 // A jsonField is a field of a struct that JSON has too.
@@ -139,7 +162,7 @@ func readDuration(raw json.RawMessage) (any, error) {
 func readHeader(raw json.RawMessage) (any, error) {
 	var texts map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &texts); err != nil {
-		return nil, err
+		return nil, inWords(err)
 	}
 	header := make(http.Header, len(texts))
 	for name, raw := range texts {

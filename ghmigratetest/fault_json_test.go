@@ -34,7 +34,7 @@ func TestReadFaults(t *testing.T) {
 		}]
 	}`
 	faults, err := ghmigratetest.ReadFaults(strings.NewReader(text))
-	require.ErrorContains(t, err, "fault 3 : set and remove change the true response")
+	require.ErrorContains(t, err, "fault 3: set and remove change the true response")
 	assert.Nil(t, faults)
 
 	faults, err = ghmigratetest.ReadFaults(strings.NewReader(strings.Replace(text, `, "body": null`, "", 1)))
@@ -80,13 +80,15 @@ func TestFaultsInJSONHaveEveryField(t *testing.T) {
 func TestReadFaultsSaysWhatIsWrong(t *testing.T) {
 	for text, message := range map[string]string{
 		``:              "unexpected end of JSON input",
-		`7`:             "cannot unmarshal number",
+		`7`:             "read faults: number in place of a list",
+		`null`:          "null in place of the list",
+		`[null]`:        "fault 1: null in place of an object",
 		`{"fault": []}`: `the object has no list "faults"`,
 		`[{"name":"night","times":1},{"name":"day","tmes":1}]`: `fault 2 day: unknown field "tmes"; the fields are name, origin,`,
 		`[{"Status":500}]`:                        `unknown field "Status"`,
-		`[{"delay":5}]`:                           `fault 1 : delay: 5 is not a string such as "90s"`,
+		`[{"delay":5}]`:                           `fault 1: delay: 5 is not a string such as "90s"`,
 		`[{"delay":"5 min"}]`:                     `delay: time: unknown unit " min"`,
-		`[{"status":"500"}]`:                      "status: json: cannot unmarshal string",
+		`[{"status":"500"}]`:                      "fault 1: status: string in place of a whole number",
 		`[{"status":5000}]`:                       "status 5000 is not between 200 and 599",
 		`[{"origin":"s3"}]`:                       `origin: "s3" is not api or storage`,
 		`[{"operation":"start"}]`:                 `operation "start" is none of`,
@@ -96,10 +98,27 @@ func TestReadFaultsSaysWhatIsWrong(t *testing.T) {
 		`[{"repositories":{"octo/a":"deleted"}}]`: `octo/a: "deleted" is not owner/name, nor one of`,
 		`[{"handler":"x"}]`:                       `unknown field "handler"`,
 		`[{"set":{"id":1}}]`:                      `set: "id" is not a JSON Pointer`,
-		`[[]]`:                                    "cannot unmarshal array",
+		`[[]]`:                                    "fault 1: array in place of an object",
+		`[{"origin":3}]`:                          "origin: number in place of a string",
+		`[{"applied":1}]`:                         "applied: number in place of true or false",
+		`[{"remove":"/id"}]`:                      "remove: string in place of a list",
+		`[{"header":["A"]}]`:                      "header: array in place of an object",
+		`[{"header":{"A B":"x"}}]`:                `header: "A B" is not the name of a header`,
+		`[{"header":{"":"x"}}]`:                   `header: "" is not the name of a header`,
+		`[{"header":{"A":"{now+1d}"}}]`:           `header: A: {now+1d}: time: unknown unit "d"`,
+		`[{"repositories":{"octo":"removed"}}]`:   `repositories: octo: "octo" is not owner/name`,
 	} {
 		_, err := ghmigratetest.ReadFaults(strings.NewReader(text))
 		require.ErrorContains(t, err, message, text)
+	}
+}
+
+// Programs on Windows begin a file with a byte order mark.
+func TestReadFaultsWithAByteOrderMark(t *testing.T) {
+	for _, text := range []string{`[{"status":500}]`, `{"faults":[{"status":500}]}`} {
+		faults, err := ghmigratetest.ReadFaults(strings.NewReader("\ufeff" + text))
+		require.NoError(t, err)
+		assert.Equal(t, []ghmigratetest.Fault{{Status: 500}}, faults)
 	}
 }
 

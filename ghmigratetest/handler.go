@@ -36,18 +36,18 @@ type entranceKey struct{}
 
 // serveOrigins tells the two origins apart.
 func (s *Server) serveOrigins(w http.ResponseWriter, r *http.Request) {
-	scheme := cmp.Or(r.Header.Get("X-Forwarded-Proto"), "http")
+	scheme := cmp.Or(forwarded(r, "Proto"), "http")
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	host := cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host)
+	host := cmp.Or(forwarded(r, "Host"), r.Host)
 	isStorage := strings.HasPrefix(r.URL.Path, storagePrefix+"/")
 	if origin := scheme + "://" + host; origin != s.apiHost {
 		e := entrance{api: origin + prefixOf(r)}
 		e.storage = e.api + storagePrefix
 		if s.cfg.storageHost != "" {
 			e.storage = scheme + "://" + s.cfg.storageHost
-			isStorage = host == s.cfg.storageHost
+			isStorage = strings.EqualFold(host, s.cfg.storageHost)
 		} else if s.cfg.ghes {
 			e.storage = e.api // where its paths begin with /storage anyway
 		}
@@ -64,10 +64,17 @@ func (s *Server) serveOrigins(w http.ResponseWriter, r *http.Request) {
 	storage.ServeHTTP(w, r)
 }
 
+// forwarded returns what the first proxy tells of the client's request: each
+// proxy may append to a list.
+func forwarded(r *http.Request, what string) string {
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-"+what), ",")
+	return strings.TrimSpace(first)
+}
+
 // prefixOf returns what was cut off the path of a request before the handler
 // got it.
 func prefixOf(r *http.Request) string {
-	if prefix := r.Header.Get("X-Forwarded-Prefix"); prefix != "" {
+	if prefix := forwarded(r, "Prefix"); prefix != "" {
 		return strings.TrimSuffix(prefix, "/")
 	}
 	u, err := url.ParseRequestURI(r.RequestURI)

@@ -156,3 +156,41 @@ func TestHandlerBehindOthers(t *testing.T) {
 		})
 	}
 }
+
+// Each proxy may append to the headers of the one before. Hosts have no case.
+func TestHandlerBehindTwoProxies(t *testing.T) {
+	srv := ghmigratetest.NewServer(ghmigratetest.WithStorageHost("storage.example.com"))
+	defer srv.Close()
+	srv.AddRepository("octo/hello")
+	ask := func(method, url, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, url, strings.NewReader(body))
+		r.Header = http.Header{
+			"User-Agent": {"test"}, "Accept": {"application/json"}, "X-Github-Api-Version": {"2022-11-28"},
+			"X-Forwarded-Proto": {"https, http"}, "X-Forwarded-Host": {r.Host + ", proxy.test"}, "X-Forwarded-Prefix": {"/github, /x"},
+		}
+		if r.Host == "github.test" {
+			r.Header.Set("Authorization", "Bearer "+srv.Token())
+		}
+		w := httptest.NewRecorder()
+		srv.Handler().ServeHTTP(w, r)
+		return w
+	}
+	started := ask("POST", "http://github.test/api/v3/orgs/octo/migrations", hello)
+	require.Equal(t, http.StatusCreated, started.Code)
+	assert.Equal(t, "https://github.test/github/api/v3/orgs/octo/migrations/79", started.Header().Get("Location"))
+	srv.Clock().Advance(time.Minute)
+	location := ask("GET", "http://github.test/api/v3/orgs/octo/migrations/79/archive", "").Header().Get("Location")
+	require.Contains(t, location, "https://storage.example.com/")
+	assert.Equal(t, http.StatusOK, ask("GET", strings.Replace(location, "storage.example.com", "Storage.Example.COM", 1), "").Code)
+}
+
+// A middleware may pass on a request that it has made itself.
+func TestHandlerTakesARequestWithoutABody(t *testing.T) {
+	srv := ghmigratetest.NewServer()
+	defer srv.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL()+"/user", nil)
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	srv.Handler().ServeHTTP(w, r)
+	assert.Equal(t, http.StatusForbidden, w.Code, "it has no User-Agent")
+}

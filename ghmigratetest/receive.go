@@ -16,6 +16,9 @@ const maxBody = 10 << 20
 // is served.
 func (s *Server) receive(origin Origin, serve http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body == nil { // as only a client's request may have it
+			r.Body = http.NoBody
+		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
 			panic(http.ErrAbortHandler)
