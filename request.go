@@ -219,7 +219,7 @@ var errBodyTooLarge = fmt.Errorf("the response is larger than %d MiB", maxBody>>
 // The body of a failure, or of what should have been a redirect, is cut short.
 // If such a body breaks off, read keeps what arrived: the status matters more.
 func (r request) read(res *http.Response) (body []byte, err error) {
-	limit, cut := int64(maxBody), false
+	content, limit, cut := netx.Steady(res.Body), int64(maxBody), false
 	if !r.succeededBy(res.StatusCode) || r.redirect {
 		limit, cut = maxErrorBody, true
 	}
@@ -231,10 +231,10 @@ func (r request) read(res *http.Response) (body []byte, err error) {
 	case n > 0 && n <= limit: // some RoundTrippers leave the length at 0
 		var got int
 		body = make([]byte, n)
-		got, err = io.ReadFull(res.Body, body)
+		got, err = io.ReadFull(content, body)
 		body = body[:got]
 	default:
-		body, err = io.ReadAll(io.LimitReader(res.Body, limit+1))
+		body, err = io.ReadAll(io.LimitReader(content, limit+1))
 	}
 	switch {
 	case cut:

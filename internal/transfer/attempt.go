@@ -97,7 +97,7 @@ type attempt struct {
 	begin func(o object, ranged bool) (workers int, err error)
 	// complete reports whether the bytes before an offset are provably all of the
 	// object.
-	complete func(end int64) (bool, error)
+	complete func(ctx context.Context, end int64) (bool, error)
 }
 
 // run fetches with so many workers at most, and looks at all connections.

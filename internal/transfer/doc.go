@@ -19,10 +19,10 @@
 // What curl can fetch is fetched. Before a transfer fails because of how storage
 // answers, it falls back from ranges side by side to one range, and then to
 // a plain request, each once and each in the log:
-//   - storage that refuses ranges (TestStorageThatRefusesRanges), gives none
-//     (TestOneStreamWhereThereIsNoMore), gives each connection another ETag
-//     (TestEachConnectionHasAnotherETag) or does not tell the length
-//     (TestA200WithoutALengthAndWithTheSameETag, TestRoundTrippersWithoutALength)
+//   - storage that refuses ranges (TestStorageThatRefusesRanges,
+//     TestProxiesThatBreakAtARange), gives none (TestOneStreamWhereThereIsNoMore),
+//     gives each connection another ETag (TestEachConnectionHasAnotherETag) or no
+//     length (TestA200WithoutALengthAndWithTheSameETag, TestRoundTrippersWithoutALength)
 //   - rare forms of Content-Range (TestRareFormsOfContentRange), and the archive's
 //     own gzip as an encoding (TestAGzipThatIsLabelledAsAnEncoding)
 //   - a page in place of the object is asked for again (TestAPageIsAskedForAgain)

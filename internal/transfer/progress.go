@@ -44,6 +44,14 @@ func (s *schedule) pause(wait time.Duration, stated bool, why error) error {
 	return nil
 }
 
+// despairs reports whether a worker is to try a plain request, as every second one
+// when half of the time is over. Some proxies break the connection at a range.
+func (s *schedule) despairs(r record) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.idle >= progressLimit/2 && r.failures%2 == 1
+}
+
 // progress notes bytes.
 func (s *schedule) progress(n int) {
 	if s.bytes += int64(n); s.bytes >= progressMinimum {

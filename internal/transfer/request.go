@@ -28,8 +28,11 @@ type exchange struct {
 	from   int64
 
 	body
-	reader  io.Reader
-	content io.Closer
+	reader    io.Reader
+	content   io.Closer
+	length    int64 // of the body, as the message itself tells it; -1 if it does not
+	delimited bool  // whether the end of the body can be told from a cut
+	encoded   bool  // whether the object's gzip is labelled as an encoding
 }
 
 // fetch makes one request for a job, and writes what comes. It returns nil if
@@ -42,7 +45,9 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 		return err
 	}
 	e := &exchange{worker: w, job: j, url: url}
-	e.method, e.known = w.state()
+	if e.method, e.known = w.state(); e.known == nil && w.schedule.despairs(w.record) {
+		e.method = plainGet
+	}
 	ctx, hangUp := context.WithCancelCause(ctx)
 	defer hangUp(nil)
 	from, to := w.schedule.ask(j, e.method, hangUp)
@@ -60,6 +65,7 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 	if err != nil {
 		return e.unanswered(ctx, resp, err)
 	}
+	resp.Body = netx.Steady(resp.Body)
 	stop := context.AfterFunc(ctx, func() { _ = resp.Body.Close() })
 	defer func() {
 		if stop() {
@@ -99,37 +105,27 @@ func (e *exchange) send(ctx context.Context, to int64) (*http.Response, error) {
 		resp *http.Response
 		err  error
 	}
-	returned, closed := make(chan result), make(chan struct{})
-	late := time.NewTimer(cancelPatience)
-	defer late.Stop()
+	returned, dropped := make(chan result, 1), make(chan struct{})
 	go func() {
 		resp, err := e.source.Client.Do(req)
-		select {
-		case returned <- result{resp, err}:
-		case <-closed: // too late
-			if err == nil {
-				_ = resp.Body.Close()
-			}
+		returned <- result{resp, err}
+	}()
+	select {
+	case r := <-returned:
+		return r.resp, r.err
+	case <-ctx.Done():
+	}
+	go func() {
+		defer close(dropped)
+		if r := <-returned; r.err == nil {
+			_ = r.resp.Body.Close()
 		}
 	}()
-	defer close(closed)
-	for done := ctx.Done(); ; {
-		select {
-		case r := <-returned:
-			if r.err == nil && ctx.Err() != nil {
-				_ = r.resp.Body.Close()
-				return nil, ctx.Err()
-			}
-			return r.resp, r.err
-		case <-done:
-			late.Reset(cancelPatience)
-			done = nil
-		case <-late.C:
-			if done == nil {
-				return nil, ctx.Err()
-			}
-		}
+	select {
+	case <-dropped:
+	case <-time.After(cancelPatience):
 	}
+	return nil, ctx.Err()
 }
 
 // unanswered explains why no response came.
@@ -169,17 +165,20 @@ func (e *exchange) cut(ctx context.Context, err error) error {
 // accept checks a response. If nothing was known of the object, the response must
 // begin as gzip does: the page of a proxy must not get into a file.
 func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) {
-	e.reader, e.content = resp.Body, resp.Body
+	e.reader, e.content, e.length, e.delimited = resp.Body, resp.Body, contentLength(resp), delimited(resp)
 	e.body, err = check(resp, e.from, e.known)
 	if status, ok := errors.AsType[*StatusError](err); ok {
 		status.decode(resp, e.url.scrub)
 		return status.classify(resp.Header, e.url)
 	}
 	if errors.Is(err, errNoMore) {
-		if whole, failed := e.complete(e.from); failed != nil || whole {
+		if whole, failed := e.complete(ctx, e.from); failed != nil || whole {
 			e.object, e.end, e.reader = object{Size: e.from}, e.from, http.NoBody
 			return failed
 		}
+	}
+	if err == nil {
+		e.encoded, err = checkEncoding(resp)
 	}
 	switch {
 	case err != nil, e.known != nil:
@@ -194,6 +193,10 @@ func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) 
 	o.Path = e.url.url.Path
 	if e.method == plainGet { // nor is the rest asked for in any other way
 		o.ETag, o.LastModified = "", ""
+		if m, _ := e.state(); m != plainGet {
+			e.forget(plainGet, e.record.why)
+			e.logger.WarnContext(ctx, "transfer falls back", "to", plainGet, "error", e.record.why)
+		}
 	}
 	return e.learn(o, e.partial)
 }
@@ -253,7 +256,7 @@ func (e *exchange) ended(ctx context.Context, at int64, err error) error {
 	if err == io.EOF && e.object.Size < 0 && e.end == unknownEnd { //nolint:errorlint // an EOF inside another error is a cut
 		whole := e.delimited && (e.told < 0 || e.told == at) // only forget sets told, between attempts
 		if !whole {
-			if whole, err = e.complete(at); err != nil {
+			if whole, err = e.complete(ctx, at); err != nil {
 				return err
 			}
 		}

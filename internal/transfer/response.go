@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"cmp"
 	"mime"
 	"net/http"
 	"slices"
@@ -27,12 +26,9 @@ func condition(h http.Header, o object) {
 
 // A body is what a valid response has.
 type body struct {
-	object    object
-	end       int64 // of its bytes, as an offset into the object; unknownEnd if that is not told
-	length    int64 // as the message itself tells it; -1 if it does not
-	partial   bool  // whether it is a part because a part was asked for
-	delimited bool  // whether the end of the body can be told from a cut
-	encoded   bool  // whether the object's gzip is labelled as an encoding
+	object  object
+	end     int64 // of its bytes, as an offset into the object; unknownEnd if that is not told
+	partial bool  // whether it is a part because a part was asked for
 }
 
 // check returns what is in the response to a request for the bytes from an
@@ -40,13 +36,16 @@ type body struct {
 // which is nil if nothing is known of it. The error for a status that gives no
 // bytes is a StatusError without its text.
 func check(resp *http.Response, from int64, want *object) (body, error) {
+	got, valid := parseContentRange(resp.Header)
 	switch status := resp.StatusCode; {
-	case status == http.StatusOK && want == nil:
-		return checkWhole(resp)
-	case status == http.StatusOK:
-		return body{}, checkRestart(resp, *want)
-	case status == http.StatusPartialContent:
+	case status == http.StatusPartialContent, status == http.StatusOK && valid && got.first >= 0: // some servers mean a 206
 		return checkPart(resp, from, want)
+	case status == http.StatusOK || status == http.StatusNonAuthoritativeInfo:
+		if want != nil {
+			return body{}, checkRestart(resp, *want)
+		}
+		found := describe(resp, contentLength(resp))
+		return body{object: found, end: found.End()}, nil
 	case status == http.StatusPreconditionFailed && want != nil:
 		return body{}, changed("storage has another one now")
 	case status == http.StatusRequestedRangeNotSatisfiable:
@@ -71,25 +70,8 @@ func checkRestart(resp *http.Response, want object) error {
 	return changed("storage sent all of it instead of the rest")
 }
 
-// checkWhole checks a 200 with all of an object.
-func checkWhole(resp *http.Response) (body, error) {
-	if len(resp.Header.Values("Content-Range")) > 0 {
-		return body{}, fault("storage sent a 200 with a Content-Range")
-	}
-	encoded, err := checkEncoding(resp)
-	if err != nil {
-		return body{}, err
-	}
-	found := describe(resp, contentLength(resp))
-	return body{object: found, end: found.End(), length: found.Size, delimited: delimited(resp), encoded: encoded}, nil
-}
-
 // checkPart checks a 206.
 func checkPart(resp *http.Response, from int64, want *object) (body, error) {
-	encoded, err := checkEncoding(resp)
-	if err != nil {
-		return body{}, err
-	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); strings.HasPrefix(kind, "multipart/") {
 		return body{}, fault("storage sent %.100q for one range", kind)
 	}
@@ -113,7 +95,7 @@ func checkPart(resp *http.Response, from int64, want *object) (body, error) {
 	case found.Size >= 0 && got.last >= found.Size:
 		return body{}, fault("storage announced %d bytes of %d", got.last+1, found.Size)
 	}
-	return body{object: found, partial: true, end: got.last + 1, length: announced, delimited: delimited(resp), encoded: encoded}, nil
+	return body{object: found, partial: true, end: got.last + 1}, nil
 }
 
 // checkNothing checks a 416. It is good news if the size was not known and the
@@ -140,12 +122,16 @@ func checkNothing(resp *http.Response, from int64, want *object) (body, error) {
 }
 
 // checkEncoding reports whether the object's own gzip is labelled as an
-// encoding, and fails for any other encoding.
+// encoding, and fails for any other compression. Other labels, such as S3's
+// aws-chunked, do not tell how the bytes come.
 func checkEncoding(resp *http.Response) (encoded bool, err error) {
-	encoding := strings.ToLower(strings.TrimSpace(cmp.Or(resp.Header.Get("Content-Encoding"), "identity")))
-	encoded = encoding == "gzip" || encoding == "x-gzip"
-	if resp.Uncompressed || !encoded && encoding != "identity" {
-		return false, fault("storage sent the object in the encoding %.100q", encoding)
+	labels := strings.ToLower(strings.Join(resp.Header.Values("Content-Encoding"), ","))
+	for label := range strings.SplitSeq(labels, ",") {
+		label = strings.TrimSpace(label)
+		encoded = encoded || strings.HasSuffix(label, "gzip")
+		if resp.Uncompressed || slices.Contains([]string{"br", "compress", "deflate", "zstd"}, label) {
+			return false, fault("storage sent the object in the encoding %.100q", labels)
+		}
 	}
 	return encoded, nil
 }

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"io/fs"
 	"sync"
 )
@@ -10,15 +11,14 @@ import (
 type ring struct {
 	mu      sync.Mutex
 	changed *sync.Cond
-	buffer  []byte
-	start   int   // of the bytes that it holds
-	held    int   // bytes
-	err     error // behind them
+	buffer  bytes.Buffer
+	size    int   // of buffer, with which Write waits
+	err     error // behind its bytes
 	closed  bool
 }
 
 func newRing(size int) *ring {
-	r := &ring{buffer: make([]byte, size)}
+	r := &ring{size: size}
 	r.changed = sync.NewCond(&r.mu)
 	return r
 }
@@ -27,21 +27,14 @@ func newRing(size int) *ring {
 func (r *ring) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for written := 0; ; {
-		for r.held == len(r.buffer) && !r.closed {
-			r.changed.Wait()
-		}
-		if r.closed {
-			return written, fs.ErrClosed
-		}
-		end := (r.start + r.held) % len(r.buffer)
-		n := copy(r.buffer[end:min(len(r.buffer), end+len(r.buffer)-r.held)], p[written:])
-		r.held += n
-		r.changed.Broadcast()
-		if written += n; written == len(p) {
-			return written, nil
-		}
+	for r.buffer.Len()+len(p) > r.size && r.buffer.Len() > 0 && !r.closed {
+		r.changed.Wait()
 	}
+	if r.closed {
+		return 0, fs.ErrClosed
+	}
+	r.changed.Broadcast()
+	return r.buffer.Write(p)
 }
 
 // end sets the error behind all bytes.
@@ -56,20 +49,17 @@ func (r *ring) end(err error) {
 func (r *ring) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.held == 0 && r.err == nil && !r.closed {
+	for r.buffer.Len() == 0 && r.err == nil && !r.closed {
 		r.changed.Wait()
 	}
 	switch {
 	case r.closed:
 		return 0, nil
-	case r.held == 0:
+	case r.buffer.Len() == 0:
 		return 0, r.err
 	}
-	n := copy(p, r.buffer[r.start:min(len(r.buffer), r.start+r.held)])
-	r.start = (r.start + n) % len(r.buffer)
-	r.held -= n
 	r.changed.Broadcast()
-	return n, nil
+	return r.buffer.Read(p)
 }
 
 // close ends all waits.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"sync"
 
+	"github.com/ghmigrate/ghmigrate/internal/durable/partfile"
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
@@ -28,8 +29,9 @@ type Stream struct {
 	cancel  context.CancelCauseFunc
 	session *session
 	ring    *ring
-	hash    hash.Hash // only the worker writes it
-	sum     string    // set before the ring has io.EOF
+	hash    hash.Hash           // only the worker writes it
+	sum     string              // set before the ring has io.EOF
+	proof   *partfile.GzipProof // of an object of unknown size
 
 	mu   sync.Mutex // held by Read
 	read int64
@@ -47,12 +49,16 @@ func Open(ctx context.Context, source Source) (*Stream, error) {
 	opened, ended := make(chan struct{}), make(chan error, 1)
 	begin := func(o object, _ bool) (int, error) {
 		s.session.know(o)
+		if o.Size < 0 {
+			s.proof = partfile.NewGzipProof()
+		}
 		close(opened)
 		return 1, nil
 	}
-	a := &attempt{session: s.session, schedule: newSchedule(nil, notHashed, minChunk), out: s, begin: begin, complete: unproven}
+	a := &attempt{session: s.session, schedule: newSchedule(nil, notHashed, minChunk), out: s, begin: begin, complete: s.isGzip}
 	go func() {
 		err := s.session.explain(a.run(s.ctx, 1))
+		_, _ = s.isGzip(s.ctx, 0) // and the proof ends
 		if err == nil {
 			s.sum = hex.EncodeToString(s.hash.Sum(nil))
 			err = io.EOF
@@ -71,12 +77,17 @@ func Open(ctx context.Context, source Source) (*Stream, error) {
 	return s, nil
 }
 
-// unproven is for bytes that nobody can look at again.
-func unproven(int64) (bool, error) { return false, nil }
+// isGzip reports whether all bytes so far are provably an object.
+func (s *Stream) isGzip(context.Context, int64) (bool, error) {
+	return s.proof != nil && s.proof.End(), nil
+}
 
 // WriteAt takes the next bytes from the worker, and waits for room.
 func (s *Stream) WriteAt(p []byte, _ int64) (int, error) {
 	s.hash.Write(p)
+	if s.proof != nil {
+		_, _ = s.proof.Write(p)
+	}
 	return s.ring.Write(p)
 }
 

@@ -33,6 +33,7 @@ type record struct {
 	placed   bool      // whether the worker keeps its place although that failed
 	failures int       // requests in a row that brought nothing
 	failed   time.Time // when the latest of them failed
+	why      error     // why
 }
 
 // run fetches until there is no job. What is left of a failed job is free again,
@@ -52,7 +53,7 @@ func (w *worker) run(ctx context.Context) error {
 		case err == nil, j.got > 0:
 			w.record = record{good: err == nil, placed: placed}
 		default:
-			w.record = record{placed: placed, failures: w.record.failures + 1, failed: time.Now()}
+			w.record = record{placed: placed, failures: w.record.failures + 1, failed: time.Now(), why: err}
 		}
 		if err == nil {
 			continue
