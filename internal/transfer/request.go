@@ -168,7 +168,7 @@ func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) 
 	e.reader, e.content, e.length, e.delimited = resp.Body, resp.Body, contentLength(resp), delimited(resp)
 	e.body, err = check(resp, e.from, e.known)
 	if status, ok := errors.AsType[*StatusError](err); ok {
-		status.decode(resp, e.url.scrub)
+		status.decode(resp, netx.URLSecrets(e.url.url))
 		return status.classify(resp.Header, e.url)
 	}
 	if errors.Is(err, errNoMore) {

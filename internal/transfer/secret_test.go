@@ -3,9 +3,11 @@ package transfer_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -43,3 +45,30 @@ func (b quotingBody) Read([]byte) (int, error) {
 }
 
 func (quotingBody) Close() error { return nil }
+
+// Storage may redirect to a URL with secrets of its own.
+func TestSecretsOfARedirect(t *testing.T) {
+	const moved = "0123456789abcdef"
+	synctest.Test(t, func(t *testing.T) {
+		source := newStorage(t, 1000).source(t)
+		var log bytes.Buffer
+		source.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		source.Client.CheckRedirect = nil
+		source.Client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			resp := &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{}, Request: r, Body: http.NoBody}
+			if r.URL.Host == "storage.test" {
+				resp.StatusCode = http.StatusTemporaryRedirect
+				resp.Header.Set("Location", "https://mirror.test/79?sig="+moved)
+				return resp, nil
+			}
+			resp.Body = io.NopCloser(strings.NewReader("<Error><Code>Wrong</Code><Message>" + moved + " does not match</Message></Error>"))
+			return resp, nil
+		})
+		_, err := transfer.File(t.Context(), source, target(t), transfer.Options{})
+		require.ErrorContains(t, err, "storage answered 403 Wrong: REDACTED")
+		for _, text := range []string{err.Error(), log.String()} {
+			requireNoSecret(t, text)
+			require.NotContains(t, text, moved)
+		}
+	})
+}

@@ -148,6 +148,3 @@ func (s signedURL) String() string {
 
 // clean returns an error of net/http without the URL's secrets.
 func (s signedURL) clean(err error) error { return netx.Clean(err, netx.URLSecrets(s.url)...) }
-
-// scrub returns a text of storage without the URL's secrets.
-func (s signedURL) scrub(text string) string { return netx.Redact(text, netx.URLSecrets(s.url)...) }

@@ -36,9 +36,12 @@ const (
 	maxErrorText = 300
 )
 
-// decode reads the reason from the body of a response. scrub takes secrets out of
-// it.
-func (e *StatusError) decode(resp *http.Response, scrub func(string) string) {
+// decode reads the reason from the body of a response, without these secrets, and
+// those of a redirect.
+func (e *StatusError) decode(resp *http.Response, secrets []string) {
+	if resp.Request != nil {
+		secrets = append(secrets, netx.URLSecrets(resp.Request.URL)...)
+	}
 	var body struct {
 		Code, Message string
 		RequestID     string `xml:"RequestId"`
@@ -49,7 +52,7 @@ func (e *StatusError) decode(resp *http.Response, scrub func(string) string) {
 	id := cmp.Or(body.RequestID, resp.Header.Get("X-Amz-Request-Id"), resp.Header.Get("X-Ms-Request-Id"))
 	tidy := func(text string) string {
 		text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
-		if text = scrub(netx.Printable(text)); len(text) > maxErrorText {
+		if text = netx.Redact(netx.Printable(text), secrets...); len(text) > maxErrorText {
 			text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
 		}
 		return text
