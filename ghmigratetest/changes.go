@@ -101,6 +101,7 @@ func (s *Server) change(fullName, becomes string) error {
 		}
 		r.lockedBy = nil
 		delete(s.imports, r)
+		maps.DeleteFunc(s.former, func(_ string, other *repository) bool { return other == r })
 	case private, public:
 		r.private = c.state == private
 	case takenDown:

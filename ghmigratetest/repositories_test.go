@@ -2,6 +2,7 @@ package ghmigratetest_test
 
 import (
 	"net/http"
+	"strings"
 	"slices"
 	"testing"
 
@@ -75,6 +76,26 @@ func TestRepositoriesChangeInMidMigration(t *testing.T) {
 				assert.Empty(t, c.Migration(id).Locked)
 			})
 		}
+	}
+}
+
+// A former name leads to nothing once the repository is gone.
+func TestFormerNamesOfARemovedRepository(t *testing.T) {
+	c := newServer(t)
+	c.AddRepository("octo/a")
+	c.RenameRepository("octo/a", "octo/b")
+	c.RenameRepository("octo/b", "octo/c")
+	found := func(name string) bool {
+		a := c.do("POST", "/graphql", `{"query":"query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { isLocked } }",
+			"variables":{"owner":"octo","name":"`+name+`"}}`)
+		return !strings.Contains(a.body, "NOT_FOUND")
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		assert.True(t, found(name), name)
+	}
+	c.RemoveRepository("octo/c")
+	for _, name := range []string{"a", "b", "c"} {
+		assert.False(t, found(name), name)
 	}
 }
 
