@@ -57,7 +57,7 @@ func (e *Entry) Read(p []byte) (int, error) {
 }
 
 // stale reports whether the loop over the archive has gone on.
-func (e *Entry) stale() bool { return e.reader.entry != e }
+func (e *Entry) stale() bool { return e.reader == nil || e.reader.entry != e }
 
 // records is Records for these types only, or for all.
 func (e *Entry) records(types []string) iter.Seq2[Record, error] {

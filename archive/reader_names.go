@@ -56,7 +56,8 @@ func classify(name string, mode fs.FileMode) (kind EntryKind, repository, record
 	owner, rest, _ := strings.Cut(rest, "/")
 	dir, _, _ := strings.Cut(rest, "/")
 	repo, ok := strings.CutSuffix(dir, ".git")
-	if ok && repo != "" && max(len(owner), len(dir)) <= maxPart {
+	isName := repo != "" && repo != "." && repo != ".." // callers may make a path of it
+	if ok && isName && max(len(owner), len(dir)) <= maxPart {
 		return KindGit, owner + "/" + repo, ""
 	}
 	return KindOther, "", ""

@@ -31,25 +31,38 @@ func links(text []byte, yield func(link string)) {
 	if !bytes.Contains(text, []byte(`"tarball:`)) { // a quote is rare, and quickly found
 		return
 	}
-	linksIn(text, yield)
+	linksAt(text, skipSpace(text, 0), yield)
 }
 
-func linksIn(value []byte, yield func(link string)) {
-	switch at(value, skipSpace(value, 0)) {
+// linksAt calls yield for each link in the value that begins at i, and returns its
+// end. It reads each byte once: values may be nested 10,000 deep. The text is valid
+// JSON.
+func linksAt(text []byte, i int, yield func(link string)) int {
+	switch at(text, i) {
 	case '"':
-		if s := string(unquote(value)); strings.HasPrefix(s, "tarball://") {
-			yield(s)
+		end := skipValue(text, i)
+		if s := unquote(text[i:end]); bytes.HasPrefix(s, []byte("tarball://")) {
+			yield(string(s))
 		}
+		return end
 	case '[':
-		for element := range elements(value) {
-			linksIn(element, yield)
+		for i = skipSpace(text, i+1); i < len(text) && text[i] != ']'; i = skipComma(text, i) {
+			i = linksAt(text, i, yield)
 		}
+		return i + 1
 	case '{':
-		for name, member := range named(value) {
-			if !isProse(name) {
-				linksIn(member, yield)
+		for i = skipSpace(text, i+1); at(text, i) == '"'; i = skipComma(text, i) {
+			end := skipValue(text, i)
+			value := skipSpace(text, skipSpace(text, end)+len(":"))
+			if isProse(string(unquote(text[i:end]))) {
+				i = skipValue(text, value)
+			} else {
+				i = linksAt(text, value, yield)
 			}
 		}
+		return i + 1
+	default:
+		return skipValue(text, i)
 	}
 }
 

@@ -171,11 +171,13 @@ func TestLinksAreFoundInEveryField(t *testing.T) {
 		`{"type":"issue","url":"u","title":5,"cover":"` + link + `"}`:       true,
 		`{"type":"poll","image":"tarball:\/\/root\/attachments\/1\/a.png"}`: true,
 		`["` + link + `"]`: true,
-		`{"type":"issue","url":"u","body":"` + link + `"}`:              false, // as anybody could write
-		`{"type":"poll","options":[{"title":"` + link + `"}]}`:          false,
-		`{"type":"issue","url":"u","cover":"see ` + link + `"}`:         false,
-		`{"type":"issue","url":"u","` + link + `":1}`:                   false,
-		`{"type":"attachment","asset_url":"https://example.com/a.png"}`: false,
+		` { "type" : "poll" , "a" : [ ] , "b" : { } , "c" : [ 1 , { "d" : null , "e" : "` + link + `" } ] } `: true,
+		`{"type":"poll","title":["` + link + `"],"c":true,"body":{"d":"` + link + `"}}`:                       false,
+		`{"type":"issue","url":"u","body":"` + link + `"}`:                                                    false, // as anybody could write
+		`{"type":"poll","options":[{"title":"` + link + `"}]}`:                                                false,
+		`{"type":"issue","url":"u","cover":"see ` + link + `"}`:                                               false,
+		`{"type":"issue","url":"u","` + link + `":1}`:                                                         false,
+		`{"type":"attachment","asset_url":"https://example.com/a.png"}`:                                       false,
 	} {
 		want := []string{link}
 		if !found {

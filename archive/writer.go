@@ -86,6 +86,9 @@ func NewWriter(w io.Writer, opts *WriterOptions) *Writer {
 	}
 	a.schema.Version = cmp.Or(a.schema.Version, "1.0.1")
 	switch {
+	case w == nil:
+		a.err = errors.New("the io.Writer is nil")
+		return a
 	case o.Level < -1 || o.Level > 9:
 		a.err = fmt.Errorf("level %d: want -1 to 9", o.Level)
 		return a

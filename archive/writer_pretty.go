@@ -2,8 +2,10 @@ package archive
 
 // appendPretty appends a JSON value to dst in the format of GitHub's exporter, at
 // this depth: two spaces for each level, an empty list over three lines. Strings and
-// numbers stay as they are.
-func appendPretty(dst, value []byte, depth int) []byte {
+// numbers stay as they are. The value stays as it is, too, if it would have more
+// than most bytes: each line of a value that is nested 10,000 deep has 20,000 spaces.
+func appendPretty(dst, value []byte, depth int, most int64) []byte {
+	begin := len(dst)
 	line := func() {
 		dst = append(dst, '\n')
 		for range depth {
@@ -12,6 +14,9 @@ func appendPretty(dst, value []byte, depth int) []byte {
 	}
 	opened := false // the latest token opened an object or a list
 	for i := 0; i < len(value); i++ {
+		if int64(len(dst)-begin) > most {
+			return append(dst[:begin], value...)
+		}
 		c := value[i]
 		switch c {
 		case ' ', '\t', '\r', '\n':

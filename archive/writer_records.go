@@ -46,7 +46,7 @@ func (w *Writer) write(r Record) error {
 	}
 	s.text = append(s.text, separator...)
 	begin := len(s.text)
-	s.text = appendPretty(s.text, text, 1)
+	s.text = appendPretty(s.text, text, 1, w.limits.RecordSize)
 	if err := checkRecord(s.text[begin:], w.limits.RecordSize); err != nil {
 		return fmt.Errorf("%s: %w", url, err)
 	}

@@ -11,8 +11,11 @@ import (
 
 func (w *Writer) addRepository(name string, fsys fs.FS) error {
 	owner, repo, _ := strings.Cut(name, "/")
-	if owner == "" || repo == "" || strings.Contains(repo, "/") || strings.HasSuffix(repo, ".git") {
+	switch {
+	case owner == "" || repo == "" || strings.Contains(repo, "/") || strings.HasSuffix(repo, ".git"):
 		return errors.New(`want "owner/name"`)
+	case fsys == nil:
+		return errors.New("the fs.FS is nil")
 	}
 	dir := bareDir(name)
 	if err := checkName(path.Join(dir, "HEAD")); err != nil {

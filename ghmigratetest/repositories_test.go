@@ -2,8 +2,8 @@ package ghmigratetest_test
 
 import (
 	"net/http"
-	"strings"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
