@@ -78,7 +78,7 @@ func TestNilAndZeroValues(t *testing.T) {
 	require.ErrorContains(t, archive.NewWriter(io.Discard, nil).AddRepository("octo-org/app", nil), "the fs.FS is nil")
 	_, err := new(archive.Entry).Read(make([]byte, 1))
 	require.Error(t, err)
-	for range new(archive.Entry).Records() {
-		t.Error("a zero entry has no records")
+	for _, err := range new(archive.Entry).Records() {
+		t.Error("a zero entry has no records", err)
 	}
 }

@@ -163,7 +163,7 @@ func TestHandlerBehindTwoProxies(t *testing.T) {
 	defer srv.Close()
 	srv.AddRepository("octo/hello")
 	ask := func(method, url, body string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest(method, url, strings.NewReader(body))
+		r := httptest.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 		r.Header = http.Header{
 			"User-Agent": {"test"}, "Accept": {"application/json"}, "X-Github-Api-Version": {"2022-11-28"},
 			"X-Forwarded-Proto": {"https, http"}, "X-Forwarded-Host": {r.Host + ", proxy.test"}, "X-Forwarded-Prefix": {"/github, /x"},

@@ -105,9 +105,9 @@ func (e *exchange) send(ctx context.Context, to int64) (*http.Response, error) {
 		resp *http.Response
 		err  error
 	}
-	returned, dropped := make(chan result, 1), make(chan struct{})
+	returned := make(chan result, 1)
 	go func() {
-		resp, err := e.source.Client.Do(req)
+		resp, err := e.source.Client.Do(req) //nolint:bodyclose // fetch or the goroutine below closes it
 		returned <- result{resp, err}
 	}()
 	select {
@@ -115,16 +115,14 @@ func (e *exchange) send(ctx context.Context, to int64) (*http.Response, error) {
 		return r.resp, r.err
 	case <-ctx.Done():
 	}
+	late, over := context.WithTimeout(context.WithoutCancel(ctx), cancelPatience)
 	go func() {
-		defer close(dropped)
+		defer over()
 		if r := <-returned; r.err == nil {
 			_ = r.resp.Body.Close()
 		}
 	}()
-	select {
-	case <-dropped:
-	case <-time.After(cancelPatience):
-	}
+	<-late.Done()
 	return nil, ctx.Err()
 }
 
