@@ -112,7 +112,10 @@ func (e *exchange) send(ctx context.Context, to int64) (*http.Response, error) {
 	}()
 	select {
 	case r := <-returned:
-		return r.resp, r.err
+		if r.err != nil || ctx.Err() == nil {
+			return r.resp, r.err
+		}
+		returned <- r // too late
 	case <-ctx.Done():
 	}
 	late, over := context.WithTimeout(context.WithoutCancel(ctx), cancelPatience)

@@ -121,9 +121,8 @@ func checkNothing(resp *http.Response, from int64, want *object) (body, error) {
 	}
 }
 
-// checkEncoding reports whether the object's own gzip is labelled as an
-// encoding, and fails for any other compression. Other labels, such as S3's
-// aws-chunked, do not tell how the bytes come.
+// checkEncoding reports whether the object's own gzip is labelled as an encoding.
+// It fails for another compression. Labels such as S3's aws-chunked tell nothing.
 func checkEncoding(resp *http.Response) (encoded bool, err error) {
 	labels := strings.ToLower(strings.Join(resp.Header.Values("Content-Encoding"), ","))
 	for label := range strings.SplitSeq(labels, ",") {
