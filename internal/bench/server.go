@@ -95,7 +95,7 @@ func (s *server) handler() http.Handler {
 		s.mu.Lock()
 		c := counters{Sent: s.sent.Load(), Busy: s.busy.Load(), Most: s.most, Took: s.took}
 		if r.FormValue("most") == "forget" {
-			s.most = s.sending
+			s.most, s.recent = s.sending, nil
 		}
 		s.mu.Unlock()
 		_ = json.NewEncoder(w).Encode(c)

@@ -70,7 +70,7 @@ func (s *source) ask(ctx context.Context, path string) (counters, error) {
 }
 
 // settled is counters when nothing is being sent any more to who is gone. What
-// comes after it is another run.
+// comes after it is another run, whose first request is within every limit.
 func (s *source) settled(ctx context.Context) (counters, error) {
 	for {
 		c, err := s.ask(ctx, "/counters?most=forget")
