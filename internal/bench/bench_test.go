@@ -30,7 +30,7 @@ func TestMeasuresDownloads(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	// A chunk is 4 MiB: half of this is more than one.
-	report := bench(t, "-downloads", "-dir", dir, "-runs", "1", "-size", "10MiB", "-rate", "30MB", "-latency", "5ms", "-cut", "3MB")
+	report := bench(t, "-downloads", "-dir", dir, "-runs", "1", "-size", "10MiB", "-rate", "30MB", "-latency", "5ms", "-cut", "3MB", "-short-cut", "200kB")
 
 	names := []string{
 		"curl", "io.Copy", "aria2c -x8 -s8", "aria2c -x16 -s16",
@@ -43,6 +43,10 @@ func TestMeasuresDownloads(t *testing.T) {
 		{"5 MiB, each connection at 30 MB/s, 5ms to the first byte:", names},
 		{"5 MiB, a cut every 3 MB:", names},
 		{"5 MiB, each connection at 30 MB/s, killed half-way:", resuming},
+		{"320 KiB, a cut every 200 kB:", names},
+		{"640 KiB, each connection at 30 MB/s, 503 beyond a request a second:", names},
+		{"640 KiB, each range read from the start at 30 MB/s:", names},
+		{"1280 KiB, each connection at 30 MB/s, each eighth at a twentieth:", names},
 	}, sections(report))
 
 	for _, cells := range rows(report) {
