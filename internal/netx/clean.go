@@ -106,7 +106,7 @@ func WithoutSecrets(text string, secrets ...string) string {
 }
 
 // inHTML escapes what JSON encoders escape for the sake of HTML.
-var inHTML = strings.NewReplacer("&", `\u0026`, "<", `\u003c`, ">", `\u003e`)
+var inHTML = strings.NewReplacer("&", `\u0026`, "<", `\u003c`, ">", `\u003e`) //nolint:gochecknoglobals // a constant
 
 // minSecret is the length below which a value is taken for a part of ordinary
 // words, and for too short to be a secret.
@@ -169,12 +169,12 @@ const urlStart = `[a-zA-Z][a-zA-Z0-9+.\-]*:(?://|\\/\\/)`
 // place. urlPartsWithUser is for a text that has an @: there the search for an
 // @ behind the start of a URL ends.
 var (
-	urlParts         = alternatives(quotedParts, urlStart+`[^\s"'<>]*`, queryPart)
-	urlPartsWithUser = alternatives(quotedParts,
-		urlStart+`(?s:.*)@[^\s"'<>]*`, // a URL with a password of any characters
-		urlStart+`[^\s"'<>]*`,
-		`[^\s"'<>]*:[^\s"'<>]*@[^\s"'<>]*`, // a user and a password
-		queryPart)
+	urlParts         = regexp.MustCompile(quotedParts + `|` + urlStart + `[^\s"'<>]*|` + queryPart)
+	urlPartsWithUser = regexp.MustCompile(quotedParts +
+		`|` + urlStart + `(?s:.*)@[^\s"'<>]*` + // a URL with a password of any characters
+		`|` + urlStart + `[^\s"'<>]*` +
+		`|[^\s"'<>]*:[^\s"'<>]*@[^\s"'<>]*` + // a user and a password
+		`|` + queryPart)
 )
 
 const (
@@ -183,8 +183,6 @@ const (
 		`|"(?:[^"\\]|\\.)*"` // maybe a URL in quotes, spaces included
 	queryPart = `\?[^\s"'<>]+`
 )
-
-func alternatives(list ...string) *regexp.Regexp { return regexp.MustCompile(strings.Join(list, "|")) }
 
 // redactParts redacts the parts of URLs in a text.
 func redactParts(text string) string {
