@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/dustin/go-humanize v1.1.0
 	github.com/ghmigrate/ghmigrate v0.0.0
+	github.com/ghmigrate/ghmigrate/blobstore v0.0.0
 	github.com/gofri/go-github-ratelimit/v2 v2.0.2
 	github.com/gregjones/httpcache v0.0.0-20190611155906-901d90724c79
 	github.com/stretchr/testify v1.12.1
@@ -47,4 +48,7 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-replace github.com/ghmigrate/ghmigrate => ../
+replace (
+	github.com/ghmigrate/ghmigrate => ../
+	github.com/ghmigrate/ghmigrate/blobstore => ../blobstore
+)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/ghmigrate/ghmigrate"
@@ -15,15 +16,14 @@ import (
 // [UserAccount]. It is what this package needs of a [ghmigrate.Client]; its
 // methods are those of [ghmigrate.OrgMigrations], without the organization.
 //
-// To change one of them, embed an Account in a struct of your own, and pass on
-// the contexts: what they hold tells whether a request has left. An Account that
-// is a [LockChecker] too is asked by [LockCandidates].
+// To change one of them, embed an Account in a struct. An Account that is a
+// [LockChecker] too is asked by [LockCandidates].
 type Account interface {
 	// String names the host and the account, such as
 	// "api.github.com/orgs/octo-org". That of a user ends in "/user": Run asks
 	// GitHub for the login, and adds it.
 	String() string
-	// Owner is whom the repositories belong to; empty if only GitHub knows.
+	// Owner is the owner of the repositories; empty if only GitHub knows.
 	Owner() string
 
 	Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (*ghmigrate.Migration, error)
@@ -31,13 +31,14 @@ type Account interface {
 	Get(ctx context.Context, id int64, opts *ghmigrate.GetOptions) (*ghmigrate.Migration, error)
 	ListRepositories(ctx context.Context, id int64, opts *ghmigrate.ListOptions) iter.Seq2[*ghmigrate.Repository, error]
 	Watch(ctx context.Context, ids []int64) iter.Seq2[*ghmigrate.Migration, error]
+	WatchAll(ctx context.Context) iter.Seq2[*ghmigrate.Migration, error]
 	DownloadArchive(ctx context.Context, id int64, path string, opts *ghmigrate.DownloadOptions) (*ghmigrate.DownloadResult, error)
+	OpenArchive(ctx context.Context, id int64) (*ghmigrate.ArchiveStream, error)
 	DeleteArchive(ctx context.Context, id int64) error
 	UnlockRepository(ctx context.Context, id int64, repo string) error
 
-	// Do is that of [ghmigrate.Client]. [Preflight] needs it, and for a user's
-	// account whatever has to know whose it is or whether this is a GHES: [Run],
-	// [Step] and [Unlock].
+	// Do is [ghmigrate.Client.Do]. It asks for what is no part of the Migrations
+	// API: the token's owner, repositories, memberships.
 	Do(ctx context.Context, method, path string, in, out any) (http.Header, error)
 }
 
@@ -79,8 +80,16 @@ func (a orgAccount) Watch(ctx context.Context, ids []int64) iter.Seq2[*ghmigrate
 	return a.migrations.Watch(ctx, a.org, ids)
 }
 
+func (a orgAccount) WatchAll(ctx context.Context) iter.Seq2[*ghmigrate.Migration, error] {
+	return a.migrations.WatchAll(ctx, a.org)
+}
+
 func (a orgAccount) DownloadArchive(ctx context.Context, id int64, path string, opts *ghmigrate.DownloadOptions) (*ghmigrate.DownloadResult, error) {
 	return a.migrations.DownloadArchive(ctx, a.org, id, path, opts)
+}
+
+func (a orgAccount) OpenArchive(ctx context.Context, id int64) (*ghmigrate.ArchiveStream, error) {
+	return a.migrations.OpenArchive(ctx, a.org, id)
 }
 
 func (a orgAccount) DeleteArchive(ctx context.Context, id int64) error {
@@ -136,8 +145,105 @@ func (a userAccount) Do(ctx context.Context, method, path string, in, out any) (
 	return a.client.Do(ctx, method, path, in, out)
 }
 
-// check tells what is wrong with what every function takes, before it does
-// anything. An account without an owner is a user's.
+// Repositories lists the repositories that an account can export, oldest
+// first, each once: those of the organization that the token may see, or those
+// that the user owns. The order is stable while repositories are made. An error is
+// yielded once and ends the sequence: one that matches
+// [ghmigrate.ErrSSORequired] may come after some repositories.
+func Repositories(ctx context.Context, acct Account) iter.Seq2[*ghmigrate.Repository, error] {
+	return func(yield func(*ghmigrate.Repository, error) bool) {
+		if err := check(ctx, acct); err != nil {
+			yield(nil, err)
+			return
+		}
+		path := "/user/repos?affiliation=owner"
+		if org := acct.Owner(); org != "" {
+			path = "/orgs/" + url.PathEscape(org) + "/repos?type=all"
+		}
+		seen := map[int64]bool{}
+		for page, more := 1, true; more; page++ {
+			var found []*ghmigrate.Repository
+			header, err := acct.Do(ctx, http.MethodGet, fmt.Sprintf("%s&sort=created&direction=asc&per_page=100&page=%d", path, page), nil, &found)
+			if err != nil {
+				yield(nil, fmt.Errorf("export: list the repositories: %w", err))
+				return
+			}
+			for _, repo := range found {
+				if repo == nil || seen[repo.ID] {
+					continue
+				}
+				seen[repo.ID] = true
+				if !yield(repo, nil) {
+					return
+				}
+			}
+			if strings.HasPrefix(header.Get("X-Github-Sso"), "partial-results") {
+				yield(nil, fmt.Errorf("export: list the repositories: some are missing: %w", ghmigrate.ErrSSORequired))
+				return
+			}
+			more = len(found) > 0 && strings.Contains(header.Get("Link"), `rel="next"`)
+			if header.Get("Link") == "" { // proxies strip it
+				more = len(found) == 100
+			}
+		}
+	}
+}
+
+// Newest returns the ID of the account's newest migration, 0 if there is none.
+// A driver asks for it before a start, for [Job.Begin].
+func Newest(ctx context.Context, acct Account) (int64, error) {
+	opts := &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}
+	opts.PerPage = 1
+	for m, err := range acct.List(ctx, opts) {
+		if err != nil {
+			return 0, err
+		}
+		return m.ID, nil
+	}
+	return 0, nil
+}
+
+// repositoryNames lists the repositories of a migration.
+func repositoryNames(ctx context.Context, acct Account, id int64) ([]string, error) {
+	var names []string
+	for repo, err := range acct.ListRepositories(ctx, id, nil) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, repo.FullName)
+	}
+	return names, nil
+}
+
+// maxFates is how many repositories are asked for after one effect.
+const maxFates = 25
+
+// fatesOf finds out what happened to repositories that GitHub does not export
+// under their names, in words. What GitHub does not say is left out.
+func fatesOf(ctx context.Context, acct Account, names []string) map[string]string {
+	fates := map[string]string{}
+	for _, name := range names[:min(len(names), maxFates)] {
+		var now struct {
+			FullName string `json:"full_name"`
+		}
+		owner, repo, _ := strings.Cut(name, "/")
+		_, err := acct.Do(ctx, http.MethodGet, "/repos/"+url.PathEscape(owner)+"/"+url.PathEscape(repo), nil, &now)
+		is, _, _ := strings.Cut(now.FullName, "/")
+		switch {
+		case isAbsent(err):
+			fates[name] = "the repository does not exist any more, or the token may not see it"
+		case err != nil || now.FullName == "" || strings.EqualFold(now.FullName, name):
+		case strings.EqualFold(is, owner):
+			fates[name] = fmt.Sprintf("the repository was renamed to %s: export it under that name", now.FullName)
+		default:
+			fates[name] = fmt.Sprintf("the repository was transferred to %s: export it from that account", now.FullName)
+		}
+	}
+	return fates
+}
+
+// check says what is wrong with the arguments that every function takes, before
+// it does anything. An account without an owner is a user's.
 func check(ctx context.Context, acct Account) error {
 	switch {
 	case ctx == nil:
@@ -152,8 +258,8 @@ func check(ctx context.Context, acct Account) error {
 	return fmt.Errorf("export: the account is %q: want the name of an organization, such as octo-org", owner)
 }
 
-// whoami asks whom the token belongs to, and for the version of the GHES if this
-// is one.
+// whoami asks for the token's owner, and for the version of the GHES if this is
+// one.
 func whoami(ctx context.Context, acct Account) (login, ghes string, err error) {
 	var user struct {
 		Login string `json:"login"`

@@ -41,9 +41,9 @@ func TestWhatGitHubDoesNotListInTheMigrationIsNotCovered(t *testing.T) {
 		require.Equal(t, names[1:2], namesOf(p.Repositories))
 		row := p.Repositories[0]
 		assert.Equal(t, []bool{true, false, true}, []bool{row.Requested, row.InMigration, row.InArchive})
-		assert.Equal(t, "GitHub has left it out of the migration", row.Error)
+		assert.Equal(t, "GitHub has left it out of migration 80", row.Error)
 		assert.Equal(t, 2, m.Covered)
-		assert.Equal(t, "export: 1 repository not exported: octo/r001: GitHub has left it out of the migration", err.Error())
+		assert.Equal(t, "export: 1 repository not exported: octo/r001: GitHub has left it out of migration 80", err.Error())
 	})
 }
 
@@ -56,13 +56,14 @@ func TestTheManifestIsDocumentedJSON(t *testing.T) {
 		require.Len(t, row.SHA256, 64)
 		require.Positive(t, row.Size)
 		row.SHA256, row.Size = "…", 20480
-		m.Ended = m.Begun
+		m.Ended, m.Run = m.Begun, m.Run[:len(m.Run)-6]+"…"
 		data, err := json.MarshalIndent(m, "", "  ")
 		require.NoError(t, err)
 		//nolint:testifylint // the order counts too, for who reads it
 		assert.Equal(t, `{
-  "version": 1,
+  "version": 2,
   "account": "127.0.0.1:8000/orgs/octo",
+  "run": "127.0.0.1:8000/orgs/octo/20000101T000000Z-…",
   "begun": "2000-01-01T00:00:00Z",
   "ended": "2000-01-01T00:00:00Z",
   "options": [],
@@ -79,7 +80,7 @@ func TestTheManifestIsDocumentedJSON(t *testing.T) {
       "in_migration": true,
       "in_archive": true,
       "stored": true,
-      "batch": 1,
+      "batch": "1",
       "migration": 79,
       "archive": "migration-79.tar.gz",
       "size": 20480,
@@ -123,8 +124,8 @@ func TestAPartialErrorTellsTheFirstAndWhyOnOneLine(t *testing.T) {
 		"export: 2 repositories not exported, the first is octo/gone: migration failed; 1 repository perhaps still locked: octo/a": {
 			Repositories: []export.Row{{Repository: "octo/gone", Error: "migration failed"}, bad}, Locked: []string{"octo/a"},
 		},
-		"export: 1 repository exported without all: octo/large: exclude_releases":                          {Reduced: []export.Row{large}},
-		"export: 2 repositories perhaps still locked, the first is octo/a; no room; too many exports fail": {Locked: []string{"octo/a", "octo/b"}, Err: errors.Join(errors.New("no room"), export.ErrSystemic)},
+		"export: 1 repository exported in part: octo/large: with exclude_releases":                                              {Reduced: []export.Row{large}},
+		"export: 2 repositories perhaps still locked, the first is octo/a; no room; GitHub exports no repository at the moment": {Locked: []string{"octo/a", "octo/b"}, Err: errors.Join(errors.New("no room"), export.ErrSystemic)},
 	} {
 		assert.Equal(t, want, err.Error())
 		if err.Err != nil {
@@ -135,9 +136,9 @@ func TestAPartialErrorTellsTheFirstAndWhyOnOneLine(t *testing.T) {
 
 // Whatever is in a journal, it is read or refused.
 func FuzzJournal(f *testing.F) {
-	f.Add([]byte(`{"run":{"version":1,"repositories":1}}`), []byte(`{"plan":[{"number":1,"repositories":["a/b"],"start":{},"try":1}]}`), []byte(`{"job":1,"state":{"migration":79,"outcome":"failed"}}`))
-	f.Add([]byte(`{"run":{"version":1}}`), []byte(`{"plan":[null]}`), []byte(`{"job":-1,"state":{}}`))
-	f.Add([]byte(`{"run":{"version":1}}`), []byte(`{"plan":[{"number":1,"repositories":["a","b"],"state":{"outcome":"refused","twins":[1,2]}}]}`), []byte(`{"end":{}}`))
+	f.Add([]byte(`{"run":{"version":2,"repositories":1}}`), []byte(`{"plan":[{"id":"1","repositories":["a/b"],"start":{}}]}`), []byte(`{"job":"1","state":{"migration":79,"outcome":"failed"}}`))
+	f.Add([]byte(`{"run":{"version":2}}`), []byte(`{"plan":[null]}`), []byte(`{"job":"x","state":{}}`))
+	f.Add([]byte(`{"run":{"version":2}}`), []byte(`{"plan":[{"id":"1","repositories":["a","b"],"lineage":{"at":[1,-5]},"state":{"outcome":"refused","twins":[1,2]}}]}`), []byte(`{"end":{}}`))
 	f.Fuzz(func(t *testing.T, a, b, c []byte) {
 		jobs, err := export.Replay(a, b, c)
 		if err != nil {

@@ -1,167 +1,356 @@
 package export
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/ghmigrate/ghmigrate"
+	"slices"
+	"time"
 )
 
-// drive takes a job from effect to effect until it is over.
-func (r *run) drive(ctx context.Context, job *Job, turn turn) error {
+// drive is the loop of a run: it begins what is due, waits for what happens,
+// and takes note of it, until nothing is left that can be done now. The error is
+// why the run is not finished.
+func (r *run) drive(ctx context.Context) error {
+	var cancel context.CancelCauseFunc
+	ctx, cancel = context.WithCancelCause(ctx)
+	defer cancel(nil)
 	for {
-		var err error
-		switch job.Next() {
-		case EffectNone:
-			return nil
-		case EffectStart:
-			err = r.start(ctx, job, turn)
-		case EffectWait:
-			err = r.wait(ctx, job)
-		case EffectDownload, EffectVerify, EffectStore:
-			err = r.transfer(ctx, job)
-		case EffectUnlock:
-			err = r.unlock(ctx, job)
+		if ctx.Err() != nil && r.stop == nil {
+			r.stop = contextError(ctx)
+		}
+		if r.stop != nil && !r.releasing {
+			cancel(r.stop)
+		}
+		wake, err := r.launch(ctx)
+		switch {
+		case err != nil:
+		case r.active > 0, r.stop == nil && !wake.IsZero():
+			err = r.await(ctx, wake)
+		case r.stop != nil:
+			return r.stop
 		default:
-			err = r.step(ctx, job)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// step performs one effect, as often as it takes.
-func (r *run) step(ctx context.Context, job *Job) error {
-	return r.persist(ctx, func() error {
-		if err := sleepUntil(ctx, job.NotBefore); err != nil {
-			return err
-		}
-		return Step(ctx, r.acct, job)
-	}, job)
-}
-
-// A turn is a job's place in the queue of those that are to be started.
-type turn struct {
-	before <-chan struct{} // closed when the one before has been; nil if there is none
-	over   chan struct{}   // closed when this one has been
-}
-
-// queue gives a job its place.
-func (r *run) queue(job *Job) turn {
-	if job.Next() != EffectStart {
-		return turn{}
-	}
-	r.starting = turn{r.starting.over, make(chan struct{})}
-	return r.starting
-}
-
-// start starts the job's migration while no other job starts one, up to the
-// answer or the end of the search for it.
-func (r *run) start(ctx context.Context, job *Job, turn turn) error {
-	defer close(turn.over)
-	if turn.before != nil {
-		select {
-		case <-turn.before:
-		case <-ctx.Done():
-			return contextError(ctx)
-		}
-	}
-	for job.Next() == EffectStart {
-		if job.State.Intent != EffectStart {
-			if err := r.mayStart(); err != nil {
-				return fmt.Errorf("batch %d: start: %w", job.Number, err)
+			var more bool
+			if more, err = r.more(ctx); err == nil && !more {
+				return nil
 			}
 		}
-		err := r.step(ctx, job)
-		r.noteLost(job)
-		if _, answered := errors.AsType[*ghmigrate.APIError](err); ctx.Err() == nil && (answered || err != nil && mayPass(err)) {
-			return fmt.Errorf("%w: %w", errNoStarts, err) // the next batch would wait as long, in vain
-		}
-		if err != nil {
+		if err != nil { // the journal's, or what ends the run
+			cancel(err)
+			for ; r.active > 0; r.active-- {
+				<-r.results
+			}
 			return err
 		}
+	}
+}
+
+// await waits for the next thing that happens, and takes note of it.
+func (r *run) await(ctx context.Context, wake time.Time) error {
+	var alarm <-chan time.Time
+	if !wake.IsZero() {
+		timer := time.NewTimer(time.Until(wake))
+		defer timer.Stop()
+		alarm = timer.C
+	}
+	ended := ctx.Done()
+	if r.stop != nil {
+		ended = nil // what is under way ends by itself
+	}
+	select {
+	case res := <-r.results:
+		r.active--
+		if res.then != nil {
+			return res.then(res.Result)
+		}
+		return r.apply(res)
+	case s := <-r.poll.sights:
+		return r.see(s)
+	case <-alarm:
+	case <-ended:
 	}
 	return nil
 }
 
-// wait waits, together with all others, until the job's migration is done.
-func (r *run) wait(ctx context.Context, job *Job) error {
-	return r.persist(ctx, func() error {
-		if err := sleepUntil(ctx, job.NotBefore); err != nil {
-			return err
+// launch begins every effect that is due and has its place, and returns when to
+// look again; a zero time means that this depends on results alone.
+func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
+	now := time.Now()
+	if now.Before(r.gate) {
+		return r.gate, nil
+	}
+	sooner := func(t time.Time) {
+		if t.After(now) && (wake.IsZero() || t.Before(wake)) {
+			wake = t
 		}
-		if job.State.Absences > 0 { // the others' poll would not tell before it is done
-			return Step(ctx, r.acct, job)
+	}
+	for _, job := range slices.Clone(r.live) {
+		if s := &job.State; s.Outcome == OutcomeUnknown && s.Migration != 0 && !r.releasing {
+			before := *s
+			if m := r.poll.shown[s.Migration]; m != nil {
+				job.Observe(m, now)
+			}
+			if s.Outcome != OutcomeUnknown {
+				if err := r.note(job, EffectWait, Result{}, &before); err != nil {
+					return wake, err
+				}
+			} else {
+				sooner(r.follow(ctx, job))
+				sooner(s.Begun.Add(r.opts.Patience))
+				sooner(s.Begun.Add(maxWait))
+			}
 		}
-		m, err := r.poller.await(ctx, job.State.Migration)
-		switch {
-		case m != nil && isAbsent(err):
-			return job.absent(ctx, r.acct, err)
-		case err != nil:
-			return fmt.Errorf("batch %d: wait: %w", job.Number, err)
+		for {
+			effect, at := job.Next(now, r.except(job, now)...)
+			if effect == EffectNone {
+				sooner(at)
+				break
+			}
+			if err := r.perform(ctx, job, effect); err != nil {
+				return wake, err
+			}
 		}
-		return job.observe(m)
-	}, job)
+	}
+	if r.stop != nil { // nothing more is begun
+		return wake, nil //nolint:nilerr // drive returns it when what is under way has ended
+	}
+	sooner(r.followAll(ctx, now))
+	sooner(r.lookForTwins(ctx, now))
+	at, err := r.start(ctx, now)
+	sooner(at)
+	return wake, err
 }
 
-// transfer performs an effect that moves an archive, while few others do.
-func (r *run) transfer(ctx context.Context, job *Job) error {
-	return r.persist(ctx, func() error {
-		if err := sleepUntil(ctx, job.NotBefore); err != nil {
-			return err
+// except lists the effects of a job that have no place now.
+func (r *run) except(job *Job, now time.Time) []Effect {
+	except := slices.Clone(r.busy[job])
+	transfers := []Effect{EffectDownload, EffectVerify, EffectStore, EffectTransfer}
+	if r.stop != nil {
+		except = append(except, EffectStart, EffectSearch, EffectDelete)
+		except = append(except, transfers...)
+		if !r.releasing || r.active >= maxReleasing {
+			except = append(except, EffectWait, EffectList, EffectUnlock)
+		} else if r.looked[job] {
+			except = append(except, EffectWait)
 		}
-		select {
-		case r.transfers <- struct{}{}:
-		case <-ctx.Done():
-			return contextError(ctx)
-		}
-		defer func() { <-r.transfers }()
-		return Step(ctx, r.acct, job)
-	}, job)
+		return except
+	}
+	if job.toBeStarted() { // see start
+		except = append(except, EffectStart, EffectSearch)
+	}
+	if r.isWatched(job, now) {
+		except = append(except, EffectWait)
+	}
+	switch {
+	case r.moving >= r.opts.Transfers:
+		except = append(except, transfers...)
+	case r.holding() >= 2*r.opts.Transfers:
+		except = append(except, EffectDownload)
+	}
+	return except
 }
 
-// unlock releases the locks of a job's migration. What GitHub fails to do for
-// too long does not keep the run from its end: it is named, and is left to the
-// next one.
-func (r *run) unlock(ctx context.Context, job *Job) error {
-	err := r.step(ctx, job)
-	if err == nil || ctx.Err() != nil || !mayPass(err) {
+// maxReleasing limits what a run that ends does at the same time: the next
+// response may say that GitHub wants no requests.
+const maxReleasing = 2
+
+// holding counts the archives on disk that wait for the Store.
+func (r *run) holding() (n int) {
+	for _, job := range r.live {
+		s := &job.State
+		if r.opts.Store != nil && s.Parked == "" && s.Outcome == OutcomeExported && !s.Stored && (s.Archive != nil || slices.Contains(r.busy[job], EffectDownload)) {
+			n++
+		}
+	}
+	return n
+}
+
+// perform performs an effect on a copy of the job, which nobody changes.
+func (r *run) perform(ctx context.Context, job *Job, effect Effect) error {
+	if effect == EffectStart || effect == EffectDelete {
+		job.Begin(effect, r.highest)
+		if err := r.journal.save(job); err != nil {
+			return err
+		}
+	}
+	if r.releasing && effect == EffectWait {
+		r.looked[job] = true
+	}
+	r.active++
+	r.busy[job] = append(r.busy[job], effect)
+	if moves(effect) {
+		r.moving++
+	}
+	snapshot := *job
+	if effect == EffectSearch {
+		snapshot.elsewhere = knownMigrations(r.journal.jobs)
+	}
+	go func() {
+		r.results <- result{job: job, effect: effect, Result: Perform(ctx, r.acct, &snapshot, effect)}
+	}()
+	return nil
+}
+
+// ask performs a request of the run itself.
+func (r *run) ask(do func() Result, then func(Result) error) {
+	r.active++
+	go func() { r.results <- result{Result: do(), then: then} }()
+}
+
+// moves reports whether an effect moves an archive.
+func moves(e Effect) bool {
+	return e == EffectDownload || e == EffectVerify || e == EffectStore || e == EffectTransfer
+}
+
+// apply applies the result of an effect.
+func (r *run) apply(res result) error {
+	job, now := res.job, time.Now()
+	r.busy[job] = slices.DeleteFunc(r.busy[job], func(e Effect) bool { return e == res.effect })
+	if len(r.busy[job]) == 0 {
+		delete(r.busy, job)
+	}
+	if moves(res.effect) {
+		r.moving--
+	}
+	if res.effect == EffectStart {
+		r.starting = false
+	}
+	if r.stop != nil && !r.releasing && res.Class != ClassNone && res.effect != EffectStart { // it was cut off
+		return nil
+	}
+	before := job.State
+	stop := job.Apply(res.effect, res.Result, now)
+	if res.effect == EffectStart || res.effect == EffectSearch {
+		stop = r.tally.Started(job, res.Result, now) || stop
+	}
+	if res.Class == ClassWait && now.Add(res.After).After(r.gate) {
+		r.gate = now.Add(res.After)
+	}
+	err := cmpErr(res.Result)
+	if stop && r.stop == nil {
+		r.stop = fmt.Errorf("batch %s: %s: %w", job.ID, res.effect, err)
+	}
+	if job.State.Parked != "" && before.Parked == "" {
+		r.parked = append(r.parked, fmt.Errorf("batch %s: %s: after %v: %w", job.ID, res.effect, maxTrouble, err))
+	}
+	return r.note(job, res.effect, res.Result, &before)
+}
+
+// cmpErr is the error of a result.
+func cmpErr(r Result) error {
+	if r.err != nil || r.Reason == "" {
+		return r.err
+	}
+	return errors.New(r.Reason)
+}
+
+// note saves what has happened to a job, tells it, and plans the jobs that take
+// its place if it is over. Before is the state from before that.
+func (r *run) note(job *Job, effect Effect, res Result, before *State) error {
+	s := &job.State
+	r.highest = max(r.highest, s.Migration)
+	news := s.Outcome != before.Outcome
+	if news {
+		r.tally.Ended(job)
+		if s.Outcome != OutcomeExported {
+			r.doubt = cmpErr(Result{Reason: s.Reason, err: res.err})
+		}
+	}
+	passing := res.Class == ClassRetry || res.Class == ClassWait || res.Class == ClassRun
+	if news || !passing || effect == EffectStart || s.Parked != before.Parked || len(s.Released) != len(before.Released) {
+		if err := r.journal.save(job); err != nil {
+			return err
+		}
+	}
+	if s.InStore && !before.InStore {
+		if err := job.clear(); err != nil {
+			r.emit(Event{Kind: EventWaiting, Err: err}) // the next call tries again
+		}
+	}
+	r.count(job)
+	job.emitResult(effect, res, before)
+	if err := r.saveTally(); err != nil {
 		return err
 	}
-	locked := job.stillLocked()
-	return job.settle(func(s *State) { s.Locked, s.Unlocks = locked, maxUnlocks })
+	return r.settle(job)
 }
 
-func (r *run) noteLost(job *Job) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.lost = cmp.Or(job.lost, r.lost)
-}
-
-// mayStart refuses another start that is out of bounds. Each call has its own:
-// who calls again has had a look, one hopes.
-func (r *run) mayStart() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	// To isolate one of 1,000 takes ten halvings of three starts, and some at the end.
-	exhausted := r.allStarts()-r.started >= 3*r.firsts+40*r.isolated
-	r.systemic = r.systemic || exhausted
-	switch {
-	case exhausted && r.lost != nil:
-		return fmt.Errorf("%w: %w", ErrSystemic, r.lost)
-	case r.systemic:
-		return ErrSystemic
+// saveTally writes the tally when the number of calls that ended in doubt has
+// changed.
+func (r *run) saveTally() error {
+	if r.tally.t.Stops == r.stops {
+		return nil
 	}
+	r.stops = r.tally.t.Stops
+	return r.journal.write(line{Tally: &Tally{tally{Stops: r.stops, Doubt: r.tally.t.Doubt}}})
+}
+
+// settle moves a job to where the loop looks for it. A job that is over makes
+// place for its successors.
+func (r *run) settle(job *Job) error {
+	is := func(j *Job) bool { return j == job }
+	r.live, r.pending = slices.DeleteFunc(r.live, is), slices.DeleteFunc(r.pending, is)
+	if !job.Over() || len(r.busy[job]) > 0 {
+		if job.toBeStarted() && len(r.busy[job]) == 0 {
+			r.pending = slices.Insert(r.pending, 0, job)
+		} else {
+			r.live = append(r.live, job)
+		}
+		return nil
+	}
+	r.count(job)
+	job.emit(job.event(EventOver))
+	next := r.unknown(r.tally.Over(job))
+	if len(next) == 0 {
+		return nil
+	}
+	if err := r.plan(next); err != nil {
+		return err
+	}
+	e := job.event(EventReplaced)
+	for _, n := range next {
+		if !n.UnlockOnly {
+			e.Next = append(e.Next, n.ID)
+		}
+	}
+	if len(e.Next) > 0 {
+		job.emit(e)
+	}
+	r.enlist(true, next...)
 	return nil
 }
 
-func (r *run) allStarts() int {
-	total := 0
-	for _, n := range r.starts {
-		total += n
+// more finds something to do when nothing is under way and nothing is due. If
+// it finds nothing, the run is finished, or the error is why it is not.
+func (r *run) more(ctx context.Context) (bool, error) {
+	now := time.Now()
+	switch {
+	case len(r.pending) > 0: // nothing of it may be started
+		abandon := r.tally.Stopped()
+		if err := r.saveTally(); err != nil || !abandon {
+			return false, errors.Join(err, fmt.Errorf("%w: %w", ErrSystemic, r.doubt))
+		}
+		reason := fmt.Sprintf("not started: in two runs in a row %v: %v", ErrSystemic, r.doubt)
+		for _, job := range slices.Clone(r.pending) {
+			before := job.State
+			job.Abandon(reason, now)
+			if err := r.note(job, EffectStart, Result{}, &before); err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	case len(r.live) > 0: // parked
+		return false, errors.Join(r.parked...)
 	}
-	return total
+	if rest := r.tally.Rest(r.journal.jobs); len(rest) > 0 {
+		if err := r.plan(rest); err != nil {
+			return false, err
+		}
+		for _, job := range rest {
+			job.emit(job.event(EventReduced))
+		}
+		r.enlist(false, rest...)
+		return true, nil
+	}
+	return r.lastTwins(ctx)
 }

@@ -2,7 +2,10 @@ package export
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -11,16 +14,18 @@ type Event struct {
 	Time time.Time
 	Kind EventKind
 
-	Job          int   // the batch's number; 0 if it is about the run
-	Migration    int64 // 0 if there is none yet
-	Repositories int   // how many the batch has, or the run
+	Job          string   // the ID of the batch; empty if the event is about the run
+	Migration    int64    // 0 if there is none yet
+	Repositories int      // how many the batch has, or the run
+	Next         []string // of EventReplaced: the IDs of the batches that take its place
 
 	Bytes, Size int64         // of the archive: fetched so far, and in all, -1 if not known
-	Wait        time.Duration // for EventWaiting
+	Wait        time.Duration // of EventWaiting
 	Err         error         // nil unless something went wrong
 
-	// How far the run is: repositories in verified archives, or given up, and
-	// all of them.
+	// Done and All say how far the run is: repositories that are settled, and all
+	// of them. A repository is settled when a verified archive that has it is where
+	// it belongs, and when nothing more is tried for it.
 	Done, All int
 }
 
@@ -30,42 +35,119 @@ type EventKind string
 // The kinds of events.
 const (
 	EventBegun       EventKind = "begun"       // a new run
-	EventResumed     EventKind = "resumed"     // an unfinished one
-	EventStarting    EventKind = "starting"    // a migration is asked for
-	EventStarted     EventKind = "started"     // there it is
-	EventRefused     EventKind = "refused"     // GitHub does not take the batch
-	EventLost        EventKind = "lost"        // the answer was lost; the migration is looked for
+	EventResumed     EventKind = "resumed"     // an unfinished run goes on
+	EventStarting    EventKind = "starting"    // a start is about to be sent
+	EventStarted     EventKind = "started"     // GitHub has accepted it
+	EventRefused     EventKind = "refused"     // GitHub does not accept the batch
+	EventLost        EventKind = "lost"        // the response was lost; the migration is searched for
 	EventAdopted     EventKind = "adopted"     // and found
 	EventExported    EventKind = "exported"    // the archive is ready
-	EventFailed      EventKind = "failed"      // GitHub has given the migration up
-	EventGone        EventKind = "gone"        // the migration or its archive is not there any more
-	EventDownloading EventKind = "downloading" // begins
-	EventProgress    EventKind = "progress"    // at most ten times a second
-	EventDownloaded  EventKind = "downloaded"  // all of it
-	EventDamaged     EventKind = "damaged"     // it does not read back, and is fetched again
-	EventVerified    EventKind = "verified"    // with Err, if something is wrong with it
-	EventStored      EventKind = "stored"      // the Store has it
-	EventUnlocked    EventKind = "unlocked"    // all repositories of the migration
+	EventFailed      EventKind = "failed"      // GitHub failed to export the batch
+	EventGone        EventKind = "gone"        // the migration or its archive is not at GitHub any more
+	EventStuck       EventKind = "stuck"       // the export has been running for a day, and is given up
+	EventDownloading EventKind = "downloading" // the download begins
+	EventProgress    EventKind = "progress"    // of the download, at most ten times a second
+	EventDownloaded  EventKind = "downloaded"  // all of the archive
+	EventDamaged     EventKind = "damaged"     // the archive on disk is not what was fetched, and is fetched again
+	EventUnfetched   EventKind = "unfetched"   // the archive cannot be had
+	EventVerified    EventKind = "verified"    // with Err, if something is wrong with the archive
+	EventStored      EventKind = "stored"      // the Store has the archive
+	EventUnlocked    EventKind = "unlocked"    // all repositories that the migration has locked
+	EventLocked      EventKind = "locked"      // GitHub does not unlock some of them
 	EventDeleted     EventKind = "deleted"     // the archive at GitHub
-	EventReplaced    EventKind = "replaced"    // others take the place of the batch
-	EventReduced     EventKind = "reduced"     // and go without releases, or attachments
-	EventWaiting     EventKind = "waiting"     // after an error, or for a rate limit, but not of a poll
+	EventSplit       EventKind = "split"       // one repository is tried alone, to see whether GitHub exports anything
+	EventReplaced    EventKind = "replaced"    // batches in Next take the place of the batch
+	EventReduced     EventKind = "reduced"     // the batch goes without releases, or attachments
+	EventWaiting     EventKind = "waiting"     // before an effect is tried again, after an error or for a rate limit
+	EventParked      EventKind = "parked"      // the batch is left to the next run, after an hour of trouble
 	EventOver        EventKind = "over"        // nothing is left to be done for the batch
 	EventEnded       EventKind = "ended"       // the run, with Err if not all is well
 )
 
+// String says in words what has happened, in one line without the time.
+func (e Event) String() string {
+	text := e.words()
+	if e.Job != "" {
+		text = fmt.Sprintf("batch %s: %s", e.Job, text)
+	}
+	if e.Err != nil {
+		text += ": " + strings.ReplaceAll(e.Err.Error(), "\n", "; ")
+	}
+	return text
+}
+
+func (e Event) words() string {
+	n := count(e.Repositories)
+	switch e.Kind {
+	case EventBegun:
+		return "exporting " + n
+	case EventResumed:
+		return fmt.Sprintf("continuing an unfinished run, %d of %s done", e.Done, n)
+	case EventStarting:
+		return "starting the export of " + n
+	case EventStarted:
+		return fmt.Sprintf("exporting %s, migration %d", n, e.Migration)
+	case EventRefused:
+		return "GitHub refused to export it"
+	case EventLost:
+		return "the response to the start was lost, searching for its migration"
+	case EventAdopted:
+		return fmt.Sprintf("found its migration %d, exporting %s", e.Migration, n)
+	case EventGone:
+		return fmt.Sprintf("migration %d or its archive is not at GitHub any more", e.Migration)
+	case EventFailed:
+		return fmt.Sprintf("GitHub failed to export it in migration %d", e.Migration)
+	case EventStuck:
+		return fmt.Sprintf("migration %d has not ended after a day, giving it up", e.Migration)
+	case EventProgress, EventDownloaded:
+		return fmt.Sprintf("downloaded %d of %d bytes", e.Bytes, e.Size)
+	case EventDamaged:
+		return "the archive on disk is damaged, fetching it again"
+	case EventUnfetched:
+		return fmt.Sprintf("the archive of migration %d cannot be fetched", e.Migration)
+	case EventLocked:
+		return fmt.Sprintf("some repositories of migration %d are perhaps still locked", e.Migration)
+	case EventSplit:
+		return "trying one of its repositories alone"
+	case EventReplaced:
+		return fmt.Sprintf("retrying its %s as %s", n, batches(e.Next))
+	case EventReduced:
+		return "trying without releases or attachments"
+	case EventWaiting:
+		return fmt.Sprintf("trying again in %s", e.Wait.Round(time.Second))
+	case EventParked:
+		return "giving up for this run, the next one goes on"
+	case EventOver:
+		return fmt.Sprintf("over, %d of %s done", e.Done, count(e.All))
+	case EventEnded:
+		return fmt.Sprintf("ended, %d of %s done", e.Done, count(e.All))
+	default:
+		return string(e.Kind)
+	}
+}
+
+func batches(ids []string) string {
+	if len(ids) == 1 {
+		return "batch " + ids[0]
+	}
+	return fmt.Sprintf("batches %s and %s", strings.Join(ids[:len(ids)-1], ", "), ids[len(ids)-1])
+}
+
 // Attrs returns the event for a log, with keys that stay: kind, batch,
-// migration, repositories, bytes, size, wait, error, done, all. Those that
+// migration, repositories, next, bytes, size, wait, error, done, all. Keys that
 // have nothing to say are left out.
 func (e Event) Attrs() []slog.Attr {
 	attrs := []slog.Attr{slog.String("kind", string(e.Kind))}
-	if e.Job != 0 {
-		attrs = append(attrs, slog.Int("batch", e.Job))
+	if e.Job != "" {
+		attrs = append(attrs, slog.String("batch", e.Job))
 	}
 	if e.Migration != 0 {
 		attrs = append(attrs, slog.Int64("migration", e.Migration))
 	}
 	attrs = append(attrs, slog.Int("repositories", e.Repositories))
+	if len(e.Next) > 0 {
+		attrs = append(attrs, slog.String("next", strings.Join(e.Next, " ")))
+	}
 	if e.Size != 0 {
 		attrs = append(attrs, slog.Int64("bytes", e.Bytes), slog.Int64("size", e.Size))
 	}
@@ -96,4 +178,100 @@ func LogTo(l *slog.Logger) func(Event) {
 	}
 }
 
-func withError(err error) func(*Event) { return func(e *Event) { e.Err = err } }
+// event is an event of the job.
+func (j *Job) event(kind EventKind) Event {
+	return Event{Kind: kind, Job: j.ID, Migration: j.State.Migration, Repositories: len(j.Repositories)}
+}
+
+// emit tells Progress. The driver that has set it adds what it knows.
+func (j *Job) emit(e Event) {
+	if j.Progress != nil {
+		e.Time = time.Now()
+		j.Progress(e)
+	}
+}
+
+// emitResult tells what came of an effect, after Apply. Before is the state from
+// before that.
+func (j *Job) emitResult(effect Effect, r Result, before *State) {
+	s := &j.State
+	e := j.event(j.kindOf(effect, r, before))
+	if e.Kind == "" {
+		return
+	}
+	switch {
+	case r.err != nil:
+		e.Err = r.err
+	case r.Reason != "":
+		e.Err = fmt.Errorf("%s", r.Reason) //nolint:err113 // the words of an error of another process
+	}
+	if s.Archive != nil && slices.Contains([]EventKind{EventDownloaded, EventVerified, EventStored}, e.Kind) {
+		e.Bytes, e.Size = s.Archive.Size, s.Archive.Size
+	}
+	switch e.Kind {
+	case EventWaiting:
+		e.Wait = time.Until(j.tries(effect).Due)
+	case EventVerified:
+		e.Err = s.unsoundness()
+	case EventFailed, EventStuck:
+		e.Err = nil
+	default:
+	}
+	j.emit(e)
+}
+
+func (j *Job) kindOf(effect Effect, r Result, before *State) EventKind {
+	after := &j.State
+	switch {
+	case before.Outcome != after.Outcome:
+		return map[Outcome]EventKind{
+			OutcomeExported: EventExported, OutcomeFailed: EventFailed, OutcomeRefused: EventRefused, OutcomeLost: EventRefused,
+			OutcomeStuck: EventStuck, OutcomeGone: EventGone, OutcomeUnfetched: EventUnfetched, OutcomeSplit: EventSplit,
+		}[after.Outcome]
+	case after.Parked != "":
+		return EventParked
+	case len(after.Locked) > len(before.Locked):
+		return EventLocked
+	case after.book.Lost > before.book.Lost:
+		return EventLost
+	case r.Class != ClassNone:
+		return EventWaiting
+	case r.Damaged:
+		return EventDamaged
+	}
+	switch effect {
+	case EffectStart:
+		return EventStarted
+	case EffectSearch:
+		if after.Migration != 0 {
+			return EventAdopted
+		}
+	case EffectDownload:
+		return EventDownloaded
+	case EffectVerify:
+		return EventVerified
+	case EffectStore, EffectTransfer:
+		if after.InStore {
+			return EventStored
+		}
+	case EffectUnlock:
+		if len(j.Owed()) == 0 {
+			return EventUnlocked
+		}
+	case EffectDelete:
+		return EventDeleted
+	default:
+	}
+	return ""
+}
+
+// unsoundness is what a verification has found wrong, nil if nothing is.
+func (s *State) unsoundness() error {
+	switch {
+	case len(s.Faults) > 0:
+		return fmt.Errorf("%d faults in the archive, the first is %s", len(s.Faults), s.Faults[0].Message) //nolint:err113 // for people
+	case len(s.Missing) > 0:
+		return fmt.Errorf("not in the archive: %s", strings.Join(s.Missing, ", ")) //nolint:err113 // for people
+	}
+	return nil
+}

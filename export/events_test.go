@@ -50,9 +50,9 @@ func TestEventsGoToALogWithStableKeys(t *testing.T) {
 	}})
 	tell := export.LogTo(slog.New(handler))
 	tell(export.Event{Kind: export.EventProgress})
-	tell(export.Event{Kind: export.EventDownloaded, Job: 3, Migration: 79, Repositories: 100, Bytes: 5, Size: 5, Done: 200, All: 300})
+	tell(export.Event{Kind: export.EventDownloaded, Job: "3", Migration: 79, Repositories: 100, Bytes: 5, Size: 5, Done: 200, All: 300})
 	tell(export.Event{Kind: export.EventWaiting, Wait: time.Minute, Err: errors.New("rate limited")})
-	slog.New(handler).Info("x", "event", export.Event{Kind: export.EventOver, Job: 1})
+	slog.New(handler).Info("x", "event", export.Event{Kind: export.EventOver, Job: "1"})
 	assert.Equal(t, `level=INFO msg=export kind=downloaded batch=3 migration=79 repositories=100 bytes=5 size=5 done=200 all=300
 level=WARN msg=export kind=waiting repositories=0 wait=1m0s error="rate limited" done=0 all=0
 level=INFO msg=x event.kind=over event.batch=1 event.repositories=0 event.done=0 event.all=0

@@ -2,11 +2,9 @@ package export_test
 
 import (
 	"context"
-	"errors"
 	"expvar"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -46,45 +44,21 @@ func (s *service) run(ctx context.Context) {
 }
 
 func (s *service) backUp(ctx context.Context) error {
-	names, err := s.repositories(ctx)
-	if err != nil {
-		return err
+	acct, names := export.OrgAccount(s.client, s.org), []string{}
+	for repo, err := range export.Repositories(ctx, acct) {
+		if err != nil {
+			return err
+		}
+		names = append(names, repo.FullName)
 	}
-	acct, opts := export.OrgAccount(s.client, s.org), export.Options{
+	_, err := export.Run(ctx, acct, export.Options{
 		Repositories:   names,
 		Dir:            s.dir,
 		DeleteArchives: true,
+		FinishFirst:    true, // a run that was stopped, and had other repositories
 		Progress:       s.progress,
-	}
-	_, err = export.Run(ctx, acct, opts)
-	if errors.Is(err, export.ErrUnfinished) { // the run that was stopped had other repositories: it is finished first
-		old := opts
-		old.Repositories = nil
-		_, first := export.Run(ctx, acct, old)
-		_, err = export.Run(ctx, acct, opts)
-		err = errors.Join(first, err)
-	}
+	})
 	return err
-}
-
-// repositories lists those that the organization has now.
-func (s *service) repositories(ctx context.Context) ([]string, error) {
-	var names []string
-	for page := 1; ; page++ {
-		var found []struct {
-			FullName string `json:"full_name"`
-		}
-		path := fmt.Sprintf("/orgs/%s/repos?per_page=100&page=%d", s.org, page)
-		if _, err := s.client.Do(ctx, http.MethodGet, path, nil, &found); err != nil {
-			return nil, err
-		}
-		if len(found) == 0 {
-			return names, nil
-		}
-		for _, repo := range found {
-			names = append(names, repo.FullName)
-		}
-	}
 }
 
 func (s *service) progress(e export.Event) {

@@ -22,7 +22,7 @@ func ExamplePreflight() {
 	defer func() { check(os.RemoveAll(dir)) }()
 	server.SetRole("octo-org", "member")
 
-	report, err := export.Preflight(context.Background(), acct)
+	report, err := export.Preflight(context.Background(), acct, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -142,7 +142,7 @@ func ExampleStep() {
 	server, acct, dir := exampleServer("octo-org/hello-world")
 	defer server.Close()
 	defer func() { check(os.RemoveAll(dir)) }()
-	jobs, err := export.Plan(export.Options{Repositories: []string{"octo-org/hello-world"}, DeleteArchives: true})
+	_, jobs, err := export.Plan(export.Options{Repositories: []string{"octo-org/hello-world"}, DeleteArchives: true})
 	check(err)
 	state, err := json.Marshal(jobs[0])
 	check(err)
@@ -150,20 +150,20 @@ func ExampleStep() {
 	for {
 		var job export.Job
 		check(json.Unmarshal(state, &job))
-		if job.Over() {
-			break
+		effect, at := job.Next(time.Now())
+		if effect == export.EffectNone && at.IsZero() {
+			break // the job is over
 		}
+		time.Sleep(time.Until(at))
+		fmt.Println(effect)
 		job.Dir = filepath.Join(dir, "archives")
 		job.Save = func(j *export.Job) error { // before an effect, and after it
 			state, err = json.Marshal(j)
 			return err
 		}
-		fmt.Println(job.Next())
 		if err := export.Step(ctx, acct, &job); err != nil {
-			fmt.Println(err) // try again later, if it is one that passes
+			fmt.Println(err) // the job's state has what follows from it
 		}
-		check(job.Save(&job))
-		time.Sleep(time.Until(job.NotBefore))
 	}
 	// Output:
 	// start

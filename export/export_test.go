@@ -9,12 +9,15 @@ func OnDisk(opts Options, d Disk) Options {
 	return opts
 }
 
-// Shortfall is the error that Run returns beside the manifest of a finished run.
-func Shortfall(m *Manifest) error { return m.shortfall(nil) }
+// On has the effects of a job happen on another disk.
+func On(job *Job, d Disk) { job.disk = d }
+
+// Starts is how often a start of the job was sent, or may have been.
+func Starts(job *Job) int { return job.State.book.Starts }
 
 // Replay reads the lines of a journal.
 func Replay(lines ...[]byte) ([]*Job, error) {
-	j := &journal{}
+	j := &journal{known: map[string]*Job{}}
 	for _, line := range lines {
 		if err := j.replay(line); err != nil {
 			return nil, err

@@ -1,112 +1,155 @@
 package export
 
+// This file is part of the core: it does no I/O and reads no clock.
+
 import (
+	"encoding/json"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// A Job is one migration, from its start to its traces' removal. It is plain
-// state, to be kept as JSON, of which later versions will understand what this
-// one writes; [Step] performs the next effect.
+// A Job is one migration, from its start until nothing is left of it. It is
+// plain state, to be kept as JSON. Its methods are pure functions: they do no
+// I/O and read no clock. [Perform] has the effects.
 //
-// A migration that fails is not repeated by its Job: others take its place, see
-// [Job.Successors].
-type Job struct {
-	Number   int `json:"number"`            // from 1, unique in a run
-	Replaces int `json:"replaces,omitzero"` // the number of the job that failed before
+// A Job does not repeat a migration that failed: [Job.Successors] take its place.
+type Job struct { //nolint:recvcheck // a value is marshaled too
+	// ID names the job in its run, such as "7". The IDs of successors extend it:
+	// "7.1", "7.2".
+	ID string `json:"id"`
+	// Run names the run, such as "api.github.com/orgs/octo-org/20261120T134500Z-5f1c".
+	// It is the prefix of every name in a [Store].
+	Run string `json:"run,omitempty"`
 
 	Repositories []string                        `json:"repositories"`
 	Start        ghmigrate.StartMigrationRequest `json:"start"` // without Repositories
 
-	// Dir is the folder that archives are fetched into. A journal leaves it
-	// out, so that its folder can be moved.
+	// Dir is the folder for archives. The journal leaves it out, so that a run's
+	// folder can be moved.
 	Dir string `json:"dir,omitempty"`
 
-	DeleteArchive bool `json:"delete_archive,omitzero"` // at GitHub, in the end; a GHES cannot for users
-	KeepLocked    bool `json:"keep_locked,omitzero"`    // what was exported
+	DeleteArchive bool `json:"delete_archive,omitzero"` // at GitHub, at the end
+	KeepLocked    bool `json:"keep_locked,omitzero"`    // keep the locks of exported repositories
+	Stream        bool `json:"stream,omitzero"`         // move the archive to the Store without a disk
 
-	// UnlockOnly is a migration that exports nothing for us any more but may
-	// hold locks: a twin, or the debt of an earlier run.
+	// UnlockOnly marks a migration that exports nothing for the run and may hold
+	// locks: a twin, or a migration of an earlier run.
 	UnlockOnly bool `json:"unlock_only,omitzero"`
 
-	Try   int  `json:"try"`              // 1 at first, 2 for a repetition
-	Gone  int  `json:"gone,omitzero"`    // how often its archive has died
-	Again bool `json:"again,omitzero"`   // for what an archive lacked
-	Level int  `json:"level,omitzero"`   // how often the batch was halved
-	Half  int  `json:"half_of,omitzero"` // the number of the job that was halved
-
-	// NotBefore is when the next Step makes sense; zero if at once.
-	NotBefore time.Time `json:"not_before,omitzero"`
+	// Dropped lists the options that Start has in addition to what was asked for:
+	// "exclude_releases", "exclude_attachments".
+	Dropped []string `json:"dropped,omitempty"`
 
 	State State `json:"state,omitzero"`
 
-	// Store, if not nil, is where the archive goes when it is verified. It is
-	// not part of the state: set it again after decoding.
+	// Store receives verified archives; nil leaves them in Dir. Set Store again
+	// after decoding a Job.
 	Store Store `json:"-"`
-
-	// Save, if not nil, is called whenever State has changed: before an effect,
-	// when State tells what is intended, and after it. Step goes on only when
-	// it has returned nil: by then the state must survive a crash. Without it
-	// a start whose answer is lost in a crash may be made twice. It is not part
-	// of the state either.
+	// Save is called by [Step] before an effect and after it; nil saves nothing.
+	// An effect happens only after Save has returned nil.
 	Save func(*Job) error `json:"-"`
+	// Progress is told what [Step] and [Perform] do; nil tells nobody.
+	Progress func(Event) `json:"-"`
 
-	run      *surroundings   // see around
-	ended    bool            // in an earlier call of Run
-	lost     error           // why the latest answer to a start was lost
-	names    []string        // of the migration's repositories; nil if not read
-	released map[string]bool // by lockKey, those that are unlocked
+	lineage   lineage
+	disk      disk           // nil: the disk of the operating system
+	elsewhere map[int64]bool // migrations of other jobs: a search need not read them
 }
 
-// State is what is known of a job's migration. Facts are only added; what
-// comes next follows from them alone.
-type State struct {
-	// Intent is the effect that may have happened: it was about to be tried
-	// when this was saved, and no result is known.
-	Intent Effect `json:"intent,omitempty"`
+// lineage is what a job inherits from the jobs that it replaces.
+type lineage struct {
+	Try    int      `json:"try,omitzero"`     // exports of this set in a row, from 1
+	Gone   int      `json:"gone,omitzero"`    // exports of this set whose archive died
+	Again  bool     `json:"again,omitzero"`   // for repositories that an archive lacked
+	Waited bool     `json:"waited,omitzero"`  // GitHub had ten minutes to accept a larger set
+	Alone  bool     `json:"alone,omitzero"`   // isolated, since it failed in the run before
+	Probe  bool     `json:"probe,omitzero"`   // one repository that tells whether GitHub exports anything
+	Twice  bool     `json:"twice,omitzero"`   // exported whole once more, since it failed when nothing was exported
+	At     []int    `json:"at,omitempty"`     // of an isolated job: where its repositories were in the request
+	Known  []int64  `json:"known,omitempty"`  // migrations of the jobs before: a search ignores them
+	Twins  []int64  `json:"twins,omitempty"`  // migrations of the jobs before that may lock these repositories
+	Family []string `json:"family,omitempty"` // of an UnlockOnly job: repositories of its migration that other jobs unlock
+}
 
-	Floor  int64     `json:"floor,omitzero"`   // the highest migration ID that was seen before the start
-	Starts int       `json:"starts,omitzero"`  // how often it was sent
-	Lost   int       `json:"lost,omitzero"`    // how often its answer was lost
-	LostAt time.Time `json:"lost_at,omitzero"` // since when it has been looked for; zero if it is not
+// State is what is known of a job's migration.
+type State struct { //nolint:recvcheck // a value is marshaled too
+	// Intent is the effect that was about to be tried when State was saved, and
+	// whose result is not known.
+	Intent Effect `json:"intent,omitempty"`
 
 	Migration int64     `json:"migration,omitzero"`
 	Begun     time.Time `json:"begun,omitzero"`    // when it was started, or found
-	Adopted   bool      `json:"adopted,omitzero"`  // found after its answer was lost
-	Inferred  bool      `json:"inferred,omitzero"` // adopted, and another one may be the right one
-	Twins     []int64   `json:"twins,omitempty"`   // migrations of the same repositories that were not wanted
+	Adopted   bool      `json:"adopted,omitzero"`  // found after the response to its start was lost
+	Inferred  bool      `json:"inferred,omitzero"` // adopted, and another migration matched as well
+	Twins     []int64   `json:"twins,omitempty"`   // other migrations that a start of this job has made
 
 	Outcome Outcome   `json:"outcome,omitempty"`
-	Ended   time.Time `json:"ended,omitzero"`   // when that was seen
-	Reason  string    `json:"reason,omitempty"` // in words, if Outcome is no success
+	Ended   time.Time `json:"ended,omitzero"`   // when the outcome was seen
+	Reason  string    `json:"reason,omitempty"` // in words; empty after a success
+	Named   []string  `json:"named,omitempty"`  // the repositories that GitHub refused by name, or a probe's
 
-	Listed   bool     `json:"listed,omitzero"`   // the migration's repositories were read
-	Absent   []string `json:"absent,omitempty"`  // asked for, and not among them
-	Archive  *Archive `json:"archive,omitzero"`  // once it is on disk
-	Damaged  int      `json:"damaged,omitzero"`  // how often it did not read back as it was fetched
-	Absences int      `json:"absences,omitzero"` // how often it, or the migration, was not found without a reason
+	Listed bool              `json:"listed,omitzero"`  // GitHub's list of the migration's repositories was read
+	Absent []string          `json:"absent,omitempty"` // asked for, and not in that list
+	Others []string          `json:"others,omitempty"` // in that list, and not asked for
+	Fates  map[string]string `json:"fates,omitempty"`  // what happened to a repository during the run, in words
 
-	Verified bool     `json:"verified,omitzero"` // it was read to its end, and it is what was fetched
-	Missing  []string `json:"missing,omitempty"` // asked for, and not in the archive
-	Faults   []string `json:"faults,omitempty"`  // what is wrong in the archive, in words
-	Stored   bool     `json:"stored,omitzero"`   // it is where it belongs
-	InStore  bool     `json:"in_store,omitzero"` // and that is a Store, which has confirmed it
+	Archive   *Archive `json:"archive,omitzero"`    // once it was fetched
+	Verified  bool     `json:"verified,omitzero"`   // it was read to its end, and its checksum is right
+	Missing   []string `json:"missing,omitempty"`   // asked for, and not in the archive
+	Condemned []string `json:"condemned,omitempty"` // in the archive with faults of their own
+	Unsound   bool     `json:"unsound,omitzero"`    // the archive has a fault that belongs to no single repository
+	Faults    []Fault  `json:"faults,omitempty"`    // the first of them
+	Stored    bool     `json:"stored,omitzero"`     // the archive is where it belongs
+	InStore   bool     `json:"in_store,omitzero"`   // and that is a Store
 
-	Unlocked  bool     `json:"unlocked,omitzero"`  // nothing is left locked by it
-	Unlocks   int      `json:"unlocks,omitzero"`   // how often that was tried in vain
-	Locked    []string `json:"locked,omitempty"`   // what could not be unlocked
-	Forgotten bool     `json:"forgotten,omitzero"` // nor ever can be: GitHub has no such migration any more
+	Released []string `json:"released,omitempty"` // surely not locked by this migration any more
+	Locked   []string `json:"locked,omitempty"`   // could not be unlocked
+	Deleted  bool     `json:"deleted,omitzero"`   // the archive at GitHub
 
-	Deleted   bool `json:"deleted,omitzero"`   // the archive at GitHub
-	Deletions int  `json:"deletions,omitzero"` // how often that was refused
+	// Forgotten says that GitHub knows the migration no more: nothing can release
+	// its locks.
+	Forgotten bool `json:"forgotten,omitzero"`
+
+	// Parked says why the job waits for the next call; empty if it does not.
+	Parked string `json:"parked,omitempty"`
+
+	book book
+}
+
+// book is the bookkeeping of a State.
+type book struct {
+	Floor    int64               `json:"floor,omitzero"`    // the newest migration of the account before the first start
+	Starts   int                 `json:"starts,omitzero"`   // starts that were sent, or may have been
+	Lost     int                 `json:"lost,omitzero"`     // starts whose response was lost
+	LostAt   time.Time           `json:"lost_at,omitzero"`  // since when the latest of them is searched for; zero if it is not
+	Searched time.Time           `json:"searched,omitzero"` // when the latest search in vain ended
+	Parks    int                 `json:"parks,omitzero"`    // calls in a row that parked the job
+	Tries    map[Effect]attempts `json:"tries,omitempty"`   // copied before every change, so that copies of a Job can share it
+}
+
+// attempts counts the failures of one effect.
+type attempts struct {
+	Count  int           `json:"count,omitzero"`  // failures since the latest success
+	Since  time.Time     `json:"since,omitzero"`  // the first of them
+	Paused time.Duration `json:"paused,omitzero"` // the pauses after them, in all
+	Due    time.Time     `json:"due,omitzero"`    // the effect must not be tried before
+	Over   bool          `json:"over,omitzero"`   // the effect was given up
 }
 
 // An Archive is a file that was fetched.
 type Archive struct {
-	Name   string `json:"name"` // in the job's Dir
+	Name   string `json:"name"` // such as "migration-79.tar.gz"
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"` // hex, as it was fetched
+}
+
+// A Fault is something wrong in an archive.
+type Fault struct {
+	Repository string `json:"repository,omitempty"` // empty: the archive as a whole
+	Message    string `json:"message"`
 }
 
 // An Effect is one thing that a job does.
@@ -114,103 +157,201 @@ type Effect string
 
 // The effects, in their order.
 const (
-	EffectNone     Effect = ""         // the job is over
-	EffectStart    Effect = "start"    // the migration, once
-	EffectWait     Effect = "wait"     // look whether it is done
-	EffectList     Effect = "list"     // what is in the migration
-	EffectDownload Effect = "download" // the archive
-	EffectVerify   Effect = "verify"   // the archive, on disk
+	EffectNone     Effect = ""         // nothing, now
+	EffectStart    Effect = "start"    // start the migration
+	EffectSearch   Effect = "search"   // look for the migration of a start whose response was lost
+	EffectWait     Effect = "wait"     // look whether the export has ended
+	EffectList     Effect = "list"     // read GitHub's list of the migration's repositories
+	EffectUnlock   Effect = "unlock"   // unlock repositories, 25 at most
+	EffectDownload Effect = "download" // fetch the archive
+	EffectVerify   Effect = "verify"   // read the archive from the disk
 	EffectStore    Effect = "store"    // put the archive where it belongs
-	EffectUnlock   Effect = "unlock"   // all repositories of the migration
-	EffectDelete   Effect = "delete"   // the archive at GitHub
+	EffectTransfer Effect = "transfer" // with Stream: download, verify and store in one pass
+	EffectDelete   Effect = "delete"   // delete the archive at GitHub
 )
 
-// An Outcome is how a migration ended.
+// An Outcome is how a job's export ended.
 type Outcome string
 
 // The outcomes.
 const (
-	OutcomeUnknown  Outcome = ""         // not ended
-	OutcomeExported Outcome = "exported" // as GitHub says
-	OutcomeFailed   Outcome = "failed"   // as GitHub says
-	OutcomeRefused  Outcome = "refused"  // GitHub did not take the request
-	OutcomeGone     Outcome = "gone"     // its archive died, or it is not to be found any more
+	OutcomeUnknown   Outcome = ""          // not ended
+	OutcomeExported  Outcome = "exported"  // GitHub says so
+	OutcomeFailed    Outcome = "failed"    // GitHub says so
+	OutcomeRefused   Outcome = "refused"   // GitHub did not accept the start
+	OutcomeLost      Outcome = "lost"      // five starts left no trace
+	OutcomeStuck     Outcome = "stuck"     // still running after a day
+	OutcomeGone      Outcome = "gone"      // the migration or its archive is not there any more
+	OutcomeUnfetched Outcome = "unfetched" // the archive cannot be had: too large for the disk, refused, damaged
+	OutcomeSplit     Outcome = "split"     // divided before its start, to try one repository alone
+	OutcomeAbandoned Outcome = "abandoned" // never started: see [ErrSystemic]
 )
 
-const (
-	maxUnlocks   = 3 // how often an unlock is tried
-	maxDeletions = 3
-)
+// MarshalJSON writes the job with the bookkeeping that it has no fields for.
+func (j Job) MarshalJSON() ([]byte, error) {
+	type fields Job
+	return json.Marshal(struct {
+		fields
+		Lineage lineage `json:"lineage,omitzero"`
+	}{fields(j), j.lineage})
+}
 
-// Next tells which effect comes next: a pure function of the job's state.
-func (j *Job) Next() Effect {
-	s := &j.State
-	switch {
-	case s.Outcome == OutcomeUnknown && s.Migration == 0:
-		return EffectStart
-	case s.Outcome == OutcomeUnknown:
-		return EffectWait
-	case s.Outcome == OutcomeExported && !j.UnlockOnly:
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (j *Job) UnmarshalJSON(data []byte) error {
+	type fields Job
+	more := struct {
+		Lineage *lineage `json:"lineage"`
+	}{&j.lineage}
+	return errors.Join(json.Unmarshal(data, (*fields)(j)), json.Unmarshal(data, &more))
+}
+
+// MarshalJSON writes the state with the bookkeeping that it has no fields for.
+func (s State) MarshalJSON() ([]byte, error) {
+	type fields State
+	return json.Marshal(struct {
+		fields
+		Book book `json:"book,omitzero"`
+	}{fields(s), s.book})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (s *State) UnmarshalJSON(data []byte) error {
+	type fields State
+	more := struct {
+		Book *book `json:"book"`
+	}{&s.book}
+	return errors.Join(json.Unmarshal(data, (*fields)(s)), json.Unmarshal(data, &more))
+}
+
+// Next returns the effect that is due at now. If none is, it returns EffectNone
+// and when to ask again; a zero time means that the job is over, parked, or
+// waits for what is excepted. Except lists effects that are not asked for, such
+// as those that run already: an unlock never waits for a transfer, nor a
+// transfer for an unlock.
+func (j *Job) Next(now time.Time, except ...Effect) (Effect, time.Time) {
+	var later time.Time
+	for _, e := range j.open(now) {
+		due := j.tries(e).Due
 		switch {
-		case !s.Listed:
-			return EffectList
-		case s.Archive == nil:
-			return EffectDownload
-		case !s.Verified:
-			return EffectVerify
-		case !s.Stored:
-			return EffectStore
+		case slices.Contains(except, e):
+		case !due.After(now):
+			return e, now
+		case later.IsZero() || due.Before(later):
+			later = due
 		}
 	}
-	switch {
-	case j.mayUnlock() && s.Unlocks < maxUnlocks:
-		return EffectUnlock
-	case j.mayDelete() && s.Deletions < maxDeletions:
-		return EffectDelete
-	}
-	return EffectNone
+	return EffectNone, later
 }
 
-// Over tells whether nothing is left to be done.
-func (j *Job) Over() bool { return j.Next() == EffectNone }
+// Over reports whether nothing is left to be done, in this call or another.
+func (j *Job) Over() bool { return j.State.Outcome != OutcomeUnknown && len(j.remaining()) == 0 }
 
-// owesUnlock tells whether locks of the migration are to be released, or may
-// be there although nobody knows the migration yet.
-func (j *Job) owesUnlock() bool {
+// open lists the effects that may come next, due or not.
+func (j *Job) open(now time.Time) []Effect {
 	s := &j.State
 	switch {
-	case !j.Start.LockRepositories || s.Unlocked:
-		return false
-	case s.Migration == 0:
-		return s.Outcome == OutcomeUnknown && (s.Intent == EffectStart || s.Lost > 0)
-	case !j.KeepLocked || s.Outcome != OutcomeExported || j.UnlockOnly:
-		return true
+	case s.Outcome != OutcomeUnknown:
+		open := j.remaining()
+		if s.Parked != "" { // locks are released all the same
+			open = slices.DeleteFunc(open, func(e Effect) bool { return e != EffectUnlock })
+		}
+		return open
+	case s.Parked != "":
+		return nil
+	case s.Migration != 0:
+		return []Effect{EffectWait}
+	case !s.book.LostAt.IsZero():
+		return []Effect{EffectSearch}
+	case s.book.Lost > 0 && now.Sub(s.book.Searched) >= searchStale: // a migration may have appeared since
+		return []Effect{EffectSearch}
 	}
-	return s.Stored && len(j.owed()) > 0 // what is known to be not exported
+	return []Effect{EffectStart}
 }
 
-// mayUnlock tells whether there is a migration to release locks through.
-func (j *Job) mayUnlock() bool {
-	return j.owesUnlock() && j.State.Migration != 0 && !j.State.Forgotten
+// remaining lists the effects that may come next after the end of the export.
+func (j *Job) remaining() []Effect {
+	s := &j.State
+	if s.Migration != 0 && !s.Listed && !j.tries(EffectList).Over && (j.Start.LockRepositories || s.Outcome == OutcomeExported) {
+		return []Effect{EffectList}
+	}
+	var open []Effect
+	if !j.tries(EffectUnlock).Over && len(j.Owed()) > 0 {
+		open = append(open, EffectUnlock)
+	}
+	if j.UnlockOnly || s.Outcome != OutcomeExported {
+		return open
+	}
+	switch {
+	case s.Archive == nil && j.Stream:
+		return append(open, EffectTransfer)
+	case s.Archive == nil:
+		return append(open, EffectDownload)
+	case !s.Verified:
+		return append(open, EffectVerify)
+	case !s.Stored:
+		return append(open, EffectStore)
+	case j.mayDelete() && !j.tries(EffectDelete).Over:
+		return append(open, EffectDelete)
+	}
+	return open
 }
 
-// mayDelete is the one condition for the one effect that cannot be undone: all
-// of it is in the journal, and synced, before the request is sent.
+// Owed lists the repositories that the migration may have locked and that are
+// not to stay locked, as far as is known now: none before the export has ended.
+func (j *Job) Owed() []string {
+	s := &j.State
+	if !j.Start.LockRepositories || s.Migration == 0 || s.Outcome == OutcomeUnknown || !s.Listed && !j.tries(EffectList).Over {
+		return nil
+	}
+	decided := s.Outcome != OutcomeExported || s.Stored
+	released := nameSet(s.Released)
+	var owed []string
+	for _, name := range j.Repositories {
+		keep := j.KeepLocked && !j.UnlockOnly && (j.covers(name) || !decided && !containsFold(s.Absent, name))
+		if !keep && !released[lockKey(name)] {
+			owed = append(owed, name)
+		}
+	}
+	for _, name := range s.Others {
+		if !released[lockKey(name)] {
+			owed = append(owed, name)
+		}
+	}
+	return owed
+}
+
+// mayLock lists the repositories that the job may leave locked if nothing more
+// happens.
+func (j *Job) mayLock() []string {
+	s := &j.State
+	sent := s.Intent == EffectStart || s.book.Lost > 0
+	switch {
+	case !j.Start.LockRepositories, s.Migration == 0 && (!sent || s.Outcome == OutcomeRefused):
+		return nil
+	case s.Migration == 0, s.Outcome == OutcomeUnknown, !s.Listed && !j.tries(EffectList).Over:
+		return j.Repositories
+	}
+	return j.Owed()
+}
+
+// mayDelete is the one condition of the one effect that cannot be undone.
 func (j *Job) mayDelete() bool {
 	s := &j.State
-	return j.DeleteArchive && s.Stored && j.complete() && !s.Inferred && !s.Deleted && !j.UnlockOnly
+	return j.DeleteArchive && !j.UnlockOnly && s.Outcome == OutcomeExported && s.Verified && s.Stored &&
+		!s.Inferred && !s.Deleted && !s.Unsound && len(j.lacking()) == 0
 }
 
-// complete tells whether the archive is verified and has all that it should.
-func (j *Job) complete() bool {
+// covers reports whether one of the job's repositories is in the stored
+// archive, and sound.
+func (j *Job) covers(name string) bool {
 	s := &j.State
-	return s.Outcome == OutcomeExported && s.Verified &&
-		len(s.Absent) == 0 && len(s.Missing) == 0 && len(s.Faults) == 0
+	return !j.UnlockOnly && s.Outcome == OutcomeExported && s.Verified && s.Stored && !s.Unsound &&
+		!containsFold(s.Absent, name) && !containsFold(s.Missing, name) && !containsFold(s.Condemned, name)
 }
 
-// covers tells whether the verified archive has a repository, and is where it
-// belongs.
-func (j *Job) covers(repository string) bool {
-	s := &j.State
-	return !j.UnlockOnly && s.Verified && s.Stored && !containsFold(s.Absent, repository) && !containsFold(s.Missing, repository)
+// lacking lists the repositories that the job does not cover.
+func (j *Job) lacking() []string {
+	return slices.DeleteFunc(slices.Clone(j.Repositories), j.covers)
 }
+
+func (j *Job) tries(e Effect) attempts { return j.State.book.Tries[e] }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
@@ -14,31 +17,34 @@ import (
 
 const (
 	journalName    = "journal"
-	journalVersion = 1
+	journalVersion = 2
 	// planLine is how much of a plan goes into one line, in bytes.
 	planLine = durable.MaxLine / 4
 )
 
 // A line is one line of the journal: exactly one of its kinds.
 type line struct {
-	Run   *header `json:"run,omitzero"`  // the first one
-	Plan  []*Job  `json:"plan,omitzero"` // jobs, as they are made
-	Job   int     `json:"job,omitzero"`  // whose state that is now
-	State *State  `json:"state,omitzero"`
-	End   *end    `json:"end,omitzero"` // the last one: the run is finished
+	Run   *header `json:"run,omitzero"`   // the first line
+	Plan  []*Job  `json:"plan,omitzero"`  // jobs, when they are made
+	Job   string  `json:"job,omitempty"`  // the job that has State now
+	State *State  `json:"state,omitzero"` //
+	Tally *Tally  `json:"tally,omitzero"` // when a call ends with ErrSystemic, or that is over
+	End   *end    `json:"end,omitzero"`   // the last line: the run is finished
 }
 
 // A header says what was asked for.
 type header struct {
 	Version        int                             `json:"version"`
 	Account        string                          `json:"account"`
+	Name           string                          `json:"name"` // the prefix of names in a Store
 	Begun          time.Time                       `json:"begun"`
 	Repositories   int                             `json:"repositories"` // how many; the plan names them
 	BatchSize      int                             `json:"batch_size"`
 	Start          ghmigrate.StartMigrationRequest `json:"start"`
 	DeleteArchives bool                            `json:"delete_archives"`
 	KeepLocked     bool                            `json:"keep_locked"`
-	Store          bool                            `json:"store"` // archives go there, and not to the folder
+	Store          bool                            `json:"store"` // archives go to a Store, and not to the folder
+	Stream         bool                            `json:"stream"`
 }
 
 type end struct {
@@ -50,9 +56,11 @@ type journal struct {
 	file durable.File
 	log  *durable.Log
 
-	header *header // nil if the run was not even planned
-	jobs   []*Job  // by number, from 1
-	end    *end    // nil while the run is unfinished
+	header *header // nil if nothing was planned
+	jobs   []*Job  // in the order in which they were made
+	known  map[string]*Job
+	tally  *Tally // nil if no line has one
+	end    *end   // nil while the run is unfinished
 }
 
 // openJournal reads the journal of the run in a folder, and makes one if there
@@ -66,11 +74,11 @@ func openJournal(d disk, dir string) (*journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
-	j := &journal{file: f}
+	j := &journal{file: f, known: map[string]*Job{}}
 	if j.log, err = durable.OpenLog(f, j.replay); err != nil {
 		_ = f.Close()
 		if errors.Is(err, durable.ErrDamaged) || errors.Is(err, errMeaningless) {
-			return nil, fmt.Errorf("%w: %s: %w; move that folder away to begin anew", ErrDamaged, name, err)
+			return nil, fmt.Errorf("%w: %s: %w; move that folder away to begin a new run", ErrDamaged, name, err)
 		}
 		return nil, fmt.Errorf("read the journal %s: %w", name, err)
 	}
@@ -81,9 +89,9 @@ func openJournal(d disk, dir string) (*journal, error) {
 	return j, nil
 }
 
-// rewrite makes what was read of a file durable, in place. It need not be: when
-// a Sync fails, the system may go on showing what the disk has lost, to the
-// next process too, and call it synced from then on.
+// rewrite makes durable what was read of a file, in place. After a failed Sync
+// the system may go on showing what the disk has lost, to the next process too,
+// and call it synced from then on.
 func rewrite(f durable.File) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -99,13 +107,10 @@ func rewrite(f durable.File) error {
 	return f.Sync()
 }
 
-// errMeaningless is damage with a checksum that is right: somebody else wrote
-// it.
+// errMeaningless is damage with a right checksum: another program wrote it.
 var errMeaningless = errors.New("line has no meaning")
 
-// errTooLong leaves the journal as it was.
-var errTooLong = errors.New("the line is too long for the journal")
-
+// replay takes note of one line.
 func (j *journal) replay(text []byte) error {
 	var l line
 	if err := json.Unmarshal(text, &l); err != nil {
@@ -115,21 +120,23 @@ func (j *journal) replay(text []byte) error {
 	case l.Run != nil && l.Run.Version != journalVersion:
 		return fmt.Errorf("%w: version %d is not known", errMeaningless, l.Run.Version)
 	case (l.Run != nil) != (j.header == nil):
-		return fmt.Errorf("%w: the first one, and no other, says what was asked for", errMeaningless)
+		return fmt.Errorf("%w: the first line, and no other, says what was asked for", errMeaningless)
 	case l.Run != nil:
 		j.header = l.Run
 	case l.State != nil:
-		if l.Job < 1 || l.Job > len(j.jobs) {
-			return fmt.Errorf("%w: it tells of batch %d of %d", errMeaningless, l.Job, len(j.jobs))
+		if j.known[l.Job] == nil {
+			return fmt.Errorf("%w: there is no batch %q", errMeaningless, l.Job)
 		}
-		j.jobs[l.Job-1].State = *l.State
+		j.known[l.Job].State = *l.State
 	case l.Plan != nil:
 		for _, job := range l.Plan {
-			if job == nil || job.Number != len(j.jobs)+1 {
-				return fmt.Errorf("%w: batches are not in order", errMeaningless)
+			if job == nil || job.ID == "" || j.known[job.ID] != nil {
+				return fmt.Errorf("%w: a batch has no ID, or that of another", errMeaningless)
 			}
-			j.jobs = append(j.jobs, job)
+			j.add(job)
 		}
+	case l.Tally != nil:
+		j.tally = l.Tally
 	case l.End != nil:
 		j.end = l.End
 	default:
@@ -138,23 +145,16 @@ func (j *journal) replay(text []byte) error {
 	return nil
 }
 
-// planned tells whether all that was asked for is in the journal. Before,
-// nothing has happened.
-func (j *journal) planned() bool {
-	if j.header == nil {
-		return false
-	}
-	count := 0
-	for _, job := range j.jobs {
-		if job.isFirst() {
-			count += len(job.Repositories)
-		}
-	}
-	return count == j.header.Repositories
+func (j *journal) add(job *Job) {
+	j.jobs = append(j.jobs, job)
+	j.known[job.ID] = job
 }
 
-// isFirst tells whether a job was made by Plan.
-func (j *Job) isFirst() bool { return j.Replaces == 0 && !j.UnlockOnly }
+// planned reports whether all that was asked for is in the journal. Nothing has
+// happened before.
+func (j *journal) planned() bool {
+	return j.header != nil && len(requested(j.jobs)) == j.header.Repositories
+}
 
 // begin empties the journal and writes what is asked for.
 func (j *journal) begin(h header, jobs []*Job) error {
@@ -162,25 +162,24 @@ func (j *journal) begin(h header, jobs []*Job) error {
 	if err != nil {
 		return err
 	}
-	j.log, j.header, j.jobs, j.end = log, &h, nil, nil
+	j.log, j.header, j.jobs, j.known, j.tally, j.end = log, &h, nil, map[string]*Job{}, nil, nil
 	if err := j.write(line{Run: &h}); err != nil {
 		return err
 	}
 	return j.plan(jobs)
 }
 
-// plan adds jobs, which it numbers.
+// plan adds jobs.
 func (j *journal) plan(jobs []*Job) error {
 	var lines [][]*Job
 	size := 0
 	for _, job := range jobs {
-		job.Number = len(j.jobs) + 1
-		j.jobs = append(j.jobs, job)
+		j.add(job)
 		if size == 0 || size > planLine {
 			lines, size = append(lines, nil), 0
 		}
 		bare := *job
-		bare.Dir, bare.NotBefore = "", time.Time{}
+		bare.Dir = ""
 		lines[len(lines)-1] = append(lines[len(lines)-1], &bare)
 		size += 500
 		for _, name := range job.Repositories {
@@ -195,19 +194,108 @@ func (j *journal) plan(jobs []*Job) error {
 	return nil
 }
 
+// save writes the state of a job.
+func (j *journal) save(job *Job) error { return j.write(line{Job: job.ID, State: &job.State}) }
+
 // write adds a line and returns when it will survive a crash.
 func (j *journal) write(l line) error {
 	text, err := json.Marshal(l)
+	if err == nil {
+		err = j.log.Append(text)
+	}
+	if err == nil {
+		err = j.log.Sync()
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errBroken, err)
 	}
-	if len(text) > durable.MaxLine {
-		return fmt.Errorf("%w: it has %d bytes", errTooLong, len(text))
-	}
-	if err := j.log.Append(text); err != nil {
-		return err
-	}
-	return j.log.Sync()
+	return nil
 }
 
 func (j *journal) close() error { return j.file.Close() }
+
+// A disk is the file system that a run lives on.
+type disk interface {
+	durable.FS
+
+	// MkdirAll makes a private folder and those above it, durably.
+	MkdirAll(name string) error
+	// ReadDir lists the folders in a folder, by name.
+	ReadDir(name string) ([]string, error)
+}
+
+type osDisk struct{ durable.OS }
+
+func (d osDisk) MkdirAll(name string) error {
+	parent := filepath.Dir(name)
+	if info, err := os.Stat(name); err != nil && parent != name {
+		if err := d.MkdirAll(parent); err != nil {
+			return err
+		}
+		if err := os.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	} else if err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: name, Err: syscall.ENOTDIR}
+	} else {
+		return err
+	}
+	// A parent that may be entered but not read cannot be synced.
+	if err := d.SyncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
+func (osDisk) ReadDir(name string) ([]string, error) {
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		info, err := os.Stat(filepath.Join(name, e.Name())) // a link too: a run may have moved
+		if err == nil && info.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// writeFile puts a file in place as a whole: a crash leaves the old one or the
+// new one.
+func writeFile(d disk, path string, data []byte) error {
+	temporary := path + ".new"
+	f, err := d.OpenLocked(temporary)
+	if err != nil {
+		return err
+	}
+	write := func() error {
+		if err := f.Truncate(0); err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(data, 0); err != nil {
+			return err
+		}
+		return f.Sync()
+	}
+	if err := write(); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := d.Rename(temporary, path); err != nil {
+		return err
+	}
+	return d.SyncDir(filepath.Dir(path))
+}
+
+// removeFile removes a file that may be gone already.
+func removeFile(d disk, path string) error {
+	if err := d.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -5,17 +5,124 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ghmigrate/ghmigrate"
 )
+
+// maxUnlocks is how many repositories one effect unlocks, so that a driver
+// can pause and hand over in between.
+const maxUnlocks = 25
+
+// unlock releases locks of the job's migration. Trouble with one repository does
+// not keep the others locked; what was released before an error is in the result.
+func (p *performance) unlock(ctx context.Context) Result {
+	owed := p.job.Owed()
+	late := time.Since(p.job.State.Ended) < lateLock
+	u := &unlocking{Account: p, id: p.job.State.Migration, listed: p.job.State.Listed}
+	var r Result
+	var worst error
+	for _, name := range owed[:min(len(owed), maxUnlocks)] {
+		found, err := u.release(ctx, lastName(name))
+		switch {
+		case found == wasLocked, found == wasNotLocked && !late:
+			r.Repositories = append(r.Repositories, name)
+		case found == wasNotLocked:
+			r.Doubt = true
+		default:
+			worst = errors.Join(worst, fmt.Errorf("unlock %s: %w", name, err))
+		}
+		if worst != nil && stopsUnlocking(ctx, worst) {
+			break
+		}
+	}
+	if worst == nil {
+		return r
+	}
+	failed := resultOf(worst)
+	if len(r.Repositories) > 0 && failed.Class != ClassWait { // that is progress: the others are next
+		r.err = worst
+		return r
+	}
+	failed.Repositories, failed.Forgotten = r.Repositories, u.forgotten
+	return failed
+}
+
+// stopsUnlocking reports whether the next repository would fare no better.
+func stopsUnlocking(ctx context.Context, err error) bool {
+	answer, answered := errors.AsType[*ghmigrate.APIError](err)
+	return ctx.Err() != nil || errors.Is(err, errNotDone) || !answered || answer.RetryAfter > 0 || answer.StatusCode == http.StatusUnauthorized
+}
+
+// An unlocking releases locks of one migration.
+type unlocking struct {
+	Account
+	id        int64
+	listed    bool // the migration's list was read
+	believed  bool // a 404 means that there is no lock
+	forgotten bool // GitHub knows the migration no more
+}
+
+// A finding is what an unlock has found.
+type finding int
+
+const (
+	maybeLocked  finding = iota // GitHub does not say
+	wasLocked                   // and is not any more
+	wasNotLocked                // by this migration, or not yet
+)
+
+var errNotDone = errors.New("the migration has not ended, or cannot be read")
+
+// release releases one repository. GitHub's 404 means not locked, not yet, or
+// no permission: it is believed only while the migration can be read and is done.
+func (u *unlocking) release(ctx context.Context, name string) (finding, error) {
+	err := u.UnlockRepository(ctx, u.id, name)
+	switch {
+	case err == nil:
+		return wasLocked, nil
+	case !isAbsent(err) && !errors.Is(err, errRepeated):
+		return maybeLocked, err
+	}
+	if !u.believed {
+		done, doneErr := u.meansNone(ctx)
+		if doneErr != nil {
+			return maybeLocked, doneErr
+		}
+		if u.believed = done && u.listed; !u.believed {
+			return maybeLocked, errors.Join(err, errNotDone)
+		}
+	}
+	return wasNotLocked, nil
+}
+
+// meansNone reports whether a 404 means that there is no such lock, or archive:
+// only if the migration can be read and is done, and if GitHub has such a call. A
+// GHES has none of them for users.
+func (u *unlocking) meansNone(ctx context.Context) (bool, error) {
+	m, err := u.Get(ctx, u.id, &ghmigrate.GetOptions{OmitRepositories: true})
+	switch {
+	case isAbsent(err):
+		_, listErr := Newest(ctx, u) // to a token that has lost its rights GitHub shows no migrations
+		u.forgotten = listErr == nil
+		return false, nil
+	case err != nil:
+		return false, err
+	case u.Owner() != "":
+		return m.State.Done(), nil
+	}
+	_, ghes, err := whoami(ctx, u)
+	return m.State.Done() && ghes == "", err
+}
 
 // A Candidate is a repository that a migration may hold locked.
 type Candidate struct {
 	Repository string // "owner/name"
 	Migration  int64  // started with lock_repositories
-	Done       bool   // that has ended: only then it can be unlocked
+	Done       bool   // the migration has ended: only then GitHub unlocks
 	State      LockState
 }
 
@@ -31,16 +138,15 @@ const (
 
 // A LockChecker knows whether repositories are locked by a migration. GitHub
 // tells only in GraphQL: isLocked, and MIGRATING as the lockReason, of a
-// repository. An [Account] that is a LockChecker too is asked by
-// [LockCandidates]; the example backup has one.
+// repository. [LockCandidates] asks an [Account] that is a LockChecker too.
 type LockChecker interface {
-	// IsLocked tells whether "owner/name" is locked by a migration.
+	// IsLocked reports whether "owner/name" is locked by a migration.
 	IsLocked(ctx context.Context, repository string) (bool, error)
 }
 
 // LockCandidates yields the repositories of all migrations of the account that
-// were started with lock_repositories, newest first, as often as there are such
-// migrations. They need not be locked: most were unlocked long ago, and GitHub
+// were started with lock_repositories, newest first: a repository comes once for
+// each such migration. Most of them were unlocked long ago, and GitHub's REST API
 // does not tell. An error is yielded once and ends the sequence.
 func LockCandidates(ctx context.Context, acct Account) iter.Seq2[Candidate, error] {
 	return func(yield func(Candidate, error) bool) {
@@ -56,7 +162,7 @@ func LockCandidates(ctx context.Context, acct Account) iter.Seq2[Candidate, erro
 			}
 			for repo, err := range acct.ListRepositories(ctx, m.ID, nil) {
 				if isAbsent(err) {
-					break // gone since it was listed
+					break // the migration went away since it was listed
 				}
 				c := Candidate{Migration: m.ID, Done: m.State.Done(), State: LockUnknown}
 				if err == nil {
@@ -102,16 +208,16 @@ func checkLock(ctx context.Context, checker LockChecker, repository string) (Loc
 
 // Unlock unlocks repositories, named "owner/name" or "name", whichever
 // migration locked them: it goes through all of the account that were started
-// with lock_repositories. A repository that none of them holds any more is
-// fine; one that none of them has, and one in a migration that has not ended,
-// which GitHub does not unlock, are errors, after all others are unlocked. A rate
-// limit that is too long for the client, a token that is refused and a broken
-// connection end it early. Without names it is an error. When a lock lands is not
-// documented: where the migration has only just ended, call it again two minutes
-// later.
+// with lock_repositories. A repository that no migration holds locked any more is
+// fine. An error, after all others are unlocked, is a repository that no
+// migration has ever locked, or one in a migration that has not ended: GitHub
+// does not unlock it. A name of another owner is an error before any request is
+// sent; so is a call without names. A rate limit that is too long for the client, a
+// token that is refused and a broken connection end Unlock early.
 //
-// It takes a request a second, and as many requests as there are migrations
-// with locks.
+// When a lock lands is not documented: if the migration has only just ended, call
+// Unlock again two minutes later. Unlock sends a request a second, and as many
+// requests as there are migrations with locks.
 func Unlock(ctx context.Context, acct Account, repos ...string) error {
 	if err := check(ctx, acct); err != nil {
 		return err
@@ -119,16 +225,9 @@ func Unlock(ctx context.Context, acct Account, repos ...string) error {
 	if len(repos) == 0 {
 		return errors.New("export: Unlock without repositories: UnlockAll unlocks all")
 	}
-	owner := acct.Owner()
-	wanted := map[string]string{}
-	for _, name := range repos {
-		if !validName(name) && !validName("owner/"+name) {
-			return fmt.Errorf("export: unlock %q: want \"owner/name\" or \"name\"", name)
-		}
-		if of, _, full := strings.Cut(name, "/"); full && owner != "" && !strings.EqualFold(of, owner) {
-			return fmt.Errorf("export: unlock %q: it does not belong to %s", name, owner)
-		}
-		wanted[strings.ToLower(lastName(name))] = name
+	wanted, err := wantedNames(ctx, acct, repos)
+	if err != nil {
+		return fmt.Errorf("export: unlock %w", err)
 	}
 	found, err := unlockWhere(ctx, acct, func(name string) bool { return wanted[strings.ToLower(name)] != "" })
 	var unknown []string
@@ -147,8 +246,33 @@ func Unlock(ctx context.Context, acct Account, repos ...string) error {
 	return nil
 }
 
+// wantedNames returns the names without their owner, in lower case, each with
+// the name that was given.
+func wantedNames(ctx context.Context, acct Account, repos []string) (map[string]string, error) {
+	owner := acct.Owner()
+	wanted := map[string]string{}
+	for _, name := range repos {
+		of, _, full := strings.Cut(name, "/")
+		if !validName(name) && !validName("owner/"+name) {
+			return nil, fmt.Errorf("%q: want \"owner/name\" or \"name\"", name)
+		}
+		if full && owner == "" {
+			login, _, err := whoami(ctx, acct)
+			if err != nil {
+				return nil, fmt.Errorf("%q: %w", name, err)
+			}
+			owner = login
+		}
+		if full && !strings.EqualFold(of, owner) {
+			return nil, fmt.Errorf("%q: it does not belong to %s", name, owner)
+		}
+		wanted[lockKey(name)] = name
+	}
+	return wanted, nil
+}
+
 // UnlockAll unlocks every repository of every migration that was started with
-// lock_repositories. Its errors are as those of [Unlock].
+// lock_repositories. Its errors are like those of [Unlock].
 func UnlockAll(ctx context.Context, acct Account) error {
 	if err := check(ctx, acct); err != nil {
 		return err
@@ -159,48 +283,44 @@ func UnlockAll(ctx context.Context, acct Account) error {
 	return nil
 }
 
-func lastName(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
-
-// unlockWhere unlocks what is wanted, and returns which of it there was, by
-// name in lower case. Trouble with one repository does not keep the others
-// locked.
+// unlockWhere unlocks the wanted repositories, and returns which of them there
+// were, by name in lower case. Trouble with one repository does not keep the
+// others locked.
 func unlockWhere(ctx context.Context, acct Account, wanted func(name string) bool) (found map[string]bool, err error) {
 	found = map[string]bool{}
+	acct = pace(acct)
 	var troubles []error
-	pacer := newPacer()
 	for m, err := range locking(ctx, acct) {
 		if err != nil {
 			return found, errors.Join(append(troubles, err)...)
 		}
-		u := &unlocking{acct: acct, migration: m.ID, change: pacer.do, wire: &wire{}}
-		for repo, err := range acct.ListRepositories(ctx, m.ID, nil) {
-			if isAbsent(err) {
-				if _, gone := acct.Get(ctx, m.ID, &ghmigrate.GetOptions{OmitRepositories: true}); !isAbsent(gone) { // since it was listed
-					troubles = append(troubles, fmt.Errorf("migration %d may hold locks, and what is in it cannot be read: %w", m.ID, err))
-				}
-				break
+		names, err := repositoryNames(ctx, acct, m.ID)
+		if isAbsent(err) {
+			if _, gone := acct.Get(ctx, m.ID, &ghmigrate.GetOptions{OmitRepositories: true}); !isAbsent(gone) { // since it was listed
+				troubles = append(troubles, fmt.Errorf("migration %d may hold locks, and its repositories cannot be listed: %w", m.ID, err))
 			}
-			if err != nil {
-				return found, errors.Join(append(troubles, err)...)
-			}
-			if !wanted(repo.Name) {
+			continue
+		}
+		if err != nil {
+			return found, errors.Join(append(troubles, err)...)
+		}
+		u := &unlocking{Account: acct, id: m.ID, listed: true}
+		for _, name := range names {
+			if !wanted(lastName(name)) {
 				continue
 			}
-			found[strings.ToLower(repo.Name)] = true
+			found[lockKey(name)] = true
 			if !m.State.Done() {
-				troubles = append(troubles, fmt.Errorf("%s: migration %d is %s, and GitHub unlocks only what has ended", repo.FullName, m.ID, m.State))
+				troubles = append(troubles, fmt.Errorf("%s: migration %d is %s, and GitHub unlocks only after its end", name, m.ID, m.State))
 				continue
 			}
-			state, err := u.release(ctx, repo.Name)
-			switch {
-			case ctx.Err() != nil:
-				return found, errors.Join(append(troubles, contextError(ctx))...)
-			case err != nil && stopsUnlocking(ctx, err):
-				return found, errors.Join(append(troubles, err)...)
-			case err != nil:
-				troubles = append(troubles, err)
-			case state == maybeLocked:
-				troubles = append(troubles, fmt.Errorf("%s may still be locked by migration %d: GitHub refused to unlock it", repo.FullName, m.ID))
+			state, err := u.release(ctx, lastName(name))
+			if state != maybeLocked {
+				continue
+			}
+			troubles = append(troubles, fmt.Errorf("%s may still be locked by migration %d: %w", name, m.ID, err))
+			if stopsUnlocking(ctx, err) && !errors.Is(err, errNotDone) {
+				return found, errors.Join(troubles...)
 			}
 		}
 	}

@@ -173,7 +173,7 @@ func TestUnlockSaysWhatCannotBeUnlocked(t *testing.T) {
 			time.Sleep(30 * time.Minute)
 		}
 		err := export.UnlockAll(t.Context(), acct)
-		require.ErrorContains(t, err, "octo/r001: migration 80 is exporting, and GitHub unlocks only what has ended")
+		require.ErrorContains(t, err, "octo/r001: migration 80 is exporting, and GitHub unlocks only after its end")
 		assert.False(t, server.Locked(names[0]), "the others are unlocked")
 
 		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Status: 403, Body: `{"message":"Must be an owner"}`, Times: -1})
@@ -305,10 +305,10 @@ func TestAnArchiveGoesToTheStoreAndLeavesTheDisk(t *testing.T) {
 		m, err := run(t, t.Context(), server, octo(t, server), opts)
 		require.NoError(t, err)
 		for _, row := range m.Repositories {
-			assert.Len(t, store.get("20000101T000000Z/"+row.Archive), int(row.Size))
+			assert.Len(t, store.get(m.Run+"/"+row.Archive), int(row.Size))
 		}
 		var manifest export.Manifest
-		require.NoError(t, json.Unmarshal(store.get("20000101T000000Z/manifest.json"), &manifest))
+		require.NoError(t, json.Unmarshal(store.get(m.Run+"/manifest.json"), &manifest))
 		assert.Equal(t, 2, manifest.Covered)
 		left, err := filepath.Glob(filepath.Join(m.Dir, "*.tar.gz"))
 		require.NoError(t, err)

@@ -1,157 +1,196 @@
 package export
 
+// This file is part of the core: it does no I/O and reads no clock.
+
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate"
 )
 
 const (
 	manifestName    = "manifest.json"
-	manifestVersion = 1
+	manifestVersion = 2
 )
 
-// A Manifest tells what became of everything that was asked for. It is
-// computed from the journal.
+// A Manifest says what became of every repository that was asked for. It is
+// computed from the jobs of a run, and is written as manifest.json.
 type Manifest struct {
-	Version int       `json:"version"` // 1
+	Version int       `json:"version"` // 2
 	Account string    `json:"account"` // such as "api.github.com/orgs/octo-org"
+	Run     string    `json:"run"`     // the prefix of the run's names in a Store
 	Begun   time.Time `json:"begun"`
 	Ended   time.Time `json:"ended,omitzero"` // zero while the run is unfinished
 	Options []string  `json:"options"`        // of every start, by GitHub's names, such as "lock_repositories"
 
-	Requested int `json:"requested"` // how many repositories were asked for
-	Covered   int `json:"covered"`   // how many are in a verified archive
-	Reduced   int `json:"reduced"`   // of these, how many without releases or attachments that were asked for
-	Starts    int `json:"starts"`    // how many migrations were asked for
-	Adopted   int `json:"adopted"`   // how many were found after their answer was lost
-	Inferred  int `json:"inferred"`  // of these, how many could not be proved to be the right one
+	Requested int `json:"requested"` // repositories that were asked for
+	Covered   int `json:"covered"`   // repositories in a verified archive
+	Reduced   int `json:"reduced"`   // of these: without releases or attachments that were asked for
+	Starts    int `json:"starts"`    // migrations that were started
+	Adopted   int `json:"adopted"`   // of these: found after the response to the start was lost
+	Inferred  int `json:"inferred"`  // of these: not proved to be the run's own
 
-	// Repositories has exactly one row for each that was asked for, in the
-	// order in which they were.
+	// Repositories has exactly one row for each repository that was asked for,
+	// in the order of Options.Repositories.
 	Repositories []Row `json:"repositories"`
-	// Twins are migrations that came into being although they were not wanted.
+	// Twins are migrations that lost starts have made beside the one in use.
 	Twins []Twin `json:"twins,omitempty"`
 	// Locked are the repositories that may still be locked and should not be.
 	Locked []string `json:"locked,omitempty"`
 
 	// Dir is the run's folder, which has the archives unless a Store has them.
 	Dir string `json:"-"`
+	// Earlier is the manifest of the unfinished run that Run has finished first;
+	// nil if there was none. See Options.FinishFirst.
+	Earlier *Manifest `json:"-"`
 }
 
-// A Row tells what became of a repository.
+// A Row says what became of one repository.
 type Row struct {
 	Repository string `json:"repository"` // "owner/name"
 
-	// The three proofs of coverage: it was asked for when the migration was
-	// started, GitHub lists it in the migration, and it is in the archive.
+	// The three proofs of coverage: the repository was asked for when the
+	// migration was started, GitHub lists it in the migration, and the archive
+	// has it.
 	Requested   bool `json:"requested"`
 	InMigration bool `json:"in_migration"`
 	InArchive   bool `json:"in_archive"`
 
 	Stored bool `json:"stored,omitzero"` // the archive is where it belongs: in the Store, or in the folder
 
-	Batch     int      `json:"batch"`
-	Migration int64    `json:"migration,omitzero"`
-	Archive   string   `json:"archive,omitempty"` // its name, in the run's folder or the Store
-	Size      int64    `json:"size,omitzero"`     // of the archive
-	SHA256    string   `json:"sha256,omitempty"`  // hex, of the archive
-	Options   []string `json:"options,omitempty"` // as in Manifest; more, where something had to be left out
-	Dropped   []string `json:"dropped,omitempty"` // which of these were not asked for: "exclude_releases", "exclude_attachments"
-	Inferred  bool     `json:"inferred,omitzero"` // the migration may be another's
-	Faults    []string `json:"faults,omitempty"`  // of the archive, in words
-	Error     string   `json:"error,omitempty"`   // why the repository is not exported
-	Deleted   bool     `json:"deleted,omitzero"`  // the archive at GitHub
+	Batch     string   `json:"batch"`              // the ID of the job
+	Migration int64    `json:"migration,omitzero"` // 0 if there is none
+	Archive   string   `json:"archive,omitempty"`  // its name in the run's folder or, below Manifest.Run, in the Store
+	Size      int64    `json:"size,omitzero"`      // of the archive, in bytes
+	SHA256    string   `json:"sha256,omitempty"`   // hex, of the archive
+	Options   []string `json:"options,omitempty"`  // as in Manifest, with those in Dropped
+	Dropped   []string `json:"dropped,omitempty"`  // what the export leaves out so as to succeed: "exclude_releases", "exclude_attachments"
+	Inferred  bool     `json:"inferred,omitzero"`  // the migration may be another program's
+	Faults    []string `json:"faults,omitempty"`   // what is wrong in the archive, of this repository or as a whole
+	Error     string   `json:"error,omitempty"`    // why the repository is not covered; empty if it is
+	Deleted   bool     `json:"deleted,omitzero"`   // the archive at GitHub
 }
 
-// A Twin is a migration that was started by a request whose answer was lost,
-// beside the one that is used.
+// A Twin is a migration that a lost start has made beside the one in use.
 type Twin struct {
-	Batch     int   `json:"batch"`
-	Migration int64 `json:"migration"`
+	Batch     string `json:"batch"`
+	Migration int64  `json:"migration"`
 }
 
-// OK tells whether the repository is in a verified archive that is where it
-// belongs, with all that is not Dropped.
+// OK reports whether the repository is in a verified archive that is where it
+// belongs, with everything but what is Dropped.
 func (r *Row) OK() bool {
 	return r.Requested && r.InMigration && r.InArchive && r.Stored && len(r.Faults) == 0
 }
 
-func newManifest(j *journal, dir string) *Manifest {
-	h := j.header
-	m := &Manifest{
-		Version:   manifestVersion,
-		Account:   h.Account,
-		Begun:     h.Begun,
-		Options:   optionNames(h.Start),
-		Requested: h.Repositories,
-		Dir:       dir,
-	}
-	if m.Options == nil {
-		m.Options = []string{}
-	}
-	if j.end != nil {
-		m.Ended = j.end.At
-	}
-	covering := make(map[string]*Job, h.Repositories)
-	var requested []string
-	unlocking := map[int64]bool{}
-	for _, job := range j.jobs {
-		if job.UnlockOnly {
-			unlocking[job.State.Migration] = true
-		}
-	}
-	for _, job := range j.jobs {
-		s := &job.State
-		m.Starts += s.Starts
-		if s.Adopted {
-			m.Adopted++
-		}
-		if s.Inferred {
-			m.Inferred++
-		}
-		for _, id := range s.Twins {
-			m.Twins = append(m.Twins, Twin{job.Number, id})
-		}
-		m.Locked = append(m.Locked, job.stillLocked()...)
-		for _, twin := range job.twins() {
-			if !unlocking[twin.State.Migration] { // it has no job yet
-				m.Locked = append(m.Locked, twin.Repositories...)
+// NewManifest computes the manifest of a run. Account is what [Account] is
+// called, start is what every migration was asked for, and jobs are all jobs of the
+// run in the order in which they were made. The caller sets Begun and Ended.
+func NewManifest(account string, start ghmigrate.StartMigrationRequest, jobs []*Job) *Manifest {
+	m := &Manifest{Version: manifestVersion, Account: account, Options: append([]string{}, optionNames(start)...), Repositories: []Row{}}
+	best := map[string]*Job{} // by the name in lower case
+	known := byID(jobs)
+	for _, j := range jobs {
+		m.count(j)
+		m.Run = cmp.Or(m.Run, j.Run)
+		m.Locked = append(m.Locked, j.mayLock()...)
+		for _, t := range j.unlockingOf() {
+			if known[t.ID] == nil { // not planned yet
+				m.Locked = append(m.Locked, t.Repositories...)
 			}
 		}
-		if job.UnlockOnly {
+		if j.UnlockOnly {
 			continue
 		}
-		if job.isFirst() {
-			requested = append(requested, job.Repositories...)
-		}
-		for _, name := range job.Repositories {
+		for _, name := range j.Repositories {
 			key := strings.ToLower(name)
-			if before := covering[key]; before == nil || job.covers(name) || !before.covers(name) {
-				covering[key] = job
+			if before := best[key]; before == nil || !before.covers(name) && (j.covers(name) || strings.HasPrefix(j.ID, before.ID+".")) {
+				best[key] = j
 			}
 		}
 	}
 	slices.Sort(m.Locked)
 	m.Locked = slices.Compact(m.Locked)
-	m.Repositories = make([]Row, 0, len(requested))
-	for _, name := range requested {
-		row := covering[strings.ToLower(name)].row(name, h)
+	for _, name := range requested(jobs) {
+		row := best[strings.ToLower(name)].row(name)
 		if row.OK() {
 			m.Covered++
-			if len(row.Dropped) > 0 {
-				m.Reduced++
-			}
+			m.Reduced += min(len(row.Dropped), 1)
 		}
 		m.Repositories = append(m.Repositories, row)
 	}
+	m.Requested = len(m.Repositories)
 	return m
 }
 
-func (j *Job) row(name string, h *header) Row {
+func (m *Manifest) count(j *Job) {
+	s := &j.State
+	m.Starts += s.book.Starts
+	if s.Adopted {
+		m.Adopted++
+	}
+	if s.Inferred {
+		m.Inferred++
+	}
+	for _, id := range s.Twins {
+		m.Twins = append(m.Twins, Twin{j.ID, id})
+	}
+}
+
+// unlockingOf are the jobs that would release the locks of unwanted migrations
+// if the job were over now.
+func (j *Job) unlockingOf() []*Job {
+	if len(j.twins()) == 0 {
+		return nil
+	}
+	if j.Over() {
+		return j.unlocking(j.replacements())
+	}
+	return j.unlocking(nil)
+}
+
+// requested lists the repositories of the planned jobs, in the order of the
+// request.
+func requested(jobs []*Job) []string {
+	var names []string
+	at := map[int]string{}
+	for _, j := range jobs {
+		switch {
+		case !j.isPlanned():
+		case len(j.lineage.At) == len(j.Repositories):
+			for i, name := range j.Repositories {
+				at[j.lineage.At[i]] = name
+			}
+		default:
+			names = append(names, j.Repositories...)
+		}
+	}
+	all := make([]string, 0, len(names)+len(at))
+	for i := range cap(all) {
+		switch name, isolated := at[i]; {
+		case isolated:
+			all = append(all, name)
+			delete(at, i)
+		case len(names) > 0:
+			all = append(all, names[0])
+			names = names[1:]
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(at)) { // of a journal that nobody here wrote
+		all = append(all, at[i])
+	}
+	return append(all, names...)
+}
+
+// row describes one of the job's repositories.
+func (j *Job) row(name string) Row {
 	s := &j.State
 	row := Row{
 		Repository:  name,
@@ -159,38 +198,88 @@ func (j *Job) row(name string, h *header) Row {
 		InMigration: s.Listed && !containsFold(s.Absent, name),
 		InArchive:   s.Verified && !containsFold(s.Missing, name),
 		Stored:      s.Stored,
-		Batch:       j.Number,
+		Batch:       j.ID,
 		Migration:   s.Migration,
 		Options:     optionNames(j.Start),
+		Dropped:     j.Dropped,
 		Inferred:    s.Inferred,
-		Faults:      s.Faults,
+		Faults:      j.faultsOf(name),
 		Deleted:     s.Deleted,
-	}
-	for _, option := range row.Options {
-		if !slices.Contains(optionNames(h.Start), option) {
-			row.Dropped = append(row.Dropped, option)
-		}
 	}
 	if s.Archive != nil {
 		row.Archive, row.Size, row.SHA256 = s.Archive.Name, s.Archive.Size, s.Archive.SHA256
 	}
-	switch {
-	case row.OK():
-	case s.Outcome != OutcomeExported:
-		row.Error = cmp.Or(s.Reason, "not exported yet")
-	case !s.Verified:
-		row.Error = "exported, and not fetched yet"
-	case !row.InMigration:
-		row.Error = "GitHub has left it out of the migration"
-	case !row.InArchive:
-		row.Error = "GitHub has left it out of the archive"
-	case len(row.Faults) > 0:
-		row.Error = "the archive has faults"
-	default:
-		row.Error = "not stored yet"
-	}
+	row.Error = j.why(&row)
 	return row
 }
+
+// faultsOf are the faults that condemn a repository, in words.
+func (j *Job) faultsOf(name string) []string {
+	s := &j.State
+	if !s.Unsound && !containsFold(s.Condemned, name) {
+		return nil
+	}
+	var words []string
+	for _, f := range s.Faults {
+		if f.Repository == "" || strings.EqualFold(f.Repository, name) {
+			words = append(words, f.Message)
+		}
+	}
+	if len(words) == 0 { // they were too many to keep
+		words = []string{"it has faults"}
+	}
+	return words
+}
+
+const (
+	reasonFailed = "GitHub failed to export it and gives no reason: size is the usual one"
+	reasonStuck  = "GitHub has been exporting it for more than a day"
+)
+
+// why says why a repository is not covered, and what to do where something can be
+// done.
+func (j *Job) why(row *Row) string {
+	s := &j.State
+	for name, fate := range s.Fates {
+		if strings.EqualFold(name, row.Repository) && !row.OK() {
+			return fate
+		}
+	}
+	switch {
+	case row.OK():
+		return ""
+	case s.Parked != "":
+		return "not finished, the next run goes on with it: " + s.Parked
+	case s.Outcome == OutcomeUnknown && s.Migration == 0:
+		return "not started yet"
+	case s.Outcome == OutcomeUnknown:
+		return fmt.Sprintf("GitHub is still exporting it in migration %d", s.Migration)
+	case s.Outcome == OutcomeRefused:
+		return "GitHub refused to export it; check that it exists and that the token's owner may export it: " + s.Reason
+	case s.Outcome == OutcomeLost:
+		return fmt.Sprintf("%d starts of an export left no trace at GitHub, try again later: %s", s.book.Lost, cmp.Or(s.Reason, "the response was lost"))
+	case s.Outcome == OutcomeStuck:
+		return fmt.Sprintf("%s, in migration %d: ask GitHub's support", s.Reason, s.Migration)
+	case s.Outcome == OutcomeGone:
+		return fmt.Sprintf("migration %d or its archive is not at GitHub any more: %s", s.Migration, s.Reason)
+	case s.Outcome == OutcomeUnfetched:
+		return fmt.Sprintf("the archive of migration %d cannot be fetched: %s", s.Migration, s.Reason)
+	case s.Outcome != OutcomeExported:
+		return s.Reason
+	case !s.Verified:
+		return "exported by GitHub, and not fetched yet"
+	case !row.InMigration:
+		return fmt.Sprintf("GitHub has left it out of migration %d", s.Migration)
+	case !row.InArchive:
+		return fmt.Sprintf("GitHub has left it out of the archive of migration %d", s.Migration)
+	case len(row.Faults) > 0:
+		return fmt.Sprintf("the archive of migration %d has faults", s.Migration)
+	}
+	return "verified, and not stored yet"
+}
+
+// Err returns a [*PartialError] that says what is missing, nil if nothing is.
+func (m *Manifest) Err() error { return m.shortfall(nil) }
 
 // shortfall is what is missing, nil if nothing is. Err is what ended the run
 // early.

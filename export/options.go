@@ -4,57 +4,84 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// Options say what to export and how. An unfinished run is continued with those
-// that it was begun with, in which only Concurrency, Transfers and Progress may
-// change, or without Repositories.
+// Options say what to export and how. An unfinished run is continued with the
+// options that it was begun with: only Concurrency, Transfers, Patience and
+// Progress may change.
 type Options struct {
-	// Repositories are named "owner/name", each once. All of an organization
-	// are what GET /orgs/ORG/repos lists, by [ghmigrate.Client.Do]. With none,
-	// Run goes on with the unfinished run in Dir, and fails if there is none;
-	// Start, BatchSize, DeleteArchives and KeepLocked are then those that it was
-	// begun with, whatever is said here.
+	// Repositories are named "owner/name", each once. [Repositories] lists those
+	// of an account. An empty list that is not nil is a run with nothing to
+	// export. Nil continues the unfinished run in Dir, whatever else is said here,
+	// and fails if there is none.
 	Repositories []string
 
-	// Dir is the folder of all runs of this account. Run makes it if it is
-	// missing; each run has a folder of its own in it, see [Manifest.Dir].
+	// Dir is the folder of all runs of this account. Run makes it; each run has a
+	// folder of its own in it, see [Manifest].Dir.
 	Dir string
 
 	// Start has the options of every migration, without Repositories.
 	Start ghmigrate.StartMigrationRequest
 
 	// BatchSize is how many repositories go into a migration: 100 by default,
-	// which is about what GitHub takes without timing out.
+	// which is about what GitHub accepts without timing out.
 	BatchSize int
 
-	// Concurrency is how many migrations are under way at the same time, from
-	// their start until nothing is left to be done: 10 by default. Starts are
-	// serial and a second apart whatever it is.
+	// Concurrency limits the exports under way at GitHub: 10 by default. Starts
+	// are serial and a second apart whatever it is.
 	Concurrency int
 
-	// Transfers is how many archives are downloaded, verified and stored at the
-	// same time: 3 by default.
+	// Patience is how long an export counts against Concurrency: 6 hours by
+	// default. An older one leaves its place to the next batch, and is waited for
+	// all the same.
+	Patience time.Duration
+
+	// Transfers limits the archives that are downloaded, verified or stored at
+	// the same time: 3 by default.
 	Transfers int
 
 	// DeleteArchives deletes each archive at GitHub when it is safe here.
-	// Otherwise GitHub does so after seven days. A GHES cannot for users, nor
+	// Without it GitHub does so after seven days. A GHES cannot for users, nor
 	// unlock their repositories: Run refuses both there.
 	DeleteArchives bool
 
-	// KeepLocked leaves locked what Start.LockRepositories has locked and what
-	// was exported, as for a move to elsewhere. Otherwise all is unlocked.
+	// KeepLocked keeps the locks of Start.LockRepositories on exported
+	// repositories, as for a move to another host. Without it all are unlocked.
 	KeepLocked bool
 
-	// Store is where verified archives go; nil leaves them in the run's folder.
-	// A run must be continued with the same Store.
+	// Store receives verified archives; nil leaves them in the run's folder. A
+	// run must be continued with the same Store.
 	Store Store
 
-	// Progress, if not nil, is told what happens. Calls come one at a time,
-	// from different goroutines, and hold the run up. [LogTo] makes one.
+	// Stream moves archives from GitHub through the verification into the Store
+	// in one pass, without a copy on disk. An interrupted one begins anew.
+	Stream bool
+
+	// FinishFirst finishes an unfinished run in Dir that was asked for otherwise,
+	// and then begins the run that is asked for. Without it Run fails with
+	// [ErrUnfinished]. The manifest of the run that was finished first is
+	// Manifest.Earlier.
+	FinishFirst bool
+
+	// FormerNames are earlier names of the organization or user. A run that was
+	// begun under one of them is continued under the new name.
+	FormerNames []string
+
+	// Previous is the manifest of the run before. [Plan] isolates the repositories
+	// that failed in it, so that they keep no others from being exported. Run
+	// reads it from Dir if it is nil.
+	Previous *Manifest
+
+	// Run names the run in [Plan], see [Job].Run. The function Run makes one.
+	Run string
+
+	// Progress, if not nil, is told what happens. Calls come one at a time, from
+	// different goroutines, and hold the run up. [LogTo] makes one.
 	Progress func(Event)
 
 	disk disk
@@ -62,17 +89,18 @@ type Options struct {
 
 const (
 	defaultBatchSize   = 100
-	maxBatchSize       = 1000 // far more than GitHub takes; a line of the journal holds it
+	maxBatchSize       = 1000 // far more than GitHub accepts; a line of the journal holds it
 	defaultConcurrency = 10
 	defaultTransfers   = 3
+	defaultPatience    = 6 * time.Hour
 )
 
-// withDefaults returns the options as they are meant, or what is wrong with
-// them.
+// withDefaults fills in the defaults, or says what is wrong with the options.
 func (o Options) withDefaults() (Options, error) {
 	o.BatchSize = cmp.Or(o.BatchSize, defaultBatchSize)
 	o.Concurrency = cmp.Or(o.Concurrency, defaultConcurrency)
 	o.Transfers = cmp.Or(o.Transfers, defaultTransfers)
+	o.Patience = cmp.Or(o.Patience, defaultPatience)
 	o.disk = cmp.Or[disk](o.disk, osDisk{})
 	switch {
 	case o.BatchSize < 0 || o.BatchSize > maxBatchSize:
@@ -81,8 +109,12 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("export: Concurrency is %d: want 1 or more", o.Concurrency)
 	case o.Transfers < 0:
 		return o, fmt.Errorf("export: Transfers is %d: want 1 or more", o.Transfers)
+	case o.Patience < 0:
+		return o, fmt.Errorf("export: Patience is %v: want a positive duration", o.Patience)
+	case o.Stream && o.Store == nil:
+		return o, errors.New("export: Stream needs a Store")
 	case len(o.Start.Repositories) > 0:
-		return o, errors.New("export: Start has Repositories: they belong into Options.Repositories")
+		return o, errors.New("export: Start has Repositories: set Options.Repositories instead")
 	case o.Start.OrgMetadataOnly:
 		return o, errors.New("export: Start has OrgMetadataOnly, which exports no repositories: use OrgMigrations.Start")
 	case o.Start.ExcludeMetadata && o.Start.ExcludeGitData:
@@ -108,7 +140,7 @@ func checkRepositories(names []string) error {
 	return nil
 }
 
-// validName tells whether a name is "owner/name" as GitHub writes names.
+// validName reports whether a name is "owner/name" as GitHub writes names.
 func validName(fullName string) bool {
 	owner, name, ok := strings.Cut(fullName, "/")
 	if !ok {
@@ -124,17 +156,36 @@ func validName(fullName string) bool {
 	return true
 }
 
-// checkOwner finds repositories of somebody else: GitHub would refuse the whole
+// checkOwner finds repositories of another owner: GitHub would refuse the whole
 // batch for one of them.
-func checkOwner(acct Account, names []string) error {
-	owner := acct.Owner()
-	if owner == "" {
-		return nil
-	}
+func checkOwner(owner string, names []string) error {
 	for i, name := range names {
-		if of, _, _ := strings.Cut(name, "/"); !strings.EqualFold(of, owner) {
+		if of, _, _ := strings.Cut(name, "/"); owner != "" && !strings.EqualFold(of, owner) {
 			return fmt.Errorf("export: Repositories[%d] is %q, which does not belong to %s", i, name, owner)
 		}
 	}
 	return nil
+}
+
+// lockKey tells the repositories of a migration apart as GitHub does where it
+// unlocks them: without the owner.
+func lockKey(name string) string { return strings.ToLower(lastName(name)) }
+
+func lastName(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+func nameSet(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[lockKey(name)] = true
+	}
+	return set
+}
+
+func containsFold(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
+// without returns the names that are not in out.
+func without(names, out []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return containsFold(out, n) })
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,6 @@ func TestBadOptionsAreRefusedBeforeAnyRequest(t *testing.T) {
 		opts export.Options
 		want string
 	}{
-		"no repositories":          {export.Options{Dir: dir}, "no repositories, and no unfinished run to continue"},
 		"no Dir":                   {export.Options{Repositories: good}, "Dir is empty"},
 		"a file at Dir":            {export.Options{Repositories: good, Dir: file}, "not a directory"},
 		"a file above Dir":         {export.Options{Repositories: good, Dir: filepath.Join(file, "runs")}, "not a directory"},
@@ -63,18 +63,16 @@ func TestPlanDividesInOrder(t *testing.T) {
 	for i := range names {
 		names[i] = "octo/r" + strings.Repeat("x", i%50) + string(rune('a'+i/50))
 	}
-	jobs, err := export.Plan(export.Options{Repositories: names})
+	_, jobs, err := export.Plan(export.Options{Repositories: names})
 	require.NoError(t, err)
 	var all []string
 	for i, job := range jobs {
-		assert.Equal(t, i+1, job.Number)
+		assert.Equal(t, strconv.Itoa(i+1), job.ID)
 		assert.LessOrEqual(t, len(job.Repositories), 100)
 		all = append(all, job.Repositories...)
 	}
 	assert.Equal(t, names, all)
 	assert.Len(t, jobs, 3)
-	_, err = export.Plan(export.Options{})
-	require.ErrorContains(t, err, "Repositories is empty")
 }
 
 // unfinished leaves a run behind that was cut short.
@@ -141,11 +139,11 @@ func TestEachRunHasAFolderNamedByItsTime(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Join(opts.Dir, "20000101T000000Z-b"), 0o700))
 		m, err := run(t, t.Context(), server, octo(t, server), opts)
 		require.NoError(t, err)
-		assert.Equal(t, filepath.Join(opts.Dir, "20000101T000000Z"), m.Dir)
+		assert.Regexp(t, `/20000101T000000Z-[0-9a-f]{6}$`, filepath.ToSlash(m.Dir))
 		time.Sleep(24 * time.Hour)
 		m, err = run(t, t.Context(), server, octo(t, server), opts)
 		require.NoError(t, err, "the next night's run begins anew")
-		assert.Regexp(t, `/20000102T00\d{4}Z$`, filepath.ToSlash(m.Dir))
+		assert.Regexp(t, `/20000102T00\d{4}Z-[0-9a-f]{6}$`, filepath.ToSlash(m.Dir))
 		assert.Len(t, server.Migrations(), 2)
 	})
 }
@@ -158,10 +156,10 @@ func TestARunIsNewerThanTheOthersWhateverTheClockSays(t *testing.T) {
 		require.NoError(t, err)
 		future := filepath.Join(opts.Dir, "20991231T235959Z")
 		require.NoError(t, os.Rename(m.Dir, future))
-		for _, want := range []string{"-002", "-003"} {
+		for _, want := range []string{"21000101T000000Z", "21000101T000001Z"} {
 			m, err = run(t, t.Context(), server, octo(t, server), opts)
 			require.NoError(t, err)
-			assert.Equal(t, future+want, m.Dir)
+			assert.Equal(t, filepath.Join(opts.Dir, want), strings.SplitN(m.Dir, "-", 2)[0])
 		}
 	})
 }
@@ -228,7 +226,7 @@ func TestADamagedJournalIsRefusedUnlessItsLastLineIsCut(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				opts := export.Options{Repositories: addRepositories(server, 3), Dir: t.TempDir(), BatchSize: 1}
 				unfinished(t, server, opts)
-				journal := filepath.Join(opts.Dir, "20000101T000000Z", "journal")
+				journal := journalOf(t, opts.Dir)
 				data, err := os.ReadFile(journal)
 				require.NoError(t, err)
 				data = test.damage(data)
@@ -340,7 +338,7 @@ func TestAnAccountThatIsNoneIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "backups")
 			opts := export.Options{Repositories: []string{"octo/a"}, Dir: dir}
-			jobs, err := export.Plan(opts)
+			_, jobs, err := export.Plan(opts)
 			require.NoError(t, err)
 			_, err = export.Run(test.ctx, test.acct, opts)
 			require.ErrorContains(t, err, test.want)
@@ -348,7 +346,7 @@ func TestAnAccountThatIsNoneIsRefused(t *testing.T) {
 			require.ErrorContains(t, export.Step(test.ctx, test.acct, jobs[0]), test.want)
 			require.ErrorContains(t, export.Unlock(test.ctx, test.acct, "octo/a"), test.want)
 			require.ErrorContains(t, export.UnlockAll(test.ctx, test.acct), test.want)
-			report, err := export.Preflight(test.ctx, test.acct)
+			report, err := export.Preflight(test.ctx, test.acct, nil)
 			require.NotNil(t, report)
 			require.ErrorContains(t, err, test.want)
 			for _, err := range export.LockCandidates(test.ctx, test.acct) {

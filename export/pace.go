@@ -2,38 +2,110 @@ package export
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate"
 )
 
-// A pacer lets requests that change something through one at a time, and a
+// A paced account sends requests that change something one at a time and a
 // second apart, as GitHub asks for.
 // https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
-type pacer chan time.Time // holds when the latest of them ended
+type paced struct {
+	Account
+	turn chan time.Time // holds when the latest of these requests ended
+}
 
 const changeGap = time.Second
 
-func newPacer() pacer {
-	p := make(pacer, 1)
-	p <- time.Time{}
+// pace returns a paced account, the same one if it is paced already.
+func pace(acct Account) Account {
+	switch a := acct.(type) {
+	case paced:
+		return a
+	case *performance:
+		return pace(a.Account)
+	}
+	p := paced{acct, make(chan time.Time, 1)}
+	p.turn <- time.Time{}
 	return p
 }
 
-// do sends a request when it is its turn.
-func (p pacer) do(ctx context.Context, send func() error) error {
+// change sends a request when it is its turn.
+func (p paced) change(ctx context.Context, send func(context.Context) error) error {
 	var latest time.Time
 	select {
-	case latest = <-p:
+	case latest = <-p.turn:
 	case <-ctx.Done():
-		return contextError(ctx)
+		return fmt.Errorf("%w: %w", ghmigrate.ErrNotSent, contextError(ctx))
 	}
-	defer func() { p <- latest }()
+	defer func() { p.turn <- latest }()
 	if err := sleepUntil(ctx, latest.Add(changeGap)); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ghmigrate.ErrNotSent, err)
 	}
-	err := send()
+	err := send(ctx)
 	latest = time.Now()
 	return err
+}
+
+// Start gives a request that was sent more time than its context has.
+func (p paced) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (m *ghmigrate.Migration, err error) {
+	err = p.change(ctx, func(ctx context.Context) (err error) {
+		patient, cancel := outlive(ctx, answerGrace)
+		defer cancel()
+		m, err = p.Account.Start(patient, req)
+		return err
+	})
+	return m, err
+}
+
+// DeleteArchive deletes an archive when it is its turn.
+func (p paced) DeleteArchive(ctx context.Context, id int64) error {
+	return p.remove(ctx, func(ctx context.Context) error { return p.Account.DeleteArchive(ctx, id) })
+}
+
+// UnlockRepository unlocks a repository when it is its turn.
+func (p paced) UnlockRepository(ctx context.Context, id int64, repo string) error {
+	return p.remove(ctx, func(ctx context.Context) error { return p.Account.UnlockRepository(ctx, id, repo) })
+}
+
+// errRepeated means that a DELETE may have been sent twice: the client takes the
+// 404 of the second for a success.
+var errRepeated = errors.New("the request may have been repeated")
+
+// fastestRetry is less than any request takes that was repeated.
+const fastestRetry = 250 * time.Millisecond
+
+func (p paced) remove(ctx context.Context, send func(context.Context) error) error {
+	return p.change(ctx, func(ctx context.Context) error {
+		begun := time.Now()
+		err := send(ctx)
+		if err == nil && time.Since(begun) >= fastestRetry {
+			return errRepeated
+		}
+		return err
+	})
+}
+
+// outlive returns a context that ends the given time after ctx does.
+func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(by)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel(context.Cause(ctx))
+		case <-ended:
+		}
+	})
+	return longer, func() {
+		stop()
+		close(ended)
+		cancel(nil)
+	}
 }
 
 func sleepUntil(ctx context.Context, t time.Time) error {

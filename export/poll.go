@@ -2,7 +2,9 @@ package export
 
 import (
 	"context"
-	"maps"
+	"errors"
+	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -10,122 +12,201 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-const (
-	firstPoll   = 5 * time.Second // then growing by half
-	longestPoll = time.Minute
-)
+// lookAgain is how old a look at the newest migration may be: what others have
+// started since must not be taken for what is started now.
+const lookAgain = 30 * time.Second
 
-// A poller looks at all migrations that are waited for at once: that costs one
-// request for a hundred of them.
-type poller struct {
-	acct    Account
-	arrived chan struct{} // there is something new to wait for
-
-	mu      sync.Mutex
-	waiting map[int64][]chan sight
-}
-
-// A sight is a migration that is done, or why it cannot be seen.
-type sight struct {
-	migration *ghmigrate.Migration
-	err       error
-}
-
-func newPoller(acct Account) *poller {
-	return &poller{acct: acct, arrived: make(chan struct{}, 1), waiting: map[int64][]chan sight{}}
-}
-
-// await returns the migration when it is done. An error that comes beside a
-// migration is about this one alone.
-func (p *poller) await(ctx context.Context, id int64) (*ghmigrate.Migration, error) {
-	seen := make(chan sight, 1)
-	p.mu.Lock()
-	p.waiting[id] = append(p.waiting[id], seen)
-	p.mu.Unlock()
-	select {
-	case p.arrived <- struct{}{}:
-	default:
+// start starts the next job that may be started, one at a time, and returns when
+// to look again.
+func (r *run) start(ctx context.Context, now time.Time) (wake time.Time, err error) {
+	switch {
+	case r.starting, r.system, len(r.pending) == 0:
+		return wake, nil
+	case now.Before(r.lookDue):
+		return r.lookDue, nil
 	}
-	select {
-	case s := <-seen:
-		return s.migration, s.err
-	case <-ctx.Done():
-		p.forget(id, seen)
-		return nil, contextError(ctx)
+	load, _ := Weigh(slices.Concat(r.live, r.pending), r.opts.Patience, now)
+	if load.Running >= r.opts.Concurrency {
+		return wake, nil
 	}
-}
-
-func (p *poller) forget(id int64, seen chan sight) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waiting[id] = slices.DeleteFunc(p.waiting[id], func(c chan sight) bool { return c == seen })
-	if len(p.waiting[id]) == 0 {
-		delete(p.waiting, id)
+	if probe := r.tally.Probe(r.pending, load, now); probe != nil {
+		return now.Add(1), r.note(probe, EffectNone, Result{}, &State{})
 	}
-}
-
-// run polls until the context ends.
-func (p *poller) run(ctx context.Context) {
-	interval, last := firstPoll, time.Time{}
-	for {
-		ids := p.ids()
-		timer := time.NewTimer(time.Until(last.Add(interval)))
-		if len(ids) == 0 {
-			timer.Stop()
-		}
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-p.arrived:
-			timer.Stop()
-			if len(p.ids()) == 1 { // beside others it waits as they do
-				interval = firstPoll
+	for _, job := range r.pending {
+		effect, at := job.Next(now)
+		if effect == EffectNone {
+			if wake.IsZero() || at.Before(wake) {
+				wake = at
 			}
 			continue
-		case <-timer.C:
 		}
-		p.poll(ctx, ids)
-		last, interval = time.Now(), min(interval+interval/2, longestPoll)
-	}
-}
-
-func (p *poller) ids() []int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Sorted(maps.Keys(p.waiting))
-}
-
-// poll looks at each migration once. Watch waits out what passes.
-func (p *poller) poll(ctx context.Context, ids []int64) {
-	unseen := map[int64]bool{}
-	for _, id := range ids {
-		unseen[id] = true
-	}
-	for m, err := range p.acct.Watch(ctx, ids) {
-		switch {
-		case ctx.Err() != nil:
-			return
-		case m == nil:
-			for id := range unseen {
-				p.deliver(id, sight{err: err})
+		if effect == EffectStart {
+			switch at, err := r.tally.MayStart(job, load, now); {
+			case errors.Is(err, ErrSystemic):
+				r.system = true
+				return time.Time{}, nil
+			case err != nil && !at.IsZero():
+				return at, nil
+			case err != nil:
+				continue
 			}
-			return
-		case err != nil || m.State.Done():
-			p.deliver(m.ID, sight{m, err})
+			if now.Sub(r.lookedAt) >= lookAgain {
+				r.lookForNewest(ctx)
+				return wake, nil
+			}
+			r.starting = true
 		}
-		delete(unseen, m.ID)
-		if len(unseen) == 0 {
-			return
-		}
+		r.pending = slices.DeleteFunc(r.pending, func(j *Job) bool { return j == job })
+		r.live = append(r.live, job)
+		return now.Add(1), r.perform(ctx, job, effect)
 	}
+	return wake, nil
 }
 
-func (p *poller) deliver(id int64, s sight) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, seen := range p.waiting[id] {
-		seen <- s
+// lookForNewest finds the newest migration of the account: what is started from
+// then on has a higher ID.
+func (r *run) lookForNewest(ctx context.Context) {
+	r.starting = true
+	r.ask(func() Result {
+		id, err := Newest(ctx, r.acct)
+		res := resultOf(err)
+		res.Migration = id
+		return res
+	}, func(res Result) error {
+		r.starting = false
+		if res.Class == ClassNone {
+			r.looking = trouble{}
+			r.highest, r.lookedAt = max(r.highest, res.Migration), time.Now()
+			return nil
+		}
+		r.lookDue = r.meets(&r.looking, res, "look for the newest migration")
+		return nil
+	})
+}
+
+// meets notes trouble of a request of the run itself, and returns when to try
+// again. The run ends if the trouble lasts for too long.
+func (r *run) meets(t *trouble, res Result, doing string) time.Time {
+	now := time.Now()
+	wait, over := t.failed(res)
+	switch {
+	case r.stop != nil:
+	case over:
+		r.stop = fmt.Errorf("%s: %w", doing, res.err)
+	default:
+		r.emit(Event{Kind: EventWaiting, Wait: wait, Err: fmt.Errorf("%s: %w", doing, res.err)})
 	}
-	delete(p.waiting, id)
+	if res.Class == ClassWait && now.Add(wait).After(r.gate) {
+		r.gate = now.Add(wait)
+	}
+	return now.Add(wait)
+}
+
+// A poll sees what becomes of all migrations that a run waits for. For an
+// organization there is one sequence for all, which lives as long as the run and
+// sends a conditional request for each hundred migrations; for a user's account
+// there is one for each migration, since the list of a user's migrations cannot
+// leave out their repositories.
+type poll struct {
+	sights chan sight
+	wg     sync.WaitGroup
+	all    bool                           // the sequence for all is running
+	since  time.Time                      // when it began
+	due    time.Time                      // when it begins again after an error
+	met    trouble                        // of it
+	shown  map[int64]*ghmigrate.Migration // as a sequence has shown them last; nil before the first time
+	failed map[int64]bool                 // migrations that a sequence did not find: they are looked at one by one
+}
+
+// A sight is what a sequence has shown.
+type sight struct {
+	id        int64 // of a sequence for one migration; 0 for all
+	migration *ghmigrate.Migration
+	err       error // of that migration, or of the sequence
+}
+
+const (
+	// patient is how long the sequence for all may take to show a migration that
+	// was started.
+	patient = 2 * time.Minute
+	// early is how long after its begin the sequence for all may miss a migration
+	// that was started and has ended.
+	early = 10 * time.Second
+)
+
+func newPoll() *poll {
+	return &poll{sights: make(chan sight), shown: map[int64]*ghmigrate.Migration{}, failed: map[int64]bool{}}
+}
+
+// watch sends what a sequence shows.
+func (p *poll) watch(ctx context.Context, id int64, seq iter.Seq2[*ghmigrate.Migration, error]) {
+	p.wg.Go(func() {
+		for m, err := range seq {
+			select {
+			case p.sights <- sight{id, m, err}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// followAll begins the sequence for all, and returns when it may begin if it
+// may not yet.
+func (r *run) followAll(ctx context.Context, now time.Time) time.Time {
+	p := r.poll
+	if p.all || r.acct.Owner() == "" || len(r.live)+len(r.pending) == 0 {
+		return time.Time{}
+	}
+	if !now.Before(p.due) {
+		p.all, p.since = true, now
+		p.watch(ctx, 0, r.acct.WatchAll(ctx))
+	}
+	return p.due
+}
+
+// follow has a migration watched, and returns when to look whether it is.
+func (r *run) follow(ctx context.Context, job *Job) time.Time {
+	p, id := r.poll, job.State.Migration
+	if _, followed := p.shown[id]; r.acct.Owner() == "" && !followed && !p.failed[id] {
+		p.shown[id] = nil
+		p.watch(ctx, id, r.acct.Watch(ctx, []int64{id}))
+	}
+	return job.State.Begun.Add(patient)
+}
+
+// isWatched reports whether a sequence shows the job's migration, or is going
+// to.
+func (r *run) isWatched(job *Job, now time.Time) bool {
+	p, s := r.poll, &job.State
+	soon := p.all && s.Begun.After(p.since.Add(early)) && now.Before(s.Begun.Add(patient))
+	_, followed := p.shown[s.Migration]
+	return followed || soon && !p.failed[s.Migration]
+}
+
+// see notes what a sequence has shown.
+func (r *run) see(s sight) error {
+	p, now := r.poll, time.Now()
+	switch {
+	case s.migration == nil && s.id != 0:
+		delete(p.shown, s.id)
+		p.failed[s.id] = true
+		return nil
+	case s.migration == nil:
+		p.all = false
+		clear(p.shown) // they are looked at one by one meanwhile
+		wait, _ := p.met.failed(resultOf(s.err))
+		p.due = now.Add(wait)
+		r.emit(Event{Kind: EventWaiting, Wait: wait, Err: fmt.Errorf("watch the migrations: %w", s.err)})
+		return nil
+	}
+	id := s.migration.ID
+	p.met = trouble{}
+	r.highest = max(r.highest, id)
+	if p.failed[id] = s.err != nil; p.failed[id] {
+		delete(p.shown, id)
+	} else {
+		p.shown[id] = s.migration // the loop looks there
+	}
+	return nil
 }

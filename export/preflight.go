@@ -81,16 +81,17 @@ func (r *Report) String() string {
 // soon is when a token's end is worth a warning: an export may take days.
 const soon = 7 * 24 * time.Hour
 
-// Preflight finds out, with a handful of requests that change nothing, what
-// would keep [Run] from exporting the account, and says in words how to mend
-// it. It fails only if GitHub cannot be asked at all; what GitHub refuses is in
-// the report.
-func Preflight(ctx context.Context, acct Account) (*Report, error) {
+// Preflight finds out, with a handful of requests that change nothing at GitHub,
+// what would keep [Run] from exporting the account into the Store, and says in
+// words how to mend it. The Store may be nil; otherwise Preflight puts a small
+// object into it. Preflight fails only if GitHub cannot be asked at all; what GitHub
+// or the Store refuses is in the report.
+func Preflight(ctx context.Context, acct Account, store Store) (*Report, error) {
 	if err := check(ctx, acct); err != nil {
 		return &Report{}, err
 	}
-	p := &preflight{acct: acct, report: &Report{Account: acct.String()}}
-	for _, check := range []func(context.Context) error{p.user, p.membership, p.migrations} {
+	p := &preflight{acct: acct, store: store, report: &Report{Account: acct.String()}}
+	for _, check := range []func(context.Context) error{p.tryStore, p.user, p.membership, p.migrations} {
 		if err := check(ctx); err != nil {
 			return p.report, fmt.Errorf("export: preflight: %w", err)
 		}
@@ -103,6 +104,7 @@ func Preflight(ctx context.Context, acct Account) (*Report, error) {
 
 type preflight struct {
 	acct     Account
+	store    Store
 	report   *Report
 	hopeless bool // further checks would say the same
 }
@@ -124,6 +126,14 @@ func (p *preflight) ask(ctx context.Context, path string, out any) (http.Header,
 		return header, refusal, nil
 	}
 	return header, nil, err
+}
+
+// tryStore looks whether the Store accepts an object.
+func (p *preflight) tryStore(ctx context.Context) error {
+	if err := tryStore(ctx, p.store, p.acct.String()); err != nil {
+		p.problem("%v: check the Store's address and rights", err)
+	}
+	return nil
 }
 
 // user looks at the token: whose it is, of which kind, and what it may.

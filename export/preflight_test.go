@@ -16,7 +16,7 @@ import (
 func TestPreflightFindsNothingWrong(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo/a")
-		report, err := export.Preflight(t.Context(), octo(t, server))
+		report, err := export.Preflight(t.Context(), octo(t, server), nil)
 		require.NoError(t, err)
 		assert.True(t, report.OK())
 		assert.Equal(t, &export.Report{
@@ -127,7 +127,7 @@ func TestPreflightSaysWhatWouldFail(t *testing.T) {
 				if test.org != "" {
 					org = test.org
 				}
-				report, err := export.Preflight(t.Context(), export.OrgAccount(testclient.New(t, server, test.client...), org))
+				report, err := export.Preflight(t.Context(), export.OrgAccount(testclient.New(t, server, test.client...), org), nil)
 				require.NoError(t, err)
 				assert.False(t, report.OK())
 				if assert.Len(t, report.Problems, len(test.want)) {
@@ -146,7 +146,7 @@ func TestPreflightWarns(t *testing.T) {
 		acct := octo(t, server)
 		_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octo/a"}, LockRepositories: true})
 		require.NoError(t, err)
-		report, err := export.Preflight(t.Context(), acct)
+		report, err := export.Preflight(t.Context(), acct, nil)
 		require.NoError(t, err)
 		assert.Empty(t, report.Problems)
 		assert.Equal(t, []string{
@@ -155,7 +155,7 @@ func TestPreflightWarns(t *testing.T) {
 		}, report.Warnings)
 	}, ghmigratetest.WithTokenExpiry(time.Date(2000, 1, 4, 0, 0, 0, 0, time.UTC)))
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		report, err := export.Preflight(t.Context(), export.UserAccount(testclient.New(t, server)))
+		report, err := export.Preflight(t.Context(), export.UserAccount(testclient.New(t, server)), nil)
 		require.NoError(t, err)
 		assert.Equal(t, "3.19.0", report.EnterpriseServer)
 		assert.Equal(t, []string{"GitHub Enterprise Server has no calls to unlock the repositories of a user and to delete the archives: LockRepositories and DeleteArchives are refused"}, report.Warnings)
@@ -165,7 +165,7 @@ func TestPreflightWarns(t *testing.T) {
 func TestPreflightFailsWhereGitHubCannotBeAsked(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.Inject(ghmigratetest.Fault{Status: 503, Times: -1})
-		_, err := export.Preflight(t.Context(), octo(t, server))
+		_, err := export.Preflight(t.Context(), octo(t, server), nil)
 		require.ErrorContains(t, err, "export: preflight: GET /user: 503")
 	})
 }

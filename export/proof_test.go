@@ -153,7 +153,7 @@ func (tr *trial) trouble() {
 // once calls Run until it returns.
 func (tr *trial) once(ctx context.Context) (*export.Manifest, error) {
 	client := testclient.New(tr.t, tr.server)
-	acct := simulatedAccount{t: tr.t, disk: tr.disk, store: tr.store}
+	acct := simulatedAccount{t: tr.t, disk: tr.disk, store: tr.store, name: tr.name()}
 	if tr.user {
 		acct.Account, acct.open = export.UserAccount(client), client.UserMigrations.OpenArchive
 	} else {
@@ -211,7 +211,7 @@ func (tr *trial) finished() (*export.Manifest, error) {
 	}
 	m := &export.Manifest{Dir: folder}
 	require.NoError(tr.t, json.Unmarshal(mustRead(tr.t, tr.disk, filepath.Join(folder, "manifest.json")), m))
-	return m, export.Shortfall(m)
+	return m, m.Err()
 }
 
 // check proves what a finished run promises.
@@ -266,7 +266,7 @@ func (tr *trial) check(m *export.Manifest, err error) {
 		if !assert.NotNil(t, job, "migration %d is known to nobody", migration.ID) {
 			continue
 		}
-		if s := job.State; s.Migration == migration.ID && s.Verified && len(s.Absent)+len(s.Missing)+len(s.Faults) == 0 {
+		if s := job.State; s.Migration == migration.ID && s.Verified && len(s.Absent)+len(s.Missing)+len(s.Condemned) == 0 && !s.Unsound {
 			for _, name := range migration.Repositories {
 				whole[name] = append(whole[name], migration.ID)
 			}
@@ -290,15 +290,23 @@ func (tr *trial) check(m *export.Manifest, err error) {
 	testclient.AssertNoSecret(t, tr.text(), tr.server.Token())
 }
 
+// name is what the account is called.
+func (tr *trial) name() string {
+	if tr.user {
+		return "127.0.0.1:8000/user/octocat"
+	}
+	return "127.0.0.1:8000/orgs/octo"
+}
+
 func (tr *trial) account() simulatedAccount {
-	return simulatedAccount{disk: tr.disk, store: tr.store}
+	return simulatedAccount{disk: tr.disk, store: tr.store, name: tr.name()}
 }
 
 func (tr *trial) checkManifestOnDisk(m *export.Manifest) {
 	folder := filepath.Join(simulatedDir, (*tr.disk.runs)[0])
 	assert.NotEmpty(tr.t, mustRead(tr.t, tr.disk, filepath.Join(folder, "manifest.json")))
 	if tr.store != nil {
-		assert.NotEmpty(tr.t, tr.store.get(path.Join(filepath.Base(folder), "manifest.json")))
+		assert.NotEmpty(tr.t, tr.store.get(path.Join(tr.name(), filepath.Base(folder), "manifest.json")))
 		assert.Empty(tr.t, slices.DeleteFunc(tr.disk.Names(slot(0)), func(name string) bool {
 			return name == "journal" || name == "manifest.json" || strings.HasSuffix(name, ".part")
 		}), "what the store has is not left on disk")

@@ -1,9 +1,11 @@
 package export
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
-	"slices"
+	"path"
 	"sync"
 	"time"
 
@@ -12,21 +14,46 @@ import (
 
 // Run exports the repositories and returns when all that can be done is done:
 // every repository is in a verified archive, or is named in the
-// [*PartialError] that is returned beside the manifest. One that could be
-// exported only without its releases or attachments is in an archive and is
+// [*PartialError] that is returned beside the manifest. A repository that could
+// be exported only without its releases or attachments is in an archive and is
 // named too, in PartialError.Reduced: a nil error means that nothing is missing.
 // A run that was ended early, by a crash, by its context or by an error, is
-// continued by the next call in the same Dir; else a new one begins.
+// continued by the next call in the same Dir; otherwise a new one begins.
 //
-// A context that ends lets the requests under way end, and Run then unlocks
-// what can be unlocked, which may take it two minutes; what it could not is in
-// PartialError.Locked, and the next call tries again.
+// When the context ends, Run lets a start under way end, unlocks what can be
+// unlocked, which may take two minutes, and returns. PartialError.Locked has the
+// rest, and the next call tries again.
 //
-// Without a manifest, an error means that nothing was begun: options that make
+// An error without a manifest means that nothing was begun: options that make
 // no sense, a Dir that cannot be used ([ErrInUse], [ErrForeign], [ErrDamaged])
-// or has an unfinished run that was asked for otherwise ([ErrUnfinished]), or,
-// for a user's account, that GitHub does not say whose token it is.
+// or has an unfinished run that was asked for otherwise ([ErrUnfinished]), a
+// Store that accepts nothing, or, for a user's account, that GitHub does not say
+// whose token it is.
 func Run(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
+	first := opts.FinishFirst
+	opts.FinishFirst = false
+	m, err := runOnce(ctx, acct, opts)
+	if !first || !errors.Is(err, ErrUnfinished) {
+		return m, err
+	}
+	old := opts
+	old.Repositories = nil
+	earlier, err := runOnce(ctx, acct, old)
+	if errors.Is(err, ErrUnfinished) { // it was begun without a Store
+		old.Store, old.Stream = nil, false
+		earlier, err = runOnce(ctx, acct, old)
+	}
+	if earlier == nil || earlier.Ended.IsZero() {
+		return earlier, err
+	}
+	m, err = runOnce(ctx, acct, opts)
+	if m != nil {
+		m.Earlier = earlier
+	}
+	return m, err
+}
+
+func runOnce(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
 	r, err := open(ctx, acct, opts)
 	if err != nil {
 		return nil, err
@@ -35,52 +62,64 @@ func Run(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
 	return r.end(ctx, r.work(ctx))
 }
 
-// A run is one call of Run.
+// A run is one call of Run: a driver of jobs, whose memory is the journal. One
+// goroutine, that of Run, owns all of it but what mu guards; others perform
+// effects on copies of jobs, and watch.
 type run struct {
-	acct    Account
-	account string // whose runs these are
+	acct    Account // paced
+	account string  // whose runs these are
 	opts    Options
 	dir     string // the run's folder
 	lock    durable.File
 	resumed bool
+	journal *journal
+	tally   *Tally
 
-	poller    *poller
-	pacer     pacer
-	starting  turn          // of the job that came last
-	transfers chan struct{} // held by jobs that move archives
-	incident  *incident
-	held      []*Job // failed, and to be exported only in part when all else is over
-	wire      wire
-
-	mu       sync.Mutex // guards what follows
-	journal  *journal
-	broken   error          // of the journal: what is not in it cannot be done
-	ids      map[int64]bool // of all migrations in the journal
-	highest  int64          // of all that were seen
-	looked   time.Time      // for the newest of the account
-	starts   map[int]int    // by the number of the job
-	started  int            // how many there were before this call
-	firsts   int            // how many batches were planned
-	isolated int            // how many repositories are being isolated
-	systemic bool
-	lost     error     // why the latest answer to a start was
+	live     []*Job            // begun, and not over
+	pending  []*Job            // to be started, in this order
+	busy     map[*Job][]Effect // effects under way
+	results  chan result       // of effects, and of requests of the run itself
+	active   int               // how many of these are under way
+	moving   int               // archives that are downloaded, verified or stored
+	counted  map[string]int    // settled repositories, by job
+	poll     *poll
+	twins    twinSearch
+	highest  int64     // the newest migration that was seen
+	lookedAt time.Time // when the newest of the account was looked for
+	lookDue  time.Time // before, it is not looked for again
+	looking  trouble   // of that
+	starting bool      // a start is under way, or the look before it
 	gate     time.Time // before, GitHub wants no request
+	system   bool      // nothing more is started: see ErrSystemic
+	doubt    error     // why the latest export failed
+	stops    int       // of the tally, as the journal has it
+	parked   []error   // why jobs are left to the next call
 
-	telling sync.Mutex // one event at a time
-	done    int
-	all     int
+	stop      error         // why nothing new is begun
+	releasing bool          // only locks are released
+	looked    map[*Job]bool // jobs that were looked at for that
+
+	mu        sync.Mutex // guards events
+	done, all int
+}
+
+// A result is what came of an effect of a job, or of a request of the run.
+type result struct {
+	job    *Job
+	effect Effect
+	Result
+	then func(Result) error // of a request of the run
 }
 
 func newRun(acct Account, opts Options) *run {
 	return &run{
-		acct:      acct,
-		opts:      opts,
-		poller:    newPoller(acct),
-		pacer:     newPacer(),
-		transfers: make(chan struct{}, opts.Transfers),
-		incident:  newIncident(),
-		ids:       map[int64]bool{},
-		starts:    map[int]int{},
+		acct:    pace(acct),
+		opts:    opts,
+		tally:   new(Tally),
+		busy:    map[*Job][]Effect{},
+		counted: map[string]int{},
+		looked:  map[*Job]bool{},
+		results: make(chan result),
 	}
 }
 
@@ -93,12 +132,13 @@ func (r *run) close() {
 	}
 }
 
+// emit tells Progress, one event at a time.
 func (r *run) emit(e Event) {
 	if r.opts.Progress == nil {
 		return
 	}
-	r.telling.Lock()
-	defer r.telling.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	e.Time, e.Done, e.All = time.Now(), r.done, r.all
 	r.opts.Progress(e)
 }
@@ -106,122 +146,200 @@ func (r *run) emit(e Event) {
 // work drives all jobs, and those that take their place, until each is over or
 // cannot go on. The error is why the run is not finished.
 func (r *run) work(ctx context.Context) error {
-	first := EventBegun
+	for _, job := range r.journal.jobs {
+		r.count(job)
+	}
+	r.enlist(false, r.journal.jobs...)
+	kind := EventBegun
 	if r.resumed {
-		first = EventResumed
+		kind = EventResumed
 	}
-	for _, job := range r.journal.jobs {
-		if job.Over() {
-			r.count(job)
-			r.incident.jobs[job.Number] = job
-		}
+	r.emit(Event{Kind: kind, Repositories: r.all})
+	if r.resumed {
+		r.stop = tryStore(ctx, r.opts.Store, r.account)
 	}
-	r.isolated, r.started = r.incident.isolated(), r.allStarts()
-	r.emit(Event{Kind: first, Repositories: r.all})
-	outer := ctx
-	ctx, stop := context.WithCancelCause(outer)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer stop(nil)
-	wg.Go(func() { r.poller.run(ctx) })
-
-	if err := r.look(ctx); err != nil {
+	r.poll = newPoll()
+	err := r.drive(ctx)
+	r.poll.wg.Wait()
+	if err == nil || errors.Is(err, errBroken) {
 		return err
 	}
-	type result struct {
-		job *Job
-		err error
-	}
-	results := make(chan result)
-	pending := r.pending()
-	active := 0
-	var troubles []error
-	for {
-		for len(pending) > 0 && active < r.opts.Concurrency && ctx.Err() == nil {
-			job := pending[0]
-			pending = pending[1:]
-			active++
-			turn := r.queue(job)
-			wg.Go(func() { results <- result{job, r.drive(ctx, job, turn)} })
-		}
-		if active == 0 {
-			if len(troubles) > 0 || ctx.Err() != nil {
-				break
-			}
-			reduced, err := r.reduce()
-			if err != nil {
-				troubles = append(troubles, err)
-				break
-			}
-			if len(reduced) > 0 {
-				pending = append(pending, reduced...)
-				continue
-			}
-			twins, err := r.lateTwins(ctx)
-			if err != nil {
-				troubles = append(troubles, err)
-			}
-			if len(twins) == 0 {
-				break
-			}
-			pending = append(pending, twins...)
-			continue
-		}
-		done := <-results
-		active--
-		if done.err == nil {
-			var next []*Job
-			next, done.err = r.over(done.job)
-			// First, so that it is soon known whether it was the batch's fault.
-			pending = append(next, pending...)
-		}
-		switch {
-		case done.err == nil:
-		case outer.Err() == nil && ctx.Err() != nil && errors.Is(done.err, context.Canceled): // by the fatal error, which is told
-		case errors.Is(done.err, ErrSystemic):
-			if !slices.ContainsFunc(troubles, func(err error) bool { return errors.Is(err, ErrSystemic) }) {
-				troubles = append(troubles, done.err)
-			}
-		case isFatal(done.err):
-			stop(done.err)
-			troubles = append(troubles, done.err)
-		default:
-			troubles = append(troubles, done.err)
-		}
-	}
-	if err := outer.Err(); err != nil { // once, with its cause, whatever the jobs made of it
-		troubles = slices.DeleteFunc(troubles, func(e error) bool { return errors.Is(e, err) })
-		troubles = append(troubles, contextError(outer))
-	}
-	return errors.Join(troubles...)
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockGrace)
+	defer cancel()
+	r.stop, r.releasing = err, true
+	return cmp.Or(r.drive(patient), err)
 }
 
-// look finds the newest migration of the account: what is started from now on
-// has a higher ID.
-func (r *run) look(ctx context.Context) error {
-	var id int64
-	err := r.persist(ctx, func() (err error) {
-		ctx, _ := r.wire.watch(ctx)
-		id, err = newest(ctx, r.acct)
-		return err
-	}, nil)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.highest, r.looked = max(r.highest, id), time.Now()
-	return err
-}
+// unlockGrace is how long Run goes on unlocking after its context has ended.
+const unlockGrace = 2 * time.Minute
 
-// pending lists the jobs that are not over: first those that have begun.
-func (r *run) pending() []*Job {
-	var begun, others []*Job
-	for _, job := range r.journal.jobs {
+// enlist puts jobs where the loop looks for them: successors are started before
+// all others, so that it is soon known whether it was the batch's fault.
+func (r *run) enlist(first bool, jobs ...*Job) {
+	var begun, waiting []*Job
+	for _, job := range jobs {
 		switch {
 		case job.Over():
-		case job.State.Migration != 0 || job.State.Intent == EffectStart:
-			begun = append(begun, job)
+		case job.toBeStarted():
+			waiting = append(waiting, job)
 		default:
-			others = append(others, job)
+			begun = append(begun, job)
 		}
 	}
-	return append(begun, others...)
+	r.live = append(r.live, begun...)
+	if first {
+		r.pending = append(waiting, r.pending...)
+	} else {
+		r.pending = append(r.pending, waiting...)
+	}
+}
+
+// plan adds jobs to the run.
+func (r *run) plan(jobs []*Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	for _, job := range jobs {
+		r.adopt(job)
+	}
+	return r.journal.plan(jobs)
+}
+
+// unknown leaves out jobs that the journal has.
+func (r *run) unknown(jobs []*Job) []*Job {
+	var news []*Job
+	for _, job := range jobs {
+		if r.journal.known[job.ID] == nil {
+			news = append(news, job)
+		}
+	}
+	return news
+}
+
+// count brings the number of settled repositories up to date.
+func (r *run) count(job *Job) {
+	if job.UnlockOnly {
+		return
+	}
+	n := 0
+	for _, name := range job.Repositories {
+		if job.covers(name) {
+			n++
+		}
+	}
+	if job.Over() {
+		n = len(job.Repositories)
+		for _, next := range job.replacements() {
+			n -= len(next.Repositories)
+		}
+		if job.reduced() != nil {
+			n = 0
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done += n - r.counted[job.ID]
+	r.counted[job.ID] = n
+}
+
+// persist repeats a request of the run itself until it succeeds, or fails for too
+// long.
+func (r *run) persist(ctx context.Context, do func() error) error {
+	var t trouble
+	for {
+		err := do()
+		if err == nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		wait, over := t.failed(resultOf(err))
+		if over {
+			return err
+		}
+		r.emit(Event{Kind: EventWaiting, Wait: wait, Err: err})
+		if err := sleepUntil(ctx, time.Now().Add(wait)); err != nil {
+			return err
+		}
+	}
+}
+
+// A trouble is what a request of the run itself has met with since it last
+// succeeded.
+type trouble struct {
+	count  int
+	paused time.Duration
+}
+
+// failed returns how long to wait after a failure, or that it has lasted for too
+// long.
+func (t *trouble) failed(r Result) (wait time.Duration, over bool) {
+	limit := maxDenied
+	if r.Class == ClassWait {
+		return r.After, false
+	}
+	if r.Class == ClassRetry {
+		limit = maxTrouble
+	}
+	wait = backoff(t.count)
+	t.count++
+	t.paused += wait
+	return wait, t.paused > limit
+}
+
+// end writes the manifest if the run is finished. The error says what is
+// missing.
+func (r *run) end(ctx context.Context, err error) (*Manifest, error) {
+	if err == nil {
+		err = r.finish(ctx)
+	}
+	m := r.manifest()
+	if r.journal.end != nil {
+		m.Ended = r.journal.end.At
+	}
+	err = m.shortfall(err)
+	if !m.Ended.IsZero() { // nothing more is tried, also for what could have been tried in part
+		r.done = r.all
+	}
+	r.emit(Event{Kind: EventEnded, Repositories: r.all, Err: err})
+	return m, err
+}
+
+func (r *run) manifest() *Manifest {
+	h := r.journal.header
+	m := NewManifest(r.account, h.Start, r.journal.jobs)
+	m.Run, m.Begun, m.Dir = h.Name, h.Begun, r.dir
+	return m
+}
+
+// finish puts the manifest in place and ends the journal.
+func (r *run) finish(ctx context.Context) error {
+	for _, job := range r.journal.jobs { // what could not be removed before
+		_ = job.clear()
+	}
+	now := time.Now().UTC()
+	m := r.manifest()
+	m.Ended = now
+	data, err := m.encode()
+	if err != nil {
+		return err
+	}
+	if err := writeFile(r.opts.disk, m.path(), data); err != nil {
+		return err
+	}
+	if r.opts.Store != nil {
+		name := path.Join(r.journal.header.Name, manifestName)
+		err := r.persist(ctx, func() error {
+			if err := r.opts.Store.Put(ctx, name, bytes.NewReader(data), int64(len(data))); err != nil {
+				return &storeError{name, err}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := r.journal.write(line{End: &end{At: now}}); err != nil {
+		return err
+	}
+	r.journal.end = &end{At: now}
+	return nil
 }

@@ -83,7 +83,7 @@ func TestARunThatWasMovedAndLinkedIsContinued(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		opts := export.Options{Repositories: addRepositories(server, 3), Dir: t.TempDir(), BatchSize: 1}
 		unfinished(t, server, opts)
-		was, is := filepath.Join(opts.Dir, "20000101T000000Z"), filepath.Join(t.TempDir(), "elsewhere")
+		was, is := filepath.Dir(journalOf(t, opts.Dir)), filepath.Join(t.TempDir(), "elsewhere")
 		require.NoError(t, os.Rename(was, is))
 		require.NoError(t, os.Symlink(is, was))
 		_, err := export.Run(t.Context(), octo(t, server), opts)

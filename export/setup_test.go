@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,7 +64,7 @@ func run(t *testing.T, ctx context.Context, server *ghmigratetest.Server, acct e
 		require.NoError(t, err)
 		var written export.Manifest
 		require.NoError(t, json.Unmarshal(data, &written))
-		written.Dir = m.Dir
+		written.Dir, written.Earlier = m.Dir, m.Earlier
 		assert.Equal(t, *m, written, "the manifest on disk is the one returned")
 	}
 	return m, err
@@ -82,6 +83,28 @@ func allFiles(t *testing.T, dir string) string {
 		return err
 	}))
 	return all.String()
+}
+
+// journalOf is the journal of the only run in a folder.
+func journalOf(t *testing.T, dir string) string {
+	t.Helper()
+	journals, err := filepath.Glob(filepath.Join(dir, "*", "journal"))
+	require.NoError(t, err)
+	require.Len(t, journals, 1)
+	return journals[0]
+}
+
+// pause waits until something is due for the job.
+func pause(job *export.Job) {
+	if effect, at := job.Next(time.Now()); effect == export.EffectNone && !at.IsZero() {
+		time.Sleep(time.Until(at))
+	}
+}
+
+// next is the effect of a job that is due now.
+func next(job *export.Job) export.Effect {
+	effect, _ := job.Next(time.Now())
+	return effect
 }
 
 // posts counts the starts that the fake GitHub has seen.

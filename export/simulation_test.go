@@ -102,7 +102,7 @@ func (d simulated) ReadFile(name string) ([]byte, error) { return d.Disk.ReadFil
 // journalLine is what a test reads of the journal.
 type journalLine struct {
 	Plan  []*export.Job `json:"plan"`
-	Job   int           `json:"job"`
+	Job   string        `json:"job"`
 	State *export.State `json:"state"`
 }
 
@@ -126,8 +126,10 @@ func jobsOf(journal []byte) []*export.Job {
 			continue
 		}
 		jobs = append(jobs, line.Plan...)
-		if line.State != nil && line.Job <= len(jobs) {
-			jobs[line.Job-1].State = *line.State
+		for _, job := range jobs {
+			if line.State != nil && job.ID == line.Job {
+				job.State = *line.State
+			}
 		}
 	}
 	return jobs
@@ -141,6 +143,7 @@ type simulatedAccount struct {
 	open  func(ctx context.Context, id int64) (*ghmigrate.ArchiveStream, error)
 	disk  simulated
 	store *memoryStore // nil if the archives stay on disk
+	name  string       // of the account, as names in the store have it
 }
 
 func (a simulatedAccount) DownloadArchive(ctx context.Context, id int64, name string, _ *ghmigrate.DownloadOptions) (*ghmigrate.DownloadResult, error) {
@@ -182,7 +185,7 @@ func (a simulatedAccount) holds(archive *export.Archive) error {
 	folder := (*a.disk.runs)[len(*a.disk.runs)-1]
 	var data []byte
 	if a.store != nil {
-		data = a.store.get(path.Join(folder, archive.Name))
+		data = a.store.get(path.Join(a.name, folder, archive.Name))
 	} else {
 		var err error
 		if data, err = a.disk.ReadFile(filepath.Join(simulatedDir, folder, archive.Name)); err != nil {
@@ -214,18 +217,21 @@ func (s *memoryStore) get(name string) []byte {
 
 func (s *memoryStore) Put(_ context.Context, name string, r io.Reader, size int64) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.fail() {
-		_, _ = io.CopyN(io.Discard, r, size/2)
+	fails := s.fail()
+	s.mu.Unlock()
+	if fails {
+		_, _ = io.CopyN(io.Discard, r, max(size/2, 1))
 		return errors.New("the bucket is on fire")
 	}
-	data, err := io.ReadAll(r)
+	data, err := io.ReadAll(r) // without the lock: r may wait for a network
 	if err != nil {
 		return err
 	}
-	if int64(len(data)) != size {
+	if size >= 0 && int64(len(data)) != size {
 		return io.ErrUnexpectedEOF
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.objects[name] = data
 	return nil
 }

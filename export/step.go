@@ -4,25 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// Step performs the next effect of a job, [Job.Next], and changes the job's
-// state accordingly. Where an earlier process may have had the effect already,
-// it finds out first. After a Step that finds its migration still under way, or a
-// start still unaccounted for, Next is what it was, and [Job.NotBefore] tells when
-// to look again.
+// Step performs the next effect of a job that is due, and applies its result:
+// it is [Job.Next], [Job.Begin], [Perform] and [Job.Apply], with Job.Save around
+// the effect. Where an earlier process may have had the effect already, Step finds
+// out first. If nothing is due, Step does nothing.
 //
-// After an error Step can be called again: if it was one that passes (a network
-// error, a rate limit, a full disk) it goes on where it was. Run does that; a
-// caller of Step decides for himself. He also keeps the pauses that GitHub asks
-// for: a second between effects that change something. Those within one, a second
-// between two unlocks, Step keeps itself.
-//
-// Save, if set, is called from the goroutine of Step.
+// The error is that of the context, of Save, of what ended the effect, or that
+// of a start whose response is lost. The job's state says what follows from it: a
+// driver calls Step again when Next says so. Between effects that change
+// something a driver keeps the pause of a second that GitHub asks for; within one,
+// Perform does.
 func Step(ctx context.Context, acct Account, job *Job) error {
 	if err := check(ctx, acct); err != nil {
 		return err
@@ -30,116 +27,239 @@ func Step(ctx context.Context, acct Account, job *Job) error {
 	if job == nil {
 		return errors.New("export: the Job is nil")
 	}
-	effect := job.Next()
-	var err error
-	switch effect {
-	case EffectNone:
-	case EffectStart:
-		err = job.start(ctx, acct)
-	case EffectWait:
-		err = job.look(ctx, acct)
-	case EffectList:
-		err = job.list(ctx, acct)
-	case EffectDownload:
-		err = job.download(ctx, acct)
-	case EffectVerify:
-		err = job.verify(ctx)
-	case EffectStore:
-		err = job.store(ctx)
-	case EffectUnlock:
-		err = job.unlock(ctx, acct)
-	case EffectDelete:
-		err = job.delete(ctx, acct)
+	if job.State.Intent == EffectStart { // of a process that died
+		job.Interrupted(time.Now())
+		if err := job.save(); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("batch %d: %s: %w", job.Number, effect, err)
+	effect, _ := job.Next(time.Now())
+	if effect == EffectNone {
+		return nil
 	}
-	return nil
-}
-
-// lookAgain is when a job that was driven by Step alone looks at its migration
-// again.
-const lookAgain = 30 * time.Second
-
-// look asks once whether the migration is done.
-func (j *Job) look(ctx context.Context, acct Account) error {
-	m, err := acct.Get(ctx, j.State.Migration, &ghmigrate.GetOptions{OmitRepositories: true})
-	if isAbsent(err) {
-		return j.absent(ctx, acct, err)
+	newest := int64(0)
+	if effect == EffectStart {
+		var err error
+		if newest, err = Newest(ctx, acct); err != nil {
+			return fmt.Errorf("batch %s: %s: %w", job.ID, effect, err)
+		}
 	}
-	if err != nil {
+	saved := *job
+	job.Begin(effect, newest)
+	if err := job.save(); err != nil {
+		job.State = saved.State
 		return err
 	}
-	if m.State.Done() {
-		return j.observe(m)
+	r := Perform(ctx, acct, job, effect)
+	if ctx.Err() != nil && r.Class != ClassNone && !r.Unsent {
+		job.Interrupted(time.Now())
+		return errors.Join(contextError(ctx), job.save())
 	}
-	j.NotBefore = time.Now().Add(lookAgain)
-	if j.State.Absences == 0 {
+	before := job.State
+	job.Apply(effect, r, time.Now())
+	err := job.save()
+	job.emitResult(effect, r, &before)
+	if r.err != nil {
+		err = errors.Join(fmt.Errorf("batch %s: %s: %w", job.ID, effect, r.err), err)
+	}
+	return err
+}
+
+func (j *Job) save() error {
+	if j.Save == nil {
 		return nil
 	}
-	return j.settle(func(s *State) { s.Absences = 0 })
+	return j.Save(j)
 }
 
-// observe takes note of what a migration is now.
-func (j *Job) observe(m *ghmigrate.Migration) error {
-	switch {
-	case j.State.Outcome != OutcomeUnknown:
-		return nil
-	case m.State == ghmigrate.StateExported:
-		j.emit(EventExported)
-		return j.ends(OutcomeExported, "")
-	case m.State == ghmigrate.StateFailed:
-		j.emit(EventFailed)
-		return j.ends(OutcomeFailed, ghmigrate.ErrMigrationFailed.Error())
+// Perform performs one effect of a job and returns what came of it. It changes
+// nothing of the job, so that one process may perform an effect and another apply
+// the result; an unlock may be performed beside another effect. A start must be
+// in the saved state before: see [Job.Begin].
+//
+// A context that ends makes Perform return soon: the result is then of
+// [ClassRetry], or of a part of the effect. A start that was sent gets ten seconds
+// more for its response.
+func Perform(ctx context.Context, acct Account, job *Job, effect Effect) Result {
+	if err := check(ctx, acct); err != nil {
+		return resultOf(err)
 	}
-	return nil
+	p := &performance{Account: pace(acct), job: job, disk: job.disk}
+	if p.disk == nil {
+		p.disk = osDisk{}
+	}
+	switch effect {
+	case EffectStart:
+		return p.start(ctx)
+	case EffectSearch:
+		return p.search(ctx)
+	case EffectWait:
+		return p.wait(ctx)
+	case EffectList:
+		return p.list(ctx)
+	case EffectUnlock:
+		return p.unlock(ctx)
+	case EffectDownload:
+		return p.download(ctx)
+	case EffectVerify:
+		return p.verify(ctx)
+	case EffectStore:
+		return p.store(ctx)
+	case EffectTransfer:
+		return p.transfer(ctx)
+	case EffectDelete:
+		return p.delete(ctx)
+	case EffectNone:
+	}
+	return Result{}
 }
 
-const (
-	// maxAbsences is how often running a migration, or its archive, may not be
-	// found before it is held to be gone: not every server of GitHub knows of it
-	// at once, and to start another for nothing exports twice.
-	maxAbsences  = 5
-	absenceAgain = 30 * time.Second
-)
-
-// absent takes note that the migration, or its archive, was not found.
-func (j *Job) absent(ctx context.Context, acct Account, reason error) error {
-	if time.Now().Before(j.NotBefore) { // a Step too soon says nothing new
-		return nil
-	}
-	if j.State.Absences+1 >= maxAbsences {
-		return j.vanish(ctx, acct, reason)
-	}
-	j.NotBefore = time.Now().Add(absenceAgain)
-	return j.settle(func(s *State) { s.Absences++ })
+// A performance is one effect while it is performed.
+type performance struct {
+	Account
+	job  *Job
+	disk disk
 }
 
-// vanish takes note that there is no such migration, or no such archive. To a
-// token that has lost its rights GitHub says the same, but then it shows no
-// migrations at all.
-func (j *Job) vanish(ctx context.Context, acct Account, reason error) error {
-	if _, err := newest(ctx, acct); err != nil {
-		return err // it tells whether to wait, and reason does not
+// answerGrace is how much longer than the context a start may take. To stop it
+// halfway would leave a migration behind that nobody knows.
+const answerGrace = 10 * time.Second
+
+func (p *performance) start(ctx context.Context) Result {
+	p.job.emit(p.job.event(EventStarting))
+	req := p.job.Start
+	req.Repositories, req.OmitRepositories = p.job.Repositories, true
+	m, err := p.Start(ctx, req)
+	if err == nil && m.ID <= 0 {
+		err = ghmigrate.ErrUnexpectedAnswer
 	}
-	j.emit(EventGone, withError(reason))
-	return j.ends(OutcomeGone, reason.Error())
+	r := resultOf(err)
+	if err != nil {
+		r.Named = refusedNames(err, p.job.Repositories)
+		var names []string
+		for _, i := range r.Named {
+			names = append(names, p.job.Repositories[i])
+		}
+		r.Fates = fatesOf(ctx, p, names)
+		return r
+	}
+	r.Migration = m.ID
+	return r
 }
 
-// maxWords is how much of what others say is kept, in bytes: a state is one
-// line of the journal.
-const maxWords = 300
-
-func brief(words string) string {
-	if len(words) <= maxWords {
-		return words
+// search looks once for the migration of a start whose response was lost: newer
+// than all that were there before, with the same options, not known to the
+// job, and with no other repositories than the job's.
+func (p *performance) search(ctx context.Context) Result {
+	var r Result
+	for m, err := range p.List(ctx, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}) {
+		if err != nil {
+			return resultOf(err)
+		}
+		if m.ID <= p.job.State.book.Floor {
+			break
+		}
+		if p.job.knows(m.ID) || !sameOptions(m, p.job.Start) {
+			continue
+		}
+		names, err := repositoryNames(ctx, p, m.ID)
+		switch {
+		case isAbsent(err): // it went away since it was listed
+		case err != nil:
+			return resultOf(fmt.Errorf("compare with migration %d: %w", m.ID, err))
+		case len(match(p.job.Repositories, []Found{{m.ID, names}})) > 0:
+			r.Found = append(r.Found, Found{m.ID, names})
+		}
 	}
-	return strings.ToValidUTF8(words[:maxWords], "") + "…"
+	return r
 }
 
-func (j *Job) ends(outcome Outcome, reason string) error {
-	return j.settle(func(s *State) {
-		s.Outcome, s.Reason, s.Ended = outcome, brief(reason), time.Now()
-		s.Absences = 0
-	})
+// knows reports whether a migration is one of the job or of those that it
+// replaces, or one of another job of a run that has told.
+func (j *Job) knows(id int64) bool {
+	if j.elsewhere[id] {
+		return true
+	}
+	return slices.Contains(j.lineage.Known, id) || slices.Contains(j.twins(), id) || id == j.State.Migration
+}
+
+// sameOptions compares the seven options that GitHub echoes.
+func sameOptions(m *ghmigrate.Migration, req ghmigrate.StartMigrationRequest) bool {
+	return m.LockRepositories == req.LockRepositories &&
+		m.ExcludeMetadata == req.ExcludeMetadata &&
+		m.ExcludeGitData == req.ExcludeGitData &&
+		m.ExcludeAttachments == req.ExcludeAttachments &&
+		m.ExcludeReleases == req.ExcludeReleases &&
+		m.ExcludeOwnerProjects == req.ExcludeOwnerProjects &&
+		m.OrgMetadataOnly == req.OrgMetadataOnly
+}
+
+// wait looks once whether the export has ended.
+func (p *performance) wait(ctx context.Context) Result {
+	m, err := p.Get(ctx, p.job.State.Migration, &ghmigrate.GetOptions{OmitRepositories: true})
+	if err != nil {
+		return p.notFound(ctx, err)
+	}
+	switch m.State {
+	case ghmigrate.StateExported:
+		return Result{Outcome: OutcomeExported}
+	case ghmigrate.StateFailed:
+		return Result{Outcome: OutcomeFailed}
+	default:
+		return Result{}
+	}
+}
+
+// notFound is the result of an effect that ended with an error about one
+// migration. To a token that has lost its rights GitHub says "not found" too, but
+// then it shows no migrations at all: that error says more.
+func (p *performance) notFound(ctx context.Context, err error) Result {
+	r := resultOf(err)
+	if r.Class != ClassAbsent && r.Outcome != OutcomeGone {
+		return r
+	}
+	if _, listErr := Newest(ctx, p); listErr != nil {
+		r = resultOf(listErr)
+		if r.Class == ClassAbsent {
+			r.Class = ClassDenied
+		}
+	}
+	return r
+}
+
+// list reads the migration's repositories: the second proof of coverage, and
+// what has to be unlocked.
+func (p *performance) list(ctx context.Context) Result {
+	names, err := repositoryNames(ctx, p, p.job.State.Migration)
+	if err != nil {
+		return p.notFound(ctx, err)
+	}
+	r := Result{Repositories: names}
+	if !p.job.UnlockOnly {
+		r.Fates = fatesOf(ctx, p, without(p.job.Repositories, names))
+	}
+	return r
+}
+
+// delete deletes the archive at GitHub. An archive that is gone already was
+// deleted by an earlier process, or is past its time.
+func (p *performance) delete(ctx context.Context) Result {
+	if !p.job.mayDelete() {
+		return resultOf(errors.New("the archive is not safe yet"))
+	}
+	if !p.job.State.InStore {
+		if r, ok := p.onDisk(); !ok {
+			return r
+		}
+	}
+	err := p.DeleteArchive(ctx, p.job.State.Migration)
+	if !isAbsent(err) && !errors.Is(err, errRepeated) {
+		return resultOf(err)
+	}
+	u := &unlocking{Account: p, id: p.job.State.Migration}
+	done, doneErr := u.meansNone(ctx)
+	if doneErr == nil && !done {
+		doneErr = errors.Join(err, errNotDone)
+	}
+	return resultOf(doneErr)
 }

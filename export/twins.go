@@ -4,123 +4,229 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// lateTwins finds migrations that came into being long after the answer to
-// their start was lost, and returns the jobs that release their locks.
-func (r *run) lateTwins(ctx context.Context) ([]*Job, error) {
-	lost := map[string]*Job{}
+const (
+	twinsAgain = 5 * time.Minute  // between two searches for late twins
+	unsureWait = 30 * time.Second // before a candidate that could not be read is read again
+	maxUnsure  = 5
+)
+
+// LateTwins finds migrations that GitHub has made of lost starts after they were
+// given up, adds them to the states of their jobs, and returns the jobs that
+// release their locks. Jobs are all of the run, in the order in which they were
+// made. [Run] searches every five minutes, and before it finishes; a driver of its
+// own does likewise.
+func LateTwins(ctx context.Context, acct Account, jobs []*Job) ([]*Job, error) {
+	if err := check(ctx, acct); err != nil {
+		return nil, err
+	}
+	found := searchTwins(ctx, acct, jobs, map[int64]bool{})
+	if found.err != nil {
+		return nil, fmt.Errorf("export: search for late migrations: %w", found.err)
+	}
+	return found.add(jobs), nil
+}
+
+// lateTwins is what a search for late twins has found.
+type lateTwins struct {
+	of     map[string][]int64 // by the ID of the job
+	ruled  []int64            // migrations that are no twins
+	unsure bool               // a candidate could not be read
+	err    error
+}
+
+// add adds the twins to the jobs, and returns the jobs that unlock them.
+func (l *lateTwins) add(jobs []*Job) []*Job {
+	known := knownMigrations(jobs) // a job may have found its migration meanwhile
+	for _, job := range jobs {
+		for _, id := range l.of[job.ID] {
+			if !known[id] {
+				job.State.Twins = append(slices.Clip(job.State.Twins), id)
+			}
+		}
+	}
+	return inheritTwins(jobs)
+}
+
+// lostStart reports whether a start of the job may have made a migration that
+// nobody knows and that the job does not search for itself any more.
+func lostStart(j *Job) bool {
+	return j.State.book.Lost > 0 && !j.UnlockOnly && (j.State.Migration != 0 || j.State.Outcome != OutcomeUnknown)
+}
+
+// searches reports whether the job has no migration yet and may have started
+// one.
+func (j *Job) searches() bool {
+	s := &j.State
+	return s.Migration == 0 && s.Outcome == OutcomeUnknown && (s.book.Lost > 0 || s.Intent == EffectStart)
+}
+
+// knownMigrations are those of all jobs.
+func knownMigrations(jobs []*Job) map[int64]bool {
+	known := map[int64]bool{}
+	for _, j := range jobs {
+		known[j.State.Migration] = true
+		for _, id := range j.twins() {
+			known[id] = true
+		}
+	}
+	return known
+}
+
+// searchTwins goes through the newest migrations of the account, once.
+func searchTwins(ctx context.Context, acct Account, jobs []*Job, ruled map[int64]bool) lateTwins {
+	found := lateTwins{of: map[string][]int64{}}
+	known := knownMigrations(jobs)
+	var lost, searching []*Job
 	var floor int64
-	for _, job := range r.journal.jobs {
-		if job.State.Lost == 0 || job.UnlockOnly {
-			continue
-		}
-		if len(lost) == 0 || job.State.Floor < floor {
-			floor = job.State.Floor
-		}
-		if key := twinKey(job.Start, job.Repositories); lost[key] == nil {
-			lost[key] = job
+	for _, j := range jobs {
+		switch {
+		case lostStart(j):
+			if len(lost) == 0 || j.State.book.Floor < floor {
+				floor = j.State.book.Floor
+			}
+			lost = append(lost, j)
+		case j.searches():
+			searching = append(searching, j)
 		}
 	}
 	if len(lost) == 0 {
-		return nil, nil
+		return found
 	}
-	found := map[*Job][]int64{}
-	err := r.persist(ctx, func() error {
-		clear(found)
-		for m, err := range r.acct.List(ctx, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}) {
-			if err != nil {
-				return err
-			}
-			if m.ID <= floor {
-				break
-			}
-			if r.known(m.ID) {
-				continue
-			}
-			job, err := r.twinOf(ctx, m, lost)
-			if err != nil {
-				return err
-			}
-			if job != nil {
-				found[job] = append(found[job], m.ID)
-			}
+	slices.SortStableFunc(lost, func(a, b *Job) int { return len(a.Repositories) - len(b.Repositories) })
+	for m, err := range acct.List(ctx, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}) {
+		if err != nil {
+			found.err = err
+			return found
 		}
-		return nil
-	}, nil)
-	if err != nil {
-		return nil, fmt.Errorf("look for late migrations: %w", err)
-	}
-	var jobs []*Job
-	for _, job := range r.journal.jobs {
-		ids := found[job]
-		slices.Sort(ids)
-		ids = slices.Compact(ids) // one that moves to the next page while the list is read is there twice
-		if len(ids) == 0 {
+		if m.ID <= floor {
+			break
+		}
+		candidates := slices.DeleteFunc(slices.Clone(lost), func(j *Job) bool {
+			return m.ID <= j.State.book.Floor || !sameOptions(m, j.Start)
+		})
+		if known[m.ID] || ruled[m.ID] || len(candidates) == 0 {
 			continue
 		}
-		before := len(job.twins())
-		job.State.Twins = append(job.State.Twins, ids...)
-		if err := r.save(job); err != nil {
-			return nil, err
+		names, err := repositoryNames(ctx, acct, m.ID)
+		switch {
+		case isAbsent(err):
+			found.unsure = true
+			continue
+		case err != nil:
+			found.err = err
+			return found
 		}
-		jobs = append(jobs, job.twins()[min(before, len(job.twins())):]...)
+		known[m.ID] = true // a list may shift while it is read
+		fits := func(j *Job) bool { return len(match(j.Repositories, []Found{{m.ID, names}})) > 0 }
+		switch at := slices.IndexFunc(candidates, fits); {
+		case slices.ContainsFunc(searching, fits): // which is going to find it
+		case at < 0:
+			found.ruled = append(found.ruled, m.ID)
+		default:
+			found.of[candidates[at].ID] = append(found.of[candidates[at].ID], m.ID)
+		}
 	}
-	return jobs, r.plan(jobs)
+	return found
 }
 
-// twinOf finds the job that a migration was started for.
-func (r *run) twinOf(ctx context.Context, m *ghmigrate.Migration, lost map[string]*Job) (*Job, error) {
-	options := false
-	for _, job := range lost {
-		options = options || sameOptions(m, job.Start)
-	}
-	if !options {
-		return nil, nil
-	}
-	names, err := repositoryNames(ctx, r.acct, m.ID)
-	for again := 1; isAbsent(err) && again < maxAbsences; again++ {
-		if err := sleepUntil(ctx, time.Now().Add(absenceAgain)); err != nil {
-			return nil, err
-		}
-		names, err = repositoryNames(ctx, r.acct, m.ID)
-	}
-	switch {
-	case isAbsent(err):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	for _, job := range lost {
-		if m.ID > job.State.Floor && sameOptions(m, job.Start) && twinKey(job.Start, names) == twinKey(job.Start, job.Repositories) {
-			return job, nil
-		}
-	}
-	return nil, nil
+// A twinSearch is what a run knows of its searches for late twins.
+type twinSearch struct {
+	under  bool
+	due    time.Time
+	done   bool // the search after all else has found nothing
+	unsure int  // searches in a row that could not read a candidate
+	ruled  map[int64]bool
+	met    trouble
 }
 
-// repositoryNames lists what is in a migration.
-func repositoryNames(ctx context.Context, acct Account, id int64) ([]string, error) {
-	var names []string
-	for repo, err := range acct.ListRepositories(ctx, id, nil) {
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, repo.FullName)
+// lookForTwins searches beside all other work, and returns when to do so.
+func (r *run) lookForTwins(ctx context.Context, now time.Time) time.Time {
+	if r.twins.under || !slices.ContainsFunc(r.journal.jobs, lostStart) {
+		return time.Time{}
 	}
-	return names, nil
+	if r.twins.due.IsZero() {
+		r.twins.due = now.Add(twinsAgain)
+	}
+	if r.twins.due.After(now) {
+		if len(r.live)+len(r.pending) == 0 {
+			return time.Time{} // see more
+		}
+		return r.twins.due
+	}
+	r.searchTwins(ctx)
+	return time.Time{}
 }
 
-// twinKey is the same for the same options and set of repositories.
-func twinKey(start ghmigrate.StartMigrationRequest, names []string) string {
-	key := optionNames(start)
-	for _, name := range names {
-		key = append(key, strings.ToLower(name))
+// lastTwins searches when all else is over. It reports whether the run must wait
+// for what that brings.
+func (r *run) lastTwins(ctx context.Context) (bool, error) {
+	if r.twins.done || !slices.ContainsFunc(r.journal.jobs, lostStart) {
+		return false, nil
 	}
-	slices.Sort(key)
-	return strings.Join(key, "\n")
+	if r.twins.unsure > 0 {
+		if err := sleepUntil(ctx, r.twins.due); err != nil {
+			return true, nil //nolint:nilerr // the loop sees that the context has ended
+		}
+	}
+	r.searchTwins(ctx)
+	return true, nil
+}
+
+func (r *run) searchTwins(ctx context.Context) {
+	t := &r.twins
+	t.under = true
+	last := len(r.live)+len(r.pending) == 0
+	copies := make([]*Job, len(r.journal.jobs))
+	for i, job := range r.journal.jobs {
+		snapshot := *job
+		copies[i] = &snapshot
+	}
+	ruled := t.ruled // nobody changes it while a search is under way
+	var found lateTwins
+	r.ask(func() Result {
+		found = searchTwins(ctx, r.acct, copies, ruled)
+		return resultOf(found.err)
+	}, func(res Result) error {
+		t.under = false
+		if res.Class != ClassNone {
+			t.due = r.meets(&t.met, res, "search for late migrations")
+			return nil
+		}
+		t.met, t.due = trouble{}, time.Now().Add(twinsAgain)
+		if t.ruled == nil {
+			t.ruled = map[int64]bool{}
+		}
+		for _, id := range found.ruled {
+			t.ruled[id] = true
+		}
+		if t.unsure++; !found.unsure {
+			t.unsure = 0
+		}
+		if t.done = last && (t.unsure == 0 || t.unsure >= maxUnsure); !t.done && found.unsure {
+			t.due = time.Now().Add(unsureWait)
+		}
+		return r.addTwins(&found)
+	})
+}
+
+// addTwins saves the twins that were found, and plans the jobs that unlock them.
+func (r *run) addTwins(found *lateTwins) error {
+	if len(found.of) == 0 {
+		return nil
+	}
+	next := found.add(r.journal.jobs)
+	for id := range found.of {
+		if err := r.journal.save(r.journal.known[id]); err != nil {
+			return err
+		}
+	}
+	r.twins.done = false
+	next = r.unknown(next)
+	r.enlist(true, next...)
+	return r.plan(next)
 }

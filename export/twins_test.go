@@ -116,11 +116,11 @@ func TestWhatTheJournalHasIsNotAdoptedAgain(t *testing.T) {
 		failing = false
 		dir := t.TempDir()
 		writeJournal(t, filepath.Join(dir, "20000101T000000Z"),
-			`{"run": {"version": 1, "account": "127.0.0.1:8000/orgs/octo", "repositories": 1, "batch_size": 100}}`,
-			`{"plan": [{"number": 1, "repositories": ["octo/r000"], "try": 1}]}`,
-			`{"job": 1, "state": {"floor": 78, "starts": 1, "migration": 79, "outcome": "failed"}}`,
-			`{"plan": [{"number": 2, "replaces": 1, "repositories": ["octo/r000"], "try": 2}]}`,
-			`{"job": 2, "state": {"intent": "start", "floor": 78, "starts": 1, "lost": 1}}`,
+			`{"run": {"version": 2, "account": "127.0.0.1:8000/orgs/octo", "repositories": 1, "batch_size": 100}}`,
+			`{"plan": [{"id": "1", "repositories": ["octo/r000"], "lineage": {"try": 1}}]}`,
+			`{"job": "1", "state": {"migration": 79, "outcome": "failed"}}`,
+			`{"plan": [{"id": "1.1", "repositories": ["octo/r000"], "lineage": {"try": 2, "known": [79]}}]}`,
+			`{"job": "1.1", "state": {"intent": "start", "book": {"floor": 78, "starts": 1}}}`,
 		)
 		m, err := run(t, t.Context(), server, acct, export.Options{Repositories: names, Dir: dir})
 		require.NoError(t, err)

@@ -144,6 +144,6 @@ func (o *options) plan() error {
 	if len(opts.Repositories) == 0 {
 		opts.Repositories = []string{cmp.Or(o.org, "octo-org") + "/any"} // it is not yet known which
 	}
-	_, err := export.Plan(opts)
+	_, _, err := export.Plan(opts)
 	return err
 }

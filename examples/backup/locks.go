@@ -16,7 +16,7 @@ import (
 // preflight prints what would keep an export from succeeding, and what is
 // locked; unlock is the command that unlocks it.
 func preflight(ctx context.Context, acct locks.Account, w io.Writer, unlock string) error {
-	found, err := export.Preflight(ctx, acct)
+	found, err := export.Preflight(ctx, acct, nil)
 	if err != nil {
 		return err
 	}

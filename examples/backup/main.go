@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, token string, stdout, stderr io.Wri
 		return misuse(stderr, err)
 	}
 	stop := context.AfterFunc(ctx, func() {
-		c.progress.Say("Stopping as soon as what can be unlocked is. A second Ctrl-C stops at once.")
+		c.progress.Say("Stopping: unlocking what can be unlocked first. A second Ctrl-C stops at once.")
 	})
 	defer stop()
 	if err := c.do(ctx); err != nil {
@@ -123,25 +123,24 @@ func (c *command) do(ctx context.Context) (err error) {
 		return err
 	}
 	if c.all {
-		if opts.Repositories, err = repositories(ctx, c.client, c.org); err != nil {
+		opts.FinishFirst = true // most likely the repositories are not those of the night before
+		if opts.Repositories, err = repositories(ctx, acct); err != nil {
 			return err
 		}
-	}
-	err = c.run(ctx, acct, opts)
-	if !c.all || !errors.Is(err, export.ErrUnfinished) {
-		return err
-	}
-	// Most likely the repositories are not those of the night before.
-	c.progress.Say("%v.\nThat run is finished first, as it was asked for.", err)
-	old := opts
-	old.Repositories = nil
-	if err := c.run(ctx, acct, old); err != nil {
-		if status(err) == unfinished {
-			return err
-		}
-		c.explain(c.stderr, err)
 	}
 	return c.run(ctx, acct, opts)
+}
+
+// repositories lists all repositories of an account.
+func repositories(ctx context.Context, acct export.Account) ([]string, error) {
+	names := []string{}
+	for repo, err := range export.Repositories(ctx, acct) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, repo.FullName)
+	}
+	return names, nil
 }
 
 // run exports, and reports what has become of it.
@@ -149,6 +148,10 @@ func (c *command) run(ctx context.Context, acct export.Account, opts export.Opti
 	begun := time.Now()
 	manifest, err := export.Run(ctx, acct, opts)
 	c.progress.End()
+	if manifest != nil && manifest.Earlier != nil {
+		c.progress.Say("An unfinished run was finished first: %d of %s, in %s", manifest.Earlier.Covered,
+			progress.Repositories(manifest.Earlier.Requested), manifest.Earlier.Dir)
+	}
 	if manifest != nil {
 		c.report(manifest, time.Since(begun))
 	}

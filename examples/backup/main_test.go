@@ -214,6 +214,6 @@ func TestWhatARunLacksThatIsFinishedFirstIsTold(t *testing.T) {
 			return ghmigratetest.Fate{}
 		})
 		res := backup(t.Context(), t, fake, args...)
-		assert.Contains(t, res.stderr, "\nbackup: 1 repository not exported\n  octo-org/a: GitHub has left it out of the archive\n")
+		assert.Contains(t, res.stderr, "\nbackup: 1 repository not exported\n  octo-org/a: GitHub has left it out of the archive of migration ")
 	})
 }

@@ -72,7 +72,7 @@ func (c *command) explain(w io.Writer, err error) int {
 	answer, refused := errors.AsType[*ghmigrate.APIError](err)
 	switch {
 	case errors.Is(err, export.ErrUnfinished):
-		fmt.Fprint(w, "Finish that with the flags that it was begun with, or give another -out.\n")
+		fmt.Fprint(w, "Finish that run with the flags that it was begun with, or give another -out.\n")
 	case errors.Is(err, export.ErrForeign):
 		fmt.Fprint(w, "Give each account a -out of its own.\n")
 	case errors.Is(err, export.ErrDamaged):

@@ -1,6 +1,6 @@
-// Objectstorage exports repositories of an organization into a bucket, by way of
-// a folder that they leave again: with the token in
-// GITHUB_TOKEN, or, without one, from a fake GitHub that it brings along.
+// Objectstorage exports repositories of an organization into a bucket, without a
+// copy on disk: with the token in GITHUB_TOKEN, or, without one, from a fake GitHub
+// that it brings along.
 //
 //	objectstorage -org octo-org -dir runs -bucket file:///mnt/backups octo-org/hello octo-org/world
 //
@@ -23,29 +23,15 @@ import (
 	_ "gocloud.dev/blob/memblob"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/blobstore"
 	"github.com/ghmigrate/ghmigrate/examples/internal/progress"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// A store is a bucket as an [export.Store]. A file:// bucket does not sync its
-// files: with one, DeleteArchives would trust the disk's cache.
-type store struct{ *blob.Bucket }
-
-func (s store) Put(ctx context.Context, name string, r io.Reader, size int64) error {
-	if err := s.Upload(ctx, name, r, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
-		return err
-	}
-	found, err := s.Attributes(ctx, name)
-	if err == nil && found.Size != size {
-		err = fmt.Errorf("the bucket has %d bytes, not %d", found.Size, size)
-	}
-	return err
-}
-
 func main() {
 	org := flag.String("org", "octo-org", "whose repositories")
-	dir := flag.String("dir", "", "where the journal is, and archives on their way; required with a token")
+	dir := flag.String("dir", "", "where the journal is; required with a token")
 	bucket := flag.String("bucket", "mem://", "where archives go")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -86,7 +72,8 @@ func run(ctx context.Context, token, org, dir, url string, repositories []string
 	manifest, err := export.Run(ctx, export.OrgAccount(client, org), export.Options{
 		Repositories: repositories,
 		Dir:          dir,
-		Store:        store{bucket},
+		Store:        blobstore.New(bucket),
+		Stream:       true,
 		Progress:     show.Event,
 	})
 	show.End()

@@ -23,12 +23,12 @@ func TestExportsIntoABucket(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			require.NoError(t, run(t.Context(), "", "octo-org", "", url, nil, &stdout, &stderr))
-			assert.Regexp(t, `^ +\d+ B  \d{8}T\d{6}Z/manifest.json\n +[\d.]+ KiB  \d{8}T\d{6}Z/migration-79.tar.gz\n$`, stdout.String())
+			assert.Regexp(t, `^ +\d+ B  \S+/orgs/octo-org/\d{8}T\d{6}Z-\w{6}/manifest.json\n +[\d.]+ KiB  \S+/migration-79.tar.gz\n +\d+ B  \S+/orgs/octo-org/trial.json\n$`, stdout.String())
 			assert.Contains(t, stderr.String(), "  batch 1: stored\n")
 			assert.Contains(t, stderr.String(), "\n2 of 2 repositories in the bucket:\n")
 		})
 	}
-	archives, err := filepath.Glob(filepath.Join(dir, "*", "migration-79.tar.gz"))
+	archives, err := filepath.Glob(filepath.Join(dir, "*", "orgs", "octo-org", "*", "migration-79.tar.gz"))
 	require.NoError(t, err)
 	require.Len(t, archives, 1)
 	f, err := os.Open(archives[0])

@@ -26,9 +26,9 @@ type Progress struct {
 	terminal bool
 
 	mu      sync.Mutex
-	told    map[int]time.Time // when the latest line of a batch was written
-	bars    *mpb.Progress     // nil: there is no run, or no terminal
-	batches map[int]*batch
+	told    map[string]time.Time // when the latest line of a batch was written
+	bars    *mpb.Progress        // nil: there is no run, or no terminal
+	batches map[string]*batch
 	whole   *mpb.Bar
 }
 
@@ -53,7 +53,7 @@ func (b *batch) whileFetching(format string) func(string) string {
 
 // New returns one that writes to w, with bars or without.
 func New(w io.Writer, bars bool) *Progress {
-	return &Progress{w: w, terminal: bars, told: map[int]time.Time{}, batches: map[int]*batch{}}
+	return &Progress{w: w, terminal: bars, told: map[string]time.Time{}, batches: map[string]*batch{}}
 }
 
 // IsTerminal tells whether bars can be drawn on w.
@@ -87,7 +87,7 @@ func (p *Progress) Event(e export.Event) {
 	}
 	switch {
 	case e.Kind == export.EventEnded: // a report follows
-	case p.terminal && e.Job != 0 && e.Err == nil && e.Kind != export.EventOver: // its bar says so
+	case p.terminal && e.Job != "" && e.Err == nil && e.Kind != export.EventOver: // its bar says so
 	case e.Kind == export.EventProgress && e.Time.Sub(p.told[e.Job]) < 10*time.Second:
 	default:
 		p.told[e.Job] = e.Time
@@ -106,14 +106,14 @@ func (p *Progress) draw(e export.Event) (err error) {
 	}
 	p.whole.SetTotal(int64(e.All), false)
 	p.whole.SetCurrent(int64(e.Done))
-	if e.Job == 0 || e.Kind == export.EventReplaced {
+	if e.Job == "" || e.Kind == export.EventReplaced {
 		return nil
 	}
 	b := p.batches[e.Job]
 	if b == nil {
 		b = &batch{}
 		b.latest.Store(&e)
-		b.bar, err = p.bar(e.Job, fmt.Sprintf("batch %d", e.Job), decor.Any(b.activity),
+		b.bar, err = p.bar(len(p.batches), "batch "+e.Job, decor.Any(b.activity),
 			decor.Meta(decor.EwmaSpeed(decor.SizeB1024(0), "% .1f", 0), b.whileFetching(", %s")),
 			decor.Meta(decor.EwmaETA(decor.ET_STYLE_GO, 0), b.whileFetching(", %s left")))
 		if err != nil {
@@ -159,40 +159,31 @@ func (p *Progress) End() {
 
 // describe is the line for an event.
 func describe(e export.Event) string {
-	text := activity(e)
-	if e.Job != 0 {
-		text = fmt.Sprintf("batch %d: %s", e.Job, text)
+	if text := fetching(e); text != "" {
+		return fmt.Sprintf("batch %s: %s", e.Job, text)
 	}
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
-	}
-	return text
+	return e.String()
 }
 
+// activity is what a batch does.
 func activity(e export.Event) string {
-	repositories := Repositories(e.Repositories)
+	if text := fetching(e); text != "" {
+		return text
+	}
+	e.Job, e.Err = "", nil
+	return e.String()
+}
+
+// fetching says with people's units how far a download is; empty if the event
+// is about something else.
+func fetching(e export.Event) string {
 	switch e.Kind {
-	case export.EventBegun:
-		return "exporting " + repositories
-	case export.EventResumed:
-		return fmt.Sprintf("going on with an unfinished run, %d of %s settled", e.Done, repositories)
-	case export.EventStarted, export.EventAdopted:
-		return fmt.Sprintf("exporting %s, migration %d", repositories, e.Migration)
-	case export.EventLost:
-		return "looking for its migration, as the answer was lost"
 	case export.EventProgress:
 		return fmt.Sprintf("%s of %s", Size(e.Bytes), Size(e.Size))
 	case export.EventDownloaded:
 		return Size(e.Size) + " downloaded, verifying"
-	case export.EventReplaced:
-		return "others take its place"
-	case export.EventWaiting:
-		return fmt.Sprintf("waiting for %s", e.Wait.Round(time.Second))
-	case export.EventOver:
-		return fmt.Sprintf("over, %d of %s settled", e.Done, Repositories(e.All))
-	default:
-		return string(e.Kind)
 	}
+	return ""
 }
 
 // Size writes a number of bytes as people read it.

@@ -2,9 +2,12 @@ package export
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -14,31 +17,30 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// open takes hold of Dir and finds the run to go on with, or begins one.
+// open takes hold of Dir and finds the run to continue, or begins one.
 func open(ctx context.Context, acct Account, opts Options) (*run, error) {
 	if err := check(ctx, acct); err != nil {
 		return nil, err
 	}
-	asked := len(opts.Repositories) > 0
 	opts, err := opts.withDefaults()
 	if err == nil && opts.Dir == "" {
 		err = errors.New("export: Dir is empty")
 	}
 	if err == nil {
-		err = checkOwner(acct, opts.Repositories)
+		err = checkOwner(acct.Owner(), opts.Repositories)
 	}
 	if err != nil {
 		return nil, err
 	}
 	r := newRun(acct, opts)
-	if err := r.open(ctx, asked); err != nil {
+	if err := r.open(ctx); err != nil {
 		r.close()
 		return nil, fmt.Errorf("export: %w", err)
 	}
 	return r, nil
 }
 
-func (r *run) open(ctx context.Context, asked bool) error {
+func (r *run) open(ctx context.Context) error {
 	d, dir := r.opts.disk, r.opts.Dir
 	if err := d.MkdirAll(dir); err != nil {
 		return err
@@ -51,7 +53,7 @@ func (r *run) open(ctx context.Context, asked bool) error {
 		return err
 	}
 	r.lock = lock
-	if err := r.identify(ctx, asked); err != nil {
+	if err := r.identify(ctx); err != nil {
 		return err
 	}
 	folders, err := d.ReadDir(dir)
@@ -60,22 +62,22 @@ func (r *run) open(ctx context.Context, asked bool) error {
 	}
 	folders = slices.DeleteFunc(folders, func(name string) bool { return !isRunName(name) })
 	slices.Sort(folders)
-	debts, err := r.latest(folders)
+	before, err := r.latest(folders)
 	switch {
 	case err != nil:
 		return err
 	case r.journal != nil && r.journal.planned() && r.journal.end == nil:
-		return r.resume(asked)
-	case !asked:
+		return r.resume()
+	case r.opts.Repositories == nil:
 		return errors.New("no repositories, and no unfinished run to continue")
 	}
-	return r.begin(folders, debts)
+	return r.begin(ctx, folders, before)
 }
 
-// identify finds out whose runs these are. An organization is named; which user
-// a token belongs to only GitHub knows, and it tells in the same answer whether
-// this is a GHES, where users lack some calls.
-func (r *run) identify(ctx context.Context, asked bool) error {
+// identify finds out whose runs these are. An organization is named; only
+// GitHub knows to which user a token belongs. The same response tells whether this
+// is a GHES, where users lack some calls.
+func (r *run) identify(ctx context.Context) error {
 	r.account = r.acct.String()
 	if r.acct.Owner() != "" {
 		return nil
@@ -84,7 +86,8 @@ func (r *run) identify(ctx context.Context, asked bool) error {
 	err := r.persist(ctx, func() (err error) {
 		login, ghes, err = whoami(ctx, r.acct)
 		return err
-	}, nil)
+	})
+	asked := r.opts.Repositories != nil
 	switch {
 	case err != nil:
 		return err
@@ -97,10 +100,9 @@ func (r *run) identify(ctx context.Context, asked bool) error {
 	return nil
 }
 
-// latest opens the newest run. If it is over it is closed again, and the locks
-// that it left behind are returned as jobs; if it was not even planned it stays
-// open, to be planned.
-func (r *run) latest(folders []string) (debts []*Job, err error) {
+// latest opens the newest run. If it is finished, latest closes and returns it;
+// if it was not even planned, it stays open to be planned.
+func (r *run) latest(folders []string) (before *journal, err error) {
 	for _, name := range slices.Backward(folders) {
 		j, err := openJournal(r.opts.disk, filepath.Join(r.opts.Dir, name))
 		if err != nil {
@@ -114,7 +116,7 @@ func (r *run) latest(folders []string) (debts []*Job, err error) {
 			_ = j.close()
 			continue
 		}
-		if j.header.Account != r.account {
+		if !r.takesOver(j) {
 			_ = j.close()
 			return nil, fmt.Errorf("%w: %s is for %s, not %s", ErrForeign, r.opts.Dir, j.header.Account, r.account)
 		}
@@ -125,27 +127,54 @@ func (r *run) latest(folders []string) (debts []*Job, err error) {
 			r.journal, r.dir = j, filepath.Join(r.opts.Dir, name)
 			return nil, nil
 		}
-		for _, job := range j.jobs {
-			if job.mayUnlock() {
-				debts = append(debts, job.debt())
-			}
-		}
-		return debts, j.close()
+		return j, j.close()
 	}
 	return nil, nil
 }
 
-// debt is a job of a later run that releases the locks of this one.
-func (j *Job) debt() *Job {
-	d := &Job{Repositories: j.owed(), Start: j.Start, Try: 1, KeepLocked: j.KeepLocked, UnlockOnly: true}
-	d.State.Migration, d.State.Outcome = j.State.Migration, j.State.Outcome
-	if len(j.State.Locked) > 0 {
-		d.Repositories = j.State.Locked
+// takesOver reports whether a journal is of this account. A journal of a former
+// name is rewritten in memory to the new one.
+func (r *run) takesOver(j *journal) bool {
+	if j.header.Account == r.account {
+		return true
 	}
-	return d
+	above, owner := path.Split(r.account)
+	for _, former := range r.opts.FormerNames {
+		if j.header.Account != above+strings.ToLower(former) {
+			continue
+		}
+		if r.acct.Owner() != "" {
+			owner = r.acct.Owner()
+		}
+		rename := func(names []string) {
+			for i, name := range names {
+				if of, repo, _ := strings.Cut(name, "/"); strings.EqualFold(of, former) {
+					names[i] = owner + "/" + repo
+				}
+			}
+		}
+		for _, job := range j.jobs {
+			s := &job.State
+			for _, names := range [][]string{job.Repositories, job.lineage.Family, s.Named, s.Absent, s.Others, s.Missing, s.Condemned, s.Released, s.Locked} {
+				rename(names)
+			}
+		}
+		return true
+	}
+	return false
 }
 
-func (r *run) resume(asked bool) error {
+// adopt lends a job what it needs.
+func (r *run) adopt(job *Job) {
+	job.Dir, job.Store, job.Progress, job.disk = r.dir, r.opts.Store, r.emit, r.opts.disk
+	if job.isPlanned() {
+		r.all += len(job.Repositories)
+	}
+	r.highest = max(r.highest, job.State.Migration, slices.Max(append(job.twins(), 0)))
+}
+
+// resume continues the run in r.journal.
+func (r *run) resume() error {
 	h := r.journal.header
 	reason := ""
 	switch {
@@ -153,32 +182,44 @@ func (r *run) resume(asked bool) error {
 		reason = "its archives go to a Store"
 	case !h.Store && r.opts.Store != nil:
 		reason = "its archives go to no Store"
-	case asked:
+	case r.opts.Repositories != nil:
 		reason = r.differs(h)
 	}
 	if reason != "" {
 		return fmt.Errorf("%w: %s: %s", ErrUnfinished, r.dir, reason)
 	}
 	r.resumed = true
+	if r.journal.tally != nil {
+		r.tally = r.journal.tally
+	}
+	r.tally.Resume()
+	now := time.Now()
 	for _, job := range r.journal.jobs {
 		r.adopt(job)
 		if err := job.clear(); err != nil {
 			return err
 		}
-		job.State.Unlocks, job.State.Damaged = 0, 0 // each call tries anew
-		job.ended = job.State.Outcome != OutcomeUnknown
+		lost := job.State.Intent == EffectStart
+		if job.Resume(now); lost {
+			if err := r.journal.save(job); err != nil {
+				return err
+			}
+		}
 	}
 	// A crash may have come between the end of a job and its successors.
+	if err := r.plan(inheritTwins(r.journal.jobs)); err != nil {
+		return err
+	}
 	for _, job := range slices.Clone(r.journal.jobs) {
-		if err := r.plan(r.hold(job, r.unplanned(job.Successors()))); err != nil {
+		if err := r.plan(r.unknown(job.Successors())); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// differs tells in words how the options differ from those of an unfinished
-// run; empty if they do not.
+// differs says in words how the options differ from those of an unfinished run;
+// empty if they do not.
 func (r *run) differs(h *header) string {
 	o := r.opts
 	switch {
@@ -190,28 +231,39 @@ func (r *run) differs(h *header) string {
 		return fmt.Sprintf("its DeleteArchives is %t", h.DeleteArchives)
 	case h.KeepLocked != o.KeepLocked:
 		return fmt.Sprintf("its KeepLocked is %t", h.KeepLocked)
+	case h.Stream != o.Stream:
+		return fmt.Sprintf("its Stream is %t", h.Stream)
 	case h.Repositories != len(o.Repositories):
 		return fmt.Sprintf("it has %s, not %d", count(h.Repositories), len(o.Repositories))
 	}
-	requested := map[string]bool{}
-	for _, name := range r.requested() {
-		requested[strings.ToLower(name)] = true
+	asked := map[string]bool{}
+	for _, name := range requested(r.journal.jobs) {
+		asked[strings.ToLower(name)] = true
 	}
 	for _, name := range o.Repositories {
-		if !requested[strings.ToLower(name)] {
+		if !asked[strings.ToLower(name)] {
 			return name + " is not among its repositories"
 		}
 	}
 	return ""
 }
 
-func (r *run) begin(folders []string, debts []*Job) error {
+// begin makes a new run. Before is the journal of the one before, if there is one.
+func (r *run) begin(ctx context.Context, folders []string, before *journal) error {
+	newest := ""
+	if len(folders) > 0 {
+		newest = folders[len(folders)-1]
+	}
+	name := runName(time.Now(), newest)
+	if r.journal != nil {
+		name = filepath.Base(r.dir)
+	}
+	r.opts.Run = path.Join(r.account, name)
+	if err := tryStore(ctx, r.opts.Store, r.account); err != nil {
+		return err
+	}
 	if r.journal == nil {
-		newest := ""
-		if len(folders) > 0 {
-			newest = folders[len(folders)-1]
-		}
-		r.dir = filepath.Join(r.opts.Dir, runName(time.Now(), newest))
+		r.dir = filepath.Join(r.opts.Dir, name)
 		if err := r.opts.disk.MkdirAll(r.dir); err != nil {
 			return err
 		}
@@ -228,13 +280,21 @@ func (r *run) begin(folders []string, debts []*Job) error {
 			return err
 		}
 	}
-	jobs, err := Plan(r.opts)
+	if before != nil && r.opts.Previous == nil {
+		r.opts.Previous = NewManifest(before.header.Account, before.header.Start, before.jobs)
+	}
+	tally, jobs, err := Plan(r.opts)
 	if err != nil {
 		return err
+	}
+	r.tally = tally
+	if before != nil { // first: once the plan is whole, the old journal is not read again
+		jobs = slices.Concat(debts(before.jobs, Job{Run: r.opts.Run}), jobs)
 	}
 	h := header{
 		Version:        journalVersion,
 		Account:        r.account,
+		Name:           r.opts.Run,
 		Begun:          time.Now().UTC(),
 		Repositories:   len(r.opts.Repositories),
 		BatchSize:      r.opts.BatchSize,
@@ -242,9 +302,9 @@ func (r *run) begin(folders []string, debts []*Job) error {
 		DeleteArchives: r.opts.DeleteArchives,
 		KeepLocked:     r.opts.KeepLocked,
 		Store:          r.opts.Store != nil,
+		Stream:         r.opts.Stream,
 	}
-	// Debts first: once the plan is whole, the old journal is not read again.
-	if err := r.journal.begin(h, slices.Concat(debts, jobs)); err != nil {
+	if err := r.journal.begin(h, jobs); err != nil {
 		return err
 	}
 	for _, job := range r.journal.jobs {
@@ -255,22 +315,23 @@ func (r *run) begin(folders []string, debts []*Job) error {
 
 const runLayout = "20060102T150405Z"
 
-// isRunName tells whether a folder's name is that of a run.
+// isRunName reports whether a folder's name is that of a run.
 func isRunName(name string) bool {
 	stem, suffix, _ := strings.Cut(name, "-")
 	_, err := time.Parse(runLayout, stem)
-	return err == nil && (suffix == "" || len(suffix) == 3)
+	_, hexErr := hex.DecodeString(suffix)
+	return err == nil && hexErr == nil && (suffix == "" || len(suffix) == 6)
 }
 
-// runName names a run by its time, so that it comes after the newest, whatever
-// the clock says.
+// runName names a run by its time, so that it sorts after the newest one
+// whatever the clock says, and so that no other run has its name, in another
+// folder or on another machine.
 func runName(now time.Time, newest string) string {
-	name := now.UTC().Format(runLayout)
-	if name > newest {
-		return name
+	stem, _, _ := strings.Cut(newest, "-")
+	if before, err := time.Parse(runLayout, stem); err == nil && !now.After(before.Add(time.Second)) {
+		now = before.Add(time.Second)
 	}
-	stem, suffix, _ := strings.Cut(newest, "-")
-	number := 1
-	_, _ = fmt.Sscanf(suffix, "%d", &number)
-	return fmt.Sprintf("%s-%03d", stem, number+1)
+	var unique [3]byte
+	_, _ = rand.Read(unique[:])
+	return now.UTC().Format(runLayout) + "-" + hex.EncodeToString(unique[:])
 }

@@ -1,0 +1,303 @@
+package export
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+// maxFaults is how many faults of an archive are kept, for each repository and for
+// the archive.
+const maxFaults = 20
+
+var (
+	errNotFetched = errors.New("the archive on disk is not what was fetched")
+	errNotRead    = errors.New("the store did not read the whole archive")
+)
+
+func archiveName(migration int64) string { return fmt.Sprintf("migration-%d.tar.gz", migration) }
+
+// path is where the archive is on disk.
+func (p *performance) path() string {
+	return filepath.Join(p.job.Dir, archiveName(p.job.State.Migration))
+}
+
+// inStore is the archive's name in the Store.
+func (p *performance) inStore() string {
+	return path.Join(p.job.Run, archiveName(p.job.State.Migration))
+}
+
+// progress tells how much of the archive was fetched.
+func (p *performance) progress(written, total int64) {
+	e := p.job.event(EventProgress)
+	e.Bytes, e.Size = written, total
+	p.job.emit(e)
+}
+
+func (p *performance) download(ctx context.Context) Result {
+	if err := p.disk.MkdirAll(p.job.Dir); err != nil {
+		return resultOf(err)
+	}
+	p.job.emit(p.job.event(EventDownloading))
+	fetched, err := p.DownloadArchive(ctx, p.job.State.Migration, p.path(), &ghmigrate.DownloadOptions{Progress: p.progress})
+	if err == nil {
+		return Result{Archive: &Archive{Name: archiveName(p.job.State.Migration), Size: fetched.Size, SHA256: fetched.SHA256}}
+	}
+	r := p.notFound(ctx, err)
+	if r.Class == ClassJob { // nobody goes on with the part that is there, and others need its room
+		for _, suffix := range []string{".part", ".part.log"} {
+			_ = removeFile(p.disk, p.path()+suffix)
+		}
+	}
+	return r
+}
+
+// verify reads the archive from disk: is it what was fetched, is it sound, is
+// everything in it? The last is the third proof of coverage.
+func (p *performance) verify(ctx context.Context) Result {
+	f, err := p.disk.Open(p.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return p.damaged(err)
+	}
+	if err != nil {
+		return resultOf(err)
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return resultOf(err)
+	}
+	summary, faults, err := p.examine(ctx, io.NewSectionReader(f, 0, info.Size()))
+	want := p.job.State.Archive
+	switch {
+	case err != nil:
+		return resultOf(err)
+	case info.Size() != want.Size || summary.SHA256 != want.SHA256:
+		return p.damaged(errNotFetched)
+	}
+	return p.verdict(summary, faults)
+}
+
+// examine verifies an archive. The error is one of the reader, or of the
+// context.
+func (p *performance) examine(ctx context.Context, r io.Reader) (*archive.Summary, *archive.FaultError, error) {
+	start := p.job.Start
+	summary, err := archive.Verify(&contextReader{ctx, r}, &archive.VerifyOptions{
+		ExcludeMetadata:    start.ExcludeMetadata,
+		ExcludeGitData:     start.ExcludeGitData,
+		ExcludeAttachments: start.ExcludeAttachments,
+		ExcludeReleases:    start.ExcludeReleases,
+		SkipReferences:     true,
+	})
+	faults, faulty := errors.AsType[*archive.FaultError](err)
+	switch {
+	case ctx.Err() != nil:
+		return summary, nil, contextError(ctx)
+	case err != nil && !faulty:
+		return summary, nil, err
+	}
+	return summary, faults, nil
+}
+
+// verdict says which repositories the archive lacks, and which faults condemn
+// whom.
+func (p *performance) verdict(summary *archive.Summary, faults *archive.FaultError) Result {
+	start := p.job.Start
+	whole := map[string]bool{}
+	for _, r := range summary.Repositories {
+		whole[strings.ToLower(r.Name)] = (r.Record || start.ExcludeMetadata) && (r.Git || start.ExcludeGitData)
+	}
+	var r Result
+	for _, name := range p.job.Repositories {
+		if !whole[strings.ToLower(name)] {
+			r.Missing = append(r.Missing, name)
+		}
+	}
+	if faults == nil {
+		return r
+	}
+	kept := map[string]int{}
+	for _, f := range faults.Faults {
+		owner := p.faultOf(f.Entry)
+		r.Unsound = r.Unsound || owner == ""
+		if owner != "" && kept[owner] == 0 {
+			r.Condemned = append(r.Condemned, owner)
+		}
+		if kept[owner]++; kept[owner] <= maxFaults && len(r.Faults) < 4*maxFaults {
+			r.Faults = append(r.Faults, Fault{owner, brief(f.Error())})
+		}
+	}
+	if faults.More > 0 { // nobody knows whose those are
+		r.Unsound = true
+		r.Faults = append(r.Faults, Fault{"", fmt.Sprintf("and %d more", faults.More)})
+	}
+	return r
+}
+
+// faultOf returns the repository of the job that an entry of the archive
+// belongs to, "" if it belongs to the archive as a whole.
+func (p *performance) faultOf(entry string) string {
+	_, below, ok := strings.Cut("/"+entry, "/repositories/")
+	parts := strings.SplitN(below, "/", 3)
+	if !ok || len(parts) < 3 {
+		return ""
+	}
+	repo, isGit := strings.CutSuffix(parts[1], ".git")
+	repo = strings.TrimSuffix(repo, ".wiki")
+	for _, name := range p.job.Repositories {
+		if isGit && strings.EqualFold(name, parts[0]+"/"+repo) {
+			return name
+		}
+	}
+	return ""
+}
+
+// damaged removes an archive that does not read back as it came.
+func (p *performance) damaged(reason error) Result {
+	if err := removeFile(p.disk, p.path()); err != nil {
+		return resultOf(err)
+	}
+	return Result{Damaged: true, Reason: brief(reason.Error()), err: reason}
+}
+
+// store puts the archive where it belongs, and then removes it from disk.
+// Without a Store it is there already.
+func (p *performance) store(ctx context.Context) Result {
+	if p.job.Store == nil {
+		r, _ := p.onDisk()
+		return r
+	}
+	f, err := p.disk.Open(p.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return p.damaged(err)
+	}
+	if err != nil {
+		return resultOf(err)
+	}
+	defer func() { _ = f.Close() }()
+	want := p.job.State.Archive
+	sum := sha256.New()
+	section := io.NewSectionReader(f, 0, want.Size)
+	if err := p.job.Store.Put(ctx, p.inStore(), io.TeeReader(section, sum), want.Size); err != nil {
+		if r, ok := p.onDisk(); !ok {
+			return r
+		}
+		return resultOf(&storeError{p.inStore(), err})
+	}
+	// A Store has what it has read: that must be what was verified.
+	if hex.EncodeToString(sum.Sum(nil)) != want.SHA256 {
+		if at, _ := section.Seek(0, io.SeekCurrent); at == want.Size {
+			return p.damaged(errNotFetched)
+		}
+		return resultOf(&storeError{p.inStore(), errNotRead})
+	}
+	return Result{}
+}
+
+// onDisk makes sure that the archive is in the folder still, as far as its size
+// tells. If it is not, the result has it fetched again.
+func (p *performance) onDisk() (Result, bool) {
+	info, err := p.disk.Lstat(p.path())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return p.damaged(err), false
+	case err != nil:
+		return resultOf(err), false
+	case !info.Mode().IsRegular() || info.Size() != p.job.State.Archive.Size:
+		return p.damaged(errNotFetched), false
+	}
+	return Result{}, true
+}
+
+// clear removes from disk what a Store has.
+func (j *Job) clear() error {
+	if !j.State.InStore || j.State.Archive == nil || j.Stream {
+		return nil
+	}
+	return removeFile(j.disk, filepath.Join(j.Dir, j.State.Archive.Name))
+}
+
+// transfer moves the archive from GitHub to the Store in one pass, and verifies
+// it on the way. The Store sees the end of the archive only after the last byte was
+// read and the checksum is right; otherwise Put gets an error.
+func (p *performance) transfer(ctx context.Context) Result {
+	if p.job.Store == nil {
+		return resultOf(errors.New("a streamed archive needs a Store"))
+	}
+	p.job.emit(p.job.event(EventDownloading))
+	stream, err := p.OpenArchive(ctx, p.job.State.Migration)
+	if err != nil {
+		return p.notFound(ctx, err)
+	}
+	defer func() { _ = stream.Close() }()
+	size := stream.Size()
+	r, w := io.Pipe()
+	put := make(chan error, 1)
+	go func() {
+		err := p.job.Store.Put(ctx, p.inStore(), r, size)
+		_ = r.CloseWithError(errNotRead) // so that the writer does not wait for a Store that has returned
+		put <- err
+	}()
+	written := int64(0)
+	passing := &passingReader{r: io.TeeReader(&contextReader{ctx, stream}, w), seen: func(n int) {
+		written += int64(n)
+		p.progress(written, size)
+	}}
+	summary, faults, err := p.examine(ctx, passing)
+	if err == nil {
+		_, err = io.Copy(io.Discard, passing) // what a fault has left unread
+	}
+	if err == nil && (stream.SHA256() == "" || stream.SHA256() != summary.SHA256) {
+		err = errNotFetched
+	}
+	_ = w.CloseWithError(err)
+	if putErr := <-put; putErr != nil && (err == nil || errors.Is(err, errNotRead)) {
+		err = &storeError{p.inStore(), putErr}
+	}
+	switch {
+	case errors.Is(err, errNotRead):
+		return resultOf(&storeError{p.inStore(), errNotRead})
+	case err != nil:
+		return resultOf(err)
+	}
+	result := p.verdict(summary, faults)
+	result.Archive = &Archive{Name: archiveName(p.job.State.Migration), Size: written, SHA256: summary.SHA256}
+	return result
+}
+
+// A contextReader ends when its context does.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *contextReader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, contextError(r.ctx)
+	}
+	return r.r.Read(p)
+}
+
+// A passingReader counts what it reads.
+type passingReader struct {
+	r    io.Reader
+	seen func(n int)
+}
+
+func (r *passingReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	if n > 0 {
+		r.seen(n)
+	}
+	return n, err
+}
