@@ -34,6 +34,9 @@ type Account interface {
 	WatchAll(ctx context.Context) iter.Seq2[*ghmigrate.Migration, error]
 	DownloadArchive(ctx context.Context, id int64, path string, opts *ghmigrate.DownloadOptions) (*ghmigrate.DownloadResult, error)
 	OpenArchive(ctx context.Context, id int64) (*ghmigrate.ArchiveStream, error)
+
+	// DeleteArchive and UnlockRepository fail with [ghmigrate.ErrNotFound] also if
+	// only an earlier attempt may have succeeded.
 	DeleteArchive(ctx context.Context, id int64) error
 	UnlockRepository(ctx context.Context, id int64, repo string) error
 
@@ -93,11 +96,11 @@ func (a orgAccount) OpenArchive(ctx context.Context, id int64) (*ghmigrate.Archi
 }
 
 func (a orgAccount) DeleteArchive(ctx context.Context, id int64) error {
-	return a.migrations.DeleteArchive(ctx, a.org, id)
+	return remove(ctx, a.client, fmt.Sprintf("/orgs/%s/migrations/%d/archive", url.PathEscape(a.org), id))
 }
 
 func (a orgAccount) UnlockRepository(ctx context.Context, id int64, repo string) error {
-	return a.migrations.UnlockRepository(ctx, a.org, id, repo)
+	return remove(ctx, a.client, fmt.Sprintf("/orgs/%s/migrations/%d/repos/%s/lock", url.PathEscape(a.org), id, url.PathEscape(repo)))
 }
 
 func (a orgAccount) Do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
@@ -139,6 +142,28 @@ func (a userAccount) Get(ctx context.Context, id int64, opts *ghmigrate.GetOptio
 		}
 	}
 	return nil, err
+}
+
+func (a userAccount) DeleteArchive(ctx context.Context, id int64) error {
+	return remove(ctx, a.client, fmt.Sprintf("/user/migrations/%d/archive", id))
+}
+
+func (a userAccount) UnlockRepository(ctx context.Context, id int64, repo string) error {
+	return remove(ctx, a.client, fmt.Sprintf("/user/migrations/%d/repos/%s/lock", id, url.PathEscape(repo)))
+}
+
+// errRepeated says that a DELETE was sent twice, and that GitHub found nothing
+// the second time.
+var errRepeated = fmt.Errorf("an earlier attempt may have done it: %w", ghmigrate.ErrNotFound)
+
+// remove sends a DELETE. The client takes the 404 of a repeated one for a
+// success, and returns no header then.
+func remove(ctx context.Context, c *ghmigrate.Client, path string) error {
+	header, err := c.Do(ctx, http.MethodDelete, path, nil, nil)
+	if err == nil && header == nil {
+		return errRepeated
+	}
+	return err
 }
 
 func (a userAccount) Do(ctx context.Context, method, path string, in, out any) (http.Header, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -35,6 +36,7 @@ func (a forgetful) ListRepositories(ctx context.Context, id int64, opts *ghmigra
 func TestWhatGitHubDoesNotListInTheMigrationIsNotCovered(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 3)
+		server.Inject(ghmigratetest.Fault{Path: "/repos/", Status: http.StatusOK, Body: `{"full_name":"octo/r001"}`, Times: -1})
 		m, err := run(t, t.Context(), server, forgetful{octo(t, server), names[1]}, export.Options{Repositories: names, Dir: t.TempDir(), DeleteArchives: true})
 		p := partial(t, err)
 		require.NoError(t, p.Err)

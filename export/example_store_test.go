@@ -68,7 +68,7 @@ func ExampleStore() {
 		fmt.Println(err)
 		return
 	}
-	archives, _ := filepath.Glob(filepath.Join(vault, "*", "*.tar.gz"))
+	archives, _ := filepath.Glob(filepath.Join(vault, "*", "orgs", "octo-org", "*", "*.tar.gz"))
 	fmt.Println(len(archives), filepath.Base(archives[0]))
 	// Output: 1 migration-79.tar.gz
 }

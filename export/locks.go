@@ -84,7 +84,7 @@ func (u *unlocking) release(ctx context.Context, name string) (finding, error) {
 	switch {
 	case err == nil:
 		return wasLocked, nil
-	case !isAbsent(err) && !errors.Is(err, errRepeated):
+	case !isAbsent(err):
 		return maybeLocked, err
 	}
 	if !u.believed {

@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -62,30 +61,12 @@ func (p paced) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (
 
 // DeleteArchive deletes an archive when it is its turn.
 func (p paced) DeleteArchive(ctx context.Context, id int64) error {
-	return p.remove(ctx, func(ctx context.Context) error { return p.Account.DeleteArchive(ctx, id) })
+	return p.change(ctx, func(ctx context.Context) error { return p.Account.DeleteArchive(ctx, id) })
 }
 
 // UnlockRepository unlocks a repository when it is its turn.
 func (p paced) UnlockRepository(ctx context.Context, id int64, repo string) error {
-	return p.remove(ctx, func(ctx context.Context) error { return p.Account.UnlockRepository(ctx, id, repo) })
-}
-
-// errRepeated means that a DELETE may have been sent twice: the client takes the
-// 404 of the second for a success.
-var errRepeated = errors.New("the request may have been repeated")
-
-// fastestRetry is less than any request takes that was repeated.
-const fastestRetry = 250 * time.Millisecond
-
-func (p paced) remove(ctx context.Context, send func(context.Context) error) error {
-	return p.change(ctx, func(ctx context.Context) error {
-		begun := time.Now()
-		err := send(ctx)
-		if err == nil && time.Since(begun) >= fastestRetry {
-			return errRepeated
-		}
-		return err
-	})
+	return p.change(ctx, func(ctx context.Context) error { return p.Account.UnlockRepository(ctx, id, repo) })
 }
 
 // outlive returns a context that ends the given time after ctx does.

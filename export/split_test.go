@@ -176,8 +176,14 @@ func TestRepositoriesThatAreAllTooLargeAreExportedInPartSomeDay(t *testing.T) {
 		opts := export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 1}
 		_, err := run(t, t.Context(), server, octo(t, server), opts)
 		require.ErrorIs(t, err, export.ErrSystemic)
-		m, err := run(t, t.Context(), server, octo(t, server), opts)
-		assert.Equal(t, &export.PartialError{Reduced: m.Repositories}, partial(t, err))
+		for night := 0; ; night++ { // in this run, or isolated in the next one
+			require.Less(t, night, 3)
+			m, err := run(t, t.Context(), server, octo(t, server), opts)
+			if m.Covered == 4 {
+				assert.Equal(t, &export.PartialError{Reduced: m.Repositories}, partial(t, err))
+				break
+			}
+		}
 	})
 }
 
@@ -305,7 +311,7 @@ func TestAMissingRepositoryDoesNotKeepOthersFromBeingExported(t *testing.T) {
 		p := partial(t, err)
 		require.NoError(t, p.Err)
 		assert.Equal(t, []string{"octo/none"}, namesOf(p.Repositories))
-		assert.Contains(t, p.Repositories[0].Error, "Migration repositories invalid_value")
+		assert.Contains(t, p.Repositories[0].Error, "the repository does not exist any more")
 		assert.Equal(t, 7, m.Covered)
 		for _, migration := range server.Migrations() {
 			assert.NotContains(t, migration.Options, "exclude_releases", "a refusal is not about size")

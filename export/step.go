@@ -253,7 +253,7 @@ func (p *performance) delete(ctx context.Context) Result {
 		}
 	}
 	err := p.DeleteArchive(ctx, p.job.State.Migration)
-	if !isAbsent(err) && !errors.Is(err, errRepeated) {
+	if !isAbsent(err) {
 		return resultOf(err)
 	}
 	u := &unlocking{Account: p, id: p.job.State.Migration}
