@@ -1,7 +1,6 @@
 package blobstore_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -74,7 +73,7 @@ func TestRunStreamsIntoABucket(t *testing.T) {
 		fake.AddRepository("octo-org/hello")
 		client, err := ghmigrate.NewClient(ghmigrate.WithToken(fake.Token()), ghmigrate.WithBaseURL(fake.URL()), ghmigrate.WithHTTPClient(fake.Client()))
 		require.NoError(t, err)
-		m, err := export.Run(context.Background(), export.OrgAccount(client, "octo-org"), export.Options{
+		m, err := export.Run(t.Context(), export.OrgAccount(client, "octo-org"), export.Options{
 			Repositories: []string{"octo-org/hello"}, Dir: t.TempDir(), Store: blobstore.New(bucket), Stream: true, DeleteArchives: true,
 		})
 		require.NoError(t, err)

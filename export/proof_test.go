@@ -77,7 +77,7 @@ func (tr *trial) randomize() {
 	if tr.maybe(30) {
 		tr.store = newMemoryStore()
 		tr.store.fail = func() bool { return !tr.calm.Load() && tr.maybe(20) }
-		tr.opts.Store = tr.store
+		tr.opts.Store, tr.opts.Stream = tr.store, tr.maybe(50)
 	}
 	for _, name := range tr.opts.Repositories {
 		var of []ghmigratetest.RepositoryOption

@@ -80,10 +80,10 @@ func TestBackupAtGitHub(t *testing.T) {
 
 			var then []string
 			for _, r := range fake.Requests() {
-				switch {
-				case r.Method == http.MethodPost:
+				switch r.Method {
+				case http.MethodPost:
 					assert.JSONEq(t, test.body, string(r.Body))
-				case r.Method == http.MethodDelete:
+				case http.MethodDelete:
 					then = append(then, r.Method+" "+r.Path+" "+strconv.Itoa(r.Status))
 				}
 			}

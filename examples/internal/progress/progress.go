@@ -182,8 +182,9 @@ func fetching(e export.Event) string {
 		return fmt.Sprintf("%s of %s", Size(e.Bytes), Size(e.Size))
 	case export.EventDownloaded:
 		return Size(e.Size) + " downloaded, verifying"
+	default:
+		return ""
 	}
-	return ""
 }
 
 // Size writes a number of bytes as people read it.
