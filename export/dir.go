@@ -171,6 +171,7 @@ func (r *run) adopt(job *Job) {
 		r.all += len(job.Repositories)
 	}
 	r.highest = max(r.highest, job.State.Migration, slices.Max(append(job.twins(), 0)))
+	r.anyLost = r.anyLost || job.State.book.Lost > 0
 }
 
 // resume continues the run in r.journal.

@@ -84,6 +84,7 @@ func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
 			wake = t
 		}
 	}
+	r.full = r.holding() >= 2*r.opts.Transfers
 	for _, job := range slices.Clone(r.live) {
 		if s := &job.State; s.Outcome == OutcomeUnknown && s.Migration != 0 && !r.releasing {
 			before := *s
@@ -144,7 +145,7 @@ func (r *run) except(job *Job, now time.Time) []Effect {
 	switch {
 	case r.moving >= r.opts.Transfers:
 		except = append(except, transfers...)
-	case r.holding() >= 2*r.opts.Transfers:
+	case r.full:
 		except = append(except, EffectDownload)
 	}
 	return except
@@ -248,7 +249,7 @@ func cmpErr(r Result) error {
 // its place if it is over. Before is the state from before that.
 func (r *run) note(job *Job, effect Effect, res Result, before *State) error {
 	s := &job.State
-	r.highest = max(r.highest, s.Migration)
+	r.highest, r.anyLost = max(r.highest, s.Migration), r.anyLost || s.book.Lost > 0
 	news := s.Outcome != before.Outcome
 	if news {
 		r.tally.Ended(job)

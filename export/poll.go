@@ -25,9 +25,12 @@ func (r *run) start(ctx context.Context, now time.Time) (wake time.Time, err err
 	case now.Before(r.lookDue):
 		return r.lookDue, nil
 	}
-	load, _ := Weigh(slices.Concat(r.live, r.pending), r.opts.Patience, now)
+	load, _ := Weigh(r.live, r.opts.Patience, now)
 	if load.Running >= r.opts.Concurrency {
 		return wake, nil
+	}
+	if r.tally.doubts() || r.pending[0].lineage.Alone {
+		load, _ = Weigh(slices.Concat(r.live, r.pending), r.opts.Patience, now)
 	}
 	if probe := r.tally.Probe(r.pending, load, now); probe != nil {
 		return now.Add(1), r.note(probe, EffectNone, Result{}, &State{})

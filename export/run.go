@@ -81,6 +81,7 @@ type run struct {
 	results  chan result       // of effects, and of requests of the run itself
 	active   int               // how many of these are under way
 	moving   int               // archives that are downloaded, verified or stored
+	full     bool              // so many archives wait for the Store that no other is downloaded
 	counted  map[string]int    // settled repositories, by job
 	poll     *poll
 	twins    twinSearch
@@ -91,6 +92,7 @@ type run struct {
 	starting bool      // a start is under way, or the look before it
 	gate     time.Time // before, GitHub wants no request
 	system   bool      // nothing more is started: see ErrSystemic
+	anyLost  bool      // the response to a start was lost
 	doubt    error     // why the latest export failed
 	stops    int       // of the tally, as the journal has it
 	parked   []error   // why jobs are left to the next call

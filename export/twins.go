@@ -146,7 +146,7 @@ type twinSearch struct {
 
 // lookForTwins searches beside all other work, and returns when to do so.
 func (r *run) lookForTwins(ctx context.Context, now time.Time) time.Time {
-	if r.twins.under || !slices.ContainsFunc(r.journal.jobs, lostStart) {
+	if r.twins.under || !r.anyLost || !slices.ContainsFunc(r.journal.jobs, lostStart) {
 		return time.Time{}
 	}
 	if r.twins.due.IsZero() {
