@@ -547,7 +547,7 @@ func TestCoreKeepsItsPromisesInRandomHistories(t *testing.T) {
 	case testing.Short():
 		n = 300
 	default:
-		n = 3000
+		n = 1000
 	}
 	compared, stops := 0, 0
 	for i := range uint64(n) {

@@ -276,16 +276,6 @@ func (r *run) note(job *Job, effect Effect, res Result, before *State) error {
 	return r.settle(job)
 }
 
-// saveTally writes the tally when the number of calls that ended in doubt has
-// changed.
-func (r *run) saveTally() error {
-	if r.tally.t.Stops == r.stops {
-		return nil
-	}
-	r.stops = r.tally.t.Stops
-	return r.journal.write(line{Tally: &Tally{tally{Stops: r.stops, Doubt: r.tally.t.Doubt}}})
-}
-
 // settle moves a job to where the loop looks for it. A job that is over makes
 // place for its successors.
 func (r *run) settle(job *Job) error {
@@ -319,39 +309,4 @@ func (r *run) settle(job *Job) error {
 	}
 	r.enlist(true, next...)
 	return nil
-}
-
-// more finds something to do when nothing is under way and nothing is due. If
-// it finds nothing, the run is finished, or the error is why it is not.
-func (r *run) more(ctx context.Context) (bool, error) {
-	now := time.Now()
-	switch {
-	case len(r.pending) > 0: // nothing of it may be started
-		abandon := r.tally.Stopped()
-		if err := r.saveTally(); err != nil || !abandon {
-			return false, errors.Join(err, fmt.Errorf("%w: %w", ErrSystemic, r.doubt))
-		}
-		reason := fmt.Sprintf("not started: in two runs in a row %v: %v", ErrSystemic, r.doubt)
-		for _, job := range slices.Clone(r.pending) {
-			before := job.State
-			job.Abandon(reason, now)
-			if err := r.note(job, EffectStart, Result{}, &before); err != nil {
-				return false, err
-			}
-		}
-		return true, nil
-	case len(r.live) > 0: // parked
-		return false, errors.Join(r.parked...)
-	}
-	if rest := r.tally.Rest(r.journal.jobs); len(rest) > 0 {
-		if err := r.plan(rest); err != nil {
-			return false, err
-		}
-		for _, job := range rest {
-			job.emit(job.event(EventReduced))
-		}
-		r.enlist(false, rest...)
-		return true, nil
-	}
-	return r.lastTwins(ctx)
 }

@@ -59,21 +59,6 @@ type Job struct { //nolint:recvcheck // a value is marshaled too
 	elsewhere map[int64]bool // migrations of other jobs: a search need not read them
 }
 
-// lineage is what a job inherits from the jobs that it replaces.
-type lineage struct {
-	Try    int      `json:"try,omitzero"`     // exports of this set in a row, from 1
-	Gone   int      `json:"gone,omitzero"`    // exports of this set whose archive died
-	Again  bool     `json:"again,omitzero"`   // for repositories that an archive lacked
-	Waited bool     `json:"waited,omitzero"`  // GitHub had ten minutes to accept a larger set
-	Alone  bool     `json:"alone,omitzero"`   // isolated, since it failed in the run before
-	Probe  bool     `json:"probe,omitzero"`   // one repository that tells whether GitHub exports anything
-	Twice  bool     `json:"twice,omitzero"`   // exported whole once more, since it failed when nothing was exported
-	At     []int    `json:"at,omitempty"`     // of an isolated job: where its repositories were in the request
-	Known  []int64  `json:"known,omitempty"`  // migrations of the jobs before: a search ignores them
-	Twins  []int64  `json:"twins,omitempty"`  // migrations of the jobs before that may lock these repositories
-	Family []string `json:"family,omitempty"` // of an UnlockOnly job: repositories of its migration that other jobs unlock
-}
-
 // State is what is known of a job's migration.
 type State struct { //nolint:recvcheck // a value is marshaled too
 	// Intent is the effect that was about to be tried when State was saved, and

@@ -1,11 +1,9 @@
 package export
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
-	"path"
 	"sync"
 	"time"
 
@@ -285,63 +283,4 @@ func (t *trouble) failed(r Result) (wait time.Duration, over bool) {
 	t.count++
 	t.paused += wait
 	return wait, t.paused > limit
-}
-
-// end writes the manifest if the run is finished. The error says what is
-// missing.
-func (r *run) end(ctx context.Context, err error) (*Manifest, error) {
-	if err == nil {
-		err = r.finish(ctx)
-	}
-	m := r.manifest()
-	if r.journal.end != nil {
-		m.Ended = r.journal.end.At
-	}
-	err = m.shortfall(err)
-	if !m.Ended.IsZero() { // nothing more is tried, also for what could have been tried in part
-		r.done = r.all
-	}
-	r.emit(Event{Kind: EventEnded, Repositories: r.all, Err: err})
-	return m, err
-}
-
-func (r *run) manifest() *Manifest {
-	h := r.journal.header
-	m := NewManifest(r.account, h.Start, r.journal.jobs)
-	m.Run, m.Begun, m.Dir = h.Name, h.Begun, r.dir
-	return m
-}
-
-// finish puts the manifest in place and ends the journal.
-func (r *run) finish(ctx context.Context) error {
-	for _, job := range r.journal.jobs { // what could not be removed before
-		_ = job.clear()
-	}
-	now := time.Now().UTC()
-	m := r.manifest()
-	m.Ended = now
-	data, err := m.encode()
-	if err != nil {
-		return err
-	}
-	if err := writeFile(r.opts.disk, m.path(), data); err != nil {
-		return err
-	}
-	if r.opts.Store != nil {
-		name := path.Join(r.journal.header.Name, manifestName)
-		err := r.persist(ctx, func() error {
-			if err := r.opts.Store.Put(ctx, name, bytes.NewReader(data), int64(len(data))); err != nil {
-				return &storeError{name, err}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if err := r.journal.write(line{End: &end{At: now}}); err != nil {
-		return err
-	}
-	r.journal.end = &end{At: now}
-	return nil
 }
