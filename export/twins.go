@@ -168,7 +168,7 @@ func (r *run) lastTwins(ctx context.Context) (bool, error) {
 	if r.twins.done || !slices.ContainsFunc(r.journal.jobs, lostStart) {
 		return false, nil
 	}
-	if r.twins.unsure > 0 {
+	if r.twins.unsure > 0 || r.twins.met.count > 0 {
 		if err := sleepUntil(ctx, r.twins.due); err != nil {
 			return true, nil //nolint:nilerr // the loop sees that the context has ended
 		}

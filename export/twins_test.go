@@ -206,3 +206,22 @@ func TestALateTwinThatIsNotFoundOnceIsNotForgotten(t *testing.T) {
 		assert.False(t, server.Locked(names[0]))
 	})
 }
+
+// The last search for late twins bears an outage, as everything else does.
+func TestAnOutageAtTheLastSearchIsWaitedOut(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		lateTwin(server, 3*time.Minute)
+		begun := time.Now()
+		server.InjectFunc(func(r ghmigratetest.Request, _ int) (ghmigratetest.Fault, bool) {
+			since := time.Since(begun)
+			return ghmigratetest.ServerError(503), r.Path == "/orgs/octo/migrations" && since > 4*time.Minute && since < 40*time.Minute
+		})
+		m, err := run(t, t.Context(), server, octo(t, server), locked(names, t.TempDir()))
+		require.NoError(t, err)
+		assert.Len(t, m.Twins, 1)
+		assert.Greater(t, time.Since(begun), 40*time.Minute)
+		time.Sleep(24 * time.Hour)
+		assert.False(t, server.Locked(names[0]))
+	})
+}
