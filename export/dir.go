@@ -259,7 +259,7 @@ func (r *run) begin(ctx context.Context, folders []string, before *journal) erro
 	if r.journal != nil {
 		name = filepath.Base(r.dir)
 	}
-	r.opts.Run = path.Join(r.account, name)
+	r.opts.Run = path.Join(storePrefix(r.account), name)
 	if err := tryStore(ctx, r.opts.Store, r.account); err != nil {
 		return err
 	}

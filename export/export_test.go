@@ -15,6 +15,12 @@ func On(job *Job, d Disk) { job.disk = d }
 // Starts is how often a start of the job was sent, or may have been.
 func Starts(job *Job) int { return job.State.book.Starts }
 
+// RunName and IsRunName name runs.
+var (
+	RunName   = runName
+	IsRunName = isRunName
+)
+
 // Replay reads the lines of a journal.
 func Replay(lines ...[]byte) ([]*Job, error) {
 	j := &journal{known: map[string]*Job{}}

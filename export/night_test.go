@@ -123,7 +123,7 @@ func TestTwoAccountsShareABucket(t *testing.T) {
 			row := r.m.Repositories[0]
 			assert.Len(t, store.get(r.m.Run+"/"+row.Archive), int(row.Size))
 			assert.NotEmpty(t, store.get(r.m.Run+"/manifest.json"))
-			assert.Regexp(t, `^127\.0\.0\.1:8000/(orgs/octo|orgs/hexo|user/octocat)/20000101T000000Z-[0-9a-f]{6}$`, r.m.Run)
+			assert.Regexp(t, `^127\.0\.0\.1:8000/(orgs/octo|orgs/hexo|users/octocat)/20000101T000000Z-[0-9a-f]{6}$`, r.m.Run)
 		}
 	})
 }

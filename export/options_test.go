@@ -361,3 +361,19 @@ func TestAnAccountThatIsNoneIsRefused(t *testing.T) {
 type noTransport struct{}
 
 func (noTransport) RoundTrip(*http.Request) (*http.Response, error) { panic("no request is made") }
+
+// A clock that stands still must not run out of names.
+func TestThousandsOfRunsOfOneSecondAreInOrder(t *testing.T) {
+	now := time.Now()
+	newest := ""
+	for range 3000 {
+		name := export.RunName(now, newest)
+		require.True(t, export.IsRunName(name), name)
+		require.Greater(t, name, newest)
+		newest = name
+	}
+	assert.True(t, export.IsRunName("20000101T000000Z"), "of a version that had no suffix")
+	for _, name := range []string{"", "runs", "20000101T000000Z-b", "20000101T000000Z-002-003", "20001301T000000Z"} {
+		assert.False(t, export.IsRunName(name), name)
+	}
+}

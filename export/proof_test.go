@@ -293,7 +293,7 @@ func (tr *trial) check(m *export.Manifest, err error) {
 // name is what the account is called.
 func (tr *trial) name() string {
 	if tr.user {
-		return "127.0.0.1:8000/user/octocat"
+		return "127.0.0.1:8000/users/octocat"
 	}
 	return "127.0.0.1:8000/orgs/octo"
 }

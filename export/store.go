@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strings"
 	"time"
 )
 
 // A Store receives verified archives. Names are
-// "HOST/orgs/ORG/RUN/migration-79.tar.gz", or "HOST/user/LOGIN/RUN/…" for a
+// "HOST/orgs/ORG/RUN/migration-79.tar.gz", or "HOST/users/LOGIN/RUN/…" for a
 // user, with slashes on every system: two accounts may share a Store. At the
 // end the manifest follows as ".../RUN/manifest.json". Before anything is started a
 // small object ".../trial.json" is put, to find out whether that is possible.
@@ -36,6 +37,15 @@ type storeError struct {
 func (e *storeError) Error() string { return fmt.Sprintf("put %s: %v", e.name, e.err) }
 func (e *storeError) Unwrap() error { return e.err }
 
+// storePrefix is what an account is called in names of a Store.
+func storePrefix(account string) string {
+	host, owner, _ := strings.Cut(account, "/")
+	if login, ok := strings.CutPrefix(owner, "user"); ok {
+		owner = "users" + login
+	}
+	return host + "/" + owner
+}
+
 const (
 	storeTries = 3
 	storeTime  = time.Minute // for each of them
@@ -47,7 +57,7 @@ func tryStore(ctx context.Context, store Store, account string) error {
 	if store == nil {
 		return nil
 	}
-	name := path.Join(account, "trial.json")
+	name := path.Join(storePrefix(account), "trial.json")
 	data, err := json.Marshal(map[string]string{"account": account, "purpose": "to find out whether the Store accepts objects"})
 	if err != nil {
 		return err
