@@ -273,8 +273,9 @@ func (j *Job) succeeded(e Effect, r Result, now time.Time) {
 		s.Migration, s.Begun, s.Reason = r.Migration, now, ""
 	case EffectSearch:
 		j.searched(r.Found, now)
-	case EffectWait:
-		j.waited(r, now)
+	case EffectWait: // the outcomes are called as GitHub calls the states
+		j.Observe(&ghmigrate.Migration{ID: s.Migration, State: ghmigrate.MigrationState(r.Outcome)}, now)
+		j.try(e, func(a *attempts) { a.Due = now.Add(pollAgain) })
 	case EffectList:
 		s.Listed = true
 		s.Absent = without(j.Repositories, r.Repositories)
@@ -316,19 +317,6 @@ func (j *Job) addFates(fates map[string]string) {
 		j.State.Fates = map[string]string{}
 	}
 	maps.Copy(j.State.Fates, fates)
-}
-
-// waited notes what a look at the single migration has seen.
-func (j *Job) waited(r Result, now time.Time) {
-	switch r.Outcome {
-	case OutcomeExported:
-		j.Observe(&ghmigrate.Migration{ID: j.State.Migration, State: ghmigrate.StateExported}, now)
-	case OutcomeFailed:
-		j.Observe(&ghmigrate.Migration{ID: j.State.Migration, State: ghmigrate.StateFailed}, now)
-	default:
-		j.Observe(&ghmigrate.Migration{ID: j.State.Migration}, now)
-		j.try(EffectWait, func(a *attempts) { a.Due = now.Add(pollAgain) })
-	}
 }
 
 // damaged has the archive fetched again: it was whole when it came.

@@ -290,7 +290,7 @@ func (r *run) begin(ctx context.Context, folders []string, before *journal) erro
 	}
 	r.tally = tally
 	if before != nil { // first: once the plan is whole, the old journal is not read again
-		jobs = slices.Concat(debts(before.jobs, Job{Run: r.opts.Run}), jobs)
+		jobs = slices.Concat(debts(before.jobs, r.opts.Run), jobs)
 	}
 	h := header{
 		Version:        journalVersion,

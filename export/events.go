@@ -239,30 +239,13 @@ func (j *Job) kindOf(effect Effect, r Result, before *State) EventKind {
 	case r.Damaged:
 		return EventDamaged
 	}
-	switch effect {
-	case EffectStart:
-		return EventStarted
-	case EffectSearch:
-		if after.Migration != 0 {
-			return EventAdopted
-		}
-	case EffectDownload:
-		return EventDownloaded
-	case EffectVerify:
-		return EventVerified
-	case EffectStore, EffectTransfer:
-		if after.InStore {
-			return EventStored
-		}
-	case EffectUnlock:
-		if len(j.Owed()) == 0 {
-			return EventUnlocked
-		}
-	case EffectDelete:
-		return EventDeleted
-	default:
+	if effect == EffectSearch && after.Migration == 0 || effect == EffectStore && !after.InStore || effect == EffectUnlock && len(j.Owed()) > 0 {
+		return ""
 	}
-	return ""
+	return map[Effect]EventKind{
+		EffectStart: EventStarted, EffectSearch: EventAdopted, EffectDownload: EventDownloaded, EffectVerify: EventVerified,
+		EffectStore: EventStored, EffectTransfer: EventStored, EffectUnlock: EventUnlocked, EffectDelete: EventDeleted,
+	}[effect]
 }
 
 // unsoundness is what a verification has found wrong, nil if nothing is.

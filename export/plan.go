@@ -74,7 +74,7 @@ func (m *Manifest) failed() map[string]bool {
 
 // debts are the jobs that release the locks that an earlier run has left
 // behind, one for each of its migrations.
-func debts(before []*Job, like Job) []*Job {
+func debts(before []*Job, run string) []*Job {
 	at := map[int64]*Job{}
 	var jobs []*Job
 	for _, j := range before {
@@ -85,7 +85,7 @@ func debts(before []*Job, like Job) []*Job {
 		}
 		d := at[id]
 		if d == nil {
-			d = &Job{ID: "d" + strconv.FormatInt(id, 10), Run: like.Run, Start: j.Start, Dir: like.Dir, UnlockOnly: true, lineage: lineage{Try: 1}}
+			d = &Job{ID: "d" + strconv.FormatInt(id, 10), Run: run, Start: j.Start, UnlockOnly: true, lineage: lineage{Try: 1}}
 			d.State.Migration = id
 			at[id] = d
 			jobs = append(jobs, d)

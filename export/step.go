@@ -88,30 +88,14 @@ func Perform(ctx context.Context, acct Account, job *Job, effect Effect) Result 
 	if p.disk == nil {
 		p.disk = osDisk{}
 	}
-	switch effect {
-	case EffectStart:
-		return p.start(ctx)
-	case EffectSearch:
-		return p.search(ctx)
-	case EffectWait:
-		return p.wait(ctx)
-	case EffectList:
-		return p.list(ctx)
-	case EffectUnlock:
-		return p.unlock(ctx)
-	case EffectDownload:
-		return p.download(ctx)
-	case EffectVerify:
-		return p.verify(ctx)
-	case EffectStore:
-		return p.store(ctx)
-	case EffectTransfer:
-		return p.transfer(ctx)
-	case EffectDelete:
-		return p.delete(ctx)
-	case EffectNone:
+	perform := map[Effect]func(context.Context) Result{
+		EffectStart: p.start, EffectSearch: p.search, EffectWait: p.wait, EffectList: p.list, EffectUnlock: p.unlock,
+		EffectDownload: p.download, EffectVerify: p.verify, EffectStore: p.store, EffectTransfer: p.transfer, EffectDelete: p.delete,
+	}[effect]
+	if perform == nil {
+		return Result{}
 	}
-	return Result{}
+	return perform(ctx)
 }
 
 // A performance is one effect while it is performed.
@@ -200,14 +184,10 @@ func (p *performance) wait(ctx context.Context) Result {
 	if err != nil {
 		return p.notFound(ctx, err)
 	}
-	switch m.State {
-	case ghmigrate.StateExported:
-		return Result{Outcome: OutcomeExported}
-	case ghmigrate.StateFailed:
-		return Result{Outcome: OutcomeFailed}
-	default:
-		return Result{}
+	if m.State.Done() {
+		return Result{Outcome: Outcome(m.State)} // they are called the same
 	}
+	return Result{}
 }
 
 // notFound is the result of an effect that ended with an error about one
