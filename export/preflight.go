@@ -13,43 +13,41 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// A Report is what [Preflight] has found out.
+// A Report is the result of [Preflight].
 type Report struct {
 	Account string // such as "api.github.com/orgs/octo-org"
 
-	// Login is whom the token belongs to; empty if GitHub does not say.
+	// Login is the token's owner; empty if GitHub does not say.
 	Login string
-	// Classic tells that the token is a personal access token (classic), the
-	// only kind that can export. One of an OAuth app has scopes too, and cannot
-	// be told from it.
+	// Classic says that the token has scopes: it is a personal access token
+	// (classic), the only documented kind that can export, or one of an OAuth app.
 	Classic bool
-	// Scopes are those of the token; nil if it has none or is of another kind.
+	// Scopes are the token's scopes; nil if it has none or is of another kind.
 	Scopes []string
-	// Expires is when the token does; zero if never, or if GitHub does not say.
+	// Expires is the token's end; zero if it has none, or if GitHub does not say.
 	Expires time.Time
-	// Role is that of the token's owner in the organization, such as "admin"
-	// or "member"; empty for a user's account, and if there is none.
+	// Role is the role of the token's owner in the organization, such as "admin"
+	// or "member"; empty for a user's account, and for an owner without a role.
 	Role string
-	// APIVersion is the one that GitHub has used.
+	// APIVersion is the API version that GitHub has used.
 	APIVersion string
 	// EnterpriseServer is the version of a GitHub Enterprise Server; empty
 	// elsewhere.
 	EnterpriseServer string
-	// Locks tells that migrations were started with lock_repositories, as far
-	// as the newest hundred go: see [LockCandidates].
+	// Locks counts the migrations with lock_repositories among the newest hundred:
+	// see [LockCandidates].
 	Locks int
 
-	// Problems are what would keep an export from succeeding, in words, each
-	// with what mends it. With none, [Run] should get as far as GitHub lets it.
+	// Problems say what would keep an export from succeeding, and how to mend it.
 	Problems []string
-	// Warnings are what may go wrong later.
+	// Warnings say what may go wrong later.
 	Warnings []string
 }
 
-// OK tells whether there are no problems.
+// OK reports whether there are no problems.
 func (r *Report) OK() bool { return len(r.Problems) == 0 }
 
-// String tells all that was found, a line each.
+// String returns all that was found, a line each.
 func (r *Report) String() string {
 	var b strings.Builder
 	line := func(label, value string) {
@@ -78,7 +76,7 @@ func (r *Report) String() string {
 	return b.String()
 }
 
-// soon is when a token's end is worth a warning: an export may take days.
+// soon is how near a token's end is worth a warning: an export may take days.
 const soon = 7 * 24 * time.Hour
 
 // Preflight finds out, with a handful of requests that change nothing at GitHub,
