@@ -92,7 +92,7 @@ func (p *performance) verify(ctx context.Context) Result {
 // context.
 func (p *performance) examine(ctx context.Context, r io.Reader) (*archive.Summary, *archive.FaultError, error) {
 	start := p.job.Start
-	summary, err := archive.Verify(&contextReader{ctx, r}, &archive.VerifyOptions{
+	summary, err := archive.Verify(ctx, r, &archive.VerifyOptions{
 		ExcludeMetadata:    start.ExcludeMetadata,
 		ExcludeGitData:     start.ExcludeGitData,
 		ExcludeAttachments: start.ExcludeAttachments,
@@ -249,7 +249,7 @@ func (p *performance) transfer(ctx context.Context) Result {
 		put <- err
 	}()
 	written := int64(0)
-	passing := &passingReader{r: io.TeeReader(&contextReader{ctx, stream}, w), seen: func(n int) {
+	passing := &passingReader{r: io.TeeReader(stream, w), seen: func(n int) {
 		written += int64(n)
 		p.progress(written, size)
 	}}
@@ -273,19 +273,6 @@ func (p *performance) transfer(ctx context.Context) Result {
 	result := p.verdict(summary, faults)
 	result.Archive = &Archive{Name: archiveName(p.job.State.Migration), Size: written, SHA256: summary.SHA256}
 	return result
-}
-
-// A contextReader ends when its context does.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r *contextReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, contextError(r.ctx)
-	}
-	return r.r.Read(p)
 }
 
 // A passingReader counts what it reads.
