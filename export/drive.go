@@ -23,6 +23,11 @@ func (r *run) drive(ctx context.Context) error {
 			cancel(r.stop)
 		}
 		wake, err := r.launch(ctx)
+		if err == nil && r.stop == nil {
+			var at time.Time
+			at, err = r.start(ctx)
+			wake = sooner(wake, at)
+		}
 		switch {
 		case err != nil:
 		case r.active > 0, r.stop == nil && !wake.IsZero():
@@ -79,11 +84,6 @@ func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
 	if now.Before(r.gate) {
 		return r.gate, nil
 	}
-	sooner := func(t time.Time) {
-		if t.After(now) && (wake.IsZero() || t.Before(wake)) {
-			wake = t
-		}
-	}
 	r.full = r.holding() >= 2*r.opts.Transfers
 	for _, job := range slices.Clone(r.live) {
 		if s := &job.State; s.Outcome == OutcomeUnknown && s.Migration != 0 && !r.releasing {
@@ -96,15 +96,17 @@ func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
 					return wake, err
 				}
 			} else {
-				sooner(r.follow(ctx, job))
-				sooner(s.Begun.Add(r.opts.Patience))
-				sooner(s.Begun.Add(maxWait))
+				for _, t := range []time.Time{r.follow(ctx, job), s.Begun.Add(r.opts.Patience), s.Begun.Add(maxWait)} {
+					if t.After(now) {
+						wake = sooner(wake, t)
+					}
+				}
 			}
 		}
 		for {
 			effect, at := job.Next(now, r.except(job, now)...)
 			if effect == EffectNone {
-				sooner(at)
+				wake = sooner(wake, at)
 				break
 			}
 			if err := r.perform(ctx, job, effect); err != nil {
@@ -112,14 +114,19 @@ func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
 			}
 		}
 	}
-	if r.stop != nil { // nothing more is begun
-		return wake, nil //nolint:nilerr // drive returns it when what is under way has ended
+	if r.stop == nil {
+		wake = sooner(wake, r.followAll(ctx, now))
+		wake = sooner(wake, r.lookForTwins(ctx, now))
 	}
-	sooner(r.followAll(ctx, now))
-	sooner(r.lookForTwins(ctx, now))
-	at, err := r.start(ctx, now)
-	sooner(at)
-	return wake, err
+	return wake, nil
+}
+
+// sooner is the sooner of two times, of which zero is none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // except lists the effects of a job that have no place now.

@@ -18,9 +18,10 @@ const lookAgain = 30 * time.Second
 
 // start starts the next job that may be started, one at a time, and returns when
 // to look again.
-func (r *run) start(ctx context.Context, now time.Time) (wake time.Time, err error) {
+func (r *run) start(ctx context.Context) (wake time.Time, err error) {
+	now := time.Now()
 	switch {
-	case r.starting, r.system, len(r.pending) == 0:
+	case now.Before(r.gate), r.starting, r.system, len(r.pending) == 0:
 		return wake, nil
 	case now.Before(r.lookDue):
 		return r.lookDue, nil
@@ -38,9 +39,7 @@ func (r *run) start(ctx context.Context, now time.Time) (wake time.Time, err err
 	for _, job := range r.pending {
 		effect, at := job.Next(now)
 		if effect == EffectNone {
-			if wake.IsZero() || at.Before(wake) {
-				wake = at
-			}
+			wake = sooner(wake, at)
 			continue
 		}
 		if effect == EffectStart {
@@ -161,11 +160,12 @@ func (r *run) followAll(ctx context.Context, now time.Time) time.Time {
 	if p.all || r.acct.Owner() == "" || len(r.live)+len(r.pending) == 0 {
 		return time.Time{}
 	}
-	if !now.Before(p.due) {
-		p.all, p.since = true, now
-		p.watch(ctx, 0, r.acct.WatchAll(ctx))
+	if now.Before(p.due) {
+		return p.due
 	}
-	return p.due
+	p.all, p.since = true, now
+	p.watch(ctx, 0, r.acct.WatchAll(ctx))
+	return time.Time{}
 }
 
 // follow has a migration watched, and returns when to look whether it is.

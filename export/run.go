@@ -28,36 +28,37 @@ import (
 // Store that accepts nothing, or, for a user's account, that GitHub does not say
 // whose token it is.
 func Run(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
-	first := opts.FinishFirst
-	opts.FinishFirst = false
-	m, err := runOnce(ctx, acct, opts)
-	if !first || !errors.Is(err, ErrUnfinished) {
-		return m, err
-	}
-	old := opts
-	old.Repositories = nil
-	earlier, err := runOnce(ctx, acct, old)
-	if errors.Is(err, ErrUnfinished) { // it was begun without a Store
-		old.Store, old.Stream = nil, false
-		earlier, err = runOnce(ctx, acct, old)
-	}
-	if earlier == nil || earlier.Ended.IsZero() {
-		return earlier, err
-	}
-	m, err = runOnce(ctx, acct, opts)
-	if m != nil {
-		m.Earlier = earlier
-	}
-	return m, err
-}
-
-func runOnce(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
 	r, err := open(ctx, acct, opts)
+	if errors.Is(err, ErrUnfinished) && opts.FinishFirst {
+		return finishFirst(ctx, acct, opts)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer r.close()
-	return r.end(ctx, r.work(ctx))
+	r.prepare(ctx)
+	err = r.drive(ctx)
+	return r.end(ctx, r.release(ctx, err))
+}
+
+// finishFirst finishes the unfinished run, and then does what is asked for.
+func finishFirst(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
+	opts.FinishFirst = false
+	old := opts
+	old.Repositories = nil
+	earlier, err := Run(ctx, acct, old)
+	if errors.Is(err, ErrUnfinished) { // it was begun without a Store
+		old.Store, old.Stream = nil, false
+		earlier, err = Run(ctx, acct, old)
+	}
+	if earlier == nil || earlier.Ended.IsZero() {
+		return earlier, err
+	}
+	m, err := Run(ctx, acct, opts)
+	if m != nil {
+		m.Earlier = earlier
+	}
+	return m, err
 }
 
 // A run is one call of Run: a driver of jobs, whose memory is the journal. One
@@ -120,6 +121,7 @@ func newRun(acct Account, opts Options) *run {
 		counted: map[string]int{},
 		looked:  map[*Job]bool{},
 		results: make(chan result),
+		poll:    newPoll(),
 	}
 }
 
@@ -143,9 +145,8 @@ func (r *run) emit(e Event) {
 	r.opts.Progress(e)
 }
 
-// work drives all jobs, and those that take their place, until each is over or
-// cannot go on. The error is why the run is not finished.
-func (r *run) work(ctx context.Context) error {
+// prepare puts all jobs where the loop looks for them.
+func (r *run) prepare(ctx context.Context) {
 	for _, job := range r.journal.jobs {
 		r.count(job)
 	}
@@ -155,11 +156,14 @@ func (r *run) work(ctx context.Context) error {
 		kind = EventResumed
 	}
 	r.emit(Event{Kind: kind, Repositories: r.all})
-	if r.resumed {
+	if r.resumed { // begin has done so before
 		r.stop = tryStore(ctx, r.opts.Store, r.account)
 	}
-	r.poll = newPoll()
-	err := r.drive(ctx)
+}
+
+// release unlocks what can be unlocked after an error has ended the run early,
+// and returns that error.
+func (r *run) release(ctx context.Context, err error) error {
 	r.poll.wg.Wait()
 	if err == nil || errors.Is(err, errBroken) {
 		return err
