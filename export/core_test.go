@@ -122,6 +122,7 @@ func (d *simDriver) call() {
 		}
 		if !w.now.Before(stop) {
 			d.logf("stops")
+			d.tally.suspend()
 			return
 		}
 		grown := len(d.jobs)

@@ -192,6 +192,7 @@ func (r *run) resume() error {
 	r.resumed = true
 	if r.journal.tally != nil {
 		r.tally = r.journal.tally
+		r.stops, r.doubts = r.tally.t.Stops, len(r.tally.t.Doubt)
 	}
 	r.tally.Resume()
 	now := time.Now()

@@ -45,14 +45,15 @@ func (r *run) more(ctx context.Context) (bool, error) {
 	return r.lastTwins(ctx)
 }
 
-// saveTally writes the tally when the number of calls that ended in doubt has
+// saveTally writes what the next call has to know of the tally when it has
 // changed.
 func (r *run) saveTally() error {
-	if r.tally.t.Stops == r.stops {
+	t := &r.tally.t
+	if t.Stops == r.stops && len(t.Doubt) == r.doubts {
 		return nil
 	}
-	r.stops = r.tally.t.Stops
-	return r.journal.write(line{Tally: &Tally{tally{Stops: r.stops, Doubt: r.tally.t.Doubt}}})
+	r.stops, r.doubts = t.Stops, len(t.Doubt)
+	return r.journal.write(line{Tally: &Tally{tally{Stops: t.Stops, Doubt: t.Doubt}}})
 }
 
 // end writes the manifest if the run is finished. The error says what is

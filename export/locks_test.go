@@ -109,11 +109,13 @@ func TestALockThatLandsAfterTheEndIsReleasedToo(t *testing.T) {
 func TestNotLockedCountsOnlyWhileTheMigrationCanBeRead(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
-		// The token loses its rights after the download.
+		// The token loses some of its rights when the export has ended.
 		opts := locked(names, t.TempDir())
 		opts.Progress = func(e export.Event) {
-			if e.Kind == export.EventVerified {
-				server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/", Status: 404, Body: `{"message":"Not Found"}`, Times: -1})
+			if e.Kind == export.EventExported {
+				for _, path := range []string{"/orgs/octo/migrations/79", "/orgs/octo/migrations/79/repos/"} {
+					server.Inject(ghmigratetest.Fault{Path: path, Status: 403, Body: `{"message":"Forbidden"}`, Times: -1})
+				}
 			}
 		}
 		_, err := run(t, t.Context(), server, octo(t, server), opts)

@@ -94,6 +94,7 @@ type run struct {
 	anyLost  bool      // the response to a start was lost
 	doubt    error     // why the latest export failed
 	stops    int       // of the tally, as the journal has it
+	doubts   int       // likewise, how many sets
 	parked   []error   // why jobs are left to the next call
 
 	stop      error         // why nothing new is begun
@@ -167,6 +168,10 @@ func (r *run) release(ctx context.Context, err error) error {
 	r.poll.wg.Wait()
 	if err == nil || errors.Is(err, errBroken) {
 		return err
+	}
+	r.tally.suspend()
+	if saveErr := r.saveTally(); saveErr != nil {
+		return errors.Join(err, saveErr)
 	}
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockGrace)
 	defer cancel()

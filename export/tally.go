@@ -241,14 +241,20 @@ func (t *Tally) Probe(pending []*Job, load Load, now time.Time) *Job {
 // everything that is not started is to be abandoned: without that no run would
 // ever end. See [Job.Abandon].
 func (t *Tally) Stopped() (abandon bool) {
+	t.suspend()
+	t.t.Stops++
+	return t.t.Stops >= maxStops
+}
+
+// suspend notes that the call ends in doubt: what has failed is tried whole once
+// more.
+func (t *Tally) suspend() {
 	s := &t.t
 	for _, set := range s.Sets {
-		if !slices.Contains(s.Doubt, set) {
+		if t.doubts() && !slices.Contains(s.Doubt, set) {
 			s.Doubt = append(s.Doubt, set)
 		}
 	}
-	s.Stops++
-	return s.Stops >= maxStops
 }
 
 // Rest returns the jobs that are tried when all others are over: repositories

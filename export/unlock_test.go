@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,17 +111,22 @@ func TestTheLocksOfAForgottenMigrationAreNamedOnce(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 1)
 				opts := locked(names, t.TempDir())
-				exported := false
+				var exported atomic.Bool
 				server.InjectFunc(func(r ghmigratetest.Request, _ int) (ghmigratetest.Fault, bool) {
 					hidden := r.Method == http.MethodDelete || r.Path == "/orgs/octo/migrations/79" ||
 						r.Path == "/orgs/octo/migrations" && !forgotten
-					return ghmigratetest.Fault{Status: 404, Body: `{"message":"Not Found"}`}, exported && hidden
+					return ghmigratetest.Fault{Status: 404, Body: `{"message":"Not Found"}`}, exported.Load() && hidden
 				})
-				opts.Progress = func(e export.Event) { exported = exported || e.Kind == export.EventExported }
+				opts.Progress = func(e export.Event) {
+					if e.Kind == export.EventExported {
+						exported.Store(true)
+					}
+				}
 				_, err := run(t, t.Context(), server, octo(t, server), opts)
 				assert.Equal(t, &export.PartialError{Locked: names}, partial(t, err))
 
-				opts.Progress, exported = nil, false
+				opts.Progress = nil
+				exported.Store(false)
 				server.ClearRequests()
 				_, err = run(t, t.Context(), server, octo(t, server), opts)
 				require.NoError(t, err, "the next night")
@@ -165,15 +171,19 @@ func TestANotFoundIsNotTakenForDone(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			opts := locked(addRepositories(server, 1), t.TempDir())
 			opts.DeleteArchives = true
-			exported := false
-			opts.Progress = func(e export.Event) { exported = exported || e.Kind == export.EventExported }
+			var exported atomic.Bool
+			opts.Progress = func(e export.Event) {
+				if e.Kind == export.EventExported {
+					exported.Store(true)
+				}
+			}
 			// The client takes the 404 after a 502 for the success of the first DELETE.
 			server.InjectFunc(func(r ghmigratetest.Request, before int) (ghmigratetest.Fault, bool) {
 				if r.Method == http.MethodDelete && before%2 == 0 {
 					return ghmigratetest.ServerError(502), true
 				}
 				hidden := r.Method == http.MethodDelete || r.Path == "/orgs/octo/migrations/79"
-				return ghmigratetest.Fault{Status: 404, Body: `{"message":"Not Found"}`}, exported && hidden
+				return ghmigratetest.Fault{Status: 404, Body: `{"message":"Not Found"}`}, exported.Load() && hidden
 			})
 			m, err := run(t, t.Context(), server, octo(t, server), opts)
 			assert.Equal(t, &export.PartialError{Locked: opts.Repositories}, partial(t, err), "the archive is safe; GitHub deletes its own some day")
