@@ -272,7 +272,7 @@ func (j *Job) succeeded(e Effect, r Result, now time.Time) {
 	case EffectStart:
 		s.Migration, s.Begun, s.Reason = r.Migration, now, ""
 	case EffectSearch:
-		j.searched(r.Found, now)
+		j.searched(r, now)
 	case EffectWait: // the outcomes are called as GitHub calls the states
 		j.Observe(&ghmigrate.Migration{ID: s.Migration, State: ghmigrate.MigrationState(r.Outcome)}, now)
 		j.try(e, func(a *attempts) { a.Due = now.Add(pollAgain) })

@@ -50,6 +50,7 @@ type Result struct {
 
 	Migration    int64             `json:"migration,omitzero"`     // of a start
 	Found        []Found           `json:"found,omitempty"`        // of a search
+	Asked        time.Time         `json:"asked,omitzero"`         // of a search: when it began, if that was not now
 	Outcome      Outcome           `json:"outcome,omitempty"`      // of a wait that is over, or what else is known of the export's end
 	Repositories []string          `json:"repositories,omitempty"` // of a list: all of them; of an unlock: the released ones
 	Doubt        bool              `json:"doubt,omitzero"`         // of an unlock: a lock may land yet
@@ -73,19 +74,23 @@ type Found struct {
 
 // searched takes over the migration of a lost start, or decides how to go on
 // without it.
-func (j *Job) searched(found []Found, now time.Time) {
+func (j *Job) searched(r Result, now time.Time) {
 	s, b := &j.State, &j.State.book
-	best := match(j.Repositories, found)
+	best := match(j.Repositories, r.Found)
+	asked := now
+	if !r.Asked.IsZero() { // a search that took long says nothing of its end
+		asked = r.Asked
+	}
 	switch {
 	case len(best) > 0:
 		s.Migration, s.Begun, b.LostAt, s.Reason = best[0], now, time.Time{}, ""
 		s.Adopted, s.Inferred, s.Twins = true, len(best) > 1, best[1:]
-	case !b.LostAt.IsZero() && now.Sub(b.LostAt) < searchFor:
+	case !b.LostAt.IsZero() && asked.Sub(b.LostAt) < searchFor:
 		j.try(EffectSearch, func(a *attempts) { a.Due = now.Add(searchAgain) })
 	case b.Lost >= maxLost:
 		j.end(OutcomeLost, s.Reason, now)
 	default: // the next start is sent
-		b.LostAt, b.Searched = time.Time{}, now
+		b.LostAt, b.Searched = time.Time{}, asked
 	}
 }
 

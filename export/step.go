@@ -135,7 +135,7 @@ func (p *performance) start(ctx context.Context) Result {
 // than all that were there before, with the same options, not known to the
 // job, and with no other repositories than the job's.
 func (p *performance) search(ctx context.Context) Result {
-	var r Result
+	r := Result{Asked: time.Now()}
 	for m, err := range p.List(ctx, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}) {
 		if err != nil {
 			return resultOf(err)

@@ -146,7 +146,7 @@ type twinSearch struct {
 
 // lookForTwins searches beside all other work, and returns when to do so.
 func (r *run) lookForTwins(ctx context.Context, now time.Time) time.Time {
-	if r.twins.under || !r.anyLost || !slices.ContainsFunc(r.journal.jobs, lostStart) {
+	if r.twins.under || r.starting || !r.anyLost || !slices.ContainsFunc(r.journal.jobs, lostStart) {
 		return time.Time{}
 	}
 	if r.twins.due.IsZero() {
@@ -179,7 +179,7 @@ func (r *run) lastTwins(ctx context.Context) (bool, error) {
 
 func (r *run) searchTwins(ctx context.Context) {
 	t := &r.twins
-	t.under = true
+	t.under, r.starting = true, true // what is started meanwhile is no twin
 	last := len(r.live)+len(r.pending) == 0
 	copies := make([]*Job, len(r.journal.jobs))
 	for i, job := range r.journal.jobs {
@@ -192,7 +192,7 @@ func (r *run) searchTwins(ctx context.Context) {
 		found = searchTwins(ctx, r.acct, copies, ruled)
 		return resultOf(found.err)
 	}, func(res Result) error {
-		t.under = false
+		t.under, r.starting = false, false
 		if res.Class != ClassNone {
 			t.due = r.meets(&t.met, res, "search for late migrations")
 			return nil
