@@ -1,6 +1,7 @@
 package export
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -128,6 +129,8 @@ func resultOf(err error) Result {
 		if errors.Is(err, fs.ErrExist) {
 			r.Class = ClassJob
 		}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded): // beside it may be a response to an earlier attempt
+		r.Unsent = errors.Is(err, ghmigrate.ErrNotSent)
 	case errors.Is(err, errBroken), errors.Is(err, ErrDamaged), errors.Is(err, ErrForeign):
 		r.Class = ClassRun
 	case errors.Is(err, errNotDone):
