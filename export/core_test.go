@@ -65,7 +65,7 @@ func (d *simDriver) over(j *Job) {
 	if d.chance.Float64() < d.pCrash {
 		d.tally.Over(j) // and lost
 	}
-	next := d.tally.Over(j)
+	next := append(d.tally.Over(j), j.unlocking(d.known, false)...)
 	d.logf("over %s %v %s %q -> %d", j.ID, j.Repositories, j.State.Outcome, j.State.Reason, len(next))
 	d.add(next)
 }
@@ -107,7 +107,7 @@ func (d *simDriver) call() {
 	for _, j := range d.jobs {
 		j.Resume(w.now)
 	}
-	d.add(inheritTwins(d.jobs))
+	d.add(unlockingOf(d.jobs, false))
 	ended := map[string]bool{}
 	for _, j := range slices.Clone(d.jobs) {
 		if j.Over() {
@@ -516,10 +516,7 @@ func (res *simResult) check() {
 
 // checkLocks finds locks that nobody releases, keeps or names.
 func (res *simResult) checkLocks(rows map[string]*Row, fail func(string, ...any)) {
-	known := map[int64]bool{}
-	for _, j := range res.d.jobs {
-		known[j.State.Migration] = true
-	}
+	known := knownMigrations(res.d.jobs)
 	for id, m := range res.d.w.migrations {
 		for n := range m.locks {
 			name := lockName(n)

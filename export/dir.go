@@ -170,7 +170,7 @@ func (r *run) adopt(job *Job) {
 	if job.isPlanned() {
 		r.all += len(job.Repositories)
 	}
-	r.highest = max(r.highest, job.State.Migration, slices.Max(append(job.twins(), 0)))
+	r.highest = max(r.highest, job.State.Migration, slices.Max(append(job.State.Twins, 0)))
 	r.anyLost = r.anyLost || job.State.book.Lost > 0
 }
 
@@ -209,15 +209,12 @@ func (r *run) resume() error {
 		}
 	}
 	// A crash may have come between the end of a job and its successors.
-	if err := r.plan(inheritTwins(r.journal.jobs)); err != nil {
-		return err
-	}
 	for _, job := range slices.Clone(r.journal.jobs) {
 		if err := r.plan(r.unknown(job.Successors())); err != nil {
 			return err
 		}
 	}
-	return nil
+	return r.plan(unlockingOf(r.journal.jobs, false))
 }
 
 // differs says in words how the options differ from those of an unfinished run;

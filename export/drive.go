@@ -298,7 +298,7 @@ func (r *run) settle(job *Job) error {
 	}
 	r.count(job)
 	job.emit(job.event(EventOver))
-	next := r.unknown(r.tally.Over(job))
+	next := append(r.unknown(r.tally.Over(job)), job.unlocking(r.journal.known, false)...)
 	if len(next) == 0 {
 		return nil
 	}

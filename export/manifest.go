@@ -101,10 +101,8 @@ func NewManifest(account string, start ghmigrate.StartMigrationRequest, jobs []*
 		m.count(j)
 		m.Run = cmp.Or(m.Run, j.Run)
 		m.Locked = append(m.Locked, j.mayLock()...)
-		for _, t := range j.unlockingOf() {
-			if known[t.ID] == nil { // not planned yet
-				m.Locked = append(m.Locked, t.Repositories...)
-			}
+		for _, t := range j.unlocking(known, true) { // not planned yet
+			m.Locked = append(m.Locked, t.Repositories...)
 		}
 		if j.UnlockOnly {
 			continue
@@ -142,18 +140,6 @@ func (m *Manifest) count(j *Job) {
 	for _, id := range s.Twins {
 		m.Twins = append(m.Twins, Twin{j.ID, id})
 	}
-}
-
-// unlockingOf are the jobs that would release the locks of unwanted migrations
-// if the job were over now.
-func (j *Job) unlockingOf() []*Job {
-	if len(j.twins()) == 0 {
-		return nil
-	}
-	if j.Over() {
-		return j.unlocking(j.replacements())
-	}
-	return j.unlocking(nil)
 }
 
 // requested lists the repositories of the planned jobs, in the order of the

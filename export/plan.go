@@ -77,7 +77,7 @@ func (m *Manifest) failed() map[string]bool {
 func debts(before []*Job, run string) []*Job {
 	at := map[int64]*Job{}
 	var jobs []*Job
-	for _, j := range before {
+	for _, j := range slices.Concat(before, unlockingOf(before, true)) {
 		id := j.State.Migration
 		locked := j.mayLock()
 		if id == 0 || len(locked) == 0 || j.State.Forgotten {

@@ -238,7 +238,7 @@ func (r *run) count(job *Job) {
 	}
 	if job.Over() {
 		n = len(job.Repositories)
-		for _, next := range job.replacements() {
+		for _, next := range job.Successors() {
 			n -= len(next.Repositories)
 		}
 		if job.reduced() != nil {

@@ -164,7 +164,7 @@ func (j *Job) knows(id int64) bool {
 	if j.elsewhere[id] {
 		return true
 	}
-	return slices.Contains(j.lineage.Known, id) || slices.Contains(j.twins(), id) || id == j.State.Migration
+	return slices.Contains(j.lineage.Known, id) || slices.Contains(j.State.Twins, id) || id == j.State.Migration
 }
 
 // sameOptions compares the seven options that GitHub echoes.

@@ -5,6 +5,7 @@ package export
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // lineage is what a job inherits from the jobs that it replaces.
@@ -18,7 +19,6 @@ type lineage struct {
 	Twice  bool     `json:"twice,omitzero"`   // exported whole once more, since it failed when nothing was exported
 	At     []int    `json:"at,omitempty"`     // of an isolated job: where its repositories were in the request
 	Known  []int64  `json:"known,omitempty"`  // migrations of the jobs before: a search ignores them
-	Twins  []int64  `json:"twins,omitempty"`  // migrations of the jobs before that may lock these repositories
 	Family []string `json:"family,omitempty"` // of an UnlockOnly job: repositories of its migration that other jobs unlock
 }
 
@@ -26,16 +26,7 @@ type lineage struct {
 // after a success, and none where nothing is left to be tried. It is a pure
 // function, IDs included. [Tally.Rest] has the jobs that leave something out.
 func (j *Job) Successors() []*Job {
-	if !j.Over() {
-		return nil
-	}
-	next := j.replacements()
-	return append(next, j.unlocking(next)...)
-}
-
-// replacements are the successors that export.
-func (j *Job) replacements() []*Job {
-	if j.UnlockOnly {
+	if !j.Over() || j.UnlockOnly {
 		return nil
 	}
 	s := &j.State
@@ -92,42 +83,18 @@ func (j *Job) replacements() []*Job {
 
 // child is a successor with the k-th ID.
 func (j *Job) child(k int, names []string) *Job {
-	c := &Job{
-		ID: j.ID + "." + strconv.Itoa(k), Run: j.Run, Repositories: slices.Clone(names), Start: j.Start, Dir: j.Dir,
-		DeleteArchive: j.DeleteArchive, KeepLocked: j.KeepLocked, Stream: j.Stream, Dropped: slices.Clone(j.Dropped),
-		Store: j.Store, Save: j.Save, Progress: j.Progress, disk: j.disk,
-	}
+	c := *j
+	c.ID, c.State, c.elsewhere = j.ID+"."+strconv.Itoa(k), State{}, nil
+	c.Repositories, c.Dropped = slices.Clone(names), slices.Clone(j.Dropped)
 	c.lineage = lineage{Try: 1, Again: j.lineage.Again, Waited: j.lineage.Waited, Alone: j.lineage.Alone}
 	if c.lineage.Alone {
 		c.lineage.Try = maxTries
 	}
-	c.inherit(j)
 	c.lineage.Known = slices.Concat(j.lineage.Known, j.State.Twins)
 	if id := j.State.Migration; id != 0 {
 		c.lineage.Known = append(c.lineage.Known, id)
 	}
-	return c
-}
-
-// inherit takes over the unwanted migrations of the job that this one replaces.
-func (j *Job) inherit(before *Job) {
-	l := &j.lineage
-	for _, id := range before.twins() {
-		if !slices.Contains(l.Twins, id) {
-			l.Twins = append(slices.Clip(l.Twins), id)
-		}
-	}
-	if len(l.Twins) > 0 {
-		l.Family = before.family()
-	}
-}
-
-// family is the largest set of repositories that the job's twins may have.
-func (j *Job) family() []string {
-	if len(j.lineage.Family) > 0 {
-		return j.lineage.Family
-	}
-	return j.Repositories
+	return &c
 }
 
 // again is a successor that counts on where the job was.
@@ -147,7 +114,7 @@ func (j *Job) halves(names []string) []*Job {
 func (j *Job) reduced() *Job {
 	o := j.State.Outcome
 	if !j.Over() || j.UnlockOnly || len(j.Repositories) > 1 || j.Start.ExcludeMetadata ||
-		o != OutcomeFailed && o != OutcomeUnfetched || len(j.replacements()) > 0 {
+		o != OutcomeFailed && o != OutcomeUnfetched || len(j.Successors()) > 0 {
 		return nil
 	}
 	c := j.child(1, j.Repositories)
@@ -164,43 +131,6 @@ func (j *Job) reduced() *Job {
 	return c
 }
 
-// twins lists the unwanted migrations that may lock the job's repositories.
-func (j *Job) twins() []int64 { return slices.Concat(j.lineage.Twins, j.State.Twins) }
-
-// unlocking returns the jobs that release what unwanted migrations have locked:
-// only of repositories that no other job is going to export.
-func (j *Job) unlocking(next []*Job) []*Job {
-	if !j.Start.LockRepositories || j.UnlockOnly || j.reduced() != nil {
-		return nil
-	}
-	var elsewhere []string
-	for _, n := range next {
-		elsewhere = append(elsewhere, n.Repositories...)
-	}
-	settled := without(j.Repositories, elsewhere)
-	owed := settled
-	if j.KeepLocked {
-		owed = slices.DeleteFunc(slices.Clone(settled), j.covers)
-	}
-	if len(settled) == 0 {
-		return nil
-	}
-	var jobs []*Job
-	for _, id := range j.twins() {
-		jobs = append(jobs, j.twin(id, owed))
-	}
-	return jobs
-}
-
-// twin is the job that releases the locks of an unwanted migration.
-func (j *Job) twin(id int64, names []string) *Job {
-	t := j.child(0, names)
-	t.ID = j.ID + ".t" + strconv.FormatInt(id, 10)
-	t.UnlockOnly, t.State.Migration = true, id
-	t.lineage = lineage{Try: 1, Family: without(j.family(), names)}
-	return t
-}
-
 func byID(jobs []*Job) map[string]*Job {
 	known := make(map[string]*Job, len(jobs))
 	for _, j := range jobs {
@@ -209,26 +139,53 @@ func byID(jobs []*Job) map[string]*Job {
 	return known
 }
 
-// inheritTwins passes the twins of jobs on to the jobs that replaced them, and
-// returns the unlocking jobs that are missing. Jobs are in the order in which
-// they were made. Calling it again changes nothing: a crash in between does no
-// harm.
-func inheritTwins(jobs []*Job) (next []*Job) {
+// unlocking returns the jobs that release what twins have locked and that are not
+// known yet. A twin is an unwanted migration of this job, or of a job that this
+// one replaces. Only repositories that no job is going to export any more are
+// unlocked: those of a job that is over, without those of its successors. With
+// early, the others are there too: a manifest names them.
+func (j *Job) unlocking(known map[string]*Job, early bool) (jobs []*Job) {
+	if !j.Start.LockRepositories || j.UnlockOnly || !early && !j.Over() {
+		return nil
+	}
+	names := j.Repositories
+	reduced := j.reduced()
+	if reduced != nil && (!early || known[reduced.ID] != nil) {
+		return nil
+	}
+	for _, next := range j.Successors() {
+		names = without(names, next.Repositories)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	owed := names
+	if j.KeepLocked {
+		owed = slices.DeleteFunc(slices.Clone(names), j.covers)
+	}
+	for origin := j; origin != nil; origin = known[parentID(origin.ID)] {
+		for _, id := range origin.State.Twins {
+			t := j.child(0, owed)
+			t.ID = j.ID + ".t" + strconv.FormatInt(id, 10)
+			t.UnlockOnly, t.State.Migration = true, id
+			t.lineage = lineage{Try: 1, Family: without(origin.Repositories, owed)}
+			if known[t.ID] == nil {
+				jobs = append(jobs, t)
+			}
+		}
+	}
+	return jobs
+}
+
+// parentID is the ID of the job that a job replaces; empty if it replaces none.
+func parentID(id string) string { return id[:max(strings.LastIndexByte(id, '.'), 0)] }
+
+// unlockingOf returns the jobs that release what twins of all these jobs have
+// locked.
+func unlockingOf(jobs []*Job, early bool) (next []*Job) {
 	known := byID(jobs)
 	for _, j := range jobs {
-		if len(j.twins()) == 0 || !j.Over() || j.UnlockOnly {
-			continue
-		}
-		for _, c := range append(j.replacements(), j.reduced()) {
-			if c != nil && known[c.ID] != nil {
-				known[c.ID].inherit(j)
-			}
-		}
-		for _, t := range j.Successors() {
-			if t.UnlockOnly && known[t.ID] == nil {
-				next = append(next, t)
-			}
-		}
+		next = append(next, j.unlocking(known, early)...)
 	}
 	return next
 }

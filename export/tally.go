@@ -226,10 +226,8 @@ func (t *Tally) Probe(pending []*Job, load Load, now time.Time) *Job {
 	}
 	s.Probes = append(s.Probes, name)
 	if len(best.Repositories) == 1 {
-		best.lineage = lineage{
-			Try: 1, Probe: true, Again: best.lineage.Again, Twice: best.lineage.Twice, Waited: best.lineage.Waited, At: best.lineage.At,
-			Known: best.lineage.Known, Twins: best.lineage.Twins, Family: best.lineage.Family,
-		}
+		l := &best.lineage
+		l.Try, l.Gone, l.Probe, l.Alone = 1, 0, true, false
 		return best
 	}
 	best.State.Named = []string{name}

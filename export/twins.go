@@ -49,7 +49,7 @@ func (l *lateTwins) add(jobs []*Job) []*Job {
 			}
 		}
 	}
-	return inheritTwins(jobs)
+	return unlockingOf(jobs, false)
 }
 
 // lostStart reports whether a start of the job may have made a migration that
@@ -70,7 +70,7 @@ func knownMigrations(jobs []*Job) map[int64]bool {
 	known := map[int64]bool{}
 	for _, j := range jobs {
 		known[j.State.Migration] = true
-		for _, id := range j.twins() {
+		for _, id := range j.State.Twins {
 			known[id] = true
 		}
 	}
