@@ -108,9 +108,7 @@ func (j *Job) Apply(e Effect, r Result, now time.Time) (stop bool) {
 	switch r.Class {
 	case ClassNone:
 		j.succeeded(e, r, now)
-	case ClassWait:
-		j.try(e, func(a *attempts) { a.Due = now.Add(r.After) })
-	case ClassRetry, ClassRun:
+	case ClassWait, ClassRetry, ClassRun:
 		return j.retry(e, r, now)
 	case ClassDenied, ClassAbsent, ClassJob:
 		return j.refused(e, r, now)
@@ -146,17 +144,35 @@ func (j *Job) try(e Effect, change func(*attempts)) {
 	}
 }
 
-// fail counts a failure, and lets the effect pause.
-func (j *Job) fail(e Effect, pause time.Duration, now time.Time) attempts {
-	j.try(e, func(a *attempts) {
-		if a.Count == 0 {
-			a.Since = now
-		}
-		a.Count++
-		a.Paused += pause
-		a.Due = now.Add(pause)
-	})
-	return j.tries(e)
+// fail counts a failure of an effect, and returns how often it has failed.
+func (j *Job) fail(e Effect, pause time.Duration, now time.Time) int {
+	j.try(e, func(a *attempts) { a.fail(pause, now) })
+	return j.tries(e).Count
+}
+
+// fail counts a failure and the pause after it.
+func (a *attempts) fail(pause time.Duration, now time.Time) {
+	if a.Count == 0 {
+		a.Since = now
+	}
+	a.Count++
+	a.Paused += pause
+	a.Due = now.Add(pause)
+}
+
+// meet notes trouble that may pass. It reports whether it has lasted for too long:
+// rate limits do not count.
+func (a *attempts) meet(r Result, now time.Time) (over bool) {
+	limit := maxDenied
+	switch r.Class { //nolint:exhaustive // all others have one limit
+	case ClassWait:
+		a.Due = now.Add(r.After)
+		return false
+	case ClassRetry:
+		limit = maxTrouble
+	}
+	a.fail(backoff(a.Count), now)
+	return a.Paused > limit
 }
 
 // backoff is the pause after so many failures.
@@ -167,13 +183,10 @@ func backoff(failures int) time.Duration {
 // retry notes trouble that may pass. The account's starts have a limit in
 // common: see [Tally.Started].
 func (j *Job) retry(e Effect, r Result, now time.Time) (stop bool) {
-	limit := maxTrouble
-	if r.Class != ClassRetry {
-		limit = maxDenied
-	}
-	a := j.fail(e, backoff(j.tries(e).Count), now)
+	over := false
+	j.try(e, func(a *attempts) { over = a.meet(r, now) })
 	switch {
-	case e == EffectStart || a.Paused <= limit:
+	case e == EffectStart || !over:
 		return false
 	case r.Class == ClassRun:
 		return true
@@ -198,7 +211,7 @@ func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 			j.end(OutcomeRefused, r.Reason, now)
 		}
 	case EffectUnlock, EffectDelete:
-		if j.fail(e, refusalWait, now).Count >= maxRefusals {
+		if j.fail(e, refusalWait, now) >= maxRefusals {
 			s.Forgotten = r.Forgotten
 			j.giveUp(e, r.Reason, now)
 		}
@@ -207,7 +220,7 @@ func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 	default:
 		switch r.Class {
 		case ClassAbsent:
-			if j.fail(e, absentAgain, now).Count >= maxAbsent {
+			if j.fail(e, absentAgain, now) >= maxAbsent {
 				j.giveUp(e, r.Reason, now)
 			}
 		case ClassJob:

@@ -171,7 +171,6 @@ func (r *run) adopt(job *Job) {
 		r.all += len(job.Repositories)
 	}
 	r.highest = max(r.highest, job.State.Migration, slices.Max(append(job.State.Twins, 0)))
-	r.anyLost = r.anyLost || job.State.book.Lost > 0
 }
 
 // resume continues the run in r.journal.
@@ -190,10 +189,7 @@ func (r *run) resume() error {
 		return fmt.Errorf("%w: %s: %s", ErrUnfinished, r.dir, reason)
 	}
 	r.resumed = true
-	if r.journal.tally != nil {
-		r.tally = r.journal.tally
-		r.stops, r.doubts = r.tally.t.Stops, len(r.tally.t.Doubt)
-	}
+	*r.tally = r.journal.tally
 	r.tally.Resume()
 	now := time.Now()
 	for _, job := range r.journal.jobs {

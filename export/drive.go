@@ -27,6 +27,9 @@ func (r *run) drive(ctx context.Context) error {
 			var at time.Time
 			at, err = r.start(ctx)
 			wake = sooner(wake, at)
+			if r.active > 0 || !wake.IsZero() { // else see more
+				wake = sooner(wake, r.lookForTwins(ctx, time.Now()))
+			}
 		}
 		switch {
 		case err != nil:
@@ -66,7 +69,7 @@ func (r *run) await(ctx context.Context, wake time.Time) error {
 	case res := <-r.results:
 		r.active--
 		if res.then != nil {
-			return res.then(res.Result)
+			return res.then()
 		}
 		return r.apply(res)
 	case s := <-r.poll.sights:
@@ -116,7 +119,6 @@ func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
 	}
 	if r.stop == nil {
 		wake = sooner(wake, r.followAll(ctx, now))
-		wake = sooner(wake, r.lookForTwins(ctx, now))
 	}
 	return wake, nil
 }
@@ -138,8 +140,6 @@ func (r *run) except(job *Job, now time.Time) []Effect {
 		except = append(except, transfers...)
 		if !r.releasing || r.active >= maxReleasing {
 			except = append(except, EffectWait, EffectList, EffectUnlock)
-		} else if r.looked[job] {
-			except = append(except, EffectWait)
 		}
 		return except
 	}
@@ -181,9 +181,6 @@ func (r *run) perform(ctx context.Context, job *Job, effect Effect) error {
 			return err
 		}
 	}
-	if r.releasing && effect == EffectWait {
-		r.looked[job] = true
-	}
 	r.active++
 	r.busy[job] = append(r.busy[job], effect)
 	if moves(effect) {
@@ -199,10 +196,40 @@ func (r *run) perform(ctx context.Context, job *Job, effect Effect) error {
 	return nil
 }
 
-// ask performs a request of the run itself.
-func (r *run) ask(do func() Result, then func(Result) error) {
+// ask performs a request of the run itself, after which then goes on. Nothing is
+// started meanwhile. The run ends if that fails for too long.
+func (r *run) ask(doing string, a *attempts, do func() error, then func() error) {
+	r.starting = true
 	r.active++
-	go func() { r.results <- result{Result: do(), then: then} }()
+	go func() {
+		err := do()
+		r.results <- result{then: func() error {
+			r.starting = false
+			if err == nil {
+				*a = attempts{}
+				return then()
+			}
+			err = fmt.Errorf("%s: %w", doing, err)
+			r.meet(a, err)
+			return nil
+		}}
+	}()
+}
+
+// meet notes trouble of the run itself. The run ends if it lasts for too long.
+func (r *run) meet(a *attempts, err error) {
+	res := resultOf(err)
+	over := a.meet(res, time.Now())
+	switch {
+	case r.stop != nil:
+	case over:
+		r.stop = err
+	default:
+		r.emit(Event{Kind: EventWaiting, Wait: time.Until(a.Due), Err: err})
+	}
+	if res.Class == ClassWait && a.Due.After(r.gate) {
+		r.gate = a.Due
+	}
 }
 
 // moves reports whether an effect moves an archive.
@@ -256,7 +283,7 @@ func cmpErr(r Result) error {
 // its place if it is over. Before is the state from before that.
 func (r *run) note(job *Job, effect Effect, res Result, before *State) error {
 	s := &job.State
-	r.highest, r.anyLost = max(r.highest, s.Migration), r.anyLost || s.book.Lost > 0
+	r.highest = max(r.highest, s.Migration)
 	news := s.Outcome != before.Outcome
 	if news {
 		r.tally.Ended(job)

@@ -49,11 +49,11 @@ func (r *run) more(ctx context.Context) (bool, error) {
 // changed.
 func (r *run) saveTally() error {
 	t := &r.tally.t
-	if t.Stops == r.stops && len(t.Doubt) == r.doubts {
+	if saved := r.journal.tally.t; t.Stops == saved.Stops && len(t.Doubt) == len(saved.Doubt) {
 		return nil
 	}
-	r.stops, r.doubts = t.Stops, len(t.Doubt)
-	return r.journal.write(line{Tally: &Tally{tally{Stops: t.Stops, Doubt: t.Doubt}}})
+	r.journal.tally = Tally{tally{Stops: t.Stops, Doubt: t.Doubt}}
+	return r.journal.write(line{Tally: &r.journal.tally})
 }
 
 // end writes the manifest if the run is finished. The error says what is

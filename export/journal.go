@@ -59,8 +59,8 @@ type journal struct {
 	header *header // nil if nothing was planned
 	jobs   []*Job  // in the order in which they were made
 	known  map[string]*Job
-	tally  *Tally // nil if no line has one
-	end    *end   // nil while the run is unfinished
+	tally  Tally // as the latest line has it
+	end    *end  // nil while the run is unfinished
 }
 
 // openJournal reads the journal of the run in a folder, and makes one if there
@@ -136,7 +136,7 @@ func (j *journal) replay(text []byte) error {
 			j.add(job)
 		}
 	case l.Tally != nil:
-		j.tally = l.Tally
+		j.tally = *l.Tally
 	case l.End != nil:
 		j.end = l.End
 	default:
@@ -162,7 +162,7 @@ func (j *journal) begin(h header, jobs []*Job) error {
 	if err != nil {
 		return err
 	}
-	j.log, j.header, j.jobs, j.known, j.tally, j.end = log, &h, nil, map[string]*Job{}, nil, nil
+	j.log, j.header, j.jobs, j.known, j.tally, j.end = log, &h, nil, map[string]*Job{}, Tally{}, nil
 	if err := j.write(line{Run: &h}); err != nil {
 		return err
 	}

@@ -23,8 +23,8 @@ func (r *run) start(ctx context.Context) (wake time.Time, err error) {
 	switch {
 	case now.Before(r.gate), r.starting, r.system, len(r.pending) == 0:
 		return wake, nil
-	case now.Before(r.lookDue):
-		return r.lookDue, nil
+	case now.Before(r.looking.Due):
+		return r.looking.Due, nil
 	}
 	load, _ := Weigh(r.live, r.opts.Patience, now)
 	if load.Running >= r.opts.Concurrency {
@@ -68,40 +68,14 @@ func (r *run) start(ctx context.Context) (wake time.Time, err error) {
 // lookForNewest finds the newest migration of the account: what is started from
 // then on has a higher ID.
 func (r *run) lookForNewest(ctx context.Context) {
-	r.starting = true
-	r.ask(func() Result {
-		id, err := Newest(ctx, r.acct)
-		res := resultOf(err)
-		res.Migration = id
-		return res
-	}, func(res Result) error {
-		r.starting = false
-		if res.Class == ClassNone {
-			r.looking = trouble{}
-			r.highest, r.lookedAt = max(r.highest, res.Migration), time.Now()
-			return nil
-		}
-		r.lookDue = r.meets(&r.looking, res, "look for the newest migration")
+	var newest int64
+	r.ask("look for the newest migration", &r.looking, func() (err error) {
+		newest, err = Newest(ctx, r.acct)
+		return err
+	}, func() error {
+		r.highest, r.lookedAt = max(r.highest, newest), time.Now()
 		return nil
 	})
-}
-
-// meets notes trouble of a request of the run itself, and returns when to try
-// again. The run ends if the trouble lasts for too long.
-func (r *run) meets(t *trouble, res Result, doing string) time.Time {
-	now := time.Now()
-	wait, over := t.failed(res)
-	switch {
-	case r.stop != nil:
-	case over:
-		r.stop = fmt.Errorf("%s: %w", doing, res.err)
-	default:
-		r.emit(Event{Kind: EventWaiting, Wait: wait, Err: fmt.Errorf("%s: %w", doing, res.err)})
-	}
-	if res.Class == ClassWait && now.Add(wait).After(r.gate) {
-		r.gate = now.Add(wait)
-	}
-	return now.Add(wait)
 }
 
 // A poll sees what becomes of all migrations that a run waits for. For an
@@ -114,8 +88,7 @@ type poll struct {
 	wg     sync.WaitGroup
 	all    bool                           // the sequence for all is running
 	since  time.Time                      // when it began
-	due    time.Time                      // when it begins again after an error
-	met    trouble                        // of it
+	met    attempts                       // of it
 	shown  map[int64]*ghmigrate.Migration // as a sequence has shown them last; nil before the first time
 	failed map[int64]bool                 // migrations that a sequence did not find: they are looked at one by one
 }
@@ -160,8 +133,8 @@ func (r *run) followAll(ctx context.Context, now time.Time) time.Time {
 	if p.all || r.acct.Owner() == "" || len(r.live)+len(r.pending) == 0 {
 		return time.Time{}
 	}
-	if now.Before(p.due) {
-		return p.due
+	if now.Before(p.met.Due) {
+		return p.met.Due
 	}
 	p.all, p.since = true, now
 	p.watch(ctx, 0, r.acct.WatchAll(ctx))
@@ -198,13 +171,12 @@ func (r *run) see(s sight) error {
 	case s.migration == nil:
 		p.all = false
 		clear(p.shown) // they are looked at one by one meanwhile
-		wait, _ := p.met.failed(resultOf(s.err))
-		p.due = now.Add(wait)
-		r.emit(Event{Kind: EventWaiting, Wait: wait, Err: fmt.Errorf("watch the migrations: %w", s.err)})
+		p.met.meet(resultOf(s.err), now)
+		r.emit(Event{Kind: EventWaiting, Wait: time.Until(p.met.Due), Err: fmt.Errorf("watch the migrations: %w", s.err)})
 		return nil
 	}
 	id := s.migration.ID
-	p.met = trouble{}
+	p.met = attempts{}
 	r.highest = max(r.highest, id)
 	if p.failed[id] = s.err != nil; p.failed[id] {
 		delete(p.shown, id)

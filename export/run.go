@@ -86,20 +86,15 @@ type run struct {
 	twins    twinSearch
 	highest  int64     // the newest migration that was seen
 	lookedAt time.Time // when the newest of the account was looked for
-	lookDue  time.Time // before, it is not looked for again
-	looking  trouble   // of that
+	looking  attempts  // to do so
 	starting bool      // a start is under way, or the look before it
 	gate     time.Time // before, GitHub wants no request
 	system   bool      // nothing more is started: see ErrSystemic
-	anyLost  bool      // the response to a start was lost
 	doubt    error     // why the latest export failed
-	stops    int       // of the tally, as the journal has it
-	doubts   int       // likewise, how many sets
 	parked   []error   // why jobs are left to the next call
 
-	stop      error         // why nothing new is begun
-	releasing bool          // only locks are released
-	looked    map[*Job]bool // jobs that were looked at for that
+	stop      error // why nothing new is begun
+	releasing bool  // only locks are released
 
 	mu        sync.Mutex // guards events
 	done, all int
@@ -110,7 +105,7 @@ type result struct {
 	job    *Job
 	effect Effect
 	Result
-	then func(Result) error // of a request of the run
+	then func() error // of a request of the run
 }
 
 func newRun(acct Account, opts Options) *run {
@@ -120,7 +115,6 @@ func newRun(acct Account, opts Options) *run {
 		tally:   new(Tally),
 		busy:    map[*Job][]Effect{},
 		counted: map[string]int{},
-		looked:  map[*Job]bool{},
 		results: make(chan result),
 		poll:    newPoll(),
 	}
@@ -254,42 +248,18 @@ func (r *run) count(job *Job) {
 // persist repeats a request of the run itself until it succeeds, or fails for too
 // long.
 func (r *run) persist(ctx context.Context, do func() error) error {
-	var t trouble
+	var a attempts
 	for {
 		err := do()
 		if err == nil || ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
-		wait, over := t.failed(resultOf(err))
-		if over {
+		if a.meet(resultOf(err), time.Now()) {
 			return err
 		}
-		r.emit(Event{Kind: EventWaiting, Wait: wait, Err: err})
-		if err := sleepUntil(ctx, time.Now().Add(wait)); err != nil {
+		r.emit(Event{Kind: EventWaiting, Wait: time.Until(a.Due), Err: err})
+		if err := sleepUntil(ctx, a.Due); err != nil {
 			return err
 		}
 	}
-}
-
-// A trouble is what a request of the run itself has met with since it last
-// succeeded.
-type trouble struct {
-	count  int
-	paused time.Duration
-}
-
-// failed returns how long to wait after a failure, or that it has lasted for too
-// long.
-func (t *trouble) failed(r Result) (wait time.Duration, over bool) {
-	limit := maxDenied
-	if r.Class == ClassWait {
-		return r.After, false
-	}
-	if r.Class == ClassRetry {
-		limit = maxTrouble
-	}
-	wait = backoff(t.count)
-	t.count++
-	t.paused += wait
-	return wait, t.paused > limit
 }

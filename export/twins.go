@@ -136,50 +136,44 @@ func searchTwins(ctx context.Context, acct Account, jobs []*Job, ruled map[int64
 
 // A twinSearch is what a run knows of its searches for late twins.
 type twinSearch struct {
-	under  bool
-	due    time.Time
-	done   bool // the search after all else has found nothing
-	unsure int  // searches in a row that could not read a candidate
-	ruled  map[int64]bool
-	met    trouble
+	attempts      // Due is also when the next search is
+	done     bool // the search after all else has found nothing
+	unsure   int  // searches in a row that could not read a candidate
+	ruled    map[int64]bool
 }
 
 // lookForTwins searches beside all other work, and returns when to do so.
 func (r *run) lookForTwins(ctx context.Context, now time.Time) time.Time {
-	if r.twins.under || r.starting || !r.anyLost || !slices.ContainsFunc(r.journal.jobs, lostStart) {
+	t := &r.twins
+	switch {
+	case r.starting:
+		return time.Time{}
+	case t.Due.IsZero():
+		t.Due = now.Add(twinsAgain)
+	case !t.Due.After(now) && !slices.ContainsFunc(r.journal.jobs, lostStart):
+		t.Due = now.Add(twinsAgain)
+	case !t.Due.After(now):
+		r.searchTwins(ctx)
 		return time.Time{}
 	}
-	if r.twins.due.IsZero() {
-		r.twins.due = now.Add(twinsAgain)
-	}
-	if r.twins.due.After(now) {
-		if len(r.live)+len(r.pending) == 0 {
-			return time.Time{} // see more
-		}
-		return r.twins.due
-	}
-	r.searchTwins(ctx)
-	return time.Time{}
+	return t.Due
 }
 
 // lastTwins searches when all else is over. It reports whether the run must wait
 // for what that brings.
 func (r *run) lastTwins(ctx context.Context) (bool, error) {
-	if r.twins.done || !slices.ContainsFunc(r.journal.jobs, lostStart) {
+	t := &r.twins
+	if t.done || !slices.ContainsFunc(r.journal.jobs, lostStart) {
 		return false, nil
 	}
-	if r.twins.unsure > 0 || r.twins.met.count > 0 {
-		if err := sleepUntil(ctx, r.twins.due); err != nil {
-			return true, nil //nolint:nilerr // the loop sees that the context has ended
-		}
+	if t.unsure == 0 && t.Count == 0 || sleepUntil(ctx, t.Due) == nil { // else the loop sees that the context has ended
+		r.searchTwins(ctx)
 	}
-	r.searchTwins(ctx)
 	return true, nil
 }
 
 func (r *run) searchTwins(ctx context.Context) {
 	t := &r.twins
-	t.under, r.starting = true, true // what is started meanwhile is no twin
 	last := len(r.live)+len(r.pending) == 0
 	copies := make([]*Job, len(r.journal.jobs))
 	for i, job := range r.journal.jobs {
@@ -188,27 +182,22 @@ func (r *run) searchTwins(ctx context.Context) {
 	}
 	ruled := t.ruled // nobody changes it while a search is under way
 	var found lateTwins
-	r.ask(func() Result {
+	r.ask("search for late migrations", &t.attempts, func() error {
 		found = searchTwins(ctx, r.acct, copies, ruled)
-		return resultOf(found.err)
-	}, func(res Result) error {
-		t.under, r.starting = false, false
-		if res.Class != ClassNone {
-			t.due = r.meets(&t.met, res, "search for late migrations")
-			return nil
-		}
-		t.met, t.due = trouble{}, time.Now().Add(twinsAgain)
+		return found.err
+	}, func() error {
 		if t.ruled == nil {
 			t.ruled = map[int64]bool{}
 		}
 		for _, id := range found.ruled {
 			t.ruled[id] = true
 		}
+		t.Due = time.Now().Add(twinsAgain)
 		if t.unsure++; !found.unsure {
 			t.unsure = 0
 		}
 		if t.done = last && (t.unsure == 0 || t.unsure >= maxUnsure); !t.done && found.unsure {
-			t.due = time.Now().Add(unsureWait)
+			t.Due = time.Now().Add(unsureWait)
 		}
 		return r.addTwins(&found)
 	})
@@ -226,7 +215,6 @@ func (r *run) addTwins(found *lateTwins) error {
 		}
 	}
 	r.twins.done = false
-	next = r.unknown(next)
 	r.enlist(true, next...)
 	return r.plan(next)
 }

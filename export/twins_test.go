@@ -225,3 +225,19 @@ func TestAnOutageAtTheLastSearchIsWaitedOut(t *testing.T) {
 		assert.False(t, server.Locked(names[0]))
 	})
 }
+
+// The search for late twins keeps no run from its end that waits for the next
+// call.
+func TestARunWithALostStartAndAStoreThatIsDownEnds(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		store := newMemoryStore()
+		store.fail = func() bool { return len(store.objects) > 0 } // after the trial
+		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 502, Applied: true})
+		begun := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		_, err := run(t, ctx, server, octo(t, server), export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), Store: store})
+		require.ErrorContains(t, partial(t, err).Err, "the bucket is on fire")
+		assert.Less(t, time.Since(begun), 3*time.Hour)
+	})
+}
