@@ -47,72 +47,70 @@ type Account interface {
 
 // OrgAccount is the organization of that name.
 func OrgAccount(c *ghmigrate.Client, org string) Account {
-	return orgAccount{c.OrgMigrations, c, org}
+	return orgAccount{c, org}
 }
 
 // UserAccount is the account that the client's token belongs to.
-func UserAccount(c *ghmigrate.Client) Account { return userAccount{c.UserMigrations, c} }
+func UserAccount(c *ghmigrate.Client) Account { return userAccount{c.UserMigrations, client{c}} }
 
 type orgAccount struct {
-	migrations *ghmigrate.OrgMigrations
-	client     *ghmigrate.Client
-	org        string
+	*ghmigrate.Client
+	org string
 }
 
-func (a orgAccount) String() string { return a.client.Host() + "/orgs/" + strings.ToLower(a.org) }
+func (a orgAccount) String() string { return a.Host() + "/orgs/" + strings.ToLower(a.org) }
 
 func (a orgAccount) Owner() string { return a.org }
 
 func (a orgAccount) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (*ghmigrate.Migration, error) {
-	return a.migrations.Start(ctx, a.org, req)
+	return a.OrgMigrations.Start(ctx, a.org, req)
 }
 
 func (a orgAccount) List(ctx context.Context, opts *ghmigrate.ListOrgMigrationsOptions) iter.Seq2[*ghmigrate.Migration, error] {
-	return a.migrations.List(ctx, a.org, opts)
+	return a.OrgMigrations.List(ctx, a.org, opts)
 }
 
 func (a orgAccount) Get(ctx context.Context, id int64, opts *ghmigrate.GetOptions) (*ghmigrate.Migration, error) {
-	return a.migrations.Get(ctx, a.org, id, opts)
+	return a.OrgMigrations.Get(ctx, a.org, id, opts)
 }
 
 func (a orgAccount) ListRepositories(ctx context.Context, id int64, opts *ghmigrate.ListOptions) iter.Seq2[*ghmigrate.Repository, error] {
-	return a.migrations.ListRepositories(ctx, a.org, id, opts)
+	return a.OrgMigrations.ListRepositories(ctx, a.org, id, opts)
 }
 
 func (a orgAccount) Watch(ctx context.Context, ids []int64) iter.Seq2[*ghmigrate.Migration, error] {
-	return a.migrations.Watch(ctx, a.org, ids)
+	return a.OrgMigrations.Watch(ctx, a.org, ids)
 }
 
 func (a orgAccount) WatchAll(ctx context.Context) iter.Seq2[*ghmigrate.Migration, error] {
-	return a.migrations.WatchAll(ctx, a.org)
+	return a.OrgMigrations.WatchAll(ctx, a.org)
 }
 
 func (a orgAccount) DownloadArchive(ctx context.Context, id int64, path string, opts *ghmigrate.DownloadOptions) (*ghmigrate.DownloadResult, error) {
-	return a.migrations.DownloadArchive(ctx, a.org, id, path, opts)
+	return a.OrgMigrations.DownloadArchive(ctx, a.org, id, path, opts)
 }
 
 func (a orgAccount) OpenArchive(ctx context.Context, id int64) (*ghmigrate.ArchiveStream, error) {
-	return a.migrations.OpenArchive(ctx, a.org, id)
+	return a.OrgMigrations.OpenArchive(ctx, a.org, id)
 }
 
 func (a orgAccount) DeleteArchive(ctx context.Context, id int64) error {
-	return remove(ctx, a.client, fmt.Sprintf("/orgs/%s/migrations/%d/archive", url.PathEscape(a.org), id))
+	return remove(ctx, a, fmt.Sprintf("/orgs/%s/migrations/%d/archive", url.PathEscape(a.org), id))
 }
 
 func (a orgAccount) UnlockRepository(ctx context.Context, id int64, repo string) error {
-	return remove(ctx, a.client, fmt.Sprintf("/orgs/%s/migrations/%d/repos/%s/lock", url.PathEscape(a.org), id, url.PathEscape(repo)))
-}
-
-func (a orgAccount) Do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
-	return a.client.Do(ctx, method, path, in, out)
+	return remove(ctx, a, fmt.Sprintf("/orgs/%s/migrations/%d/repos/%s/lock", url.PathEscape(a.org), id, url.PathEscape(repo)))
 }
 
 type userAccount struct {
 	*ghmigrate.UserMigrations
-	client *ghmigrate.Client
+	client
 }
 
-func (a userAccount) String() string { return a.client.Host() + "/user" }
+// client lets both the client and its UserMigrations be embedded.
+type client struct{ *ghmigrate.Client }
+
+func (a userAccount) String() string { return a.Host() + "/user" }
 
 func (a userAccount) Owner() string { return "" }
 
@@ -145,11 +143,11 @@ func (a userAccount) Get(ctx context.Context, id int64, opts *ghmigrate.GetOptio
 }
 
 func (a userAccount) DeleteArchive(ctx context.Context, id int64) error {
-	return remove(ctx, a.client, fmt.Sprintf("/user/migrations/%d/archive", id))
+	return remove(ctx, a, fmt.Sprintf("/user/migrations/%d/archive", id))
 }
 
 func (a userAccount) UnlockRepository(ctx context.Context, id int64, repo string) error {
-	return remove(ctx, a.client, fmt.Sprintf("/user/migrations/%d/repos/%s/lock", id, url.PathEscape(repo)))
+	return remove(ctx, a, fmt.Sprintf("/user/migrations/%d/repos/%s/lock", id, url.PathEscape(repo)))
 }
 
 // errRepeated says that a DELETE was sent twice, and that GitHub found nothing
@@ -158,16 +156,12 @@ var errRepeated = fmt.Errorf("an earlier attempt may have done it: %w", ghmigrat
 
 // remove sends a DELETE. The client takes the 404 of a repeated one for a
 // success, and returns no header then.
-func remove(ctx context.Context, c *ghmigrate.Client, path string) error {
-	header, err := c.Do(ctx, http.MethodDelete, path, nil, nil)
+func remove(ctx context.Context, acct Account, path string) error {
+	header, err := acct.Do(ctx, http.MethodDelete, path, nil, nil)
 	if err == nil && header == nil {
 		return errRepeated
 	}
 	return err
-}
-
-func (a userAccount) Do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
-	return a.client.Do(ctx, method, path, in, out)
 }
 
 // Repositories lists the repositories that an account can export, oldest
@@ -230,7 +224,7 @@ func Newest(ctx context.Context, acct Account) (int64, error) {
 
 // repositoryNames lists the repositories of a migration.
 func repositoryNames(ctx context.Context, acct Account, id int64) ([]string, error) {
-	var names []string
+	names := []string{}
 	for repo, err := range acct.ListRepositories(ctx, id, nil) {
 		if err != nil {
 			return nil, err

@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -261,7 +260,7 @@ func (r *run) apply(res result) error {
 	if res.Class == ClassWait && now.Add(res.After).After(r.gate) {
 		r.gate = now.Add(res.After)
 	}
-	err := cmpErr(res.Result)
+	err := res.error()
 	if stop && r.stop == nil {
 		r.stop = fmt.Errorf("batch %s: %s: %w", job.ID, res.effect, err)
 	}
@@ -269,14 +268,6 @@ func (r *run) apply(res result) error {
 		r.parked = append(r.parked, fmt.Errorf("batch %s: %s: after %v: %w", job.ID, res.effect, maxTrouble, err))
 	}
 	return r.note(job, res.effect, res.Result, &before)
-}
-
-// cmpErr is the error of a result.
-func cmpErr(r Result) error {
-	if r.err != nil || r.Reason == "" {
-		return r.err
-	}
-	return errors.New(r.Reason)
 }
 
 // note saves what has happened to a job, tells it, and plans the jobs that take
@@ -288,7 +279,7 @@ func (r *run) note(job *Job, effect Effect, res Result, before *State) error {
 	if news {
 		r.tally.Ended(job)
 		if s.Outcome != OutcomeExported {
-			r.doubt = cmpErr(Result{Reason: s.Reason, err: res.err})
+			r.doubt = Result{Reason: s.Reason, err: res.err}.error()
 		}
 	}
 	passing := res.Class == ClassRetry || res.Class == ClassWait || res.Class == ClassRun

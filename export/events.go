@@ -2,9 +2,9 @@ package export
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 )
@@ -34,34 +34,28 @@ type EventKind string
 
 // The kinds of events.
 const (
-	EventBegun       EventKind = "begun"       // a new run
-	EventResumed     EventKind = "resumed"     // an unfinished run goes on
-	EventStarting    EventKind = "starting"    // a start is about to be sent
-	EventStarted     EventKind = "started"     // GitHub has accepted it
-	EventRefused     EventKind = "refused"     // GitHub does not accept the batch
-	EventLost        EventKind = "lost"        // the response was lost; the migration is searched for
-	EventAdopted     EventKind = "adopted"     // and found
-	EventExported    EventKind = "exported"    // the archive is ready
-	EventFailed      EventKind = "failed"      // GitHub failed to export the batch
-	EventGone        EventKind = "gone"        // the migration or its archive is not at GitHub any more
-	EventStuck       EventKind = "stuck"       // the export has been running for a day, and is given up
-	EventDownloading EventKind = "downloading" // the download begins
-	EventProgress    EventKind = "progress"    // of the download, at most ten times a second
-	EventDownloaded  EventKind = "downloaded"  // all of the archive
-	EventDamaged     EventKind = "damaged"     // the archive on disk is not what was fetched, and is fetched again
-	EventUnfetched   EventKind = "unfetched"   // the archive cannot be had
-	EventVerified    EventKind = "verified"    // with Err, if something is wrong with the archive
-	EventStored      EventKind = "stored"      // the Store has the archive
-	EventUnlocked    EventKind = "unlocked"    // all repositories that the migration has locked
-	EventLocked      EventKind = "locked"      // GitHub does not unlock some of them
-	EventDeleted     EventKind = "deleted"     // the archive at GitHub
-	EventSplit       EventKind = "split"       // one repository is tried alone, to see whether GitHub exports anything
-	EventReplaced    EventKind = "replaced"    // batches in Next take the place of the batch
-	EventReduced     EventKind = "reduced"     // the batch goes without releases, or attachments
-	EventWaiting     EventKind = "waiting"     // before an effect is tried again, after an error or for a rate limit
-	EventParked      EventKind = "parked"      // the batch is left to the next run, after an hour of trouble
-	EventOver        EventKind = "over"        // nothing is left to be done for the batch
-	EventEnded       EventKind = "ended"       // the run, with Err if not all is well
+	EventBegun      EventKind = "begun"      // a new run
+	EventResumed    EventKind = "resumed"    // an unfinished run goes on
+	EventStarting   EventKind = "starting"   // a start is about to be sent
+	EventStarted    EventKind = "started"    // GitHub has accepted it
+	EventLost       EventKind = "lost"       // the response was lost; the migration is searched for
+	EventAdopted    EventKind = "adopted"    // and found
+	EventExported   EventKind = "exported"   // the archive is ready
+	EventFailed     EventKind = "failed"     // the batch is not exported, or its archive cannot be had: Err says why
+	EventProgress   EventKind = "progress"   // of the download, at most ten times a second
+	EventDownloaded EventKind = "downloaded" // all of the archive
+	EventDamaged    EventKind = "damaged"    // the archive on disk is not what was fetched, and is fetched again
+	EventVerified   EventKind = "verified"   // with Err, if something is wrong with the archive
+	EventStored     EventKind = "stored"     // the Store has the archive
+	EventUnlocked   EventKind = "unlocked"   // all repositories that the migration has locked
+	EventLocked     EventKind = "locked"     // GitHub does not unlock some of them
+	EventDeleted    EventKind = "deleted"    // the archive at GitHub
+	EventReplaced   EventKind = "replaced"   // batches in Next take the place of the batch
+	EventReduced    EventKind = "reduced"    // the batch goes without releases, or attachments
+	EventWaiting    EventKind = "waiting"    // before an effect is tried again, after an error or for a rate limit
+	EventParked     EventKind = "parked"     // the batch is left to the next call, after an hour of trouble
+	EventOver       EventKind = "over"       // nothing is left to be done for the batch
+	EventEnded      EventKind = "ended"      // the run, with Err if not all is well
 )
 
 // String says in words what has happened, in one line without the time.
@@ -87,50 +81,31 @@ func (e Event) words() string {
 		return "starting the export of " + n
 	case EventStarted:
 		return fmt.Sprintf("exporting %s, migration %d", n, e.Migration)
-	case EventRefused:
-		return "GitHub refused to export it"
 	case EventLost:
 		return "the response to the start was lost, searching for its migration"
 	case EventAdopted:
 		return fmt.Sprintf("found its migration %d, exporting %s", e.Migration, n)
-	case EventGone:
-		return fmt.Sprintf("migration %d or its archive is not at GitHub any more", e.Migration)
 	case EventFailed:
-		return fmt.Sprintf("GitHub failed to export it in migration %d", e.Migration)
-	case EventStuck:
-		return fmt.Sprintf("migration %d has not ended after a day, giving it up", e.Migration)
+		return n + " not exported"
 	case EventProgress, EventDownloaded:
 		return fmt.Sprintf("downloaded %d of %d bytes", e.Bytes, e.Size)
 	case EventDamaged:
-		return "the archive on disk is damaged, fetching it again"
-	case EventUnfetched:
-		return fmt.Sprintf("the archive of migration %d cannot be fetched", e.Migration)
+		return "the archive on disk is damaged, downloading it again"
 	case EventLocked:
 		return fmt.Sprintf("some repositories of migration %d are perhaps still locked", e.Migration)
-	case EventSplit:
-		return "trying one of its repositories alone"
 	case EventReplaced:
-		return fmt.Sprintf("retrying its %s as %s", n, batches(e.Next))
+		return fmt.Sprintf("continuing its %s as batch %s", n, strings.Join(e.Next, ", "))
 	case EventReduced:
 		return "trying without releases or attachments"
 	case EventWaiting:
 		return fmt.Sprintf("trying again in %s", e.Wait.Round(time.Second))
 	case EventParked:
-		return "giving up for this run, the next one goes on"
-	case EventOver:
-		return fmt.Sprintf("over, %d of %s done", e.Done, count(e.All))
-	case EventEnded:
-		return fmt.Sprintf("ended, %d of %s done", e.Done, count(e.All))
+		return "giving up for now, the next call goes on"
+	case EventOver, EventEnded:
+		return fmt.Sprintf("%s, %d of %s done", e.Kind, e.Done, count(e.All))
 	default:
 		return string(e.Kind)
 	}
-}
-
-func batches(ids []string) string {
-	if len(ids) == 1 {
-		return "batch " + ids[0]
-	}
-	return fmt.Sprintf("batches %s and %s", strings.Join(ids[:len(ids)-1], ", "), ids[len(ids)-1])
 }
 
 // Attrs returns the event for a log, with keys that stay: kind, batch,
@@ -196,25 +171,18 @@ func (j *Job) emit(e Event) {
 func (j *Job) emitResult(effect Effect, r Result, before *State) {
 	s := &j.State
 	e := j.event(j.kindOf(effect, r, before))
-	if e.Kind == "" {
-		return
-	}
-	switch {
-	case r.err != nil:
-		e.Err = r.err
-	case r.Reason != "":
-		e.Err = fmt.Errorf("%s", r.Reason) //nolint:err113 // the words of an error of another process
-	}
-	if s.Archive != nil && slices.Contains([]EventKind{EventDownloaded, EventVerified, EventStored}, e.Kind) {
-		e.Bytes, e.Size = s.Archive.Size, s.Archive.Size
-	}
+	e.Err = r.error()
 	switch e.Kind {
+	case "":
+		return
+	case EventDownloaded, EventStored:
+		e.Bytes, e.Size = s.Archive.Size, s.Archive.Size
 	case EventWaiting:
 		e.Wait = time.Until(j.tries(effect).Due)
 	case EventVerified:
 		e.Err = s.unsoundness()
-	case EventFailed, EventStuck:
-		e.Err = nil
+	case EventFailed:
+		e.Err = errors.New(j.failure())
 	default:
 	}
 	j.emit(e)
@@ -223,11 +191,10 @@ func (j *Job) emitResult(effect Effect, r Result, before *State) {
 func (j *Job) kindOf(effect Effect, r Result, before *State) EventKind {
 	after := &j.State
 	switch {
-	case before.Outcome != after.Outcome:
-		return map[Outcome]EventKind{
-			OutcomeExported: EventExported, OutcomeFailed: EventFailed, OutcomeRefused: EventRefused, OutcomeLost: EventRefused,
-			OutcomeStuck: EventStuck, OutcomeGone: EventGone, OutcomeUnfetched: EventUnfetched, OutcomeSplit: EventSplit,
-		}[after.Outcome]
+	case before.Outcome != after.Outcome && after.Outcome == OutcomeExported:
+		return EventExported
+	case before.Outcome != after.Outcome && after.Outcome != OutcomeSplit: // of which its successors tell
+		return EventFailed
 	case after.Parked != "":
 		return EventParked
 	case len(after.Locked) > len(before.Locked):
@@ -238,8 +205,7 @@ func (j *Job) kindOf(effect Effect, r Result, before *State) EventKind {
 		return EventWaiting
 	case r.Damaged:
 		return EventDamaged
-	}
-	if effect == EffectSearch && after.Migration == 0 || effect == EffectStore && !after.InStore || effect == EffectUnlock && len(j.Owed()) > 0 {
+	case effect == EffectSearch && after.Migration == 0, effect == EffectStore && !after.InStore, effect == EffectUnlock && len(j.Owed()) > 0:
 		return ""
 	}
 	return map[Effect]EventKind{

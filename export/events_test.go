@@ -34,7 +34,7 @@ func TestEventsTellWhatHappens(t *testing.T) {
 		})
 		require.NoError(t, err)
 		assert.Equal(t, []export.EventKind{
-			"begun", "starting", "started", "exported", "downloading", "downloaded", "verified", "unlocked", "deleted", "over", "ended",
+			"begun", "starting", "started", "exported", "downloaded", "verified", "unlocked", "deleted", "over", "ended",
 		}, kinds)
 		assert.Equal(t, 2, last.Done)
 	})

@@ -119,7 +119,6 @@ func ExampleLogTo() {
 	// msg=export kind=starting batch=1 repositories=1 done=0 all=1
 	// msg=export kind=started batch=1 migration=79 repositories=1 done=0 all=1
 	// msg=export kind=exported batch=1 migration=79 repositories=1 done=0 all=1
-	// msg=export kind=downloading batch=1 migration=79 repositories=1 done=0 all=1
 	// msg=export kind=downloaded batch=1 migration=79 repositories=1 done=0 all=1
 	// msg=export kind=verified batch=1 migration=79 repositories=1 done=0 all=1
 	// msg=export kind=over batch=1 migration=79 repositories=1 done=1 all=1

@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"time"
+
+	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
 // more finds something to do when nothing is under way and nothing is due. If
@@ -93,7 +95,7 @@ func (r *run) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(r.opts.disk, m.path(), data); err != nil {
+	if err := durable.WriteFile(r.opts.disk, m.path(), data); err != nil {
 		return err
 	}
 	if r.opts.Store != nil {

@@ -26,14 +26,14 @@ func (p *performance) unlock(ctx context.Context) Result {
 	var r Result
 	var worst error
 	for _, name := range owed[:min(len(owed), maxUnlocks)] {
-		found, err := u.release(ctx, lastName(name))
+		wasLocked, err := u.release(ctx, lastName(name))
 		switch {
-		case found == wasLocked, found == wasNotLocked && !late:
-			r.Repositories = append(r.Repositories, name)
-		case found == wasNotLocked:
-			r.Doubt = true
-		default:
+		case err != nil:
 			worst = errors.Join(worst, fmt.Errorf("unlock %s: %w", name, err))
+		case wasLocked || !late:
+			r.Repositories = append(r.Repositories, name)
+		default: // the lock may land yet
+			r.Doubt = true
 		}
 		if worst != nil && stopsUnlocking(ctx, worst) {
 			break
@@ -66,37 +66,27 @@ type unlocking struct {
 	forgotten bool // GitHub knows the migration no more
 }
 
-// A finding is what an unlock has found.
-type finding int
-
-const (
-	maybeLocked  finding = iota // GitHub does not say
-	wasLocked                   // and is not any more
-	wasNotLocked                // by this migration, or not yet
-)
-
 var errNotDone = errors.New("the migration has not ended, or cannot be read")
 
-// release releases one repository. GitHub's 404 means not locked, not yet, or
-// no permission: it is believed only while the migration can be read and is done.
-func (u *unlocking) release(ctx context.Context, name string) (finding, error) {
-	err := u.UnlockRepository(ctx, u.id, name)
+// release releases one repository, and reports whether it was locked. GitHub's
+// 404 means not locked, not yet, or no permission: it is believed only while the
+// migration can be read and is done.
+func (u *unlocking) release(ctx context.Context, name string) (wasLocked bool, err error) {
+	err = u.UnlockRepository(ctx, u.id, name)
 	switch {
-	case err == nil:
-		return wasLocked, nil
 	case !isAbsent(err):
-		return maybeLocked, err
+		return err == nil, err
+	case u.believed:
+		return false, nil
 	}
-	if !u.believed {
-		done, doneErr := u.meansNone(ctx)
-		if doneErr != nil {
-			return maybeLocked, doneErr
-		}
-		if u.believed = done && u.listed; !u.believed {
-			return maybeLocked, errors.Join(err, errNotDone)
-		}
+	done, doneErr := u.meansNone(ctx)
+	if doneErr != nil {
+		return false, doneErr
 	}
-	return wasNotLocked, nil
+	if u.believed = done && u.listed; !u.believed {
+		return false, errors.Join(err, errNotDone)
+	}
+	return false, nil
 }
 
 // meansNone reports whether a 404 means that there is no such lock, or archive:
@@ -314,8 +304,8 @@ func unlockWhere(ctx context.Context, acct Account, wanted func(name string) boo
 				troubles = append(troubles, fmt.Errorf("%s: migration %d is %s, and GitHub unlocks only after its end", name, m.ID, m.State))
 				continue
 			}
-			state, err := u.release(ctx, lastName(name))
-			if state != maybeLocked {
+			_, err := u.release(ctx, lastName(name))
+			if err == nil {
 				continue
 			}
 			troubles = append(troubles, fmt.Errorf("%s may still be locked by migration %d: %w", name, m.ID, err))

@@ -240,18 +240,8 @@ func (j *Job) why(row *Row) string {
 		return "not started yet"
 	case s.Outcome == OutcomeUnknown:
 		return fmt.Sprintf("GitHub is still exporting it in migration %d", s.Migration)
-	case s.Outcome == OutcomeRefused:
-		return "GitHub refused to export it; check that it exists and that the token's owner may export it: " + s.Reason
-	case s.Outcome == OutcomeLost:
-		return fmt.Sprintf("%d starts of an export left no trace at GitHub, try again later: %s", s.book.Lost, cmp.Or(s.Reason, "the response was lost"))
-	case s.Outcome == OutcomeStuck:
-		return fmt.Sprintf("%s, in migration %d: ask GitHub's support", s.Reason, s.Migration)
-	case s.Outcome == OutcomeGone:
-		return fmt.Sprintf("migration %d or its archive is not at GitHub any more: %s", s.Migration, s.Reason)
-	case s.Outcome == OutcomeUnfetched:
-		return fmt.Sprintf("the archive of migration %d cannot be fetched: %s", s.Migration, s.Reason)
 	case s.Outcome != OutcomeExported:
-		return s.Reason
+		return j.failure()
 	case !s.Verified:
 		return "exported by GitHub, and not fetched yet"
 	case !row.InMigration:
@@ -262,6 +252,24 @@ func (j *Job) why(row *Row) string {
 		return fmt.Sprintf("the archive of migration %d has faults", s.Migration)
 	}
 	return "verified, and not stored yet"
+}
+
+// failure says why the job has no archive.
+func (j *Job) failure() string {
+	s := &j.State
+	switch s.Outcome { //nolint:exhaustive // all others have their reason
+	case OutcomeRefused:
+		return "GitHub refused to export it; check that it exists and that the token's owner may export it: " + s.Reason
+	case OutcomeLost:
+		return fmt.Sprintf("%d starts of an export left no trace at GitHub, try again later: %s", s.book.Lost, cmp.Or(s.Reason, "the response was lost"))
+	case OutcomeStuck:
+		return fmt.Sprintf("%s, in migration %d: ask GitHub's support", s.Reason, s.Migration)
+	case OutcomeGone:
+		return fmt.Sprintf("migration %d or its archive is not at GitHub any more: %s", s.Migration, s.Reason)
+	case OutcomeUnfetched:
+		return fmt.Sprintf("the archive of migration %d cannot be downloaded: %s", s.Migration, s.Reason)
+	}
+	return s.Reason
 }
 
 // Err returns a [*PartialError] that says what is missing, nil if nothing is.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
 // Options say what to export and how. An unfinished run is continued with the
@@ -101,7 +102,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Concurrency = cmp.Or(o.Concurrency, defaultConcurrency)
 	o.Transfers = cmp.Or(o.Transfers, defaultTransfers)
 	o.Patience = cmp.Or(o.Patience, defaultPatience)
-	o.disk = cmp.Or[disk](o.disk, osDisk{})
+	o.disk = cmp.Or[disk](o.disk, durable.OS{})
 	switch {
 	case o.BatchSize < 0 || o.BatchSize > maxBatchSize:
 		return o, fmt.Errorf("export: BatchSize is %d: want 1 to %d", o.BatchSize, maxBatchSize)

@@ -72,19 +72,11 @@ func (p paced) UnlockRepository(ctx context.Context, id int64, repo string) erro
 // outlive returns a context that ends the given time after ctx does.
 func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(by)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			cancel(context.Cause(ctx))
-		case <-ended:
-		}
+		time.AfterFunc(by, func() { cancel(context.Cause(ctx)) })
 	})
 	return longer, func() {
 		stop()
-		close(ended)
 		cancel(nil)
 	}
 }

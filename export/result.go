@@ -3,6 +3,7 @@ package export
 // This file is part of the core: it does no I/O and reads no clock.
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,15 @@ type Result struct {
 	Faults       []Fault           `json:"faults,omitempty"`
 
 	err error // for errors.Is
+}
+
+// error is the error of the effect, as far as its words if that was another
+// process's.
+func (r Result) error() error {
+	if r.err == nil && r.Reason != "" {
+		return errors.New(r.Reason)
+	}
+	return r.err
 }
 
 // Found is a migration that a search has found.

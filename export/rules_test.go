@@ -396,7 +396,7 @@ func TestAnArchiveOfOneRepositoryThatCannotBeFetchedIsNamed(t *testing.T) {
 		p := partial(t, err)
 		require.NoError(t, p.Err, "the run is finished")
 		require.Equal(t, names[1:2], namesOf(p.Repositories))
-		assert.Contains(t, p.Repositories[0].Error, "cannot be fetched: ")
+		assert.Contains(t, p.Repositories[0].Error, "cannot be downloaded: ")
 		assert.Contains(t, p.Repositories[0].Error, "AccessDenied")
 		assert.Equal(t, 2, m.Covered)
 	})

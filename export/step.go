@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
 // Step performs the next effect of a job that is due, and applies its result:
@@ -86,7 +88,7 @@ func Perform(ctx context.Context, acct Account, job *Job, effect Effect) Result 
 	}
 	p := &performance{Account: pace(acct), job: job, disk: job.disk}
 	if p.disk == nil {
-		p.disk = osDisk{}
+		p.disk = durable.OS{}
 	}
 	perform := map[Effect]func(context.Context) Result{
 		EffectStart: p.start, EffectSearch: p.search, EffectWait: p.wait, EffectList: p.list, EffectUnlock: p.unlock,
@@ -136,26 +138,46 @@ func (p *performance) start(ctx context.Context) Result {
 // job, and with no other repositories than the job's.
 func (p *performance) search(ctx context.Context) Result {
 	r := Result{Asked: time.Now()}
-	for m, err := range p.List(ctx, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}) {
+	for f, err := range candidates(ctx, p, p.job.State.book.Floor, func(m *ghmigrate.Migration) bool {
+		return !p.job.knows(m.ID) && sameOptions(m, p.job.Start)
+	}) {
 		if err != nil {
 			return resultOf(err)
 		}
-		if m.ID <= p.job.State.book.Floor {
-			break
-		}
-		if p.job.knows(m.ID) || !sameOptions(m, p.job.Start) {
-			continue
-		}
-		names, err := repositoryNames(ctx, p, m.ID)
-		switch {
-		case isAbsent(err): // it went away since it was listed
-		case err != nil:
-			return resultOf(fmt.Errorf("compare with migration %d: %w", m.ID, err))
-		case len(match(p.job.Repositories, []Found{{m.ID, names}})) > 0:
-			r.Found = append(r.Found, Found{m.ID, names})
+		if len(match(p.job.Repositories, []Found{f})) > 0 {
+			r.Found = append(r.Found, f)
 		}
 	}
 	return r
+}
+
+// candidates lists the migrations above a floor that are wanted, with their
+// repositories: none if the migration went away since it was listed.
+func candidates(ctx context.Context, acct Account, floor int64, wanted func(*ghmigrate.Migration) bool) iter.Seq2[Found, error] {
+	return func(yield func(Found, error) bool) {
+		for m, err := range acct.List(ctx, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}) {
+			if err != nil {
+				yield(Found{}, err)
+				return
+			}
+			if m.ID <= floor {
+				return
+			}
+			if !wanted(m) {
+				continue
+			}
+			names, err := repositoryNames(ctx, acct, m.ID)
+			switch {
+			case isAbsent(err):
+				names, err = nil, nil
+			case err != nil:
+				err = fmt.Errorf("compare with migration %d: %w", m.ID, err)
+			}
+			if !yield(Found{m.ID, names}, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // knows reports whether a migration is one of the job or of those that it

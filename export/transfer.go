@@ -48,7 +48,6 @@ func (p *performance) download(ctx context.Context) Result {
 	if err := p.disk.MkdirAll(p.job.Dir); err != nil {
 		return resultOf(err)
 	}
-	p.job.emit(p.job.event(EventDownloading))
 	fetched, err := p.DownloadArchive(ctx, p.job.State.Migration, p.path(), &ghmigrate.DownloadOptions{Progress: p.progress})
 	if err == nil {
 		return Result{Archive: &Archive{Name: archiveName(p.job.State.Migration), Size: fetched.Size, SHA256: fetched.SHA256}}
@@ -234,7 +233,6 @@ func (p *performance) transfer(ctx context.Context) Result {
 	if p.job.Store == nil {
 		return resultOf(errors.New("a streamed archive needs a Store"))
 	}
-	p.job.emit(p.job.event(EventDownloading))
 	stream, err := p.OpenArchive(ctx, p.job.State.Migration)
 	if err != nil {
 		return p.notFound(ctx, err)

@@ -98,37 +98,27 @@ func searchTwins(ctx context.Context, acct Account, jobs []*Job, ruled map[int64
 		return found
 	}
 	slices.SortStableFunc(lost, func(a, b *Job) int { return len(a.Repositories) - len(b.Repositories) })
-	for m, err := range acct.List(ctx, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}) {
+	var suspects []*Job // whose migration the next candidate may be
+	for f, err := range candidates(ctx, acct, floor, func(m *ghmigrate.Migration) bool {
+		suspects = slices.DeleteFunc(slices.Clone(lost), func(j *Job) bool {
+			return m.ID <= j.State.book.Floor || !sameOptions(m, j.Start)
+		})
+		return len(suspects) > 0 && !known[m.ID] && !ruled[m.ID]
+	}) {
 		if err != nil {
 			found.err = err
 			return found
 		}
-		if m.ID <= floor {
-			break
-		}
-		candidates := slices.DeleteFunc(slices.Clone(lost), func(j *Job) bool {
-			return m.ID <= j.State.book.Floor || !sameOptions(m, j.Start)
-		})
-		if known[m.ID] || ruled[m.ID] || len(candidates) == 0 {
-			continue
-		}
-		names, err := repositoryNames(ctx, acct, m.ID)
-		switch {
-		case isAbsent(err):
+		known[f.ID] = true // a list may shift while it is read
+		fits := func(j *Job) bool { return len(match(j.Repositories, []Found{f})) > 0 }
+		switch at := slices.IndexFunc(suspects, fits); {
+		case f.Repositories == nil:
 			found.unsure = true
-			continue
-		case err != nil:
-			found.err = err
-			return found
-		}
-		known[m.ID] = true // a list may shift while it is read
-		fits := func(j *Job) bool { return len(match(j.Repositories, []Found{{m.ID, names}})) > 0 }
-		switch at := slices.IndexFunc(candidates, fits); {
 		case slices.ContainsFunc(searching, fits): // which is going to find it
 		case at < 0:
-			found.ruled = append(found.ruled, m.ID)
+			found.ruled = append(found.ruled, f.ID)
 		default:
-			found.of[candidates[at].ID] = append(found.of[candidates[at].ID], m.ID)
+			found.of[suspects[at].ID] = append(found.of[suspects[at].ID], f.ID)
 		}
 	}
 	return found

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"syscall"
 )
 
@@ -102,4 +103,52 @@ func Regular(name string, info fs.FileInfo) error {
 		kind = "a device, pipe or socket"
 	}
 	return &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%s, %w", kind, ErrNotRegular)}
+}
+
+// WriteFile puts a file in place as a whole: a crash leaves the old one or the
+// new one.
+func WriteFile(d FS, path string, data []byte) error {
+	temporary := path + ".new"
+	f, err := d.OpenLocked(temporary)
+	if err != nil {
+		return err
+	}
+	write := func() error {
+		if err := f.Truncate(0); err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(data, 0); err != nil {
+			return err
+		}
+		return f.Sync()
+	}
+	if err := write(); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := d.Rename(temporary, path); err != nil {
+		return err
+	}
+	return d.SyncDir(filepath.Dir(path))
+}
+
+// Rewrite makes durable what was read of a file, in place. After a failed Sync
+// the system may go on showing what the disk has lost, to the next process too,
+// and call it synced from then on.
+func Rewrite(f File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	data := make([]byte, info.Size())
+	if _, err := f.ReadAt(data, 0); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if _, err := f.WriteAt(data, 0); err != nil {
+		return err
+	}
+	return f.Sync()
 }

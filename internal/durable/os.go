@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"syscall"
 )
 
 // OS is the file system of the operating system.
@@ -86,6 +88,45 @@ func (OS) Remove(name string) error { return os.Remove(name) }
 // SyncDir implements [FS]. Windows has no such operation and needs none: NTFS
 // logs its names itself.
 func (OS) SyncDir(name string) error { return syncDir(name) }
+
+// MkdirAll makes a private folder and those above it, and makes them survive a
+// crash.
+func (d OS) MkdirAll(name string) error {
+	parent := filepath.Dir(name)
+	if info, err := os.Stat(name); err != nil && parent != name {
+		if err := d.MkdirAll(parent); err != nil {
+			return err
+		}
+		if err := os.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	} else if err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: name, Err: syscall.ENOTDIR}
+	} else {
+		return err
+	}
+	// A parent that may be entered but not read cannot be synced.
+	if err := d.SyncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
+// ReadDir lists the folders in the folder name. What a link leads to is one too.
+func (OS) ReadDir(name string) ([]string, error) {
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		info, err := os.Stat(filepath.Join(name, e.Name()))
+		if err == nil && info.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
 
 // openRegular opens name without following a link at name itself, and makes
 // sure that what it opened is a regular file.

@@ -207,3 +207,37 @@ func TestNamesCanBeRenamedRemovedAndSynced(t *testing.T) {
 		require.ErrorIs(t, durable.OS{}.SyncDir(filepath.Join(dir, "missing")), fs.ErrNotExist)
 	}
 }
+
+func TestFoldersAreMadePrivateAndListed(t *testing.T) {
+	dir := t.TempDir()
+	deep := filepath.Join(dir, "a", "b")
+	require.NoError(t, durable.OS{}.MkdirAll(deep))
+	require.NoError(t, durable.OS{}.MkdirAll(deep), "it is there already")
+	info, err := os.Stat(deep)
+	require.NoError(t, err)
+	if runtime.GOOS != "windows" {
+		assert.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
+		require.NoError(t, os.Symlink(deep, filepath.Join(dir, "link")))
+	} else {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, "link"), 0o700))
+	}
+	require.NoError(t, durable.WriteFile(durable.OS{}, filepath.Join(dir, "file"), []byte("x")))
+	names, err := durable.OS{}.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a", "link"}, names)
+	require.Error(t, durable.OS{}.MkdirAll(filepath.Join(dir, "file")))
+	require.Error(t, durable.OS{}.MkdirAll(filepath.Join(dir, "file", "below")))
+}
+
+func TestAFileIsPutInPlaceAsAWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	for _, want := range []string{"a longer text", "short"} {
+		require.NoError(t, durable.WriteFile(durable.OS{}, path, []byte(want)))
+		got, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, want, string(got))
+	}
+	names, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	assert.Len(t, names, 1, "nothing else is left")
+}
