@@ -3,98 +3,44 @@ package export
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"runtime"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// Errors to be recognized with [errors.Is].
-var (
-	// ErrSystemic means that exports fail whichever repository they are of: up
-	// to twelve that were tried alone have all failed. The run is unfinished; the
-	// next call goes on with it. A second call in a row that comes to the same
-	// result finishes the run without them.
-	ErrSystemic = errors.New("GitHub exports no repository at the moment")
-	// ErrNotNow is what [Tally.MayStart] returns for a job that may be started
-	// later.
-	ErrNotNow = errors.New("not to be started yet")
-	// ErrUnfinished means that there is an unfinished run in Dir that was asked
-	// for otherwise. Options.FinishFirst finishes it; so do Options without
-	// Repositories, with a Store if it was begun with one.
-	ErrUnfinished = errors.New("there is an unfinished run with other options")
-	// ErrForeign means that the runs in Dir are another account's. For a renamed
-	// account see Options.FormerNames.
-	ErrForeign = errors.New("the folder belongs to the runs of another account")
-	// ErrInUse means that another process, or another call, has Dir.
-	ErrInUse = errors.New("the folder is in use by another run")
-	// ErrDamaged means that the journal of the newest run was changed before
-	// its last line, which no crash does. Run has touched nothing.
-	ErrDamaged = errors.New("the journal is damaged")
+// The limits of this package, all of them.
+const (
+	searchFor   = 90 * time.Second // how long a lost start is searched for: GitHub may create the migration after a 502
+	searchAgain = 10 * time.Second
+	searchStale = 30 * time.Second // a search in vain that is older is repeated before the next start
+	maxLost     = 5                // starts without a trace
 
-	errBroken = errors.New("the journal cannot be written")
+	maxNameless   = 10 * time.Minute // how long GitHub may refuse all starts without naming a repository
+	namelessAgain = time.Minute
+	maxTrouble    = time.Hour       // the pauses of one trouble, in all
+	maxDenied     = 5 * time.Minute // those of refusals that are not about the job: 401, 403, 404
+	firstPause    = 5 * time.Second // then doubling
+	longestPause  = 5 * time.Minute
+
+	maxAbsent   = 5 // how often GitHub may not find a migration, or its archive
+	absentAgain = 30 * time.Second
+	maxRefusals = 3 // how often GitHub may refuse to unlock, or to delete
+	refusalWait = time.Minute
+	lateLock    = 2 * time.Minute // how long after the end of an export a lock may land: not documented
+	maxDamage   = 2               // how often an archive may not read back as it was fetched
+
+	pollAgain = 30 * time.Second // for drivers without a poll for all jobs
+	maxWait   = 24 * time.Hour   // how long an export may run
+	maxTries  = 2                // exports of one set that fails
+	maxGone   = 3                // exports of one set whose archive dies
+	maxParks  = 2                // calls in a row that park a job
 )
-
-// A PartialError says what is missing. Run returns it beside the manifest.
-type PartialError struct {
-	// Repositories are the rows of repositories that are not in a verified
-	// archive, or not whole.
-	Repositories []Row
-	// Reduced are the rows of repositories that could be exported only without
-	// their releases or attachments: see [Row].Dropped.
-	Reduced []Row
-	// Locked are the repositories that may still be locked and should not be.
-	// The next Run in the same Dir tries to unlock them again; so does [Unlock].
-	Locked []string
-	// Err is what ended the run early, so that the next call goes on with it.
-	// It is nil if the run is finished: then the next call begins a new one.
-	Err error
-}
-
-// Error says in one line how many repositories are missing, the first of them,
-// and why.
-func (e *PartialError) Error() string {
-	var parts []string
-	if n := len(e.Repositories); n > 0 {
-		row := e.Repositories[0]
-		why := strings.Join(slices.Concat([]string{row.Error}, row.Faults[:min(len(row.Faults), 1)]), ": ")
-		parts = append(parts, fmt.Sprintf("%s not exported%s: %s", count(n), first(n, row.Repository), why))
-	}
-	if n := len(e.Reduced); n > 0 {
-		row := e.Reduced[0]
-		parts = append(parts, fmt.Sprintf("%s exported in part%s: with %s", count(n), first(n, row.Repository), strings.Join(row.Dropped, ", ")))
-	}
-	if n := len(e.Locked); n > 0 {
-		parts = append(parts, fmt.Sprintf("%s perhaps still locked%s", count(n), first(n, e.Locked[0])))
-	}
-	if e.Err != nil {
-		parts = append(parts, e.Err.Error())
-	}
-	return "export: " + strings.ReplaceAll(strings.Join(parts, "; "), "\n", "; ")
-}
-
-// Unwrap returns Err.
-func (e *PartialError) Unwrap() error { return e.Err }
-
-func count(n int) string {
-	if n == 1 {
-		return "1 repository"
-	}
-	return fmt.Sprintf("%d repositories", n)
-}
-
-// first names one of n.
-func first(n int, name string) string {
-	if n == 1 {
-		return ": " + name
-	}
-	return ", the first is " + name
-}
 
 // A Class is a kind of error, named for what happens after it. The package
 // comment has the table.
@@ -212,4 +158,49 @@ func brief(words string) string {
 		return words
 	}
 	return strings.ToValidUTF8(words[:maxWords], "") + "…"
+}
+
+// A Result is what came of an effect, or what was seen: plain JSON, so that one
+// process can perform an effect and another one apply its result.
+type Result struct {
+	// Class says what kind of error ended the effect; ClassNone after a success.
+	Class  Class         `json:"class,omitempty"`
+	Reason string        `json:"reason,omitempty"` // the error, in words
+	After  time.Duration `json:"after,omitzero"`   // with ClassWait: how long GitHub wants no request
+
+	Unsent  bool  `json:"unsent,omitzero"`  // of a start: the request certainly never left
+	Invalid bool  `json:"invalid,omitzero"` // of a start: a 422, which GitHub sends for a while to those who ask too often
+	Named   []int `json:"named,omitempty"`  // of a start: which repositories GitHub refused
+
+	Migration    int64             `json:"migration,omitzero"`     // of a start
+	Found        []Found           `json:"found,omitempty"`        // of a search
+	Asked        time.Time         `json:"asked,omitzero"`         // of a search: when it began, if that was not now
+	Outcome      Outcome           `json:"outcome,omitempty"`      // of a wait that is over, or what else is known of the export's end
+	Repositories []string          `json:"repositories,omitempty"` // of a list: all of them; of an unlock: the released ones
+	Doubt        bool              `json:"doubt,omitzero"`         // of an unlock: a lock may land yet
+	Forgotten    bool              `json:"forgotten,omitzero"`     // of an unlock: GitHub knows the migration no more
+	Fates        map[string]string `json:"fates,omitempty"`        // what happened to repositories, in words
+	Archive      *Archive          `json:"archive,omitzero"`       // of a download or transfer
+	Damaged      bool              `json:"damaged,omitzero"`       // the archive in Dir is not what was fetched
+	Missing      []string          `json:"missing,omitempty"`      // of a verification
+	Condemned    []string          `json:"condemned,omitempty"`
+	Unsound      bool              `json:"unsound,omitzero"`
+	Faults       []Fault           `json:"faults,omitempty"`
+
+	err error // for errors.Is
+}
+
+// error is the error of the effect, as far as its words if that was another
+// process's.
+func (r Result) error() error {
+	if r.err == nil && r.Reason != "" {
+		return errors.New(r.Reason)
+	}
+	return r.err
+}
+
+// Found is a migration that a search has found.
+type Found struct {
+	ID           int64    `json:"id"`
+	Repositories []string `json:"repositories"`
 }

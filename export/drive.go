@@ -195,42 +195,6 @@ func (r *run) perform(ctx context.Context, job *Job, effect Effect) error {
 	return nil
 }
 
-// ask performs a request of the run itself, after which then goes on. Nothing is
-// started meanwhile. The run ends if that fails for too long.
-func (r *run) ask(doing string, a *attempts, do func() error, then func() error) {
-	r.starting = true
-	r.active++
-	go func() {
-		err := do()
-		r.results <- result{then: func() error {
-			r.starting = false
-			if err == nil {
-				*a = attempts{}
-				return then()
-			}
-			err = fmt.Errorf("%s: %w", doing, err)
-			r.meet(a, err)
-			return nil
-		}}
-	}()
-}
-
-// meet notes trouble of the run itself. The run ends if it lasts for too long.
-func (r *run) meet(a *attempts, err error) {
-	res := resultOf(err)
-	over := a.meet(res, time.Now())
-	switch {
-	case r.stop != nil:
-	case over:
-		r.stop = err
-	default:
-		r.emit(Event{Kind: EventWaiting, Wait: time.Until(a.Due), Err: err})
-	}
-	if res.Class == ClassWait && a.Due.After(r.gate) {
-		r.gate = a.Due
-	}
-}
-
 // moves reports whether an effect moves an archive.
 func moves(e Effect) bool {
 	return e == EffectDownload || e == EffectVerify || e == EffectStore || e == EffectTransfer
@@ -334,4 +298,47 @@ func (r *run) settle(job *Job) error {
 	}
 	r.enlist(true, next...)
 	return nil
+}
+
+// enlist puts jobs where the loop looks for them: successors are started before
+// all others, so that it is soon known whether it was the batch's fault.
+func (r *run) enlist(first bool, jobs ...*Job) {
+	var begun, waiting []*Job
+	for _, job := range jobs {
+		switch {
+		case job.Over():
+		case job.toBeStarted():
+			waiting = append(waiting, job)
+		default:
+			begun = append(begun, job)
+		}
+	}
+	r.live = append(r.live, begun...)
+	if first {
+		r.pending = append(waiting, r.pending...)
+	} else {
+		r.pending = append(r.pending, waiting...)
+	}
+}
+
+// plan adds jobs to the run.
+func (r *run) plan(jobs []*Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	for _, job := range jobs {
+		r.adopt(job)
+	}
+	return r.journal.plan(jobs)
+}
+
+// unknown leaves out jobs that the journal has.
+func (r *run) unknown(jobs []*Job) []*Job {
+	var news []*Job
+	for _, job := range jobs {
+		if r.journal.known[job.ID] == nil {
+			news = append(news, job)
+		}
+	}
+	return news
 }

@@ -78,6 +78,42 @@ func (r *run) lookForNewest(ctx context.Context) {
 	})
 }
 
+// ask performs a request of the run itself, after which then goes on. Nothing is
+// started meanwhile. The run ends if that fails for too long.
+func (r *run) ask(doing string, a *attempts, do func() error, then func() error) {
+	r.starting = true
+	r.active++
+	go func() {
+		err := do()
+		r.results <- result{then: func() error {
+			r.starting = false
+			if err == nil {
+				*a = attempts{}
+				return then()
+			}
+			err = fmt.Errorf("%s: %w", doing, err)
+			r.meet(a, err)
+			return nil
+		}}
+	}()
+}
+
+// meet notes trouble of the run itself. The run ends if it lasts for too long.
+func (r *run) meet(a *attempts, err error) {
+	res := resultOf(err)
+	over := a.meet(res, time.Now())
+	switch {
+	case r.stop != nil:
+	case over:
+		r.stop = err
+	default:
+		r.emit(Event{Kind: EventWaiting, Wait: time.Until(a.Due), Err: err})
+	}
+	if res.Class == ClassWait && a.Due.After(r.gate) {
+		r.gate = a.Due
+	}
+}
+
 // A poll sees what becomes of all migrations that a run waits for. For an
 // organization there is one sequence for all, which lives as long as the run and
 // sends a conditional request for each hundred migrations; for a user's account

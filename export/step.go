@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"slices"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
@@ -131,73 +129,6 @@ func (p *performance) start(ctx context.Context) Result {
 	}
 	r.Migration = m.ID
 	return r
-}
-
-// search looks once for the migration of a start whose response was lost: newer
-// than all that were there before, with the same options, not known to the
-// job, and with no other repositories than the job's.
-func (p *performance) search(ctx context.Context) Result {
-	r := Result{Asked: time.Now()}
-	for f, err := range candidates(ctx, p, p.job.State.book.Floor, func(m *ghmigrate.Migration) bool {
-		return !p.job.knows(m.ID) && sameOptions(m, p.job.Start)
-	}) {
-		if err != nil {
-			return resultOf(err)
-		}
-		if len(match(p.job.Repositories, []Found{f})) > 0 {
-			r.Found = append(r.Found, f)
-		}
-	}
-	return r
-}
-
-// candidates lists the migrations above a floor that are wanted, with their
-// repositories: none if the migration went away since it was listed.
-func candidates(ctx context.Context, acct Account, floor int64, wanted func(*ghmigrate.Migration) bool) iter.Seq2[Found, error] {
-	return func(yield func(Found, error) bool) {
-		for m, err := range acct.List(ctx, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}) {
-			if err != nil {
-				yield(Found{}, err)
-				return
-			}
-			if m.ID <= floor {
-				return
-			}
-			if !wanted(m) {
-				continue
-			}
-			names, err := repositoryNames(ctx, acct, m.ID)
-			switch {
-			case isAbsent(err):
-				names, err = nil, nil
-			case err != nil:
-				err = fmt.Errorf("compare with migration %d: %w", m.ID, err)
-			}
-			if !yield(Found{m.ID, names}, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// knows reports whether a migration is one of the job or of those that it
-// replaces, or one of another job of a run that has told.
-func (j *Job) knows(id int64) bool {
-	if j.elsewhere[id] {
-		return true
-	}
-	return slices.Contains(j.lineage.Known, id) || slices.Contains(j.State.Twins, id) || id == j.State.Migration
-}
-
-// sameOptions compares the seven options that GitHub echoes.
-func sameOptions(m *ghmigrate.Migration, req ghmigrate.StartMigrationRequest) bool {
-	return m.LockRepositories == req.LockRepositories &&
-		m.ExcludeMetadata == req.ExcludeMetadata &&
-		m.ExcludeGitData == req.ExcludeGitData &&
-		m.ExcludeAttachments == req.ExcludeAttachments &&
-		m.ExcludeReleases == req.ExcludeReleases &&
-		m.ExcludeOwnerProjects == req.ExcludeOwnerProjects &&
-		m.OrgMetadataOnly == req.OrgMetadataOnly
 }
 
 // wait looks once whether the export has ended.

@@ -3,7 +3,9 @@ package export
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
@@ -14,6 +16,122 @@ const (
 	unsureWait = 30 * time.Second // before a candidate that could not be read is read again
 	maxUnsure  = 5
 )
+
+// search looks once for the migration of a start whose response was lost: newer
+// than all that were there before, with the same options, not known to the
+// job, and with no other repositories than the job's.
+func (p *performance) search(ctx context.Context) Result {
+	r := Result{Asked: time.Now()}
+	for f, err := range candidates(ctx, p, p.job.State.book.Floor, func(m *ghmigrate.Migration) bool {
+		return !p.job.knows(m.ID) && sameOptions(m, p.job.Start)
+	}) {
+		if err != nil {
+			return resultOf(err)
+		}
+		if len(match(p.job.Repositories, []Found{f})) > 0 {
+			r.Found = append(r.Found, f)
+		}
+	}
+	return r
+}
+
+// candidates lists the migrations above a floor that are wanted, with their
+// repositories: none if the migration went away since it was listed.
+func candidates(ctx context.Context, acct Account, floor int64, wanted func(*ghmigrate.Migration) bool) iter.Seq2[Found, error] {
+	return func(yield func(Found, error) bool) {
+		for m, err := range acct.List(ctx, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}) {
+			if err != nil {
+				yield(Found{}, err)
+				return
+			}
+			if m.ID <= floor {
+				return
+			}
+			if !wanted(m) {
+				continue
+			}
+			names, err := repositoryNames(ctx, acct, m.ID)
+			switch {
+			case isAbsent(err):
+				names, err = nil, nil
+			case err != nil:
+				err = fmt.Errorf("compare with migration %d: %w", m.ID, err)
+			}
+			if !yield(Found{m.ID, names}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// knows reports whether a migration is one of the job or of those that it
+// replaces, or one of another job of a run that has told.
+func (j *Job) knows(id int64) bool {
+	if j.elsewhere[id] {
+		return true
+	}
+	return slices.Contains(j.lineage.Known, id) || slices.Contains(j.State.Twins, id) || id == j.State.Migration
+}
+
+// sameOptions compares the seven options that GitHub echoes.
+func sameOptions(m *ghmigrate.Migration, req ghmigrate.StartMigrationRequest) bool {
+	return m.LockRepositories == req.LockRepositories &&
+		m.ExcludeMetadata == req.ExcludeMetadata &&
+		m.ExcludeGitData == req.ExcludeGitData &&
+		m.ExcludeAttachments == req.ExcludeAttachments &&
+		m.ExcludeReleases == req.ExcludeReleases &&
+		m.ExcludeOwnerProjects == req.ExcludeOwnerProjects &&
+		m.OrgMetadataOnly == req.OrgMetadataOnly
+}
+
+// searched takes over the migration of a lost start, or decides how to go on
+// without it.
+func (j *Job) searched(r Result, now time.Time) {
+	s, b := &j.State, &j.State.book
+	best := match(j.Repositories, r.Found)
+	asked := now
+	if !r.Asked.IsZero() { // a search that took long says nothing of its end
+		asked = r.Asked
+	}
+	switch {
+	case len(best) > 0:
+		s.Migration, s.Begun, b.LostAt, s.Reason = best[0], now, time.Time{}, ""
+		s.Adopted, s.Inferred, s.Twins = true, len(best) > 1, best[1:]
+	case !b.LostAt.IsZero() && asked.Sub(b.LostAt) < searchFor:
+		j.try(EffectSearch, func(a *attempts) { a.Due = now.Add(searchAgain) })
+	case b.Lost >= maxLost:
+		j.end(OutcomeLost, s.Reason, now)
+	default: // the next start is sent
+		b.LostAt, b.Searched = time.Time{}, asked
+	}
+}
+
+// match lists the migrations that may be that of a lost start, the lowest ID
+// first: those with the whole set of repositories, or else those with the largest
+// part of it, if that is half of it at least. GitHub leaves out repositories that
+// were renamed or deleted.
+func match(names []string, found []Found) []int64 {
+	var best []int64
+	most := 0
+	asked := map[string]bool{}
+	for _, name := range names {
+		asked[strings.ToLower(name)] = true
+	}
+	for _, f := range found {
+		n := len(f.Repositories)
+		if n == 0 || 2*n < len(names) || slices.ContainsFunc(f.Repositories, func(name string) bool { return !asked[strings.ToLower(name)] }) {
+			continue
+		}
+		if n > most {
+			best, most = nil, n
+		}
+		if n == most {
+			best = append(best, f.ID)
+		}
+	}
+	slices.Sort(best)
+	return slices.Compact(best)
+}
 
 // LateTwins finds migrations that GitHub has made of lost starts after they were
 // given up, adds them to the states of their jobs, and returns the jobs that
