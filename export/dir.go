@@ -175,17 +175,7 @@ func (r *run) adopt(job *Job) {
 
 // resume continues the run in r.journal.
 func (r *run) resume() error {
-	h := r.journal.header
-	reason := ""
-	switch {
-	case h.Store && r.opts.Store == nil:
-		reason = "its archives go to a Store"
-	case !h.Store && r.opts.Store != nil:
-		reason = "its archives go to no Store"
-	case r.opts.Repositories != nil:
-		reason = r.differs(h)
-	}
-	if reason != "" {
+	if reason := r.differs(r.journal.header); reason != "" {
 		return fmt.Errorf("%w: %s: %s", ErrUnfinished, r.dir, reason)
 	}
 	r.resumed = true
@@ -213,29 +203,55 @@ func (r *run) resume() error {
 	return r.plan(unlockingOf(r.journal.jobs, false))
 }
 
+// header is what is asked for.
+func (r *run) header() header {
+	return header{
+		Version:        journalVersion,
+		Account:        r.account,
+		Name:           r.opts.Run,
+		Begun:          time.Now().UTC(),
+		Repositories:   len(r.opts.Repositories),
+		BatchSize:      r.opts.BatchSize,
+		Start:          r.opts.Start,
+		DeleteArchives: r.opts.DeleteArchives,
+		KeepLocked:     r.opts.KeepLocked,
+		Store:          r.opts.Store != nil,
+		Stream:         r.opts.Stream,
+	}
+}
+
 // differs says in words how the options differ from those of an unfinished run;
-// empty if they do not.
-func (r *run) differs(h *header) string {
-	o := r.opts
+// empty if they do not. Without Repositories only the Store must be the same.
+func (r *run) differs(was *header) string {
+	is := r.header()
 	switch {
-	case !reflect.DeepEqual(h.Start, o.Start):
-		return fmt.Sprintf("it was started with the options %q", optionNames(h.Start))
-	case h.BatchSize != o.BatchSize:
-		return fmt.Sprintf("its BatchSize is %d", h.BatchSize)
-	case h.DeleteArchives != o.DeleteArchives:
-		return fmt.Sprintf("its DeleteArchives is %t", h.DeleteArchives)
-	case h.KeepLocked != o.KeepLocked:
-		return fmt.Sprintf("its KeepLocked is %t", h.KeepLocked)
-	case h.Stream != o.Stream:
-		return fmt.Sprintf("its Stream is %t", h.Stream)
-	case h.Repositories != len(o.Repositories):
-		return fmt.Sprintf("it has %s, not %d", count(h.Repositories), len(o.Repositories))
+	case was.Store && !is.Store:
+		return "its archives go to a Store"
+	case is.Store && !was.Store:
+		return "its archives go to no Store"
+	case r.opts.Repositories == nil:
+		return ""
+	}
+	for _, d := range []struct {
+		what    string
+		was, is any
+	}{
+		{"Start", optionNames(was.Start), optionNames(is.Start)},
+		{"BatchSize", was.BatchSize, is.BatchSize},
+		{"DeleteArchives", was.DeleteArchives, is.DeleteArchives},
+		{"KeepLocked", was.KeepLocked, is.KeepLocked},
+		{"Stream", was.Stream, is.Stream},
+		{"number of repositories", was.Repositories, is.Repositories},
+	} {
+		if !reflect.DeepEqual(d.was, d.is) {
+			return fmt.Sprintf("its %s is %v, not %v", d.what, d.was, d.is)
+		}
 	}
 	asked := map[string]bool{}
 	for _, name := range requested(r.journal.jobs) {
 		asked[strings.ToLower(name)] = true
 	}
-	for _, name := range o.Repositories {
+	for _, name := range r.opts.Repositories {
 		if !asked[strings.ToLower(name)] {
 			return name + " is not among its repositories"
 		}
@@ -286,20 +302,7 @@ func (r *run) begin(ctx context.Context, folders []string, before *journal) erro
 	if before != nil { // first: once the plan is whole, the old journal is not read again
 		jobs = slices.Concat(debts(before.jobs, r.opts.Run), jobs)
 	}
-	h := header{
-		Version:        journalVersion,
-		Account:        r.account,
-		Name:           r.opts.Run,
-		Begun:          time.Now().UTC(),
-		Repositories:   len(r.opts.Repositories),
-		BatchSize:      r.opts.BatchSize,
-		Start:          r.opts.Start,
-		DeleteArchives: r.opts.DeleteArchives,
-		KeepLocked:     r.opts.KeepLocked,
-		Store:          r.opts.Store != nil,
-		Stream:         r.opts.Stream,
-	}
-	if err := r.journal.begin(h, jobs); err != nil {
+	if err := r.journal.begin(r.header(), jobs); err != nil {
 		return err
 	}
 	for _, job := range r.journal.jobs {

@@ -91,9 +91,9 @@ func TestAnUnfinishedRunIsNotContinuedWithOtherOptions(t *testing.T) {
 		change func(*export.Options)
 		want   string
 	}{
-		"fewer repositories": {func(o *export.Options) { o.Repositories = o.Repositories[:2] }, "it has 3 repositories, not 2"},
+		"fewer repositories": {func(o *export.Options) { o.Repositories = o.Repositories[:2] }, "its number of repositories is 3, not 2"},
 		"another repository": {func(o *export.Options) { o.Repositories = []string{"octo/r000", "octo/r001", "octo/other"} }, "octo/other is not among"},
-		"other flags":        {func(o *export.Options) { o.Start.ExcludeReleases = true }, `it was started with the options []`},
+		"other flags":        {func(o *export.Options) { o.Start.ExcludeReleases = true }, `its Start is [], not [exclude_releases]`},
 		"DeleteArchives":     {func(o *export.Options) { o.DeleteArchives = true }, "DeleteArchives is false"},
 		"BatchSize":          {func(o *export.Options) { o.BatchSize = 0 }, "BatchSize is 1"},
 		"KeepLocked":         {func(o *export.Options) { o.KeepLocked = true }, "KeepLocked is false"},

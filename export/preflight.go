@@ -111,6 +111,13 @@ func (p *preflight) problem(format string, args ...any) {
 	p.report.Problems = append(p.report.Problems, fmt.Sprintf(format, args...))
 }
 
+// end notes a problem because of which further checks would say the same.
+func (p *preflight) end(format string, args ...any) error {
+	p.hopeless = true
+	p.problem(format, args...)
+	return nil
+}
+
 func (p *preflight) warn(format string, args ...any) {
 	p.report.Warnings = append(p.report.Warnings, fmt.Sprintf(format, args...))
 }
@@ -149,29 +156,21 @@ func (p *preflight) user(ctx context.Context) error {
 	r.EnterpriseServer = header.Get("X-Github-Enterprise-Version")
 	r.Expires = expiry(header.Get("Github-Authentication-Token-Expiration"))
 	r.Scopes, r.Classic = scopes(header)
+	status, said, needed := 0, "", strings.Join(p.needed(), " and ")
+	if refusal != nil {
+		status, said = refusal.StatusCode, refusal.Message
+	}
 	switch {
-	case refusal != nil && errors.Is(refusal, ghmigrate.ErrUnauthorized):
-		p.hopeless = true
-		p.problem("GitHub does not accept the token (%s): make a new personal access token (classic) with the scopes %s, and check that it is for this host",
-			refusal.Message, strings.Join(p.needed(), " and "))
-		return nil
-	case refusal != nil && (refusal.StatusCode == http.StatusGone || refusal.StatusCode == http.StatusBadRequest):
-		p.hopeless = true
-		p.problem("GitHub does not know the API version that the client asks for (%s): choose another one with WithAPIVersion", refusal.Message)
-		return nil
-	case refusal != nil && refusal.StatusCode == http.StatusNotFound:
-		p.hopeless = true
-		p.problem("there is no GitHub API at this address (%s): check the host, or WithBaseURL", r.Account)
-		return nil
+	case status == http.StatusUnauthorized:
+		return p.end("GitHub does not accept the token (%s): make a new personal access token (classic) with the scopes %s, and check that it is for this host", said, needed)
+	case status == http.StatusGone, status == http.StatusBadRequest:
+		return p.end("GitHub does not know the API version that the client asks for (%s): choose another one with WithAPIVersion", said)
+	case status == http.StatusNotFound:
+		return p.end("there is no GitHub API at this address (%s): check the host, or WithBaseURL", r.Account)
 	case refusal != nil && r.Classic:
-		p.hopeless = true
-		p.problem("GitHub refuses the token (%s): what it says has to be mended first", refusal.Message)
-		return nil
+		return p.end("GitHub refuses the token (%s): what it says has to be mended first", said)
 	case !r.Classic:
-		p.hopeless = true
-		p.problem("the token is fine-grained or of a GitHub App, and these cannot start migrations: make a personal access token (classic) with the scopes %s",
-			strings.Join(p.needed(), " and "))
-		return nil
+		return p.end("the token is fine-grained or of a GitHub App, and these cannot start migrations: make a personal access token (classic) with the scopes %s", needed)
 	}
 	for _, need := range p.needed() {
 		if !slices.Contains(r.Scopes, need) {
@@ -229,8 +228,7 @@ func (p *preflight) membership(ctx context.Context) error {
 	p.report.Role = membership.Role
 	switch {
 	case refusal != nil && errors.Is(refusal, ghmigrate.ErrSSORequired):
-		p.hopeless = true
-		p.sso(refusal)
+		return p.sso(refusal)
 	case refusal != nil && errors.Is(refusal, ghmigrate.ErrMissingScope): // said already
 	case refusal != nil && refusal.StatusCode != http.StatusNotFound: // such as an address that is not allowed
 		p.problem("GitHub does not show whether %s owns the organization %s: %s", p.report.Login, org, refusal.Message)
@@ -244,8 +242,8 @@ func (p *preflight) membership(ctx context.Context) error {
 	return nil
 }
 
-func (p *preflight) sso(refusal *ghmigrate.APIError) {
-	p.problem("the organization %s uses single sign-on: authorize the token for it at %s", p.acct.Owner(), refusal.SSOURL)
+func (p *preflight) sso(refusal *ghmigrate.APIError) error {
+	return p.end("the organization %s uses single sign-on: authorize the token for it at %s", p.acct.Owner(), refusal.SSOURL)
 }
 
 // migrations looks whether the account's migrations can be listed, and whether
@@ -255,7 +253,12 @@ func (p *preflight) migrations(ctx context.Context) error {
 	seen := 0
 	for m, err := range p.acct.List(ctx, opts) {
 		if refusal, refused := errors.AsType[*ghmigrate.APIError](err); refused && refusal.StatusCode < 500 && refusal.RetryAfter == 0 {
-			p.refused(refusal)
+			switch {
+			case errors.Is(refusal, ghmigrate.ErrSSORequired):
+				return p.sso(refusal)
+			case len(p.report.Problems) == 0: // which would explain it
+				p.problem("GitHub does not show the migrations of %s: %s", p.acct, refusal)
+			}
 			return nil
 		}
 		if err != nil {
@@ -275,14 +278,4 @@ func (p *preflight) migrations(ctx context.Context) error {
 		p.warn("GitHub Enterprise Server has no calls to unlock the repositories of a user and to delete the archives: LockRepositories and DeleteArchives are refused")
 	}
 	return nil
-}
-
-func (p *preflight) refused(refusal *ghmigrate.APIError) {
-	switch {
-	case errors.Is(refusal, ghmigrate.ErrSSORequired):
-		p.sso(refusal)
-	case len(p.report.Problems) > 0: // which explain it
-	default:
-		p.problem("GitHub does not show the migrations of %s: %s", p.acct, refusal)
-	}
 }
