@@ -113,6 +113,7 @@ func (tr *trial) randomize() {
 
 // trouble makes one request in twenty go wrong.
 func (tr *trial) trouble() {
+	tr.server.Inject(ghmigratetest.FastChanges())
 	tr.server.InjectFunc(func(r ghmigratetest.Request, before int) (ghmigratetest.Fault, bool) {
 		h := fnv.New64a()
 		fmt.Fprint(h, r.Method, r.Path, before)
@@ -136,7 +137,7 @@ func (tr *trial) trouble() {
 		if r.Method == http.MethodPost && chance.IntN(2) == 0 {
 			hidden = time.Duration(chance.IntN(80)) * time.Second
 		}
-		return []ghmigratetest.Fault{
+		faults := []ghmigratetest.Fault{
 			ghmigratetest.ServerError(500),
 			{Status: 502, Applied: true, Hidden: hidden},
 			{Reset: true},
@@ -146,7 +147,17 @@ func (tr *trial) trouble() {
 			{Stall: true},
 			{Stall: true, Applied: true, Hidden: hidden},
 			ghmigratetest.HTMLError(502),
-		}[chance.IntN(9)], true
+			{Status: 401},
+		}
+		page := ghmigratetest.HTMLError(502)
+		page.Status = 200
+		switch r.Method {
+		case http.MethodPost:
+			faults = append(faults, ghmigratetest.Fault{Status: 201, Body: `{}`, Applied: true, Hidden: hidden})
+		case http.MethodGet: // nobody can tell a stray 404 of an unlock from a true one
+			faults = append(faults, page, ghmigratetest.Fault{Status: 404}, ghmigratetest.Fault{Status: 200, Body: `{}`}, ghmigratetest.Fault{Status: 200, Body: `null`})
+		}
+		return faults[chance.IntN(len(faults))], true
 	})
 }
 
