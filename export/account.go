@@ -12,16 +12,16 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// An Account is whose repositories are exported: [OrgAccount] or
-// [UserAccount]. It is what this package needs of a [ghmigrate.Client]; its
-// methods are those of [ghmigrate.OrgMigrations], without the organization.
+// An Account owns the repositories of an export: [OrgAccount] or [UserAccount].
+// It has the methods of [ghmigrate.OrgMigrations] without the organization, and
+// [ghmigrate.Client.Do].
 //
-// To change one of them, embed an Account in a struct. An Account that is a
-// [LockChecker] too is asked by [LockCandidates].
+// To replace a method, embed an Account in a struct. [LockCandidates] asks an
+// Account that is a [LockChecker] too.
 type Account interface {
 	// String names the host and the account, such as
-	// "api.github.com/orgs/octo-org". That of a user ends in "/user": Run asks
-	// GitHub for the login, and adds it.
+	// "api.github.com/orgs/octo-org". The name of a user's account ends in "/user":
+	// Run asks GitHub for the login, and adds it.
 	String() string
 	// Owner is the owner of the repositories; empty if only GitHub knows.
 	Owner() string
@@ -36,12 +36,12 @@ type Account interface {
 	OpenArchive(ctx context.Context, id int64) (*ghmigrate.ArchiveStream, error)
 
 	// DeleteArchive and UnlockRepository fail with [ghmigrate.ErrNotFound] also if
-	// only an earlier attempt may have succeeded.
+	// the response to an earlier attempt was lost, and a retry got 404.
 	DeleteArchive(ctx context.Context, id int64) error
 	UnlockRepository(ctx context.Context, id int64, repo string) error
 
-	// Do is [ghmigrate.Client.Do]. It asks for what is no part of the Migrations
-	// API: the token's owner, repositories, memberships.
+	// Do sends other requests: for the token's owner, repositories, memberships.
+	// See [ghmigrate.Client.Do].
 	Do(ctx context.Context, method, path string, in, out any) (http.Header, error)
 }
 
@@ -150,12 +150,10 @@ func (a userAccount) UnlockRepository(ctx context.Context, id int64, repo string
 	return remove(ctx, a, fmt.Sprintf("/user/migrations/%d/repos/%s/lock", id, url.PathEscape(repo)))
 }
 
-// errRepeated says that a DELETE was sent twice, and that GitHub found nothing
-// the second time.
+// errRepeated says that the retry of a DELETE got 404.
 var errRepeated = fmt.Errorf("an earlier attempt may have done it: %w", ghmigrate.ErrNotFound)
 
-// remove sends a DELETE. The client takes the 404 of a repeated one for a
-// success, and returns no header then.
+// remove sends a DELETE. If a retry gets 404, the client returns nil and no header.
 func remove(ctx context.Context, acct Account, path string) error {
 	header, err := acct.Do(ctx, http.MethodDelete, path, nil, nil)
 	if err == nil && header == nil {
@@ -164,10 +162,10 @@ func remove(ctx context.Context, acct Account, path string) error {
 	return err
 }
 
-// Repositories lists the repositories that an account can export, oldest
-// first, each once: those of the organization that the token may see, or those
-// that the user owns. The order is stable while repositories are made. An error is
-// yielded once and ends the sequence: one that matches
+// Repositories lists the repositories that an account can export, oldest first,
+// each once. For an organization these are the repositories that the token may see,
+// for a user the repositories that the user owns. New repositories come last. An
+// error is yielded once and ends the sequence. An error that matches
 // [ghmigrate.ErrSSORequired] may come after some repositories.
 func Repositories(ctx context.Context, acct Account) iter.Seq2[*ghmigrate.Repository, error] {
 	return func(yield func(*ghmigrate.Repository, error) bool) {
@@ -234,11 +232,11 @@ func repositoryNames(ctx context.Context, acct Account, id int64) ([]string, err
 	return names, nil
 }
 
-// maxFates is how many repositories are asked for after one effect.
+// maxFates limits the requests of fatesOf.
 const maxFates = 25
 
-// fatesOf finds out what happened to repositories that GitHub does not export
-// under their names, in words. What GitHub does not say is left out.
+// fatesOf asks GitHub for repositories that are missing in a migration. It returns
+// a sentence for each that was renamed, transferred or deleted.
 func fatesOf(ctx context.Context, acct Account, names []string) map[string]string {
 	fates := map[string]string{}
 	for _, name := range names[:min(len(names), maxFates)] {
@@ -261,8 +259,8 @@ func fatesOf(ctx context.Context, acct Account, names []string) map[string]strin
 	return fates
 }
 
-// check says what is wrong with the arguments that every function takes, before
-// it does anything. An account without an owner is a user's.
+// check checks the arguments that every function takes. An account without an
+// owner is a user's.
 func check(ctx context.Context, acct Account) error {
 	switch {
 	case ctx == nil:
@@ -277,9 +275,9 @@ func check(ctx context.Context, acct Account) error {
 	return fmt.Errorf("export: the account is %q: want the name of an organization, such as octo-org", owner)
 }
 
-// whoami asks for the token's owner, and for the version of the GHES if this is
+// tokenOwner asks for the token's owner, and for the version of the GHES if this is
 // one.
-func whoami(ctx context.Context, acct Account) (login, ghes string, err error) {
+func tokenOwner(ctx context.Context, acct Account) (login, ghes string, err error) {
 	var user struct {
 		Login string `json:"login"`
 	}

@@ -26,8 +26,8 @@ func (j *Job) Begin(e Effect, newest int64) {
 	b.Starts++
 }
 
-// Interrupted notes that an effect was begun and that nobody knows its end. All
-// effects but a start can be repeated; a start is searched for.
+// Interrupted notes that the result of an effect is not known. Next returns the
+// effect again, but for a start: then it returns the search for its migration.
 func (j *Job) Interrupted(now time.Time) {
 	if j.State.Intent == EffectStart {
 		j.lost(now)
@@ -35,8 +35,8 @@ func (j *Job) Interrupted(now time.Time) {
 	j.State.Intent = EffectNone
 }
 
-// Resume is for every job when a new call of a driver begins: what an earlier
-// call has given up for the time being is tried again.
+// Resume begins a new call of a driver, which calls it for every job. It clears
+// the failures of earlier calls, and unparks the job.
 func (j *Job) Resume(now time.Time) {
 	j.Interrupted(now)
 	if j.State.Ended.After(now) { // the clock was set back
@@ -48,8 +48,8 @@ func (j *Job) Resume(now time.Time) {
 	}
 }
 
-// Observe notes what somebody has seen of the migration: a poll for many jobs,
-// or a webhook. A nil migration only notes the time: an export that runs for a
+// Observe notes the state of the migration, as a poll for many jobs or a webhook
+// has seen it. A nil migration only notes the time: an export that runs for a
 // day is stuck.
 func (j *Job) Observe(m *ghmigrate.Migration, now time.Time) {
 	s := &j.State
@@ -80,8 +80,8 @@ func (j *Job) Abandon(reason string, now time.Time) {
 	}
 }
 
-// Apply notes what came of an effect. It reports whether the run must end: the
-// token was refused for five minutes on end.
+// Apply notes the result of an effect. It reports whether the run must end,
+// because GitHub has refused the token for five minutes.
 func (j *Job) Apply(e Effect, r Result, now time.Time) (stop bool) {
 	s := &j.State
 	if s.Intent == e {
@@ -94,7 +94,7 @@ func (j *Job) Apply(e Effect, r Result, now time.Time) (stop bool) {
 		j.end(r.Outcome, r.Reason, now)
 		return false
 	}
-	if e == EffectUnlock { // also what was done before an error
+	if e == EffectUnlock { // also before an error
 		s.Released = append(slices.Clip(s.Released), r.Repositories...)
 	}
 	if e == EffectStart && r.Class != ClassNone {
@@ -131,7 +131,7 @@ func (j *Job) lost(now time.Time) {
 	j.try(EffectSearch, func(a *attempts) { *a = attempts{Due: now.Add(searchAgain / 2)} })
 }
 
-// try changes what is counted of an effect.
+// try changes the attempts of an effect.
 func (j *Job) try(e Effect, change func(*attempts)) {
 	b := &j.State.book
 	a := b.Tries[e]
@@ -160,8 +160,8 @@ func (a *attempts) fail(pause time.Duration, now time.Time) {
 	a.Due = now.Add(pause)
 }
 
-// meet notes trouble that may pass. It reports whether it has lasted for too long:
-// rate limits do not count.
+// meet notes an error that may pass, and sets Due. It reports whether such errors
+// have lasted too long. Rate limits do not count.
 func (a *attempts) meet(r Result, now time.Time) (over bool) {
 	limit := maxDenied
 	switch r.Class { //nolint:exhaustive // all others have one limit
@@ -180,8 +180,8 @@ func backoff(failures int) time.Duration {
 	return min(firstPause<<min(failures, 10), longestPause)
 }
 
-// retry notes trouble that may pass. The account's starts have a limit in
-// common: see [Tally.Started].
+// retry notes an error that may pass. All starts of an account share one limit:
+// see [Tally.Started].
 func (j *Job) retry(e Effect, r Result, now time.Time) (stop bool) {
 	over := false
 	j.try(e, func(a *attempts) { over = a.meet(r, now) })
@@ -195,7 +195,7 @@ func (j *Job) retry(e Effect, r Result, now time.Time) (stop bool) {
 	return false
 }
 
-// refused notes a response that says no, be it to this request or to all.
+// refused notes a refusal.
 func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 	s := &j.State
 	switch e {
@@ -232,7 +232,7 @@ func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 	return false
 }
 
-// park leaves the job to the next call, but not for ever.
+// park leaves the job to the next call. The second such call in a row gives up.
 func (j *Job) park(e Effect, reason string, now time.Time) {
 	j.try(e, func(a *attempts) { *a = attempts{} })
 	if e == EffectUnlock || e == EffectDelete { // these keep no run from its end
@@ -246,7 +246,7 @@ func (j *Job) park(e Effect, reason string, now time.Time) {
 	j.State.Parked = brief(reason)
 }
 
-// giveUp notes that an effect is tried no more.
+// giveUp ends the attempts of an effect.
 func (j *Job) giveUp(e Effect, reason string, now time.Time) {
 	s := &j.State
 	over := func(a *attempts) { a.Over = true }
@@ -278,7 +278,7 @@ func (j *Job) succeeded(e Effect, r Result, now time.Time) {
 		j.damaged(r, now)
 		return
 	}
-	if e != EffectVerify { // whose count is that of all damage, found by whatever effect
+	if e != EffectVerify { // its count is that of all damage, also if another effect finds it
 		j.try(e, func(a *attempts) { *a = attempts{} })
 	}
 	switch e {

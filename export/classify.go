@@ -24,7 +24,7 @@ const (
 	maxNameless   = 10 * time.Minute // how long GitHub may refuse all starts without naming a repository
 	namelessAgain = time.Minute
 	maxTrouble    = time.Hour       // the pauses of one trouble, in all
-	maxDenied     = 5 * time.Minute // those of refusals that are not about the job: 401, 403, 404
+	maxDenied     = 5 * time.Minute // the same for refusals: 400, 401, 403
 	firstPause    = 5 * time.Second // then doubling
 	longestPause  = 5 * time.Minute
 
@@ -42,23 +42,23 @@ const (
 	maxParks  = 2                // calls in a row that park a job
 )
 
-// A Class is a kind of error, named for what happens after it. The package
-// comment has the table.
+// A Class is a kind of error, named for its consequence. The package comment has
+// a table.
 type Class string
 
 // The classes.
 const (
 	ClassNone   Class = ""       // no error
 	ClassRetry  Class = "retry"  // trouble that may pass: the effect is retried with backoff, for an hour of pauses
-	ClassDenied Class = "denied" // GitHub refuses the request, and perhaps not for long: retried for five minutes of pauses
-	ClassAbsent Class = "absent" // GitHub does not find it: five times, half a minute apart, mean that it is gone
+	ClassDenied Class = "denied" // GitHub refuses the request: retried for five minutes of pauses
+	ClassAbsent Class = "absent" // GitHub does not find it: five of them, half a minute apart, mean that it is gone
 	ClassWait   Class = "wait"   // a rate limit: all requests of the account pause, and nothing is counted
 	ClassJob    Class = "job"    // this job cannot succeed: it is divided, or its row is final
-	ClassRun    Class = "run"    // every job is affected: the run ends after five minutes of pauses, at once if that is certain
+	ClassRun    Class = "run"    // every job is affected: the run ends, for a 401 after five minutes of pauses
 )
 
 // Classify returns the class of an error of an [Account], a [Store] or the disk.
-// It is the only place that decides what an error means; [Perform] uses it.
+// Nothing else decides what an error means.
 func Classify(err error) Class { return resultOf(err).Class }
 
 // resultOf is the result of an effect that ended with an error.
@@ -67,11 +67,11 @@ func resultOf(err error) Result {
 		return Result{}
 	}
 	r := Result{Class: ClassRetry, Reason: brief(err.Error()), err: err}
-	answer, answered := errors.AsType[*ghmigrate.APIError](err)
+	response, responded := errors.AsType[*ghmigrate.APIError](err)
 	_, stored := errors.AsType[*storeError](err)
 	_, refused := errors.AsType[*ghmigrate.StorageError](err)
 	switch {
-	case stored: // whatever a Store speaks to is neither GitHub nor this disk
+	case stored: // it is no error of GitHub, nor of this disk
 		if errors.Is(err, fs.ErrExist) {
 			r.Class = ClassJob
 		}
@@ -81,16 +81,16 @@ func resultOf(err error) Result {
 		r.Class = ClassRun
 	case errors.Is(err, errNotDone):
 		r.Class = ClassDenied
-	case answered && answer.RetryAfter > 0:
-		r.Class, r.After = ClassWait, answer.RetryAfter
+	case responded && response.RetryAfter > 0:
+		r.Class, r.After = ClassWait, response.RetryAfter
 	case errors.Is(err, ghmigrate.ErrArchiveNotReady):
 	case errors.Is(err, ghmigrate.ErrArchiveGone):
 		r.Class, r.Outcome = ClassJob, OutcomeGone
 	case errors.Is(err, ghmigrate.ErrMigrationFailed):
 		r.Class, r.Outcome, r.Reason = ClassJob, OutcomeFailed, reasonFailed
-	case answered:
-		r.Class = classOfStatus(answer)
-		r.Invalid = answer.StatusCode == http.StatusUnprocessableEntity
+	case responded:
+		r.Class = classOfStatus(response)
+		r.Invalid = response.StatusCode == http.StatusUnprocessableEntity
 	case refused, isDiskFull(err):
 		r.Class = ClassJob
 	case errors.Is(err, ghmigrate.ErrNotSent):
@@ -99,11 +99,11 @@ func resultOf(err error) Result {
 	return r
 }
 
-func classOfStatus(answer *ghmigrate.APIError) Class {
-	switch status := answer.StatusCode; {
+func classOfStatus(response *ghmigrate.APIError) Class {
+	switch status := response.StatusCode; {
 	case status == http.StatusUnauthorized:
 		return ClassRun
-	case isAbsent(answer):
+	case isAbsent(response):
 		return ClassAbsent
 	case status >= http.StatusInternalServerError, status == http.StatusRequestTimeout, status < http.StatusBadRequest:
 		return ClassRetry
@@ -130,12 +130,12 @@ func isDiskFull(err error) bool {
 // refusedNames returns the indexes of the repositories that GitHub names in the
 // refusal of a start.
 func refusedNames(err error, repositories []string) []int {
-	answer, ok := errors.AsType[*ghmigrate.APIError](err)
+	response, ok := errors.AsType[*ghmigrate.APIError](err)
 	if !ok {
 		return nil
 	}
 	var named []int
-	for _, detail := range answer.Errors {
+	for _, detail := range response.Errors {
 		value, _ := detail.Value.(string)
 		switch i := slices.IndexFunc(repositories, func(name string) bool { return strings.EqualFold(name, value) }); {
 		case detail.Field != "repositories":
@@ -149,8 +149,7 @@ func refusedNames(err error, repositories []string) []int {
 	return slices.Compact(named)
 }
 
-// maxWords is how much of what others say is kept, in bytes: a state is one
-// line of the journal.
+// maxWords limits quoted errors, in bytes: a state is one line of the journal.
 const maxWords = 300
 
 func brief(words string) string {
@@ -160,26 +159,26 @@ func brief(words string) string {
 	return strings.ToValidUTF8(words[:maxWords], "") + "…"
 }
 
-// A Result is what came of an effect, or what was seen: plain JSON, so that one
-// process can perform an effect and another one apply its result.
+// A Result is the result of an effect: plain JSON, so that one process can perform
+// an effect and another process apply the result.
 type Result struct {
-	// Class says what kind of error ended the effect; ClassNone after a success.
+	// Class is the kind of the error; ClassNone after a success.
 	Class  Class         `json:"class,omitempty"`
 	Reason string        `json:"reason,omitempty"` // the error, in words
 	After  time.Duration `json:"after,omitzero"`   // with ClassWait: how long GitHub wants no request
 
 	Unsent  bool  `json:"unsent,omitzero"`  // of a start: the request certainly never left
-	Invalid bool  `json:"invalid,omitzero"` // of a start: a 422, which GitHub sends for a while to those who ask too often
+	Invalid bool  `json:"invalid,omitzero"` // of a start: a 422, which GitHub also sends for a while after too many starts
 	Named   []int `json:"named,omitempty"`  // of a start: which repositories GitHub refused
 
 	Migration    int64             `json:"migration,omitzero"`     // of a start
 	Found        []Found           `json:"found,omitempty"`        // of a search
 	Asked        time.Time         `json:"asked,omitzero"`         // of a search: when it began, if that was not now
-	Outcome      Outcome           `json:"outcome,omitempty"`      // of a wait that is over, or what else is known of the export's end
+	Outcome      Outcome           `json:"outcome,omitempty"`      // of a wait, or of an error that tells the end of the export
 	Repositories []string          `json:"repositories,omitempty"` // of a list: all of them; of an unlock: the released ones
 	Doubt        bool              `json:"doubt,omitzero"`         // of an unlock: a lock may land yet
 	Forgotten    bool              `json:"forgotten,omitzero"`     // of an unlock: GitHub knows the migration no more
-	Fates        map[string]string `json:"fates,omitempty"`        // what happened to repositories, in words
+	Fates        map[string]string `json:"fates,omitempty"`        // sentences about repositories that were renamed, transferred or deleted
 	Archive      *Archive          `json:"archive,omitzero"`       // of a download or transfer
 	Damaged      bool              `json:"damaged,omitzero"`       // the archive in Dir is not what was fetched
 	Missing      []string          `json:"missing,omitempty"`      // of a verification
@@ -190,8 +189,7 @@ type Result struct {
 	err error // for errors.Is
 }
 
-// error is the error of the effect, as far as its words if that was another
-// process's.
+// error is the error of the effect. Of another process only its text is known.
 func (r Result) error() error {
 	if r.err == nil && r.Reason != "" {
 		return errors.New(r.Reason)

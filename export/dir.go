@@ -74,9 +74,9 @@ func (r *run) open(ctx context.Context) error {
 	return r.begin(ctx, folders, before)
 }
 
-// identify finds out whose runs these are. An organization is named; only
-// GitHub knows to which user a token belongs. The same response tells whether this
-// is a GHES, where users lack some calls.
+// identify finds the name of the account. For a user it asks GitHub whose token
+// it is. The response also tells whether the host is a GHES, where users lack some
+// calls.
 func (r *run) identify(ctx context.Context) error {
 	r.account = r.acct.String()
 	if r.acct.Owner() != "" {
@@ -84,7 +84,7 @@ func (r *run) identify(ctx context.Context) error {
 	}
 	var login, ghes string
 	err := r.persist(ctx, func() (err error) {
-		login, ghes, err = whoami(ctx, r.acct)
+		login, ghes, err = tokenOwner(ctx, r.acct)
 		return err
 	})
 	asked := r.opts.Repositories != nil
@@ -164,7 +164,7 @@ func (r *run) takesOver(j *journal) bool {
 	return false
 }
 
-// adopt lends a job what it needs.
+// adopt makes a job part of the run.
 func (r *run) adopt(job *Job) {
 	job.Dir, job.Store, job.Progress, job.disk = r.dir, r.opts.Store, r.emit, r.opts.disk
 	if job.isPlanned() {
@@ -203,7 +203,7 @@ func (r *run) resume() error {
 	return r.plan(unlockingOf(r.journal.jobs, false))
 }
 
-// header is what is asked for.
+// header describes the run that the options ask for.
 func (r *run) header() header {
 	return header{
 		Version:        journalVersion,
@@ -220,8 +220,8 @@ func (r *run) header() header {
 	}
 }
 
-// differs says in words how the options differ from those of an unfinished run;
-// empty if they do not. Without Repositories only the Store must be the same.
+// differs says how the options differ from those of an unfinished run; it returns
+// "" if they are the same. Without Repositories only the Store must be the same.
 func (r *run) differs(was *header) string {
 	is := r.header()
 	switch {

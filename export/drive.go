@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// drive is the loop of a run: it begins what is due, waits for what happens,
-// and takes note of it, until nothing is left that can be done now. The error is
-// why the run is not finished.
+// drive is the loop of a run. It begins the effects that are due, waits for a
+// result, and notes it, until no more effect is possible in this call. The error
+// says why the run is not finished.
 func (r *run) drive(ctx context.Context) error {
 	var cancel context.CancelCauseFunc
 	ctx, cancel = context.WithCancelCause(ctx)
@@ -42,7 +42,7 @@ func (r *run) drive(ctx context.Context) error {
 				return nil
 			}
 		}
-		if err != nil { // the journal's, or what ends the run
+		if err != nil { // of the journal, or ErrSystemic, or of parked jobs
 			cancel(err)
 			for ; r.active > 0; r.active-- {
 				<-r.results
@@ -52,7 +52,7 @@ func (r *run) drive(ctx context.Context) error {
 	}
 }
 
-// await waits for the next thing that happens, and takes note of it.
+// await waits for a result, an observation or a time, and notes it.
 func (r *run) await(ctx context.Context, wake time.Time) error {
 	var alarm <-chan time.Time
 	if !wake.IsZero() {
@@ -62,7 +62,7 @@ func (r *run) await(ctx context.Context, wake time.Time) error {
 	}
 	ended := ctx.Done()
 	if r.stop != nil {
-		ended = nil // what is under way ends by itself
+		ended = nil // the effects under way end by themselves
 	}
 	select {
 	case res := <-r.results:
@@ -71,7 +71,7 @@ func (r *run) await(ctx context.Context, wake time.Time) error {
 			return res.then()
 		}
 		return r.apply(res)
-	case s := <-r.poll.sights:
+	case s := <-r.poll.results:
 		return r.see(s)
 	case <-alarm:
 	case <-ended:
@@ -79,8 +79,8 @@ func (r *run) await(ctx context.Context, wake time.Time) error {
 	return nil
 }
 
-// launch begins every effect that is due and has its place, and returns when to
-// look again; a zero time means that this depends on results alone.
+// launch begins every effect that is due and allowed. It returns when the next one
+// is due; a zero time means after a result.
 func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
 	now := time.Now()
 	if now.Before(r.gate) {
@@ -130,7 +130,7 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-// except lists the effects of a job that have no place now.
+// except lists the effects of a job that are not allowed now.
 func (r *run) except(job *Job, now time.Time) []Effect {
 	except := slices.Clone(r.busy[job])
 	transfers := []Effect{EffectDownload, EffectVerify, EffectStore, EffectTransfer}
@@ -157,8 +157,8 @@ func (r *run) except(job *Job, now time.Time) []Effect {
 	return except
 }
 
-// maxReleasing limits what a run that ends does at the same time: the next
-// response may say that GitHub wants no requests.
+// maxReleasing limits the effects of a run that ends: the next response may be a
+// rate limit.
 const maxReleasing = 2
 
 // holding counts the archives on disk that wait for the Store.
@@ -172,7 +172,7 @@ func (r *run) holding() (n int) {
 	return n
 }
 
-// perform performs an effect on a copy of the job, which nobody changes.
+// perform performs an effect on a copy of the job.
 func (r *run) perform(ctx context.Context, job *Job, effect Effect) error {
 	if effect == EffectStart || effect == EffectDelete {
 		job.Begin(effect, r.highest)
@@ -234,8 +234,8 @@ func (r *run) apply(res result) error {
 	return r.note(job, res.effect, res.Result, &before)
 }
 
-// note saves what has happened to a job, tells it, and plans the jobs that take
-// its place if it is over. Before is the state from before that.
+// note saves a job that has changed, emits an event, and plans the successors of
+// a job that is over. Before is the state before the change.
 func (r *run) note(job *Job, effect Effect, res Result, before *State) error {
 	s := &job.State
 	r.highest = max(r.highest, s.Migration)
@@ -265,8 +265,8 @@ func (r *run) note(job *Job, effect Effect, res Result, before *State) error {
 	return r.settle(job)
 }
 
-// settle moves a job to where the loop looks for it. A job that is over makes
-// place for its successors.
+// settle moves a job between live and pending, or replaces a job that is over by
+// its successors.
 func (r *run) settle(job *Job) error {
 	is := func(j *Job) bool { return j == job }
 	r.live, r.pending = slices.DeleteFunc(r.live, is), slices.DeleteFunc(r.pending, is)
@@ -300,8 +300,8 @@ func (r *run) settle(job *Job) error {
 	return nil
 }
 
-// enlist puts jobs where the loop looks for them: successors are started before
-// all others, so that it is soon known whether it was the batch's fault.
+// enlist adds jobs to live and pending. Successors go first, so that Run soon knows
+// which repository has failed the batch.
 func (r *run) enlist(first bool, jobs ...*Job) {
 	var begun, waiting []*Job
 	for _, job := range jobs {
@@ -332,7 +332,7 @@ func (r *run) plan(jobs []*Job) error {
 	return r.journal.plan(jobs)
 }
 
-// unknown leaves out jobs that the journal has.
+// unknown returns the jobs that are not in the journal.
 func (r *run) unknown(jobs []*Job) []*Job {
 	var news []*Job
 	for _, job := range jobs {

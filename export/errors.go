@@ -9,31 +9,29 @@ import (
 
 // Errors to be recognized with [errors.Is].
 var (
-	// ErrSystemic means that exports fail whichever repository they are of: up
-	// to twelve that were tried alone have all failed. The run is unfinished; the
-	// next call goes on with it. A second call in a row that comes to the same
-	// result finishes the run without them.
+	// ErrSystemic means that exports of all repositories fail: up to twelve that
+	// were tried alone have failed. The run is unfinished, and the next call goes on.
+	// If the next call ends likewise, it finishes the run without the rest.
 	ErrSystemic = errors.New("GitHub exports no repository at the moment")
-	// ErrNotNow is what [Tally.MayStart] returns for a job that may be started
-	// later.
+	// ErrNotNow means that a job may be started later: see [Tally.MayStart].
 	ErrNotNow = errors.New("not to be started yet")
-	// ErrUnfinished means that there is an unfinished run in Dir that was asked
-	// for otherwise. Options.FinishFirst finishes it; so do Options without
-	// Repositories, with a Store if it was begun with one.
+	// ErrUnfinished means that Dir has an unfinished run with other options.
+	// Options.FinishFirst finishes it; so do Options without Repositories, and with
+	// a Store if the run was begun with one.
 	ErrUnfinished = errors.New("there is an unfinished run with other options")
-	// ErrForeign means that the runs in Dir are another account's. For a renamed
+	// ErrForeign means that the runs in Dir belong to another account. For a renamed
 	// account see Options.FormerNames.
 	ErrForeign = errors.New("the folder belongs to the runs of another account")
-	// ErrInUse means that another process, or another call, has Dir.
+	// ErrInUse means that another process, or another call, holds Dir.
 	ErrInUse = errors.New("the folder is in use by another run")
-	// ErrDamaged means that the journal of the newest run was changed before
-	// its last line, which no crash does. Run has touched nothing.
+	// ErrDamaged means that the journal of the newest run is damaged before its
+	// last line, which no crash does. Run has changed nothing.
 	ErrDamaged = errors.New("the journal is damaged")
 
 	errBroken = errors.New("the journal cannot be written")
 )
 
-// A PartialError says what is missing. Run returns it beside the manifest.
+// A PartialError lists missing repositories. Run returns it beside the manifest.
 type PartialError struct {
 	// Repositories are the rows of repositories that are not in a verified
 	// archive, or not whole.
@@ -44,8 +42,8 @@ type PartialError struct {
 	// Locked are the repositories that may still be locked and should not be.
 	// The next Run in the same Dir tries to unlock them again; so does [Unlock].
 	Locked []string
-	// Err is what ended the run early, so that the next call goes on with it.
-	// It is nil if the run is finished: then the next call begins a new one.
+	// Err says why the run is unfinished; the next call goes on with it. It is nil
+	// if the run is finished: then the next call begins a new run.
 	Err error
 }
 

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// An Event is something that has happened to a run.
+// An Event tells the progress of a run.
 type Event struct {
 	Time time.Time
 	Kind EventKind
@@ -23,13 +23,13 @@ type Event struct {
 	Wait        time.Duration // of EventWaiting
 	Err         error         // nil unless something went wrong
 
-	// Done and All say how far the run is: repositories that are settled, and all
-	// of them. A repository is settled when a verified archive that has it is where
-	// it belongs, and when nothing more is tried for it.
+	// Done and All count the repositories that are done, and all repositories. A
+	// repository is done when its verified archive is in place, or when Run tries
+	// nothing more for it.
 	Done, All int
 }
 
-// An EventKind is what has happened. The set is open.
+// An EventKind is a kind of event. More kinds may come.
 type EventKind string
 
 // The kinds of events.
@@ -44,7 +44,7 @@ const (
 	EventFailed     EventKind = "failed"     // the batch is not exported, or its archive cannot be had: Err says why
 	EventProgress   EventKind = "progress"   // of the download, at most ten times a second
 	EventDownloaded EventKind = "downloaded" // all of the archive
-	EventDamaged    EventKind = "damaged"    // the archive on disk is not what was fetched, and is fetched again
+	EventDamaged    EventKind = "damaged"    // the archive on disk is damaged, and is downloaded again
 	EventVerified   EventKind = "verified"   // with Err, if something is wrong with the archive
 	EventStored     EventKind = "stored"     // the Store has the archive
 	EventUnlocked   EventKind = "unlocked"   // all repositories that the migration has locked
@@ -58,7 +58,7 @@ const (
 	EventEnded      EventKind = "ended"      // the run, with Err if not all is well
 )
 
-// String says in words what has happened, in one line without the time.
+// String describes the event in one line, without the time.
 func (e Event) String() string {
 	text := e.words()
 	if e.Job != "" {
@@ -108,9 +108,9 @@ func (e Event) words() string {
 	}
 }
 
-// Attrs returns the event for a log, with keys that stay: kind, batch,
-// migration, repositories, next, bytes, size, wait, error, done, all. Keys that
-// have nothing to say are left out.
+// Attrs returns the event for a log. Its keys are stable: kind, batch, migration,
+// repositories, next, bytes, size, wait, error, done, all. It omits keys without a
+// value.
 func (e Event) Attrs() []slog.Attr {
 	attrs := []slog.Attr{slog.String("kind", string(e.Kind))}
 	if e.Job != "" {
@@ -135,7 +135,7 @@ func (e Event) Attrs() []slog.Attr {
 	return append(attrs, slog.Int("done", e.Done), slog.Int("all", e.All))
 }
 
-// LogValue logs what Attrs returns.
+// LogValue returns Attrs as a group.
 func (e Event) LogValue() slog.Value { return slog.GroupValue(e.Attrs()...) }
 
 // LogTo returns a function for [Options].Progress that logs every event but
@@ -158,7 +158,7 @@ func (j *Job) event(kind EventKind) Event {
 	return Event{Kind: kind, Job: j.ID, Migration: j.State.Migration, Repositories: len(j.Repositories)}
 }
 
-// emit tells Progress. The driver that has set it adds what it knows.
+// emit calls Progress.
 func (j *Job) emit(e Event) {
 	if j.Progress != nil {
 		e.Time = time.Now()
@@ -166,8 +166,8 @@ func (j *Job) emit(e Event) {
 	}
 }
 
-// emitResult tells what came of an effect, after Apply. Before is the state from
-// before that.
+// emitResult emits the event of a result, after Apply. Before is the state before
+// Apply.
 func (j *Job) emitResult(effect Effect, r Result, before *State) {
 	s := &j.State
 	e := j.event(j.kindOf(effect, r, before))
@@ -214,7 +214,7 @@ func (j *Job) kindOf(effect Effect, r Result, before *State) EventKind {
 	}[effect]
 }
 
-// unsoundness is what a verification has found wrong, nil if nothing is.
+// unsoundness describes the faults of an archive; it returns nil if it has none.
 func (s *State) unsoundness() error {
 	switch {
 	case len(s.Faults) > 0:

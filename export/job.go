@@ -11,11 +11,11 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// A Job is one migration, from its start until nothing is left of it. It is
+// A Job is one migration, from its start to the deletion of its archive. It is
 // plain state, to be kept as JSON. Its methods are pure functions: they do no
 // I/O and read no clock. [Perform] has the effects.
 //
-// A Job does not repeat a migration that failed: [Job.Successors] take its place.
+// A Job does not repeat a migration that failed: [Job.Successors] do.
 type Job struct { //nolint:recvcheck // a value is marshaled too
 	// ID names the job in its run, such as "7". The IDs of successors extend it:
 	// "7.1", "7.2".
@@ -35,11 +35,11 @@ type Job struct { //nolint:recvcheck // a value is marshaled too
 	KeepLocked    bool `json:"keep_locked,omitzero"`    // keep the locks of exported repositories
 	Stream        bool `json:"stream,omitzero"`         // move the archive to the Store without a disk
 
-	// UnlockOnly marks a migration that exports nothing for the run and may hold
-	// locks: a twin, or a migration of an earlier run.
+	// UnlockOnly marks a migration that only may hold locks: a twin, or a migration
+	// of an earlier run.
 	UnlockOnly bool `json:"unlock_only,omitzero"`
 
-	// Dropped lists the options that Start has in addition to what was asked for:
+	// Dropped lists the options that Start has beside the options of the run:
 	// "exclude_releases", "exclude_attachments".
 	Dropped []string `json:"dropped,omitempty"`
 
@@ -48,10 +48,10 @@ type Job struct { //nolint:recvcheck // a value is marshaled too
 	// Store receives verified archives; nil leaves them in Dir. Set Store again
 	// after decoding a Job.
 	Store Store `json:"-"`
-	// Save is called by [Step] before an effect and after it; nil saves nothing.
-	// An effect happens only after Save has returned nil.
+	// Save saves the job. [Step] calls it before and after an effect, and performs
+	// the effect only if Save returns nil. A nil Save saves nothing.
 	Save func(*Job) error `json:"-"`
-	// Progress is told what [Step] and [Perform] do; nil tells nobody.
+	// Progress, if not nil, gets the events of [Step] and [Perform].
 	Progress func(Event) `json:"-"`
 
 	lineage   lineage
@@ -59,10 +59,9 @@ type Job struct { //nolint:recvcheck // a value is marshaled too
 	elsewhere map[int64]bool // migrations of other jobs: a search need not read them
 }
 
-// State is what is known of a job's migration.
+// State describes a job's migration, as far as it is known.
 type State struct { //nolint:recvcheck // a value is marshaled too
-	// Intent is the effect that was about to be tried when State was saved, and
-	// whose result is not known.
+	// Intent is an effect that was begun. Its result is not known.
 	Intent Effect `json:"intent,omitempty"`
 
 	Migration int64     `json:"migration,omitzero"`
@@ -73,29 +72,29 @@ type State struct { //nolint:recvcheck // a value is marshaled too
 
 	Outcome Outcome   `json:"outcome,omitempty"`
 	Ended   time.Time `json:"ended,omitzero"`   // when the outcome was seen
-	Reason  string    `json:"reason,omitempty"` // in words; empty after a success
+	Reason  string    `json:"reason,omitempty"` // the last error; empty after a success
 	Named   []string  `json:"named,omitempty"`  // the repositories that GitHub refused by name, or a probe's
 
 	Listed bool              `json:"listed,omitzero"`  // GitHub's list of the migration's repositories was read
-	Absent []string          `json:"absent,omitempty"` // asked for, and not in that list
-	Others []string          `json:"others,omitempty"` // in that list, and not asked for
-	Fates  map[string]string `json:"fates,omitempty"`  // what happened to a repository during the run, in words
+	Absent []string          `json:"absent,omitempty"` // not in that list, though asked for
+	Others []string          `json:"others,omitempty"` // in that list, though not asked for
+	Fates  map[string]string `json:"fates,omitempty"`  // sentences about repositories that were renamed, transferred or deleted
 
 	Archive   *Archive `json:"archive,omitzero"`    // once it was fetched
-	Verified  bool     `json:"verified,omitzero"`   // it was read to its end, and its checksum is right
-	Missing   []string `json:"missing,omitempty"`   // asked for, and not in the archive
+	Verified  bool     `json:"verified,omitzero"`   // read to its end, with the right checksum
+	Missing   []string `json:"missing,omitempty"`   // not in the archive, though asked for
 	Condemned []string `json:"condemned,omitempty"` // in the archive with faults of their own
 	Unsound   bool     `json:"unsound,omitzero"`    // the archive has a fault that belongs to no single repository
 	Faults    []Fault  `json:"faults,omitempty"`    // the first of them
-	Stored    bool     `json:"stored,omitzero"`     // the archive is where it belongs
-	InStore   bool     `json:"in_store,omitzero"`   // and that is a Store
+	Stored    bool     `json:"stored,omitzero"`     // the archive is in its place
+	InStore   bool     `json:"in_store,omitzero"`   // that place is the Store
 
-	Released []string `json:"released,omitempty"` // surely not locked by this migration any more
+	Released []string `json:"released,omitempty"` // certainly not locked by this migration
 	Locked   []string `json:"locked,omitempty"`   // could not be unlocked
 	Deleted  bool     `json:"deleted,omitzero"`   // the archive at GitHub
 
-	// Forgotten says that GitHub knows the migration no more: nothing can release
-	// its locks.
+	// Forgotten says that the migration is not at GitHub any more: nothing can
+	// release its locks.
 	Forgotten bool `json:"forgotten,omitzero"`
 
 	// Parked says why the job waits for the next call; empty if it does not.
@@ -208,11 +207,11 @@ func (s *State) UnmarshalJSON(data []byte) error {
 	return errors.Join(json.Unmarshal(data, (*fields)(s)), json.Unmarshal(data, &more))
 }
 
-// Next returns the effect that is due at now. If none is, it returns EffectNone
-// and when to ask again; a zero time means that the job is over, parked, or
-// waits for what is excepted. Except lists effects that are not asked for, such
-// as those that run already: an unlock never waits for a transfer, nor a
-// transfer for an unlock.
+// Next returns the effect that is due at now. If none is due, it returns
+// EffectNone and the time of the next one; a zero time means that the job is over or
+// parked, or that only effects in except are left. Except lists effects to leave out,
+// such as the effects under way: an unlock never waits for a transfer, nor a transfer
+// for an unlock.
 func (j *Job) Next(now time.Time, except ...Effect) (Effect, time.Time) {
 	var later time.Time
 	for _, e := range j.open(now) {
@@ -228,7 +227,7 @@ func (j *Job) Next(now time.Time, except ...Effect) (Effect, time.Time) {
 	return EffectNone, later
 }
 
-// Over reports whether nothing is left to be done, in this call or another.
+// Over reports whether the job has no effects left, in this call or another.
 func (j *Job) Over() bool { return j.State.Outcome != OutcomeUnknown && len(j.remaining()) == 0 }
 
 // open lists the effects that may come next, due or not.
@@ -281,8 +280,8 @@ func (j *Job) remaining() []Effect {
 	return open
 }
 
-// Owed lists the repositories that the migration may have locked and that are
-// not to stay locked, as far as is known now: none before the export has ended.
+// Owed lists the repositories that are to be unlocked, as far as is known now. It
+// is empty before the export has ended.
 func (j *Job) Owed() []string {
 	s := &j.State
 	if !j.Start.LockRepositories || s.Migration == 0 || s.Outcome == OutcomeUnknown || !s.Listed && !j.tries(EffectList).Over {
@@ -305,8 +304,7 @@ func (j *Job) Owed() []string {
 	return owed
 }
 
-// mayLock lists the repositories that the job may leave locked if nothing more
-// happens.
+// mayLock lists the repositories that stay locked if the run ends now.
 func (j *Job) mayLock() []string {
 	s := &j.State
 	sent := s.Intent == EffectStart || s.book.Lost > 0
@@ -319,15 +317,14 @@ func (j *Job) mayLock() []string {
 	return j.Owed()
 }
 
-// mayDelete is the one condition of the one effect that cannot be undone.
+// mayDelete is the condition of the one effect that cannot be undone.
 func (j *Job) mayDelete() bool {
 	s := &j.State
 	return j.DeleteArchive && !j.UnlockOnly && s.Outcome == OutcomeExported && s.Verified && s.Stored &&
 		!s.Inferred && !s.Deleted && !s.Unsound && len(j.lacking()) == 0
 }
 
-// covers reports whether one of the job's repositories is in the stored
-// archive, and sound.
+// covers reports whether the stored archive has a repository, without faults.
 func (j *Job) covers(name string) bool {
 	s := &j.State
 	return !j.UnlockOnly && s.Outcome == OutcomeExported && s.Verified && s.Stored && !s.Unsound &&

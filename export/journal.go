@@ -29,7 +29,7 @@ type line struct {
 	End   *end    `json:"end,omitzero"`   // the last line: the run is finished
 }
 
-// A header says what was asked for.
+// A header describes the run.
 type header struct {
 	Version        int                             `json:"version"`
 	Account        string                          `json:"account"`
@@ -48,7 +48,7 @@ type end struct {
 	At time.Time `json:"at"`
 }
 
-// A journal is the memory of one run: the file and what is in it.
+// A journal is the memory of one run: a file and its content.
 type journal struct {
 	file durable.File
 	log  *durable.Log
@@ -86,10 +86,11 @@ func openJournal(d disk, dir string) (*journal, error) {
 	return j, nil
 }
 
-// errMeaningless is damage with a right checksum: another program wrote it.
+// errMeaningless says that a line has the right checksum and another program's
+// content.
 var errMeaningless = errors.New("line has no meaning")
 
-// replay takes note of one line.
+// replay applies one line.
 func (j *journal) replay(text []byte) error {
 	var l line
 	if err := json.Unmarshal(text, &l); err != nil {
@@ -129,13 +130,13 @@ func (j *journal) add(job *Job) {
 	j.known[job.ID] = job
 }
 
-// planned reports whether all that was asked for is in the journal. Nothing has
-// happened before.
+// planned reports whether the journal has all repositories of the run. Nothing is
+// started before.
 func (j *journal) planned() bool {
 	return j.header != nil && len(requested(j.jobs)) == j.header.Repositories
 }
 
-// begin empties the journal and writes what is asked for.
+// begin empties the journal and writes the header and the plan.
 func (j *journal) begin(h header, jobs []*Job) error {
 	log, err := durable.CreateLog(j.file)
 	if err != nil {
@@ -176,7 +177,7 @@ func (j *journal) plan(jobs []*Job) error {
 // save writes the state of a job.
 func (j *journal) save(job *Job) error { return j.write(line{Job: job.ID, State: &job.State}) }
 
-// write adds a line and returns when it will survive a crash.
+// write adds a line, and syncs it to disk.
 func (j *journal) write(l line) error {
 	text, err := json.Marshal(l)
 	if err == nil {

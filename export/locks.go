@@ -13,12 +13,12 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// maxUnlocks is how many repositories one effect unlocks, so that a driver
-// can pause and hand over in between.
+// maxUnlocks limits the repositories that one effect unlocks, so that a driver can
+// pause and hand over in between.
 const maxUnlocks = 25
 
-// unlock releases locks of the job's migration. Trouble with one repository does
-// not keep the others locked; what was released before an error is in the result.
+// unlock releases locks of the job's migration. An error of one repository does
+// not keep the others locked. The result of an error lists released repositories too.
 func (p *performance) unlock(ctx context.Context) Result {
 	owed := p.job.Owed()
 	late := time.Since(p.job.State.Ended) < lateLock
@@ -51,10 +51,10 @@ func (p *performance) unlock(ctx context.Context) Result {
 	return failed
 }
 
-// stopsUnlocking reports whether the next repository would fare no better.
+// stopsUnlocking reports whether the next repository would fail likewise.
 func stopsUnlocking(ctx context.Context, err error) bool {
-	answer, answered := errors.AsType[*ghmigrate.APIError](err)
-	return ctx.Err() != nil || errors.Is(err, errNotDone) || !answered || answer.RetryAfter > 0 || answer.StatusCode == http.StatusUnauthorized
+	response, responded := errors.AsType[*ghmigrate.APIError](err)
+	return ctx.Err() != nil || errors.Is(err, errNotDone) || !responded || response.RetryAfter > 0 || response.StatusCode == http.StatusUnauthorized
 }
 
 // An unlocking releases locks of one migration.
@@ -63,7 +63,7 @@ type unlocking struct {
 	id        int64
 	listed    bool // the migration's list was read
 	believed  bool // a 404 means that there is no lock
-	forgotten bool // GitHub knows the migration no more
+	forgotten bool // the migration is not at GitHub any more
 }
 
 var errNotDone = errors.New("the migration has not ended, or cannot be read")
@@ -89,9 +89,9 @@ func (u *unlocking) release(ctx context.Context, name string) (wasLocked bool, e
 	return false, nil
 }
 
-// meansNone reports whether a 404 means that there is no such lock, or archive:
-// only if the migration can be read and is done, and if GitHub has such a call. A
-// GHES has none of them for users.
+// meansNone reports whether a 404 means that there is no such lock, or archive.
+// It does only if the migration can be read and is done, and if the host has such a
+// call: a GHES has no calls for users.
 func (u *unlocking) meansNone(ctx context.Context) (bool, error) {
 	m, err := u.Get(ctx, u.id, &ghmigrate.GetOptions{OmitRepositories: true})
 	switch {
@@ -104,7 +104,7 @@ func (u *unlocking) meansNone(ctx context.Context) (bool, error) {
 	case u.Owner() != "":
 		return m.State.Done(), nil
 	}
-	_, ghes, err := whoami(ctx, u)
+	_, ghes, err := tokenOwner(ctx, u)
 	return m.State.Done() && ghes == "", err
 }
 
@@ -116,7 +116,7 @@ type Candidate struct {
 	State      LockState
 }
 
-// A LockState is what is known of a lock.
+// A LockState is the state of a lock, as far as it is known.
 type LockState string
 
 // The states of a lock.
@@ -135,8 +135,8 @@ type LockChecker interface {
 }
 
 // LockCandidates yields the repositories of all migrations of the account that
-// were started with lock_repositories, newest first: a repository comes once for
-// each such migration. Most of them were unlocked long ago, and GitHub's REST API
+// were started with lock_repositories, newest first. A repository comes once for each
+// such migration. Most repositories were unlocked long ago, but GitHub's REST API
 // does not tell. An error is yielded once and ends the sequence.
 func LockCandidates(ctx context.Context, acct Account) iter.Seq2[Candidate, error] {
 	return func(yield func(Candidate, error) bool) {
@@ -196,18 +196,18 @@ func checkLock(ctx context.Context, checker LockChecker, repository string) (Loc
 	return NotLocked, nil
 }
 
-// Unlock unlocks repositories, named "owner/name" or "name", whichever
-// migration locked them: it goes through all of the account that were started
-// with lock_repositories. A repository that no migration holds locked any more is
-// fine. An error, after all others are unlocked, is a repository that no
-// migration has ever locked, or one in a migration that has not ended: GitHub
-// does not unlock it. A name of another owner is an error before any request is
-// sent; so is a call without names. A rate limit that is too long for the client, a
-// token that is refused and a broken connection end Unlock early.
+// Unlock unlocks repositories, named "owner/name" or "name", whichever migration
+// locked them. It goes through all migrations of the account that were started with
+// lock_repositories. A repository that is unlocked already is no error. Unlock
+// returns an error, after all other repositories are unlocked, if no migration has
+// ever locked a repository, or if the migration has not ended: GitHub unlocks only
+// after the end. A name of another owner, or no name at all, is an error before any
+// request. A rate limit that is too long for the client, a refused token and a
+// broken connection end Unlock early.
 //
-// When a lock lands is not documented: if the migration has only just ended, call
-// Unlock again two minutes later. Unlock sends a request a second, and as many
-// requests as there are migrations with locks.
+// GitHub does not document when it locks: if the migration has just ended, call
+// Unlock again two minutes later. Unlock sends at most one DELETE a second, one for
+// each repository and migration.
 func Unlock(ctx context.Context, acct Account, repos ...string) error {
 	if err := check(ctx, acct); err != nil {
 		return err
@@ -247,7 +247,7 @@ func wantedNames(ctx context.Context, acct Account, repos []string) (map[string]
 			return nil, fmt.Errorf("%q: want \"owner/name\" or \"name\"", name)
 		}
 		if full && owner == "" {
-			login, _, err := whoami(ctx, acct)
+			login, _, err := tokenOwner(ctx, acct)
 			if err != nil {
 				return nil, fmt.Errorf("%q: %w", name, err)
 			}
@@ -273,9 +273,9 @@ func UnlockAll(ctx context.Context, acct Account) error {
 	return nil
 }
 
-// unlockWhere unlocks the wanted repositories, and returns which of them there
-// were, by name in lower case. Trouble with one repository does not keep the
-// others locked.
+// unlockWhere unlocks the wanted repositories, and returns the repositories that
+// migrations have, by name in lower case. An error of one repository does not keep
+// the others locked.
 func unlockWhere(ctx context.Context, acct Account, wanted func(name string) bool) (found map[string]bool, err error) {
 	found = map[string]bool{}
 	acct = pace(acct)

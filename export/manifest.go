@@ -20,8 +20,8 @@ const (
 	manifestVersion = 2
 )
 
-// A Manifest says what became of every repository that was asked for. It is
-// computed from the jobs of a run, and is written as manifest.json.
+// A Manifest has a row for every repository of a run. [NewManifest] computes it from
+// the jobs of the run. Run writes it as manifest.json.
 type Manifest struct {
 	Version int       `json:"version"` // 2
 	Account string    `json:"account"` // such as "api.github.com/orgs/octo-org"
@@ -52,18 +52,17 @@ type Manifest struct {
 	Earlier *Manifest `json:"-"`
 }
 
-// A Row says what became of one repository.
+// A Row tells the result for one repository.
 type Row struct {
 	Repository string `json:"repository"` // "owner/name"
 
-	// The three proofs of coverage: the repository was asked for when the
-	// migration was started, GitHub lists it in the migration, and the archive
-	// has it.
+	// The three proofs of coverage: the start asked for the repository, GitHub lists
+	// it in the migration, and the archive has it.
 	Requested   bool `json:"requested"`
 	InMigration bool `json:"in_migration"`
 	InArchive   bool `json:"in_archive"`
 
-	Stored bool `json:"stored,omitzero"` // the archive is where it belongs: in the Store, or in the folder
+	Stored bool `json:"stored,omitzero"` // the archive is in the Store, or in the folder without a Store
 
 	Batch     string   `json:"batch"`              // the ID of the job
 	Migration int64    `json:"migration,omitzero"` // 0 if there is none
@@ -71,9 +70,9 @@ type Row struct {
 	Size      int64    `json:"size,omitzero"`      // of the archive, in bytes
 	SHA256    string   `json:"sha256,omitempty"`   // hex, of the archive
 	Options   []string `json:"options,omitempty"`  // as in Manifest, with those in Dropped
-	Dropped   []string `json:"dropped,omitempty"`  // what the export leaves out so as to succeed: "exclude_releases", "exclude_attachments"
+	Dropped   []string `json:"dropped,omitempty"`  // options without which the export failed: "exclude_releases", "exclude_attachments"
 	Inferred  bool     `json:"inferred,omitzero"`  // the migration may be another program's
-	Faults    []string `json:"faults,omitempty"`   // what is wrong in the archive, of this repository or as a whole
+	Faults    []string `json:"faults,omitempty"`   // of the repository in the archive, or of the archive as a whole
 	Error     string   `json:"error,omitempty"`    // why the repository is not covered; empty if it is
 	Deleted   bool     `json:"deleted,omitzero"`   // the archive at GitHub
 }
@@ -84,15 +83,15 @@ type Twin struct {
 	Migration int64  `json:"migration"`
 }
 
-// OK reports whether the repository is in a verified archive that is where it
-// belongs, with everything but what is Dropped.
+// OK reports whether the repository is in a verified archive in its place, with
+// everything that Dropped does not exclude.
 func (r *Row) OK() bool {
 	return r.Requested && r.InMigration && r.InArchive && r.Stored && len(r.Faults) == 0
 }
 
-// NewManifest computes the manifest of a run. Account is what [Account] is
-// called, start is what every migration was asked for, and jobs are all jobs of the
-// run in the order in which they were made. The caller sets Begun and Ended.
+// NewManifest computes the manifest of a run. Account is [Account.String], start
+// has the options of the run, and jobs are all jobs of the run in the order in which
+// they were made. The caller sets Begun and Ended.
 func NewManifest(account string, start ghmigrate.StartMigrationRequest, jobs []*Job) *Manifest {
 	m := &Manifest{Version: manifestVersion, Account: account, Options: append([]string{}, optionNames(start)...), Repositories: []Row{}}
 	best := map[string]*Job{} // by the name in lower case
@@ -169,7 +168,7 @@ func requested(jobs []*Job) []string {
 			names = names[1:]
 		}
 	}
-	for _, i := range slices.Sorted(maps.Keys(at)) { // of a journal that nobody here wrote
+	for _, i := range slices.Sorted(maps.Keys(at)) { // of a journal that another program wrote
 		all = append(all, at[i])
 	}
 	return append(all, names...)
@@ -222,8 +221,7 @@ const (
 	reasonStuck  = "GitHub has been exporting it for more than a day"
 )
 
-// why says why a repository is not covered, and what to do where something can be
-// done.
+// why returns the reason why a repository is not covered, and what to do about it.
 func (j *Job) why(row *Row) string {
 	s := &j.State
 	for name, fate := range s.Fates {
@@ -272,11 +270,11 @@ func (j *Job) failure() string {
 	return s.Reason
 }
 
-// Err returns a [*PartialError] that says what is missing, nil if nothing is.
+// Err returns a [*PartialError] that lists what is missing; nil if the manifest is
+// complete.
 func (m *Manifest) Err() error { return m.shortfall(nil) }
 
-// shortfall is what is missing, nil if nothing is. Err is what ended the run
-// early.
+// shortfall is Err for a run that err has ended early.
 func (m *Manifest) shortfall(err error) error {
 	e := &PartialError{Locked: m.Locked, Err: err}
 	for _, row := range m.Repositories {

@@ -12,14 +12,14 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// Options say what to export and how. An unfinished run is continued with the
-// options that it was begun with: only Concurrency, Transfers, Patience and
-// Progress may change.
+// Options are the options of Run. An unfinished run is continued with the options
+// that it was begun with: only Concurrency, Transfers, Patience and Progress may
+// change.
 type Options struct {
 	// Repositories are named "owner/name", each once. [Repositories] lists those
 	// of an account. An empty list that is not nil is a run with nothing to
-	// export. Nil continues the unfinished run in Dir, whatever else is said here,
-	// and fails if there is none.
+	// export. Nil continues the unfinished run in Dir with its own options, and fails
+	// if there is none.
 	Repositories []string
 
 	// Dir is the folder of all runs of this account. Run makes it; each run has a
@@ -29,26 +29,26 @@ type Options struct {
 	// Start has the options of every migration, without Repositories.
 	Start ghmigrate.StartMigrationRequest
 
-	// BatchSize is how many repositories go into a migration: 100 by default,
-	// which is about what GitHub accepts without timing out.
+	// BatchSize limits the repositories of a migration: 100 by default. GitHub times
+	// out with many more.
 	BatchSize int
 
 	// Concurrency limits the exports under way at GitHub: 10 by default. Starts
-	// are serial and a second apart whatever it is.
+	// are always serial and a second apart.
 	Concurrency int
 
 	// Patience is how long an export counts against Concurrency: 6 hours by
-	// default. An older one leaves its place to the next batch, and is waited for
-	// all the same.
+	// default. An older export leaves its place to the next batch; Run goes on waiting
+	// for it.
 	Patience time.Duration
 
 	// Transfers limits the archives that are downloaded, verified or stored at
 	// the same time: 3 by default.
 	Transfers int
 
-	// DeleteArchives deletes each archive at GitHub when it is safe here.
-	// Without it GitHub does so after seven days. A GHES cannot for users, nor
-	// unlock their repositories: Run refuses both there.
+	// DeleteArchives deletes each archive at GitHub when its copy is safe. GitHub
+	// deletes the others after seven days. A GHES has no calls for users to delete
+	// archives and to unlock: Run refuses both options there.
 	DeleteArchives bool
 
 	// KeepLocked keeps the locks of Start.LockRepositories on exported
@@ -63,10 +63,9 @@ type Options struct {
 	// in one pass, without a copy on disk. An interrupted one begins anew.
 	Stream bool
 
-	// FinishFirst finishes an unfinished run in Dir that was asked for otherwise,
-	// and then begins the run that is asked for. Without it Run fails with
-	// [ErrUnfinished]. The manifest of the run that was finished first is
-	// Manifest.Earlier.
+	// FinishFirst finishes an unfinished run in Dir with other options, and then
+	// begins a new run. Without it Run fails with [ErrUnfinished]. Manifest.Earlier is
+	// the manifest of the finished run.
 	FinishFirst bool
 
 	// FormerNames are earlier names of the organization or user. A run that was
@@ -81,8 +80,8 @@ type Options struct {
 	// Run names the run in [Plan], see [Job].Run. The function Run makes one.
 	Run string
 
-	// Progress, if not nil, is told what happens. Calls come one at a time, from
-	// different goroutines, and hold the run up. [LogTo] makes one.
+	// Progress, if not nil, gets the events of the run, one at a time, from different
+	// goroutines. The run waits for it. [LogTo] returns such a function.
 	Progress func(Event)
 
 	disk disk
@@ -96,7 +95,7 @@ const (
 	defaultPatience    = 6 * time.Hour
 )
 
-// withDefaults fills in the defaults, or says what is wrong with the options.
+// withDefaults fills in the defaults, and checks the options.
 func (o Options) withDefaults() (Options, error) {
 	o.BatchSize = cmp.Or(o.BatchSize, defaultBatchSize)
 	o.Concurrency = cmp.Or(o.Concurrency, defaultConcurrency)
@@ -168,8 +167,8 @@ func checkOwner(owner string, names []string) error {
 	return nil
 }
 
-// lockKey tells the repositories of a migration apart as GitHub does where it
-// unlocks them: without the owner.
+// lockKey identifies a repository of a migration as GitHub's unlock does: without
+// the owner.
 func lockKey(name string) string { return strings.ToLower(lastName(name)) }
 
 func lastName(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

@@ -51,7 +51,7 @@ func (p paced) change(ctx context.Context, send func(context.Context) error) err
 // Start gives a request that was sent more time than its context has.
 func (p paced) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (m *ghmigrate.Migration, err error) {
 	err = p.change(ctx, func(ctx context.Context) (err error) {
-		patient, cancel := outlive(ctx, answerGrace)
+		patient, cancel := outlive(ctx, responseGrace)
 		defer cancel()
 		m, err = p.Account.Start(patient, req)
 		return err

@@ -15,8 +15,8 @@ const maxIsolated = 20
 
 // Plan divides the repositories into batches, in their order, and returns the
 // tally of the run and a job for each batch. Repositories that failed in
-// Options.Previous come last, each in a job of its own. Plan asks nobody. [Run]
-// calls it; a driver of its own begins with it.
+// Options.Previous come last, in at most twenty jobs of their own. Plan sends no
+// requests. [Run] calls it; another driver begins with it.
 //
 // It fails if the name of a repository is malformed or there twice, and if
 // options contradict each other.
@@ -57,8 +57,7 @@ func Plan(opts Options) (*Tally, []*Job, error) {
 	return new(Tally), jobs, nil
 }
 
-// failed are the repositories, in lower case, that the manifest has no whole
-// export of.
+// failed returns the repositories, in lower case, without a complete export.
 func (m *Manifest) failed() map[string]bool {
 	failed := map[string]bool{}
 	if m == nil {
@@ -72,8 +71,8 @@ func (m *Manifest) failed() map[string]bool {
 	return failed
 }
 
-// debts are the jobs that release the locks that an earlier run has left
-// behind, one for each of its migrations.
+// debts returns jobs that release the locks of an earlier run, one job for each
+// migration.
 func debts(before []*Job, run string) []*Job {
 	at := map[int64]*Job{}
 	var jobs []*Job
@@ -120,15 +119,15 @@ func optionNames(req ghmigrate.StartMigrationRequest) []string {
 	return names
 }
 
-// lineage is what a job inherits from the jobs that it replaces.
+// lineage is the history of the jobs that a job replaces.
 type lineage struct {
 	Try    int      `json:"try,omitzero"`     // exports of this set in a row, from 1
-	Gone   int      `json:"gone,omitzero"`    // exports of this set whose archive died
+	Gone   int      `json:"gone,omitzero"`    // exports of this set whose archive was gone
 	Again  bool     `json:"again,omitzero"`   // for repositories that an archive lacked
 	Waited bool     `json:"waited,omitzero"`  // GitHub had ten minutes to accept a larger set
 	Alone  bool     `json:"alone,omitzero"`   // isolated, since it failed in the run before
 	Probe  bool     `json:"probe,omitzero"`   // one repository that tells whether GitHub exports anything
-	Twice  bool     `json:"twice,omitzero"`   // exported whole once more, since it failed when nothing was exported
+	Twice  bool     `json:"twice,omitzero"`   // retried as a whole, because it failed during an incident
 	At     []int    `json:"at,omitempty"`     // of an isolated job: where its repositories were in the request
 	Known  []int64  `json:"known,omitempty"`  // migrations of the jobs before: a search ignores them
 	Family []string `json:"family,omitempty"` // of an UnlockOnly job: repositories of its migration that other jobs unlock
@@ -251,11 +250,11 @@ func byID(jobs []*Job) map[string]*Job {
 	return known
 }
 
-// unlocking returns the jobs that release what twins have locked and that are not
-// known yet. A twin is an unwanted migration of this job, or of a job that this
-// one replaces. Only repositories that no job is going to export any more are
-// unlocked: those of a job that is over, without those of its successors. With
-// early, the others are there too: a manifest names them.
+// unlocking returns the jobs that unlock repositories of twins, without the jobs
+// in known. A twin is an unwanted migration of this job, or of a job that this job
+// replaces. A repository is unlocked when no job is going to export it any more: when
+// its job is over and has no successor for it. With early, unlocking does not wait
+// for that: a manifest names the repositories.
 func (j *Job) unlocking(known map[string]*Job, early bool) (jobs []*Job) {
 	if !j.Start.LockRepositories || j.UnlockOnly || !early && !j.Over() {
 		return nil
@@ -292,8 +291,7 @@ func (j *Job) unlocking(known map[string]*Job, early bool) (jobs []*Job) {
 // parentID is the ID of the job that a job replaces; empty if it replaces none.
 func parentID(id string) string { return id[:max(strings.LastIndexByte(id, '.'), 0)] }
 
-// unlockingOf returns the jobs that release what twins of all these jobs have
-// locked.
+// unlockingOf returns the jobs that unlock repositories of twins of all jobs.
 func unlockingOf(jobs []*Job, early bool) (next []*Job) {
 	known := byID(jobs)
 	for _, j := range jobs {

@@ -12,8 +12,8 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// lookAgain is how old a look at the newest migration may be: what others have
-// started since must not be taken for what is started now.
+// lookAgain limits the age of the newest migration's ID: Run must not take a
+// migration that another program has started since for its own.
 const lookAgain = 30 * time.Second
 
 // start starts the next job that may be started, one at a time, and returns when
@@ -65,8 +65,8 @@ func (r *run) start(ctx context.Context) (wake time.Time, err error) {
 	return wake, nil
 }
 
-// lookForNewest finds the newest migration of the account: what is started from
-// then on has a higher ID.
+// lookForNewest finds the newest migration of the account: a later start gets a
+// higher ID.
 func (r *run) lookForNewest(ctx context.Context) {
 	var newest int64
 	r.ask("look for the newest migration", &r.looking, func() (err error) {
@@ -78,8 +78,8 @@ func (r *run) lookForNewest(ctx context.Context) {
 	})
 }
 
-// ask performs a request of the run itself, after which then goes on. Nothing is
-// started meanwhile. The run ends if that fails for too long.
+// ask performs a request of the run itself, and then calls then. Run starts nothing
+// meanwhile. The run ends if the request fails for too long.
 func (r *run) ask(doing string, a *attempts, do func() error, then func() error) {
 	r.starting = true
 	r.active++
@@ -98,7 +98,7 @@ func (r *run) ask(doing string, a *attempts, do func() error, then func() error)
 	}()
 }
 
-// meet notes trouble of the run itself. The run ends if it lasts for too long.
+// meet notes an error of a request of the run itself.
 func (r *run) meet(a *attempts, err error) {
 	res := resultOf(err)
 	over := a.meet(res, time.Now())
@@ -114,23 +114,22 @@ func (r *run) meet(a *attempts, err error) {
 	}
 }
 
-// A poll sees what becomes of all migrations that a run waits for. For an
-// organization there is one sequence for all, which lives as long as the run and
-// sends a conditional request for each hundred migrations; for a user's account
-// there is one for each migration, since the list of a user's migrations cannot
-// leave out their repositories.
+// A poll watches the migrations of a run. For an organization one sequence watches
+// all migrations: it lives as long as the run and sends a conditional request for
+// each hundred migrations. For a user there is a sequence for each migration, because
+// the list of a user's migrations cannot omit their repositories.
 type poll struct {
-	sights chan sight
-	wg     sync.WaitGroup
-	all    bool                           // the sequence for all is running
-	since  time.Time                      // when it began
-	met    attempts                       // of it
-	shown  map[int64]*ghmigrate.Migration // as a sequence has shown them last; nil before the first time
-	failed map[int64]bool                 // migrations that a sequence did not find: they are looked at one by one
+	results chan pollResult
+	wg      sync.WaitGroup
+	all     bool                           // the sequence for all is running
+	since   time.Time                      // when it began
+	met     attempts                       // of it
+	shown   map[int64]*ghmigrate.Migration // as a sequence has shown them last; nil before the first time
+	failed  map[int64]bool                 // migrations that a sequence did not find: they are looked at one by one
 }
 
-// A sight is what a sequence has shown.
-type sight struct {
+// A pollResult is one element of a sequence.
+type pollResult struct {
 	id        int64 // of a sequence for one migration; 0 for all
 	migration *ghmigrate.Migration
 	err       error // of that migration, or of the sequence
@@ -146,15 +145,15 @@ const (
 )
 
 func newPoll() *poll {
-	return &poll{sights: make(chan sight), shown: map[int64]*ghmigrate.Migration{}, failed: map[int64]bool{}}
+	return &poll{results: make(chan pollResult), shown: map[int64]*ghmigrate.Migration{}, failed: map[int64]bool{}}
 }
 
-// watch sends what a sequence shows.
+// watch sends the elements of a sequence.
 func (p *poll) watch(ctx context.Context, id int64, seq iter.Seq2[*ghmigrate.Migration, error]) {
 	p.wg.Go(func() {
 		for m, err := range seq {
 			select {
-			case p.sights <- sight{id, m, err}:
+			case p.results <- pollResult{id, m, err}:
 			case <-ctx.Done():
 				return
 			}
@@ -187,8 +186,7 @@ func (r *run) follow(ctx context.Context, job *Job) time.Time {
 	return job.State.Begun.Add(patient)
 }
 
-// isWatched reports whether a sequence shows the job's migration, or is going
-// to.
+// isWatched reports whether a sequence shows the job's migration, or will soon.
 func (r *run) isWatched(job *Job, now time.Time) bool {
 	p, s := r.poll, &job.State
 	soon := p.all && s.Begun.After(p.since.Add(early)) && now.Before(s.Begun.Add(patient))
@@ -196,8 +194,8 @@ func (r *run) isWatched(job *Job, now time.Time) bool {
 	return followed || soon && !p.failed[s.Migration]
 }
 
-// see notes what a sequence has shown.
-func (r *run) see(s sight) error {
+// see notes an element of a sequence.
+func (r *run) see(s pollResult) error {
 	p, now := r.poll, time.Now()
 	switch {
 	case s.migration == nil && s.id != 0:

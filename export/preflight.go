@@ -38,9 +38,9 @@ type Report struct {
 	// see [LockCandidates].
 	Locks int
 
-	// Problems say what would keep an export from succeeding, and how to mend it.
+	// Problems are the reasons why an export would fail, and their remedies.
 	Problems []string
-	// Warnings say what may go wrong later.
+	// Warnings are possible problems of later exports.
 	Warnings []string
 }
 
@@ -79,11 +79,11 @@ func (r *Report) String() string {
 // soon is how near a token's end is worth a warning: an export may take days.
 const soon = 7 * 24 * time.Hour
 
-// Preflight finds out, with a handful of requests that change nothing at GitHub,
-// what would keep [Run] from exporting the account into the Store, and says in
-// words how to mend it. The Store may be nil; otherwise Preflight puts a small
-// object into it. Preflight fails only if GitHub cannot be asked at all; what GitHub
-// or the Store refuses is in the report.
+// Preflight checks, with a handful of requests that change nothing at GitHub,
+// whether [Run] can export the account into the Store. The report lists the problems
+// and their remedies. If the Store is not nil, Preflight puts a small object into it.
+// Preflight returns an error only if GitHub cannot be reached; refusals of GitHub and
+// of the Store are problems in the report.
 func Preflight(ctx context.Context, acct Account, store Store) (*Report, error) {
 	if err := check(ctx, acct); err != nil {
 		return &Report{}, err
@@ -122,8 +122,8 @@ func (p *preflight) warn(format string, args ...any) {
 	p.report.Warnings = append(p.report.Warnings, fmt.Sprintf(format, args...))
 }
 
-// ask sends a GET. What GitHub refuses comes back as an APIError, anything else
-// as an error that ends it all.
+// ask sends a GET. It returns a refusal of GitHub as an APIError, and anything else
+// as an error.
 func (p *preflight) ask(ctx context.Context, path string, out any) (http.Header, *ghmigrate.APIError, error) {
 	header, err := p.acct.Do(ctx, http.MethodGet, path, nil, out)
 	refusal, refused := errors.AsType[*ghmigrate.APIError](err)
@@ -133,7 +133,7 @@ func (p *preflight) ask(ctx context.Context, path string, out any) (http.Header,
 	return header, nil, err
 }
 
-// tryStore looks whether the Store accepts an object.
+// tryStore checks whether the Store accepts an object.
 func (p *preflight) tryStore(ctx context.Context) error {
 	if err := tryStore(ctx, p.store, p.acct.String()); err != nil {
 		p.problem("%v: check the Store's address and rights", err)
@@ -141,7 +141,7 @@ func (p *preflight) tryStore(ctx context.Context) error {
 	return nil
 }
 
-// user looks at the token: whose it is, of which kind, and what it may.
+// user checks the token: its owner, its kind and its scopes.
 func (p *preflight) user(ctx context.Context) error {
 	var user struct {
 		Login string `json:"login"`
@@ -211,7 +211,7 @@ func expiry(text string) time.Time {
 	return time.Time{}
 }
 
-// membership looks whether the token's owner owns the organization.
+// membership checks whether the token's owner owns the organization.
 func (p *preflight) membership(ctx context.Context) error {
 	org := p.acct.Owner()
 	if org == "" {
@@ -246,7 +246,7 @@ func (p *preflight) sso(refusal *ghmigrate.APIError) error {
 	return p.end("the organization %s uses single sign-on: authorize the token for it at %s", p.acct.Owner(), refusal.SSOURL)
 }
 
-// migrations looks whether the account's migrations can be listed, and whether
+// migrations checks whether the account's migrations can be listed, and whether
 // they may hold locks.
 func (p *preflight) migrations(ctx context.Context) error {
 	opts := &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}

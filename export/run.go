@@ -14,23 +14,21 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// Run exports the repositories and returns when all that can be done is done:
-// every repository is in a verified archive, or is named in the
-// [*PartialError] that is returned beside the manifest. A repository that could
-// be exported only without its releases or attachments is in an archive and is
-// named too, in PartialError.Reduced: a nil error means that nothing is missing.
-// A run that was ended early, by a crash, by its context or by an error, is
-// continued by the next call in the same Dir; otherwise a new one begins.
+// Run exports the repositories. When it returns, every repository is in a verified
+// archive, or is named in the [*PartialError] that it returns beside the manifest.
+// PartialError.Reduced names the repositories that were exported without releases or
+// attachments: a nil error means that nothing is missing. If a crash, the context or
+// an error ends a run early, the next call in the same Dir continues it; otherwise
+// the next call begins a new run.
 //
-// When the context ends, Run lets a start under way end, unlocks what can be
-// unlocked, which may take two minutes, and returns. PartialError.Locked has the
-// rest, and the next call tries again.
+// When the context ends, Run waits for the response to a start under way, unlocks
+// as many repositories as it can in two minutes, and returns. PartialError.Locked has
+// the rest, and the next call tries again.
 //
-// An error without a manifest means that nothing was begun: options that make
-// no sense, a Dir that cannot be used ([ErrInUse], [ErrForeign], [ErrDamaged])
-// or has an unfinished run that was asked for otherwise ([ErrUnfinished]), a
-// Store that accepts nothing, or, for a user's account, that GitHub does not say
-// whose token it is.
+// An error without a manifest means that Run has started nothing: the options are
+// bad, Dir cannot be used ([ErrInUse], [ErrForeign], [ErrDamaged]) or has an
+// unfinished run with other options ([ErrUnfinished]), the Store refuses objects, or
+// GitHub does not tell the owner of a user's token.
 func Run(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
 	r, err := open(ctx, acct, opts)
 	if errors.Is(err, ErrUnfinished) && opts.FinishFirst {
@@ -45,7 +43,7 @@ func Run(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
 	return r.end(ctx, r.release(ctx, err))
 }
 
-// finishFirst finishes the unfinished run, and then does what is asked for.
+// finishFirst finishes the unfinished run, and then begins a new one.
 func finishFirst(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
 	opts.FinishFirst = false
 	old := opts
@@ -65,12 +63,12 @@ func finishFirst(ctx context.Context, acct Account, opts Options) (*Manifest, er
 	return m, err
 }
 
-// A run is one call of Run: a driver of jobs, whose memory is the journal. One
-// goroutine, that of Run, owns all of it but what mu guards; others perform
-// effects on copies of jobs, and watch.
+// A run is one call of Run: a driver of jobs, with the journal as its memory. The
+// goroutine of Run owns all fields but those below mu. Other goroutines perform
+// effects on copies of jobs, and poll.
 type run struct {
 	acct    Account // paced
-	account string  // whose runs these are
+	account string  // the name of the account, with the login of a user
 	opts    Options
 	dir     string // the run's folder
 	lock    durable.File
@@ -82,10 +80,10 @@ type run struct {
 	pending  []*Job            // to be started, in this order
 	busy     map[*Job][]Effect // effects under way
 	results  chan result       // of effects, and of requests of the run itself
-	active   int               // how many of these are under way
+	active   int               // how many of them are under way
 	moving   int               // archives that are downloaded, verified or stored
-	full     bool              // so many archives wait for the Store that no other is downloaded
-	counted  map[string]int    // settled repositories, by job
+	full     bool              // downloads wait: too many archives on disk wait for the Store
+	counted  map[string]int    // repositories that are done, by job
 	poll     *poll
 	twins    twinSearch
 	highest  int64     // the newest migration that was seen
@@ -104,12 +102,12 @@ type run struct {
 	done, all int
 }
 
-// A result is what came of an effect of a job, or of a request of the run.
+// A result is the result of an effect, or of a request of the run itself.
 type result struct {
 	job    *Job
 	effect Effect
 	Result
-	then func() error // of a request of the run
+	then func() error // of a request of the run itself
 }
 
 func newRun(acct Account, opts Options) *run {
@@ -133,7 +131,7 @@ func (r *run) close() {
 	}
 }
 
-// emit tells Progress, one event at a time.
+// emit calls Progress, with one event at a time.
 func (r *run) emit(e Event) {
 	if r.opts.Progress == nil {
 		return
@@ -144,7 +142,7 @@ func (r *run) emit(e Event) {
 	r.opts.Progress(e)
 }
 
-// prepare puts all jobs where the loop looks for them.
+// prepare fills live and pending, and tries the Store.
 func (r *run) prepare(ctx context.Context) {
 	for _, job := range r.journal.jobs {
 		r.count(job)
@@ -160,8 +158,8 @@ func (r *run) prepare(ctx context.Context) {
 	}
 }
 
-// release unlocks what can be unlocked after an error has ended the run early,
-// and returns that error.
+// release unlocks repositories after an error has ended the run early, and returns
+// the error.
 func (r *run) release(ctx context.Context, err error) error {
 	r.poll.wg.Wait()
 	if err == nil || errors.Is(err, errBroken) {
@@ -180,7 +178,7 @@ func (r *run) release(ctx context.Context, err error) error {
 // unlockGrace is how long Run goes on unlocking after its context has ended.
 const unlockGrace = 2 * time.Minute
 
-// count brings the number of settled repositories up to date.
+// count updates the number of repositories that are done.
 func (r *run) count(job *Job) {
 	if job.UnlockOnly {
 		return
@@ -206,7 +204,7 @@ func (r *run) count(job *Job) {
 	r.counted[job.ID] = n
 }
 
-// persist repeats a request of the run itself until it succeeds, or fails for too
+// persist retries a request of the run itself until it succeeds, or fails for too
 // long.
 func (r *run) persist(ctx context.Context, do func() error) error {
 	var a attempts
@@ -225,12 +223,12 @@ func (r *run) persist(ctx context.Context, do func() error) error {
 	}
 }
 
-// more finds something to do when nothing is under way and nothing is due. If
-// it finds nothing, the run is finished, or the error is why it is not.
+// more plans further jobs when nothing is under way and nothing is due. It returns
+// false if the run is finished, and an error if the run must end unfinished.
 func (r *run) more(ctx context.Context) (bool, error) {
 	now := time.Now()
 	switch {
-	case len(r.pending) > 0: // nothing of it may be started
+	case len(r.pending) > 0: // none of them may be started
 		abandon := r.tally.Stopped()
 		if err := r.saveTally(); err != nil || !abandon {
 			return false, errors.Join(err, fmt.Errorf("%w: %w", ErrSystemic, r.doubt))
@@ -260,7 +258,7 @@ func (r *run) more(ctx context.Context) (bool, error) {
 	return r.lastTwins(ctx)
 }
 
-// saveTally writes what the next call has to know of the tally when it has
+// saveTally writes the part of the tally that the next call needs, if it has
 // changed.
 func (r *run) saveTally() error {
 	t := &r.tally.t
@@ -271,8 +269,7 @@ func (r *run) saveTally() error {
 	return r.journal.write(line{Tally: &r.journal.tally})
 }
 
-// end writes the manifest if the run is finished. The error says what is
-// missing.
+// end writes the manifest if the run is finished. The error lists what is missing.
 func (r *run) end(ctx context.Context, err error) (*Manifest, error) {
 	if err == nil {
 		err = r.finish(ctx)
@@ -282,7 +279,7 @@ func (r *run) end(ctx context.Context, err error) (*Manifest, error) {
 		m.Ended = r.journal.end.At
 	}
 	err = m.shortfall(err)
-	if !m.Ended.IsZero() { // nothing more is tried, also for what could have been tried in part
+	if !m.Ended.IsZero() { // also the repositories that were not tried in part
 		r.done = r.all
 	}
 	r.emit(Event{Kind: EventEnded, Repositories: r.all, Err: err})
@@ -298,7 +295,7 @@ func (r *run) manifest() *Manifest {
 
 // finish puts the manifest in place and ends the journal.
 func (r *run) finish(ctx context.Context) error {
-	for _, job := range r.journal.jobs { // what could not be removed before
+	for _, job := range r.journal.jobs { // files that could not be removed before
 		_ = job.clear()
 	}
 	now := time.Now().UTC()

@@ -17,9 +17,9 @@ const (
 	maxUnsure  = 5
 )
 
-// search looks once for the migration of a start whose response was lost: newer
-// than all that were there before, with the same options, not known to the
-// job, and with no other repositories than the job's.
+// search looks once for the migration of a start whose response was lost. The
+// migration is newer than all migrations of before, has the same options, is not
+// known to the job, and has no other repositories than the job.
 func (p *performance) search(ctx context.Context) Result {
 	r := Result{Asked: time.Now()}
 	for f, err := range candidates(ctx, p, p.job.State.book.Floor, func(m *ghmigrate.Migration) bool {
@@ -64,8 +64,8 @@ func candidates(ctx context.Context, acct Account, floor int64, wanted func(*ghm
 	}
 }
 
-// knows reports whether a migration is one of the job or of those that it
-// replaces, or one of another job of a run that has told.
+// knows reports whether a migration belongs to the job, to a job that it replaces,
+// or, as far as Run has told, to another job.
 func (j *Job) knows(id int64) bool {
 	if j.elsewhere[id] {
 		return true
@@ -84,8 +84,8 @@ func sameOptions(m *ghmigrate.Migration, req ghmigrate.StartMigrationRequest) bo
 		m.OrgMetadataOnly == req.OrgMetadataOnly
 }
 
-// searched takes over the migration of a lost start, or decides how to go on
-// without it.
+// searched adopts the migration of a lost start, or decides how to go on without
+// it.
 func (j *Job) searched(r Result, now time.Time) {
 	s, b := &j.State, &j.State.book
 	best := match(j.Repositories, r.Found)
@@ -106,10 +106,9 @@ func (j *Job) searched(r Result, now time.Time) {
 	}
 }
 
-// match lists the migrations that may be that of a lost start, the lowest ID
-// first: those with the whole set of repositories, or else those with the largest
-// part of it, if that is half of it at least. GitHub leaves out repositories that
-// were renamed or deleted.
+// match lists the migrations that may be the one of a lost start, the lowest ID
+// first: the migrations with all repositories, or else with most of them, if that is
+// at least half. GitHub leaves out repositories that were renamed or deleted.
 func match(names []string, found []Found) []int64 {
 	var best []int64
 	most := 0
@@ -133,11 +132,11 @@ func match(names []string, found []Found) []int64 {
 	return slices.Compact(best)
 }
 
-// LateTwins finds migrations that GitHub has made of lost starts after they were
-// given up, adds them to the states of their jobs, and returns the jobs that
-// release their locks. Jobs are all of the run, in the order in which they were
-// made. [Run] searches every five minutes, and before it finishes; a driver of its
-// own does likewise.
+// LateTwins finds migrations of lost starts that appeared after the search for
+// them, adds them to the states of their jobs, and returns the jobs that unlock the
+// repositories of twins. Jobs are all jobs of the run, in the order in which they
+// were made. [Run] searches every five minutes, and before it finishes; another
+// driver does likewise.
 func LateTwins(ctx context.Context, acct Account, jobs []*Job) ([]*Job, error) {
 	if err := check(ctx, acct); err != nil {
 		return nil, err
@@ -149,7 +148,7 @@ func LateTwins(ctx context.Context, acct Account, jobs []*Job) ([]*Job, error) {
 	return found.add(jobs), nil
 }
 
-// lateTwins is what a search for late twins has found.
+// lateTwins is the result of a search for late twins.
 type lateTwins struct {
 	of     map[string][]int64 // by the ID of the job
 	ruled  []int64            // migrations that are no twins
@@ -170,8 +169,8 @@ func (l *lateTwins) add(jobs []*Job) []*Job {
 	return unlockingOf(jobs, false)
 }
 
-// lostStart reports whether a start of the job may have made a migration that
-// nobody knows and that the job does not search for itself any more.
+// lostStart reports whether a start of the job may have made a migration that is
+// not known, and that the job does not search any more.
 func lostStart(j *Job) bool {
 	return j.State.book.Lost > 0 && !j.UnlockOnly && (j.State.Migration != 0 || j.State.Outcome != OutcomeUnknown)
 }
@@ -183,7 +182,7 @@ func (j *Job) searches() bool {
 	return s.Migration == 0 && s.Outcome == OutcomeUnknown && (s.book.Lost > 0 || s.Intent == EffectStart)
 }
 
-// knownMigrations are those of all jobs.
+// knownMigrations returns the migrations of all jobs.
 func knownMigrations(jobs []*Job) map[int64]bool {
 	known := map[int64]bool{}
 	for _, j := range jobs {
@@ -216,7 +215,7 @@ func searchTwins(ctx context.Context, acct Account, jobs []*Job, ruled map[int64
 		return found
 	}
 	slices.SortStableFunc(lost, func(a, b *Job) int { return len(a.Repositories) - len(b.Repositories) })
-	var suspects []*Job // whose migration the next candidate may be
+	var suspects []*Job // that may have started the next candidate
 	for f, err := range candidates(ctx, acct, floor, func(m *ghmigrate.Migration) bool {
 		suspects = slices.DeleteFunc(slices.Clone(lost), func(j *Job) bool {
 			return m.ID <= j.State.book.Floor || !sameOptions(m, j.Start)
@@ -242,7 +241,7 @@ func searchTwins(ctx context.Context, acct Account, jobs []*Job, ruled map[int64
 	return found
 }
 
-// A twinSearch is what a run knows of its searches for late twins.
+// A twinSearch is the state of a run's searches for late twins.
 type twinSearch struct {
 	attempts      // Due is also when the next search is
 	done     bool // the search after all else has found nothing
@@ -268,13 +267,13 @@ func (r *run) lookForTwins(ctx context.Context, now time.Time) time.Time {
 }
 
 // lastTwins searches when all else is over. It reports whether the run must wait
-// for what that brings.
+// for the result.
 func (r *run) lastTwins(ctx context.Context) (bool, error) {
 	t := &r.twins
 	if t.done || !slices.ContainsFunc(r.journal.jobs, lostStart) {
 		return false, nil
 	}
-	if t.unsure == 0 && t.Count == 0 || sleepUntil(ctx, t.Due) == nil { // else the loop sees that the context has ended
+	if t.unsure == 0 && t.Count == 0 || sleepUntil(ctx, t.Due) == nil { // else the context has ended: see drive
 		r.searchTwins(ctx)
 	}
 	return true, nil
@@ -288,7 +287,7 @@ func (r *run) searchTwins(ctx context.Context) {
 		snapshot := *job
 		copies[i] = &snapshot
 	}
-	ruled := t.ruled // nobody changes it while a search is under way
+	ruled := t.ruled // it does not change while a search is under way
 	var found lateTwins
 	r.ask("search for late migrations", &t.attempts, func() error {
 		found = searchTwins(ctx, r.acct, copies, ruled)

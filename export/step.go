@@ -12,14 +12,13 @@ import (
 
 // Step performs the next effect of a job that is due, and applies its result:
 // it is [Job.Next], [Job.Begin], [Perform] and [Job.Apply], with Job.Save around
-// the effect. Where an earlier process may have had the effect already, Step finds
-// out first. If nothing is due, Step does nothing.
+// the effect. If an earlier process may have performed the effect already, Step
+// checks that first. If nothing is due, Step does nothing.
 //
-// The error is that of the context, of Save, of what ended the effect, or that
-// of a start whose response is lost. The job's state says what follows from it: a
-// driver calls Step again when Next says so. Between effects that change
-// something a driver keeps the pause of a second that GitHub asks for; within one,
-// Perform does.
+// Step returns the error of the context, of Save, or of the effect. The job's state
+// says what follows: a driver calls Step again when Next says so. Between effects
+// that change something, a driver keeps the pause of a second that GitHub asks for;
+// within an effect, Perform does.
 func Step(ctx context.Context, acct Account, job *Job) error {
 	if err := check(ctx, acct); err != nil {
 		return err
@@ -72,10 +71,10 @@ func (j *Job) save() error {
 	return j.Save(j)
 }
 
-// Perform performs one effect of a job and returns what came of it. It changes
-// nothing of the job, so that one process may perform an effect and another apply
-// the result; an unlock may be performed beside another effect. A start must be
-// in the saved state before: see [Job.Begin].
+// Perform performs one effect of a job and returns the result. It does not change
+// the job: one process may perform an effect, and another process apply the result.
+// An unlock may run beside another effect. Save the intent of a start before: see
+// [Job.Begin].
 //
 // A context that ends makes Perform return soon: the result is then of
 // [ClassRetry], or of a part of the effect. A start that was sent gets ten seconds
@@ -105,9 +104,9 @@ type performance struct {
 	disk disk
 }
 
-// answerGrace is how much longer than the context a start may take. To stop it
-// halfway would leave a migration behind that nobody knows.
-const answerGrace = 10 * time.Second
+// responseGrace is how long a start may take after its context has ended. Without
+// its response, the migration would have to be searched for.
+const responseGrace = 10 * time.Second
 
 func (p *performance) start(ctx context.Context) Result {
 	p.job.emit(p.job.event(EventStarting))

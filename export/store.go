@@ -14,21 +14,21 @@ import (
 // A Store receives verified archives. Names are
 // "HOST/orgs/ORG/RUN/migration-79.tar.gz", or "HOST/users/LOGIN/RUN/…" for a
 // user, with slashes on every system: two accounts may share a Store. At the
-// end the manifest follows as ".../RUN/manifest.json". Before anything is started a
-// small object ".../trial.json" is put, to find out whether that is possible.
+// end the manifest follows as ".../RUN/manifest.json". Before any start, Run puts a
+// small object ".../trial.json", to check the Store.
 //
-// Put reads r to its end and returns nil only when every byte is where nothing
-// can take it away, under that name and no other: the copy on disk, and later
-// GitHub's, are deleted on its word. Size is -1 if it is not known. If r fails,
-// nothing may become visible under the name. What an earlier Put has made is
-// replaced; an object that something else has made is left alone, with an error
-// that matches [fs.ErrExist]. Several calls may run at the same time.
+// Put reads r to its end and returns nil only when all bytes are stored durably
+// under the name: Run then deletes the copy on disk, and later the one at GitHub.
+// Size is -1 if it is not known. If r fails, no object may become visible under the
+// name. Put replaces an object of an earlier Put. It leaves an object of another
+// program alone, and returns an error that matches [fs.ErrExist]. Several calls may
+// run at the same time.
 type Store interface {
 	Put(ctx context.Context, name string, r io.Reader, size int64) error
 }
 
-// A storeError is an error of a Store, whatever is in it: also one of a disk,
-// or of another API.
+// A storeError is an error of a Store. It may wrap an error of a disk or of another
+// API, which says nothing of this disk and of GitHub.
 type storeError struct {
 	name string
 	err  error
@@ -37,7 +37,7 @@ type storeError struct {
 func (e *storeError) Error() string { return fmt.Sprintf("put %s: %v", e.name, e.err) }
 func (e *storeError) Unwrap() error { return e.err }
 
-// storePrefix is what an account is called in names of a Store.
+// storePrefix is the name of an account in names of a Store.
 func storePrefix(account string) string {
 	host, owner, _ := strings.Cut(account, "/")
 	if login, ok := strings.CutPrefix(owner, "user"); ok {
@@ -51,8 +51,7 @@ const (
 	storeTime  = time.Minute // for each of them
 )
 
-// tryStore finds out whether the Store accepts anything, before anything is
-// started.
+// tryStore checks whether the Store accepts an object.
 func tryStore(ctx context.Context, store Store, account string) error {
 	if store == nil {
 		return nil

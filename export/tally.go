@@ -19,9 +19,9 @@ const (
 	maxStops  = 2  // calls in a row that end in this doubt
 )
 
-// A Tally is what is known of all jobs of one call together: whether GitHub
-// exports anything, and whether it accepts starts. It is plain JSON, holds IDs
-// and no jobs, and grows with failures only.
+// A Tally judges all jobs of one call together: whether GitHub exports anything,
+// and whether it accepts starts. It is plain JSON, holds IDs and no jobs, and grows
+// with failures only.
 type Tally struct{ t tally }
 
 type tally struct {
@@ -45,14 +45,14 @@ func (t *Tally) MarshalJSON() ([]byte, error) { return json.Marshal(t.t) }
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (t *Tally) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &t.t) }
 
-// Resume begins another call: only what is known of calls that ended with
-// ErrSystemic is kept.
+// Resume begins another call. Of the calls before, only those that ended with
+// ErrSystemic count.
 func (t *Tally) Resume() { t.t = tally{Stops: t.t.Stops, Doubt: t.t.Doubt} }
 
-// Started notes what came of a start, or of the search for one, after
-// [Job.Apply]. It reports whether the run must end: GitHub has accepted no start
-// for too long. If GitHub accepts other sets, it is this set that it refuses:
-// the job ends, and is halved.
+// Started notes the result of a start, or of the search for one, after [Job.Apply].
+// It reports whether the run must end, because GitHub has accepted no start for too
+// long. If GitHub accepts other sets meanwhile, it refuses this set: the job ends,
+// and is halved.
 func (t *Tally) Started(j *Job, r Result, now time.Time) (stop bool) {
 	s := &t.t
 	if j.State.Migration != 0 {
@@ -111,7 +111,7 @@ func (t *Tally) Ended(j *Job) {
 		}
 	default:
 	}
-	s.Dry = false // what takes the job's place may be tried alone
+	s.Dry = false // its successors may be tried alone
 }
 
 // Over notes that a job is over and returns the jobs that take its place. A
@@ -125,9 +125,9 @@ func (t *Tally) calm() { t.t.Sets, t.t.Roots, t.t.Probes, t.t.Dry = nil, nil, ni
 
 func (t *Tally) doubts() bool { return len(t.t.Roots) >= maxRow || len(t.t.Sets) >= maxSets }
 
-// A Load is what a driver has under way: see [Weigh].
+// A Load counts the jobs of a driver: see [Weigh].
 type Load struct {
-	Running int // exports that were begun, until their successors are known, without those past Options.Patience
+	Running int // exports under way, until their successors are known, but for exports older than Options.Patience
 	Started int // jobs that were begun and are not over
 	Probes  int // probes among these
 	Others  int // jobs that are not over and were not isolated for failing in the run before
@@ -137,8 +137,8 @@ type Load struct {
 // it counts as running: archives die after seven days.
 const slowTransfer = 24 * time.Hour
 
-// Weigh counts what is under way, and returns the jobs that are to be started.
-// Jobs are those that are not over.
+// Weigh counts jobs, and returns the jobs that are to be started. Jobs that are
+// over do not count.
 func Weigh(jobs []*Job, patience time.Duration, now time.Time) (load Load, pending []*Job) {
 	for _, j := range jobs {
 		s := &j.State
@@ -244,8 +244,8 @@ func (t *Tally) Stopped() (abandon bool) {
 	return t.t.Stops >= maxStops
 }
 
-// suspend notes that the call ends in doubt: what has failed is tried whole once
-// more.
+// suspend ends a call. If it ends in doubt, the sets that have failed are retried
+// as a whole once more.
 func (t *Tally) suspend() {
 	s := &t.t
 	for _, set := range s.Sets {

@@ -53,7 +53,7 @@ func (p *performance) download(ctx context.Context) Result {
 		return Result{Archive: &Archive{Name: archiveName(p.job.State.Migration), Size: fetched.Size, SHA256: fetched.SHA256}}
 	}
 	r := p.notFound(ctx, err)
-	if r.Class == ClassJob { // nobody goes on with the part that is there, and others need its room
+	if r.Class == ClassJob { // no later download continues this one, and others need the room
 		for _, suffix := range []string{".part", ".part.log"} {
 			_ = removeFile(p.disk, p.path()+suffix)
 		}
@@ -61,8 +61,8 @@ func (p *performance) download(ctx context.Context) Result {
 	return r
 }
 
-// verify reads the archive from disk: is it what was fetched, is it sound, is
-// everything in it? The last is the third proof of coverage.
+// verify reads the archive from disk. It compares the checksum with that of the
+// download, and checks the content: the third proof of coverage.
 func (p *performance) verify(ctx context.Context) Result {
 	f, err := p.disk.Open(p.path())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -108,8 +108,8 @@ func (p *performance) examine(ctx context.Context, r io.Reader) (*archive.Summar
 	return summary, faults, nil
 }
 
-// verdict says which repositories the archive lacks, and which faults condemn
-// whom.
+// verdict lists the repositories that the archive lacks, and those that its faults
+// condemn.
 func (p *performance) verdict(summary *archive.Summary, faults *archive.FaultError) Result {
 	start := p.job.Start
 	whole := map[string]bool{}
@@ -136,7 +136,7 @@ func (p *performance) verdict(summary *archive.Summary, faults *archive.FaultErr
 			r.Faults = append(r.Faults, Fault{owner, brief(f.Error())})
 		}
 	}
-	if faults.More > 0 { // nobody knows whose those are
+	if faults.More > 0 { // they may belong to any repository
 		r.Unsound = true
 		r.Faults = append(r.Faults, Fault{"", fmt.Sprintf("and %d more", faults.More)})
 	}
@@ -169,8 +169,8 @@ func (p *performance) damaged(reason error) Result {
 	return Result{Damaged: true, Reason: brief(reason.Error()), err: reason}
 }
 
-// store puts the archive where it belongs, and then removes it from disk.
-// Without a Store it is there already.
+// store puts the archive into the Store. Without a Store it is in its place
+// already.
 func (p *performance) store(ctx context.Context) Result {
 	if p.job.Store == nil {
 		r, _ := p.onDisk()
@@ -193,7 +193,7 @@ func (p *performance) store(ctx context.Context) Result {
 		}
 		return resultOf(&storeError{p.inStore(), err})
 	}
-	// A Store has what it has read: that must be what was verified.
+	// The Store has the bytes that it has read: compare them with the verified ones.
 	if hex.EncodeToString(sum.Sum(nil)) != want.SHA256 {
 		if at, _ := section.Seek(0, io.SeekCurrent); at == want.Size {
 			return p.damaged(errNotFetched)
@@ -203,8 +203,8 @@ func (p *performance) store(ctx context.Context) Result {
 	return Result{}
 }
 
-// onDisk makes sure that the archive is in the folder still, as far as its size
-// tells. If it is not, the result has it fetched again.
+// onDisk checks that the archive is still in the folder, with its size. If it is
+// not, the result has it downloaded again.
 func (p *performance) onDisk() (Result, bool) {
 	info, err := p.disk.Lstat(p.path())
 	switch {
@@ -218,7 +218,7 @@ func (p *performance) onDisk() (Result, bool) {
 	return Result{}, true
 }
 
-// clear removes from disk what a Store has.
+// clear removes an archive from disk that the Store has.
 func (j *Job) clear() error {
 	if !j.State.InStore || j.State.Archive == nil || j.Stream {
 		return nil
@@ -253,7 +253,7 @@ func (p *performance) transfer(ctx context.Context) Result {
 	}}
 	summary, faults, err := p.examine(ctx, passing)
 	if err == nil {
-		_, err = io.Copy(io.Discard, passing) // what a fault has left unread
+		_, err = io.Copy(io.Discard, passing) // the part after a fault
 	}
 	if err == nil && (stream.SHA256() == "" || stream.SHA256() != summary.SHA256) {
 		err = errNotFetched
@@ -273,7 +273,7 @@ func (p *performance) transfer(ctx context.Context) Result {
 	return result
 }
 
-// A passingReader counts what it reads.
+// A passingReader counts the bytes that it reads.
 type passingReader struct {
 	r    io.Reader
 	seen func(n int)
