@@ -151,7 +151,7 @@ func (a userAccount) UnlockRepository(ctx context.Context, id int64, repo string
 }
 
 // errRepeated says that the retry of a DELETE got 404.
-var errRepeated = fmt.Errorf("an earlier attempt may have done it: %w", ghmigrate.ErrNotFound)
+var errRepeated = fmt.Errorf("the response to an earlier attempt was lost: %w", ghmigrate.ErrNotFound)
 
 // remove sends a DELETE. If a retry gets 404, the client returns nil and no header.
 func remove(ctx context.Context, acct Account, path string) error {
@@ -283,10 +283,10 @@ func tokenOwner(ctx context.Context, acct Account) (login, ghes string, err erro
 	}
 	header, err := acct.Do(ctx, http.MethodGet, "/user", nil, &user)
 	if err == nil && user.Login == "" {
-		err = errors.New("GitHub does not say")
+		err = errors.New("the response has no login")
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("whose token is it: %w", err)
+		return "", "", fmt.Errorf("get the owner of the token: %w", err)
 	}
 	return user.Login, header.Get("X-Github-Enterprise-Version"), nil
 }

@@ -12,9 +12,9 @@ var (
 	// ErrSystemic means that exports of all repositories fail: up to twelve that
 	// were tried alone have failed. The run is unfinished, and the next call goes on.
 	// If the next call ends likewise, it finishes the run without the rest.
-	ErrSystemic = errors.New("GitHub exports no repository at the moment")
+	ErrSystemic = errors.New("GitHub fails to export any repository at the moment, try again later")
 	// ErrNotNow means that a job may be started later: see [Tally.MayStart].
-	ErrNotNow = errors.New("not to be started yet")
+	ErrNotNow = errors.New("the batch must not be started yet")
 	// ErrUnfinished means that Dir has an unfinished run with other options.
 	// Options.FinishFirst finishes it; so do Options without Repositories, and with
 	// a Store if the run was begun with one.

@@ -88,7 +88,7 @@ func openJournal(d disk, dir string) (*journal, error) {
 
 // errMeaningless says that a line has the right checksum and another program's
 // content.
-var errMeaningless = errors.New("line has no meaning")
+var errMeaningless = errors.New("not a line of a journal")
 
 // replay applies one line.
 func (j *journal) replay(text []byte) error {
@@ -100,7 +100,7 @@ func (j *journal) replay(text []byte) error {
 	case l.Run != nil && l.Run.Version != journalVersion:
 		return fmt.Errorf("%w: version %d is not known", errMeaningless, l.Run.Version)
 	case (l.Run != nil) != (j.header == nil):
-		return fmt.Errorf("%w: the first line, and no other, says what was asked for", errMeaningless)
+		return fmt.Errorf("%w: want the header in the first line and nowhere else", errMeaningless)
 	case l.Run != nil:
 		j.header = l.Run
 	case l.State != nil:
@@ -111,7 +111,7 @@ func (j *journal) replay(text []byte) error {
 	case l.Plan != nil:
 		for _, job := range l.Plan {
 			if job == nil || job.ID == "" || j.known[job.ID] != nil {
-				return fmt.Errorf("%w: a batch has no ID, or that of another", errMeaningless)
+				return fmt.Errorf("%w: a batch has no ID, or the ID of another batch", errMeaningless)
 			}
 			j.add(job)
 		}

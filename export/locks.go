@@ -189,7 +189,7 @@ func checkLock(ctx context.Context, checker LockChecker, repository string) (Loc
 	locked, err := checker.IsLocked(ctx, repository)
 	switch {
 	case err != nil:
-		return LockUnknown, fmt.Errorf("is %s locked: %w", repository, err)
+		return LockUnknown, fmt.Errorf("check the lock of %s: %w", repository, err)
 	case locked:
 		return Locked, nil
 	}
@@ -213,7 +213,7 @@ func Unlock(ctx context.Context, acct Account, repos ...string) error {
 		return err
 	}
 	if len(repos) == 0 {
-		return errors.New("export: Unlock without repositories: UnlockAll unlocks all")
+		return errors.New("export: Unlock needs repositories: use UnlockAll to unlock all")
 	}
 	wanted, err := wantedNames(ctx, acct, repos)
 	if err != nil {

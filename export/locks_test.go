@@ -157,7 +157,7 @@ func TestUnlockFindsTheMigration(t *testing.T) {
 		require.ErrorContains(t, err, "no migration of 127.0.0.1:8000/orgs/octo has locked octo/none")
 		assert.False(t, server.Locked(names[5]), "after all others are unlocked")
 
-		require.ErrorContains(t, export.Unlock(t.Context(), acct), "without repositories")
+		require.ErrorContains(t, export.Unlock(t.Context(), acct), "needs repositories")
 		require.ErrorContains(t, export.Unlock(t.Context(), acct, "a/b/c"), "want")
 
 		require.NoError(t, export.UnlockAll(t.Context(), acct))

@@ -241,7 +241,7 @@ func (j *Job) why(row *Row) string {
 	case s.Outcome != OutcomeExported:
 		return j.failure()
 	case !s.Verified:
-		return "exported by GitHub, and not fetched yet"
+		return "GitHub has exported it, and the archive is not downloaded yet"
 	case !row.InMigration:
 		return fmt.Sprintf("GitHub has left it out of migration %d", s.Migration)
 	case !row.InArchive:
@@ -249,7 +249,7 @@ func (j *Job) why(row *Row) string {
 	case len(row.Faults) > 0:
 		return fmt.Sprintf("the archive of migration %d has faults", s.Migration)
 	}
-	return "verified, and not stored yet"
+	return "the archive is verified, and not stored yet"
 }
 
 // failure says why the job has no archive.
@@ -259,7 +259,7 @@ func (j *Job) failure() string {
 	case OutcomeRefused:
 		return "GitHub refused to export it; check that it exists and that the token's owner may export it: " + s.Reason
 	case OutcomeLost:
-		return fmt.Sprintf("%d starts of an export left no trace at GitHub, try again later: %s", s.book.Lost, cmp.Or(s.Reason, "the response was lost"))
+		return fmt.Sprintf("the responses to %d starts were lost, and GitHub has made no migration: try again later: %s", s.book.Lost, cmp.Or(s.Reason, "the response was lost"))
 	case OutcomeStuck:
 		return fmt.Sprintf("%s, in migration %d: ask GitHub's support", s.Reason, s.Migration)
 	case OutcomeGone:

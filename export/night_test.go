@@ -198,14 +198,14 @@ func TestAStoreThatAcceptsNothingEndsTheRunBeforeItBegins(t *testing.T) {
 		begun := time.Now()
 		m, err := export.Run(t.Context(), octo(t, server), export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), Store: store})
 		assert.Nil(t, m)
-		require.ErrorContains(t, err, "export: the Store accepts nothing: put 127.0.0.1:8000/orgs/octo/trial.json: the bucket is on fire")
+		require.ErrorContains(t, err, "export: the Store refuses a trial object: put 127.0.0.1:8000/orgs/octo/trial.json: the bucket is on fire")
 		assert.Less(t, time.Since(begun), time.Minute)
 		assert.Zero(t, posts(server))
 
 		report, err := export.Preflight(t.Context(), octo(t, server), store)
 		require.NoError(t, err)
 		assert.False(t, report.OK())
-		assert.Contains(t, report.Problems[0], "the Store accepts nothing")
+		assert.Contains(t, report.Problems[0], "the Store refuses a trial object")
 		store.fail = func() bool { return false }
 		report, err = export.Preflight(t.Context(), octo(t, server), store)
 		require.NoError(t, err)

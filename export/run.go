@@ -233,7 +233,7 @@ func (r *run) more(ctx context.Context) (bool, error) {
 		if err := r.saveTally(); err != nil || !abandon {
 			return false, errors.Join(err, fmt.Errorf("%w: %w", ErrSystemic, r.doubt))
 		}
-		reason := fmt.Sprintf("not started: in two runs in a row %v: %v", ErrSystemic, r.doubt)
+		reason := fmt.Sprintf("not started, because two calls in a row failed: %v: %v", ErrSystemic, r.doubt)
 		for _, job := range slices.Clone(r.pending) {
 			before := job.State
 			job.Abandon(reason, now)

@@ -297,7 +297,7 @@ func TestStartsThatAreAllLostAreBounded(t *testing.T) {
 		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 2})
 		p := partial(t, err)
 		assert.Equal(t, names, namesOf(p.Repositories))
-		assert.Contains(t, p.Repositories[0].Error, "5 starts of an export left no trace")
+		assert.Contains(t, p.Repositories[0].Error, "the responses to 5 starts were lost")
 		assert.Contains(t, p.Repositories[0].Error, "502", "and why")
 		assert.Equal(t, 30, posts(server), "five for each batch, and for each half")
 	})

@@ -177,7 +177,7 @@ func (p *performance) list(ctx context.Context) Result {
 // deleted by an earlier process, or is past its time.
 func (p *performance) delete(ctx context.Context) Result {
 	if !p.job.mayDelete() {
-		return resultOf(errors.New("the archive is not safe yet"))
+		return resultOf(errors.New("the archive is not verified and stored yet"))
 	}
 	if !p.job.State.InStore {
 		if r, ok := p.onDisk(); !ok {

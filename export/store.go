@@ -73,7 +73,7 @@ func tryStore(ctx context.Context, store Store, account string) error {
 	case ctx.Err() != nil:
 		return contextError(ctx)
 	case err != nil:
-		return fmt.Errorf("the Store accepts nothing: %w", &storeError{name, err})
+		return fmt.Errorf("the Store refuses a trial object: %w", &storeError{name, err})
 	}
 	return nil
 }

@@ -21,8 +21,8 @@ import (
 const maxFaults = 20
 
 var (
-	errNotFetched = errors.New("the archive on disk is not what was fetched")
-	errNotRead    = errors.New("the store did not read the whole archive")
+	errNotFetched = errors.New("checksum mismatch: the archive on disk differs from the download")
+	errNotRead    = errors.New("the Store did not read the whole archive")
 )
 
 func archiveName(migration int64) string { return fmt.Sprintf("migration-%d.tar.gz", migration) }
@@ -231,7 +231,7 @@ func (j *Job) clear() error {
 // read and the checksum is right; otherwise Put gets an error.
 func (p *performance) transfer(ctx context.Context) Result {
 	if p.job.Store == nil {
-		return resultOf(errors.New("a streamed archive needs a Store"))
+		return resultOf(errors.New("Stream needs a Store"))
 	}
 	stream, err := p.OpenArchive(ctx, p.job.State.Migration)
 	if err != nil {
