@@ -330,7 +330,7 @@ func TestAStoreThatHasNotReadAllIsNotBelieved(t *testing.T) {
 		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), DeleteArchives: true, Store: lazyStore{}}
 		m, err := run(t, t.Context(), server, octo(t, server), opts)
 		p := partial(t, err)
-		require.ErrorContains(t, p.Err, "the store did not read the whole archive")
+		require.ErrorContains(t, p.Err, "the Store did not read the whole archive")
 		assert.False(t, server.Migrations()[0].ArchiveDeleted)
 		assert.Zero(t, m.Ended)
 	})
