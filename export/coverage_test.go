@@ -132,7 +132,7 @@ func TestAPartialErrorTellsTheFirstAndWhyOnOneLine(t *testing.T) {
 		"export: 2 repositories not exported, the first is octo/gone: migration failed; 1 repository perhaps still locked: octo/a": {
 			Repositories: []export.Row{{Repository: "octo/gone", Error: "migration failed"}, bad}, Locked: []string{"octo/a"},
 		},
-		"export: 1 repository exported in part: octo/large: with exclude_releases":                                              {Reduced: []export.Row{large}},
+		"export: 1 repository exported in part: octo/large: with exclude_releases":                                                                        {Reduced: []export.Row{large}},
 		"export: 2 repositories perhaps still locked, the first is octo/a; no room; GitHub fails to export any repository at the moment, try again later": {Locked: []string{"octo/a", "octo/b"}, Err: errors.Join(errors.New("no room"), export.ErrSystemic)},
 	} {
 		assert.Equal(t, want, err.Error())

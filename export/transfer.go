@@ -231,7 +231,7 @@ func (j *Job) clear() error {
 // read and the checksum is right; otherwise Put gets an error.
 func (p *performance) transfer(ctx context.Context) Result {
 	if p.job.Store == nil {
-		return resultOf(errors.New("Stream needs a Store"))
+		return resultOf(errors.New("a streamed archive needs a Store"))
 	}
 	stream, err := p.OpenArchive(ctx, p.job.State.Migration)
 	if err != nil {
