@@ -62,9 +62,9 @@
 // exported without releases, then without attachments: Row.Dropped says so. A 422
 // that names repositories ends these alone. A 422 that names none is retried for
 // ten minutes; if GitHub accepts other batches meanwhile, the batch is halved. A
-// fault below repositories/OWNER/NAME.git condemns that repository alone. An archive
-// that lacks repositories is exported once more for these. An export that runs for
-// a day is given up, and its locks are named.
+// fault below repositories/OWNER/NAME.git, or in a record of a repository, condemns
+// that repository alone. An archive that lacks repositories is exported once more for
+// these. An export that runs for a day is given up, and its locks are named.
 //
 // If three batches, or eight sets of repositories, fail in a row, Run starts only
 // single repositories, three at a time, drawn at random. One success ends the

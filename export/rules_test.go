@@ -171,6 +171,15 @@ func TestBadRepositoriesAreNoIncidentHoweverQuicklyTheyFail(t *testing.T) {
 // part.
 func damageEntry(t *testing.T, archive []byte, part string) []byte {
 	t.Helper()
+	return changeEntry(t, archive, part, func(data []byte) []byte {
+		data[len(data)/2] ^= 0xff
+		return data
+	})
+}
+
+// changeEntry changes the first such entry, or removes it if change returns nil.
+func changeEntry(t *testing.T, archive []byte, part string, change func([]byte) []byte) []byte {
+	t.Helper()
 	z, err := gzip.NewReader(bytes.NewReader(archive))
 	require.NoError(t, err)
 	var out bytes.Buffer
@@ -186,8 +195,10 @@ func damageEntry(t *testing.T, archive []byte, part string) []byte {
 		data, err := io.ReadAll(r)
 		require.NoError(t, err)
 		if !damaged && strings.Contains(h.Name, part) && len(data) > 0 {
-			data[len(data)/2] ^= 0xff
 			damaged = true
+			if data = change(data); data == nil {
+				continue
+			}
 		}
 		require.NoError(t, w.WriteHeader(h))
 		_, err = w.Write(data)
@@ -197,6 +208,29 @@ func damageEntry(t *testing.T, archive []byte, part string) []byte {
 	require.NoError(t, w.Close())
 	require.NoError(t, zw.Close())
 	return out.Bytes()
+}
+
+// A lost file is named by a record of its repository.
+func TestALostAttachmentCondemnsItsRepositoryAlone(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 4)
+		server.AddRepository("octo/attached", ghmigratetest.WithIssues(1), ghmigratetest.WithAttachment("shot.png", []byte("a picture")))
+		names = append(names, "octo/attached")
+		server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+			if !slices.Contains(m.Repositories, "octo/attached") {
+				return ghmigratetest.Fate{}
+			}
+			return ghmigratetest.Fate{Damage: func(archive []byte) []byte {
+				return changeEntry(t, archive, "/shot.png", func([]byte) []byte { return nil })
+			}}
+		})
+		m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
+		p := partial(t, err)
+		require.Equal(t, names[4:], namesOf(p.Repositories))
+		assert.Contains(t, p.Repositories[0].Faults[0], "link to an entry that is not in the archive")
+		assert.Equal(t, 4, m.Covered)
+		assert.Equal(t, 2, m.Starts, "the others, and the faulty one once more")
+	})
 }
 
 func TestADamagedObjectCondemnsItsRepositoryAlone(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ghmigrate/ghmigrate"
@@ -127,7 +128,7 @@ func (p *performance) verdict(summary *archive.Summary, faults *archive.FaultErr
 	}
 	kept := map[string]int{}
 	for _, f := range faults.Faults {
-		owner := p.faultOf(f.Entry)
+		owner := p.faultOf(f)
 		r.Unsound = r.Unsound || owner == ""
 		if owner != "" && kept[owner] == 0 {
 			r.Condemned = append(r.Condemned, owner)
@@ -143,22 +144,14 @@ func (p *performance) verdict(summary *archive.Summary, faults *archive.FaultErr
 	return r
 }
 
-// faultOf returns the repository of the job that an entry of the archive
-// belongs to, "" if it belongs to the archive as a whole.
-func (p *performance) faultOf(entry string) string {
-	_, below, ok := strings.Cut("/"+entry, "/repositories/")
-	parts := strings.SplitN(below, "/", 3)
-	if !ok || len(parts) < 3 {
+// faultOf returns the repository of the job that a fault belongs to, "" if it
+// belongs to the archive as a whole.
+func (p *performance) faultOf(f *archive.Fault) string {
+	i := slices.IndexFunc(p.job.Repositories, func(name string) bool { return strings.EqualFold(name, f.Repository) })
+	if i < 0 {
 		return ""
 	}
-	repo, isGit := strings.CutSuffix(parts[1], ".git")
-	repo = strings.TrimSuffix(repo, ".wiki")
-	for _, name := range p.job.Repositories {
-		if isGit && strings.EqualFold(name, parts[0]+"/"+repo) {
-			return name
-		}
-	}
-	return ""
+	return p.job.Repositories[i]
 }
 
 // damaged removes an archive that does not read back as it came.
