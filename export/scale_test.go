@@ -24,7 +24,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// The figures of README: go test ./export -run Scale -v -args -scale 100000.
+// The figures of docs/measurements.md: go test ./export -run Scale -v -args -scale 100000.
 var (
 	scale     = flag.Int("scale", 300, "how many repositories the large organization has")
 	scaleLock = flag.Bool("scale-lock", false, "whether it is locked")
