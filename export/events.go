@@ -94,7 +94,7 @@ func (e Event) words() string {
 	case EventLocked:
 		return fmt.Sprintf("some repositories of migration %d are perhaps still locked", e.Migration)
 	case EventReplaced:
-		return fmt.Sprintf("continuing its %s as batch %s", n, strings.Join(e.Next, ", "))
+		return fmt.Sprintf("retrying its %s as %s", n, batches(e.Next))
 	case EventReduced:
 		return "trying without releases or attachments"
 	case EventWaiting:
@@ -106,6 +106,13 @@ func (e Event) words() string {
 	default:
 		return string(e.Kind)
 	}
+}
+
+func batches(ids []string) string {
+	if len(ids) == 1 {
+		return "batch " + ids[0]
+	}
+	return fmt.Sprintf("batches %s and %s", strings.Join(ids[:len(ids)-1], ", "), ids[len(ids)-1])
 }
 
 // Attrs returns the event for a log. Its keys are stable: kind, batch, migration,
