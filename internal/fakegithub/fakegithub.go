@@ -1,0 +1,182 @@
+// Package fakegithub runs the fake GitHub of package ghmigratetest as a process:
+// it is `ghmigrate fake`.
+package fakegithub
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// Options say what the fake GitHub has and how it behaves.
+type Options struct {
+	addr           string
+	repositories   repositories
+	payload, rate  int64
+	exportDuration time.Duration
+	token          string
+	ghes           bool
+	faults         string
+	strict         bool
+}
+
+// Flags registers a flag for each option.
+func (o *Options) Flags(fs *flag.FlagSet) {
+	o.repositories = repositories{}
+	fs.StringVar(&o.addr, "addr", "127.0.0.1:0", "`HOST:PORT` where the API listens; port 0 picks a free one")
+	fs.Var(o.repositories, "repo", "a repository `OWNER/NAME[=PATH]`, with a clone of the Git repository at PATH or made up; repeatable. "+
+		"octocat is the user, other owners are organizations (default octo-org/hello-world)")
+	fs.Int64Var(&o.payload, "payload", 0, "put `BYTES` that do not compress into each repository, so that archives are large")
+	fs.Int64Var(&o.rate, "rate", 0, "send archives at `BYTES` a second per connection")
+	fs.DurationVar(&o.exportDuration, "export-duration", 2*time.Second, "how long an export takes")
+	fs.StringVar(&o.token, "token", "", "the `TOKEN` that the fake accepts; a new one if empty")
+	fs.BoolVar(&o.ghes, "ghes", false, "be a GitHub Enterprise Server")
+	fs.StringVar(&o.faults, "faults", "", "fail as the JSON in `FILE` says: docs/fake.md in the repository describes it")
+	fs.BoolVar(&o.strict, "strict", false, "refuse what GitHub forgives, such as a request without an API version")
+}
+
+// repositories are the paths of Git repositories by full name. The path of a
+// made-up repository is empty.
+type repositories map[string]string
+
+// String implements [flag.Value].
+func (r repositories) String() string { return strings.Join(slices.Sorted(maps.Keys(r)), ",") }
+
+// Set implements [flag.Value].
+func (r repositories) Set(value string) error {
+	name, path, _ := strings.Cut(value, "=")
+	r[name] = path
+	return nil
+}
+
+// ErrUsage means that the options make no sense.
+var ErrUsage = errors.New("usage")
+
+// Run serves until ctx ends. If there is a command, Run serves as long as the
+// command runs, with GITHUB_TOKEN and GITHUB_API_URL in its environment, and
+// returns the command's exit status. Without a command stdout gets a shell script
+// that sets these variables. Stderr gets a line for each request.
+func Run(ctx context.Context, o *Options, command []string, stdout, stderr io.Writer) (status int, err error) {
+	faults, err := o.check()
+	if err != nil {
+		return 2, err
+	}
+	fake, err := o.start(stderr)
+	if err != nil {
+		return 1, err
+	}
+	defer fake.Close()
+	names := slices.Sorted(maps.Keys(o.repositories))
+	for _, name := range names {
+		if err := add(fake, name, o.repositories[name], ghmigratetest.WithIssues(3), ghmigratetest.Payload(o.payload)); err != nil {
+			return 1, err
+		}
+	}
+	fake.Inject(faults...)
+	if len(command) > 0 {
+		return during(ctx, command, fake, stdout, stderr)
+	}
+	fmt.Fprintf(stdout, "export GITHUB_TOKEN=%s\nexport GITHUB_API_URL=%s\n", fake.Token(), fake.URL())
+	for _, name := range names {
+		fmt.Fprintf(stdout, "# %s is %s\n", name, cmp.Or(o.repositories[name], "made up"))
+	}
+	fmt.Fprint(stdout, hint(names[0]))
+	<-ctx.Done()
+	return 0, nil
+}
+
+// check finds options that make no sense, and reads the file of faults.
+func (o *Options) check() ([]ghmigratetest.Fault, error) {
+	if o.rate < 0 || o.payload < 0 || o.exportDuration < 0 {
+		return nil, fmt.Errorf("%w: a negative number", ErrUsage)
+	}
+	if len(o.repositories) == 0 {
+		o.repositories = repositories{"octo-org/hello-world": ""}
+	}
+	if o.faults == "" {
+		return nil, nil
+	}
+	faults, err := ReadFaults(o.faults)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return faults, nil
+}
+
+// ReadFaults reads a file of faults.
+func ReadFaults(name string) ([]ghmigratetest.Fault, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	faults, err := ghmigratetest.ReadFaults(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return faults, nil
+}
+
+// start starts the server. It may run for weeks, so it keeps no requests.
+func (o *Options) start(log io.Writer) (fake *ghmigratetest.Server, err error) {
+	opts := []ghmigratetest.Option{
+		ghmigratetest.WithAddr(o.addr),
+		ghmigratetest.WithExportDuration(o.exportDuration),
+		ghmigratetest.WithStorageRate(o.rate),
+		ghmigratetest.WithRequestLog(0),
+		ghmigratetest.WithObserver(logger(log)),
+	}
+	if o.token != "" {
+		opts = append(opts, ghmigratetest.WithToken(o.token))
+	}
+	if o.ghes {
+		opts = append(opts, ghmigratetest.WithGHES())
+	}
+	if !o.strict {
+		opts = append(opts, ghmigratetest.Lenient())
+	}
+	err = rescue(func() { fake = ghmigratetest.NewServer(opts...) })
+	return fake, err
+}
+
+// hint says what to do in another shell.
+func hint(fullName string) string {
+	owner, _, _ := strings.Cut(fullName, "/")
+	account, path := "--org "+owner+" ", "/orgs/"+owner
+	if owner == "octocat" {
+		account, path = "", "/user"
+	}
+	return fmt.Sprintf("# In another shell, after these lines:\n"+
+		"#   curl -H \"Authorization: Bearer $GITHUB_TOKEN\" $GITHUB_API_URL%s/migrations\n"+
+		"#   ghmigrate export %s--repos %s --out \"$(mktemp -d)\"\n"+
+		"# Stop it with Ctrl-C.\n", path, account, fullName)
+}
+
+// logger writes a line for each request. The line lacks the query, which may
+// hold a signature.
+func logger(w io.Writer) func(ghmigratetest.Request) {
+	var mu sync.Mutex
+	return func(r ghmigratetest.Request) {
+		line := fmt.Sprintf("%s %s %s %d %d bytes", time.Now().Format(time.TimeOnly), r.Method, r.Path, r.Status, r.Size)
+		if part := r.Header.Get("Range"); part != "" {
+			line += ", asked for " + part
+		}
+		if r.Fault != "" {
+			line += ", fault: " + r.Fault
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintln(w, line)
+	}
+}
