@@ -1,0 +1,206 @@
+package main_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+)
+
+// archived exports a repository and returns the path of the archive.
+func archived(t *testing.T) (*user, string) {
+	t.Helper()
+	fake := newFake(t)
+	fake.AddRepository("octo-org/app", ghmigratetest.WithIssues(30), ghmigratetest.WithAttachment("a&b.png", bytes.Repeat([]byte("x"), 5000)))
+	fake.AddRepository("octo-org/other", ghmigratetest.WithIssues(1))
+	u := newUser(t, fake)
+	id := u.do("start", "--org", "octo-org", "app", "other")
+	u.do("download", "--org", "octo-org", id)
+	return u, "migration-79.tar.gz"
+}
+
+func TestInspectAnArchive(t *testing.T) {
+	u, path := archived(t)
+	text := u.do("inspect", path)
+	assert.Contains(t, text, "octo-org/app    yes     yes")
+	assert.Contains(t, text, "No faults.")
+	found := decode[map[string]any](t, u.do("inspect", path, "--json"))
+	assert.Equal(t, path, found["file"])
+	assert.Len(t, found["people"], 1)
+
+	assert.Equal(t, "page.html", u.do("inspect", path, "--html", "page.html"))
+	page, err := os.ReadFile(u.path("page.html"))
+	require.NoError(t, err)
+	assertSelfContained(t, string(page))
+	for _, part := range []string{"octo-org/app", "a&amp;b.png", "octocat", "issue comment", "no faults", "width:100%"} {
+		assert.Contains(t, string(page), part)
+	}
+}
+
+// assertSelfContained fails if a page has scripts, or asks for anything.
+func assertSelfContained(t *testing.T, page string) {
+	t.Helper()
+	assert.NotRegexp(t, `(?i)<(script|link|img|iframe|object|embed|base|form)\b`, page)
+	assert.NotRegexp(t, `(?i)(src|srcset|action)=|url\(|@import|\bon\w+=`, page)
+	assert.NotContains(t, page, "ZgotmplZ", "html/template has found a value to be unsafe")
+}
+
+func TestAnArchiveWithFaults(t *testing.T) {
+	t.Parallel()
+	u, path := archived(t)
+	data, err := os.ReadFile(u.path(path))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(u.path("cut.tar.gz"), data[:len(data)-100], 0o600))
+
+	res := u.fails(1, []string{"verify", path, "cut.tar.gz"}, "cut.tar.gz has faults\n", "unexpected EOF")
+	assert.Equal(t, path+"\n", res.stdout, "only what is whole")
+	line := u.run("verify", "cut.tar.gz", "--json").stdout
+	assert.Equal(t, false, decode[map[string]any](t, line)["ok"])
+
+	res = u.run("inspect", "cut.tar.gz")
+	assert.Equal(t, 1, res.status)
+	assert.Contains(t, res.stdout, "FAULTS (")
+	u.fails(1, []string{"inspect", "cut.tar.gz", "--html", "page.html"}, "cut.tar.gz has faults")
+	page, err := os.ReadFile(u.path("page.html"))
+	require.NoError(t, err)
+	assert.Contains(t, string(page), "The archive has ")
+	assertSelfContained(t, string(page))
+
+	u.fails(1, []string{"extract", "cut.tar.gz", "unpacked"}, "cut.tar.gz has faults")
+	u.fails(1, []string{"verify", path, "--sha256", strings.Repeat("0", 64)}, "SHA-256")
+	u.fails(1, []string{"verify", path, "--repos", "octo-org/absent"}, "octo-org/absent")
+	u.fails(1, []string{"verify", "nowhere.tar.gz"}, "nowhere.tar.gz")
+	u.fails(1, []string{"extract", path, path}, path)
+}
+
+func TestExtract(t *testing.T) {
+	u, path := archived(t)
+	repositories := strings.Split(u.do("extract", path, "unpacked"), "\n")
+	assert.Equal(t, []string{u.path("unpacked", "repositories", "octo-org", "app.git"), u.path("unpacked", "repositories", "octo-org", "other.git")}, repositories)
+	clone, err := exec.CommandContext(t.Context(), "git", "clone", "-q", repositories[0], u.path("clone")).CombinedOutput()
+	require.NoError(t, err, string(clone))
+
+	cmd, stdout, stderr := u.command("extract", "-", "from-pipe")
+	file, err := os.Open(u.path(path))
+	require.NoError(t, err)
+	defer file.Close()
+	cmd.Stdin = file
+	require.NoError(t, cmd.Run(), stderr)
+	assert.Contains(t, stdout.String(), filepath.Join("from-pipe", "repositories"))
+}
+
+func TestInspectRuns(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	fake.AddRepository("octo-org/a")
+	fake.AddRepository("octo-org/hopeless", ghmigratetest.PoisonsExport())
+	fake.AddRepository("octocat/mine")
+	u := newUser(t, fake)
+	u.do("export", "--org", "octo-org", "--repos", "a", "--out", "backups")
+	u.fails(1, []string{"export", "--org", "octo-org", "--all", "--out", "backups"})
+	u.do("export", "--repos", "octocat/mine", "--out", "backups")
+
+	text := u.do("inspect", "backups")
+	assert.Contains(t, text, "octo-org/hopeless  GitHub failed to export it")
+	assert.Contains(t, text, "octocat/mine")
+	assert.Regexp(t, `(?s)LAST RUNS .*1 of 1\n.*1 of 2\n`, text)
+	assert.NotContains(t, u.do("inspect", "backups", "--org", "octo-org"), "octocat/mine")
+
+	reports := strings.Split(u.do("inspect", "backups", "--json"), "\n")
+	require.Len(t, reports, 2)
+	found := decode[struct {
+		Location string
+		Last     []struct{ Run string }
+		Manifest struct{ Covered int }
+	}](t, reports[0])
+	assert.Equal(t, 1, found.Manifest.Covered)
+	require.Len(t, found.Last, 2)
+
+	assert.Contains(t, u.do("inspect", found.Location), "octo-org/hopeless", "the folder of a run")
+	manifest := filepath.Join(found.Location, "manifest.json")
+	assert.Contains(t, u.do("inspect", manifest), "octo-org/hopeless")
+	first := u.do("inspect", "backups", "--org", "octo-org", "--run", found.Last[0].Run)
+	assert.NotContains(t, first, "octo-org/hopeless")
+	u.fails(2, []string{"inspect", manifest, "--run", "x"}, "--run is for a folder")
+	u.fails(1, []string{"inspect", "backups", "--run", "x"}, "no runs")
+	u.fails(1, []string{"inspect", "backups", "--org", "nobody"}, "no runs")
+
+	u.do("inspect", "backups", "--html", "page.html")
+	page, err := os.ReadFile(u.path("page.html"))
+	require.NoError(t, err)
+	assertSelfContained(t, string(page))
+	assert.Contains(t, string(page), "octo-org/hopeless")
+	assert.Contains(t, string(page), "1 of 2")
+
+	u.do("prune", "--out", "backups", "--keep-last", "1", "--dry-run")
+	assert.Equal(t, text, u.do("inspect", "backups"), "a dry run removes nothing")
+	removed := u.do("prune", "--out", "backups", "--keep-last", "1")
+	assert.Equal(t, filepath.Join(filepath.Dir(found.Location), found.Last[0].Run), removed)
+	assert.NoDirExists(t, removed)
+	for line := range strings.Lines(u.do("prune", "--out", "backups", "--keep-last", "1", "--json") + "\n") {
+		assert.Equal(t, false, decode[map[string]any](t, line)["removed"])
+	}
+	u.fails(1, []string{"prune", "--out", "nowhere", "--keep-last", "1"}, "nowhere")
+}
+
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ path, says string }{
+		"with git":    {os.Getenv("PATH"), "Restoring octo-org/checkout"},
+		"without git": {t.TempDir(), "There is no git here"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := newUser(t, nil)
+			u.env = append(u.env, "PATH="+test.path)
+			cmd, stdout, stderr := u.command("demo", "--progress", "lines")
+			begun := time.Now()
+			require.NoError(t, cmd.Start())
+			eventually(t, "it says something", stderr, func() bool { return stderr.String() != "" })
+			t.Logf("first line after %v", time.Since(begun))
+			require.NoError(t, cmd.Wait(), stderr)
+			for _, text := range []string{"This is a demonstration", "batch 1: verified", test.says, "was removed again"} {
+				assert.Contains(t, stderr.String(), text)
+			}
+			assert.Regexp(t, `^[0-9a-f]{64}  \S+migration-79\.tar\.gz\n\narchive   migration-79\.tar\.gz\n`, stdout.String())
+			assert.Contains(t, stdout.String(), "No faults.")
+			left, err := filepath.Glob(u.path("ghmigrate-*"))
+			require.NoError(t, err)
+			assert.Empty(t, left)
+		})
+	}
+}
+
+func TestDemoIsStopped(t *testing.T) {
+	requireSignals(t)
+	t.Parallel()
+	u := newUser(t, nil)
+	cmd, _, stderr := u.command("demo", "--progress", "lines")
+	require.NoError(t, cmd.Start())
+	eventually(t, "it downloads", stderr, func() bool { return strings.Contains(stderr.String(), "downloaded ") })
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	_ = cmd.Wait()
+	assert.Equal(t, 3, cmd.ProcessState.ExitCode(), stderr)
+	left, err := filepath.Glob(u.path("ghmigrate-*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+func TestFakeForACommand(t *testing.T) {
+	u := newUser(t, nil)
+	res := u.run("fake", "--repo", "octo-org/a", "--token", "ghp_given", binary, "repositories", "--org", "octo-org")
+	assert.Equal(t, 0, res.status, res.stderr)
+	assert.Equal(t, "octo-org/a\n", res.stdout)
+	assert.Contains(t, res.stderr, "GET /orgs/octo-org/repos 200")
+	assert.Equal(t, 2, u.run("fake", binary, "nope").status, "the command's status")
+	assert.Contains(t, fmt.Sprint(u.run("fake", u.path("nowhere"))), "nowhere")
+}

@@ -1,0 +1,143 @@
+package main_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var commands = []string{
+	"demo", "export", "preflight", "locks", "unlock", "prune", "list", "start", "status", "wait", "download", "delete",
+	"repositories", "verify", "inspect", "extract", "fake", "version", "man",
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, nil)
+	all := u.do("--help")
+	assert.Equal(t, all, u.do(), "no arguments")
+	assert.Equal(t, all, u.do("help"))
+	for _, name := range commands {
+		assert.Contains(t, all, "\n  "+name+" ")
+		help := u.do(name, "--help")
+		assert.Contains(t, help, "Usage:\n  ghmigrate "+name, name)
+		assert.Equal(t, help, u.do("help", name))
+	}
+	assert.Contains(t, u.do("help", "environment"), "GH_ENTERPRISE_TOKEN, GITHUB_ENTERPRISE_TOKEN")
+}
+
+func TestMisuse(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, nil, "GH_TOKEN=ghp_secret")
+	u.token = "ghp_secret"
+	require.NoError(t, os.WriteFile(u.path("archive.tar.gz"), nil, 0o600))
+	for line, says := range map[string]string{
+		"nope":                       `unknown command "nope"`,
+		"exprot":                     `unknown command "exprot"`,
+		"list --nope":                "unknown flag: --nope",
+		"list octo-org":              `unexpected argument "octo-org"`,
+		"list --org=":                "--org is empty",
+		"list --org o/a":             `--org is "o/a": want a bare name`,
+		"list --host https://h":      "--host is not a bare name",
+		"list --host h --base-url x": "--host and --base-url exclude each other",
+		"list --base-url http://github.example.com": "no token for github.example.com (--base-url): set GH_ENTERPRISE_TOKEN",
+		"list --log-format xml":                     `--log-format is "xml": want text or json`,
+		"list --progress loud":                      `--progress is "loud"`,
+		"list -q -v":                                "--quiet and --verbose exclude each other",
+		"start":                                     "want the name of a repository",
+		"start a/b/c":                               `"a/b/c" is not the name of a repository`,
+		"start a":                                   `"a" is not the name of a repository: want OWNER/NAME`,
+		"start --org o p/a":                         "p/a does not belong to o",
+		"start --org o --org-metadata-only a":       "exports no repositories",
+		"start --org-metadata-only":                 "--org-metadata-only needs --org",
+		"wait":                                      "want the ID of a migration",
+		"wait x":                                    `"x" is not the ID of a migration: want a number such as 79`,
+		"wait 079":                                  `"079" is not the ID`,
+		"wait -- -1":                                `"-1" is not the ID`,
+		"status 7 0":                                `"0" is not the ID`,
+		"download 7 8 --file x":                     "--file is for a single migration",
+		"download 7 --file x --out y":               "--file and --out exclude each other",
+		"download 7 --print-url --out y":            "--print-url fetches nothing",
+		"download 7 --out ftp://x":                  "ftp:// is not known; want a folder, s3:// or azblob://",
+		"delete":                                    "want the ID of a migration",
+		"unlock":                                    "want the name of a repository, or --all",
+		"unlock --all a/b":                          "--all unlocks everything",
+		"unlock --all --migration 7":                "--all and --migration exclude each other",
+		"unlock --org o p/a":                        "p/a does not belong to o",
+		"export --all":                              "want --out: where do the archives go?",
+		"export --out d":                            "want --all or --repos: which repositories?",
+		"export --all --repos a/b --out d":          "--all and --repos exclude each other",
+		"export --repos a/b --skip-forks --out d":   "are for --all",
+		"export --all --out d --skip [":             `--skip: "[" is not a pattern`,
+		"export --all --out d --skip @nowhere":      "--skip: open nowhere",
+		"export --all --out d --visibility secret":  `--visibility is "secret"`,
+		"export --all --out d --changed-since soon": `--changed-since is "soon"`,
+		"export --all --out d --state s":            "--stage and --state are for buckets",
+		"export --all --out d --keep-locked":        "--keep-locked needs --lock",
+		"export --all --out d --batch -1":           "--batch is -1: want 1 to 1000",
+		"export --all --out gs://b":                 "Google Cloud Storage speaks S3",
+		"export --all --out s3://":                  "names no bucket",
+		"export --all --out d --exclude-metadata --exclude-git-data": "nothing would be left",
+		"prune":                                  "want --out",
+		"prune --out d":                          "how many runs stay?",
+		"prune --out d --keep-last -1":           "a negative number",
+		"prune --out d --keep-last 1 --forget [": `--forget: "[" is not a pattern`,
+		"verify":                                 "want the name of an archive",
+		"verify a b --sha256 00":                 "--sha256 is for a single archive",
+		"verify a --sha256 00":                   "want 64 hexadecimal digits",
+		"inspect":                                "want the name of an archive",
+		"inspect a --html h --json":              "--html and --json exclude each other",
+		"inspect archive.tar.gz --run r":         "--run is for a folder",
+		"extract a":                              "want the name of an archive and a folder",
+		"fake --rate -1":                         "a negative number",
+		"fake --faults nowhere":                  "nowhere",
+		"man":                                    "want a folder",
+		"version x":                              `unexpected argument "x"`,
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			res := u.run(strings.Fields(line)...)
+			assert.Equal(t, 2, res.status)
+			assert.Empty(t, res.stdout)
+			assert.True(t, strings.HasPrefix(res.stderr, "ghmigrate: "), res.stderr)
+			assert.Contains(t, res.stderr, says)
+			assert.Regexp(t, `\nRun ghmigrate( \w+)* --help for help\.\n$`, res.stderr)
+		})
+	}
+}
+
+func TestAnEmptyArgument(t *testing.T) {
+	newUser(t, nil, "GH_TOKEN=ghp_secret").fails(2, []string{"status", ""}, "is empty")
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, nil)
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		assert.Contains(t, u.do("completion", shell), "ghmigrate", shell)
+	}
+	assert.Contains(t, u.do("__complete", "exp"), "export\t")
+}
+
+func TestManPages(t *testing.T) {
+	u := newUser(t, nil)
+	assert.Equal(t, "man/ghmigrate.1", strings.ReplaceAll(u.do("man", "man"), `\`, "/"))
+	page, err := os.ReadFile(u.path("man", "ghmigrate.1"))
+	require.NoError(t, err)
+	assert.Contains(t, string(page), ".TH \"GHMIGRATE\" \"1\"")
+	pages, err := os.ReadDir(u.path("man"))
+	require.NoError(t, err)
+	assert.Greater(t, len(pages), len(commands))
+}
+
+func TestVersion(t *testing.T) {
+	u := newUser(t, nil)
+	assert.Regexp(t, `^ghmigrate \S+ .*go1\.\d+\S* \w+/\w+$`, u.do("version"))
+	assert.Regexp(t, `^ghmigrate version \S+$`, u.do("--version"))
+	info := decode[map[string]any](t, u.do("version", "--json"))
+	assert.NotEmpty(t, info["version"])
+	assert.NotEmpty(t, info["go"])
+}

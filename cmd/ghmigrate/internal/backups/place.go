@@ -1,0 +1,177 @@
+// Package backups knows where runs of exports are: in a folder or in a bucket,
+// below HOST/orgs/ORG/RUN or HOST/users/LOGIN/RUN in both. It lists them, reads
+// their manifests, and says which may be removed.
+package backups
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gocloud.dev/blob"
+
+	"github.com/ghmigrate/ghmigrate/blobstore"
+	"github.com/ghmigrate/ghmigrate/export"
+)
+
+// A Place holds the runs of any number of accounts.
+type Place struct {
+	dir    string // a folder, or else
+	bucket *blob.Bucket
+	url    *url.URL
+}
+
+// ErrPlace means that a place is not a folder and not the URL of a bucket.
+var ErrPlace = errors.New("not a place for backups")
+
+// Open opens a folder or the URL of a bucket, such as
+// s3://bucket/prefix?region=eu-central-1. Call Close.
+func Open(ctx context.Context, place string) (*Place, error) {
+	if !IsURL(place) {
+		dir, err := filepath.Abs(place)
+		return &Place{dir: dir}, err
+	}
+	u, err := url.Parse(place)
+	if err != nil { // its text has the URL, which may hold a secret
+		return nil, fmt.Errorf("%w: the URL cannot be parsed", ErrPlace)
+	}
+	switch u.Scheme {
+	case "file":
+		dir := filepath.FromSlash(u.Path)
+		if len(u.Path) > 2 && u.Path[2] == ':' { // file:///C:/backups
+			dir = filepath.FromSlash(u.Path[1:])
+		}
+		return &Place{dir: dir}, nil
+	case "s3", "azblob":
+	case "gs":
+		return nil, fmt.Errorf("%w: gs:// is not built in; Google Cloud Storage speaks S3 as well: "+
+			"s3://%s?endpoint=https://storage.googleapis.com&request_checksum_calculation=when_required with an HMAC key", ErrPlace, u.Host+u.Path)
+	default:
+		return nil, fmt.Errorf("%w: %s:// is not known; want a folder, s3:// or azblob://", ErrPlace, u.Scheme)
+	}
+	if u.Host == "" {
+		return nil, fmt.Errorf("%w: the URL names no bucket", ErrPlace)
+	}
+	whole := *u
+	whole.Path = ""
+	bucket, err := blob.OpenBucket(ctx, whole.String())
+	if err != nil {
+		return nil, fmt.Errorf("open the bucket %s: %w", u.Host, err)
+	}
+	if prefix := strings.Trim(u.Path, "/"); prefix != "" {
+		bucket = blob.PrefixedBucket(bucket, prefix+"/")
+	}
+	return &Place{bucket: bucket, url: u}, nil
+}
+
+// IsURL reports whether a place or an archive is named by a URL, and not by a path.
+func IsURL(name string) bool { return strings.Contains(name, "://") }
+
+// InBucket opens a bucket that is open already, for tests.
+func InBucket(bucket *blob.Bucket) *Place {
+	return &Place{bucket: bucket, url: &url.URL{Scheme: "mem"}}
+}
+
+// Check fails if there is no such bucket. Whether it accepts objects is for the
+// export to find out.
+func (p *Place) Check(ctx context.Context) error {
+	if p.bucket == nil {
+		return nil
+	}
+	if ok, err := p.bucket.IsAccessible(ctx); err == nil && !ok {
+		return fmt.Errorf("there is no bucket %s at this address", p.url.Host)
+	}
+	return nil
+}
+
+// Close closes the bucket.
+func (p *Place) Close() error {
+	if p.bucket == nil {
+		return nil
+	}
+	return p.bucket.Close()
+}
+
+// IsBucket reports whether the place is a bucket.
+func (p *Place) IsBucket() bool { return p.bucket != nil }
+
+// Store returns the store of a run: nil for a folder, where archives stay in the
+// run's folder.
+func (p *Place) Store() export.Store {
+	if p.bucket == nil {
+		return nil
+	}
+	return blobstore.New(p.bucket)
+}
+
+// Dir returns the folder of an account's runs, as [export.Options] wants it. In
+// a bucket's case it is below the folder of states, and has only journals.
+func (p *Place) Dir(state, account string) string {
+	if p.bucket == nil {
+		return filepath.Join(p.dir, folder(account))
+	}
+	return filepath.Join(state, url.PathEscape(p.url.Scheme+"://"+p.url.Host+strings.TrimRight(p.url.Path, "/")), folder(account))
+}
+
+// folder returns the name of an account as a path: a port needs another
+// separator, for Windows.
+func folder(account string) string {
+	return filepath.FromSlash(strings.ReplaceAll(account, ":", "_"))
+}
+
+// Location names an object for people and for other commands: its path or URL.
+func (p *Place) Location(name string) string {
+	if p.bucket == nil {
+		return filepath.Join(p.dir, filepath.FromSlash(name))
+	}
+	u := *p.url
+	u.User = nil
+	u.Path = strings.TrimRight(u.Path, "/") + "/" + name
+	return u.String()
+}
+
+// Read opens an object for reading.
+func (p *Place) Read(ctx context.Context, name string) (io.ReadCloser, error) {
+	if p.bucket == nil {
+		return os.Open(p.Location(name))
+	}
+	return p.bucket.NewReader(ctx, name, nil)
+}
+
+// OpenObject opens the archive or manifest with this path or URL.
+func OpenObject(ctx context.Context, name string) (io.ReadCloser, error) {
+	if !IsURL(name) {
+		return os.Open(name)
+	}
+	u, err := url.Parse(name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the URL cannot be parsed", ErrPlace)
+	}
+	above, base := u.Path[:strings.LastIndex(u.Path, "/")+1], u.Path[strings.LastIndex(u.Path, "/")+1:]
+	if base == "" {
+		return nil, fmt.Errorf("%s names no object of the bucket", name)
+	}
+	u.Path = above
+	place, err := Open(ctx, u.String())
+	if err != nil {
+		return nil, err
+	}
+	object, err := place.Read(ctx, base)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), place.Close())
+	}
+	return &closing{object, place}, nil
+}
+
+// closing closes the place of an object with it.
+type closing struct {
+	io.ReadCloser
+	place *Place
+}
+
+func (c *closing) Close() error { return errors.Join(c.ReadCloser.Close(), c.place.Close()) }

@@ -1,0 +1,140 @@
+package backups_test
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gocloud.dev/blob/memblob"
+
+	"github.com/ghmigrate/ghmigrate/cmd/ghmigrate/internal/backups"
+	"github.com/ghmigrate/ghmigrate/export"
+)
+
+// files are the same runs in a folder and in a bucket.
+func files(t *testing.T) map[string]string {
+	t.Helper()
+	manifest, err := json.Marshal(export.Manifest{Account: "api.github.com/orgs/octo-org"})
+	require.NoError(t, err)
+	all := map[string]string{}
+	for _, account := range []string{"api.github.com/orgs/octo-org", "127.0.0.1_8080/users/mona"} {
+		for _, run := range []string{"20261119T020000Z-aaaaaa", "20261120T020000Z-bbbbbb"} {
+			all[account+"/"+run+"/migration-79.tar.gz"] = "archive"
+			all[account+"/"+run+"/manifest.json"] = string(manifest)
+		}
+		all[account+"/20261121T020000Z-cccccc/migration-80.tar.gz"] = "archive"
+		all[account+"/lock"] = ""
+		all[account+"/mine/notes.txt"] = "notes"
+	}
+	return all
+}
+
+func places(t *testing.T, test func(t *testing.T, place *backups.Place)) {
+	t.Helper()
+	t.Run("folder", func(t *testing.T) {
+		dir := t.TempDir()
+		for name, text := range files(t) {
+			path := filepath.Join(dir, filepath.FromSlash(name))
+			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		}
+		place, err := backups.Open(t.Context(), dir)
+		require.NoError(t, err)
+		test(t, place)
+	})
+	t.Run("bucket", func(t *testing.T) {
+		bucket := memblob.OpenBucket(nil)
+		for name, text := range files(t) {
+			require.NoError(t, bucket.WriteAll(t.Context(), name, []byte(text), nil))
+		}
+		place := backups.InBucket(bucket)
+		test(t, place)
+		require.NoError(t, place.Close())
+	})
+}
+
+func TestRuns(t *testing.T) {
+	places(t, func(t *testing.T, place *backups.Place) {
+		for account, want := range map[string]int{
+			"": 6, "orgs/octo-org": 3, "orgs/OCTO-org": 3, "api.github.com/orgs/octo-org": 3, "127.0.0.1:8080/users/mona": 3, "users/mona": 3,
+			"octo-org": 3, "orgs/other": 0, "cto-org": 0,
+		} {
+			runs, err := place.Runs(t.Context(), account)
+			require.NoError(t, err)
+			assert.Len(t, runs, want, account)
+		}
+		runs, err := place.Runs(t.Context(), "orgs/octo-org")
+		require.NoError(t, err)
+		assert.NotNil(t, runs[0].Manifest)
+		assert.NotNil(t, runs[1].Manifest)
+		assert.Nil(t, runs[2].Manifest, "not finished")
+		assert.Equal(t, "20261120T020000Z-bbbbbb", runs[1].Name)
+		assert.EqualValues(t, 7, runs[1].Size())
+
+		r, err := place.Read(t.Context(), runs[1].Path("migration-79.tar.gz"))
+		require.NoError(t, err)
+		data, err := io.ReadAll(r)
+		require.NoError(t, err)
+		require.NoError(t, r.Close())
+		assert.Equal(t, "archive", string(data))
+	})
+}
+
+func TestRemove(t *testing.T) {
+	places(t, func(t *testing.T, place *backups.Place) {
+		state := t.TempDir()
+		runs, err := place.Runs(t.Context(), "orgs/octo-org")
+		require.NoError(t, err)
+		journal := filepath.Join(place.Dir(state, runs[0].Account), runs[0].Name)
+		if place.IsBucket() {
+			require.NoError(t, os.MkdirAll(journal, 0o700))
+		}
+		require.NoError(t, place.Remove(t.Context(), state, runs[0]))
+		assert.NoDirExists(t, journal)
+		left, err := place.Runs(t.Context(), "")
+		require.NoError(t, err)
+		assert.Len(t, left, 5)
+		require.NoError(t, place.Remove(t.Context(), state, runs[1]))
+		if !place.IsBucket() {
+			assert.FileExists(t, place.Location("api.github.com/orgs/octo-org/mine/notes.txt"))
+			assert.FileExists(t, place.Location("api.github.com/orgs/octo-org/lock"))
+		}
+	})
+}
+
+func TestAManifestThatIsDamaged(t *testing.T) {
+	dir := t.TempDir()
+	run := filepath.Join(dir, "20261120T020000Z-bbbbbb")
+	require.NoError(t, os.MkdirAll(run, 0o700))
+	for _, text := range []string{"", "{", "[]", "{}"} {
+		require.NoError(t, os.WriteFile(filepath.Join(run, "manifest.json"), []byte(text), 0o600))
+		place, err := backups.Open(t.Context(), dir)
+		require.NoError(t, err)
+		_, err = place.Runs(t.Context(), "")
+		require.ErrorContains(t, err, "not a manifest", "prune must not take it for an unfinished run")
+	}
+}
+
+func TestPlacesThatMakeNoSense(t *testing.T) {
+	for _, url := range []string{"ftp://host/x", "gs://bucket", "s3://", "s3:///prefix", "azblob:///x", "s3://%zz:hunter2@x"} {
+		_, err := backups.Open(t.Context(), url)
+		require.ErrorIs(t, err, backups.ErrPlace, url)
+		assert.NotContains(t, err.Error(), "hunter2")
+	}
+	_, err := backups.OpenObject(t.Context(), "s3://bucket/folder/")
+	require.ErrorContains(t, err, "names no object")
+	_, err = backups.OpenObject(t.Context(), filepath.Join(t.TempDir(), "nothing"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestAFileURLIsAFolder(t *testing.T) {
+	dir := filepath.ToSlash(t.TempDir())
+	place, err := backups.Open(t.Context(), "file:///"+dir[len(filepath.ToSlash(filepath.VolumeName(dir)))+1:])
+	require.NoError(t, err)
+	assert.False(t, place.IsBucket())
+	assert.Nil(t, place.Store())
+}

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/cmd/ghmigrate/internal/backups"
+)
+
+// A downloaded archive, as JSON.
+type downloaded struct {
+	ID      int64  `json:"id"`
+	Path    string `json:"path"` // or the URL
+	Size    int64  `json:"size"`
+	SHA256  string `json:"sha256"`
+	Resumed int64  `json:"resumed"` // bytes that an earlier call had fetched
+}
+
+func (a *app) download() *cobra.Command {
+	var out, file string
+	var signed bool
+	cmd := &cobra.Command{
+		Use:   "download ID... [flags]",
+		Short: "Download the archives of migrations",
+		Long: `Download fetches the archive of each migration to migration-ID.tar.gz, and prints
+its path, or its URL in a bucket. An archive is put in place when every byte has
+arrived and is on disk. A stopped download goes on where it was when the command is
+run again; into a bucket it begins anew.
+
+With --print-url it prints the signed URL in place of fetching it. Whoever has
+that URL has the archive, for five minutes.`,
+		Example: "  ghmigrate download --org octo-org 79\n  ghmigrate download --org octo-org 79 --out s3://octo-backups/single",
+		Args:    some("the ID of a migration"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			numbers, err := ids(args)
+			switch {
+			case err != nil:
+				return err
+			case file != "" && len(numbers) > 1:
+				return misused("--file is for a single migration")
+			case file != "" && cmd.Flags().Changed("out"):
+				return misused("--file and --out exclude each other")
+			case signed && (file != "" || cmd.Flags().Changed("out")):
+				return misused("--print-url fetches nothing: leave out --file and --out")
+			}
+			acct, err := a.account(cmd.Context())
+			if err != nil {
+				return err
+			}
+			for _, id := range numbers {
+				if signed {
+					err = a.printURL(cmd.Context(), acct, id)
+				} else {
+					err = a.downloadTo(cmd.Context(), acct, id, out, file)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&out, "out", ".", "the `DIR` or the URL of a bucket where archives go")
+	flags.StringVar(&file, "file", "", "the `FILE` of a single archive")
+	flags.BoolVar(&signed, "print-url", false, "print the signed URL, which is a secret, in place of fetching it")
+	return a.accountFlags(a.jsonFlag(cmd, "the archives"))
+}
+
+func (a *app) printURL(ctx context.Context, acct *account, id int64) error {
+	signed, err := acct.archiveURL(ctx, id)
+	if err != nil {
+		return err
+	}
+	return a.print(signed.Reveal(), map[string]any{"id": id, "url": signed.Reveal(), "expires": signed.Expires()})
+}
+
+func (a *app) downloadTo(ctx context.Context, acct *account, id int64, out, file string) error {
+	name := fmt.Sprintf("migration-%d.tar.gz", id)
+	if backups.IsURL(out) {
+		return a.streamTo(ctx, acct, id, out, name)
+	}
+	if file == "" {
+		if err := os.MkdirAll(out, 0o700); err != nil {
+			return err
+		}
+		file = filepath.Join(out, name)
+	}
+	update := a.show.Transfer(filepath.Base(file))
+	result, err := acct.DownloadArchive(ctx, id, file, &ghmigrate.DownloadOptions{Progress: update})
+	a.show.End()
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return statusError{err, statusUnfinished, "Run it again: it goes on where it was."}
+	case err != nil:
+		return err
+	}
+	return a.print(result.Path, downloaded{id, result.Path, result.Size, result.SHA256, result.Resumed})
+}
+
+// streamTo moves an archive into a bucket, without a copy on disk.
+func (a *app) streamTo(ctx context.Context, acct *account, id int64, out, name string) (err error) {
+	place, err := backups.Open(ctx, out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, place.Close()) }()
+	if !place.IsBucket() { // file://
+		return a.downloadTo(ctx, acct, id, filepath.Dir(place.Location(name)), "")
+	}
+	stream, err := acct.OpenArchive(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stream.Close()) }()
+	counted := &counting{ArchiveStream: stream, update: a.show.Transfer(name)}
+	if err := place.Store().Put(ctx, name, counted, stream.Size()); err != nil {
+		return err
+	}
+	a.show.End()
+	location := place.Location(name)
+	return a.print(location, downloaded{ID: id, Path: location, Size: counted.bytes, SHA256: stream.SHA256()})
+}
+
+// counting tells how far a stream is.
+type counting struct {
+	*ghmigrate.ArchiveStream
+	update func(bytes, size int64)
+	bytes  int64
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.ArchiveStream.Read(p)
+	c.bytes += int64(n)
+	c.update(c.bytes, c.Size())
+	return n, err
+}

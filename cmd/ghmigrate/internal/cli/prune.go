@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ghmigrate/ghmigrate/cmd/ghmigrate/internal/backups"
+	"github.com/ghmigrate/ghmigrate/internal/table"
+)
+
+const pruneHelp = `Prune removes whole runs from a folder or a bucket, and prints the path or URL
+of each.
+
+It keeps the newest runs by --keep-last, and the newest run of each day, week or
+month by --keep-daily, --keep-weekly and --keep-monthly; days begin at 00:00 UTC.
+Whatever these say, it keeps:
+
+  - the newest complete copy of each repository, also of one that is gone at
+    GitHub, unless --forget names it. A copy without releases does not replace
+    one that has them, and a copy whose archive is not there replaces none;
+  - the newest finished run, which tells why repositories are not in it;
+  - an unfinished run, unless a newer run is finished and nothing was written to
+    the unfinished one for a week.
+
+A run that covers less than half of its repositories takes no place of --keep-last
+and the like. Runs of each account are counted on their own.`
+
+func (a *app) prune() *cobra.Command {
+	var out, state string
+	var policy backups.Policy
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:     "prune --out DIR|URL [flags]",
+		Short:   "Remove old runs, never the last good one",
+		Long:    pruneHelp,
+		Example: "  ghmigrate prune --out backups --keep-last 7 --keep-monthly 12 --dry-run",
+		Args:    none,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			switch {
+			case out == "":
+				return misused("want --out: where are the runs?")
+			case policy.Last < 0 || policy.Daily < 0 || policy.Weekly < 0 || policy.Monthly < 0:
+				return misused("a negative number of runs to keep")
+			case policy.Last+policy.Daily+policy.Weekly+policy.Monthly == 0:
+				return misused("want --keep-last, --keep-daily, --keep-weekly or --keep-monthly: how many runs stay?")
+			}
+			for _, pattern := range policy.Forget {
+				if _, err := path.Match(pattern, ""); err != nil {
+					return misused("--forget: %q is not a pattern: %w", pattern, err)
+				}
+			}
+			place, err := backups.Open(cmd.Context(), out)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, place.Close()) }()
+			if place.IsBucket() && state == "" {
+				state, _ = stateDir(a.getenv) // without one there are no journals to remove
+			}
+			return a.pruneIn(cmd.Context(), place, state, policy, dryRun)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&out, "out", "", "the `DIR` or the URL of a bucket where the runs are")
+	flags.IntVar(&policy.Last, "keep-last", 0, "keep the newest `N` runs")
+	flags.IntVar(&policy.Daily, "keep-daily", 0, "keep the newest run of each of the last `N` days that have runs")
+	flags.IntVar(&policy.Weekly, "keep-weekly", 0, "keep the newest run of each of `N` weeks")
+	flags.IntVar(&policy.Monthly, "keep-monthly", 0, "keep the newest run of each of `N` months")
+	flags.StringArrayVar(&policy.Forget, "forget", nil, "the last copy of repositories that match `PATTERN` may go; repeatable")
+	flags.BoolVar(&dryRun, "dry-run", false, "say what would be removed, and why the rest stays; remove nothing")
+	flags.StringVar(&a.org, "org", "", "only the runs of the organization `NAME`")
+	flags.StringVar(&state, "state", "", "with a bucket: the `DIR` of the journals (default "+defaultState+")")
+	return a.jsonFlag(cmd, "the runs")
+}
+
+// A pruned run, as JSON.
+type pruned struct {
+	Run     string `json:"run"` // its path or URL
+	Size    int64  `json:"size"`
+	Removed bool   `json:"removed"`
+	Reason  string `json:"reason"`
+}
+
+func (a *app) pruneIn(ctx context.Context, place *backups.Place, state string, policy backups.Policy, dryRun bool) error {
+	account := ""
+	if a.org != "" {
+		account = "orgs/" + a.org
+	}
+	runs, err := place.Runs(ctx, account)
+	if err != nil {
+		return err
+	}
+	if len(runs) == 0 {
+		return fmt.Errorf("no runs in %s", place.Location(""))
+	}
+	removed, freed := 0, int64(0)
+	for _, of := range byAccount(runs) {
+		for _, d := range backups.Plan(of, policy, time.Now()) {
+			location := place.Location(d.Run.Path(""))
+			if d.Remove && !dryRun {
+				if err := place.Remove(ctx, state, d.Run); err != nil {
+					return err
+				}
+			}
+			if d.Remove {
+				removed++
+				freed += d.Run.Size()
+			} else {
+				a.show.Say("keeping %s: %s", location, d.Reason)
+			}
+			if d.Remove || a.json {
+				if err := a.print(location, pruned{location, d.Run.Size(), d.Remove && !dryRun, d.Reason}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	verb := "removed"
+	if dryRun {
+		verb = "would remove"
+	}
+	a.show.Say("%s %s of %d, %s", verb, table.Plural(removed, "run"), len(runs), table.Size(freed))
+	return nil
+}
+
+// byAccount divides runs, which are in the order of their accounts.
+func byAccount(runs []*backups.Run) [][]*backups.Run {
+	var all [][]*backups.Run
+	for i, run := range runs {
+		if i == 0 || runs[i-1].Account != run.Account {
+			all = append(all, nil)
+		}
+		all[len(all)-1] = append(all[len(all)-1], run)
+	}
+	return all
+}

@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+const (
+	groupAccounts   = "accounts"
+	groupMigrations = "migrations"
+	groupArchives   = "archives"
+)
+
+const about = `Ghmigrate exports the repositories of GitHub organizations and users into
+verified archives, with issues, pull requests and the rest, by GitHub's
+Migrations API.
+
+Results go to standard output: an ID, a path, a URL or a name a line, or JSON
+with --json. Everything else goes to standard error.
+
+The token comes from GH_TOKEN or GITHUB_TOKEN, for a GitHub Enterprise Server
+from GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN: a personal access token
+(classic) with the scopes repo and, for organizations, admin:org. The host comes
+from --host, GH_HOST or GITHUB_API_URL. "ghmigrate help environment" has the rules.
+
+Exit status: 0 done; 1 failed; 2 wrong usage; 3 not finished: running the
+command again goes on.`
+
+const examples = `  ghmigrate demo
+  ghmigrate preflight --org octo-org
+  ghmigrate export --org octo-org --all --out backups
+  ghmigrate export --org octo-org --all --out "s3://octo-backups/github?region=eu-central-1"
+  ghmigrate inspect --html page.html backups
+  ghmigrate prune --out backups --keep-last 7 --keep-monthly 12`
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "ghmigrate",
+		Short:         "Export GitHub organizations and users into verified archives",
+		Long:          about,
+		Example:       examples,
+		Version:       buildVersion(), // for --version, as gh has it
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.prepare(cmd)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return misused("unknown command %q", args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	root.AddGroup(
+		&cobra.Group{ID: groupAccounts, Title: "Whole accounts:"},
+		&cobra.Group{ID: groupMigrations, Title: "Single migrations:"},
+		&cobra.Group{ID: groupArchives, Title: "Archives:"},
+	)
+	flags := root.PersistentFlags()
+	flags.SortFlags = false
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors, for cron")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log every request and every event to standard error")
+	flags.StringVar(&a.logFormat, "log-format", "text", "the `FORMAT` of standard error: text or json")
+	flags.StringVar(&a.progressMode, "progress", "auto", "the `MODE`: auto, bars, lines or none; bars are for terminals")
+
+	add := func(group string, commands ...*cobra.Command) {
+		for _, cmd := range commands {
+			cmd.GroupID = group
+			root.AddCommand(cmd)
+		}
+	}
+	add(groupAccounts, a.demo(), a.export(), a.preflight(), a.locks(), a.unlock(), a.prune())
+	add(groupMigrations, a.list(), a.start(), a.status(), a.wait(), a.download(), a.deleteArchive(), a.repositories())
+	add(groupArchives, a.verify(), a.inspect(), a.extract())
+	root.AddCommand(a.fake(), a.version(), a.man(root), environment())
+	root.CompletionOptions.DisableDescriptions = false
+	cobra.EnableCommandSorting = false
+	for _, cmd := range root.Commands() {
+		cmd.DisableFlagsInUseLine = true
+		cmd.Flags().SortFlags = false
+	}
+	return root
+}
+
+// environment is a help topic: a command that does nothing.
+func environment() *cobra.Command {
+	return &cobra.Command{
+		Use:   "environment",
+		Short: "Which host and token are used",
+		Long: `The first of these names the host:
+
+  --host HOST, --base-url URL
+  GH_HOST
+  GITHUB_API_URL               as GitHub Actions sets it
+  github.com
+
+The first of these variables that is set has the token:
+
+  github.com, *.ghe.com        GH_TOKEN, GITHUB_TOKEN
+  GitHub Enterprise Server     GH_ENTERPRISE_TOKEN, GITHUB_ENTERPRISE_TOKEN,
+                               GITHUB_TOKEN
+
+These are the rules of gh, and they are stricter in one point: a token goes to
+the host that it is meant for, and to no other. GITHUB_TOKEN belongs to the host
+of GITHUB_API_URL if that is set, and else to github.com and *.ghe.com. The other
+variables belong to GH_HOST if that names a host of their kind, and else to
+every host of their kind. With --gh-auth, the token is the one that gh has
+stored for the host, and no variable counts.
+
+Proxies come from HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Buckets use the
+variables of their own tools: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+AWS_REGION, AWS_PROFILE and the like; AZURE_STORAGE_ACCOUNT,
+AZURE_STORAGE_KEY and the like.`,
+	}
+}
+
+// checkEmpty finds flags without a value: an unset variable of a script must not
+// change what a command does.
+func checkEmpty(cmd *cobra.Command) error {
+	var empty error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.String() == "" || f.Value.String() == "[]" {
+			empty = misused("--%s is empty", f.Name)
+		}
+	})
+	if empty != nil {
+		return empty
+	}
+	for _, arg := range cmd.Flags().Args() {
+		if strings.TrimSpace(arg) == "" {
+			return misused("an argument is empty")
+		}
+	}
+	return nil
+}
+
+// some wants arguments, and names them in the error.
+func some(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return misused("want %s", what)
+		}
+		return nil
+	}
+}
+
+// exactly wants that many arguments, and names them in the error.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != n {
+			return misused("want %s", what)
+		}
+		return nil
+	}
+}
+
+// none wants no arguments.
+func none(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return misused("unexpected argument %q", args[0])
+	}
+	return nil
+}
+
+// ids reads the IDs of migrations.
+func ids(args []string) ([]int64, error) {
+	all := make([]int64, 0, len(args))
+	for _, arg := range args {
+		var id int64
+		if _, err := fmt.Sscanf(arg, "%d", &id); err != nil || id <= 0 || fmt.Sprint(id) != arg {
+			return nil, misused("%q is not the ID of a migration: want a number such as 79", arg)
+		}
+		all = append(all, id)
+	}
+	return all, nil
+}

@@ -1,0 +1,21 @@
+// Ghmigrate exports GitHub organizations and users into verified archives, in a
+// folder or a bucket. It is made for scripts and for operators: see ghmigrate -h.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	_ "gocloud.dev/blob/azureblob" // azblob://
+	_ "gocloud.dev/blob/s3blob"    // s3://
+
+	"github.com/ghmigrate/ghmigrate/cmd/ghmigrate/internal/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
