@@ -144,7 +144,7 @@ func TestErrorsNameTheField(t *testing.T) {
 		"errors": []any{
 			map[string]any{"resource": "Migration", "field": "lock_repositories", "code": "invalid", "message": "must be a boolean"},
 			map[string]any{"resource": "Migration", "field": "surprise", "code": "invalid", "message": "is no field of this request (GitHub is not known to refuse this; " +
-				"ghmigratetest.Lenient takes it, and so does fakegithub without -strict)"},
+				"ghmigratetest.Lenient takes it, and so does ghmigrate fake without --strict)"},
 		},
 	}, a.object(t))
 }

@@ -14,8 +14,8 @@
 // [Server.Token] as its token and [Server.Client] as its HTTP client. It then
 // works as with GitHub: POST /orgs/octo-org/migrations, poll until the state is
 // exported, GET …/archive, follow the redirect to storage without the token. A
-// program in another language talks to the example program fakegithub, which is
-// this server as a process.
+// program in another language talks to "ghmigrate fake", which is this server as
+// a process.
 //
 // docs/fake.md in the repository describes all faults, the responses that the
 // fake can send, and where it differs from GitHub.

@@ -24,7 +24,7 @@ const (
 //
 // A Fault is also JSON, with the names in the tags: see [ReadFaults].
 type Fault struct {
-	// Name is for people. [Request].Fault and the log of fakegithub show it.
+	// Name is for people. [Request].Fault and the log of "ghmigrate fake" show it.
 	Name string `json:"name,omitempty"`
 
 	// The selection. A fault selects the requests that meet all conditions.

@@ -26,7 +26,7 @@ import (
 //	]
 //
 // An error names the fault and the field. [Server.Inject] takes the result;
-// fakegithub reads such a file with -faults.
+// "ghmigrate fake --faults" reads such a file.
 func ReadFaults(r io.Reader) ([]Fault, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {

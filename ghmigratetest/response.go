@@ -51,7 +51,7 @@ type fieldError struct {
 // strict is the message of a refusal that GitHub would not make. It names the
 // options that lift it.
 func strict(message string) string {
-	return message + " (GitHub is not known to refuse this; ghmigratetest.Lenient takes it, and so does fakegithub without -strict)"
+	return message + " (GitHub is not known to refuse this; ghmigratetest.Lenient takes it, and so does ghmigrate fake without --strict)"
 }
 
 func failure(status int, message string, errs ...fieldError) response {

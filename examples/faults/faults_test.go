@@ -1,12 +1,10 @@
-package main
+package faults_test
 
 import (
 	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/fakegithub"
 )
 
 // A fake in this process suffers the faults of a file, by a clock that a test
@@ -27,7 +26,7 @@ func inProcess(t *testing.T, file string) (*ghmigratetest.Server, func(method, p
 	for _, name := range []string{"hello-world", "poisoned"} {
 		fake.AddRepository("octo-org/" + name)
 	}
-	faults, err := readFaults(filepath.Join("faults", file))
+	faults, err := fakegithub.ReadFaults(file)
 	require.NoError(t, err)
 	fake.Inject(faults...)
 	return fake, func(method, path, body string) (answer, error) {
@@ -143,41 +142,4 @@ func TestPoisonedRepository(t *testing.T) {
 		assert.Contains(t, text, "default_branch")
 		fake.Close()
 	})
-}
-
-// A client of the process suffers the faults of the file, and the log names
-// them.
-func TestFaultsOfTheProcess(t *testing.T) {
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	script, stdout := io.Pipe()
-	var log output
-	status := make(chan int, 1)
-	go func() {
-		status <- run(ctx, []string{
-			"-faults", filepath.Join("faults", "poisoned-repository.json"), "-repo", "octo-org/hello-world", "-repo", "octo-org/poisoned",
-		}, stdout, &log)
-		stdout.Close()
-	}()
-	lines := make([]byte, 1<<10)
-	n, err := script.Read(lines)
-	require.NoError(t, err)
-	go func() { _, _ = io.Copy(io.Discard, script) }()
-	set := regexp.MustCompile(`(?m)^export GITHUB_TOKEN=(\S+)\nexport GITHUB_API_URL=(\S+)$`).FindSubmatch(lines[:n])
-	require.Len(t, set, 3)
-	ask := func(method, path, body string) answer {
-		res, err := send(ctx, new(http.Client), method, string(set[2])+path, string(set[1]), body)
-		require.NoError(t, err)
-		return res
-	}
-	assert.Equal(t, http.StatusCreated, ask("POST", "/orgs/octo-org/migrations", `{"repositories":["octo-org/poisoned"]}`).status)
-	require.Eventually(t, func() bool {
-		return strings.Contains(ask("GET", "/orgs/octo-org/migrations/79?exclude=repositories", "").body, `"state":"failed"`)
-	}, time.Minute, 50*time.Millisecond)
-	assert.Contains(t, ask("GET", "/orgs/octo-org/migrations/79/repositories", "").body, `"size":1.5`)
-
-	stop()
-	assert.Equal(t, 0, <-status)
-	assert.Regexp(t, ` POST /orgs/octo-org/migrations 201 \d+ bytes, fault: poison, lag\n`, log.String())
-	assert.Contains(t, log.String(), ", fault: odd values\n")
 }

@@ -1,0 +1,29 @@
+// Demo does the whole job against a fake GitHub that it brings along: it exports
+// two repositories, shows what is in the archive, and restores one of them. It is
+// `ghmigrate demo` without the drivers of buckets, so that it is built quickly.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/ghmigrate/ghmigrate/internal/demo"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	err := demo.Run(ctx, os.Stdout, os.Stderr, nil)
+	switch {
+	case err == nil:
+	case errors.Is(err, context.Canceled):
+		os.Exit(3)
+	default:
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
