@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# The export of action.yml: its inputs come as INPUT_ variables, its outputs go to GITHUB_OUTPUT.
+set -euo pipefail
+shopt -s inherit_errexit
+
+: "${INPUT_TOKEN:?the input token is empty}" "${INPUT_OUT:?the input out is empty}"
+
+args=(export --json --progress lines --out "$INPUT_OUT")
+# lines NAME TEXT adds a flag for each line that is not empty.
+lines() {
+	local line
+	while IFS= read -r line; do
+		line=${line%$'\r'}
+		[[ -z ${line//[[:space:]]/} ]] || args+=("$1=$line")
+	done <<<"$2"
+}
+while IFS= read -r flag; do
+	flag=${flag%$'\r'}
+	[[ -z ${flag//[[:space:]]/} ]] || args+=("$flag")
+done <<<"${INPUT_FLAGS:-}"
+[[ -z ${INPUT_ORG:-} ]] || args+=("--org=$INPUT_ORG")
+[[ -z ${INPUT_STATE:-} ]] || args+=("--state=$INPUT_STATE")
+[[ -z ${INPUT_HOST:-} ]] || args+=("--host=$INPUT_HOST")
+[[ -z ${INPUT_TIMEOUT:-} ]] || args+=("--timeout=$INPUT_TIMEOUT")
+if [[ -n ${INPUT_REPOS:-} ]]; then
+	lines --repos "$INPUT_REPOS"
+else
+	args+=(--all)
+	lines --skip "${INPUT_SKIP:-}"
+fi
+case ${INPUT_LOCK:-false} in
+true) args+=(--lock) ;;
+false) ;;
+*)
+	printf '::error::the input lock is %q: want true or false\n' "$INPUT_LOCK"
+	exit 2
+	;;
+esac
+
+# The token is for the host of the export and for no other. Ghmigrate takes one of the two variables, by the kind of host.
+export GH_TOKEN=$INPUT_TOKEN GH_ENTERPRISE_TOKEN=$INPUT_TOKEN
+unset INPUT_TOKEN GH_HOST GITHUB_TOKEN GITHUB_ENTERPRISE_TOKEN
+
+tmp=${RUNNER_TEMP:-$(mktemp -d)}
+status=0
+ghmigrate "${args[@]}" >"$tmp/export.json" || status=$?
+if [[ ! -s $tmp/export.json ]]; then
+	printf '::error::the export failed with exit status %d: see its log\n' "$status"
+	exit "$status"
+fi
+page=$tmp/export.html
+location=$(jq -r .location "$tmp/export.json")
+finished=$(jq -r .finished "$tmp/export.json")
+if [[ $finished != true ]] || ! ghmigrate inspect --html "$page" "$location" >/dev/null; then
+	page=
+fi
+jq -r --arg page "$page" \
+	'"location=\(.location)", "finished=\(.finished)", "covered=\(.manifest.covered)", "requested=\(.manifest.requested)", "page=\($page)"' \
+	"$tmp/export.json" >>"$GITHUB_OUTPUT"
+{
+	jq -r '"### \(.manifest.covered) of \(.manifest.requested) repositories exported\n\nRun: `\(.location)`\n"' "$tmp/export.json"
+	jq -r '.manifest.repositories[] | select(.error) | "- \(.repository): \(.error)"' "$tmp/export.json" | head -n 100
+} >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
+if ((status == 3)); then
+	echo '::warning::the export is not finished: the next job goes on with it'
+fi
+exit "$status"
