@@ -1,0 +1,168 @@
+// Release prepares the modules that are released for a version: it takes the
+// replace directives out of their go.mod files, and writes a module proxy that
+// serves what the Go module mirror would serve.
+//
+//	go run -C tools ./release -version v0.1.0 -tree COPY -proxy DIR
+//
+// The tree is a copy of the checkout, which changes. Go's environment says where
+// other modules come from, and where they are cached.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/zip"
+)
+
+const library = "github.com/ghmigrate/ghmigrate"
+
+// released are the folders of the modules, each after those that it needs.
+var released = []string{".", "blobstore", "cmd/ghmigrate"}
+
+func main() {
+	version := flag.String("version", "", "the version, such as v0.1.0")
+	tree := flag.String("tree", "", "a copy of the checkout")
+	proxy := flag.String("proxy", "", "the folder of the module proxy")
+	flag.Parse()
+	if err := run(*version, *tree, *proxy); err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+func run(version, tree, proxy string) error {
+	if version == "" || tree == "" || proxy == "" {
+		return errors.New("want -version, -tree and -proxy")
+	}
+	tree, err := filepath.Abs(tree)
+	if err != nil {
+		return err
+	}
+	if proxy, err = filepath.Abs(proxy); err != nil {
+		return err
+	}
+	for _, folder := range released {
+		dir := filepath.Join(tree, filepath.FromSlash(folder))
+		if folder != "." {
+			if err := pin(filepath.Join(dir, "go.mod"), version); err != nil {
+				return fmt.Errorf("%s: %w", folder, err)
+			}
+			if err := tidy(dir, proxy); err != nil {
+				return fmt.Errorf("%s: %w", folder, err)
+			}
+		}
+		if err := serve(tree, folder, version, proxy); err != nil {
+			return fmt.Errorf("%s: %w", folder, err)
+		}
+	}
+	return nil
+}
+
+// isOwn reports whether a module is one of this repository.
+func isOwn(path string) bool { return path == library || strings.HasPrefix(path, library+"/") }
+
+// pin makes a module need the version of the library, and no replace directive.
+func pin(name, version string) error {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	file, err := modfile.Parse(name, data, nil)
+	if err != nil {
+		return err
+	}
+	for _, replace := range file.Replace {
+		if err := file.DropReplace(replace.Old.Path, replace.Old.Version); err != nil {
+			return err
+		}
+	}
+	for _, require := range file.Require {
+		if isOwn(require.Mod.Path) {
+			if err := file.AddRequire(require.Mod.Path, version); err != nil {
+				return err
+			}
+		}
+	}
+	file.Cleanup()
+	if data, err = file.Format(); err != nil {
+		return err
+	}
+	return os.WriteFile(name, data, 0o644) //nolint:gosec // as git has it
+}
+
+// tidy adds the checksums of the library to go.sum.
+func tidy(dir, proxy string) error {
+	others, err := exec.Command("go", "env", "GOPROXY").Output() //nolint:noctx // go ends by itself
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "mod", "tidy") //nolint:noctx // as above
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GONOSUMDB="+library, "GOPROXY=file://"+filepath.ToSlash(proxy)+","+strings.TrimSpace(string(others)))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go mod tidy: %w: %s", err, out)
+	}
+	return nil
+}
+
+// serve writes a version of a module into the proxy.
+func serve(tree, folder, version, proxy string) error {
+	m := module.Version{Path: strings.TrimSuffix(library+"/"+folder, "/."), Version: version}
+	dir := filepath.Join(tree, filepath.FromSlash(folder))
+	at := filepath.Join(proxy, filepath.FromSlash(m.Path), "@v")
+	if err := os.MkdirAll(at, 0o755); err != nil { //nolint:gosec // a proxy is for all
+		return err
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string]string{
+		"list": version + "\n", version + ".info": fmt.Sprintf("{\"Version\": %q}\n", version), version + ".mod": string(data),
+	} {
+		if err := os.WriteFile(filepath.Join(at, name), []byte(content), 0o644); err != nil { //nolint:gosec // as above
+			return err
+		}
+	}
+	remove, err := addLicense(tree, dir)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(filepath.Join(at, version+".zip"))
+	if err != nil {
+		return err
+	}
+	size := int64(0)
+	err = zip.CreateFromDir(f, m, dir)
+	if err == nil {
+		size, err = f.Seek(0, io.SeekEnd)
+	}
+	if err := errors.Join(err, f.Close(), remove()); err != nil {
+		return err
+	}
+	fmt.Printf("%s: %d bytes\n", m, size)
+	return nil
+}
+
+// addLicense adds the license of the repository to a module that has none, as Go
+// does when it makes the zip of a nested module from a repository.
+func addLicense(tree, dir string) (remove func() error, err error) {
+	name := filepath.Join(dir, "LICENSE")
+	if _, err := os.Stat(name); err == nil {
+		return func() error { return nil }, nil
+	}
+	data, err := os.ReadFile(filepath.Join(tree, "LICENSE"))
+	if err != nil {
+		return nil, err
+	}
+	return func() error { return os.Remove(name) }, os.WriteFile(name, data, 0o644) //nolint:gosec // as git has it
+}
