@@ -222,7 +222,7 @@ func anyTime(text string) string {
 	for pattern, same := range map[string]string{
 		`\b[0-9a-f]{64}\b`:                  "SHA256",
 		`\b\d\d:\d\d:\d\d\b`:                "TIME",
-		`\b\d{8}T\d{6}Z\b`:                  "RUN",
+		`\b\d{8}T\d{6}Z(-\w{6})?\b`:         "RUN",
 		`\b\d+(\.\d+)? [KMGT]?i?B\b`:        "SIZE",
 		`\bafter (\d+(\.\d+)?(h|m|s|ms))+`:  "after DURATION",
 		`\S*/ghmigrate-\d+\b`:               "DIR",
