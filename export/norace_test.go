@@ -1,5 +1,5 @@
 //go:build !race
 
-package export_test
+package export //nolint:testpackage // both test packages share it
 
-const underRace = false
+const UnderRace = false

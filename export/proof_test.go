@@ -339,7 +339,7 @@ func TestNothingIsLostInRandomTrouble(t *testing.T) {
 	case runs > 0:
 	case testing.Short():
 		runs = 20
-	case underRace:
+	case export.UnderRace:
 		runs = 24
 	default:
 		runs = 200
@@ -397,7 +397,7 @@ func TestNothingIsLostWhereverItStops(t *testing.T) {
 	})
 	t.Logf("%d operations on the disk", ops)
 	for n := range ops {
-		if (testing.Short() || underRace) && n%5 != 0 {
+		if (testing.Short() || export.UnderRace) && n%5 != 0 {
 			continue
 		}
 		t.Run(strconv.Itoa(n), func(t *testing.T) {

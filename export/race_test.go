@@ -1,6 +1,6 @@
 //go:build race
 
-package export_test
+package export //nolint:testpackage // both test packages share it
 
-// underRace tells that everything takes five times as long: there is less of it.
-const underRace = true
+// UnderRace tells that everything takes five times as long: there is less of it.
+const UnderRace = true
