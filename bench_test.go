@@ -144,8 +144,9 @@ func bareCall(b *testing.B, client *http.Client, url string) error {
 // BenchmarkDecodeMigrations decodes a page of GitHub's default size.
 func BenchmarkDecodeMigrations(b *testing.B) {
 	body := page(b, 30, 20)
+	last := http.Header{"Link": {`<https://api.github.com/orgs/octo-org/migrations?page=1>; rel="first"`}}
 	client := onWire(b, func(req *http.Request) (*http.Response, error) {
-		res := answer(req, http.StatusOK, nil, "")
+		res := answer(req, http.StatusOK, last, "")
 		res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		return res, nil
 	})
