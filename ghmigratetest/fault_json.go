@@ -3,6 +3,7 @@ package ghmigratetest
 import (
 	"bytes"
 	"cmp"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,9 +127,13 @@ func inWords(err error) error {
 		return err
 	}
 	want := map[reflect.Kind]string{
-		reflect.String: "a string", reflect.Pointer: "a string", reflect.Bool: "true or false",
+		reflect.String: "a string", reflect.Bool: "true or false",
 		reflect.Float64: "a number", reflect.Slice: "a list", reflect.Map: "an object",
 	}[wrong.Type.Kind()]
+	text := reflect.TypeFor[encoding.TextUnmarshaler]()
+	if wrong.Type.Implements(text) || reflect.PointerTo(wrong.Type).Implements(text) { // Go 1.27 has no pointer here
+		want = "a string"
+	}
 	return fmt.Errorf("%s in place of %s", wrong.Value, cmp.Or(want, "a whole number"))
 }
 
