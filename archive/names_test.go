@@ -41,15 +41,21 @@ func TestEntriesHaveNoDirectoryAroundEverything(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var members []tarred
-			for _, name := range test.names {
-				members = append(members, tarred{name: name})
-			}
-			got, faults := everything(readerOf(t, bytes.NewReader(archiveOf(t, members...)), archive.Limits{}).Entries(), nameOf)
+			got, faults := entriesNamed(t, test.names)
 			assert.Empty(t, faults)
 			assert.Equal(t, test.want, got)
 		})
 	}
+}
+
+// entriesNamed reads an archive with files of these names.
+func entriesNamed(t *testing.T, names []string) (entries, faults []string) {
+	t.Helper()
+	var members []tarred
+	for _, name := range names {
+		members = append(members, tarred{name: name})
+	}
+	return everything(readerOf(t, bytes.NewReader(archiveOf(t, members...)), archive.Limits{}).Entries(), nameOf)
 }
 
 // What contradicts the choice of a directory around everything is a fault, before
@@ -86,11 +92,7 @@ func TestEntriesBesideTheDirectoryAroundEverythingAreFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var members []tarred
-			for _, name := range test.names {
-				members = append(members, tarred{name: name})
-			}
-			got, faults := everything(readerOf(t, bytes.NewReader(archiveOf(t, members...)), archive.Limits{}).Entries(), nameOf)
+			got, faults := entriesNamed(t, test.names)
 			assert.Equal(t, test.want, got)
 			assert.Equal(t, test.faults, faults)
 		})
