@@ -106,6 +106,16 @@ func (a *app) account(ctx context.Context) (*account, error) {
 	}, nil
 }
 
+// migrations reads the IDs of migrations, and then connects as account does.
+func (a *app) migrations(ctx context.Context, args []string) (*account, []int64, error) {
+	numbers, err := ids(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	acct, err := a.account(ctx)
+	return acct, numbers, err
+}
+
 // repositoryName completes a bare name by the organization.
 func (a *app) repositoryName(name string) (string, error) {
 	if !strings.Contains(name, "/") && a.org != "" {

@@ -85,11 +85,7 @@ failed. It asks once; to wait for the end, see wait.`,
 		Example: "  ghmigrate status --org octo-org 79",
 		Args:    some("the ID of a migration"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			numbers, err := ids(args)
-			if err != nil {
-				return err
-			}
-			acct, err := a.account(cmd.Context())
+			acct, numbers, err := a.migrations(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
@@ -117,11 +113,7 @@ Without an ID it prints those that the organization or you own.`,
 		Example: "  ghmigrate repositories --org octo-org\n  ghmigrate repositories --org octo-org 79",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			numbers, err := ids(args)
-			if err != nil {
-				return err
-			}
-			acct, err := a.account(cmd.Context())
+			acct, numbers, err := a.migrations(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

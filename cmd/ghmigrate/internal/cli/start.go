@@ -70,11 +70,7 @@ does so by itself after seven days. Delete does not unlock repositories.`,
 		Example: "  ghmigrate delete --org octo-org 79",
 		Args:    some("the ID of a migration"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			numbers, err := ids(args)
-			if err != nil {
-				return err
-			}
-			acct, err := a.account(cmd.Context())
+			acct, numbers, err := a.migrations(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

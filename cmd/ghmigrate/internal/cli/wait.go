@@ -25,11 +25,7 @@ run again.`,
 		Example: "  ghmigrate wait --org octo-org 79 80 --timeout 5h",
 		Args:    some("the ID of a migration"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			numbers, err := ids(args)
-			if err != nil {
-				return err
-			}
-			acct, err := a.account(cmd.Context())
+			acct, numbers, err := a.migrations(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
