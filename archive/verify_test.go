@@ -542,7 +542,7 @@ func TestVerifyTellsTheCauseAndWhatMatters(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			opts := archive.VerifyOptions{Repositories: []string{"octocat/app", "octocat/lib"}, SHA256: strings.Repeat("0", 64)}
-			_, err = archive.Verify(t.Context(), bytes.NewReader(gzipOf(t, cut)), &opts)
+			_, err := archive.Verify(t.Context(), bytes.NewReader(gzipOf(t, cut)), &opts)
 			faults := faultsOf(t, err)
 			require.Len(t, faults.Faults, 3, "%v", err)
 			assert.Empty(t, faults.Faults[0].Entry)
