@@ -160,13 +160,17 @@ func BenchmarkDecodeMigrations(b *testing.B) {
 	}
 }
 
-// BenchmarkDownload compares a download of 1 GiB, hashed, logged and synced,
+// BenchmarkDownload compares a download of 1 GiB, or of 16 MiB with -short, hashed, logged and synced,
 // with a plain io.Copy of the same archive into a file that is synced, in
 // turns, and reports the peak of the heap in use, the fake GitHub's included.
 func BenchmarkDownload(b *testing.B) {
 	server := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0), ghmigratetest.WithURLLifetime(time.Hour))
 	defer server.Close()
-	server.AddRepository("octo-org/large", ghmigratetest.Payload(1<<30))
+	payload := int64(1 << 30)
+	if testing.Short() {
+		payload = 16 << 20
+	}
+	server.AddRepository("octo-org/large", ghmigratetest.Payload(payload))
 	client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithToken(server.Token()),
 		ghmigrate.WithHTTPClient(server.Client()))
 	require.NoError(b, err)

@@ -35,9 +35,17 @@ var (
 	packMiB = flag.Int("pack-mib", 32, "packs in the archive of the benchmarks that is heavy with Git data")
 )
 
+// benchSize returns a number of MiB in bytes, or 1 MiB with -short.
+func benchSize(mib int) int {
+	if testing.Short() {
+		mib = 1
+	}
+	return mib << 20
+}
+
 // BenchmarkArchiveJSON reads an archive whose records have bodies of 2 KB.
 func BenchmarkArchiveJSON(b *testing.B) {
-	path, size := jsonArchive(b, *jsonMiB<<20)
+	path, size := jsonArchive(b, benchSize(*jsonMiB))
 	b.Run("records", func(b *testing.B) {
 		want := readPlainly(b, path)
 		compare(b, size, func() { require.Equal(b, want, readRecords(b, path)) }, func() { readPlainly(b, path) })
@@ -55,7 +63,7 @@ func BenchmarkArchiveJSON(b *testing.B) {
 
 // BenchmarkArchivePacks reads an archive of Git packs.
 func BenchmarkArchivePacks(b *testing.B) {
-	path, size := packArchive(b, *packMiB<<20)
+	path, size := packArchive(b, benchSize(*packMiB))
 	b.Run("entries", func(b *testing.B) {
 		compare(b, size, func() { readEntries(b, path) }, func() { listWithTar(b, path) })
 	})

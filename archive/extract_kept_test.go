@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/archive"
+	"github.com/ghmigrate/ghmigrate/internal/race"
 )
 
 func TestExtractLosesNothingOfARepository(t *testing.T) {
@@ -277,7 +278,7 @@ func TestWhatHasTheNameOfAnotherIsNotChecked(t *testing.T) {
 
 func TestExtractBoundsWhatItRemembersOfRefs(t *testing.T) {
 	t.Parallel()
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("it takes long names, and one goroutine")
 	}
 	const n, git = 5000, "repositories/octocat/app.git/"

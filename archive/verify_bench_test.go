@@ -32,7 +32,7 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 	b.Run("JSON", func(b *testing.B) {
-		path, size := jsonArchive(b, *jsonMiB<<20)
+		path, size := jsonArchive(b, benchSize(*jsonMiB))
 		b.Run("references", func(b *testing.B) {
 			compare(b, size, func() { verify(b, path, nil) }, func() { listWithTar(b, path) })
 		})
@@ -42,7 +42,7 @@ func BenchmarkVerify(b *testing.B) {
 		})
 	})
 	b.Run("packs", func(b *testing.B) {
-		path, size := packArchive(b, *packMiB<<20)
+		path, size := packArchive(b, benchSize(*packMiB))
 		compare(b, size, func() { verify(b, path, nil) }, func() { listWithTar(b, path) })
 	})
 }
@@ -51,13 +51,16 @@ func BenchmarkVerify(b *testing.B) {
 // the memory that it needs at most for each record and reference, beyond what it
 // needs without references.
 func BenchmarkVerifyMemory(b *testing.B) {
-	const records, references = 1_000_000, 4
+	records, references := 1_000_000, 4
+	if testing.Short() {
+		records = 10_000
+	}
 	for b.Loop() {
 		without := peak(b, func() { verifyMany(b, records, true) })
 		with := peak(b, func() { verifyMany(b, records, false) })
 		b.ReportMetric(float64(without)/(1<<20), "MiB-without")
 		b.ReportMetric(float64(with)/(1<<20), "MiB-with")
-		b.ReportMetric(float64(with-without)/(records*(1+references)), "B/reference")
+		b.ReportMetric((float64(with)-float64(without))/float64(records*(1+references)), "B/reference")
 	}
 }
 

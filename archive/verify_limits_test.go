@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/archive"
+	"github.com/ghmigrate/ghmigrate/internal/race"
 )
 
 func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
@@ -110,6 +111,9 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 	})
 	t.Run("too many repositories", func(t *testing.T) {
 		t.Parallel()
+		if race.Enabled {
+			t.Skip("one goroutine, and long")
+		}
 		l := readLayout(t, smallArchive(t))
 		var b strings.Builder
 		for i := range 100_000 {
@@ -177,6 +181,9 @@ func TestVerifyKeepsTrackOfAThousandRepositories(t *testing.T) {
 
 func TestVerifyChecksRepositoriesThatAreScattered(t *testing.T) {
 	t.Parallel()
+	if race.Enabled {
+		t.Skip("one goroutine, and long")
+	}
 	const (
 		a, b, c, d = "repositories/o/a.git", "repositories/o/b.git", "repositories/o/c.git", "repositories/o/d.git"
 		packFile   = "/objects/pack/pack-1111111111111111111111111111111111111111"

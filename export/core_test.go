@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/internal/race"
 )
 
 // To try more: go test ./export -run TestCore -args -histories 100000.
@@ -542,8 +543,8 @@ func TestCoreKeepsItsPromisesInRandomHistories(t *testing.T) {
 	n := *histories
 	switch {
 	case n > 0:
-	case UnderRace: // no two goroutines meet here
-		n = 100
+	case race.Enabled: // no two goroutines meet here
+		n = 30
 	case testing.Short():
 		n = 300
 	default:

@@ -23,6 +23,7 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/race"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
@@ -411,7 +412,11 @@ func (s *stepper) run(opts export.Options) *export.Manifest {
 }
 
 func TestAnotherDriverEndsWithTheSameManifest(t *testing.T) {
-	for seed := range 6 {
+	seeds := 6
+	if race.Enabled {
+		seeds = 2
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			var manifests []*export.Manifest
 			for _, driver := range []string{"Run", "steps"} {

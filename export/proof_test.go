@@ -26,6 +26,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/internal/durable/simdisk"
+	"github.com/ghmigrate/ghmigrate/internal/race"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
@@ -339,7 +340,7 @@ func TestNothingIsLostInRandomTrouble(t *testing.T) {
 	case runs > 0:
 	case testing.Short():
 		runs = 20
-	case export.UnderRace:
+	case race.Enabled:
 		runs = 24
 	default:
 		runs = 200
@@ -397,7 +398,7 @@ func TestNothingIsLostWhereverItStops(t *testing.T) {
 	})
 	t.Logf("%d operations on the disk", ops)
 	for n := range ops {
-		if (testing.Short() || export.UnderRace) && n%5 != 0 {
+		if (testing.Short() || race.Enabled) && n%5 != 0 {
 			continue
 		}
 		t.Run(strconv.Itoa(n), func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/race"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
@@ -384,6 +385,9 @@ func TestARepositoryInAFullBatchIsIsolated(t *testing.T) {
 		"the last of 1000": {1000, 1000, []int{999}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if race.Enabled && test.batch > 100 {
+				t.Skip("what smaller batches show, and long")
+			}
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, test.repositories)
 				server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {

@@ -12,12 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/race"
 )
 
 // A hundred thousand repositories, all of them exported and listed, cost less
 // than a kilobyte each.
 func TestScale(t *testing.T) {
 	const batches, batch, bytesPerRepository = 1000, 100, 1 << 10
+	if race.Enabled {
+		t.Skip("one request after another, and the race detector takes memory")
+	}
 	heap := func() int64 {
 		runtime.GC()
 		var m runtime.MemStats

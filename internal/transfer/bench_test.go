@@ -22,9 +22,14 @@ import (
 // BenchmarkFile and BenchmarkCopy fetch the same body from the same server and
 // sync it to the same disk: compare their rates. TMPDIR chooses the disk.
 
-var benchMiB = flag.Int64("bench-mib", 256, "size of the archive of the benchmarks")
+var benchMiB = flag.Int64("bench-mib", 256, "size of the archive of the benchmarks, 8 with -short")
 
-func benchSize() int64 { return *benchMiB << 20 }
+func benchSize() int64 {
+	if testing.Short() {
+		return 8 << 20
+	}
+	return *benchMiB << 20
+}
 
 func BenchmarkFile(b *testing.B) {
 	for _, line := range benchLines() {

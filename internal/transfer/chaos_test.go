@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable/simdisk"
+	"github.com/ghmigrate/ghmigrate/internal/race"
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
@@ -31,7 +32,11 @@ import (
 // A failure names its seed: -chaos.seed 123 -chaos.runs 1 repeats it, as far as
 // goroutines that race repeat.
 func TestMain(m *testing.M) {
-	flag.Int("chaos.runs", chaosRuns, "how many `seeds` the chaos tests try")
+	runs := 125
+	if race.Enabled {
+		runs = 30
+	}
+	flag.Int("chaos.runs", runs, "how many `seeds` the chaos tests try")
 	flag.Uint64("chaos.seed", 0, "the first `seed`")
 	flag.Parse()
 	os.Exit(m.Run())

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -159,12 +160,33 @@ func commits(tb testing.TB, git func(...string) string, n int) {
 	git("update-ref", "refs/heads/main", parent)
 }
 
-// newRepository makes a bare repository with git and reads its files.
+// made holds the repositories that tests have made, by format and shape: git
+// takes longer than all checks of its files.
+var made struct {
+	sync.Mutex
+	repositories map[string]repository
+}
+
+// newRepository makes a bare repository with git and reads its files. The caller
+// gets a copy.
 func newRepository(tb testing.TB, format string, s shape) repository {
 	tb.Helper()
-	dir := tb.TempDir()
-	s.make(tb, newGit(tb, dir, format))
-	return readRepository(tb, dir)
+	made.Lock()
+	defer made.Unlock()
+	key := format + " " + s.name
+	if made.repositories[key] == nil {
+		dir := tb.TempDir()
+		s.make(tb, newGit(tb, dir, format))
+		if made.repositories == nil {
+			made.repositories = map[string]repository{}
+		}
+		made.repositories[key] = readRepository(tb, dir)
+	}
+	clone := repository{}
+	for name, content := range made.repositories[key] {
+		clone[name] = bytes.Clone(content)
+	}
+	return clone
 }
 
 func newGit(tb testing.TB, dir, format string) func(args ...string) string {

@@ -1,6 +1,0 @@
-//go:build !race
-
-package archive_test
-
-// raceDetector tells whether tests run with it, ten times as slow.
-const raceDetector = false
