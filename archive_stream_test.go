@@ -34,7 +34,7 @@ func TestOpenArchive(t *testing.T) {
 		half, err := io.CopyN(h, stream, 1<<20)
 		require.NoError(t, err)
 		assert.Empty(t, stream.SHA256())
-		// Who reads may take longer than the URL, the connection and the
+		// A reader may take longer than the URL, the connection and the
 		// patience of a download last.
 		time.Sleep(time.Hour)
 		rest, err := io.Copy(h, stream)

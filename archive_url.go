@@ -99,8 +99,8 @@ func (c *Client) address(res response) (SignedURL, time.Duration, error) {
 	return signed, signed.expires.Sub(res.date()), nil
 }
 
-// isLogin reports whether a redirect leads to a login, as that of a gateway or
-// of a GHES in private mode does.
+// isLogin reports whether a redirect leads to a login. A gateway redirects
+// there, and a GHES in private mode.
 func isLogin(u *url.URL) bool {
 	for segment := range strings.SplitSeq(strings.ToLower(u.Path), "/") {
 		switch name, _, _ := strings.Cut(segment, "."); name { // login.html, SSO.saml2

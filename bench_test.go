@@ -160,9 +160,10 @@ func BenchmarkDecodeMigrations(b *testing.B) {
 	}
 }
 
-// BenchmarkDownload compares a download of 1 GiB, or of 16 MiB with -short, hashed, logged and synced,
-// with a plain io.Copy of the same archive into a file that is synced, in
-// turns, and reports the peak of the heap in use, the fake GitHub's included.
+// BenchmarkDownload compares a download of 1 GiB, or of 16 MiB with -short,
+// with a plain io.Copy of the same archive into a file that is synced. The two
+// take turns. It also reports the peak of the heap in use, including the heap
+// of the fake GitHub.
 func BenchmarkDownload(b *testing.B) {
 	server := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0), ghmigratetest.WithURLLifetime(time.Hour))
 	defer server.Close()

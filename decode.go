@@ -72,9 +72,9 @@ func (o oddValues) has(path string) bool {
 var errNotJSON = errors.New("malformed JSON")
 
 // decode decodes one JSON value into out. A property of another type than out
-// has is left at its zero value, and an element of a list that is not of the
-// list's type is left out; both are returned. It fails if data is not JSON, or
-// is not even an object or a list where out is one.
+// has is left at its zero value. An element of a list that is not of the list's
+// type is left out. Both are returned. It fails if data is not JSON, or is not
+// even an object or a list where out is one.
 func decode(data []byte, out any, options decodeOptions) (oddValues, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, which some gateways add
 	err := json.Unmarshal(data, out, options)

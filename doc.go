@@ -25,17 +25,17 @@
 //
 // # Authentication
 //
-// GitHub's migration endpoints take a personal access token (classic), not
-// a fine-grained one and not that of a GitHub App. The export of an organization
-// needs the scopes repo and admin:org and an owner of the organization. The export
-// of a user's own repositories needs repo. An organization with single sign-on
-// must have authorized the token.
+// GitHub's migration endpoints take a personal access token (classic), but no
+// fine-grained token and no token of a GitHub App. The export of an
+// organization needs the scopes repo and admin:org and an owner of the
+// organization. The export of a user's own repositories needs repo. An
+// organization with single sign-on must have authorized the token.
 //
-// The token is sent to the API's own scheme, host and port. A redirect to another
-// origin does not get it, and archive storage never sees it. Tokens, signed URLs
-// and passwords do not appear in errors or logs, also where a proxy or
-// a RoundTripper quotes them. Printing a [Client], [SignedURL] or [Secret] shows
-// none of them.
+// The token is sent to the API's own scheme, host and port. A redirect to
+// another origin does not get it, and archive storage never sees it. Tokens,
+// signed URLs and passwords do not appear in errors or logs, also where a proxy
+// or a RoundTripper quotes them. Printing a [Client], [SignedURL] or [Secret]
+// does not show them.
 //
 // # Errors
 //
@@ -62,9 +62,9 @@
 // # Responses
 //
 // GitHub changes the types of properties without notice. A property of another
-// type than documented is left at its zero value, and an element of a list that is
-// no object is left out. The call succeeds, and the logger of [WithLogger] gets
-// a warning with the path of the first such value.
+// type than documented is left at its zero value, and an element of a list that
+// is not an object is left out. The call succeeds, and the logger of
+// [WithLogger] gets a warning with the path of the first such value.
 //
 // # Lists
 //
@@ -76,10 +76,10 @@
 //
 // # Retries
 //
-// GET, HEAD and DELETE are sent again, at most [WithMaxRetries] times, after
-// a network error, a 408 and every 5xx but 501 and 505. The pauses grow from half
-// a second to half a minute, or are those of a Retry-After of up to a minute. If
-// the response to a DELETE is lost and the retry gets 404, the DELETE counts as
+// GET, HEAD and DELETE are sent again, at most [WithMaxRetries] times, after a
+// network error, a 408 and every 5xx but 501 and 505. The pauses grow from half
+// a second to half a minute, or follow a Retry-After of up to a minute. If the
+// response to a DELETE is lost and the retry gets 404, the DELETE counts as
 // done. POST, PUT and PATCH are not sent again after such a failure, since the
 // server may have carried them out.
 //
@@ -115,9 +115,10 @@
 // appears only when every byte is in place and synced. The archive's own URL
 // dies after minutes and is renewed; cut connections and server errors are
 // retried until less than 1 MiB has come in five minutes. Every range is held
-// to the validator of the first, so that a file never mixes two archives, and
-// what is no gzip is not stored. OpenArchive gives the same as a stream.
+// to the validator of the first, so that a file never mixes two archives. A
+// body that does not start as gzip is rejected. OpenArchive gives the same as a
+// stream.
 //
-// What an archive holds is not looked at: its SHA-256 is that of the bytes
-// that storage sent.
+// A download does not check the content of an archive: the SHA-256 covers the
+// bytes that storage sent.
 package ghmigrate

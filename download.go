@@ -12,10 +12,11 @@ import (
 
 // DownloadOptions tune a download.
 type DownloadOptions struct {
-	// Progress, if not nil, gets the number of bytes that are fetched, those of
-	// earlier calls included, and the size of the archive, -1 if that is not known.
-	// It is called at most ten times a second, from one goroutine, and a last time
-	// when the download ends. It is not called if the path was refused.
+	// Progress, if not nil, gets the number of fetched bytes, including the
+	// bytes of earlier calls, and the size of the archive, -1 if the size is
+	// unknown. It is called at most ten times a second, from one goroutine, and
+	// a last time when the download ends. It is not called if the path was
+	// refused.
 	Progress func(written, total int64)
 	// Concurrency is the number of ranges of the archive that are fetched at once,
 	// each over a connection of its own: storage serves one connection slowly and

@@ -160,7 +160,7 @@ func (d ErrorDetail) String() string {
 }
 
 // refusesTokenKind reports whether a migration endpoint refuses the kind of
-// token: a fine-grained one, or that of a GitHub App.
+// token: a fine-grained token, or a token of a GitHub App.
 func (e *APIError) refusesTokenKind() bool {
 	return e.StatusCode == http.StatusForbidden && strings.Contains(e.Path, "/migrations") &&
 		strings.Contains(strings.ToLower(e.Message), "resource not accessible by")

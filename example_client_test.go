@@ -175,7 +175,7 @@ func enterpriseClient(host, token, proxy string, ca []byte) (*ghmigrate.Client, 
 
 // A proxy, and a CA of your own.
 func ExampleWithHTTPClient() {
-	server := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate stands for that of the CA
+	server := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate stands for the certificate of the CA
 	defer server.Close()
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 

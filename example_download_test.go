@@ -40,8 +40,8 @@ func ExampleOrgMigrations_DownloadArchive() {
 	// backup.tar.gz is complete: true
 }
 
-// Let another program fetch the archive. Whoever has the URL has the archive,
-// so it prints without its query.
+// Let another program fetch the archive. The URL alone gives access to the
+// archive, so it prints without its query.
 func ExampleOrgMigrations_ArchiveURL() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")

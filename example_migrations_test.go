@@ -91,8 +91,8 @@ func ExampleCollect() {
 	// Output: 1 octo-org/hello-world
 }
 
-// unlockAll leaves nothing locked: all repositories of a migration that is
-// done, and not only those of the first page.
+// unlockAll leaves nothing locked: it unlocks all repositories of a migration
+// that is done, and not only the first page.
 func unlockAll(ctx context.Context, client *ghmigrate.Client, id int64) error {
 	for repo, err := range client.OrgMigrations.ListRepositories(ctx, "octo-org", id, nil) {
 		if err != nil {

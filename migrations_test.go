@@ -127,7 +127,7 @@ func TestStartSendsWhatIsAskedFor(t *testing.T) {
 }
 
 // What is wrong with the arguments of a call is said before anything is sent,
-// and names the argument. Names and IDs in a path are those of endpoint_test.go.
+// and names the argument. endpoint_test.go tests names and IDs in a path.
 func TestBadArgumentsAreRefusedBeforeAnyRequest(t *testing.T) {
 	type client = ghmigrate.Client
 	start := func(repositories ...string) func(context.Context, *client) error {

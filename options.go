@@ -39,10 +39,11 @@ type config struct {
 // Any other RoundTripper is used as it is, for the API and for storage. It must
 // not add credentials. An *oauth2.Transport does, and is an error. The
 // RoundTripper sees the token and the signed URLs of archives, and ghmigrate
-// cannot stop it from recording them: tracers put whole URLs into spans, and caches
-// keep the headers that a response varies by. The example transports shows how to
-// hide them. Downloads are fastest over HTTP/1. CloseIdleConnections of the
-// RoundTripper, if it has that method, is called after each download.
+// cannot stop it from recording them. Tracers put whole URLs into spans, and
+// caches keep the headers that a response varies by. The example transports
+// shows how to hide them. Downloads are fastest over HTTP/1.
+// CloseIdleConnections of the RoundTripper, if it has that method, is called
+// after each download.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(cfg *config) error {
 		switch {
@@ -225,8 +226,8 @@ func WithPollInterval(min, max time.Duration) Option {
 	}
 }
 
-// WithMaxOutage limits how long the polls of a wait may fail on end: 1 hour by
-// default, which is what the maintenance of a GHES takes; 0 means that the first
+// WithMaxOutage limits how long the polls of a wait may fail on end. The
+// default of 1 hour outlasts the maintenance of a GHES. 0 means that the first
 // failure ends the wait. Rate limits do not count.
 func WithMaxOutage(d time.Duration) Option {
 	return func(cfg *config) error {

@@ -67,13 +67,13 @@ func (s *OrgMigrations) ListRepositories(ctx context.Context, org string, id int
 // repositories. A failed export is [ErrMigrationFailed]. With every error Wait
 // returns the last migration seen, nil if there is none.
 //
-// Server errors, network errors and [ErrUnexpectedAnswer] end the wait when polls
-// have failed for [WithMaxOutage] on end. A 401 or 404 ends it when three polls
-// over half a minute get it, or at once if the migration was never seen and was
-// not just started by this client. Rate limits are waited out. Other errors end
-// the wait at once. Only the context limits how long an export may take; the
-// error then tells the last failed poll, too. [WithPollInterval] sets the time
-// between polls.
+// Server errors, network errors and [ErrUnexpectedAnswer] end the wait when
+// polls have failed for [WithMaxOutage] on end. A 401 or 404 ends it when three
+// polls over half a minute get it. It ends at once if the migration was never
+// seen and was not just started by this client. Rate limits are waited out.
+// Other errors end the wait at once. Only the context limits how long an export
+// may take; the error then tells the last failed poll, too. [WithPollInterval]
+// sets the time between polls.
 //
 // https://docs.github.com/rest/migrations/orgs#get-an-organization-migration-status
 func (s *OrgMigrations) Wait(ctx context.Context, org string, id int64) (*Migration, error) {
@@ -134,11 +134,11 @@ func (s *OrgMigrations) ArchiveURL(ctx context.Context, org string, id int64) (S
 // at the same time fails with [ErrInUse]. All files have mode 0600, also if the
 // file that is replaced had another mode.
 //
-// DownloadArchive retries after cut connections, dead URLs, server errors and rate
-// limits for as long as 1 MiB arrives in five minutes. If storage refuses ranges,
-// the archive comes over one connection. Errors are those of
-// [OrgMigrations.ArchiveURL], [ErrArchiveChanged], [ErrInUse], a [*StorageError],
-// and those of the disk.
+// DownloadArchive retries after cut connections, dead URLs, server errors and
+// rate limits for as long as 1 MiB arrives in five minutes. If storage refuses
+// ranges, the archive comes over one connection. Errors are the errors of
+// [OrgMigrations.ArchiveURL] and of the disk, [ErrArchiveChanged], [ErrInUse],
+// and a [*StorageError].
 //
 // https://docs.github.com/rest/migrations/orgs#download-an-organization-migration-archive
 func (s *OrgMigrations) DownloadArchive(ctx context.Context, org string, id int64, path string, opts *DownloadOptions) (*DownloadResult, error) {

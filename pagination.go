@@ -43,8 +43,8 @@ const (
 	maxPerPage     = 100
 )
 
-// Collect reads a sequence to its end and returns its items, nil if there are
-// none. It stops at an error and returns it with the items before it.
+// Collect reads a sequence to its end and returns its items, nil for an empty
+// sequence. It stops at an error and returns it with the items before it.
 func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	var all []T
 	for item, err := range seq {
@@ -144,9 +144,10 @@ func decodePage[T any](ctx context.Context, c *Client, res response) (*page[T], 
 
 // nextQuery returns the query of the next page, nil if this page is the last.
 // It merges the query of the next link into the query of this page, and reads
-// nothing else of the link: GitHub's leads to another path, that of a GHES may
-// name another host. A malformed query adds nothing, so that the link leads
-// back to this page, which is an error and not a list that ends too soon.
+// nothing else of the link. GitHub's link leads to another path, and the link
+// of a GHES may name another host. A malformed query adds nothing, so that the
+// link leads back to this page, which is an error and not a list that ends too
+// soon.
 //
 // A proxy may strip the Link header, or replace it by one of its own. Without
 // a link to any page, a full page is followed by the next number.

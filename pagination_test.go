@@ -481,7 +481,7 @@ func TestListsThatGitHubDoesNotPageAreOneRequest(t *testing.T) {
 	assert.Equal(t, 2, asked)
 }
 
-// A list from which organizations are missing is no whole list.
+// A list from which organizations are missing is not complete.
 func TestAPartialListEndsWithAnError(t *testing.T) {
 	t.Parallel()
 	client := onWire(t, func(req *http.Request) (*http.Response, error) {

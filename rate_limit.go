@@ -55,9 +55,9 @@ func headerInt(h http.Header, key string) int {
 	return n
 }
 
-// rateLimit returns how long a rate limit lasts, 0 if the response is none.
-// A secondary limit often comes without any header: GitHub asks for a minute
-// then, and for more if the limit goes on.
+// rateLimit returns how long a rate limit lasts, 0 if the response does not
+// report a limit. A secondary limit often comes without any header: GitHub asks
+// for a minute then, and for more if the limit goes on.
 // https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 func rateLimit(e *APIError, res response) (wait time.Duration, unspecified bool) {
 	if e.StatusCode != http.StatusForbidden && e.StatusCode != http.StatusTooManyRequests {

@@ -235,7 +235,7 @@ func TestALimitWithoutAHintDoesNotLastLongerAndLongerForever(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		fault := ghmigratetest.SecondaryRateLimit()
-		fault.Times = 80 // doubled so often, a minute is no duration
+		fault.Times = 80 // a minute that is doubled so often overflows a duration
 		server.Inject(fault)
 		_, err := do(t, testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(100*time.Hour)), http.MethodGet)
 		require.ErrorIs(t, err, ghmigrate.ErrNotFound)

@@ -34,8 +34,8 @@ const (
 // send is the only way to the wire. It sends one request until a response
 // stays:
 //
-//   - GET, HEAD and DELETE are sent again after a network error, a 408 and every
-//     5xx but 501 and 505; POST, PUT and PATCH are not, since the server may
+//   - GET, HEAD and DELETE are retried after a network error, a 408 and every
+//     5xx but 501 and 505. POST, PUT and PATCH are not, since the server may
 //     have carried them out;
 //   - every method is sent again after a rate limit, within the retry budget,
 //     and once after a 401: both say that nothing happened;

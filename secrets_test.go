@@ -19,9 +19,9 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// FuzzSecretsInURLs plants a secret in every URL that a caller, a server or
-// a proxy can give, in errors that quote it, and looks for it in all that comes
-// out.
+// FuzzSecretsInURLs plants a secret in every URL that a caller, a server or a
+// proxy can give, and in errors that quote the URL. It looks for the secret in
+// all output.
 func FuzzSecretsInURLs(f *testing.F) {
 	for _, secret := range []string{"SIGNATURE0123456789", "p@ss:w/rd?#0", `quo"ted\0123`, "%zz%41%2f0", "pass word 123", "püsswörd0", "://012345", "user:x@y.zz"} {
 		f.Add(secret)

@@ -9,8 +9,8 @@ type User struct {
 	ID         int64  `json:"id"`
 	NodeID     string `json:"node_id"`
 	Type       string `json:"type"`        // "User", "Organization" or "Bot"
-	Name       string `json:"name"`        // empty if none is public
-	Email      string `json:"email"`       // empty if none is public
+	Name       string `json:"name"`        // empty if it is not public
+	Email      string `json:"email"`       // empty if it is not public
 	AvatarURL  string `json:"avatar_url"`  // a picture
 	GravatarID string `json:"gravatar_id"` // usually empty
 	URL        string `json:"url"`         // of the API
@@ -122,10 +122,10 @@ type Repository struct {
 	WebCommitSignoffRequired  bool   `json:"web_commit_signoff_required"`
 	AnonymousAccessEnabled    bool   `json:"anonymous_access_enabled"` // anonymous Git reads; GHES only
 
-	// Permissions are those of the token's owner; nil if not told.
+	// Permissions of the token's owner; nil if GitHub does not tell them.
 	Permissions *RepositoryPermissions `json:"permissions,omitzero"`
 	RoleName    string                 `json:"role_name"` // of the token's owner
-	// License is nil if none was recognized.
+	// License is nil if GitHub recognized no license.
 	License *License `json:"license,omitzero"`
 	// CodeOfConduct is nil if there is none.
 	CodeOfConduct *CodeOfConduct `json:"code_of_conduct,omitzero"`
@@ -133,8 +133,8 @@ type Repository struct {
 	SecurityAndAnalysis *SecurityAndAnalysis `json:"security_and_analysis,omitzero"`
 	// CodeSearchIndexStatus is nil if not told.
 	CodeSearchIndexStatus *CodeSearchIndexStatus `json:"code_search_index_status,omitzero"`
-	// CustomProperties are the organization's own: a value is a string, a
-	// []any of strings, or nil. The map is nil if none are told.
+	// CustomProperties are the organization's own: a value is a string, a []any
+	// of strings, or nil. The map is nil if GitHub tells no permissions.
 	CustomProperties map[string]any `json:"custom_properties,omitzero"`
 	// TempCloneToken lets git clone a private repository for a short time.
 	TempCloneToken Secret `json:"temp_clone_token"`

@@ -111,9 +111,8 @@ func TestDocumentedAnswersSurviveDecodingAndEncoding(t *testing.T) {
 	assert.Empty(t, slices.Collect(maps.Keys(unread)), "have no example")
 }
 
-// assertSurvives fails the test if a property of a body, unless null, is not
-// there, or has another value, after decoding and encoding, or if a value is
-// there that was not.
+// assertSurvives decodes and encodes a body. It fails the test if a property
+// that is not null gets lost or gets another value, or if a new value appears.
 func assertSurvives(t *testing.T, body []byte, decoded any) {
 	t.Helper()
 	encoded, err := json.Marshal(decoded)

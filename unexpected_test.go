@@ -166,7 +166,7 @@ func TestWaitsTakeAnUnexpectedAnswerForAnOutage(t *testing.T) {
 	}
 }
 
-// A web page is no response to a caller who ignores the body.
+// A web page makes the call fail although the caller ignores the body.
 func TestDoRefusesPages(t *testing.T) {
 	t.Parallel()
 	client := onWire(t, func(req *http.Request) (*http.Response, error) {

@@ -199,7 +199,8 @@ const (
 	minDenialTime = 30 * time.Second
 )
 
-// persists notes one more denial and reports whether it is no stray one.
+// persists notes one more denial and reports whether it is more than a stray
+// one.
 func (d *denial) persists() bool {
 	if d.polls++; d.polls == 1 {
 		d.since = time.Now()

@@ -148,7 +148,7 @@ func TestWatchAllFollowsNoOldImports(t *testing.T) {
 			if time.Since(began) > day {
 				list = fmt.Sprintf(`[{"id":81,"state":"imported","updated_at":%q},%s`, at(day), list[1:])
 			}
-			if time.Since(began) > 10*day { // those in unknown states are on no page any more
+			if time.Since(began) > 10*day { // migrations in unknown states are on no page any more
 				list = "[" + export + "]"
 			}
 			script(list)(w, r)

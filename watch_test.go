@@ -66,7 +66,7 @@ func TestWatchYieldsChangesAsTheyAreSeen(t *testing.T) {
 		lines, errs := sights(t, watch)
 		assert.Equal(t, []string{
 			"81 exporting", "80 exporting", "79 exporting", // first sights, newest first as in the list
-			"79 exported", "80 failed", "81 exported", // a failed export is no error
+			"79 exported", "80 failed", "81 exported", // a failed export does not count as an error
 		}, lines)
 		assert.Empty(t, errs)
 		for _, r := range sentSince(server, asked) {
@@ -129,7 +129,7 @@ func TestWatchStopsWithTheLoop(t *testing.T) {
 }
 
 // script answers the polls of an organization's list one after the other, the
-// last again and again; single migrations there are none.
+// last again and again; there are no single migrations.
 func script(polls ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
@@ -237,7 +237,7 @@ func TestWatchEndsWithinItsLoop(t *testing.T) {
 	})
 }
 
-// A list without an end is no reason to poll for good, or to read for good.
+// A list without an end ends the poll after a while.
 func TestWatchOfAListThatLeadsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, asked := time.Now(), 0
@@ -532,8 +532,8 @@ func TestWatchSeesTheOthersAtOnce(t *testing.T) {
 	})
 }
 
-// Each request to a server that never answers takes a minute. All of those
-// that are watched, one after the other, would take hours.
+// Each request to a server that never answers takes a minute. All watched
+// migrations, one after the other, would take hours.
 func TestWatchOfManyDoesNotHang(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server, ghmigrate.WithMaxOutage(15*time.Minute))

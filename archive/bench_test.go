@@ -25,7 +25,7 @@ import (
 )
 
 // The archives of the benchmarks are made anew for each run, small ones unless
-// the flags ask for more. The figures that the documentation gives are those of
+// the flags ask for more. The command of the figures in the documentation is
 //
 //	go test -bench Archive -benchtime 5x -json-mib 200 -pack-mib 800 ./archive
 //

@@ -190,7 +190,7 @@ func TestReaderLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// A slowInput takes its time, and wants to be left alone when it is over.
+// A slowInput takes its time, and must not be read after its end.
 type slowInput struct {
 	t    *testing.T
 	r    io.Reader

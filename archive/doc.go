@@ -24,8 +24,8 @@
 // # Container
 //
 // An archive is a GNU tar in exactly one gzip member. Names begin with "./",
-// directories have entries of their own. The order is that of the exporter's file
-// system: anything may come first.
+// directories have entries of their own. The exporter's file system decides
+// their order: any file may come first.
 //
 //	schema.json                        {"version": "1.0.1", "github_sha": "…"}
 //	users_000001.json                  records, and so on for each type
@@ -76,9 +76,10 @@
 // # Reading
 //
 // A [Reader] reads an archive once, in constant memory, also during a download.
-// [Records] yields the records of one type, [Reader.Records] those of several, and
-// [Reader.Entries] all files. [Open] indexes the records, so that they can be
-// looked up and joined: the comments of an issue, the author of a comment.
+// [Records] yields the records of one type, [Reader.Records] the records of
+// several types, and [Reader.Entries] all files. [Open] indexes the records, so
+// that they can be looked up and joined: the comments of an issue, the author
+// of a comment.
 //
 // # Verifying
 //
@@ -91,12 +92,12 @@
 //
 // # Extracting
 //
-// [Extract] verifies and unpacks. An archive deserves no more trust than the people
-// who can write to its repositories: the configuration of a Git repository may have
-// commands, and names in a tar may lead out of a folder. Extract writes inside the
-// folder alone, refuses what does not belong into an archive, and leaves bare
-// repositories that git clone and git fsck accept, with a configuration of their
-// own.
+// [Extract] verifies and unpacks. Trust an archive no more than the people who
+// can write to its repositories. The configuration of a Git repository may
+// contain commands, and names in a tar may lead out of a folder. Extract writes
+// only inside the folder and rejects files that do not belong in an archive. It
+// leaves bare repositories that git clone and git fsck accept, with a new
+// configuration.
 //
 // # Writing
 //

@@ -13,11 +13,11 @@ import (
 	"syscall"
 )
 
-// Extract verifies an archive and unpacks it into dir in one pass. Extract makes
-// dir if it is missing; an existing one must be empty. The results are those of
-// [Verify]. Each refused entry is a fault as well, and the other entries are
-// extracted all the same. An error of writing ends Extract, which returns it as it
-// is. A nil opts means the defaults.
+// Extract verifies an archive and unpacks it into dir in one pass. Extract
+// makes dir if it is missing; an existing one must be empty. It returns the
+// results of [Verify]. Each refused entry is a fault as well, and the other
+// entries are extracted all the same. An error of writing ends Extract, which
+// returns it as it is. A nil opts means the defaults.
 //
 // An archive may be hostile. Extract writes only inside dir, files with mode 0600
 // and directories with 0700, and overwrites nothing. It refuses:
@@ -40,16 +40,16 @@ import (
 //     commondir, gitdir, worktrees, modules, branches, remotes, info/grafts and
 //     objects/info/http-alternates.
 //
-// Extract leaves bare repositories that git clone and git fsck accept. Each gets a
-// configuration of its own, with which Git runs nothing. Packs with their indexes,
-// loose objects, refs and objects of Git LFS are extracted as they are. Extract
-// leaves out sample hooks, locks, empty and unfinished files, refs that Git cannot
-// read, and what Git rebuilds: commit-graphs, multi-pack-indexes and the files
-// .rev, .bitmap, .mtimes and .keep beside packs. All other files of a repository
-// get a name that means nothing to Git: config becomes github-config, and
-// logs/HEAD becomes github-logs%2FHEAD. A ref whose name cannot be the name of a
-// file, on any system or on this one, is added to packed-refs; a symbolic one is
-// refused.
+// Extract leaves bare repositories that git clone and git fsck accept. Each
+// gets a configuration of its own, with which Git runs nothing. Packs with
+// their indexes, loose objects, refs and objects of Git LFS are extracted as
+// they are. Extract leaves out sample hooks, locks, empty and unfinished files,
+// and refs that Git cannot read. It also leaves out files that Git rebuilds:
+// commit-graphs, multi-pack-indexes and the files .rev, .bitmap, .mtimes and
+// .keep beside packs. All other files of a repository get a name that means
+// nothing to Git: config becomes github-config, and logs/HEAD becomes
+// github-logs%2FHEAD. A ref whose name cannot be the name of a file, on any
+// system or on this one, is added to packed-refs; a symbolic one is refused.
 //
 // The archive decides what history Git shows: shallow and refs/replace are kept.
 // A directory below refs with branches named HEAD, objects/… and refs/… may look
@@ -74,7 +74,7 @@ func Extract(ctx context.Context, r io.Reader, dir string, opts *VerifyOptions) 
 	return summary, joinFaults(err, &x.faults)
 }
 
-// joinFaults adds faults to those of an error.
+// joinFaults adds faults to the faults of an error.
 func joinFaults(err error, more *FaultError) error {
 	faults, ok := errors.AsType[*FaultError](err)
 	switch {

@@ -149,9 +149,9 @@ func keepsFile(name string) bool {
 	return isRef(name) || looseObject(name) != "" || gitdir.IsLargeFile(name)
 }
 
-// isLitter reports whether a file of a bare repository is not worth keeping:
-// samples of hooks, locks, unfinished and empty files, and what Git rebuilds by
-// itself from packs, commits and refs.
+// isLitter reports whether a file of a bare repository is not worth keeping.
+// Such files are sample hooks, locks, unfinished and empty files, and files
+// that Git rebuilds from packs, commits and refs.
 func isLitter(name string, size int64) bool {
 	dir, base := path.Split(name)
 	switch path.Ext(base) {

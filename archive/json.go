@@ -25,8 +25,8 @@ func marshal(v any) ([]byte, error) {
 	return jsonv2.Marshal(v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// marshalForeign encodes a record of another package, whose methods and tags are
-// those of encoding/json.
+// marshalForeign encodes a record of another package, whose methods and tags
+// are made for encoding/json.
 func marshalForeign(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

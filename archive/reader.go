@@ -37,7 +37,7 @@ type Reader struct {
 	container *container
 	names     names
 	entries   int64
-	records   int64  // and what they refer to, for who has to remember that
+	records   int64  // and the URLs that they refer to, for readers that have to remember them
 	entry     *Entry // that the loop is at
 	splitter  splitter
 }

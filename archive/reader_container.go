@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// A container reads the tar of an archive, and checks its end: two blocks of zeros
-// right after the last entry, only zeros after them, the end of exactly one gzip
-// member, and the end of the input. archive/tar alone accepts a tar that ends
-// between two entries, and gzip takes another member for a part of the first.
+// A container reads the tar of an archive, and checks its end. Two blocks of
+// zeros follow the last entry, and only zeros follow them. Then exactly one
+// gzip member ends, and with it the input. archive/tar alone accepts a tar that
+// ends between two entries, and gzip takes another member for a part of the
+// first.
 type container struct {
 	unpacker *unpacker
 	tar      *tar.Reader

@@ -119,7 +119,8 @@ func bareRoot(parts []string, kind EntryKind) (n int, ok bool) {
 	return max(last, 1), kind == KindOther && parts[last] == "HEAD"
 }
 
-// looksLikeRecords reports whether a name is nearly that of a file of records.
+// looksLikeRecords reports whether a name is nearly the name of a file of
+// records.
 func looksLikeRecords(name string) bool {
 	base, isJSON := strings.CutSuffix(strings.ToLower(name), ".json")
 	i := strings.LastIndexAny(base, "_-")
@@ -162,8 +163,8 @@ func singular(prefix string) string {
 	return strings.TrimSuffix(prefix, "s")
 }
 
-// names turns the names of a tar into those of GitHub's layout: without "./", and
-// without a directory around everything.
+// names turns the names of a tar into the names of GitHub's layout: without
+// "./", and without a directory around everything.
 //
 // The first schema.json or file of records is the evidence: it lies at the top, or
 // in the directory around everything. Large repositories may come before it. So

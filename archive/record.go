@@ -27,7 +27,7 @@ type Record interface {
 // An Unknown is a record of a type that this package does not know, or a record that
 // does not fit its type. It is not an error; [All] for the type does not yield it.
 type Unknown struct {
-	// Type and URL are those of the record, or empty.
+	// Type and URL name the record. Either may be empty.
 	Type string `json:"type"`
 	URL  URL    `json:"url"`
 	// Err tells why a record does not fit its type. It is nil if the type is not

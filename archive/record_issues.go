@@ -134,8 +134,8 @@ type IssueEvent struct {
 func (e *IssueEvent) Parent() URL { return cmp.Or(e.Issue, e.PullRequest) }
 
 // A Project is a classic project of a repository, an organization or a user. No
-// public archive has one: the fields are those of other readers of archives. Raw has
-// the rest.
+// public archive has one: the fields come from other readers of archives. Raw
+// has the rest.
 type Project struct {
 	Type    string            `json:"type"`
 	URL     URL               `json:"url"` // …/octo-org/app/projects/1, or …/orgs/octo-org/projects/1

@@ -3,8 +3,8 @@ package archive
 import "strconv"
 
 // A PullRequest is a pull request of a repository. Its URL has its number
-// ([URL.Number]). Its comments and events are those of issues. The actor of its
-// "merged" [IssueEvent] merged it.
+// ([URL.Number]). Its comments and events have the types of an issue's. The
+// actor of its "merged" [IssueEvent] merged it.
 type PullRequest struct {
 	Type                 string                `json:"type"`
 	URL                  URL                   `json:"url"`

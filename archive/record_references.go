@@ -116,8 +116,8 @@ func kindInURL(u URL) string {
 	}
 }
 
-// keys calls yield for each URL that other records may refer to: the record's own,
-// and those of the labels in a repository.
+// keys calls yield for each URL that other records may refer to: the record's
+// own URL, and the URLs of the labels in a repository.
 func keys(r Record, yield func(URL)) {
 	if key := r.Key(); key != "" {
 		yield(key)

@@ -22,8 +22,8 @@ type Release struct {
 }
 
 // A ReleaseAsset is a file of a [Release]. AssetURL links to the file; see
-// [EntryName]. No public archive has one: the fields are those that Gitea reads. The
-// Raw of the release has the rest.
+// [EntryName]. No public archive has one: the fields are the fields that Gitea
+// reads. The Raw of the release has the rest.
 type ReleaseAsset struct {
 	User             URL    `json:"user" ref:"user"` // empty if the account is gone
 	AssetName        string `json:"asset_name"`

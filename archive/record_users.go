@@ -13,7 +13,7 @@ type User struct {
 	URL            URL             `json:"url"`
 	AvatarURL      string          `json:"avatar_url,omitzero"` // a picture; empty from exporters for GitLab and Bitbucket
 	Login          string          `json:"login"`
-	Name           string          `json:"name"`            // empty if none is told, as are the next four
+	Name           string          `json:"name"`            // empty if GitHub does not tell it, as are the next four
 	Bio            string          `json:"bio"`             //
 	Company        string          `json:"company"`         //
 	Website        string          `json:"website"`         // free text, not always a URL
@@ -65,7 +65,7 @@ type Organization struct {
 	Type               string               `json:"type"`
 	URL                URL                  `json:"url"`
 	Login              string               `json:"login"`
-	Name               string               `json:"name"`        // empty if none is told, as are the next four
+	Name               string               `json:"name"`        // empty if GitHub does not tell it, as are the next four
 	Description        string               `json:"description"` //
 	Website            string               `json:"website"`     //
 	Location           string               `json:"location"`    //

@@ -115,7 +115,7 @@ func TestSplitterEndsWithTheErrorOfItsReader(t *testing.T) {
 	}
 }
 
-// Elements of all sizes around that of the buffer come out whole, and let go of
+// Elements of all sizes around the buffer's size come out whole, and release
 // the memory that they took.
 func TestSplitterTakesElementsOfAnySize(t *testing.T) {
 	t.Parallel()

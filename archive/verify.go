@@ -13,7 +13,7 @@ import (
 // VerifyOptions are the options of [Verify] and [Extract].
 type VerifyOptions struct {
 	Limits       Limits
-	Repositories []string // "owner/name", in any case: those that must be there
+	Repositories []string // the repositories that must be there: "owner/name", in upper or lower case
 	SHA256       string   // of the whole archive, in hex; empty: not compared
 	// The options of the start request: what they exclude may be missing.
 	ExcludeMetadata, ExcludeGitData, ExcludeAttachments, ExcludeReleases bool
@@ -34,21 +34,24 @@ type VerifyOptions struct {
 //
 //   - a container that is not one whole gzip member with the right checksum, or
 //     not one whole tar; limits that are exceeded;
-//   - entries that are neither files nor directories, that have the name of an
-//     earlier entry, or a name that leads out of the archive or lies beside the
+//   - entries that are neither files nor directories, or have the name of an
+//     earlier entry; names that lead out of the archive or lie beside the
 //     directory around everything;
 //   - a missing schema.json, or one whose major version is not 1;
 //   - files of records that are not JSON arrays, records without a type, links
 //     (tarball://root/…) to missing entries, in any field of any record;
 //   - files of records and bare repositories in places where nothing reads them;
 //   - in bare repositories: a missing HEAD, or one that does not lead to a branch;
-//     loose refs and lines of packed-refs that Git cannot read, refs that are there
-//     twice or below another ref, that lead to a missing ref or object, or make a
-//     branch of something that is not a commit; commits in shallow that are
-//     missing; packs without an index, and the reverse; damaged packs, indexes,
-//     loose objects and objects of Git LFS; objects in other repositories;
-//     reftables; objects without a ref; repositories of millions of objects whose
-//     files are too far apart in the archive;
+//     commits in shallow that are missing;
+//   - loose refs and lines of packed-refs that Git cannot read, and refs that
+//     are there twice or below another ref;
+//   - refs that lead to a missing ref or object, or make a branch of something
+//     that is not a commit;
+//   - packs without an index, and the reverse; damaged packs, indexes, loose
+//     objects and objects of Git LFS;
+//   - objects in other repositories; reftables; objects without a ref;
+//     repositories of millions of objects whose files are too far apart in the
+//     archive;
 //   - a requested repository whose record or Git data is missing;
 //   - a SHA-256 of the archive that is not the requested one.
 //
@@ -56,11 +59,11 @@ type VerifyOptions struct {
 // .mtimes) may be missing or belong to other packs. Verify checks their checksums,
 // and Extract leaves them out.
 //
-// These are not faults, but counted in the Summary: references to records that are
-// not in the archive, because an export rarely has all of them; records of unknown
-// types, or that do not fit their type; records with the URL of another record.
-// The Summary also tells of repositories whose history is cut by a shallow file,
-// and of those that seem to have lost their objects.
+// Dangling references are not faults, because an export rarely has all records:
+// the Summary counts them. It also counts records of unknown types, records
+// that do not fit their type, and records with the URL of another record. It
+// names repositories whose history is cut by a shallow file, and repositories
+// that seem to have lost their objects.
 //
 // If the container is damaged, Verify reports the damage and the faults before it.
 // Of what is missing after the damage it reports requested repositories alone.
@@ -77,10 +80,10 @@ type VerifyOptions struct {
 //
 // For Git's last word, extract the archive and run git fsck --full.
 //
-// Verify needs about 30 bytes of memory for each entry, 8 for each Git object and
-// 50 for each ref of the repositories that it has to hold together, up to 16 for
-// each record and reference (see SkipReferences), and 24 for each link to an entry
-// that comes later.
+// Verify needs about 30 bytes of memory for each entry, up to 16 for each
+// record and reference (see SkipReferences), and 24 for each link to a later
+// entry. While it checks a repository, it needs 8 bytes for each Git object and
+// 50 for each ref.
 func Verify(ctx context.Context, r io.Reader, opts *VerifyOptions) (*Summary, error) {
 	return verify(ctx, r, opts, nil)
 }
@@ -217,8 +220,8 @@ func (v *verifier) entry(e *Entry) error {
 	return v.checkAndWrite(e, w)
 }
 
-// admit reports why the content of an entry is not checked: that of a second entry
-// of one name would be taken for a part of the first.
+// admit reports why the content of an entry is not checked: the content of a
+// second entry of one name would be taken for a part of the first entry.
 func (v *verifier) admit(e *Entry) error {
 	err := v.catalog.add(e.Name, e.Mode.IsDir())
 	if e.special != "" {

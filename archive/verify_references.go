@@ -82,10 +82,10 @@ func (c *referenceCheck) resolve() (dangling map[string]int64, duplicates int64)
 	return dangling, duplicates
 }
 
-// hashes holds hashes of 64 bits, each with a tag of 8 bits, in 64 bits: the upper
-// eight bits of a hash choose the bucket and leave room for the tag. Sorting the
-// buckets one by one needs little memory. A bucket consists of pieces, so that
-// growing needs no copy.
+// hashes holds hashes of 64 bits, each with a tag of 8 bits, in 64 bits. The
+// upper eight bits of a hash choose the bucket and leave room for the tag.
+// Sorting the buckets one by one needs little memory. A bucket consists of
+// pieces, so that growing needs no copy.
 type hashes [1 << tagBits][][]uint64
 
 const (

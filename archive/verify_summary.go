@@ -8,7 +8,7 @@ type Summary struct {
 	Entries  int64            `json:"entries"`  // files and directories
 	Schema   Schema           `json:"schema"`
 	Records  map[string]int64 `json:"records"` // by type
-	Unknown  map[string]int64 `json:"unknown"` // of Records, those that came as *Unknown
+	Unknown  map[string]int64 `json:"unknown"` // how many of Records came as *Unknown
 	// Misfits tells, by type, why the first record that does not fit its type came
 	// as *Unknown.
 	Misfits map[string]string `json:"misfits,omitempty"`

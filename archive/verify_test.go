@@ -524,8 +524,8 @@ func TestVerifyTellsWhichRepository(t *testing.T) {
 	}
 }
 
-// What is missing after the archive broke off is no news, but for what was asked
-// for.
+// After the end of a truncated archive, only requested repositories are
+// reported as missing.
 func TestVerifyTellsTheCauseAndWhatMatters(t *testing.T) {
 	t.Parallel()
 	l := readLayout(t, smallArchive(t))

@@ -114,10 +114,10 @@ func NewWriter(w io.Writer, opts *WriterOptions) *Writer {
 // object that has the record's type.
 //
 // A record needs a type and a URL, and may be as large as a [Reader] takes by
-// default. GitHub's importer needs more: each record that another one refers to;
-// for each repository with a git_url of "tarball://root/repositories/owner/name.git"
-// a call of AddRepository with "owner/name"; for each attachment the file that its
-// asset_url names.
+// default. GitHub's importer needs more: each record that another record refers
+// to, and for each attachment the file that its asset_url names. For each
+// repository with a git_url of "tarball://root/repositories/owner/name.git" it
+// needs a call of AddRepository with "owner/name".
 func (w *Writer) Write(r Record) error {
 	if err := w.begin(); err != nil {
 		return err

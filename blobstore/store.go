@@ -21,7 +21,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// mark is the metadata that tells the objects of a Store from those of others.
+// mark is the metadata that tells the objects of a Store from other objects.
 const mark, markValue = "ghmigrate", "export"
 
 type store struct{ bucket *blob.Bucket }

@@ -71,7 +71,7 @@ func resultOf(err error) Result {
 	_, stored := errors.AsType[*storeError](err)
 	_, refused := errors.AsType[*ghmigrate.StorageError](err)
 	switch {
-	case stored: // it is no error of GitHub, nor of this disk
+	case stored: // the error comes neither from GitHub nor from this disk
 		if errors.Is(err, fs.ErrExist) {
 			r.Class = ClassJob
 		}

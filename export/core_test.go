@@ -1,8 +1,8 @@
 package export //nolint:testpackage // the core has no exported way to what is asserted
 
-// A property test of the core alone: random histories, in which every effect may
-// succeed, fail with each class, or be interrupted, in which batches end in any
-// order and drivers stop anywhere, and what must be true of all of them.
+// This is a property test of the core alone, over random histories. Every
+// effect may succeed, fail with each class, or be interrupted. Batches end in
+// any order, and drivers stop anywhere. The checks hold for all histories.
 
 import (
 	"encoding/json"

@@ -220,8 +220,9 @@ func (r *run) header() header {
 	}
 }
 
-// differs says how the options differ from those of an unfinished run; it returns
-// "" if they are the same. Without Repositories only the Store must be the same.
+// differs says how the options differ from the options of an unfinished run; it
+// returns "" if they are the same. Without Repositories only the Store must be
+// the same.
 func (r *run) differs(was *header) string {
 	is := r.header()
 	switch {
@@ -313,7 +314,7 @@ func (r *run) begin(ctx context.Context, folders []string, before *journal) erro
 
 const runLayout = "20060102T150405Z"
 
-// isRunName reports whether a folder's name is that of a run.
+// isRunName reports whether a folder's name is the name of a run.
 func isRunName(name string) bool {
 	stem, suffix, _ := strings.Cut(name, "-")
 	_, err := time.Parse(runLayout, stem)
@@ -321,9 +322,8 @@ func isRunName(name string) bool {
 	return err == nil && hexErr == nil && (suffix == "" || len(suffix) == 6)
 }
 
-// runName names a run by its time, so that it sorts after the newest one
-// whatever the clock says, and so that no other run has its name, in another
-// folder or on another machine.
+// runName names a run by its time. The name sorts after the newest run whatever
+// the clock says, and no run in another folder or on another machine has it.
 func runName(now time.Time, newest string) string {
 	stem, _, _ := strings.Cut(newest, "-")
 	if before, err := time.Parse(runLayout, stem); err == nil && !now.After(before.Add(time.Second)) {

@@ -11,11 +11,11 @@
 //	}
 //
 // [Run] divides the repositories into batches. For each batch it starts a
-// migration, waits for the end of the export, reads GitHub's list of the exported
-// repositories, unlocks them, downloads the archive, verifies it, puts it into the
-// [Store], and deletes it at GitHub, as far as the [Options] say. After a crash the
-// next call continues the run. [Unlock], [UnlockAll], [LockCandidates] and
-// [Preflight] need no run.
+// migration, waits for the end of the export, reads GitHub's list of the
+// exported repositories, and unlocks them. Then it downloads the archive,
+// verifies it, puts it into the [Store], and deletes it at GitHub, as far as
+// the [Options] say. After a crash the next call continues the run. [Unlock],
+// [UnlockAll], [LockCandidates] and [Preflight] need no run.
 //
 // # Promises
 //
@@ -33,9 +33,9 @@
 // so is a match that appears later. Run unlocks the repositories of a twin as soon
 // as no job of the run exports them any more.
 //
-// An archive is deleted at GitHub only when the journal says, on disk, that its
-// SHA-256 was recomputed and is right, that it lacks nothing and has no fault, and
-// that it is in its place.
+// An archive is deleted at GitHub only after the journal on disk records three
+// facts. Its SHA-256 was recomputed and is right. It is complete and has no
+// fault. It is in its place.
 //
 // Run unlocks repositories as soon as their export has ended, successfully or
 // not, and before the download. It believes GitHub's "not locked" only if the
@@ -58,13 +58,14 @@
 //	run     401, the journal cannot be written            the run ends: a 401 after five minutes of pauses
 //
 // A batch that fails is exported once more, then halved, down to single
-// repositories. A single repository that fails is held until all else is over, then
-// exported without releases, then without attachments: Row.Dropped says so. A 422
-// that names repositories ends these alone. A 422 that names none is retried for
-// ten minutes; if GitHub accepts other batches meanwhile, the batch is halved. A
-// fault below repositories/OWNER/NAME.git, or in a record of a repository, condemns
-// that repository alone. An archive that lacks repositories is exported once more for
-// these. An export that runs for a day is given up, and its locks are named.
+// repositories. A single repository that fails is held until all else is over,
+// then exported without releases, then without attachments: Row.Dropped says
+// so. A 422 that names repositories ends these alone. A 422 that does not name
+// a repository is retried for ten minutes; if GitHub accepts other batches
+// meanwhile, the batch is halved. A fault below repositories/OWNER/NAME.git, or
+// in a record of a repository, condemns that repository alone. An archive that
+// lacks repositories is exported once more for these. An export that runs for a
+// day is given up, and its locks are named.
 //
 // If three batches, or eight sets of repositories, fail in a row, Run starts only
 // single repositories, three at a time, drawn at random. One success ends the

@@ -122,7 +122,7 @@ func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
 	return wake, nil
 }
 
-// sooner is the sooner of two times, of which zero is none.
+// sooner returns the sooner of two times. A zero time never comes.
 func sooner(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

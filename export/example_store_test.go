@@ -36,7 +36,7 @@ func (dir folder) Put(_ context.Context, name string, r io.Reader, size int64) e
 	if err := os.Rename(path+".new", path); err != nil {
 		return err
 	}
-	// The name, and that of the run's folder, must survive a power cut too.
+	// The name, and the name of the run's folder, must survive a power cut too.
 	return errors.Join(syncFolder(filepath.Dir(path)), syncFolder(string(dir)))
 }
 

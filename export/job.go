@@ -207,11 +207,11 @@ func (s *State) UnmarshalJSON(data []byte) error {
 	return errors.Join(json.Unmarshal(data, (*fields)(s)), json.Unmarshal(data, &more))
 }
 
-// Next returns the effect that is due at now. If none is due, it returns
-// EffectNone and the time of the next one; a zero time means that the job is over or
-// parked, or that only effects in except are left. Except lists effects to leave out,
-// such as the effects under way: an unlock never waits for a transfer, nor a transfer
-// for an unlock.
+// Next returns the effect that is due at now. If no effect is due, it returns
+// EffectNone and the time of the next effect. A zero time means that the job is
+// over or parked, or that only effects in except are left. Except lists effects
+// to leave out, such as the effects under way: an unlock never waits for a
+// transfer, nor a transfer for an unlock.
 func (j *Job) Next(now time.Time, except ...Effect) (Effect, time.Time) {
 	var later time.Time
 	for _, e := range j.open(now) {

@@ -196,14 +196,15 @@ func checkLock(ctx context.Context, checker LockChecker, repository string) (Loc
 	return NotLocked, nil
 }
 
-// Unlock unlocks repositories, named "owner/name" or "name", whichever migration
-// locked them. It goes through all migrations of the account that were started with
-// lock_repositories. A repository that is unlocked already is no error. Unlock
-// returns an error, after all other repositories are unlocked, if no migration has
-// ever locked a repository, or if the migration has not ended: GitHub unlocks only
-// after the end. A name of another owner, or no name at all, is an error before any
-// request. A rate limit that is too long for the client, a refused token and a
-// broken connection end Unlock early.
+// Unlock unlocks repositories, named "owner/name" or "name", whichever
+// migration locked them. It goes through all migrations of the account that
+// were started with lock_repositories. A repository that is unlocked already
+// does not count as an error. Unlock returns an error if no migration has ever
+// locked a repository, or if the migration has not ended: GitHub unlocks only
+// after the end. It unlocks all other repositories first. A name of another
+// owner, or no name at all, is an error before any request. A rate limit that
+// is too long for the client, a refused token and a broken connection end
+// Unlock early.
 //
 // GitHub does not document when it locks: if the migration has just ended, call
 // Unlock again two minutes later. Unlock sends at most one DELETE a second, one for
@@ -262,7 +263,7 @@ func wantedNames(ctx context.Context, acct Account, repos []string) (map[string]
 }
 
 // UnlockAll unlocks every repository of every migration that was started with
-// lock_repositories. Its errors are like those of [Unlock].
+// lock_repositories. It returns the errors that [Unlock] returns.
 func UnlockAll(ctx context.Context, acct Account) error {
 	if err := check(ctx, acct); err != nil {
 		return err

@@ -146,7 +146,7 @@ func TestUnlockFindsTheMigration(t *testing.T) {
 		}
 		start(true, names[:105]...)
 		start(true, names[105:]...)
-		for range 110 { // so that those with locks are on another page
+		for range 110 { // so that the migrations with locks are on another page
 			start(false, names[0])
 		}
 		require.NoError(t, export.Unlock(t.Context(), acct, names[104], "R109"))
@@ -336,8 +336,8 @@ func TestAStoreThatHasNotReadAllIsNotBelieved(t *testing.T) {
 	})
 }
 
-// A migration that can be read and its repositories not is no reason to believe
-// that nothing is locked.
+// If a migration can be read but its repositories cannot, they may still be
+// locked.
 func TestUnlockAllTellsWhatItCouldNotRead(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)

@@ -69,7 +69,7 @@ type Row struct {
 	Archive   string   `json:"archive,omitempty"`  // its name in the run's folder or, below Manifest.Run, in the Store
 	Size      int64    `json:"size,omitzero"`      // of the archive, in bytes
 	SHA256    string   `json:"sha256,omitempty"`   // hex, of the archive
-	Options   []string `json:"options,omitempty"`  // as in Manifest, with those in Dropped
+	Options   []string `json:"options,omitempty"`  // as in Manifest, with the rows in Dropped
 	Dropped   []string `json:"dropped,omitempty"`  // options without which the export failed: "exclude_releases", "exclude_attachments"
 	Inferred  bool     `json:"inferred,omitzero"`  // the migration may be another program's
 	Faults    []string `json:"faults,omitempty"`   // of the repository in the archive, or of the archive as a whole

@@ -16,10 +16,10 @@ import (
 // that it was begun with: only Concurrency, Transfers, Patience and Progress may
 // change.
 type Options struct {
-	// Repositories are named "owner/name", each once. [Repositories] lists those
-	// of an account. An empty list that is not nil is a run with nothing to
-	// export. Nil continues the unfinished run in Dir with its own options, and fails
-	// if there is none.
+	// Repositories are named "owner/name", each once. [Repositories] lists the
+	// repositories of an account. An empty list that is not nil is a run with
+	// nothing to export. Nil continues the unfinished run in Dir with its own
+	// options, and fails if there is none.
 	Repositories []string
 
 	// Dir is the folder of all runs of this account. Run makes it; each run has a

@@ -93,8 +93,8 @@ func TestAMigrationThatIsNotShownYetIsNotStartedTwiceByHastySteps(t *testing.T) 
 	})
 }
 
-// Who calls Step keeps pauses between steps; those within one, and the folder,
-// are Step's.
+// The caller of Step keeps the pauses between steps. Step keeps the pauses
+// within a step, and the folder.
 func TestStepMakesItsFolderAndKeepsThePausesWithin(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 5)

@@ -25,10 +25,10 @@ import (
 // as many repositories as it can in two minutes, and returns. PartialError.Locked has
 // the rest, and the next call tries again.
 //
-// An error without a manifest means that Run has started nothing: the options are
-// bad, Dir cannot be used ([ErrInUse], [ErrForeign], [ErrDamaged]) or has an
-// unfinished run with other options ([ErrUnfinished]), the Store refuses objects, or
-// GitHub does not tell the owner of a user's token.
+// An error without a manifest means that Run has started nothing. The options
+// are bad, the Store refuses objects, or GitHub does not tell the owner of a
+// user's token. Or Dir cannot be used ([ErrInUse], [ErrForeign], [ErrDamaged])
+// or has an unfinished run with other options ([ErrUnfinished]).
 func Run(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
 	r, err := open(ctx, acct, opts)
 	if errors.Is(err, ErrUnfinished) && opts.FinishFirst {
@@ -228,7 +228,7 @@ func (r *run) persist(ctx context.Context, do func() error) error {
 func (r *run) more(ctx context.Context) (bool, error) {
 	now := time.Now()
 	switch {
-	case len(r.pending) > 0: // none of them may be started
+	case len(r.pending) > 0: // they must not be started
 		abandon := r.tally.Stopped()
 		if err := r.saveTally(); err != nil || !abandon {
 			return false, errors.Join(err, fmt.Errorf("%w: %w", ErrSystemic, r.doubt))

@@ -106,9 +106,10 @@ func (j *Job) searched(r Result, now time.Time) {
 	}
 }
 
-// match lists the migrations that may be the one of a lost start, the lowest ID
-// first: the migrations with all repositories, or else with most of them, if that is
-// at least half. GitHub leaves out repositories that were renamed or deleted.
+// match lists the migrations that a lost start may have started, the lowest ID
+// first. It lists the migrations with all repositories, or else the migrations
+// with most of them, if that is at least half. GitHub leaves out repositories
+// that were renamed or deleted.
 func match(names []string, found []Found) []int64 {
 	var best []int64
 	most := 0
@@ -133,10 +134,10 @@ func match(names []string, found []Found) []int64 {
 }
 
 // LateTwins finds migrations of lost starts that appeared after the search for
-// them, adds them to the states of their jobs, and returns the jobs that unlock the
-// repositories of twins. Jobs are all jobs of the run, in the order in which they
-// were made. [Run] searches every five minutes, and before it finishes; another
-// driver does likewise.
+// them. It adds them to the states of their jobs, and returns the jobs that
+// unlock the repositories of twins. Jobs are all jobs of the run, in the order
+// in which they were made. [Run] searches every five minutes, and before it
+// finishes; another driver does likewise.
 func LateTwins(ctx context.Context, acct Account, jobs []*Job) ([]*Job, error) {
 	if err := check(ctx, acct); err != nil {
 		return nil, err

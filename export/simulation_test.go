@@ -26,7 +26,7 @@ import (
 )
 
 // A simulated is a disk whose machine can stop. The simulated disk itself has
-// the folders that it began with: those of runs are slots, in order.
+// the folders that it began with: the folders of runs are slots, in order.
 type simulated struct {
 	*simdisk.Disk
 	runs *[]string // which folder is in which slot

@@ -167,7 +167,7 @@ func TestAnArchiveWithoutReleasesThatDiedIsExportedAgain(t *testing.T) {
 	})
 }
 
-// What looks like an incident and stays is none.
+// Trouble that looks like an incident and stays does not count as an incident.
 func TestRepositoriesThatAreAllTooLargeAreExportedInPartSomeDay(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 4)
@@ -247,8 +247,8 @@ func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
 	}
 }
 
-// What an earlier call saw fail, and this one has only to unlock, is no sign that
-// exports fail now.
+// A job that failed in an earlier call, and that this call only has to unlock,
+// does not show that exports fail now.
 func TestFailuresOfAnEarlierCallAreNoIncident(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -18,11 +18,11 @@ import (
 // small object ".../trial.json", to check the Store.
 //
 // Put reads r to its end and returns nil only when all bytes are stored durably
-// under the name: Run then deletes the copy on disk, and later the one at GitHub.
-// Size is -1 if it is not known. If r fails, no object may become visible under the
-// name. Put replaces an object of an earlier Put. It leaves an object of another
-// program alone, and returns an error that matches [fs.ErrExist]. Several calls may
-// run at the same time.
+// under the name. Run then deletes the copy on disk, and later the archive at
+// GitHub. Size is -1 if it is not known. If r fails, no object may become
+// visible under the name. Put replaces an object of an earlier Put. It leaves
+// an object of another program alone, and returns an error that matches
+// [fs.ErrExist]. Several calls may run at the same time.
 type Store interface {
 	Put(ctx context.Context, name string, r io.Reader, size int64) error
 }

@@ -45,7 +45,7 @@ func (t *Tally) MarshalJSON() ([]byte, error) { return json.Marshal(t.t) }
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (t *Tally) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &t.t) }
 
-// Resume begins another call. Of the calls before, only those that ended with
+// Resume begins another call. Of the earlier calls, only calls that ended with
 // ErrSystemic count.
 func (t *Tally) Resume() { t.t = tally{Stops: t.t.Stops, Doubt: t.t.Doubt} }
 
@@ -200,10 +200,11 @@ func (t *Tally) MayStart(j *Job, load Load, now time.Time) (time.Time, error) {
 	return time.Time{}, ErrNotNow
 }
 
-// Probe divides the next repository to be tried alone off one of the jobs that
-// are not started, and returns the divided job, which is over then; or it marks a
-// job of a single repository and returns that. It returns nil if no repository
-// is to be tried now. The choice depends on names alone, and on no order.
+// Probe chooses the next repository to be tried alone from the jobs that are
+// not started. It divides the repository off its job and returns the divided
+// job, which is over then. If the job has a single repository, Probe marks and
+// returns that job. It returns nil if no repository is to be tried now. The
+// choice depends on names alone, and on no order.
 func (t *Tally) Probe(pending []*Job, load Load, now time.Time) *Job {
 	s := &t.t
 	if !t.doubts() || len(s.Probes) >= maxProbes || load.Probes >= atOnce {

@@ -62,8 +62,9 @@ func (p *performance) download(ctx context.Context) Result {
 	return r
 }
 
-// verify reads the archive from disk. It compares the checksum with that of the
-// download, and checks the content: the third proof of coverage.
+// verify reads the archive from disk. It compares the checksum with the
+// checksum of the download, and checks the content: the third proof of
+// coverage.
 func (p *performance) verify(ctx context.Context) Result {
 	f, err := p.disk.Open(p.path())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -109,8 +110,8 @@ func (p *performance) examine(ctx context.Context, r io.Reader) (*archive.Summar
 	return summary, faults, nil
 }
 
-// verdict lists the repositories that the archive lacks, and those that its faults
-// condemn.
+// verdict lists the repositories that the archive lacks, and the repositories
+// that its faults condemn.
 func (p *performance) verdict(summary *archive.Summary, faults *archive.FaultError) Result {
 	start := p.job.Start
 	whole := map[string]bool{}

@@ -104,7 +104,8 @@ func TestWhatWasAskedForIsUnlockedThoughItIsNotListed(t *testing.T) {
 }
 
 // Nothing can release the locks of a migration that GitHub does not know any
-// more; those of one that it only hides from the token are a debt.
+// more. If GitHub only hides the migration from the token, its locks remain to
+// be released.
 func TestTheLocksOfAForgottenMigrationAreNamedOnce(t *testing.T) {
 	for name, forgotten := range map[string]bool{"forgotten": true, "hidden from the token": false} {
 		t.Run(name, func(t *testing.T) {
@@ -137,8 +138,9 @@ func TestTheLocksOfAForgottenMigrationAreNamedOnce(t *testing.T) {
 	}
 }
 
-// A GHES answers 404 to a call that it does not have for users, and GitHub to a
-// token that has lost its rights: neither means that nothing is locked, or there.
+// A GHES responds 404 to a call that it does not have for users, and GitHub to
+// a token that has lost its rights. Neither response means that nothing is
+// locked, or that nothing exists.
 func TestANotFoundIsNotTakenForDone(t *testing.T) {
 	t.Run("Unlock", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {

@@ -57,8 +57,8 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// Of several scopes that a token needs, it is told those that it lacks: all of
-// them would be taken for a choice.
+// If a token needs several scopes, the error lists the missing scopes: a list
+// of all would be taken for a choice.
 func TestTheScopesThatATokenLacksAreTold(t *testing.T) {
 	for _, test := range []struct {
 		has  []string

@@ -23,8 +23,8 @@
 // # Operations
 //
 // The server has all 22 operations that GitHub documents for migrations of
-// organizations, migrations of users and source imports, in the API versions
-// 2022-11-28 and 2026-03-10, and keeps state as GitHub does:
+// organizations, migrations of users and source imports. It serves the API
+// versions 2022-11-28 and 2026-03-10, and keeps state as GitHub does:
 //
 //   - A migration is pending, then exporting, then exported, or failed if it
 //     holds a repository with [PoisonsExport]. lock_repositories locks as the
@@ -109,7 +109,7 @@
 // [Server.InjectFunc] decides for each request.
 //
 // [Server.SetFate] decides what becomes of each migration: whether and when it
-// ends well, when its locks land, when the archive is there, what the archive
+// succeeds, when its locks land, when the archive exists, what the archive
 // lacks and how it is damaged:
 //
 //	srv.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
@@ -118,10 +118,11 @@
 //
 // # Access
 //
-// The server refuses fine-grained tokens and those of GitHub Apps (github_pat_,
-// ghs_, ghu_) for migrations, as GitHub does. [WithScopes] takes scopes away,
-// [WithTokenExpiry] ends the token, [Server.SetRole] changes the user's role in
-// an organization, and [Server.RequireSSO] protects an organization.
+// The server refuses fine-grained tokens and tokens of GitHub Apps
+// (github_pat_, ghs_, ghu_) for migrations, as GitHub does. [WithScopes] takes
+// scopes away, [WithTokenExpiry] ends the token, [Server.SetRole] changes the
+// user's role in an organization, and [Server.RequireSSO] protects an
+// organization.
 //
 // [Server.SetArchive] changes what is stored, even during a download.
 // [Server.Forget] removes a migration without a trace.
@@ -152,20 +153,21 @@
 //   - a request without X-GitHub-Api-Version is answered 400;
 //   - Accept must be application/vnd.github+json or application/json, else
 //     415;
-//   - that header or Authorization given twice, a query that cannot be parsed,
-//     and a body where none is taken are answered 400;
-//   - unknown parameters of the query (exclude[] is one), a parameter given
-//     twice, exclude other than "repositories", page below 1, per_page
-//     outside 1..100, since below 0, type, sort or direction with a value that
-//     is not documented, are answered 422;
+//   - Accept or Authorization given twice, a query that cannot be parsed, and a
+//     body for an operation without a body get 400;
+//   - unknown parameters of the query (such as exclude[]) and a parameter given
+//     twice get 422;
+//   - so do exclude other than "repositories", page below 1, per_page outside
+//     1..100, since below 0, and undocumented values of type, sort or
+//     direction;
 //   - unknown fields, fields in another case, null, and data after the object
-//     in a body are answered 422;
+//     in a body get 422;
 //   - repositories must be "owner/name", not the bare name;
 //   - repositories must not be empty without org_metadata_only, and must be
 //     with it.
 //
-// A lenient server still refuses what GitHub refuses or documents as refused:
-// no User-Agent is answered 403, an API version that does not exist 410, a
-// wrong token 401, a field of the wrong type 422, and a repository that does
-// not exist or belongs to another account 422.
+// A lenient server still refuses the requests that GitHub refuses: a request
+// without User-Agent gets 403, an API version that does not exist 410, and a
+// wrong token 401. A field of the wrong type gets 422, and so does a repository
+// that does not exist or belongs to another account.
 package ghmigratetest

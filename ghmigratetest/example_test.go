@@ -101,8 +101,7 @@ func ExampleServer_InjectFunc() {
 	// Output: 10 of 100 requests failed
 }
 
-// What becomes of each migration: those of many repositories fail, as at
-// GitHub, and locks land late.
+// Migrations of many repositories fail, as at GitHub, and locks land late.
 func ExampleServer_SetFate() {
 	srv := ghmigratetest.NewServer()
 	defer srv.Close()

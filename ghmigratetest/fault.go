@@ -97,8 +97,8 @@ type Fault struct {
 	Status int `json:"status,omitempty"`
 	// Header is set on the response; an empty list removes a header. A value
 	// may hold placeholders: {now} and {now+90s} are Unix times, {date} and
-	// {date-1m} HTTP dates, {connection} is the connection's number, and
-	// {elsewhere} is another URL of what was requested, which this fault
+	// {date-1m} HTTP dates, and {connection} is the connection's number.
+	// {elsewhere} is another URL of the requested resource, which this fault
 	// spares. An ETag with {connection} is the archive's in preconditions too.
 	Header http.Header `json:"header,omitempty"`
 	// Body is the body of the response. Without a Body, a Status from 400 on

@@ -212,7 +212,7 @@ func (f *injected) draw(r subject) bool {
 	return float64(mix(h.Sum64())>>11)/(1<<53) < f.Probability
 }
 
-// mix spreads the bits of a hash: those of FNV differ too little for short
+// mix spreads the bits of a hash: the bits of FNV differ too little for short
 // texts.
 func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

@@ -42,8 +42,9 @@ func tokens(pointer string) []string {
 	return parts
 }
 
-// edit returns a node in which the value that the tokens lead to is a copy of
-// another one, or is gone if value is nil; then keep is false for the value itself.
+// edit returns a node in which a copy of value replaces the value that the
+// tokens lead to. If value is nil, that value is removed, and keep is false for
+// the value itself.
 func edit(node any, tokens []string, value json.RawMessage) (edited any, keep bool) {
 	if len(tokens) == 0 {
 		if value == nil {

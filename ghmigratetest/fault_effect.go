@@ -27,7 +27,7 @@ func (s *Server) withFaults(about subject, beyond int, serve http.HandlerFunc) h
 	}
 }
 
-// The keys of what a fault tells those that serve its request.
+// The keys under which a fault leaves orders for the handlers of its request.
 type (
 	hiddenKey struct{} // time.Duration: Fault.Hidden
 	fateKey   struct{} // *Fate: Fault.Fate
@@ -78,8 +78,8 @@ func (s *Server) suffer(f Fault, about subject, w http.ResponseWriter, r *http.R
 	}
 }
 
-// prepare changes the world before a request is served, and tells those that
-// serve it about the fault.
+// prepare changes the world before a request is served, and tells the handlers
+// about the fault.
 func (s *Server) prepare(f Fault, about subject, r *http.Request) *http.Request {
 	s.changeAll(f.Repositories)
 	ctx := r.Context()

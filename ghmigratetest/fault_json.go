@@ -16,10 +16,10 @@ import (
 )
 
 // ReadFaults reads faults as JSON: a list of objects, or an object with the
-// list as its "faults". The names are those in the tags of [Fault] and [Fate].
-// Times are strings such as "90s" and "1h30m". The value of a header is a
-// string, a list of strings, or null to remove the header. A body that is not
-// a string is JSON, and an empty string is [NoBody].
+// list as its "faults". The tags of [Fault] and [Fate] define the names. Times
+// are strings such as "90s" and "1h30m". The value of a header is a string, a
+// list of strings, or null to remove the header. A body that is not a string is
+// JSON, and an empty string is [NoBody].
 //
 //	[
 //	  {"operation": "migrations/get-status-*", "times": 2, "status": 404},

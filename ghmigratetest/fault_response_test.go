@@ -62,7 +62,7 @@ func TestOddValuesInTheTrueResponse(t *testing.T) {
 	}
 }
 
-// The ETag of an odd response is its own: whoever has it gets 304.
+// The ETag of an odd response is its own: a request with it gets 304.
 func TestOddValuesHaveAValidator(t *testing.T) {
 	c := newServer(t)
 	c.Inject(ghmigratetest.Fault{Times: -1, Set: map[string]any{"/login": 1}})

@@ -48,8 +48,8 @@ func (g git) run(args ...string) (string, error) {
 // cloneBare makes bare a bare clone of the branches and tags of the repository
 // at dir, as GitHub would keep it, and returns the name of its default branch.
 //
-// A checkout of a CI is often shallow, of another user and without a branch:
-// the clone is as shallow, ownership is not looked at, and the commit that is
+// A checkout of a CI is often shallow, of another user and without a branch.
+// The clone is as shallow, its owner does not matter, and the commit that is
 // checked out gets a branch.
 func cloneBare(dir, bare string) (string, error) {
 	dir, err := filepath.Abs(dir)

@@ -88,7 +88,7 @@ func prefixOf(r *http.Request) string {
 	return prefix
 }
 
-// translate makes the URLs in a response of the API those of the entrance.
+// translate turns the URLs in a response of the API into URLs of the entrance.
 func (s *Server) translate(res response, r *http.Request) response {
 	e, ok := r.Context().Value(entranceKey{}).(entrance)
 	if !ok {

@@ -36,8 +36,8 @@ func (s *Server) Migration(id int64) Migration {
 	return Migration{}
 }
 
-// Migrations returns all migrations, oldest first, including those that a Fault
-// has hidden.
+// Migrations returns all migrations, oldest first, including migrations that a
+// Fault has hidden.
 func (s *Server) Migrations() []Migration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

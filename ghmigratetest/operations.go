@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// An operation is one of the 22 that GitHub documents for migrations, or one of
-// those that programs need before an export.
+// An operation is one of the 22 that GitHub documents for migrations, or an
+// operation that programs need before an export.
 type operation struct {
 	id       string // GitHub's, in its OpenAPI description
 	method   string

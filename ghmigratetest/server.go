@@ -93,8 +93,9 @@ func NewServer(opts ...Option) *Server {
 	return s
 }
 
-// Close stops both origins, breaks their connections and those of the client, and
-// removes the archives. It returns when all goroutines of the server have ended.
+// Close stops both origins, breaks their connections and the connections of the
+// client, and removes the archives. It returns when all goroutines of the
+// server have ended.
 func (s *Server) Close() {
 	s.closing.Do(func() {
 		close(s.closed)

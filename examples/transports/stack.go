@@ -18,12 +18,12 @@ import (
 //	to the API    seal, otelhttp, rate limits, cache, unseal, wire
 //	to storage    seal, otelhttp,                     unseal, wire
 //
-// Each of them keeps what it sees. Otelhttp puts the whole URL of a request into
-// its span, and the query of an archive's URL is a credential. The cache keeps
-// the request headers that an answer varies by, and GitHub's vary by
-// Authorization; it keeps redirects, too, and that of an archive leads to a
-// signed URL. So nothing secret goes through them: it is taken out above them
-// and put back below.
+// Each of them keeps what it sees. Otelhttp puts the whole URL of a request
+// into its span, and the query of an archive's URL is a credential. The cache
+// keeps the request headers that a response varies by, and GitHub's responses
+// vary by Authorization. It keeps redirects, too, and the redirect of an
+// archive leads to a signed URL. So nothing secret goes through them: it is
+// taken out above them and put back below.
 type stack struct {
 	api           *url.URL
 	outer         http.RoundTripper

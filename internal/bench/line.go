@@ -20,7 +20,7 @@ type line struct {
 	cut     int64         // bytes after which the connection is cut; 0 is never
 	limit   int           // requests a second, beyond which storage answers 503; 0 is no limit
 	origin  bool          // whether a proxy reads its origin from the start for each range
-	slow    int           // each connection of this number has a twentieth of the rate; 0 is none
+	slow    int           // each connection of this number has a twentieth of the rate; 0: no connection
 }
 
 // bind lets flags set the line.

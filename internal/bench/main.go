@@ -7,10 +7,10 @@
 //	go run -C internal/bench . -downloads -only 'a cut every.*/(curl|ghmigrate)' -size 1GiB -runs 1
 //
 // Downloads come from a server on the loopback interface, which is a process of
-// its own and the same for all. What a program has to do besides, this one
-// sees to: it asks the API where the archive is, for those who cannot, and syncs
-// the file, for those who do not. Both count. Whether the right bytes came
-// is looked at when the clock has stopped.
+// its own and the same for all. This program does the rest of the work for the
+// others. It asks the API for the archive's URL where a program cannot, and
+// syncs the file where a program does not. Both count. Whether the right bytes
+// came is looked at when the clock has stopped.
 //
 // With a first argument of serve, download or copy it is the server, this library,
 // or a plain io.Copy, each in a process of its own.

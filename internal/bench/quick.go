@@ -35,7 +35,7 @@ type quickLine struct {
 	aims []aim
 }
 
-// quickLines are the lines of the aims. Those that take long run once.
+// quickLines are the lines of the aims. Slow lines run once.
 func (o options) quickLines() []quickLine {
 	many := []aim{{byDefault, aria8, 1}, {of16, aria16, 1.05}}
 	beside := []aim{{byDefault, oneRange, 1 / longest}}

@@ -23,7 +23,7 @@ type server struct {
 	list    []byte // a page of migrations
 	single  []byte // one of them, without repositories
 
-	busy        atomic.Int64 // responses, also those that are waited for
+	busy        atomic.Int64 // responses, including responses that still wait
 	sent        atomic.Int64 // bytes of the archive
 	connections atomic.Int64
 

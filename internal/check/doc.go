@@ -1,3 +1,4 @@
-// Package check has no code but tests, of the repository as a whole: what its
-// documents show, where its links lead, and what it exports.
+// Package check has only tests, of the repository as a whole: the snippets and
+// output in its documents, its links, its exported surface, and the English of
+// its comments.
 package check

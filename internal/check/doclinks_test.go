@@ -52,7 +52,7 @@ type docComment struct{ where, text string }
 
 type goPackages struct {
 	own    []*goPackage
-	byPath map[string]*goPackage // the own ones and those of the standard library, as they are needed
+	byPath map[string]*goPackage // the own packages, and packages of the standard library as they are needed
 }
 
 // newPackages parses the packages of all modules of the repository.

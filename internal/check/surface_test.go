@@ -129,7 +129,7 @@ func (s *surface) add(format string, args ...any) {
 }
 
 // addType writes what a type is, its exported fields and its exported methods,
-// those of embedded types included.
+// including methods of embedded types.
 func (s *surface) addType(object *types.TypeName) {
 	if object.IsAlias() {
 		s.add("type %s = %s", object.Name(), s.nameOf(types.Unalias(object.Type())))

@@ -11,9 +11,9 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// CheckAnswers finds answers that are not as described: those of a fake
-// server. A success must not have a property either that no product, in the
-// same version of the API, describes.
+// CheckAnswers finds responses of a fake server that are not as described. A
+// success must not have a property either that no product, in the same version
+// of the API, describes.
 func CheckAnswers(exchanges []*Exchange, all []*Description) (problems []string) {
 	for _, x := range exchanges {
 		what := fmt.Sprintf("%d to %s %s", x.Status, x.Request.Method, x.Request.URL.RequestURI())

@@ -12,10 +12,10 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// CheckFailures answers every operation with each of its documented failures
-// and finds those that are no APIError, not recognized, or lose what GitHub
-// said. An answer of 304, documented though nothing was asked under a
-// condition, must not pass for a success.
+// CheckFailures responds to every operation with each of its documented
+// failures. It finds failures that do not become an APIError, are not
+// recognized, or lose what GitHub said. An answer of 304, documented though
+// nothing was asked under a condition, must not pass for a success.
 func CheckFailures(ctx context.Context, d *Description, exchanges []*Exchange) (count Count, problems []string) {
 	for _, operation := range d.Operations {
 		i := slices.IndexFunc(exchanges, func(x *Exchange) bool { return x.Operation == operation })

@@ -141,9 +141,9 @@ func (o *Operation) parameter(in, name string) *openapi3.Parameter {
 	return nil
 }
 
-// bodyProperties are the paths of what a request's body may have: the
-// properties of its schema, and those that only an example has, as human_name
-// of an import.
+// bodyProperties lists the paths that a request's body may have: the properties
+// of its schema, and properties that only an example has, as human_name of an
+// import.
 func (o *Operation) bodyProperties() []string {
 	if o.RequestBody == nil {
 		return nil

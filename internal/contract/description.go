@@ -42,9 +42,10 @@ type Operation struct {
 // Name is the product and the version.
 func (d *Description) Name() string { return d.Product + " " + d.Version }
 
-// Load reads the descriptions of some products, or of all if none is named,
-// each in every version of the API that breaks one of its migration endpoints,
-// from the npm package that is installed below dir. They are sorted by name.
+// Load reads the descriptions of products from the npm package that is
+// installed below dir; without a name, it reads all products. It reads every
+// version of the API that changes one of the product's migration endpoints.
+// They are sorted by name.
 func Load(dir string, products ...string) ([]*Description, error) {
 	documents, err := readPackage(dir, products)
 	if err != nil {

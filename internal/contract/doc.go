@@ -1,7 +1,8 @@
-// Package contract holds the library to GitHub's own OpenAPI description of
-// the migration endpoints: every request that it sends and every response that
-// it decodes is what GitHub describes, for each product and each version of
-// the API, and so is every response of the fake GitHub in ghmigratetest.
+// Package contract checks the library against GitHub's own OpenAPI description
+// of the migration endpoints. Every request that the library sends and every
+// response that it decodes matches the description, for each product and each
+// version of the API. Every response of the fake GitHub in ghmigratetest does,
+// too.
 //
 // The description is the npm package @octokit/openapi. package-lock.json pins
 // its version and its digest, and
@@ -21,10 +22,9 @@
 // The second command writes GitHub's documented examples to testdata of the
 // root, where the library's own tests read them.
 //
-// Everything is found by reflection and from the description, so that nothing
-// is left out by forgetting it: a new operation, parameter or property in the
-// description, and a method or a field that is gone here, fail the check by
-// name.
+// Reflection and the description list everything, so that no list can miss an
+// item. A new operation, parameter or property in the description fails the
+// check by name, and so does a method or a field that is removed here.
 package contract
 
 //go:generate go run ./examples ../../testdata

@@ -90,7 +90,7 @@ func (e *excerpt) migrations() (map[string]any, error) {
 		}
 		paths[path] = item
 	}
-	// The components are those of event too.
+	// The components belong to event too.
 	return map[string]any{
 		"openapi": e.doc.parts.OpenAPI, "info": e.doc.parts.Info, "servers": e.doc.parts.Servers,
 		"paths": paths, "components": e.components,

@@ -9,14 +9,15 @@ import (
 	"strings"
 )
 
-// Examples are GitHub's documented examples of the successes of all
-// operations, each as the content of a file, by the file's name: that of the
-// operation, and a number if it has several.
+// Examples returns GitHub's documented examples of the successes of all
+// operations, each as the content of a file, by file name. A file has the name
+// of its operation, and a number if there are several.
 //
-// For a later version of the API, GitHub documents no examples, or the old ones
-// with what that version leaves out: then the example is the old one with no
-// more than the version declares, and its file says the version. An example that a product does not share with those before
-// it has a file of its own, that says the product.
+// For a later version of the API, GitHub documents no examples, or the old
+// examples with properties that the version leaves out. Then the example is the
+// old example without those properties, and the file name has the version. An
+// example that a product does not share with those before it has a file of its
+// own, that says the product.
 func Examples(all []*Description) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, d := range all {
@@ -81,7 +82,7 @@ func (d *Description) operation(id string) *Operation {
 	return d.Operations[i]
 }
 
-// only is a value with no other properties than those of some paths.
+// only returns a value with only the properties of some paths.
 func only(tree any, path string, declared []string) any {
 	switch tree := tree.(type) {
 	case map[string]any:

@@ -136,7 +136,7 @@ func (r *Recorder) find(x *Exchange) error {
 
 // Exchanges calls every method with every kind of arguments and returns what
 // was asked, each answered with a documented success. Problems are calls that
-// failed, and those that do not send one request.
+// failed, and calls that do not send one request.
 func (d *Description) Exchanges(ctx context.Context, methods []Method) (all []*Exchange, problems []string) {
 	r := &Recorder{Description: d, answer: success}
 	client, err := r.client()
@@ -180,9 +180,9 @@ func success(operation *Operation, req *http.Request) (int, http.Header, []byte)
 	return response.Status, header, encode(identified(response.Schema, instance(response.Schema, 0), req))
 }
 
-// identified returns an object with what makes it a response to the request:
-// the id of the path, or any id if the path has none, and the status of an
-// import.
+// identified returns an object with the properties that make it a response to
+// the request. It has the id of the path, or any id if the path has no id, and
+// the status of an import.
 func identified(schema *openapi3.Schema, tree any, req *http.Request) any {
 	object, ok := tree.(map[string]any)
 	if !ok {

@@ -43,9 +43,8 @@ type Method struct {
 
 func (m Method) String() string { return m.Service + "." + m.Name }
 
-// Methods are those of the library's methods that call one operation each,
-// sorted. Problems are the entries of the list of other methods that name
-// none.
+// Methods lists the library's methods that call one operation each, sorted.
+// Problems are the entries of the list of other methods that name none.
 func Methods() (methods []Method, problems []string) {
 	client, unseen := reflect.TypeFor[*ghmigrate.Client](), composed()
 	for m := range client.Methods() {
@@ -138,8 +137,8 @@ const (
 	anID  = 79
 )
 
-// calls are calls of the method with the fewest arguments, with the most, and
-// with each of those that exclude all others.
+// calls returns calls of the method with the fewest arguments, with the most,
+// and with each argument that excludes all others.
 func (m Method) calls() []Call {
 	all := []Call{m.call("minimal", nil), m.call("maximal", func(typ reflect.Type, field string) bool {
 		return !slices.Contains(exclusive(), typ.Name()+"."+field)
@@ -166,7 +165,7 @@ func required() []string {
 }
 
 // call makes the arguments; set chooses the fields of structs that are not
-// zero, nil those that are required.
+// zero; nil chooses the required fields.
 func (m Method) call(kind string, set func(typ reflect.Type, field string) bool) Call {
 	c := Call{Method: m, Kind: kind}
 	names := map[string][]string{
@@ -206,8 +205,7 @@ func (m Method) call(kind string, set func(typ reflect.Type, field string) bool)
 	return c
 }
 
-// fill gives a value to an argument, or to those of its fields that are to be
-// set.
+// fill gives a value to an argument, or to the fields of it that are to be set.
 func (m Method) fill(arg reflect.Value, set func(reflect.Type, string) bool) {
 	typ := arg.Type()
 	if typ == reflect.TypeFor[ghmigrate.LFSPreference]() {

@@ -10,7 +10,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// properties are those of a schema and of all that it is made of.
+// properties returns the properties of a schema and of all schemas that it is
+// made of.
 func properties(schema *openapi3.Schema) map[string]*openapi3.Schema {
 	all := map[string]*openapi3.Schema{}
 	for _, parts := range []openapi3.SchemaRefs{schema.AllOf, schema.OneOf, schema.AnyOf} {
@@ -24,7 +25,8 @@ func properties(schema *openapi3.Schema) map[string]*openapi3.Schema {
 	return all
 }
 
-// items is the schema of an array's elements, nil if it is none.
+// items is the schema of an array's elements, nil if the schema is not an
+// array's.
 func items(schema *openapi3.Schema) *openapi3.Schema {
 	for _, parts := range []openapi3.SchemaRefs{schema.AllOf, schema.OneOf, schema.AnyOf} {
 		for _, part := range parts {
@@ -64,9 +66,9 @@ func walkProperties(schema *openapi3.Schema, path string, above []*openapi3.Sche
 	}
 }
 
-// instances are values of a schema with every property that there is, each
-// value different from the others; every value of an enumeration and every
-// alternative is in one of them, and every boolean is true in one and false in
+// instances returns values of a schema with every property, each value
+// different from the others. Every value of an enumeration and every
+// alternative occurs in one of them. Every boolean is true in one and false in
 // another.
 func instances(schema *openapi3.Schema) []any {
 	var all []any

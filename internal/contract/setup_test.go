@@ -11,7 +11,7 @@ import (
 
 var load = sync.OnceValues(func() ([]*contract.Description, error) { return contract.Load(".") })
 
-// descriptions are those of all products and versions.
+// descriptions holds the descriptions of all products and versions.
 func descriptions(t *testing.T) []*contract.Description {
 	t.Helper()
 	all, err := load()

@@ -12,8 +12,8 @@ import (
 )
 
 // lost lists what of a value, null apart, is not the same after decoding and
-// encoding. A secret is encoded as REDACTED; secrets are those that the decoded
-// value holds.
+// encoding. A secret is encoded as REDACTED; secrets are the secrets that the
+// decoded value holds.
 func lost(want, got any, path string, secrets map[string]bool) []string {
 	switch want := want.(type) {
 	case nil:

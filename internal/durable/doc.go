@@ -2,9 +2,9 @@
 // file operations whose order decides what a crash can take away.
 //
 // It has two parts. [FS] and [File] are a seam: everything that must survive a
-// crash goes through them, so that a test can put a disk underneath that stops
-// after any operation, and loses, reorders or tears whatever was not synced:
-// package simdisk. [OS] is the real thing. [Log] is an append-only file of
+// crash goes through them. A test can put package simdisk underneath: a disk
+// that stops after any operation, and loses, reorders or tears writes that were
+// not synced. [OS] is the real thing. [Log] is an append-only file of
 // checksummed lines, the memory of a job between two processes.
 //
 // # What may be relied on
@@ -18,11 +18,11 @@
 //
 // # Locks
 //
-// [FS.OpenLocked] takes a lock that belongs to the open file: a second call is
-// refused with [ErrLocked], from another process and from this one, and the
-// lock is gone when the file is closed or its process has died, however it
-// died. There is nothing to clean up after a kill. Locks on network file systems
-// are as good as the file system makes them.
+// [FS.OpenLocked] takes a lock that belongs to the open file. A second call
+// fails with [ErrLocked], from this process and from another. The lock ends
+// when the file is closed or its process dies, however it dies. There is
+// nothing to clean up after a kill. Locks on network file systems are as good
+// as the file system makes them.
 //
 // # Names
 //

@@ -10,17 +10,17 @@ import (
 )
 
 // FS is the part of a file system that downloads and journals use. Its names
-// are those of package os, and so are its errors: [fs.ErrNotExist] and the
-// like, in a *[fs.PathError].
+// come from package os, and so do its errors: [fs.ErrNotExist] and the like, in
+// a *[fs.PathError].
 type FS interface {
 	// OpenLocked opens the regular file name for reading and writing, creates
-	// it if it is missing, makes it private (mode 0600), and holds it by a lock
+	// it if it is missing, and makes it private (mode 0600). It takes a lock
 	// that ends when the file is closed. It fails with ErrLocked while another
-	// open file holds the lock, with ErrNoLocks where there are no locks, with
-	// ErrNotRegular for a link, a folder or
-	// a device, and with ErrForeign for a file of another user, unless the folder
-	// is that user's too. When it returns, name still leads to the file: a file
-	// that its last holder renamed or removed in the meantime is not handed out.
+	// open file holds the lock, and with ErrNoLocks where there are no locks.
+	// It fails with ErrNotRegular for a link, a folder or a device. It fails
+	// with ErrForeign for a file of another user, unless the folder is that
+	// user's too. When it returns, name still leads to the file: a file that
+	// its last holder renamed or removed in the meantime is not handed out.
 	OpenLocked(name string) (File, error)
 
 	// Open opens the regular file name for reading.
@@ -81,9 +81,9 @@ var (
 	ErrNotRegular = errors.New("not a regular file")
 )
 
-// CannotSync reports whether err, of [FS.SyncDir], means that a folder cannot be
-// synced at all: the process may not open it, or the file system has no such
-// operation. It is no sign of a broken disk.
+// CannotSync reports whether err, of [FS.SyncDir], means that a folder cannot
+// be synced at all: the process may not open it, or the file system has no such
+// operation. It does not mean a broken disk.
 func CannotSync(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL)
 }

@@ -20,11 +20,11 @@ var ErrDamaged = errors.New("log is damaged")
 // carries a checksum (CRC-32C) of itself and all lines before it, so that a
 // changed, a missing and a moved line are all found.
 //
-// Lines appended since the last Sync may be lost in a crash, and one of them
-// may be torn; a user who appends two without a Sync between risks that the
-// second survives without the first, which is damage. After a failed Append or
-// Sync it cannot be known what the disk holds: every later call returns the
-// same error, and only opening the log again helps.
+// A crash may lose the lines appended since the last Sync, and may tear one of
+// them. If two lines are appended without a Sync between them, the second may
+// survive without the first, which is damage. After a failed Append or Sync it
+// cannot be known what the disk holds: every later call returns the same error,
+// and only opening the log again helps.
 //
 // A Log does not close its file. It is not safe for concurrent use.
 type Log struct {

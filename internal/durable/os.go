@@ -10,7 +10,7 @@ import (
 
 // OS is the file system of the operating system.
 //
-// Locks are those of flock on Unix and LockFileEx on Windows. On a system or
+// Locks are made by flock on Unix and by LockFileEx on Windows. On a system or
 // a file system that has neither, OpenLocked fails with [ErrNoLocks].
 type OS struct{}
 
@@ -158,9 +158,9 @@ func openRegular(name string, write bool) (*os.File, error) {
 	return f, nil
 }
 
-// A lockedFile gives its lock back before it is closed: a child that another
-// goroutine is just starting has the descriptor too until it runs its program,
-// and would keep the lock for that long.
+// A lockedFile releases its lock before it is closed. A child process that
+// another goroutine is just starting has the descriptor too until it runs its
+// program, and would keep the lock for that long.
 type lockedFile struct{ *os.File }
 
 func (f *lockedFile) Close() error {

@@ -182,7 +182,7 @@ func TestOpenLockedRefusesAnotherUsersFile(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "theirs", string(kept))
 
-	// In a folder of theirs it is no more than what is to be expected there.
+	// In a folder of another user it is to be expected.
 	require.NoError(t, os.Chown(dir, 12345, 12345))
 	f, err := durable.OS{}.OpenLocked(name)
 	require.NoError(t, err)

@@ -5,9 +5,9 @@ import "io"
 // maxEmptyReads is how often a body may return neither bytes nor an error, in a row.
 const maxEmptyReads = 100
 
-// Steady returns a body for one whose reader may be a caller's. Its Read fails with
-// [io.ErrNoProgress] where that of the body would return nothing for ever: loops
-// such as those of io.ReadAll would keep a processor busy.
+// Steady wraps a body that a caller's transport may have made. Read fails with
+// [io.ErrNoProgress] where the body's own Read would return nothing for ever: a
+// loop such as io.ReadAll would keep a processor busy.
 func Steady(body io.ReadCloser) io.ReadCloser { return &steadyBody{body} }
 
 type steadyBody struct{ io.ReadCloser }

@@ -10,9 +10,10 @@ import (
 	"strings"
 )
 
-// IsFinal reports whether err, as [Clean] returns it, will meet every other
-// attempt too: a certificate or TLS version that either side refuses, a proxy
-// that wants a login, a redirect or an address that is malformed.
+// IsFinal reports whether every other attempt will fail with err, too, as
+// [Clean] returns it. Such errors are a certificate or TLS version that either
+// side refuses, a proxy that wants a login, and a malformed redirect or
+// address.
 func IsFinal(err error) bool {
 	if c, ok := errors.AsType[*cleaned](err); ok {
 		return c.final

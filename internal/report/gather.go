@@ -66,7 +66,7 @@ func (g *gathering) entry(e *archive.Entry) error {
 	}
 	g.bytes[owner] += e.Size
 	if e.RecordType == "issue_event" {
-		return nil // the most numerous records, and none of them is looked for
+		return nil // the most numerous records, and nobody looks for one of them
 	}
 	for record, err := range e.Records() {
 		if err := passFault(err); err != nil {

@@ -1,6 +1,6 @@
-// Package testclient gives tests a client of the fake GitHub whose transport
-// fails the test when a credential leaves the API's origin, and whose log
-// fails it when a secret is logged.
+// Package testclient gives tests a client of the fake GitHub. Its transport
+// fails the test when a credential leaves the API's origin, and its log fails
+// the test when a secret is logged.
 package testclient
 
 import (
@@ -46,8 +46,8 @@ func New(tb testing.TB, server *ghmigratetest.Server, opts ...ghmigrate.Option) 
 }
 
 // HTTPClient returns the fake GitHub's http.Client with a guard, which fails
-// the test when a request to another origin than the API's has a credential.
-// It is for a client with other options than those of [New].
+// the test when a request to another origin than the API's has a credential. It
+// is for a client with other options than [New] gives it.
 func HTTPClient(tb testing.TB, server *ghmigratetest.Server) *http.Client {
 	tb.Helper()
 	transport, ok := server.Client().Transport.(*http.Transport)

@@ -64,7 +64,7 @@ type adaptation struct {
 // rate returns the bytes a second of a job, including the time to its response.
 func (j *job) rate(now time.Time) float64 { return float64(j.got) / (now.Sub(j.asked) + 1).Seconds() }
 
-// usual returns the median of the speeds of jobs, 0 if there are none.
+// usual returns the median of the speeds of jobs, 0 without jobs.
 func (s *schedule) usual(now time.Time) float64 {
 	rates := slices.Clone(s.rates)
 	for _, j := range s.jobs {
@@ -95,8 +95,8 @@ func (s *schedule) victim(now time.Time) (victim *job) {
 	return victim
 }
 
-// look looks at all connections, ends those that do not pay, and adapts the
-// number of workers. Its error ends the transfer.
+// look looks at all connections, ends connections that do not pay, and adapts
+// the number of workers. Its error ends the transfer.
 func (s *schedule) look(now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,9 +139,10 @@ func (s *schedule) compare(now time.Time) {
 	}
 }
 
-// alone leaves all of the rest to one connection: the given one if that is at the
-// first gap and its response goes to the end, or else a new one. Bytes behind the
-// first gap are fetched again: the gaps between them would take more requests.
+// alone leaves all of the rest to one connection. It keeps the given connection
+// if that is at the first gap and its response goes to the end, and opens a new
+// connection otherwise. Bytes behind the first gap are fetched again: the gaps
+// between them would take more requests.
 func (s *schedule) alone(keep *job) {
 	at := s.frontier()
 	s.workers, s.chunk, s.since, s.leader = 1, unknownEnd, time.Now(), nil
@@ -223,8 +224,9 @@ func (s *schedule) hadNoAnswer(j *job, now time.Time) {
 	}
 }
 
-// tooMany halves the workers, but not below those that get bytes, and makes chunks
-// larger, at last all of the rest. A second time takes two refusals in a row.
+// tooMany halves the workers, but not below the number of workers that get
+// bytes, and makes chunks larger, at last all of the rest. A second time takes
+// two refusals in a row.
 func (s *schedule) tooMany(j *job, now time.Time) {
 	if s.size == unknownEnd || s.refusals > 0 && (now.Sub(s.since) < shrinkEvery || j.before.failures == 0) {
 		return

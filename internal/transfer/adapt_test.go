@@ -113,8 +113,8 @@ func TestARangeTooManyDoesNotHoldUpTheEnd(t *testing.T) {
 	})
 }
 
-// Storage that wants to be left alone for an hour says so to one range: others
-// fetch what that was to fetch, also when there are fewer ranges than there may be.
+// Storage tells one range to wait for an hour. Other ranges fetch its bytes,
+// also when there are fewer ranges than there may be.
 func TestALongWaitOfOneRangeIsNotTheOthers(t *testing.T) {
 	for _, wait := range []int{60, 3000, 7200} {
 		t.Run(fmt.Sprint(wait), func(t *testing.T) {

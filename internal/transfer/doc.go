@@ -5,10 +5,10 @@
 //
 // The first request is for the whole object: a GET with "Range: bytes=0-" and
 // "Accept-Encoding: identity". Its response tells the size. All workers start
-// then: a schedule hands out chunks in the order of the file, a worker fetches one
-// chunk with one request, and an idle worker at the end takes the back of another
-// worker's chunk. A recorder hashes the part behind the workers, and syncs and
-// logs it: see package partfile. A stream has one worker.
+// then. A schedule hands out chunks in the order of the file, and a worker
+// fetches one chunk with one request. At the end, an idle worker takes the back
+// of another worker's chunk. A recorder hashes the part behind the workers, and
+// syncs and logs it: see package partfile. A stream has one worker.
 //
 // Every request after the first carries If-Match with the strong ETag, or else
 // If-Unmodified-Since. Its response must repeat that, the size and the start.
@@ -16,9 +16,9 @@
 //
 // # Promises
 //
-// What curl can fetch is fetched. Before a transfer fails because of how storage
-// answers, it falls back from ranges side by side to one range, and then to
-// a plain request, each once and each in the log:
+// What curl can fetch is fetched. Before a transfer fails because of the
+// responses of storage, it falls back from parallel ranges to one range, and
+// then to a plain request. It takes each step once, and logs it:
 //   - storage that refuses ranges (TestStorageThatRefusesRanges,
 //     TestProxiesThatBreakAtARange), gives none (TestOneStreamWhereThereIsNoMore),
 //     gives each connection another ETag (TestEachConnectionHasAnotherETag) or no
@@ -47,12 +47,13 @@
 // that ends (TestABodyThatKnowsOfNoContext, TestARoundTripperThatKnowsOfNoContext),
 // and Close returns at once (TestCloseReturnsWhateverTheBodyDoes).
 //
-// All workers ask in the first second (TestAllWorkersAskInTheFirstSecond), with few
-// requests (TestRequestsAreFew), and on no line do they take more than 1.5 times as
-// long as one range (TestNeverMuchSlowerThanOneRange): refusals make workers fewer
-// and chunks larger (TestStorageThatIsBusyIsAskedForLess), a connection that hangs or
-// is much slower than the others is replaced (TestARangeThatHangsIsAskedForAgain,
-// TestARangeThatIsMuchSlowerIsAskedForAgain), and bytes reset the backoff
+// All workers send a request in the first second
+// (TestAllWorkersAskInTheFirstSecond). They need few requests
+// (TestRequestsAreFew), and on no line more than 1.5 times as long as one range
+// (TestNeverMuchSlowerThanOneRange). Refusals make workers fewer and chunks
+// larger (TestStorageThatIsBusyIsAskedForLess). A connection that hangs or is
+// much slower than the others is replaced (TestARangeThatHangsIsAskedForAgain,
+// TestARangeThatIsMuchSlowerIsAskedForAgain). Bytes reset the backoff
 // (TestBytesResetTheBackoff).
 //
 // Fetched bytes are not fetched again: after a cut (TestFileResumesAfterACut), a kill

@@ -285,8 +285,7 @@ func TestAPartThatWasCutOffIsNotPlaced(t *testing.T) {
 	})
 }
 
-// A proxy's page in answer to a later range is no reason to give up what is
-// there.
+// If a proxy responds to a later range with a page, the fetched bytes are kept.
 func TestAPageInPlaceOfTheRestCostsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 1000)

@@ -21,8 +21,9 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// In these tests the smallest chunk is this, and all that is measured in chunks
-// is as much smaller: what counts as small, and how far ahead a range may be.
+// minChunk is the smallest chunk in these tests. Sizes that are measured in
+// chunks shrink with it: the size of a small file, and how far ahead a range
+// may be.
 const minChunk = 4 << 10
 
 func inParallel(ranges int) transfer.Options {
@@ -101,7 +102,7 @@ func TestRequestsAreFew(t *testing.T) {
 }
 
 // A line is what each connection of a test is like. It knows which of them sent
-// at the same time: those that had begun to, and had not come to their end.
+// at the same time: the connections that had begun to send, and had not ended.
 type line struct {
 	rate    int // bytes a second
 	latency time.Duration
@@ -114,7 +115,7 @@ func (l *line) send(s *storage, w http.ResponseWriter, r *http.Request) bool {
 	return l.sendAt(l.rate, s, w, r)
 }
 
-// sendAt answers with 100 pieces a second. Its end is that of the last one.
+// sendAt answers with 100 pieces a second. It ends with the last one.
 func (l *line) sendAt(rate int, s *storage, w http.ResponseWriter, r *http.Request) bool {
 	if !pause(r, l.latency) {
 		return true
@@ -254,7 +255,7 @@ func TestNoRangeRunsFarAheadOfAGap(t *testing.T) {
 
 func TestProgressIsMeasuredOverAllRanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		// None of them gets 1 MiB in five minutes, all of them do.
+		// Each gets less than 1 MiB in five minutes; together they get more.
 		s := newStorage(t, 4<<20)
 		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
 			return trickle(s, w, r, 16<<10, 16*time.Second)

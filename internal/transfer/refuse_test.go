@@ -19,8 +19,9 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// A disk that refuses: the error says what it refused, what was fetched and what
-// the next call does; the file at path stays, and so does what is of use.
+// When a disk refuses an operation, the error says which operation, how much
+// was fetched and what the next call does. The file at path stays, and so do
+// parts that are of use.
 func TestADiskThatRefuses(t *testing.T) {
 	const path = "/data/backup.tar.gz"
 	cases := []struct {
@@ -98,8 +99,8 @@ func TestAPartOfAnotherUserIsRefused(t *testing.T) {
 	}
 }
 
-// A folder that cannot be opened or synced is no reason to fail: all bytes are on
-// the disk.
+// The transfer succeeds although the folder cannot be opened or synced: all
+// bytes are on the disk.
 func TestAFolderThatCannotBeSyncedIsAWarning(t *testing.T) {
 	for _, refusal := range []error{syscall.EACCES, syscall.EINVAL, syscall.ENOSYS} {
 		synctest.Test(t, func(t *testing.T) {

@@ -251,8 +251,8 @@ func (e *exchange) copy(ctx context.Context, limit int64) error {
 	return e.reachedLimit(at, limit)
 }
 
-// ended explains an error of a body. It is none if an object of unknown size has
-// come to its end.
+// ended explains an error of a body. There is no error if an object of unknown
+// size has come to its end.
 func (e *exchange) ended(ctx context.Context, at int64, err error) error {
 	if err == io.EOF && e.object.Size < 0 && e.end == unknownEnd { //nolint:errorlint // an EOF inside another error is a cut
 		whole := e.delimited && (e.told < 0 || e.told == at) // only forget sets told, between attempts

@@ -23,9 +23,9 @@ const (
 	chunksPerWorker = 4  // within these bounds
 	smallFactor     = 8  // times minChunk is too small for a second connection to pay
 
-	// No chunk starts further ahead of the hash than so many chunks per worker, or
-	// windowFactor times minChunk: the hash reads the bytes back from the page
-	// cache, and after a crash the next call does.
+	// No chunk starts further ahead of the hash than so many chunks per worker,
+	// or windowFactor times minChunk. The hash reads the bytes back from the
+	// page cache, and after a crash the next call does.
 	chunksAhead  = 3
 	windowFactor = 128
 
@@ -248,8 +248,9 @@ func (s *schedule) received(j *job, n int) {
 	j.waits = time.Time{}
 }
 
-// wrote notes that n bytes more are in the file, and returns how many the worker
-// is to read on, up to the limit of the response: past its job if bytes are free.
+// wrote notes that n more bytes are in the file. It returns how many bytes the
+// worker may read on, up to the limit of the response: past its job if bytes
+// are free.
 func (s *schedule) wrote(j *job, n int, limit int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

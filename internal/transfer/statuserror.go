@@ -36,8 +36,8 @@ const (
 	maxErrorText = 300
 )
 
-// decode reads the reason from the body of a response, without these secrets, and
-// those of a redirect.
+// decode reads the reason from the body of a response, without these secrets
+// and the secrets of a redirect.
 func (e *StatusError) decode(resp *http.Response, secrets []string) {
 	if resp.Request != nil {
 		secrets = append(secrets, netx.URLSecrets(resp.Request.URL)...)

@@ -1,6 +1,6 @@
-// Release prepares the modules that are released for a version: it takes the
-// replace directives out of their go.mod files, and writes a module proxy that
-// serves what the Go module mirror would serve.
+// Release prepares the released modules for a version. It removes the replace
+// directives from their go.mod files, and writes a module proxy that serves the
+// same files as the Go module mirror would.
 //
 //	go run -C tools ./release -version v0.1.0 -tree COPY -proxy DIR
 //
@@ -25,7 +25,8 @@ import (
 
 const library = "github.com/ghmigrate/ghmigrate"
 
-// released are the folders of the modules, each after those that it needs.
+// released are the folders of the modules, each after the modules that it
+// needs.
 var released = []string{".", "blobstore", "cmd/ghmigrate"}
 
 func main() {

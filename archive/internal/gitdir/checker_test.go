@@ -442,8 +442,8 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 	}
 }
 
-// Git makes these files anew, so that none of them has to be there, or to be of
-// this repository.
+// Git makes these files anew, so they may be missing, or belong to another
+// repository.
 func TestWhatGitRebuildsIsNotMissed(t *testing.T) {
 	t.Parallel()
 	many, packed := newRepository(t, "sha1", shapeNamed("many packs")), newRepository(t, "sha1", shapeNamed("packed"))

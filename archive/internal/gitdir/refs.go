@@ -205,8 +205,8 @@ func (c *Checker) eachLine(src *source, report func(int64, error), check func(nu
 	}
 }
 
-// addParents remembers what the ref is below: refs/heads of refs/heads/main. None
-// of these can be a ref.
+// addParents remembers what the ref is below: refs/heads of refs/heads/main.
+// These names cannot be refs.
 func (c *Checker) addParents(name string) {
 	var h maphash.Hash
 	h.SetSeed(c.seed)

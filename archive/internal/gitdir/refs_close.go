@@ -91,7 +91,8 @@ func (c *Checker) follow(name string) (end string, ok bool) {
 	return "", false
 }
 
-// closeTwins looks for refs that packed-refs has twice. Git clones none of them.
+// closeTwins looks for refs that packed-refs has twice. Git does not clone
+// them.
 func (c *Checker) closeTwins(report func(string, error)) {
 	seen := make(map[uint64]struct{}, len(c.tips))
 	for _, t := range c.tips {

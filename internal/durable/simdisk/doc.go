@@ -3,8 +3,8 @@
 // Here the machine itself can stop, after any operation, and what was not
 // synced is then lost, or not, as a seed decides.
 //
-// A test gives [Disk] to the code under test in place of [durable.OS], lets it
-// stop with [Disk.StopAfter] or [Disk.Stop], and goes on with the disk that
+// A test gives [Disk] to the code under test in place of [durable.OS], and
+// stops it with [Disk.StopAfter] or [Disk.Stop]. It goes on with the disk that
 // [Disk.PowerCut] returns, or [Disk.Kill] if only the process died:
 //
 //	disk := simdisk.New(seed, "/data")
@@ -17,16 +17,16 @@
 //
 // What Sync of a file returned for stays, and nothing else is certain. Each
 // write and truncation since then is kept, or dropped, or kept in some of its
-// blocks, in any order; the size may have grown without the bytes, which are
+// blocks, in any order. The size may have grown without the bytes, which are
 // then zeros. Each name that was created, renamed or removed since SyncDir of
-// its folder is old or new, in any order; a rename is never half done, and no
+// its folder is old or new, in any order. A rename is never half done, and no
 // file has two names.
 //
 // # What an error does
 //
 // [Disk.Fail] makes operations fail. A write that fails gets a part of its
-// bytes to the file. After a Sync that fails, what it should have made durable
-// is partly on the disk and otherwise lost for good, although it can still be
-// read: the next Sync succeeds and does not bring it back, as on Linux.
-// Everything else that fails has not happened.
+// bytes to the file. A Sync that fails leaves part of its data on the disk and
+// loses the rest for good, although the rest can still be read. As on Linux,
+// the next Sync succeeds and does not bring it back. Everything else that fails
+// has not happened.
 package simdisk

@@ -33,9 +33,9 @@ type Decision struct {
 // Plan decides which runs of one account to remove. Runs are in the order in
 // which they began.
 //
-// A run is removed only if the policy does not keep it and, for each repository
-// with a good copy in it, a newer run that is kept has a copy that is as complete,
-// and that is there. A run that covers less than half of what it was asked for
+// A run is removed only if the policy does not keep it and its good copies are
+// replaced. A good copy is replaced if a newer run that is kept has a copy that
+// is as complete. A run that covers less than half of what it was asked for
 // takes no place in the policy. An unfinished run is removed when a newer
 // finished one exists and nothing was written to it for a week.
 func Plan(runs []*Run, policy Policy, now time.Time) []Decision {

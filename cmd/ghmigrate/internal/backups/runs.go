@@ -74,7 +74,7 @@ func (r *Run) has(row *export.Row) bool {
 	return ok && f.Size == row.Size
 }
 
-// IsRunName reports whether a folder's name is that of a run.
+// IsRunName reports whether a folder's name is the name of a run.
 func IsRunName(name string) bool {
 	_, ok := runTime(name)
 	return ok

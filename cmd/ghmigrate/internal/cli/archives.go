@@ -74,7 +74,7 @@ func checkSum(sum string, archives int) error {
 	return nil
 }
 
-// verifyNamed verifies an archive, or those of a manifest.
+// verifyNamed verifies an archive, or the archives of a manifest.
 func (a *app) verifyNamed(ctx context.Context, name string, opts archive.VerifyOptions) (ok bool, err error) {
 	if !isManifest(name) {
 		return a.verifyArchive(ctx, name, opts)

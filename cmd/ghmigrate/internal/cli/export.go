@@ -99,7 +99,7 @@ func (e *exporting) check() error {
 		return misused("--keep-locked needs --lock")
 	}
 	e.opts.DeleteArchives = !e.keep
-	e.opts.FinishFirst = true // the repositories are seldom those of the night before
+	e.opts.FinishFirst = true // the repositories are seldom the same as in the night before
 	plan := e.opts
 	plan.Repositories = []string{"octo-org/any"} // it is not known yet which
 	if _, _, err := export.Plan(plan); err != nil {

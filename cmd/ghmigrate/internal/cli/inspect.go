@@ -59,7 +59,7 @@ func (a *app) inspect() *cobra.Command {
 	return a.jsonFlag(cmd, "all of it")
 }
 
-// isArchive reports whether a name is that of an archive, and not of runs.
+// isArchive reports whether a name is the name of an archive, and not of runs.
 func isArchive(name string) bool {
 	if isManifest(name) {
 		return false
@@ -173,8 +173,8 @@ func (a *app) inspectRuns(ctx context.Context, name, wanted, html string) (err e
 	return nil
 }
 
-// runsOf returns the place of a manifest or of the folder of a run, and the run's
-// name; otherwise the name is that of the place.
+// runsOf returns the place of a manifest or of the folder of a run, and the
+// run's name; otherwise the name is the name of the place.
 func runsOf(name string) (root, run string) {
 	dir := strings.TrimRight(name, "/")
 	if isManifest(name) {

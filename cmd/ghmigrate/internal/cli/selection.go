@@ -146,7 +146,8 @@ func visibility(repo *ghmigrate.Repository) string {
 	return "public"
 }
 
-// names returns the repositories to export, and those that are left out.
+// names returns the repositories to export, and the repositories that are left
+// out.
 func (s *selection) names(ctx context.Context, a *app, acct export.Account) (names []string, left []skipped, err error) {
 	names = []string{}
 	if !s.all {

@@ -92,8 +92,8 @@ func nameOf(rawURL string) (string, bool) {
 	return normalize(u.Host), true
 }
 
-// normalize returns the name of a host as gh does: that of the web site, not of
-// the API.
+// normalize returns the name of a host as gh does: the name of the web site,
+// not of the API.
 func normalize(host string) string {
 	host = strings.ToLower(host)
 	if bare, port, err := net.SplitHostPort(host); err == nil && port == "443" {
