@@ -1,3 +1,3 @@
-// Package tools holds no code: its module pins the linter and apidiff, which
-// the checks run, apart from the library's dependencies.
+// Package tools holds no code: its module pins the linter, which the checks run,
+// apart from the library's dependencies.
 package tools

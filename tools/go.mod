@@ -2,10 +2,7 @@ module github.com/ghmigrate/ghmigrate/tools
 
 go 1.26.0
 
-tool (
-	github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	golang.org/x/exp/cmd/apidiff
-)
+tool github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 require golang.org/x/mod v0.42.0
 
