@@ -310,7 +310,7 @@ func (j *Job) succeeded(e Effect, r Result, now time.Time) {
 		s.Archive, s.Stored, s.InStore = r.Archive, true, true
 		j.verified(r)
 	case EffectStore:
-		s.Stored, s.InStore = true, j.Store != nil
+		s.Stored, s.InStore = true, r.InStore
 	case EffectDelete:
 		s.Deleted = true
 	case EffectNone:

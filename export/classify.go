@@ -181,6 +181,7 @@ type Result struct {
 	Fates        map[string]string `json:"fates,omitempty"`        // sentences about repositories that were renamed, transferred or deleted
 	Archive      *Archive          `json:"archive,omitzero"`       // of a download or transfer
 	Damaged      bool              `json:"damaged,omitzero"`       // the archive in Dir is not what was fetched
+	InStore      bool              `json:"in_store,omitzero"`      // of a store: the Store has the archive
 	Missing      []string          `json:"missing,omitempty"`      // of a verification
 	Condemned    []string          `json:"condemned,omitempty"`
 	Unsound      bool              `json:"unsound,omitzero"`

@@ -74,30 +74,52 @@ func (r *run) open(ctx context.Context) error {
 	return r.begin(ctx, folders, before)
 }
 
-// identify finds the name of the account. For a user it asks GitHub whose token
-// it is. The response also tells whether the host is a GHES, where users lack some
-// calls.
-func (r *run) identify(ctx context.Context) error {
-	r.account = r.acct.String()
-	if r.acct.Owner() != "" {
-		return nil
+// identify finds the name of the account.
+func (r *run) identify(ctx context.Context) (err error) {
+	var login, ghes string
+	if r.acct.Owner() == "" {
+		err = r.persist(ctx, func() (err error) {
+			login, ghes, err = tokenOwner(ctx, r.acct)
+			return err
+		})
+	}
+	if err == nil {
+		r.account, err = accountName(r.acct, r.opts, login, ghes)
+	}
+	return err
+}
+
+// Identify checks whether the options fit the account, and returns the name of the
+// account for [NameRun] and [NewManifest]. For a user it asks GitHub for the login
+// of the token's owner. Run does the same; another driver calls Identify before
+// [Plan].
+func Identify(ctx context.Context, acct Account, opts Options) (name string, err error) {
+	if err := check(ctx, acct); err != nil {
+		return "", err
 	}
 	var login, ghes string
-	err := r.persist(ctx, func() (err error) {
-		login, ghes, err = tokenOwner(ctx, r.acct)
-		return err
-	})
-	asked := r.opts.Repositories != nil
-	switch {
-	case err != nil:
-		return err
-	case asked && ghes != "" && r.opts.Start.LockRepositories:
-		return fmt.Errorf("LockRepositories: GitHub Enterprise Server %s has no call to unlock the repositories of a user", ghes)
-	case asked && ghes != "" && r.opts.DeleteArchives:
-		return fmt.Errorf("DeleteArchives: GitHub Enterprise Server %s has no call to delete the archives of a user", ghes)
+	if acct.Owner() == "" {
+		if login, ghes, err = tokenOwner(ctx, acct); err != nil {
+			return "", err
+		}
 	}
-	r.account += "/" + strings.ToLower(login)
-	return nil
+	return accountName(acct, opts, login, ghes)
+}
+
+// accountName is the name of an account, with the login of a user. A GHES, of this
+// version, lacks some calls for users.
+func accountName(acct Account, opts Options, login, ghes string) (string, error) {
+	if owner := acct.Owner(); owner != "" {
+		return acct.String(), checkOwner(owner, opts.Repositories)
+	}
+	asked := opts.Repositories != nil
+	switch {
+	case asked && ghes != "" && opts.Start.LockRepositories:
+		return "", fmt.Errorf("LockRepositories: GitHub Enterprise Server %s has no call to unlock the repositories of a user", ghes)
+	case asked && ghes != "" && opts.DeleteArchives:
+		return "", fmt.Errorf("DeleteArchives: GitHub Enterprise Server %s has no call to delete the archives of a user", ghes)
+	}
+	return acct.String() + "/" + strings.ToLower(login), nil
 }
 
 // latest opens the newest run. If it is finished, latest closes and returns it;
@@ -184,7 +206,7 @@ func (r *run) resume() error {
 	now := time.Now()
 	for _, job := range r.journal.jobs {
 		r.adopt(job)
-		if err := job.clear(); err != nil {
+		if err := job.Clear(); err != nil {
 			return err
 		}
 		lost := job.State.Intent == EffectStart
@@ -301,7 +323,7 @@ func (r *run) begin(ctx context.Context, folders []string, before *journal) erro
 	}
 	r.tally = tally
 	if before != nil { // first: once the plan is whole, the old journal is not read again
-		jobs = slices.Concat(debts(before.jobs, r.opts.Run), jobs)
+		jobs = slices.Concat(Debts(before.jobs, r.opts.Run), jobs)
 	}
 	if err := r.journal.begin(r.header(), jobs); err != nil {
 		return err
@@ -320,6 +342,12 @@ func isRunName(name string) bool {
 	_, err := time.Parse(runLayout, stem)
 	_, hexErr := hex.DecodeString(suffix)
 	return err == nil && hexErr == nil && (suffix == "" || len(suffix) == 6)
+}
+
+// NameRun names a run of the account that [Identify] returns: the result is for
+// Options.Run in [Plan]. It is unique, and sorts by time.
+func NameRun(account string, now time.Time) string {
+	return path.Join(storePrefix(account), runName(now, ""))
 }
 
 // runName names a run by its time. The name sorts after the newest run whatever

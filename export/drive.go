@@ -253,12 +253,12 @@ func (r *run) note(job *Job, effect Effect, res Result, before *State) error {
 		}
 	}
 	if s.InStore && !before.InStore {
-		if err := job.clear(); err != nil {
+		if err := job.Clear(); err != nil {
 			r.emit(Event{Kind: EventWaiting, Err: err}) // the next call tries again
 		}
 	}
 	r.count(job)
-	job.emitResult(effect, res, before)
+	job.Report(effect, res, before)
 	if err := r.saveTally(); err != nil {
 		return err
 	}

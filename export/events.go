@@ -173,9 +173,9 @@ func (j *Job) emit(e Event) {
 	}
 }
 
-// emitResult emits the event of a result, after Apply. Before is the state before
-// Apply.
-func (j *Job) emitResult(effect Effect, r Result, before *State) {
+// Report calls Progress with the event of a result, after [Job.Apply]. Before is the
+// state before Apply. [Step] calls it.
+func (j *Job) Report(effect Effect, r Result, before *State) {
 	s := &j.State
 	e := j.event(j.kindOf(effect, r, before))
 	e.Err = r.error()

@@ -71,9 +71,10 @@ func (m *Manifest) failed() map[string]bool {
 	return failed
 }
 
-// debts returns jobs that release the locks of an earlier run, one job for each
-// migration.
-func debts(before []*Job, run string) []*Job {
+// Debts returns jobs that release the locks of an earlier run, one job for each
+// migration. Before are all jobs of that run. Run plans them first; so does another
+// driver.
+func Debts(before []*Job, run string) []*Job {
 	at := map[int64]*Job{}
 	var jobs []*Job
 	for _, j := range slices.Concat(before, unlockingOf(before, true)) {

@@ -296,7 +296,7 @@ func (r *run) manifest() *Manifest {
 // finish puts the manifest in place and ends the journal.
 func (r *run) finish(ctx context.Context) error {
 	for _, job := range r.journal.jobs { // files that could not be removed before
-		_ = job.clear()
+		_ = job.Clear()
 	}
 	now := time.Now().UTC()
 	m := r.manifest()

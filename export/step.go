@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func Step(ctx context.Context, acct Account, job *Job) error {
 	before := job.State
 	job.Apply(effect, r, time.Now())
 	err := job.save()
-	job.emitResult(effect, r, &before)
+	job.Report(effect, r, &before)
 	if r.err != nil {
 		err = errors.Join(fmt.Errorf("batch %s: %s: %w", job.ID, effect, r.err), err)
 	}
@@ -83,10 +84,7 @@ func Perform(ctx context.Context, acct Account, job *Job, effect Effect) Result 
 	if err := check(ctx, acct); err != nil {
 		return resultOf(err)
 	}
-	p := &performance{Account: pace(acct), job: job, disk: job.disk}
-	if p.disk == nil {
-		p.disk = durable.OS{}
-	}
+	p := &performance{Account: pace(acct), job: job, disk: cmp.Or[disk](job.disk, durable.OS{})}
 	perform := map[Effect]func(context.Context) Result{
 		EffectStart: p.start, EffectSearch: p.search, EffectWait: p.wait, EffectList: p.list, EffectUnlock: p.unlock,
 		EffectDownload: p.download, EffectVerify: p.verify, EffectStore: p.store, EffectTransfer: p.transfer, EffectDelete: p.delete,

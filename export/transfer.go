@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/archive"
+	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
 // maxFaults is how many faults of an archive are kept, for each repository and for
@@ -194,7 +196,7 @@ func (p *performance) store(ctx context.Context) Result {
 		}
 		return resultOf(&storeError{p.inStore(), errNotRead})
 	}
-	return Result{}
+	return Result{InStore: true}
 }
 
 // onDisk checks that the archive is still in the folder, with its size. If it is
@@ -212,12 +214,12 @@ func (p *performance) onDisk() (Result, bool) {
 	return Result{}, true
 }
 
-// clear removes an archive from disk that the Store has.
-func (j *Job) clear() error {
+// Clear removes an archive from the disk that the Store has.
+func (j *Job) Clear() error {
 	if !j.State.InStore || j.State.Archive == nil || j.Stream {
 		return nil
 	}
-	return removeFile(j.disk, filepath.Join(j.Dir, j.State.Archive.Name))
+	return removeFile(cmp.Or[disk](j.disk, durable.OS{}), filepath.Join(j.Dir, j.State.Archive.Name))
 }
 
 // transfer moves the archive from GitHub to the Store in one pass, and verifies
