@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"gocloud.dev/blob"
+
+	"github.com/ghmigrate/ghmigrate/temporal"
+)
+
+// run works until the context is canceled, or a worker fails for good.
+func run(ctx context.Context, o *options, getenv func(string) string, log *slog.Logger) error {
+	accounts, err := newAccounts(os.Environ(), getenv, log)
+	if err != nil {
+		return err
+	}
+	bucket, err := openBucket(ctx, o.bucket)
+	if err != nil {
+		return err
+	}
+	defer bucket.Close()
+	if err := os.MkdirAll(o.scratch, 0o700); err != nil {
+		return fmt.Errorf("--scratch: %w", err)
+	}
+	if err := sweep(o.scratch, time.Now().Add(-scratchAge), log); err != nil {
+		log.Warn("remove old folders", "error", err)
+	}
+	m := new(monitor)
+	if o.metrics != "" {
+		if m, err = listen(ctx, o.metrics, log); err != nil {
+			return fmt.Errorf("--metrics: %w", err)
+		}
+		defer m.server.Close()
+	}
+	conn, err := o.Dial(ctx, client.Options{Logger: sdklog.NewStructuredLogger(log), MetricsHandler: m.metrics})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	failed := make(chan error, 2)
+	workers := o.workers(conn, func(err error) { failed <- err })
+	activities := &temporal.Activities{Account: accounts.account, Bucket: bucket, Scratch: o.scratch}
+	started := 0
+	defer func() { stop(workers[:started], log) }()
+	for _, w := range workers {
+		temporal.Register(w, activities)
+		if err := w.Start(); err != nil {
+			return err
+		}
+		started++
+	}
+	m.working.Store(true)
+	defer m.working.Store(false)
+	log.Info("working", "queue", o.queue, "requests", o.requests, "transfers", o.transfers)
+	select {
+	case <-ctx.Done():
+		log.Info("stopping: transfers are handed over")
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+// bucketTime limits the first look at the bucket.
+const bucketTime = 30 * time.Second
+
+// openBucket opens the bucket, and checks that it is there.
+func openBucket(ctx context.Context, url string) (*blob.Bucket, error) {
+	bucket, err := blob.OpenBucket(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("--bucket: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, bucketTime)
+	defer cancel()
+	ok, err := bucket.IsAccessible(ctx)
+	if err == nil && !ok {
+		err = errors.New("the bucket is not there, or the credentials give no access")
+	}
+	if err != nil {
+		bucket.Close()
+		return nil, fmt.Errorf("--bucket: %w", err)
+	}
+	return bucket, nil
+}
+
+// heartbeats is how often the server hears of an activity, at most. It is how long
+// a cancel may take to reach a transfer.
+const heartbeats = 5 * time.Second
+
+// workers makes a worker for requests and one for transfers, as the flags want.
+func (o *options) workers(conn client.Client, fail func(error)) (workers []worker.Worker) {
+	opts := worker.Options{
+		WorkerStopTimeout: o.drain, OnFatalError: fail,
+		MaxHeartbeatThrottleInterval: heartbeats, DefaultHeartbeatThrottleInterval: heartbeats,
+	}
+	if o.requests > 0 {
+		opts.MaxConcurrentActivityExecutionSize = o.requests
+		workers = append(workers, worker.New(conn, o.queue, opts))
+	}
+	if o.transfers > 0 {
+		opts.MaxConcurrentActivityExecutionSize, opts.DisableWorkflowWorker = o.transfers, true
+		workers = append(workers, worker.New(conn, temporal.TransferQueue(o.queue), opts))
+	}
+	return workers
+}
+
+// stop stops all workers at the same time.
+func stop(workers []worker.Worker, log *slog.Logger) {
+	begun := time.Now()
+	var wg sync.WaitGroup
+	for _, w := range workers {
+		wg.Go(w.Stop)
+	}
+	wg.Wait()
+	log.Info("stopped", "after", time.Since(begun).Round(time.Millisecond).String())
+}
