@@ -61,7 +61,7 @@ func ExportAll(ctx workflow.Context, orders Orders) (*Summaries, error) {
 			order := pending[0]
 			id := order.WorkflowID()
 			running[id] = true
-			done := workflow.ExecuteChildWorkflow(child(ctx, id, enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL), exportWorkflow, order)
+			done := workflow.ExecuteChildWorkflow(child(ctx, id, enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL), ExportWorkflow, order)
 			workflow.Go(lasting, func(lasting workflow.Context) {
 				all.Exports = append(all.Exports, summaryOf(lasting, order, done))
 				delete(running, id)
@@ -75,7 +75,7 @@ func ExportAll(ctx workflow.Context, orders Orders) (*Summaries, error) {
 			return all, nil
 		default:
 			orders.Orders, orders.Continued = pending, all.Exports
-			return nil, workflow.NewContinueAsNewError(ctx, exportAllWorkflow, orders)
+			return nil, workflow.NewContinueAsNewError(ctx, ExportAllWorkflow, orders)
 		}
 		before := len(running)
 		if err := workflow.Await(lasting, func() bool { return len(running) < before }); err != nil {

@@ -388,7 +388,7 @@ func (x *exporter) continueAsNew(ctx workflow.Context) error {
 	}
 	next := x.order
 	next.Continued = carried
-	return workflow.NewContinueAsNewError(ctx, exportWorkflow, next)
+	return workflow.NewContinueAsNewError(ctx, ExportWorkflow, next)
 }
 
 // finish writes the manifest.

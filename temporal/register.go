@@ -6,11 +6,15 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
+// The names by which clients start the workflows [Export] and [ExportAll].
+const (
+	ExportWorkflow    = "ghmigrate.Export"
+	ExportAllWorkflow = "ghmigrate.ExportAll"
+)
+
 // The names by which histories know workflows and activities.
 const (
-	exportWorkflow    = "ghmigrate.Export"
-	exportAllWorkflow = "ghmigrate.ExportAll"
-	tokenWorkflow     = "ghmigrate.Token"
+	tokenWorkflow = "ghmigrate.Token"
 
 	planActivity      = "ghmigrate.Plan"
 	pageActivity      = "ghmigrate.Page"
@@ -27,7 +31,7 @@ const (
 // task queue is a [TransferQueue] gets transfers alone; it needs
 // [worker.Options].DisableWorkflowWorker. Both kinds may run in one process.
 func Register(w worker.Registry, a *Activities) {
-	for name, f := range map[string]any{exportWorkflow: Export, exportAllWorkflow: ExportAll, tokenWorkflow: shareToken} {
+	for name, f := range map[string]any{ExportWorkflow: Export, ExportAllWorkflow: ExportAll, tokenWorkflow: shareToken} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
 	for name, f := range map[string]any{
