@@ -1,0 +1,197 @@
+//go:build e2e && unix
+
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	sdktemporal "go.temporal.io/sdk/temporal"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/temporal"
+)
+
+// late holds a request back until release is closed.
+func late(arrived, release chan struct{}) func(http.ResponseWriter, *http.Request, http.Handler) {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		close(arrived)
+		<-release
+		next.ServeHTTP(w, r)
+	}
+}
+
+func TestServerKilled(t *testing.T) {
+	t.Parallel()
+	s, err := newServer(filepath.Join(t.TempDir(), "own"))
+	require.NoError(t, err)
+	t.Cleanup(func() { s.kill() })
+	w := newWorld(t, s)
+	names := w.add("octo-org", 6, ghmigratetest.Payload(500_000))
+	w.workOnOwnDisks()
+	o := order(locking)
+	o.BatchSize = 2
+	run := w.start(o)
+	w.until("GitHub has a migration", func() bool { return len(w.github.Migrations()) > 0 })
+	s.kill()
+	require.NoError(t, s.start())
+	sum := w.finish(run)
+	w.complete(sum, names)
+	assert.Equal(t, 3, sum.Starts)
+}
+
+func TestCancelWhileEverythingIsLocked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shared, ghmigratetest.WithExportDuration(15*time.Second))
+	names := w.add("octo-org", 4)
+	w.workOnOwnDisks()
+	o := order(locking)
+	o.BatchSize = 2
+	run := w.start(o)
+	w.until("everything is locked", func() bool {
+		for _, name := range names {
+			if !w.github.Locked(name) {
+				return false
+			}
+		}
+		return true
+	})
+	require.NoError(t, w.client.CancelWorkflow(t.Context(), run.GetID(), ""))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	canceled, ok := errors.AsType[*sdktemporal.CanceledError](run.Get(ctx, nil))
+	require.True(t, ok)
+	var s temporal.Summary
+	require.NoError(t, canceled.Details(&s))
+	assert.NotEmpty(t, s.Problem)
+	assert.Empty(t, s.Locked)
+	w.check(&s, names)
+}
+
+func TestPoisonedRepository(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shared)
+	names := w.add("octo-org", 6)
+	w.github.UpdateRepository(names[4], ghmigratetest.PoisonsExport())
+	w.workOnOwnDisks()
+	o := order(locking)
+	o.BatchSize = 3
+	s := w.finish(w.start(o))
+	assert.False(t, s.OK())
+	assert.Equal(t, 5, s.Covered)
+	w.check(s, names)
+	for _, row := range w.bucket.manifest(s.Manifest).Repositories {
+		assert.Equal(t, row.Repository != names[4], row.OK(), row.Repository)
+	}
+}
+
+func TestTokenRefusedForAWhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shared)
+	names := w.add("octo-org", 4)
+	w.workOnOwnDisks()
+	o := order(locking)
+	o.BatchSize = 1
+	run := w.start(o)
+	w.until("GitHub has a migration", func() bool { return len(w.github.Migrations()) > 0 })
+	w.github.Inject(ghmigratetest.Fault{Origin: ghmigratetest.API, Status: http.StatusUnauthorized, Times: -1})
+	w.until("the export pauses", func() bool {
+		p, err := w.progress(run.GetID())
+		return err == nil && p.Paused > 0
+	})
+	w.github.ClearFaults()
+	w.complete(w.finish(run), names)
+}
+
+// progress asks an export how it goes.
+func (w *world) progress(id string) (p temporal.Progress, err error) {
+	value, err := w.client.QueryWorkflow(w.Context(), id, "", temporal.ProgressQuery)
+	if err != nil {
+		return p, err
+	}
+	return p, value.Get(&p)
+}
+
+func TestBucketFailsForAWhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shared)
+	names := w.add("octo-org", 4, ghmigratetest.Payload(500_000))
+	w.workOnOwnDisks()
+	o := order(locking)
+	o.BatchSize = 1
+	run := w.start(o)
+	w.until("GitHub has a migration", func() bool { return len(w.github.Migrations()) > 0 })
+	w.bucket.failing.Store(true)
+	w.until("the bucket has refused requests", func() bool { return w.bucket.refused.Load() > 12 })
+	w.bucket.failing.Store(false)
+	w.complete(w.finish(run), names)
+}
+
+// The program export starts an ExportAll for two organizations with one token.
+func TestTwoOrganizationsWithOneToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shared)
+	w.github.Inject(ghmigratetest.FastChanges())
+	one, two := w.add("octo-org", 4), w.add("octo-two", 4)
+	w.workOnOwnDisks()
+	limited := ghmigratetest.SecondaryRateLimitAfter(3 * time.Second)
+	limited.Operation, limited.After = "migrations/start-for-org", 3
+	w.github.Inject(limited)
+	p, err := startProcess("export", w.env(), "--org", "octo-org,octo-two", "--lock", "--batch", "2", "--delete-archives", "--pause", "5s")
+	require.NoError(t, err)
+	t.Cleanup(p.kill)
+	status, err := p.wait(patience)
+	require.NoError(t, err)
+	require.Zero(t, status, p.output)
+	var all temporal.Summaries
+	require.NoError(t, json.Unmarshal([]byte(p.result.String()), &all))
+	require.Len(t, all.Exports, 2)
+	names := map[string][]string{"octo-org": one, "octo-two": two}
+	for i := range all.Exports {
+		s := &all.Exports[i]
+		w.complete(s, names[filepath.Base(s.Account)])
+		assert.Equal(t, 2, s.Starts)
+	}
+	changes := w.changes()
+	assert.GreaterOrEqual(t, len(changes), 4+8+4) // starts, unlocks, deletions
+	for _, r := range changes {
+		assert.NotEqual(t, "FastChanges", r.Fault)
+	}
+}
+
+// Two hundred jobs continue as new again and again. They have four tokens, so that
+// the second that GitHub wants between two starts does not make the test slow.
+func TestManyJobsContinueAsNew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shared)
+	orders := temporal.Orders{Concurrency: 4}
+	names := map[string][]string{}
+	for _, org := range []string{"octo-1", "octo-2", "octo-3", "octo-4"} {
+		names[org] = w.add(org, 50)
+		orders.Orders = append(orders.Orders, temporal.Order{
+			Organization: org, Token: org, BatchSize: 1, MaxEvents: 200, Pause: 5 * time.Second,
+			Start: ghmigrate.StartMigrationRequest{ExcludeMetadata: true},
+		})
+	}
+	w.workOnOwnDisks()
+	run := w.startAll(orders)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var all temporal.Summaries
+	require.NoError(t, run.Get(ctx, &all))
+	require.Len(t, all.Exports, 4)
+	for i := range all.Exports {
+		s := &all.Exports[i]
+		w.complete(s, names[filepath.Base(s.Account)])
+		assert.Equal(t, 50, s.Starts)
+		assert.Positive(t, s.Continued)
+	}
+}
