@@ -70,7 +70,13 @@ func (a *Activities) plan(ctx context.Context, order Order) (*planned, error) {
 		return nil, err
 	}
 	opts := order.options(names)
+	if _, _, err := export.Plan(opts); err != nil {
+		return nil, fatal(err)
+	}
 	account, err := export.Identify(ctx, acct, opts)
+	if _, responded := errors.AsType[*ghmigrate.APIError](err); err != nil && !responded {
+		return nil, fatal(err)
+	}
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -168,7 +174,7 @@ func (a *Activities) newest(ctx context.Context, order Order) (*looked, error) {
 		return &looked{Wait: wait}, nil
 	}
 	if err != nil {
-		return nil, explain(err)
+		return nil, patient(ctx, err)
 	}
 	return &looked{Newest: id, Wait: quotaPause(acct)}, nil
 }
@@ -178,7 +184,31 @@ type task struct {
 	Order  Order         `json:"order"`
 	Job    *export.Job   `json:"job"`
 	Effect export.Effect `json:"effect"`
-	Now    time.Time     `json:"now"` // by the workflow's clock
+	Now    time.Time     `json:"now"` // the workflow's time
+}
+
+// A clock tells the workflow's time, which dates everything in a job. The clock of
+// this machine may be ahead of it.
+type clock struct{ ahead time.Duration }
+
+func (t task) clock(ctx context.Context) clock {
+	info := activity.GetInfo(ctx)
+	return clock{time.Since(t.Now.Add(info.StartedTime.Sub(info.ScheduledTime)))}
+}
+
+func (c clock) now() time.Time { return time.Now().Add(-c.ahead) }
+
+// perform is export.Perform, which goes by the clock of this machine.
+func (c clock) perform(ctx context.Context, acct export.Account, job *export.Job, effect export.Effect) export.Result {
+	dated := *job
+	if !dated.State.Ended.IsZero() {
+		dated.State.Ended = dated.State.Ended.Add(c.ahead)
+	}
+	r := export.Perform(ctx, acct, &dated, effect)
+	if !r.Asked.IsZero() {
+		r.Asked = r.Asked.Add(-c.ahead)
+	}
+	return r
 }
 
 // An effectResult is what has become of an effect.
@@ -200,7 +230,8 @@ func (a *Activities) perform(ctx context.Context, t task) (*performed, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := export.Perform(ctx, acct, t.Job, t.Effect)
+	c := t.clock(ctx)
+	r := c.perform(ctx, acct, t.Job, t.Effect)
 	if ctx.Err() != nil && r.Class != export.ClassNone {
 		return nil, context.Cause(ctx)
 	}
@@ -235,20 +266,19 @@ func (a *Activities) transfer(ctx context.Context, t task) (*performed, error) {
 		moved.set(e)
 		log(e)
 	}
-	p, begun := new(performed), time.Now()
+	p, c := new(performed), t.clock(ctx)
 	for effect := t.Effect; ; {
-		r := export.Perform(ctx, acct, job, effect)
+		r := c.perform(ctx, acct, job, effect)
 		if err := context.Cause(ctx); err != nil && r.Class != export.ClassNone {
 			return nil, handOver(err)
 		}
-		now := t.Now.Add(time.Since(begun))
-		job.Apply(effect, r, now)
+		job.Apply(effect, r, c.now())
 		p.Results = append(p.Results, effectResult{effect, r})
 		p.Wait = max(r.After, quotaPause(acct))
 		if err := job.Clear(); err != nil {
 			activity.GetLogger(ctx).Warn("remove an archive that the bucket has", "error", err)
 		}
-		effect, _ = job.Next(now, export.EffectUnlock, export.EffectDelete, export.EffectList)
+		effect, _ = job.Next(c.now(), export.EffectUnlock, export.EffectDelete, export.EffectList)
 		if r.Class != export.ClassNone || !slices.Contains(transfers, effect) {
 			return p, nil
 		}
@@ -269,7 +299,7 @@ type sight struct {
 	State     ghmigrate.MigrationState `json:"state,omitempty"` // empty: the poll does not find it
 }
 
-// poll looks once at migrations. If none of them has ended, it returns an error:
+// poll looks once at migrations. If none of them has ended, poll returns an error:
 // Temporal's next attempt is the next look.
 func (a *Activities) poll(ctx context.Context, order Order, ids []int64) ([]sight, error) {
 	defer beat(ctx)()
@@ -280,8 +310,11 @@ func (a *Activities) poll(ctx context.Context, order Order, ids []int64) ([]sigh
 	states := map[int64]ghmigrate.MigrationState{}
 	missing := len(ids)
 	for m, err := range acct.List(ctx, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}) {
-		if err != nil {
-			return nil, nothingYet(ctx, err)
+		switch wait := pauseOf(err); {
+		case wait > 0:
+			return nil, notYet(ctx, err.Error(), wait)
+		case err != nil:
+			return unseen(ids), nil
 		}
 		if slices.Contains(ids, m.ID) && states[m.ID] == "" {
 			states[m.ID] = cmp.Or(m.State, ghmigrate.StatePending)
@@ -298,20 +331,25 @@ func (a *Activities) poll(ctx context.Context, order Order, ids []int64) ([]sigh
 		}
 	}
 	if len(seen) == 0 {
-		return nil, nothingYet(ctx, nil)
+		return nil, notYet(ctx, "no export has ended yet", 0)
 	}
 	return seen, nil
 }
 
-// nothingYet has Temporal look again: after 5 seconds first, later after a minute.
-func nothingYet(ctx context.Context, err error) error {
-	pause := min(5*time.Second<<min(activity.GetInfo(ctx).Attempt/2, 8), time.Minute)
-	message := "no export has ended yet"
-	if err != nil {
-		message = err.Error()
-		pause = max(pause, pauseOf(err))
+// unseen has every migration looked at by an effect, which knows what to make of
+// errors.
+func unseen(ids []int64) []sight {
+	seen := make([]sight, len(ids))
+	for i, id := range ids {
+		seen[i].Migration = id
 	}
-	return temporal.NewApplicationErrorWithOptions(message, "not yet", temporal.ApplicationErrorOptions{NextRetryDelay: pause})
+	return seen
+}
+
+// notYet has Temporal look again: after 5 seconds first, later after a minute.
+func notYet(ctx context.Context, reason string, wait time.Duration) error {
+	wait = max(wait, min(5*time.Second<<min(activity.GetInfo(ctx).Attempt/2, 8), time.Minute))
+	return temporal.NewApplicationErrorWithOptions(reason, "not yet", temporal.ApplicationErrorOptions{NextRetryDelay: wait})
 }
 
 // save puts batches that are over into the bucket.
@@ -344,7 +382,7 @@ func (a *Activities) remaining(ctx context.Context, order Order, run string, tal
 	all := append(jobsOf(over), live...)
 	jobs, err := export.LateTwins(ctx, acct, all)
 	if err != nil {
-		return nil, explain(err)
+		return nil, patient(ctx, err)
 	}
 	changed := slices.DeleteFunc(over, func(b *batch) bool { return len(b.Job.State.Twins) == twins[b.N] })
 	if err := a.save(ctx, run, changed); err != nil {
@@ -417,6 +455,19 @@ func explain(err error) error {
 		return temporal.NewApplicationErrorWithOptions(err.Error(), "rate limit", temporal.ApplicationErrorOptions{NextRetryDelay: pauseOf(err)})
 	}
 	return fatal(err)
+}
+
+// maxRefusals is how often a request that worked before may be refused, half a minute
+// apart.
+const maxRefusals = 10
+
+// patient is explain for a request that worked before: a refusal may pass.
+func patient(ctx context.Context, err error) error {
+	explained := explain(err)
+	if app, ok := errors.AsType[*temporal.ApplicationError](explained); ok && app.NonRetryable() && activity.GetInfo(ctx).Attempt < maxRefusals {
+		return temporal.NewApplicationErrorWithOptions(err.Error(), "refused", temporal.ApplicationErrorOptions{NextRetryDelay: 30 * time.Second})
+	}
+	return explained
 }
 
 // pauseOf is how long GitHub wants no request after an error.

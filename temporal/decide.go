@@ -22,6 +22,8 @@ const (
 	twinsAgain = 5 * time.Minute  // between two searches for late twins
 	maxCalls   = 24               // pauses in a row before Export gives up
 	searchTime = 10 * time.Minute // how long a canceled Export searches for lost starts
+	maxExport  = 24 * time.Hour   // an export that runs for longer is stuck
+	maxRelease = 26 * time.Hour   // how long a canceled Export releases locks
 )
 
 // memory is what the workflow remembers. It is plain JSON, and small: it has the
@@ -178,6 +180,9 @@ func (t *turn) proceed() {
 	releasing := !t.Releasing.IsZero()
 	t.watch(releasing)
 	switch {
+	case releasing && t.now.Sub(t.Releasing) >= maxRelease:
+		t.decision.Watch, t.decision.Finish = nil, true
+		return
 	case t.draining:
 		return
 	case t.now.Before(t.Gate):
@@ -200,22 +205,20 @@ func (t *turn) proceed() {
 	}
 }
 
-// watch lists the migrations that the poll looks at. A migration that the poll does
-// not find is looked at by an effect.
+// watch lists the migrations that the poll looks at. An effect looks at a migration
+// that the poll does not find, at one of an earlier run, and at one that runs for a
+// day: it is stuck.
 func (t *turn) watch(releasing bool) {
 	for _, b := range t.Batches {
 		s := &b.Job.State
-		if b.Settled || b.Unseen || s.Migration == 0 || s.Outcome != export.OutcomeUnknown || s.Parked != "" || releasing && !b.Job.Start.LockRepositories {
-			continue
+		switch {
+		case b.Settled, s.Migration == 0, s.Outcome != export.OutcomeUnknown, s.Parked != "", releasing && !b.Job.Start.LockRepositories:
+		case s.Begun.IsZero(), t.now.Sub(s.Begun) >= maxExport:
+			t.edit(b)
+			b.Unseen = true
+		case !b.Unseen:
+			t.decision.Watch = append(t.decision.Watch, s.Migration)
 		}
-		before := s.Outcome
-		if s.Begun.IsZero() || t.now.Sub(s.Begun) >= 24*time.Hour {
-			t.edit(b).Observe(nil, t.now)
-			if t.settle(b, before); s.Outcome != before {
-				continue
-			}
-		}
-		t.decision.Watch = append(t.decision.Watch, s.Migration)
 	}
 	slices.Sort(t.decision.Watch)
 }
@@ -238,7 +241,7 @@ func (t *turn) launch(releasing bool) {
 			t.begin(b, begin{N: b.N, Effect: effect})
 		}
 		if s := &b.Job.State; s.Migration != 0 && s.Outcome == export.OutcomeUnknown && s.Parked == "" {
-			for _, after := range []time.Duration{t.order.Patience, 24 * time.Hour} {
+			for _, after := range []time.Duration{t.order.Patience, maxExport} {
 				if when := s.Begun.Add(after); when.After(t.now) {
 					t.at(when)
 				}

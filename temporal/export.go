@@ -29,7 +29,7 @@ func Export(ctx workflow.Context, order Order) (*Summary, error) {
 	if err := order.check(); err != nil {
 		return nil, fatal(err)
 	}
-	x := &exporter{order: order.withDefaults(), busy: map[int][]export.Effect{}, granted: map[string]bool{}}
+	x := &exporter{order: order.withDefaults(), busy: map[int][]export.Effect{}, token: workflow.NewMutex(ctx), granted: map[string]bool{}}
 	x.order.Continued = nil
 	if err := workflow.SetQueryHandler(ctx, ProgressQuery, func() (Progress, error) { return x.progress(workflow.Now(ctx)), nil }); err != nil {
 		return nil, err
@@ -66,6 +66,7 @@ type exporter struct {
 	saving   bool
 	wakeAt   time.Time // of the timer that runs
 	rung     bool      // it has fired
+	token    workflow.Mutex // around signals to the token's workflow
 	tickets  int
 	granted  map[string]bool
 }

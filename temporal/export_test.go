@@ -2,20 +2,16 @@ package temporal_test
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/serviceerror"
-	sdklog "go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/testsuite"
-	"gocloud.dev/blob"
-	"gocloud.dev/blob/memblob"
+	sdk "go.temporal.io/sdk/temporal"
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
@@ -23,103 +19,340 @@ import (
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
-// A world is a fake GitHub, a bucket and an environment of the SDK's test suite. The
-// clock of the fake follows the virtual time of the workflow.
-type world struct {
-	*testing.T
-	github *ghmigratetest.Server
-	client *ghmigrate.Client
-	bucket *blob.Bucket
-	env    *testsuite.TestWorkflowEnvironment
-}
-
-func newWorld(t *testing.T, opts ...ghmigratetest.Option) *world {
-	t.Helper()
-	w := &world{T: t, github: ghmigratetest.NewServer(append([]ghmigratetest.Option{ghmigratetest.WithExportDuration(time.Minute)}, opts...)...), bucket: memblob.OpenBucket(nil)}
-	t.Cleanup(w.github.Close)
-	t.Cleanup(func() { _ = w.bucket.Close() })
-	var err error
-	w.client, err = ghmigrate.NewClient(
-		ghmigrate.WithBaseURL(w.github.URL()), ghmigrate.WithHTTPClient(w.github.Client()), ghmigrate.WithToken(w.github.Token()),
-		ghmigrate.WithMaxRateLimitWait(0), ghmigrate.WithMaxRetries(0))
-	require.NoError(t, err)
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(t.Output(), nil))))
-	w.env = suite.NewTestWorkflowEnvironment()
-	w.env.SetTestTimeout(time.Minute)
-	temporal.Register(w.env, &temporal.Activities{Account: w.account, Bucket: w.bucket, Scratch: t.TempDir()})
-	w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).
-		Return(serviceerror.NewNotFound("no such workflow")).Maybe() // the token's, before it is started
-	return w
-}
-
-func (w *world) account(_ context.Context, order temporal.Order) (export.Account, error) {
-	w.tick()
-	return export.OrgAccount(w.client, order.Organization), nil
-}
-
-// tick moves the clock of GitHub to the workflow's time.
-func (w *world) tick() {
-	if ahead := w.env.Now().Sub(w.github.Clock().Now()); ahead > 0 {
-		w.github.Clock().Advance(ahead)
-	}
-}
-
-// add adds repositories to octo-org, and returns their names.
-func (w *world) add(n int, opts ...ghmigratetest.RepositoryOption) []string {
-	var names []string
-	for range n {
-		name := fmt.Sprintf("octo-org/repo-%02d", len(w.names())+1)
-		w.github.AddRepository(name, opts...)
-		names = append(names, name)
-	}
-	return names
-}
-
-func (w *world) names() (names []string) {
-	for repo, err := range export.Repositories(w.Context(), export.OrgAccount(w.client, "octo-org")) {
-		if err != nil {
-			return nil
-		}
-		names = append(names, repo.FullName)
-	}
-	return names
-}
-
-// export runs the workflow.
-func (w *world) export(order temporal.Order) *temporal.Summary {
-	w.Helper()
-	order.Organization = "octo-org"
-	orders := temporal.Orders{Orders: []temporal.Order{order}}
-	w.env.ExecuteWorkflow(temporal.ExportAll, orders)
-	require.True(w, w.env.IsWorkflowCompleted())
-	require.NoError(w, w.env.GetWorkflowError())
-	var all temporal.Summaries
-	require.NoError(w, w.env.GetWorkflowResult(&all))
-	require.Len(w, all.Exports, 1)
-	return &all.Exports[0]
-}
-
-func (w *world) manifest(s *temporal.Summary) *export.Manifest {
-	w.Helper()
-	data, err := w.bucket.ReadAll(w.Context(), s.Manifest)
-	require.NoError(w, err)
-	var m export.Manifest
-	require.NoError(w, json.Unmarshal(data, &m))
-	return &m
-}
+var locking = ghmigrate.StartMigrationRequest{LockRepositories: true}
 
 func TestExport(t *testing.T) {
-	w := newWorld(t)
-	names := w.add(6)
-	s := w.export(temporal.Order{BatchSize: 2, DeleteArchives: true, Start: ghmigrate.StartMigrationRequest{LockRepositories: true}})
-	assert.True(t, s.OK(), s.Problem)
-	assert.Equal(t, 6, s.Covered)
-	assert.Equal(t, 3, s.Starts)
-	m := w.manifest(s)
-	for i, row := range m.Repositories {
-		assert.Equal(t, names[i], row.Repository)
-		assert.True(t, row.OK() && row.Deleted, row.Error)
-		assert.False(t, w.github.Locked(row.Repository))
+	for name, order := range map[string]temporal.Order{
+		"on disk":  {BatchSize: 2, DeleteArchives: true, Start: locking},
+		"streamed": {BatchSize: 2, DeleteArchives: true, Start: locking, Stream: true},
+		"unlocked": {BatchSize: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.add(6)
+				s, m := w.mustExport(order)
+				assert.Equal(t, 3, s.Starts)
+				assert.Equal(t, 3, w.starts())
+				for _, row := range m.Repositories {
+					assert.Equal(t, order.DeleteArchives, row.Deleted)
+				}
+			})
+		})
 	}
+}
+
+// The manifest is the one that export.Run writes.
+func TestTheManifestIsThatOfRun(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(5)
+		w.add(1, ghmigratetest.PoisonsExport())
+		order := temporal.Order{BatchSize: 3, Start: locking}
+		_, m := w.mustExport(order, "octo-org/repo-06")
+		other := newWorld(t, ghmigratetest.WithExportDuration(0))
+		other.add(5)
+		other.add(1, ghmigratetest.PoisonsExport())
+		run, err := export.Run(t.Context(), export.OrgAccount(other.client, "octo-org"), export.Options{
+			Repositories: other.names, BatchSize: 3, Start: locking, Dir: t.TempDir(),
+		})
+		require.Error(t, err)
+		require.Len(t, m.Repositories, len(run.Repositories))
+		for i := range m.Repositories {
+			got, want := m.Repositories[i], run.Repositories[i]
+			assert.Equal(t, [...]any{want.Repository, want.OK(), want.Batch, want.Options}, [...]any{got.Repository, got.OK(), got.Batch, got.Options})
+		}
+		assert.Equal(t, run.Starts, m.Starts)
+	})
+}
+
+// A batch with one repository that fails every export is divided.
+func TestOnePoisonedRepositoryCostsOnlyItself(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(30)
+		w.add(1, ghmigratetest.PoisonsExport())
+		w.add(10)
+		w.mustExport(temporal.Order{BatchSize: 20, Start: locking}, "octo-org/repo-31")
+	})
+}
+
+// A repository that fails is exported without its releases in the end.
+func TestWithoutReleases(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(3)
+		w.add(1, ghmigratetest.PoisonsExport("exclude_releases"))
+		s, m := w.mustExport(temporal.Order{BatchSize: 2, Start: locking})
+		assert.Equal(t, 1, s.Reduced)
+		assert.Equal(t, []string{"exclude_releases"}, m.Repositories[3].Dropped)
+	})
+}
+
+// A start whose response is lost is found, and not sent again.
+func TestTheResponseToAStartIsLost(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(4)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/start-*", Applied: true, Reset: true})
+		s, _ := w.mustExport(temporal.Order{BatchSize: 2, Start: locking})
+		assert.Equal(t, 1, s.Adopted)
+		assert.Equal(t, 2, w.starts())
+	})
+}
+
+// A migration of a lost start that GitHub shows only later is unlocked.
+func TestALateTwinIsUnlocked(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/start-*", Applied: true, Status: 502, Hidden: 130 * time.Second, Fate: &ghmigratetest.Fate{LocksAfter: 120 * time.Second, Duration: 3 * time.Minute}})
+		_, m := w.mustExport(temporal.Order{BatchSize: 2, Start: locking})
+		assert.Equal(t, 2, w.starts())
+		assert.Len(t, m.Twins, 1)
+	})
+}
+
+// dying is an account whose worker dies after the start was sent.
+type dying struct {
+	export.Account
+	once *sync.Once
+}
+
+func (d dying) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (m *ghmigrate.Migration, err error) {
+	m, err = d.Account.Start(ctx, req)
+	d.once.Do(func() { panic("the worker dies") })
+	return m, err
+}
+
+func TestAWorkerDiesBetweenAStartAndItsReport(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(4)
+		once := new(sync.Once)
+		w.wrap = func(acct export.Account) export.Account { return dying{acct, once} }
+		s, _ := w.mustExport(temporal.Order{BatchSize: 2, Start: locking})
+		assert.Equal(t, 1, s.Adopted)
+		assert.Equal(t, 2, w.starts())
+	})
+}
+
+// A token that is refused for hours delays the export, and loses nothing.
+func TestTheTokenIsRefusedForHours(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(4)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/*", From: 90 * time.Second, Until: 3 * time.Hour, Status: 401})
+		begun := w.github.Clock().Now()
+		w.mustExport(temporal.Order{BatchSize: 1, Concurrency: 1, Start: locking})
+		assert.Greater(t, w.github.Clock().Now().Sub(begun), 3*time.Hour)
+	})
+}
+
+// A token that stays refused ends the export after a day of pauses.
+func TestTheTokenIsRefusedForGood(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/*", From: 10 * time.Second, Until: 1000 * time.Hour, Status: 401})
+		s, err := w.export(temporal.Order{BatchSize: 1, Start: locking})
+		require.NoError(t, err)
+		assert.Contains(t, s.Problem, "401")
+		assert.Len(t, s.Locked, 2)
+		assert.True(t, w.manifest(s.Manifest).Ended.IsZero())
+	})
+}
+
+// What one export leaves locked, the next one unlocks.
+func TestTheNextExportUnlocks(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/unlock-repo-*", Times: -1, Status: 403})
+		s, err := w.export(temporal.Order{Start: locking})
+		require.NoError(t, err)
+		assert.Len(t, s.Locked, 2)
+		w.github.ClearFaults()
+		w.mustExport(temporal.Order{})
+	})
+}
+
+// When GitHub fails every export, the workflow ends with a row for each repository.
+func TestGitHubFailsEveryExport(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(60)
+		w.github.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate { return ghmigratetest.Fate{Fails: true} })
+		s, _ := w.mustExport(temporal.Order{BatchSize: 2, Start: locking}, w.names...)
+		assert.Less(t, s.Starts, 120)
+	})
+}
+
+// If that ends in the pause, everything is exported.
+func TestAnIncidentPasses(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(40)
+		until := w.github.Clock().Now().Add(40 * time.Minute)
+		w.github.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Fails: w.github.Clock().Now().Before(until)}
+		})
+		w.mustExport(temporal.Order{BatchSize: 2, Start: locking})
+	})
+}
+
+func TestACancelUnlocks(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(6)
+		w.prepare = func() {
+			w.env.RegisterDelayedCallback(w.env.CancelWorkflow, 10*time.Minute)
+		}
+		s, err := w.export(temporal.Order{BatchSize: 2, Start: locking})
+		require.Nil(t, s)
+		var canceled *sdk.CanceledError
+		require.ErrorAs(t, err, &canceled)
+		var summary temporal.Summary
+		require.NoError(t, canceled.Details(&summary))
+		assert.Equal(t, 3, summary.Starts)
+		assert.Empty(t, summary.Locked)
+		assert.Contains(t, summary.Problem, "canceled")
+		m := w.manifest(summary.Manifest)
+		assert.Len(t, m.Repositories, 6)
+		for _, name := range w.names {
+			assert.False(t, w.github.Locked(name))
+		}
+	}, ghmigratetest.WithExportDuration(2*time.Hour))
+}
+
+func TestContinueAsNew(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(20)
+		w.add(1, ghmigratetest.PoisonsExport())
+		w.restart = true
+		s, _ := w.mustExport(temporal.Order{BatchSize: 2, Concurrency: 3, Start: locking}, "octo-org/repo-21")
+		assert.Greater(t, s.Continued, 1)
+	})
+}
+
+func TestProgress(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(5)
+		var p temporal.Progress
+		w.prepare = func() {
+			w.env.RegisterDelayedCallback(func() {
+				value, err := w.env.QueryWorkflow(temporal.ProgressQuery)
+				require.NoError(t, err)
+				require.NoError(t, value.Get(&p))
+			}, 30*time.Minute)
+		}
+		w.mustExport(temporal.Order{BatchSize: 2, Concurrency: 2})
+		assert.Equal(t, temporal.Progress{Account: p.Account, All: 5, Pending: 1, Waiting: 2}, p)
+		assert.Contains(t, p.Account, "/orgs/octo-org")
+	}, ghmigratetest.WithExportDuration(time.Hour))
+}
+
+// Two organizations share a token: their requests together stay inside the limit,
+// and those that change something come a second apart.
+func TestTwoOrganizationsShareOneToken(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(20)
+		var others []string
+		for _, name := range w.names {
+			other := strings.Replace(name, "octo-org", "other-org", 1)
+			w.github.AddRepository(other)
+			others = append(others, other)
+		}
+		w.github.Inject(ghmigratetest.FastChanges())
+		result, err := w.run("all", temporal.ExportAll, temporal.Orders{Orders: []temporal.Order{
+			{Organization: "octo-org", BatchSize: 4, Start: locking},
+			{Organization: "other-org", BatchSize: 4, Start: locking},
+		}})
+		require.NoError(t, err)
+		var all temporal.Summaries
+		require.NoError(t, result.Get(&all))
+		require.Len(t, all.Exports, 2)
+		assert.True(t, all.OK())
+		for i := range all.Exports {
+			names := w.names
+			if strings.HasSuffix(all.Exports[i].Account, "/other-org") {
+				names = others
+			}
+			w.check(&all.Exports[i], names)
+		}
+		refused := 0
+		for _, r := range w.github.Requests() {
+			if r.Status == 429 || r.Status == 403 {
+				refused++
+			}
+		}
+		assert.LessOrEqual(t, refused, 4, "of %d requests", len(w.github.Requests()))
+	}, ghmigratetest.WithRateLimit(60))
+}
+
+// An export that fails does not end the others.
+func TestExportAllGoesOn(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		result, err := w.run("all", temporal.ExportAll, temporal.Orders{Concurrency: 1, Orders: []temporal.Order{
+			{Organization: "nobody"},
+			{Organization: "octo-org", Token: "missing"},
+			{Organization: "octo-org2", Token: "missing"},
+		}[:2]})
+		require.NoError(t, err)
+		var all temporal.Summaries
+		require.NoError(t, result.Get(&all))
+		require.Len(t, all.Exports, 2)
+		assert.False(t, all.OK())
+		assert.Contains(t, all.Exports[0].Problem, "nobody")
+		assert.Contains(t, all.Exports[1].Problem, "no such token")
+	})
+}
+
+func TestBadOrders(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		require.NoError(t, w.bucket.WriteAll(t.Context(), "empty.json", []byte("[]"), nil))
+		for name, c := range map[string]struct {
+			order temporal.Order
+			want  string
+		}{
+			"both lists":          {temporal.Order{Repositories: w.names, RepositoriesObject: "x"}, "want one of them"},
+			"too many":            {temporal.Order{Repositories: make([]string, 1001)}, "RepositoriesObject"},
+			"negative pause":      {temporal.Order{Pause: -1}, "Pause"},
+			"no object":           {temporal.Order{RepositoriesObject: "missing.json"}, "missing.json"},
+			"empty object":        {temporal.Order{RepositoriesObject: "empty.json"}, "no repositories"},
+			"of another owner":    {temporal.Order{Repositories: []string{"other/x"}}, "does not belong"},
+			"malformed":           {temporal.Order{Repositories: []string{"x"}}, "owner/name"},
+			"a batch of -1":       {temporal.Order{BatchSize: -1}, "BatchSize"},
+			"nothing is exported": {temporal.Order{Start: ghmigrate.StartMigrationRequest{ExcludeGitData: true, ExcludeMetadata: true}}, "nothing would be left"},
+			"no such token":       {temporal.Order{Token: "missing"}, "no such token"},
+		} {
+			_, err := w.export(c.order)
+			assert.ErrorContains(t, err, c.want, name)
+			assert.Zero(t, w.starts(), name)
+		}
+	})
+}
+
+// A token without rights ends the workflow with the remedy, before any start.
+func TestATokenWithoutRights(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		_, err := w.export(temporal.Order{})
+		require.ErrorContains(t, err, "admin:org")
+		assert.Zero(t, w.starts())
+	}, ghmigratetest.WithScopes("repo"))
+}
+
+func TestAUserExports(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.github.AddRepository("octocat/one")
+		w.github.AddRepository("octocat/two")
+		result, err := w.run(temporal.Order{}.WorkflowID(), temporal.Export, temporal.Order{Repositories: []string{"octocat/one", "octocat/two"}, Start: locking})
+		require.NoError(t, err)
+		var s temporal.Summary
+		require.NoError(t, result.Get(&s))
+		w.check(&s, []string{"octocat/one", "octocat/two"})
+		assert.Contains(t, s.Account, "/user/octocat")
+	})
+}
+
+func TestSearchAttribute(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(1)
+		var set atomic.Bool
+		w.prepare = func() {
+			w.env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(mock.Arguments) { set.Store(true) })
+		}
+		w.mustExport(temporal.Order{SearchAttribute: "GitHubAccount"})
+		assert.True(t, set.Load())
+	})
 }

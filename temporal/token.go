@@ -157,6 +157,10 @@ func (x *exporter) report(ctx workflow.Context, wait time.Duration) {
 
 // signalToken signals the workflow of the token, and starts it if it does not run.
 func (x *exporter) signalToken(ctx workflow.Context, r leaseRequest) {
+	if x.token.Lock(ctx) != nil {
+		return
+	}
+	defer x.token.Unlock()
 	id := tokenID(x.order.token())
 	for {
 		if workflow.SignalExternalWorkflow(ctx, id, "", leaseSignal, r).Get(ctx, nil) == nil {

@@ -1,0 +1,225 @@
+package temporal_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+	"gocloud.dev/blob"
+	"gocloud.dev/blob/memblob"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/temporal"
+)
+
+// A world is a fake GitHub and a bucket, for workflows in the SDK's test suite. The
+// clock of the fake follows the virtual time of the workflow.
+type world struct {
+	*testing.T
+	github  *ghmigratetest.Server
+	client  *ghmigrate.Client
+	bucket  *blob.Bucket
+	scratch string
+	names   []string // of octo-org
+
+	mu     sync.Mutex
+	ticked time.Time // the workflow's time at the latest tick
+
+	env     *testsuite.TestWorkflowEnvironment
+	prepare func()                                   // called before each run of a workflow
+	wrap    func(acct export.Account) export.Account // of every account
+	restart bool                                     // every run is told to continue as new after a minute
+}
+
+// inWorld runs a test in a bubble, where no wait takes time.
+func inWorld(t *testing.T, test func(t *testing.T, w *world), opts ...ghmigratetest.Option) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t, opts...)) })
+}
+
+func newWorld(t *testing.T, opts ...ghmigratetest.Option) *world {
+	t.Helper()
+	opts = append([]ghmigratetest.Option{ghmigratetest.InMemory(), ghmigratetest.WithExportDuration(time.Minute), ghmigratetest.WithURLLifetime(24 * time.Hour)}, opts...)
+	w := &world{T: t, github: ghmigratetest.NewServer(opts...), bucket: memblob.OpenBucket(nil), scratch: t.TempDir(), prepare: func() {}}
+	t.Cleanup(func() {
+		w.client.CloseIdleConnections()
+		w.github.Close()
+	})
+	t.Cleanup(func() { _ = w.bucket.Close() })
+	w.wrap = func(acct export.Account) export.Account { return acct }
+	var err error
+	w.client, err = ghmigrate.NewClient(
+		ghmigrate.WithBaseURL(w.github.URL()), ghmigrate.WithHTTPClient(w.github.Client()), ghmigrate.WithToken(w.github.Token()),
+		ghmigrate.WithMaxRateLimitWait(0), ghmigrate.WithMaxRetries(0))
+	require.NoError(t, err)
+	return w
+}
+
+// add adds repositories to octo-org.
+func (w *world) add(n int, opts ...ghmigratetest.RepositoryOption) {
+	for range n {
+		name := fmt.Sprintf("octo-org/repo-%02d", len(w.names)+1)
+		w.github.AddRepository(name, opts...)
+		w.names = append(w.names, name)
+	}
+}
+
+// account is Activities.Account.
+func (w *world) account(_ context.Context, order temporal.Order) (export.Account, error) {
+	if order.Token == "missing" {
+		return nil, errors.New("no such token")
+	}
+	w.tick()
+	if order.Organization == "" {
+		return w.wrap(export.UserAccount(w.client)), nil
+	}
+	return w.wrap(export.OrgAccount(w.client, order.Organization)), nil
+}
+
+// tick moves the clock of the fake as far as the workflow's has moved since.
+func (w *world) tick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.env.Now()
+	if !w.ticked.IsZero() {
+		w.github.Clock().Advance(max(0, now.Sub(w.ticked)))
+	}
+	w.ticked = now
+}
+
+// run runs a workflow under an ID. If it continues as new, run goes on with it.
+func (w *world) run(id string, run any, arg any) (result converter.EncodedValue, err error) {
+	w.Helper()
+	start := time.Now()
+	for {
+		var suite testsuite.WorkflowTestSuite
+		suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(w.Output(), nil))))
+		w.env = suite.NewTestWorkflowEnvironment()
+		w.env.SetStartTime(start)
+		w.env.SetTestTimeout(10000 * time.Hour)
+		w.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: id, TaskQueue: "ghmigrate"})
+		temporal.Register(w.env, &temporal.Activities{Account: w.account, Bucket: w.bucket, Scratch: w.scratch})
+		w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).
+			Return(serviceerror.NewNotFound("no such workflow")).Maybe() // the token's, before it is started
+		if w.restart {
+			w.env.RegisterDelayedCallback(func() { w.env.SetContinueAsNewSuggested(true) }, time.Minute)
+		}
+		w.prepare()
+		w.env.ExecuteWorkflow(run, arg)
+		require.True(w, w.env.IsWorkflowCompleted())
+		err := w.env.GetWorkflowError()
+		var again *workflow.ContinueAsNewError
+		if !errors.As(err, &again) {
+			w.tick()
+			return encoded{w.env}, err
+		}
+		var next temporal.Order
+		require.NoError(w, converter.GetDefaultDataConverter().FromPayloads(again.Input, &next))
+		arg, start = next, w.env.Now()
+	}
+}
+
+type encoded struct {
+	*testsuite.TestWorkflowEnvironment
+}
+
+func (e encoded) HasValue() bool       { return true }
+func (e encoded) Get(result any) error { return e.GetWorkflowResult(result) }
+
+// export exports octo-org.
+func (w *world) export(order temporal.Order) (*temporal.Summary, error) {
+	w.Helper()
+	order.Organization = "octo-org"
+	result, err := w.run(order.WorkflowID(), temporal.Export, order)
+	if err != nil {
+		return nil, err
+	}
+	var s temporal.Summary
+	require.NoError(w, result.Get(&s))
+	return &s, nil
+}
+
+// mustExport exports octo-org, and checks that every repository is in a whole
+// archive in the bucket, or in the missing ones.
+func (w *world) mustExport(order temporal.Order, missing ...string) (*temporal.Summary, *export.Manifest) {
+	w.Helper()
+	s, err := w.export(order)
+	require.NoError(w, err)
+	m := w.check(s, w.names, missing...)
+	return s, m
+}
+
+// check checks a finished export, and returns its manifest.
+func (w *world) check(s *temporal.Summary, names []string, missing ...string) *export.Manifest {
+	w.Helper()
+	m := w.manifest(s.Manifest)
+	assert.False(w, m.Ended.IsZero())
+	assert.Equal(w, len(missing) == 0 && m.Reduced == 0, s.OK(), s.Problem)
+	assert.Equal(w, len(names), s.Requested)
+	assert.Equal(w, len(names)-len(missing), s.Covered)
+	var rows []string
+	for _, row := range m.Repositories {
+		rows = append(rows, row.Repository)
+		switch lost := contains(missing, row.Repository); {
+		case lost:
+			assert.NotEmpty(w, row.Error)
+		default:
+			assert.True(w, row.OK(), "%s: %s", row.Repository, row.Error)
+			w.whole(m, row)
+		}
+		assert.False(w, w.github.Locked(row.Repository), "%s is locked", row.Repository)
+	}
+	assert.Equal(w, names, rows)
+	assert.Empty(w, m.Locked)
+	return m
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// whole checks the archive of a row in the bucket.
+func (w *world) whole(m *export.Manifest, row export.Row) {
+	w.Helper()
+	data, err := w.bucket.ReadAll(w.Context(), path.Join(m.Run, row.Archive))
+	require.NoError(w, err)
+	sum := sha256.Sum256(data)
+	assert.Equal(w, row.SHA256, hex.EncodeToString(sum[:]))
+}
+
+func (w *world) manifest(name string) *export.Manifest {
+	w.Helper()
+	data, err := w.bucket.ReadAll(w.Context(), name)
+	require.NoError(w, err)
+	var m export.Manifest
+	require.NoError(w, json.Unmarshal(data, &m))
+	return &m
+}
+
+// starts counts the migrations that GitHub has.
+func (w *world) starts() int { return len(w.github.Migrations()) }
