@@ -27,17 +27,23 @@ const (
 	finishActivity    = "ghmigrate.Finish"
 )
 
-// Register registers the workflows and the activities with a worker. A worker whose
-// task queue is a [TransferQueue] gets transfers alone; it needs
-// [worker.Options].DisableWorkflowWorker. Both kinds may run in one process.
+// Register registers the workflows and the activities with a worker of a task queue.
+// Transfers need another worker: see [RegisterTransfers].
 func Register(w worker.Registry, a *Activities) {
 	for name, f := range map[string]any{ExportWorkflow: Export, ExportAllWorkflow: ExportAll, tokenWorkflow: shareToken} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
 	for name, f := range map[string]any{
-		planActivity: a.plan, pageActivity: a.page, newestActivity: a.newest, performActivity: a.perform, transferActivity: a.transfer,
+		planActivity: a.plan, pageActivity: a.page, newestActivity: a.newest, performActivity: a.perform,
 		pollActivity: a.poll, saveActivity: a.save, remainingActivity: a.remaining, finishActivity: a.finish,
 	} {
 		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}
+}
+
+// RegisterTransfers registers the activity that moves archives with a worker of a
+// [TransferQueue]. That worker has no workflows: see
+// [worker.Options].DisableWorkflowWorker. One process may have both workers.
+func RegisterTransfers(w worker.ActivityRegistry, a *Activities) {
+	w.RegisterActivityWithOptions(a.transfer, activity.RegisterOptions{Name: transferActivity})
 }

@@ -118,7 +118,9 @@ func (w *world) run(id string, run any, arg any) (result converter.EncodedValue,
 		w.env.SetStartTime(start)
 		w.env.SetTestTimeout(10000 * time.Hour)
 		w.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: id, TaskQueue: "ghmigrate"})
-		temporal.Register(w.env, &temporal.Activities{Account: w.account, Bucket: w.bucket, Scratch: w.scratch})
+		activities := &temporal.Activities{Account: w.account, Bucket: w.bucket, Scratch: w.scratch}
+		temporal.Register(w.env, activities)
+		temporal.RegisterTransfers(w.env, activities)
 		w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).
 			Return(serviceerror.NewNotFound("no such workflow")).Maybe() // the token's, before it is started
 		if w.restart {

@@ -47,12 +47,10 @@ func run(ctx context.Context, o *options, getenv func(string) string, log *slog.
 	}
 	defer conn.Close()
 	failed := make(chan error, 2)
-	workers := o.workers(conn, func(err error) { failed <- err })
-	activities := &temporal.Activities{Account: accounts.account, Bucket: bucket, Scratch: o.scratch}
+	workers := o.workers(conn, &temporal.Activities{Account: accounts.account, Bucket: bucket, Scratch: o.scratch}, func(err error) { failed <- err })
 	started := 0
 	defer func() { stop(workers[:started], log) }()
 	for _, w := range workers {
-		temporal.Register(w, activities)
 		if err := w.Start(); err != nil {
 			return err
 		}
@@ -97,18 +95,22 @@ func openBucket(ctx context.Context, url string) (*blob.Bucket, error) {
 const heartbeats = 5 * time.Second
 
 // workers makes a worker for requests and one for transfers, as the flags want.
-func (o *options) workers(conn client.Client, fail func(error)) (workers []worker.Worker) {
+func (o *options) workers(conn client.Client, a *temporal.Activities, fail func(error)) (workers []worker.Worker) {
 	opts := worker.Options{
 		WorkerStopTimeout: o.drain, OnFatalError: fail,
 		MaxHeartbeatThrottleInterval: heartbeats, DefaultHeartbeatThrottleInterval: heartbeats,
 	}
 	if o.requests > 0 {
 		opts.MaxConcurrentActivityExecutionSize = o.requests
-		workers = append(workers, worker.New(conn, o.queue, opts))
+		w := worker.New(conn, o.queue, opts)
+		temporal.Register(w, a)
+		workers = append(workers, w)
 	}
 	if o.transfers > 0 {
 		opts.MaxConcurrentActivityExecutionSize, opts.DisableWorkflowWorker = o.transfers, true
-		workers = append(workers, worker.New(conn, temporal.TransferQueue(o.queue), opts))
+		w := worker.New(conn, temporal.TransferQueue(o.queue), opts)
+		temporal.RegisterTransfers(w, a)
+		workers = append(workers, w)
 	}
 	return workers
 }
