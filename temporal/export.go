@@ -64,8 +64,8 @@ type exporter struct {
 	watched  []int64  // migrations to poll
 	unsaved  []*batch // settled, and not in the bucket yet
 	saving   bool
-	wakeAt   time.Time // of the timer that runs
-	rung     bool      // it has fired
+	wakeAt   time.Time      // of the timer that runs
+	rung     bool           // it has fired
 	token    workflow.Mutex // around signals to the token's workflow
 	tickets  int
 	granted  map[string]bool
@@ -357,21 +357,20 @@ func (x *exporter) poll(ctx workflow.Context) {
 		if workflow.Await(ctx, func() bool { return len(x.watched) > 0 && !x.draining }) != nil {
 			return
 		}
+		x.active++
 		ids := slices.Clone(x.watched)
 		looking, cancel := workflow.WithCancel(ctx)
 		look := workflow.ExecuteActivity(polling(looking), pollActivity, x.order, ids)
 		_ = workflow.Await(ctx, func() bool { return look.IsReady() || x.draining || !contains(ids, x.watched) || len(x.watched) == 0 })
 		cancel()
 		var seen []sight
-		switch err := look.Get(ctx, &seen); {
-		case err == nil:
-			x.tell(func(t *turn) { t.seen(seen) })
-			_ = workflow.Await(ctx, func() bool { return len(x.news) == 0 })
-		case temporal.IsCanceledError(err):
-		default:
-			workflow.GetLogger(ctx).Warn("look at the migrations", "error", err)
-			_ = workflow.Sleep(ctx, time.Minute)
+		err := look.Get(ctx, &seen)
+		if err != nil && !temporal.IsCanceledError(err) {
+			seen = unseen(ids)
 		}
+		x.active--
+		x.tell(func(t *turn) { t.seen(seen) })
+		_ = workflow.Await(ctx, func() bool { return len(x.news) == 0 })
 	}
 }
 
@@ -445,7 +444,7 @@ func once(ctx workflow.Context) workflow.Context {
 }
 
 func polling(ctx workflow.Context) workflow.Context {
-	return activities(ctx, 5*time.Minute, 0, 30*time.Second, 0)
+	return workflow.WithWaitForCancellation(activities(ctx, 5*time.Minute, 0, 30*time.Second, 0), true)
 }
 
 func storing(ctx workflow.Context) workflow.Context {

@@ -2,6 +2,9 @@ package temporal_test
 
 import (
 	"context"
+	"flag"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +21,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
+
+var seeds = flag.Int("seeds", 10, "how many seeds TestRandomFaults tries")
 
 var locking = ghmigrate.StartMigrationRequest{LockRepositories: true}
 
@@ -48,7 +53,7 @@ func TestTheManifestIsThatOfRun(t *testing.T) {
 		w.add(1, ghmigratetest.PoisonsExport())
 		order := temporal.Order{BatchSize: 3, Start: locking}
 		_, m := w.mustExport(order, "octo-org/repo-06")
-		other := newWorld(t, ghmigratetest.WithExportDuration(0))
+		other := newWorld(t, ghmigratetest.InMemory(), ghmigratetest.WithExportDuration(0))
 		other.add(5)
 		other.add(1, ghmigratetest.PoisonsExport())
 		run, err := export.Run(t.Context(), export.OrgAccount(other.client, "octo-org"), export.Options{
@@ -212,14 +217,17 @@ func TestACancelUnlocks(t *testing.T) {
 	}, ghmigratetest.WithExportDuration(2*time.Hour))
 }
 
+// This test runs in real time: the test suite leaves a goroutine behind for an
+// activity that is canceled between two attempts. Batches of one repository have no
+// pauses within an activity.
 func TestContinueAsNew(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		w.add(20)
-		w.add(1, ghmigratetest.PoisonsExport())
-		w.restart = true
-		s, _ := w.mustExport(temporal.Order{BatchSize: 2, Concurrency: 3, Start: locking}, "octo-org/repo-21")
-		assert.Greater(t, s.Continued, 1)
-	})
+	w := newWorld(t)
+	w.add(20)
+	w.add(1, ghmigratetest.PoisonsExport())
+	w.restart = true
+	w.github.Inject(ghmigratetest.Fault{Operation: "migrations/*", Probability: 0.05, Status: 502})
+	s, _ := w.mustExport(temporal.Order{BatchSize: 1, Concurrency: 3, Start: locking}, "octo-org/repo-21")
+	assert.Greater(t, s.Continued, 1)
 }
 
 func TestProgress(t *testing.T) {
@@ -355,4 +363,55 @@ func TestSearchAttribute(t *testing.T) {
 		w.mustExport(temporal.Order{SearchAttribute: "GitHubAccount"})
 		assert.True(t, set.Load())
 	})
+}
+
+// Whatever GitHub does at random, the manifest accounts for every repository,
+// nothing stays locked, and no migration is started that the manifest does not count.
+func TestRandomFaults(t *testing.T) {
+	for seed := range uint64(*seeds) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.add(9)
+				w.add(1, ghmigratetest.PoisonsExport())
+				w.add(4)
+				chance := rand.New(rand.NewPCG(seed, 1))
+				rate := chance.Float64() / 8
+				statuses := []int{500, 502, 503, 429, 404, 403}
+				begun := false
+				w.github.InjectFunc(func(r ghmigratetest.Request, _ int) (ghmigratetest.Fault, bool) {
+					begun = begun || r.Operation == "migrations/start-for-org"
+					if !begun || r.Origin == ghmigratetest.API && !strings.HasPrefix(r.Operation, "migrations/") || chance.Float64() > rate {
+						return ghmigratetest.Fault{}, false
+					}
+					f := ghmigratetest.ServerError(statuses[chance.IntN(len(statuses))])
+					if f.Status == 429 {
+						f = ghmigratetest.SecondaryRateLimitAfter(time.Minute)
+					}
+					if f.Status == 404 && r.Operation == "migrations/unlock-repo-for-org" { // it means that there is no lock
+						f.Status = 403
+					}
+					f.Applied = f.Status >= 500 && chance.IntN(2) == 0
+					return f, true
+				})
+				s, err := w.export(temporal.Order{BatchSize: 4, Start: locking, DeleteArchives: chance.IntN(2) == 0, Stream: chance.IntN(2) == 0})
+				require.NoError(t, err)
+				w.github.ClearFaults()
+				m := w.manifest(s.Manifest)
+				require.Len(t, m.Repositories, len(w.names))
+				for i, row := range m.Repositories {
+					assert.Equal(t, w.names[i], row.Repository)
+					if row.OK() {
+						w.whole(m, row)
+					} else {
+						assert.NotEmpty(t, row.Error)
+					}
+					if w.github.Locked(row.Repository) {
+						assert.Contains(t, m.Locked, row.Repository)
+					}
+				}
+				assert.GreaterOrEqual(t, s.Covered, len(w.names)-3, s.Problem)
+				assert.LessOrEqual(t, w.starts(), m.Starts)
+			})
+		})
+	}
 }

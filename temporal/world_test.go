@@ -54,12 +54,12 @@ type world struct {
 // inWorld runs a test in a bubble, where no wait takes time.
 func inWorld(t *testing.T, test func(t *testing.T, w *world), opts ...ghmigratetest.Option) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t, opts...)) })
+	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t, append(opts, ghmigratetest.InMemory())...)) })
 }
 
 func newWorld(t *testing.T, opts ...ghmigratetest.Option) *world {
 	t.Helper()
-	opts = append([]ghmigratetest.Option{ghmigratetest.InMemory(), ghmigratetest.WithExportDuration(time.Minute), ghmigratetest.WithURLLifetime(24 * time.Hour)}, opts...)
+	opts = append([]ghmigratetest.Option{ghmigratetest.WithExportDuration(time.Minute), ghmigratetest.WithURLLifetime(24 * time.Hour)}, opts...)
 	w := &world{T: t, github: ghmigratetest.NewServer(opts...), bucket: memblob.OpenBucket(nil), scratch: t.TempDir(), prepare: func() {}}
 	t.Cleanup(func() {
 		w.client.CloseIdleConnections()
