@@ -5,11 +5,18 @@ package e2e_test
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	enums "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/temporalproto"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/proto"
 
@@ -58,8 +65,28 @@ func (w *world) histories() map[string][]byte {
 	return all
 }
 
+// record has the histories of some tests written for temporal.TestReplay.
+var record = flag.Bool("record", false, "write histories to testdata")
+
+// recorded are the tests whose histories are kept: small ones of all kinds.
+var recorded = []string{"TestWorkerKilledBetweenAStartAndItsReport", "TestCancelWhileEverythingIsLocked", "TestTwoOrganizationsWithOneToken", "TestPoisonedRepository"}
+
+// record writes the history of a workflow.
+func (w *world) record(workflow string, events []*historypb.HistoryEvent) {
+	w.Helper()
+	if !*record || !slices.Contains(recorded, w.Name()) {
+		return
+	}
+	data, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(&historypb.History{Events: events})
+	require.NoError(w, err)
+	name := w.Name() + "-" + strings.ReplaceAll(strings.TrimPrefix(workflow, "ghmigrate/"), "/", "-") + ".json"
+	require.NoError(w, os.WriteFile(filepath.Join("..", "..", "testdata", "histories", name), append(data, '\n'), 0o600))
+}
+
 func (w *world) history(workflow, run string) (data []byte) {
 	w.Helper()
+	var all []*historypb.HistoryEvent
+	defer func() { w.record(workflow, all) }()
 	events := w.client.GetWorkflowHistory(w.Context(), workflow, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()
@@ -67,6 +94,7 @@ func (w *world) history(workflow, run string) (data []byte) {
 			break
 		}
 		require.NoError(w, err)
+		all = append(all, event)
 		data, err = proto.MarshalOptions{}.MarshalAppend(data, event)
 		require.NoError(w, err)
 	}

@@ -1,0 +1,6 @@
+package temporal
+
+// For the replay of histories.
+const TokenWorkflow = tokenWorkflow
+
+var ShareToken = shareToken
