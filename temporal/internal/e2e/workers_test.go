@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
@@ -107,7 +108,7 @@ func TestWorkerFrozenBeforeAStart(t *testing.T) {
 	w.workOnOwnDisks()
 	arrived, release := make(chan struct{}), make(chan struct{})
 	w.github.Inject(ghmigratetest.Fault{Operation: "migrations/start-for-org", Handler: late(arrived, release)})
-	run := w.start(order(locking))
+	run := w.start(order(ghmigrate.StartMigrationRequest{})) // a late lock would take minutes more
 	<-arrived
 	frozen := w.performer(run, "ghmigrate.Perform")
 	frozen.signal(syscall.SIGSTOP)
@@ -115,7 +116,9 @@ func TestWorkerFrozenBeforeAStart(t *testing.T) {
 	close(release)
 	w.until("the late start arrives", func() bool { return len(w.github.Migrations()) == 2 })
 	frozen.signal(syscall.SIGCONT)
-	w.complete(w.finish(run), names)
+	s := w.finish(run)
+	w.complete(s, names)
+	assert.Equal(t, 2, s.Starts, "the late start is counted")
 }
 
 func TestWorkerStoppedInMidTransfer(t *testing.T) {
