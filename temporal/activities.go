@@ -290,7 +290,9 @@ func handOver(err error) error {
 	if !errors.Is(err, errStopping) {
 		return err
 	}
-	return temporal.NewApplicationErrorWithOptions(err.Error(), "stopping", temporal.ApplicationErrorOptions{NextRetryDelay: time.Millisecond})
+	return temporal.NewApplicationErrorWithOptions(err.Error(), "stopping", temporal.ApplicationErrorOptions{
+		NextRetryDelay: time.Millisecond, Category: temporal.ApplicationErrorCategoryBenign, // no alert
+	})
 }
 
 // A sight is what a poll has seen of a migration.
@@ -349,7 +351,9 @@ func unseen(ids []int64) []sight {
 // notYet has Temporal look again: after 5 seconds first, later after a minute.
 func notYet(ctx context.Context, reason string, wait time.Duration) error {
 	wait = max(wait, min(5*time.Second<<min(activity.GetInfo(ctx).Attempt/2, 8), time.Minute))
-	return temporal.NewApplicationErrorWithOptions(reason, "not yet", temporal.ApplicationErrorOptions{NextRetryDelay: wait})
+	return temporal.NewApplicationErrorWithOptions(reason, "not yet", temporal.ApplicationErrorOptions{
+		NextRetryDelay: wait, Category: temporal.ApplicationErrorCategoryBenign, // no alert
+	})
 }
 
 // save puts batches that are over into the bucket.
