@@ -52,7 +52,8 @@ type planned struct {
 // plan checks the account, the token and the bucket, and puts the plan of the run
 // into the bucket.
 func (a *Activities) plan(ctx context.Context, order Order) (*planned, error) {
-	defer beat(ctx)()
+	stop := beat(ctx)
+	defer stop()
 	acct, err := a.account(ctx, order)
 	if err != nil {
 		return nil, err
@@ -225,7 +226,8 @@ type performed struct {
 
 // perform performs one effect that moves no archive.
 func (a *Activities) perform(ctx context.Context, t task) (*performed, error) {
-	defer beat(ctx)()
+	stop := beat(ctx)
+	defer stop()
 	acct, err := a.account(ctx, t.Order)
 	if err != nil {
 		return nil, err
@@ -261,7 +263,8 @@ func (a *Activities) transfer(ctx context.Context, t task) (*performed, error) {
 	job.Store = blobstore.New(a.Bucket)
 	log := logTo(activity.GetLogger(ctx).Info)
 	moved := new(moved)
-	defer beat(ctx, moved.get)()
+	stop := beat(ctx, moved.get)
+	defer stop()
 	job.Progress = func(e export.Event) {
 		moved.set(e)
 		log(e)
@@ -304,7 +307,8 @@ type sight struct {
 // poll looks once at migrations. If none of them has ended, poll returns an error:
 // Temporal's next attempt is the next look.
 func (a *Activities) poll(ctx context.Context, order Order, ids []int64) ([]sight, error) {
-	defer beat(ctx)()
+	stop := beat(ctx)
+	defer stop()
 	acct, err := a.account(ctx, order)
 	if err != nil {
 		return nil, err
@@ -370,7 +374,8 @@ func (a *Activities) save(ctx context.Context, run string, batches []*batch) err
 // that are tried without releases or attachments, and locks of late twins. Live jobs
 // are not over, and not in the bucket.
 func (a *Activities) remaining(ctx context.Context, order Order, run string, tally *export.Tally, live []*export.Job) ([]*export.Job, error) {
-	defer beat(ctx)()
+	stop := beat(ctx)
+	defer stop()
 	acct, err := a.account(ctx, order)
 	if err != nil {
 		return nil, err
@@ -414,7 +419,8 @@ const maxLocked = 100
 
 // finish writes the manifest, and returns its summary.
 func (a *Activities) finish(ctx context.Context, f finishing) (*Summary, error) {
-	defer beat(ctx)()
+	stop := beat(ctx)
+	defer stop()
 	slices.SortFunc(f.Live, func(a, b *batch) int { return cmp.Compare(a.N, b.N) })
 	if err := a.save(ctx, f.Run, f.Live); err != nil { // the next run releases their locks
 		return nil, err

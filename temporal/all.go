@@ -90,17 +90,17 @@ func (o Orders) check() error {
 		return errors.New("there are no Orders")
 	}
 	if o.Concurrency < 0 {
-		return fmt.Errorf("Concurrency is %d: want 1 or more", o.Concurrency)
+		return fmt.Errorf("the Concurrency of the Orders is %d: want 1 or more", o.Concurrency)
 	}
 	seen := map[string]bool{}
 	for i, order := range o.Orders {
 		id := order.WorkflowID()
 		if seen[id] {
-			return fmt.Errorf("Orders[%d] is for an account that is there already: %s", i, id)
+			return fmt.Errorf("order %d is for an account that is there already: %s", i, id)
 		}
 		seen[id] = true
 		if err := order.check(); err != nil {
-			return fmt.Errorf("Orders[%d]: %w", i, err)
+			return fmt.Errorf("order %d: %w", i, err)
 		}
 	}
 	return nil

@@ -15,13 +15,12 @@ import (
 )
 
 // A worker of one's own: with another way to tokens, a codec, or interceptors.
-func ExampleRegister() {
+func ExampleRegister() { //nolint:testableexamples // it needs a server
 	ctx := context.Background()
 	conn, err := client.Dial(client.Options{}) // DataConverter: a codec that encrypts
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer conn.Close()
 	bucket, err := blob.OpenBucket(ctx, "s3://backups?region=eu-central-1")
 	if err != nil {
 		log.Fatal(err)
@@ -49,8 +48,8 @@ func ExampleRegister() {
 	if err := transfers.Start(); err != nil {
 		log.Fatal(err)
 	}
-	defer transfers.Stop()
 	if err := requests.Run(worker.InterruptCh()); err != nil {
 		log.Fatal(err)
 	}
+	transfers.Stop()
 }

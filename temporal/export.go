@@ -132,14 +132,14 @@ func (x *exporter) decide(ctx workflow.Context) decision {
 	return d
 }
 
-func (x *exporter) record(ctx workflow.Context, make func(*turn) decision) decision {
+func (x *exporter) record(ctx workflow.Context, turnTo func(*turn) decision) decision {
 	now, log := workflow.Now(ctx), logTo(workflow.GetLogger(ctx).Info)
 	encoded := workflow.SideEffect(ctx, func(workflow.Context) any {
 		busy := map[int][]export.Effect{}
 		for n, effects := range x.busy {
 			busy[n] = slices.Clone(effects)
 		}
-		return make(&turn{
+		return turnTo(&turn{
 			memory: &x.memory, now: now, order: x.order, busy: busy, active: x.active, moving: x.moving, starting: x.starting,
 			loading: x.loading, draining: x.draining, canceled: x.canceled, log: log, changed: map[int]*batch{},
 		})

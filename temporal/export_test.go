@@ -324,7 +324,7 @@ func TestBadOrders(t *testing.T) {
 			"no such token":       {temporal.Order{Token: "missing"}, "no such token"},
 		} {
 			_, err := w.export(c.order)
-			assert.ErrorContains(t, err, c.want, name)
+			require.ErrorContains(t, err, c.want, name)
 			assert.Zero(t, w.starts(), name)
 		}
 	})

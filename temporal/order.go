@@ -85,13 +85,13 @@ func (o Order) check() error {
 	case len(o.Repositories) > maxRepositories:
 		return fmt.Errorf("the order has %d repositories: put more than %d into the bucket, and name the object in RepositoriesObject", len(o.Repositories), maxRepositories)
 	case o.Pause < 0:
-		return fmt.Errorf("Pause is %v: want a positive duration", o.Pause)
+		return fmt.Errorf("the order's Pause is %v: want a positive duration", o.Pause)
 	case o.Concurrency < 0:
-		return fmt.Errorf("Concurrency is %d: want 1 or more", o.Concurrency)
+		return fmt.Errorf("the order's Concurrency is %d: want 1 or more", o.Concurrency)
 	case o.Transfers < 0:
-		return fmt.Errorf("Transfers is %d: want 1 or more", o.Transfers)
+		return fmt.Errorf("the order's Transfers is %d: want 1 or more", o.Transfers)
 	case o.Patience < 0:
-		return fmt.Errorf("Patience is %v: want a positive duration", o.Patience)
+		return fmt.Errorf("the order's Patience is %v: want a positive duration", o.Patience)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -182,7 +183,7 @@ func (w *world) check(s *temporal.Summary, names []string, missing ...string) *e
 	var rows []string
 	for _, row := range m.Repositories {
 		rows = append(rows, row.Repository)
-		switch lost := contains(missing, row.Repository); {
+		switch lost := slices.Contains(missing, row.Repository); {
 		case lost:
 			assert.NotEmpty(w, row.Error)
 		default:
@@ -194,15 +195,6 @@ func (w *world) check(s *temporal.Summary, names []string, missing ...string) *e
 	assert.Equal(w, names, rows)
 	assert.Empty(w, m.Locked)
 	return m
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // whole checks the archive of a row in the bucket.
