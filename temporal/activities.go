@@ -40,7 +40,7 @@ type Activities struct {
 // pageSize is how many jobs a page of the plan has.
 const pageSize = 20
 
-// planned tells what [Activities.Plan] has put into the bucket.
+// planned tells what plan has put into the bucket.
 type planned struct {
 	Account      string `json:"account"`
 	Run          string `json:"run"`

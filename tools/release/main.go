@@ -27,7 +27,7 @@ const library = "github.com/ghmigrate/ghmigrate"
 
 // released are the folders of the modules, each after the modules that it
 // needs.
-var released = []string{".", "blobstore", "cmd/ghmigrate"}
+var released = []string{".", "blobstore", "cmd/ghmigrate", "temporal"}
 
 func main() {
 	version := flag.String("version", "", "the version, such as v0.1.0")
