@@ -503,7 +503,7 @@ func (t *turn) interrupted(n int) {
 
 // limited notes that GitHub wants no request for some time.
 func (t *turn) limited(wait time.Duration) {
-	if until := t.now.Add(wait); until.After(t.Gate) {
+	if until := t.now.Add(wait); wait > 0 && until.After(t.Gate) {
 		t.Gate = until
 	}
 }

@@ -97,6 +97,7 @@ func (x *exporter) run(ctx workflow.Context) (*Summary, error) {
 	defer cancel()
 	workflow.Go(lasting, x.receiveGrants)
 	workflow.Go(lasting, x.receiveLimits)
+	workflow.Go(lasting, x.remind)
 	workflow.Go(lasting, x.poll)
 	for {
 		info := workflow.GetInfo(ctx)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	sdk "go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
@@ -314,6 +315,7 @@ func TestBadOrders(t *testing.T) {
 		}{
 			"both lists":          {temporal.Order{Repositories: w.names, RepositoriesObject: "x"}, "want one of them"},
 			"too many":            {temporal.Order{Repositories: make([]string, 1001)}, "RepositoriesObject"},
+			"too wide":            {temporal.Order{Concurrency: 51}, "1 to 50"},
 			"negative pause":      {temporal.Order{Pause: -1}, "Pause"},
 			"no object":           {temporal.Order{RepositoriesObject: "missing.json"}, "missing.json"},
 			"empty object":        {temporal.Order{RepositoriesObject: "empty.json"}, "no repositories"},
@@ -414,4 +416,24 @@ func TestRandomFaults(t *testing.T) {
 			})
 		})
 	}
+}
+
+// If somebody terminates the workflow of the token, the export asks for its lease
+// again.
+func TestTheLeaseIsAskedForAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		w.prepare = func() {
+			begun := 0
+			w.env.RegisterWorkflowWithOptions(func(ctx workflow.Context, s temporal.TokenState) error {
+				if begun++; begun == 1 { // it hears the request, and ends
+					workflow.GetSignalChannel(ctx, temporal.LeaseSignal).Receive(ctx, nil)
+					return nil
+				}
+				return temporal.ShareToken(ctx, s)
+			}, workflow.RegisterOptions{Name: temporal.TokenWorkflow, DisableAlreadyRegisteredCheck: true})
+		}
+		w.mustExport(temporal.Order{Start: locking})
+		assert.Equal(t, 1, w.starts())
+	})
 }

@@ -1,6 +1,11 @@
 package temporal
 
-// For the replay of histories.
-const TokenWorkflow = tokenWorkflow
+// For the replay of histories, and for a token's workflow that ends too early.
+const (
+	TokenWorkflow = tokenWorkflow
+	LeaseSignal   = leaseSignal
+)
 
 var ShareToken = shareToken
+
+type TokenState = tokenState

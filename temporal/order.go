@@ -31,7 +31,8 @@ type Order struct {
 	SkipArchived       bool   `json:"skip_archived,omitempty"` // of all repositories
 	SkipForks          bool   `json:"skip_forks,omitempty"`
 
-	// The other fields are as in [export.Options].
+	// The other fields are as in [export.Options]. BatchSize is at most 200,
+	// Concurrency and Transfers at most 50.
 	Start          ghmigrate.StartMigrationRequest `json:"start,omitzero"`
 	BatchSize      int                             `json:"batch_size,omitempty"`  // 100 by default
 	Concurrency    int                             `json:"concurrency,omitempty"` // 10 by default
@@ -57,8 +58,12 @@ type Order struct {
 	Continued json.RawMessage `json:"continued,omitempty"`
 }
 
-// maxRepositories limits an order: its history must stay small.
-const maxRepositories = 1000
+// Temporal limits a payload to 2 MB, and the memory of an export must fit into one.
+const (
+	maxRepositories = 1000
+	maxBatchSize    = 200
+	maxConcurrency  = 50
+)
 
 // WorkflowID is the ID to start [Export] with, such as
 // "ghmigrate/orgs/octo-org": Temporal then runs one export of an account at a time.
@@ -86,10 +91,12 @@ func (o Order) check() error {
 		return fmt.Errorf("the order has %d repositories: put more than %d into the bucket, and name the object in RepositoriesObject", len(o.Repositories), maxRepositories)
 	case o.Pause < 0:
 		return fmt.Errorf("the order's Pause is %v: want a positive duration", o.Pause)
-	case o.Concurrency < 0:
-		return fmt.Errorf("the order's Concurrency is %d: want 1 or more", o.Concurrency)
-	case o.Transfers < 0:
-		return fmt.Errorf("the order's Transfers is %d: want 1 or more", o.Transfers)
+	case o.BatchSize < 0 || o.BatchSize > maxBatchSize:
+		return fmt.Errorf("the order's BatchSize is %d: want 1 to %d", o.BatchSize, maxBatchSize)
+	case o.Concurrency < 0 || o.Concurrency > maxConcurrency:
+		return fmt.Errorf("the order's Concurrency is %d: want 1 to %d", o.Concurrency, maxConcurrency)
+	case o.Transfers < 0 || o.Transfers > maxConcurrency:
+		return fmt.Errorf("the order's Transfers is %d: want 1 to %d", o.Transfers, maxConcurrency)
 	case o.Patience < 0:
 		return fmt.Errorf("the order's Patience is %v: want a positive duration", o.Patience)
 	}

@@ -2,6 +2,7 @@ package temporal
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -84,8 +85,13 @@ func (s *tokenState) receive(ctx workflow.Context, r leaseRequest) {
 		s.broadcast(ctx, r)
 	}
 	switch {
+	case !r.Release && r.Ticket == s.Holder.Ticket:
+		s.Holder = leaseRequest{} // it has not heard that it has the lease
+		s.Queue = slices.Insert(s.Queue, 0, r)
 	case !r.Release:
-		s.Queue = append(s.Queue, r)
+		if !slices.ContainsFunc(s.Queue, func(q leaseRequest) bool { return q.Ticket == r.Ticket }) {
+			s.Queue = append(s.Queue, r)
+		}
 	case r.Ticket == "":
 	case r.Ticket == s.Holder.Ticket:
 		s.Holder, s.Next = leaseRequest{}, now.Add(leaseGap)
@@ -148,6 +154,36 @@ func (x *exporter) lease(ctx workflow.Context) (release func(wait time.Duration)
 		r.Release, r.Wait = true, wait
 		x.signalToken(ctx, r)
 	}
+}
+
+// remindAfter is how long an export waits for a lease before it asks again.
+const remindAfter = time.Hour
+
+// remind asks again for leases that are not granted: somebody may have terminated the
+// workflow of the token.
+func (x *exporter) remind(ctx workflow.Context) {
+	for {
+		waiting := x.waiting()
+		if len(waiting) == 0 {
+			if workflow.Await(ctx, func() bool { return len(x.waiting()) > 0 }) != nil {
+				return
+			}
+			continue
+		}
+		if workflow.Sleep(ctx, remindAfter) != nil {
+			return
+		}
+		for _, ticket := range x.waiting() {
+			if slices.Contains(waiting, ticket) {
+				x.signalToken(ctx, leaseRequest{Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Ticket: ticket})
+			}
+		}
+	}
+}
+
+// waiting lists the tickets that are not granted.
+func (x *exporter) waiting() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(x.granted)), func(ticket string) bool { return x.granted[ticket] })
 }
 
 // report tells the token's workflow of a rate limit.

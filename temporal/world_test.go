@@ -122,12 +122,12 @@ func (w *world) run(id string, run any, arg any) (result converter.EncodedValue,
 		activities := &temporal.Activities{Account: w.account, Bucket: w.bucket, Scratch: w.scratch}
 		temporal.Register(w.env, activities)
 		temporal.RegisterTransfers(w.env, activities)
+		w.prepare()
 		w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).
 			Return(serviceerror.NewNotFound("no such workflow")).Maybe() // the token's, before it is started
 		if w.restart {
 			w.env.RegisterDelayedCallback(func() { w.env.SetContinueAsNewSuggested(true) }, time.Minute)
 		}
-		w.prepare()
 		w.env.ExecuteWorkflow(run, arg)
 		require.True(w, w.env.IsWorkflowCompleted())
 		err := w.env.GetWorkflowError()
