@@ -238,6 +238,7 @@ func (x *exporter) save(ctx workflow.Context) {
 			some := slices.Clone(x.unsaved[:min(len(x.unsaved), pageSize)])
 			if err := workflow.ExecuteActivity(storing(ctx), saveActivity, x.Run, some).Get(ctx, nil); err != nil {
 				workflow.GetLogger(ctx).Error("save batches", "error", err)
+				_ = workflow.Sleep(ctx, time.Minute)
 				continue
 			}
 			x.unsaved = x.unsaved[len(some):]
