@@ -29,8 +29,10 @@ type bucket struct {
 	*testing.T
 	backend *s3mem.Backend
 	server  *httptest.Server
-	failing atomic.Bool  // all requests get a 503
-	refused atomic.Int32 // requests that did
+
+	failing  atomic.Bool  // all requests get a 503
+	refused  atomic.Int32 // requests that did
+	readOnly atomic.Bool
 }
 
 func newBucket(t *testing.T) *bucket {
@@ -42,6 +44,11 @@ func newBucket(t *testing.T) *bucket {
 		if b.failing.Load() {
 			b.refused.Add(1)
 			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		if b.readOnly.Load() && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
 			return
 		}
 		api.ServeHTTP(w, r)

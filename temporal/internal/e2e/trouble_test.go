@@ -5,15 +5,15 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	sdktemporal "go.temporal.io/sdk/temporal"
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
@@ -48,32 +48,28 @@ func TestServerKilled(t *testing.T) {
 	assert.Equal(t, 3, sum.Starts)
 }
 
+// The first Ctrl-C of the program export cancels the export.
 func TestCancelWhileEverythingIsLocked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shared, ghmigratetest.WithExportDuration(15*time.Second))
 	names := w.add("octo-org", 4)
 	w.workOnOwnDisks()
-	o := order(locking)
-	o.BatchSize = 2
-	run := w.start(o)
+	p, err := startProcess("export", w.env(), "--org", "octo-org", "--lock", "--batch", "2")
+	require.NoError(t, err)
+	t.Cleanup(p.kill)
 	w.until("everything is locked", func() bool {
-		for _, name := range names {
-			if !w.github.Locked(name) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(names, func(name string) bool { return !w.github.Locked(name) })
 	})
-	require.NoError(t, w.client.CancelWorkflow(t.Context(), run.GetID(), ""))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	canceled, ok := errors.AsType[*sdktemporal.CanceledError](run.Get(ctx, nil))
-	require.True(t, ok)
+	p.signal(syscall.SIGINT)
+	status, err := p.wait(patience)
+	require.NoError(t, err)
+	require.Equal(t, 3, status, p.output)
 	var s temporal.Summary
-	require.NoError(t, canceled.Details(&s))
+	require.NoError(t, json.Unmarshal([]byte(p.result.String()), &s))
 	assert.NotEmpty(t, s.Problem)
 	assert.Empty(t, s.Locked)
 	w.check(&s, names)
+	w.record()
 }
 
 func TestPoisonedRepository(t *testing.T) {
@@ -81,7 +77,7 @@ func TestPoisonedRepository(t *testing.T) {
 	w := newWorld(t, shared)
 	names := w.add("octo-org", 6)
 	w.github.UpdateRepository(names[4], ghmigratetest.PoisonsExport())
-	w.workOnOwnDisks()
+	w.workApart()
 	o := order(locking)
 	o.BatchSize = 3
 	s := w.finish(w.start(o))
@@ -133,7 +129,9 @@ func TestBucketFailsForAWhile(t *testing.T) {
 func TestTwoOrganizationsWithOneToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shared)
-	w.github.Inject(ghmigratetest.FastChanges())
+	fast := ghmigratetest.FastChanges()
+	fast.Name = "fast"
+	w.github.Inject(fast)
 	one, two := w.add("octo-org", 4), w.add("octo-two", 4)
 	w.workOnOwnDisks()
 	limited := ghmigratetest.SecondaryRateLimitAfter(3 * time.Second)
@@ -157,8 +155,9 @@ func TestTwoOrganizationsWithOneToken(t *testing.T) {
 	changes := w.changes()
 	assert.GreaterOrEqual(t, len(changes), 4+8+4) // starts, unlocks, deletions
 	for _, r := range changes {
-		assert.NotEqual(t, "FastChanges", r.Fault)
+		assert.NotEqual(t, "fast", r.Fault, "%s %s", r.Method, r.Path)
 	}
+	w.record()
 }
 
 // Two hundred jobs continue as new again and again. They have four tokens, so that

@@ -124,6 +124,13 @@ func (w *world) start(order temporal.Order) client.WorkflowRun {
 	return run
 }
 
+// workApart starts a worker for requests, and one for transfers.
+func (w *world) workApart() {
+	w.Helper()
+	w.work(w.TempDir(), "--transfers", "0")
+	w.work(w.TempDir(), "--requests", "0")
+}
+
 // startAll starts exports of many organizations.
 func (w *world) startAll(orders temporal.Orders) client.WorkflowRun {
 	w.Helper()
@@ -246,7 +253,7 @@ func (w *world) check(s *temporal.Summary, names []string) {
 	for _, name := range names {
 		assert.False(w, w.github.Locked(name), name)
 	}
-	w.secrets()
+	w.inspect()
 }
 
 // order is an order that makes pauses short.
