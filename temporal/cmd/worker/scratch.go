@@ -26,11 +26,15 @@ func sweep(scratch string, before time.Time, log *slog.Logger) error {
 		if err != nil || !d.IsDir() || !runFolder.MatchString(d.Name()) {
 			return err
 		}
-		if changed, err := newest(path); err != nil || !changed.Before(before) {
-			return errors.Join(err, fs.SkipDir)
+		changed, err := newest(path)
+		if err == nil && changed.Before(before) {
+			log.Info("remove an old folder", "folder", path)
+			err = os.RemoveAll(path)
 		}
-		log.Info("remove an old folder", "folder", path)
-		return errors.Join(os.RemoveAll(path), fs.SkipDir)
+		if err != nil {
+			return err
+		}
+		return fs.SkipDir
 	})
 }
 

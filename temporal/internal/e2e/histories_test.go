@@ -103,8 +103,11 @@ func (w *world) events(workflow, run string) *historypb.History {
 	return h
 }
 
-// identity matches the name of a worker, which has that of its machine.
-var identity = regexp.MustCompile(`("identity": *)"[^"]*"`)
+// The names of workers and of their task queues have the name of the machine.
+var (
+	identity    = regexp.MustCompile(`("identity": *)"[^"]*"`)
+	stickyQueue = regexp.MustCompile(`("name": *)"[^":]*(:[0-9a-f-]{36}")`)
+)
 
 // record writes the histories of the test, with -record: the first run of each
 // workflow.
@@ -126,6 +129,8 @@ func (w *world) record() {
 		name := strings.TrimPrefix(w.Name(), "Test") + "-" + strings.ReplaceAll(strings.TrimPrefix(h.workflow, "ghmigrate/"), "/", "-") + ".json"
 		dir := filepath.Join("..", "..", "testdata", "histories")
 		require.NoError(w, os.MkdirAll(dir, 0o750))
-		require.NoError(w, os.WriteFile(filepath.Join(dir, name), identity.ReplaceAll(data, []byte(`$1"worker"`)), 0o600))
+		data = identity.ReplaceAll(data, []byte(`$1"worker"`))
+		data = stickyQueue.ReplaceAll(data, []byte(`$1"worker$2`))
+		require.NoError(w, os.WriteFile(filepath.Join(dir, name), data, 0o600))
 	}
 }
