@@ -304,7 +304,7 @@ type sight struct {
 	State     ghmigrate.MigrationState `json:"state,omitempty"` // empty: the poll does not find it
 }
 
-// poll looks once at migrations. If none of them has ended, poll returns an error:
+// poll looks once at migrations. If no migration has ended, poll returns an error:
 // Temporal's next attempt is the next look.
 func (a *Activities) poll(ctx context.Context, order Order, ids []int64) ([]sight, error) {
 	stop := beat(ctx)

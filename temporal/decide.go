@@ -360,7 +360,7 @@ func (t *turn) more(releasing bool) {
 		}
 	}
 	switch {
-	case len(pending) > 0: // none of them may be started
+	case len(pending) > 0: // Tally allows no start
 		if abandon := t.Tally.Stopped(); !abandon {
 			t.pause(fmt.Sprintf("%v: %s", export.ErrSystemic, t.Doubt))
 			return

@@ -20,10 +20,10 @@
 //
 // # Promises
 //
-// They are those of package export. Every repository has one row in the manifest. A
-// migration is started once: the history has the intent before the request is sent,
-// and the activity has one attempt, so that a start whose worker has died is searched
-// for. Repositories are unlocked as soon as their export has ended. A canceled
+// Package export describes the promises, and they hold here too. Every repository has
+// one row in the manifest. A migration is started once. The history has the intent
+// before the request is sent, and the activity has one attempt: if its worker dies,
+// Export searches for the migration. Repositories are unlocked as soon as their export has ended. A canceled
 // workflow waits for the ends of exports and unlocks them. A terminated workflow
 // cannot do that: cancel it instead.
 //

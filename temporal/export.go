@@ -220,8 +220,8 @@ func (x *exporter) remain(ctx workflow.Context) {
 	x.tell(func(t *turn) { t.remaining(jobs, last) })
 }
 
-// fail pauses the export after an error of an activity: those that may pass were
-// retried.
+// fail pauses the export after an error of an activity. Temporal has retried errors
+// that may pass.
 func (x *exporter) fail(doing string, err error) {
 	x.tell(func(t *turn) { t.pause(fmt.Sprintf("%s: %v", doing, err)) })
 }

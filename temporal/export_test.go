@@ -249,7 +249,7 @@ func TestProgress(t *testing.T) {
 }
 
 // Two organizations share a token: their requests together stay inside the limit,
-// and those that change something come a second apart.
+// and requests that change something come a second apart.
 func TestTwoOrganizationsShareOneToken(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.add(20)

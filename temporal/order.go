@@ -148,7 +148,7 @@ type Summary struct {
 	Continued int `json:"continued,omitempty"`
 }
 
-// OK reports whether every repository is in a verified archive, and none is locked.
+// OK reports whether every repository is in a verified archive and unlocked.
 func (s *Summary) OK() bool { return s.Problem == "" }
 
 // Progress is the answer to the query [ProgressQuery].

@@ -100,7 +100,7 @@ func (s *tokenState) receive(ctx workflow.Context, r leaseRequest) {
 	}
 }
 
-// broadcast tells all other exports of a rate limit, and forgets those that have
+// broadcast tells all other exports of a rate limit, and forgets exports that have
 // ended.
 func (s *tokenState) broadcast(ctx workflow.Context, r leaseRequest) {
 	ids := make([]string, 0, len(s.Members))

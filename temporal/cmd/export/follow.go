@@ -68,7 +68,7 @@ func (f *follower) follow(ctx context.Context, interrupts <-chan os.Signal) (sta
 	}
 }
 
-// wait returns the outcome of the workflow, and of those that continue it.
+// wait returns the outcome of the workflow, and of the runs that continue it.
 func (f *follower) wait(ctx context.Context) outcome {
 	run := f.GetWorkflow(ctx, f.id, "")
 	if f.all {

@@ -60,7 +60,7 @@ func (w *world) inspect() {
 	}
 }
 
-// replay replays a history. That of the token's workflow is for the tests of package
+// replay replays a history. The name of the token's workflow is for the tests of package
 // temporal: its function has no exported name.
 func (w *world) replay(h history) {
 	w.Helper()

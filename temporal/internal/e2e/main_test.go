@@ -20,7 +20,7 @@ import (
 // bin has the programs under test.
 var bin string
 
-// shared is the Temporal server of all tests but those that kill theirs.
+// shared is the Temporal server of all tests that kill no server.
 var shared *server
 
 // parallel is how many tests run at the same time: they mostly wait.
@@ -120,7 +120,7 @@ func (s *server) newNamespace() string { return namespace(int(s.used.Add(1)) - 1
 
 func namespace(i int) string { return fmt.Sprintf("test-%d", i) }
 
-// freePorts finds consecutive ports that nothing listens on, below those that the
+// freePorts finds consecutive ports that nothing listens on, below the ports that the
 // system gives to connections.
 func freePorts(n int) (first int, err error) {
 	for first = 20000 + os.Getpid()%1000*10; first < 32000; first += n {

@@ -225,9 +225,9 @@ func (w *world) complete(s *temporal.Summary, names []string) {
 	w.check(s, names)
 }
 
-// check checks what holds for every export: starts are counted, the manifest
-// accounts for each repository, objects are whole, nothing is locked, and no secret
-// is where it must not be.
+// check checks what holds for every export. Starts are counted, the manifest accounts
+// for each repository, and objects are whole. Nothing is locked, and no history has a
+// secret.
 func (w *world) check(s *temporal.Summary, names []string) {
 	w.Helper()
 	m := w.bucket.manifest(s.Manifest)
