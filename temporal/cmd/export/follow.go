@@ -39,11 +39,11 @@ type outcome struct {
 
 // follow waits for the end of the workflow, and returns the exit status.
 func (f *follower) follow(ctx context.Context, interrupts <-chan os.Signal) (status int, err error) {
-	info, err := f.DescribeWorkflowExecution(ctx, f.id, "")
+	info, err := f.DescribeWorkflow(ctx, f.id, "")
 	if err != nil {
 		return statusFailed, fmt.Errorf("follow %s: %w", f.id, err)
 	}
-	f.all = info.GetWorkflowExecutionInfo().GetType().GetName() == temporal.ExportAllWorkflow
+	f.all = info.RawResponse.GetWorkflowExecutionInfo().GetType().GetName() == temporal.ExportAllWorkflow
 	ended := make(chan outcome, 1)
 	go func() { ended <- f.wait(ctx) }()
 	ticker := time.NewTicker(progressEvery)
@@ -147,11 +147,11 @@ func (f *follower) progress(ctx context.Context) {
 
 // transfers returns the archives of an export that are under way.
 func (f *follower) transfers(ctx context.Context, id string) (all []temporal.Transfer) {
-	info, err := f.DescribeWorkflowExecution(ctx, id, "")
+	info, err := f.DescribeWorkflow(ctx, id, "")
 	if err != nil {
 		return nil
 	}
-	for _, a := range info.GetPendingActivities() {
+	for _, a := range info.RawResponse.GetPendingActivities() {
 		var t temporal.Transfer
 		if converter.GetDefaultDataConverter().FromPayloads(a.GetHeartbeatDetails(), &t) == nil && t.Migration != 0 {
 			all = append(all, t)

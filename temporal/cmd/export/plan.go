@@ -159,7 +159,7 @@ func readLines(name string) (lines []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	scanner := bufio.NewScanner(f)
 	for scanner.Scan() {
 		if line := strings.TrimSpace(scanner.Text()); line != "" {

@@ -27,8 +27,8 @@ func run(ctx context.Context, o *options, getenv func(string) string, log *slog.
 	if err != nil {
 		return err
 	}
-	defer bucket.Close()
-	if err := os.MkdirAll(o.scratch, 0o700); err != nil {
+	defer func() { _ = bucket.Close() }()
+	if err := os.MkdirAll(o.scratch, 0o700); err != nil { //nolint:gosec // the operator names the folder
 		return fmt.Errorf("--scratch: %w", err)
 	}
 	if err := sweep(o.scratch, time.Now().Add(-scratchAge), log); err != nil {
@@ -39,7 +39,7 @@ func run(ctx context.Context, o *options, getenv func(string) string, log *slog.
 		if m, err = listen(ctx, o.metrics, log); err != nil {
 			return fmt.Errorf("--metrics: %w", err)
 		}
-		defer m.server.Close()
+		defer func() { _ = m.server.Close() }()
 	}
 	conn, err := o.Dial(ctx, client.Options{Logger: sdklog.NewStructuredLogger(log), MetricsHandler: m.metrics})
 	if err != nil {
@@ -84,8 +84,7 @@ func openBucket(ctx context.Context, url string) (*blob.Bucket, error) {
 		err = errors.New("the bucket is not there, or the credentials give no access")
 	}
 	if err != nil {
-		bucket.Close()
-		return nil, fmt.Errorf("--bucket: %w", err)
+		return nil, errors.Join(fmt.Errorf("--bucket: %w", err), bucket.Close())
 	}
 	return bucket, nil
 }

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"regexp"
 	"time"
 )
@@ -15,21 +14,27 @@ import (
 const scratchAge = 8 * 24 * time.Hour
 
 // runFolder matches the last part of a run's name: see [export.NameRun].
-var runFolder = regexp.MustCompile(`^\d{8}T\d{6}Z-[0-9a-f]+$`) //nolint:gochecknoglobals // compiled once
+var runFolder = regexp.MustCompile(`^\d{8}T\d{6}Z-[0-9a-f]+$`)
 
-// sweep removes the folders of runs in which nothing has changed since a time.
+// sweep removes the folders of runs in which nothing has changed since a time. Other
+// workers may sweep the same folder.
 func sweep(scratch string, before time.Time, log *slog.Logger) error {
-	return filepath.WalkDir(scratch, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) { // another worker sweeps too
+	root, err := os.OpenRoot(scratch)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	return fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		if err != nil || !d.IsDir() || !runFolder.MatchString(d.Name()) {
 			return err
 		}
-		changed, err := newest(path)
+		changed, err := newest(root.FS(), path)
 		if err == nil && changed.Before(before) {
 			log.Info("remove an old folder", "folder", path)
-			err = os.RemoveAll(path)
+			err = root.RemoveAll(path)
 		}
 		if err != nil {
 			return err
@@ -39,20 +44,16 @@ func sweep(scratch string, before time.Time, log *slog.Logger) error {
 }
 
 // newest returns when a folder, or anything in it, has changed.
-func newest(folder string) (at time.Time, err error) {
-	err = filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error {
+func newest(fsys fs.FS, folder string) (at time.Time, err error) {
+	err = fs.WalkDir(fsys, folder, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil {
+			var info fs.FileInfo
+			if info, err = d.Info(); err == nil && info.ModTime().After(at) {
+				at = info.ModTime()
+			}
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
-		}
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err == nil && info.ModTime().After(at) {
-			at = info.ModTime()
 		}
 		return err
 	})

@@ -75,9 +75,9 @@ func (w *world) sizes() {
 		list, err := w.client.ListWorkflow(w.Context(), &workflowservice.ListWorkflowExecutionsRequest{NextPageToken: page})
 		require.NoError(w, err)
 		for _, info := range list.GetExecutions() {
-			described, err := w.client.DescribeWorkflowExecution(w.Context(), info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
+			described, err := w.client.DescribeWorkflow(w.Context(), info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
 			require.NoError(w, err)
-			i := described.GetWorkflowExecutionInfo()
+			i := described.RawResponse.GetWorkflowExecutionInfo()
 			t := totals[info.GetType().GetName()]
 			t.runs, t.events, t.bytes = t.runs+1, t.events+i.GetHistoryLength(), t.bytes+i.GetHistorySizeBytes()
 			totals[info.GetType().GetName()] = t

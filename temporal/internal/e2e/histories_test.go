@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/stretchr/testify/assert"
@@ -117,9 +118,7 @@ func (w *world) record() {
 		return
 	}
 	seen := map[string]bool{}
-	histories := w.histories()
-	for i := len(histories) - 1; i >= 0; i-- { // the oldest comes last
-		h := histories[i]
+	for _, h := range slices.Backward(w.histories()) { // the oldest comes last
 		if seen[h.workflow] {
 			continue
 		}

@@ -47,7 +47,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	if shared, err = newServer(filepath.Join(dir, "shared")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -168,7 +169,7 @@ func (w *world) fetched() (n int64) {
 // changes are the requests that change something, in the order in which they came.
 func (w *world) changes() (all []ghmigratetest.Request) {
 	for _, r := range w.github.Requests() {
-		if r.Origin == ghmigratetest.API && r.Method != "GET" && !strings.HasSuffix(r.Path, "/graphql") {
+		if r.Origin == ghmigratetest.API && r.Method != http.MethodGet && !strings.HasSuffix(r.Path, "/graphql") {
 			all = append(all, r)
 		}
 	}
@@ -177,11 +178,11 @@ func (w *world) changes() (all []ghmigratetest.Request) {
 
 // pending returns the activity of a type that a worker performs, and that worker.
 func (w *world) pending(run client.WorkflowRun, activity string) (*workflowpb.PendingActivityInfo, *process) {
-	info, err := w.client.DescribeWorkflowExecution(w.Context(), run.GetID(), "")
+	info, err := w.client.DescribeWorkflow(w.Context(), run.GetID(), "")
 	if err != nil {
 		return nil, nil
 	}
-	for _, a := range info.GetPendingActivities() {
+	for _, a := range info.RawResponse.GetPendingActivities() {
 		if a.GetActivityType().GetName() != activity {
 			continue
 		}

@@ -86,7 +86,7 @@ func (c *Connection) Dial(ctx context.Context, opts client.Options) (client.Clie
 	_, err = conn.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: opts.Namespace})
 	if _, absent := errors.AsType[*serviceerror.NamespaceNotFound](err); absent {
 		conn.Close()
-		return nil, fmt.Errorf("Temporal at %s has no namespace %q", opts.HostPort, opts.Namespace)
+		return nil, fmt.Errorf("no namespace %q in Temporal at %s", opts.Namespace, opts.HostPort)
 	}
 	if _, denied := errors.AsType[*serviceerror.PermissionDenied](err); err != nil && !denied { // a key may be good for workflows alone
 		conn.Close()
