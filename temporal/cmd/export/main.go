@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"syscall"
 
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
@@ -49,7 +48,7 @@ func main() {
 		os.Exit(statusMisused)
 	}
 	interrupts := make(chan os.Signal, 2)
-	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(interrupts, os.Interrupt) // SIGTERM ends the program, and not the export
 	status, err := run(context.Background(), p, interrupts)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "export:", err)
