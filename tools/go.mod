@@ -4,7 +4,7 @@ go 1.26.0
 
 tool github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-require golang.org/x/mod v0.42.0
+require golang.org/x/mod v0.43.0
 
 require (
 	4d63.com/gocheckcompilerdirectives v1.4.0 // indirect
