@@ -7,44 +7,38 @@ import (
 
 	"github.com/gofri/go-github-ratelimit/v2/github_ratelimit"
 	"github.com/gofri/go-github-ratelimit/v2/github_ratelimit/github_secondary_ratelimit"
-	"github.com/gregjones/httpcache"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A stack is other people's round trippers between the client and the wire:
+// A stack has round trippers of others between the client and the wire:
 //
-//	to the API    seal, otelhttp, rate limits, cache, unseal, wire
-//	to storage    seal, otelhttp,                     unseal, wire
+//	to the API    seal, otelhttp, rate limits, unseal, wire
+//	to storage    seal, otelhttp,              unseal, wire
 //
-// Each of them keeps what it sees. Otelhttp puts the whole URL of a request
-// into its span, and the query of an archive's URL is a credential. The cache
-// keeps the request headers that a response varies by, and GitHub's responses
-// vary by Authorization. It keeps redirects, too, and the redirect of an
-// archive leads to a signed URL. So nothing secret goes through them: it is
-// taken out above them and put back below.
+// A round tripper may keep the whole request. Otelhttp puts the URL into its span,
+// and the query of an archive's URL is a credential. A cache keeps the request
+// headers that a response varies by, and GitHub's responses vary by Authorization.
+// The stack therefore removes credentials above the round trippers, and puts them
+// back below.
 type stack struct {
 	api           *url.URL
 	outer         http.RoundTripper
 	wire, storage *http.Transport
 }
 
-// newStack needs a cache that no other token's requests go through, as it
-// cannot tell tokens apart. Limited is told of secondary rate limits.
-func newStack(wire *http.Transport, api *url.URL, tracing trace.TracerProvider, cache httpcache.Cache, limited func()) *stack {
+// newStack calls limited for every secondary rate limit.
+func newStack(wire *http.Transport, api *url.URL, tracing trace.TracerProvider, limited func()) *stack {
 	s := &stack{api: api, wire: wire, storage: wire.Clone()}
-	// What the client does by itself to an *http.Transport, to a clone for
-	// storage alone: ranges over one HTTP/2 connection are no faster than one.
+	// The client sets these options by itself if its transport is an
+	// *http.Transport. Ranges over one HTTP/2 connection are no faster than one.
 	s.storage.Protocols = new(http.Protocols)
 	s.storage.Protocols.SetHTTP1(true)
 	s.storage.DisableCompression = true
 	s.storage.MaxIdleConnsPerHost = 16
 
-	cached := httpcache.NewTransport(cache)
-	cached.Transport = unseal{wire}
-	limits := github_ratelimit.NewSecondaryLimiter(cached,
-		// It only watches: the client waits, and knows how long it may.
+	limits := github_ratelimit.NewSecondaryLimiter(unseal{wire},
+		// It only watches: the client waits, within its own limits.
 		github_secondary_ratelimit.WithSingleSleepLimit(0, func(*github_secondary_ratelimit.CallbackContext) { limited() }))
 	s.outer = otelhttp.NewTransport(fork{s.isAPI, limits, unseal{s.storage}}, otelhttp.WithTracerProvider(tracing))
 	return s
@@ -58,7 +52,7 @@ func (s *stack) CloseIdleConnections() {
 	s.storage.CloseIdleConnections()
 }
 
-// sealed is what the round trippers in between do not see.
+// sealed holds the credentials that the round trippers in between do not see.
 type sealed struct {
 	authorization []string
 	query         string // of a URL of archive storage
@@ -66,27 +60,23 @@ type sealed struct {
 
 type sealedKey struct{}
 
-// RoundTrip sends the request without what is secret.
+// RoundTrip sends the request without its credentials.
 func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 	secret := &sealed{authorization: r.Header["Authorization"]}
 	bare := r.Clone(context.WithValue(r.Context(), sealedKey{}, secret))
 	bare.Header.Del("Authorization")
-	if s.isAPI(r.URL) {
-		// An answer that GitHub calls fresh for a minute would hold up the news
-		// of a migration; asking whether it has changed costs no quota.
-		bare.Header.Set("Cache-Control", "max-age=0")
-	} else {
+	if !s.isAPI(r.URL) {
 		secret.query, bare.URL.RawQuery = r.URL.RawQuery, ""
 	}
-	answer, err := s.outer.RoundTrip(bare)
+	response, err := s.outer.RoundTrip(bare)
 	if err != nil {
 		return nil, err
 	}
-	answer.Request = r
-	return answer, nil
+	response.Request = r
+	return response, nil
 }
 
-// An unseal is right above the wire.
+// An unseal puts the credentials back. It stands right above the wire.
 type unseal struct{ wire http.RoundTripper }
 
 func (u unseal) RoundTrip(bare *http.Request) (*http.Response, error) {
@@ -98,30 +88,24 @@ func (u unseal) RoundTrip(bare *http.Request) (*http.Response, error) {
 	if secret.query != "" {
 		r.URL.RawQuery = secret.query
 	}
-	answer, err := u.wire.RoundTrip(r)
+	response, err := u.wire.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	if answer.StatusCode == http.StatusFound {
-		answer.Header.Set("Cache-Control", "no-store") // it leads to a signed URL
-	}
-	answer.Request = bare
-	return answer, nil
+	response.Request = bare
+	return response, nil
 }
 
-// A fork leads to two sides: archives are too large for a cache.
+// A fork sends requests to the API through one round tripper, and requests to
+// storage through another.
 type fork struct {
 	isAPI        func(*url.URL) bool
 	api, storage http.RoundTripper
 }
 
 func (f fork) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !f.isAPI(r.URL) {
-		return f.storage.RoundTrip(r)
+	if f.isAPI(r.URL) {
+		return f.api.RoundTrip(r)
 	}
-	answer, err := f.api.RoundTrip(r)
-	if err == nil && answer.Header.Get(httpcache.XFromCache) != "" {
-		trace.SpanFromContext(r.Context()).SetAttributes(attribute.String("cache", "hit"))
-	}
-	return answer, err
+	return f.storage.RoundTrip(r)
 }
