@@ -11,7 +11,7 @@ import (
 
 var commands = []string{
 	"demo", "export", "preflight", "locks", "unlock", "prune", "list", "start", "status", "wait", "download", "delete",
-	"repositories", "verify", "inspect", "extract", "fake", "version", "man",
+	"repositories", "verify", "inspect", "browse", "extract", "fake", "version", "man",
 }
 
 func TestHelp(t *testing.T) {
@@ -91,6 +91,11 @@ func TestMisuse(t *testing.T) {
 		"inspect":                                "want the name of an archive",
 		"inspect a --html h --json":              "--html and --json exclude each other",
 		"inspect archive.tar.gz --run r":         "--run is for a folder",
+		"browse":                                 "want the name of an archive or of a folder",
+		"browse a --port 99999":                  "--port is 99999",
+		"browse a --export d --port 1":           "--export and --port exclude each other",
+		"browse s3://b/a.tar.gz":                 "download it first",
+		"browse archive.tar.gz --run r":          "--run and --org are for a folder",
 		"extract a":                              "want the name of an archive and a folder",
 		"fake --rate -1":                         "a negative number",
 		"fake --faults nowhere":                  "nowhere",

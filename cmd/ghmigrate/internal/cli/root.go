@@ -75,7 +75,7 @@ func (a *app) root() *cobra.Command {
 	}
 	add(groupAccounts, a.demo(), a.export(), a.preflight(), a.locks(), a.unlock(), a.prune())
 	add(groupMigrations, a.list(), a.start(), a.status(), a.wait(), a.download(), a.deleteArchive(), a.repositories())
-	add(groupArchives, a.verify(), a.inspect(), a.extract())
+	add(groupArchives, a.verify(), a.inspect(), a.browse(), a.extract())
 	root.AddCommand(a.fake(), a.version(), a.man(root), environment())
 	root.CompletionOptions.DisableDescriptions = false
 	cobra.EnableCommandSorting = false

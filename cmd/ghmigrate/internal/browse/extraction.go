@@ -1,0 +1,211 @@
+package browse
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+	"github.com/ghmigrate/ghmigrate/internal/durable"
+	"github.com/ghmigrate/ghmigrate/internal/report"
+)
+
+// An extraction unpacks the archives into the cache, in a goroutine of its own: the
+// records can be read meanwhile. Extract of package archive checks what it unpacks.
+type extraction struct {
+	lib    *Library
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu    sync.Mutex
+	ready []bool // by archive
+	found []extractionResult
+	err   error // the disk's
+}
+
+// An extractionResult is what an extraction has found, as it is kept in the cache.
+type extractionResult struct {
+	Faults []string `json:"faults"`
+	More   int      `json:"more"` // faults that are not in Faults
+}
+
+// errUnpacking means that the files of an archive are not there yet.
+var errUnpacking = errors.New("the archive is still being unpacked")
+
+// startExtraction begins to unpack what is not yet in the cache.
+func startExtraction(ctx context.Context, l *Library, opts Options) *extraction {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	x := &extraction{
+		lib: l, cancel: cancel, done: make(chan struct{}),
+		ready: make([]bool, len(l.archives)), found: make([]extractionResult, len(l.archives)),
+	}
+	var missing []int
+	for i := range l.archives {
+		if x.load(i) != nil {
+			missing = append(missing, i)
+		}
+	}
+	go func() {
+		defer close(x.done)
+		for _, i := range missing {
+			if err := x.extract(ctx, i, opts); err != nil {
+				x.mu.Lock()
+				x.err = fmt.Errorf("unpack %s: %w", l.archives[i].path, err)
+				x.mu.Unlock()
+				if ctx.Err() == nil {
+					opts.Say("%v", x.err)
+				}
+				return
+			}
+		}
+	}()
+	return x
+}
+
+// stop ends the extraction. What is not complete is removed at the next start.
+func (x *extraction) stop() {
+	x.cancel()
+	<-x.done
+}
+
+// wait waits for the end of the extraction.
+func (x *extraction) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-x.done:
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return x.err
+	}
+}
+
+func (x *extraction) dir(i int) string {
+	return filepath.Join(x.lib.dir, fmt.Sprintf("files-%d", i+1))
+}
+
+// load reads the result of an extraction that is complete.
+func (x *extraction) load(i int) error {
+	data, err := os.ReadFile(x.dir(i) + ".json")
+	if err != nil {
+		return err
+	}
+	var result extractionResult
+	if err := json.Unmarshal(data, &result); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.ready[i], x.found[i] = true, result
+	return nil
+}
+
+// extract unpacks an archive. The file beside the folder is written last: it tells
+// that the folder is complete.
+func (x *extraction) extract(ctx context.Context, i int, opts Options) error {
+	lock, err := lockWhenFree(ctx, filepath.Join(x.lib.dir, "files.lock"))
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if x.load(i) == nil { // another process has done it
+		return nil
+	}
+	dir := x.dir(i)
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	a := x.lib.archives[i]
+	f, err := os.Open(a.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	name := filepath.Base(a.path)
+	r := &watched{Reader: f, update: opts.Progress("unpacking " + name), size: a.size}
+	_, err = archive.Extract(ctx, r, dir, &archive.VerifyOptions{SkipReferences: true})
+	faults, more, err := report.Faults(err)
+	if err != nil {
+		return err
+	}
+	result := extractionResult{More: more}
+	for _, f := range faults {
+		result.Faults = append(result.Faults, cut(f.Text, 2000))
+	}
+	if len(result.Faults) > 0 {
+		opts.Say("%s has %d faults: the first page shows them", name, len(result.Faults)+result.More)
+	}
+	data, err := json.Marshal(result)
+	if err != nil {
+		return err
+	}
+	if err := durable.WriteFile(durable.OS{}, dir+".json", data); err != nil {
+		return err
+	}
+	return x.load(i)
+}
+
+// isReady reports whether an archive is unpacked. The error tells why it never will be.
+func (x *extraction) isReady(i int64) (bool, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if i < 0 || i >= int64(len(x.ready)) {
+		return false, errNotFound
+	}
+	return x.ready[i], x.err
+}
+
+// open opens an unpacked file.
+func (x *extraction) open(i int64, name string) (fs.File, error) {
+	ready, err := x.isReady(i)
+	switch {
+	case ready:
+	case err != nil:
+		return nil, err
+	default:
+		return nil, errUnpacking
+	}
+	root, err := os.OpenRoot(x.dir(int(i)))
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := root.Open(filepath.FromSlash(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNotFound
+	}
+	return f, err
+}
+
+// repository returns the folder of a bare repository.
+func (x *extraction) repository(i int64, name string) (string, error) {
+	ready, err := x.isReady(i)
+	switch {
+	case ready:
+	case err != nil:
+		return "", err
+	default:
+		return "", errUnpacking
+	}
+	dir := filepath.Join(x.dir(int(i)), "repositories", filepath.FromSlash(name)+".git")
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "", errNotFound
+	}
+	return dir, nil
+}
+
+// faults returns what is wrong with the archives.
+func (x *extraction) faults() (faults []string, more int, all bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	all = true
+	for i, r := range x.found {
+		faults, more, all = append(faults, r.Faults...), more+r.More, all && x.ready[i]
+	}
+	return faults, more, all
+}

@@ -1,0 +1,150 @@
+package browse
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+// A kind is the type of a record, as a number of the index.
+type kind int
+
+// The kinds. Their numbers are part of the index: see indexVersion.
+const (
+	kindUnknown kind = iota
+	kindIssue
+	kindPull
+	kindDiscussion
+	kindRelease
+	kindMilestone
+	kindComment // of an issue, a pull request or a discussion
+	kindEvent
+	kindReview
+	kindThread
+	kindReviewComment
+	kindCommitComment
+	kindAttachment
+	kindRepositoryFile
+	kindRepository
+	kindUser
+	kindOrganization
+	kindTeam
+	kindLabel
+	kindCategory
+	kindProject
+	kindProtectedBranch
+)
+
+// kindNames has the words of each kind for people, one and many.
+var kindNames = [...][2]string{
+	kindUnknown:         {"other record", "other records"},
+	kindIssue:           {"issue", "issues"},
+	kindPull:            {"pull request", "pull requests"},
+	kindDiscussion:      {"discussion", "discussions"},
+	kindRelease:         {"release", "releases"},
+	kindMilestone:       {"milestone", "milestones"},
+	kindComment:         {"comment", "comments"},
+	kindEvent:           {"event", "events"},
+	kindReview:          {"review", "reviews"},
+	kindThread:          {"review thread", "review threads"},
+	kindReviewComment:   {"review comment", "review comments"},
+	kindCommitComment:   {"commit comment", "commit comments"},
+	kindAttachment:      {"attachment", "attachments"},
+	kindRepositoryFile:  {"file", "files"},
+	kindRepository:      {"repository", "repositories"},
+	kindUser:            {"user", "users"},
+	kindOrganization:    {"organization", "organizations"},
+	kindTeam:            {"team", "teams"},
+	kindLabel:           {"label", "labels"},
+	kindCategory:        {"discussion category", "discussion categories"},
+	kindProject:         {"project", "projects"},
+	kindProtectedBranch: {"protected branch", "protected branches"},
+}
+
+func (k kind) String() string { return kindNames[k][0] }
+
+// plural returns the word for several records of the kind.
+func (k kind) plural() string { return kindNames[k][1] }
+
+// kindOf returns the kind of a record.
+func kindOf(r archive.Record) kind {
+	switch r.(type) {
+	case *archive.Issue:
+		return kindIssue
+	case *archive.PullRequest:
+		return kindPull
+	case *archive.Discussion:
+		return kindDiscussion
+	case *archive.Release:
+		return kindRelease
+	case *archive.Milestone:
+		return kindMilestone
+	case *archive.IssueComment:
+		return kindComment
+	case *archive.IssueEvent:
+		return kindEvent
+	case *archive.PullRequestReview:
+		return kindReview
+	case *archive.PullRequestReviewThread:
+		return kindThread
+	case *archive.PullRequestReviewComment:
+		return kindReviewComment
+	case *archive.CommitComment:
+		return kindCommitComment
+	case *archive.Attachment:
+		return kindAttachment
+	case *archive.RepositoryFile:
+		return kindRepositoryFile
+	case *archive.Repository:
+		return kindRepository
+	case *archive.User:
+		return kindUser
+	case *archive.Organization:
+		return kindOrganization
+	case *archive.Team:
+		return kindTeam
+	case *archive.Label:
+		return kindLabel
+	case *archive.DiscussionCategory:
+		return kindCategory
+	case *archive.Project:
+		return kindProject
+	case *archive.ProtectedBranch:
+		return kindProtectedBranch
+	default:
+		return kindUnknown
+	}
+}
+
+// threaded are the kinds that have a page of their own and a conversation.
+var threaded = []kind{kindIssue, kindPull, kindDiscussion, kindRelease}
+
+func (k kind) isThreaded() bool { return slices.Contains(threaded, k) }
+
+// A state is where an issue, a pull request, a milestone or a release stands.
+type state int
+
+const (
+	stateNone state = iota
+	stateOpen
+	stateDraft // a pull request that is open, or a release that is not published
+	stateClosed
+	stateMerged
+	statePrerelease
+)
+
+var stateNames = [...]string{"", "open", "draft", "closed", "merged", "prerelease"}
+
+func (s state) String() string { return stateNames[s] }
+
+// keyOf returns the number by which the index finds a URL. It is 0 for no URL.
+// A reader of the index compares the URL, too: different URLs may have one key.
+func keyOf(url archive.URL) int64 {
+	if url == "" {
+		return 0
+	}
+	sum := sha256.Sum256([]byte(url))
+	return int64(binary.LittleEndian.Uint64(sum[:]) >> 1) //nolint:gosec // the highest bit is gone
+}

@@ -1,0 +1,173 @@
+package browse
+
+import (
+	"context"
+	"crypto/subtle"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+//go:embed style.css
+var styleSheet []byte
+
+// contentPolicy lets a page load its style sheet and images from the server, and
+// nothing else. There are no scripts.
+const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// A Server shows a library to the user of this computer.
+type Server struct {
+	site     *site
+	listener net.Listener
+	hosts    []string // with the port: those that a request may name
+	log      *slog.Logger
+}
+
+// Listen begins to listen on the loopback interface. Port 0 picks a free port. A nil
+// logger means no log.
+func (l *Library) Listen(ctx context.Context, port int, log *slog.Logger) (*Server, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSite(ctx, l)
+	if err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	_, bound, _ := net.SplitHostPort(listener.Addr().String())
+	server := &Server{site: s, listener: listener, log: log, hosts: []string{"127.0.0.1:" + bound, "localhost:" + bound}}
+	s.git.address = strings.TrimSuffix(server.URL(), "/")
+	return server, nil
+}
+
+// URL returns the address of the first page. Its token keeps out the other users and
+// the other programs of this computer.
+func (s *Server) URL() string { return "http://" + s.hosts[0] + "/" + s.site.lib.token + "/" }
+
+// Serve answers requests until the context ends.
+func (s *Server) Serve(ctx context.Context) error {
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	err := server.Serve(s.listener)
+	if errors.Is(err, http.ErrServerClosed) && ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// Close stops listening.
+func (s *Server) Close() error { return s.listener.Close() }
+
+// ServeHTTP checks where a request comes from, and answers it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	h.Set("Cache-Control", "private, no-cache")
+	if reason := s.refuse(r); reason != "" {
+		s.log.Warn("request refused", "reason", reason, "host", r.Host)
+		http.Error(w, "403 forbidden: "+reason, http.StatusForbidden)
+		return
+	}
+	token, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if subtle.ConstantTimeCompare([]byte(token), []byte(s.site.lib.token)) != 1 {
+		http.Error(w, "404 not found: the address needs the token that ghmigrate browse has printed", http.StatusNotFound)
+		return
+	}
+	s.log.Debug("request", "method", r.Method, "path", path)
+	if isGit(path) {
+		s.serveGit(w, r, path)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		h.Set("Allow", "GET, HEAD")
+		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	switch {
+	case path == "-/style.css":
+		h.Set("Content-Type", "text/css; charset=utf-8")
+		_, _ = w.Write(styleSheet)
+	case strings.HasPrefix(path, "-/file/"):
+		s.serveFile(w, r, path)
+	default:
+		s.servePage(w, r, strings.Trim(path, "/"))
+	}
+}
+
+// refuse tells why a request is not answered: another site has made the browser send it
+// (the headers of Fetch Metadata, Origin), or a name of another site leads to this
+// computer (Host: DNS rebinding).
+func (s *Server) refuse(r *http.Request) string {
+	if !slices.Contains(s.hosts, strings.ToLower(r.Host)) {
+		return "the request is for another host"
+	}
+	if origin := r.Header.Get("Origin"); origin != "" {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme != "http" || u.Host != strings.ToLower(r.Host) {
+			return "the request comes from another site"
+		}
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return ""
+	default:
+		return "the request comes from another site"
+	}
+}
+
+// An errorPage says that something is not there.
+type errorPage struct{ Text string }
+
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request, path string) {
+	l := &links{root: "/" + s.site.lib.token + "/"}
+	status := http.StatusOK
+	p, err := s.site.make(r.Context(), l, path, r.URL.Query())
+	if err != nil {
+		status = http.StatusNotFound
+		text := "The archive does not have this page. GitHub may have it, or it was deleted before the export."
+		if !errors.Is(err, errNotFound) {
+			if r.Context().Err() != nil {
+				return
+			}
+			s.log.Error("page failed", "path", path, "error", err)
+			status, text = http.StatusInternalServerError, "The page cannot be shown: "+err.Error()
+		}
+		p = &page{Template: "error", Title: http.StatusText(status), Data: errorPage{text}}
+		(&request{site: s.site, ctx: r.Context(), links: l}).complete(p)
+	}
+	var b strings.Builder
+	if err := s.site.write(&b, p); err != nil {
+		s.log.Error("page failed", "path", path, "error", err)
+		http.Error(w, "500 the page cannot be shown: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(b.String()))
+}

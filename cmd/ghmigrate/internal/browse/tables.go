@@ -1,0 +1,63 @@
+package browse
+
+// The tables of an index. Text, which is most of it, has a table of its own, so that
+// the others are quick to scan. A key is keyOf a URL.
+const createTables = `
+CREATE TABLE archive(
+	id      INTEGER PRIMARY KEY,
+	path    TEXT NOT NULL,
+	size    INTEGER NOT NULL,
+	schema  TEXT NOT NULL,
+	entries INTEGER NOT NULL
+);
+CREATE TABLE fault(archive INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE TABLE record(
+	id        INTEGER PRIMARY KEY,
+	archive   INTEGER NOT NULL,
+	kind      INTEGER NOT NULL,
+	key       INTEGER NOT NULL,
+	parent    INTEGER NOT NULL,
+	thread    INTEGER NOT NULL,
+	repo      INTEGER NOT NULL,
+	number    INTEGER NOT NULL,
+	created   INTEGER NOT NULL,
+	updated   INTEGER NOT NULL,
+	state     INTEGER NOT NULL,
+	milestone INTEGER NOT NULL,
+	author    TEXT NOT NULL,
+	title     TEXT NOT NULL
+);
+CREATE TABLE text(id INTEGER PRIMARY KEY, raw BLOB NOT NULL);
+CREATE TABLE word(field INTEGER NOT NULL, word TEXT NOT NULL, segment INTEGER NOT NULL, ids BLOB NOT NULL, PRIMARY KEY(field, word, segment)) WITHOUT ROWID;
+CREATE TABLE segment(segment INTEGER PRIMARY KEY);
+CREATE TABLE repo(
+	key    INTEGER PRIMARY KEY,
+	record INTEGER NOT NULL, -- 0 if the archive has no record of the repository
+	url    TEXT NOT NULL,
+	name   TEXT NOT NULL, -- OWNER/NAME, as its Git data is called
+	slug   TEXT NOT NULL UNIQUE COLLATE NOCASE -- its place in the addresses
+);
+CREATE TABLE label(key INTEGER PRIMARY KEY, repo INTEGER NOT NULL, name TEXT NOT NULL, color TEXT NOT NULL, description TEXT NOT NULL);
+CREATE TABLE item_label(label INTEGER NOT NULL, item INTEGER NOT NULL, PRIMARY KEY(label, item)) WITHOUT ROWID;
+CREATE TABLE file(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, archive INTEGER NOT NULL, size INTEGER NOT NULL);
+CREATE TABLE declared(name TEXT PRIMARY KEY, type TEXT NOT NULL) WITHOUT ROWID; -- the types of files, as records tell
+CREATE TABLE git(name TEXT PRIMARY KEY COLLATE NOCASE, archive INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE complete(at INTEGER NOT NULL);
+`
+
+// The indexes are made when all archives are read: sorting once is quicker than
+// keeping an order.
+const createIndexes = `
+CREATE INDEX record_key ON record(key, kind) WHERE key <> 0;
+DELETE FROM record WHERE key <> 0 AND id NOT IN (SELECT min(id) FROM record WHERE key <> 0 GROUP BY key, kind)
+	AND key IN (SELECT key FROM record WHERE key <> 0 GROUP BY key, kind HAVING count(*) > 1);
+CREATE INDEX record_thread ON record(thread, kind, created) WHERE thread <> 0;
+CREATE INDEX record_list ON record(repo, kind, state, created) WHERE kind BETWEEN 1 AND 5;
+CREATE INDEX record_number ON record(repo, kind, number) WHERE kind BETWEEN 1 AND 5 AND number <> 0;
+CREATE INDEX record_author ON record(author, kind, created) WHERE kind BETWEEN 1 AND 5;
+CREATE INDEX record_milestone ON record(milestone, created) WHERE milestone <> 0;
+CREATE INDEX record_kind ON record(kind);
+CREATE INDEX record_parent ON record(parent) WHERE kind IN (12, 17);
+CREATE INDEX record_repo ON record(repo, kind) WHERE repo <> 0 AND kind > 5;
+CREATE INDEX label_repo ON label(repo, name);
+`
