@@ -50,15 +50,20 @@ type Options struct {
 	Say func(format string, args ...any)
 }
 
+func (o Options) withDefaults() Options {
+	if o.Progress == nil {
+		o.Progress = func(string) func(int64, int64) { return func(int64, int64) {} }
+	}
+	if o.Say == nil {
+		o.Say = func(string, ...any) {}
+	}
+	return o
+}
+
 // Open opens the index of archives, and builds it first if there is none. A build
 // that was interrupted goes on with the archives that are missing. Call Close.
 func Open(ctx context.Context, opts Options) (*Library, error) {
-	if opts.Progress == nil {
-		opts.Progress = func(string) func(int64, int64) { return func(int64, int64) {} }
-	}
-	if opts.Say == nil {
-		opts.Say = func(string, ...any) {}
-	}
+	opts = opts.withDefaults()
 	archives, err := statAll(opts.Archives)
 	if err != nil {
 		return nil, err

@@ -79,10 +79,8 @@ func (a *app) browseNamed(ctx context.Context, name string, flags browseFlags) (
 			return err
 		}
 	}
-	library, err := browse.Open(ctx, browse.Options{
-		Archives: archives, Cache: flags.cache,
-		Progress: a.show.Transfer, Say: a.show.Say,
-	})
+	opts := browse.Options{Archives: archives, Cache: flags.cache, Progress: a.show.Transfer, Say: a.show.Say}
+	library, err := browse.Open(ctx, opts)
 	if err != nil {
 		return err
 	}
@@ -91,7 +89,7 @@ func (a *app) browseNamed(ctx context.Context, name string, flags browseFlags) (
 		a.log.Debug("index", "folder", library.Folder())
 	}
 	if flags.export != "" {
-		first, err := library.Export(ctx, flags.export)
+		first, err := library.Export(ctx, flags.export, opts)
 		if err != nil {
 			return err
 		}
