@@ -3,6 +3,8 @@ module github.com/ghmigrate/ghmigrate/cmd/ghmigrate
 go 1.26.0
 
 require (
+	github.com/chromedp/cdproto v0.160.1
+	github.com/chromedp/chromedp v0.23.1
 	github.com/creack/pty v1.1.24
 	github.com/ghmigrate/ghmigrate v0.0.0
 	github.com/ghmigrate/ghmigrate/blobstore v0.0.0

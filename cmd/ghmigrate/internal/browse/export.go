@@ -82,7 +82,7 @@ func (x *exporter) visit(t target) {
 
 // pages writes all pages, and the files that they link to.
 func (x *exporter) pages(ctx context.Context, opts Options) error {
-	for name, content := range map[string][]byte{"-/style.css": styleSheet, "-/search.js": searchScript} {
+	for name, content := range map[string][]byte{"-/style.css": styleSheet, "-/icon.svg": iconFile, "-/search.js": searchScript} {
 		if err := x.write(name, content); err != nil {
 			return err
 		}

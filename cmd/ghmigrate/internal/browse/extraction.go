@@ -128,7 +128,11 @@ func (x *extraction) extract(ctx context.Context, i int, opts Options) error {
 	defer f.Close()
 	name := filepath.Base(a.path)
 	r := &watched{Reader: f, update: opts.Progress("unpacking " + name), size: a.size}
-	_, err = archive.Extract(ctx, r, dir, &archive.VerifyOptions{SkipReferences: true})
+	verify, err := x.excluded(ctx, i)
+	if err != nil {
+		return err
+	}
+	_, err = archive.Extract(ctx, r, dir, verify)
 	faults, more, err := report.Faults(err)
 	if err != nil {
 		return err
@@ -148,6 +152,28 @@ func (x *extraction) extract(ctx context.Context, i int, opts Options) error {
 		return err
 	}
 	return x.load(i)
+}
+
+// excluded returns how an archive is verified: what it has nothing of was left out by
+// the export, and is not a fault. The first page says so.
+func (x *extraction) excluded(ctx context.Context, i int) (*archive.VerifyOptions, error) {
+	opts := &archive.VerifyOptions{SkipReferences: true}
+	for _, part := range []struct {
+		excluded *bool
+		question string
+	}{
+		{&opts.ExcludeGitData, `SELECT count(*) FROM git WHERE archive = ?`},
+		{&opts.ExcludeMetadata, `SELECT count(*) FROM record WHERE archive = ? AND kind BETWEEN 1 AND 13`},
+		{&opts.ExcludeAttachments, `SELECT count(*) FROM file WHERE archive = ? AND name NOT LIKE 'releases/%'`},
+		{&opts.ExcludeReleases, `SELECT count(*) FROM file WHERE archive = ? AND name LIKE 'releases/%'`},
+	} {
+		n, err := x.lib.store.count(ctx, part.question, i)
+		if err != nil {
+			return nil, err
+		}
+		*part.excluded = n == 0
+	}
+	return opts, nil
 }
 
 // isReady reports whether an archive is unpacked. The error tells why it never will be.

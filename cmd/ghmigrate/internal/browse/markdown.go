@@ -152,7 +152,9 @@ func (at *place) write(out *strings.Builder, n *nethtml.Node, in inside) {
 	switch n.Data {
 	case "a":
 		before = at.anchor(attribute(n, "href"))
-		in.link = true
+		if in.link = before != ""; !in.link { // it leads nowhere
+			before, after = "<span>", "</span>"
+		}
 	case "img":
 		out.WriteString(at.picture(n, in.link))
 		return
@@ -189,7 +191,8 @@ func hasAttribute(n *nethtml.Node, name string) bool {
 	return slices.ContainsFunc(n.Attr, func(a nethtml.Attribute) bool { return a.Key == name })
 }
 
-// anchor begins a link: inside the archive, to another site, or to nowhere.
+// anchor returns the beginning of a link, inside the archive or to another site; empty
+// for any other link.
 func (at *place) anchor(href string) string {
 	if inside := at.link(href); inside != "" {
 		return `<a href="` + html.EscapeString(inside) + `">`
@@ -197,7 +200,7 @@ func (at *place) anchor(href string) string {
 	if outside := outsideAddress(href); outside != "" {
 		return `<a class="outside" rel="noopener noreferrer nofollow" href="` + html.EscapeString(outside) + `">`
 	}
-	return `<a>`
+	return ""
 }
 
 // outsideAddress returns an address that may stand in a link; empty for all others.

@@ -18,6 +18,9 @@ import (
 //go:embed style.css
 var styleSheet []byte
 
+//go:embed icon.svg
+var iconFile []byte
+
 // contentPolicy lets a page load its style sheet and images from the server, and
 // nothing else. There are no scripts.
 const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -113,6 +116,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "-/style.css":
 		h.Set("Content-Type", "text/css; charset=utf-8")
 		_, _ = w.Write(styleSheet)
+	case path == "-/icon.svg":
+		h.Set("Content-Type", "image/svg+xml")
+		_, _ = w.Write(iconFile)
 	case strings.HasPrefix(path, "-/file/"):
 		s.serveFile(w, r, path)
 	default:

@@ -65,10 +65,10 @@ type page struct {
 	Tabs     []tab
 	Data     any
 
-	Home, Style, Search, Script string // addresses
-	Query                       string // what was searched for
-	Static                      bool   // a page of an export
-	HasForm                     bool   // a script of the export's search is on the page
+	Home, Style, Icon, Search, Script string // addresses
+	Query                             string // what was searched for
+	Static                            bool   // a page of an export
+	HasForm                           bool   // a script of the export's search is on the page
 }
 
 // A link leads to a page. An empty Href is text alone.
@@ -103,7 +103,7 @@ func (s *site) make(ctx context.Context, l *links, path string, query url.Values
 func (r *request) complete(p *page) {
 	p.Site, p.Static = r.title, r.links.written
 	p.Home, p.Search = r.links.page(""), r.links.page("-/search")
-	p.Style, p.Script = r.links.asset("style.css"), r.links.asset("search.js")
+	p.Style, p.Icon, p.Script = r.links.asset("style.css"), r.links.asset("icon.svg"), r.links.asset("search.js")
 }
 
 // write writes a page as HTML.
