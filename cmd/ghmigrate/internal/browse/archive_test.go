@@ -32,8 +32,6 @@ func at(hours int) archive.Time {
 	return archive.Time{Time: time.Date(2024, 5, 6, 7, 0, 0, 0, time.UTC).Add(time.Duration(hours) * time.Hour)}
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // picture is a PNG.
 func picture(t *testing.T) []byte {
 	t.Helper()
@@ -159,7 +157,7 @@ func sampleArchive(t *testing.T) string {
 				Head:      archive.PullRequestBranch{Ref: "patch-1", SHA: strings.Repeat("ab", 20), User: hubot},
 				CreatedAt: at(5), ClosedAt: at(9), MergedAt: at(9), MergeCommitSHA: first, CloseIssueReferences: []archive.CloseIssueReference{{Issue: issue, IssueRepository: app, Actor: hubot}}},
 			&archive.PullRequestReview{URL: pull + "/files#pullrequestreview-7", PullRequest: pull, User: mona, Body: "Nearly.", Formatter: "markdown", State: archive.ReviewChangesRequested, CreatedAt: at(6), SubmittedAt: at(6)},
-			&archive.PullRequestReviewThread{URL: pull + "/files#pullrequestreviewthread-8", PullRequest: pull, PullRequestReview: pull + "/files#pullrequestreview-7", Path: "main.go", DiffHunk: hunk, Line: ptr(int64(4)), OriginalLine: ptr(int64(4)), CreatedAt: at(6), ResolvedAt: at(7), Resolver: mona},
+			&archive.PullRequestReviewThread{URL: pull + "/files#pullrequestreviewthread-8", PullRequest: pull, PullRequestReview: pull + "/files#pullrequestreview-7", Path: "main.go", DiffHunk: hunk, Line: new(int64(4)), OriginalLine: new(int64(4)), CreatedAt: at(6), ResolvedAt: at(7), Resolver: mona},
 			&archive.PullRequestReviewComment{URL: pull + "/files#r1", PullRequest: pull, PullRequestReview: pull + "/files#pullrequestreview-7", PullRequestReviewThread: pull + "/files#pullrequestreviewthread-8", User: mona, Body: "What if `run` panics?", Path: "main.go", DiffHunk: hunk, CreatedAt: at(6), State: 1},
 			&archive.PullRequestReviewComment{URL: pull + "/files#r2", PullRequest: pull, PullRequestReviewThread: pull + "/files#pullrequestreviewthread-8", InReplyTo: pull + "/files#r1", User: hubot, Body: "Then it panics.", Path: "main.go", DiffHunk: hunk, CreatedAt: at(7), State: 1},
 			&archive.IssueEvent{URL: pull + "#event-9", PullRequest: pull, Actor: mona, Event: "merged", CommitID: first, CreatedAt: at(9)},
@@ -218,13 +216,19 @@ func serve(t *testing.T, l *browse.Library) visitor {
 	return visitor{t, server}
 }
 
+// A response of the server, without its body.
+type response struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // get returns a response and its body.
-func (v visitor) get(path string) (*http.Response, string) {
+func (v visitor) get(path string) (response, string) {
 	v.t.Helper()
 	return v.do(http.MethodGet, v.server.URL()+path, nil)
 }
 
-func (v visitor) do(method, address string, change func(*http.Request)) (*http.Response, string) {
+func (v visitor) do(method, address string, change func(*http.Request)) (response, string) {
 	v.t.Helper()
 	req, err := http.NewRequestWithContext(v.t.Context(), method, address, nil)
 	require.NoError(v.t, err)
@@ -236,7 +240,7 @@ func (v visitor) do(method, address string, change func(*http.Request)) (*http.R
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(v.t, err)
-	return resp, string(body)
+	return response{resp.StatusCode, resp.Header}, string(body)
 }
 
 // page returns a page, which has to be there.

@@ -84,7 +84,8 @@ func TestPages(t *testing.T) {
 // assertHas is assert.Contains without the whole page.
 func assertHas(t *testing.T, page, text, path string) {
 	t.Helper()
-	assert.True(t, strings.Contains(page, text), "%s does not have %s", path, text)
+	has := strings.Contains(page, text)
+	assert.True(t, has, "%s does not have %s", path, text)
 }
 
 // A list can be narrowed by everything that its form has.

@@ -121,7 +121,7 @@ func indexArchive(ctx context.Context, tx *sql.Tx, id int64, a archiveFile, prog
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	w, err := newRowWriter(ctx, tx, id)
 	if err != nil {
 		return err

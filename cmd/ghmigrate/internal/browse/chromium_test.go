@@ -3,6 +3,7 @@ package browse_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -101,7 +102,7 @@ func value[T any](b *tab, expression string) T {
 
 // A person finds an issue by a word, reads its thread, opens an attachment, follows a
 // reference, and clones.
-func TestWaysOfAPerson(t *testing.T) {
+func TestPersonInABrowser(t *testing.T) {
 	b := chromium(t)
 	v := visit(t, sampleArchive(t))
 	b.run(chromedp.Navigate(v.server.URL()), chromedp.WaitVisible(`//a[text()="octo-org/app"]`))
@@ -171,7 +172,7 @@ const whatRuns = `(() => {
 
 // Nothing of a hostile archive runs, and nothing is asked of another host, on any page
 // and in any file.
-func TestHostileArchive(t *testing.T) {
+func TestHostileArchiveInABrowser(t *testing.T) {
 	b := chromium(t)
 	v := visit(t, hostileArchive(t, canary(t)))
 	base, err := url.Parse(v.server.URL())
@@ -179,7 +180,7 @@ func TestHostileArchive(t *testing.T) {
 	seen, queue := map[string]bool{}, []string{v.server.URL(), v.server.URL() + "-/search?q=script", v.server.URL() + "octo-org/app/issues?q=script&author=%22%3E%3Cscript%3E&state=open"}
 	visited, files := 0, 0
 	sections := map[string]int{} // a few of each kind of page
-	digits := regexp.MustCompile(`[0-9]+|~[0-9a-f]{2}`)
+	digits := regexp.MustCompile(`\d+|~[0-9a-f]{2}`)
 	for len(queue) > 0 {
 		address := queue[0]
 		queue = queue[1:]
@@ -257,15 +258,12 @@ var looks = map[string]string{
 
 // Each kind of page is accessible, and fits at 400 and at 1600 pixels, in light and in
 // dark. SCREENSHOTS names a folder for pictures of them, for people.
-func TestLooks(t *testing.T) {
+func TestLooksInABrowser(t *testing.T) {
 	b := chromium(t)
 	v := visit(t, sampleArchive(t))
 	axe, err := os.ReadFile(filepath.Join("testdata", "axe", "node_modules", "axe-core", "axe.min.js"))
 	require.NoError(t, err, "npm ci --prefix cmd/ghmigrate/internal/browse/testdata/axe fetches it")
-	pages := map[string]string{}
-	for name, path := range looks {
-		pages[name] = path
-	}
+	pages := maps.Clone(looks)
 	_, body := v.get("octo-org/app/issues/1")
 	if m := regexp.MustCompile(`octo-org/app/commit/[0-9a-f]{40}`).FindString(body); m != "" {
 		pages["commit"] = m

@@ -88,7 +88,7 @@ func (x *exporter) pages(ctx context.Context, opts Options) error {
 		}
 	}
 	x.visit(target{})
-	for n := 0; n < len(x.queue); n++ {
+	for n := 0; n < len(x.queue); n++ { //nolint:intrange // the queue grows
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func (x *exporter) copyFile(ctx context.Context, t target) (err error) {
 	if err != nil {
 		return err
 	}
-	defer content.Close()
+	defer func() { _ = content.Close() }()
 	w, err := x.create(t.path)
 	if err != nil {
 		return err

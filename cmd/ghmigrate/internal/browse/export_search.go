@@ -65,7 +65,7 @@ func (x *exporter) foundPages(ctx context.Context) ([]int32, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		e, err := scanEntry(rows)
 		if err != nil {
@@ -105,7 +105,7 @@ func (x *exporter) partsOf(ctx context.Context, pageOf []int32, byKey map[int64]
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var id, thread int64
 		if err := rows.Scan(&id, &thread); err != nil {
@@ -125,7 +125,7 @@ func (x *exporter) wordFiles(ctx context.Context, pageOf []int32) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	shard, beginning := map[string]*[fields][]int32{}, ""
 	flush := func() error {
 		if len(shard) == 0 {

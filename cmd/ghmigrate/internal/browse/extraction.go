@@ -53,15 +53,17 @@ func startExtraction(ctx context.Context, l *Library, opts Options) *extraction 
 	go func() {
 		defer close(x.done)
 		for _, i := range missing {
-			if err := x.extract(ctx, i, opts); err != nil {
-				x.mu.Lock()
-				x.err = fmt.Errorf("unpack %s: %w", l.archives[i].path, err)
-				x.mu.Unlock()
-				if ctx.Err() == nil {
-					opts.Say("%v", x.err)
-				}
-				return
+			err := x.extract(ctx, i, opts)
+			if err == nil {
+				continue
 			}
+			x.mu.Lock()
+			x.err = fmt.Errorf("unpack %s: %w", l.archives[i].path, err)
+			x.mu.Unlock()
+			if ctx.Err() == nil {
+				opts.Say("%v", x.err)
+			}
+			return
 		}
 	}()
 	return x
@@ -125,7 +127,7 @@ func (x *extraction) extract(ctx context.Context, i int, opts Options) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	name := filepath.Base(a.path)
 	r := &watched{Reader: f, update: opts.Progress("unpacking " + name), size: a.size}
 	verify, err := x.excluded(ctx, i)
@@ -200,7 +202,7 @@ func (x *extraction) open(i int64, name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	f, err := root.Open(filepath.FromSlash(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNotFound

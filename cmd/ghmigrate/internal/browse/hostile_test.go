@@ -49,9 +49,9 @@ func fill(v reflect.Value, text string) {
 			v.Set(reflect.ValueOf(at(1)))
 			return
 		}
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				fill(v.Field(i), text)
+		for _, field := range v.Fields() {
+			if field.CanSet() {
+				fill(field, text)
 			}
 		}
 	case reflect.Slice:

@@ -3,7 +3,6 @@ package browse
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"slices"
 
 	"github.com/ghmigrate/ghmigrate/archive"
 )
@@ -118,11 +117,6 @@ func kindOf(r archive.Record) kind {
 	}
 }
 
-// threaded are the kinds that have a page of their own and a conversation.
-var threaded = []kind{kindIssue, kindPull, kindDiscussion, kindRelease}
-
-func (k kind) isThreaded() bool { return slices.Contains(threaded, k) }
-
 // A state is where an issue, a pull request, a milestone or a release stands.
 type state int
 
@@ -146,5 +140,5 @@ func keyOf(url archive.URL) int64 {
 		return 0
 	}
 	sum := sha256.Sum256([]byte(url))
-	return int64(binary.LittleEndian.Uint64(sum[:]) >> 1) //nolint:gosec // the highest bit is gone
+	return int64(binary.LittleEndian.Uint64(sum[:]) >> 1)
 }

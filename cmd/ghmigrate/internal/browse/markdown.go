@@ -60,10 +60,10 @@ func newPolicy() *bluemonday.Policy {
 	)
 	p.AllowAttrs("href").OnElements("a")
 	p.AllowAttrs("src", "alt").OnElements("img")
-	p.AllowAttrs("width", "height").Matching(regexp.MustCompile(`^[0-9]{1,4}$`)).OnElements("img")
+	p.AllowAttrs("width", "height").Matching(regexp.MustCompile(`^\d{1,4}$`)).OnElements("img")
 	p.AllowAttrs("align").Matching(regexp.MustCompile(`^(left|center|right)$`)).OnElements("p", "div", "th", "td", "h1", "h2", "h3")
-	p.AllowAttrs("colspan", "rowspan").Matching(regexp.MustCompile(`^[0-9]{1,2}$`)).OnElements("th", "td")
-	p.AllowAttrs("start").Matching(regexp.MustCompile(`^[0-9]{1,9}$`)).OnElements("ol")
+	p.AllowAttrs("colspan", "rowspan").Matching(regexp.MustCompile(`^\d{1,2}$`)).OnElements("th", "td")
+	p.AllowAttrs("start").Matching(regexp.MustCompile(`^\d{1,9}$`)).OnElements("ol")
 	p.AllowAttrs("open").Matching(regexp.MustCompile(`^(open|)$`)).OnElements("details")
 	p.AllowAttrs("type").Matching(regexp.MustCompile(`^checkbox$`)).OnElements("input")
 	p.AllowAttrs("checked", "disabled").Matching(regexp.MustCompile(`^(checked|disabled|)$`)).OnElements("input")
@@ -142,13 +142,7 @@ func (at *place) write(out *strings.Builder, n *nethtml.Node, in inside) {
 	if n.Type != nethtml.ElementNode {
 		return
 	}
-	before, after := "<"+n.Data, "</"+n.Data+">"
-	for _, a := range n.Attr {
-		if a.Key != "href" && a.Key != "src" {
-			before += " " + a.Key + `="` + html.EscapeString(a.Val) + `"`
-		}
-	}
-	before += ">"
+	before, after := beginning(n), "</"+n.Data+">"
 	switch n.Data {
 	case "a":
 		before = at.anchor(attribute(n, "href"))
@@ -176,6 +170,19 @@ func (at *place) write(out *strings.Builder, n *nethtml.Node, in inside) {
 		at.write(out, c, in)
 	}
 	out.WriteString(after)
+}
+
+// beginning returns the tag that begins an element, without addresses.
+func beginning(n *nethtml.Node) string {
+	var b strings.Builder
+	b.WriteString("<" + n.Data)
+	for _, a := range n.Attr {
+		if a.Key != "href" && a.Key != "src" {
+			b.WriteString(" " + a.Key + `="` + html.EscapeString(a.Val) + `"`)
+		}
+	}
+	b.WriteString(">")
+	return b.String()
 }
 
 func attribute(n *nethtml.Node, name string) string {
@@ -225,13 +232,14 @@ func outsideAddress(href string) string {
 func (at *place) picture(n *nethtml.Node, inLink bool) string {
 	src, alt := attribute(n, "src"), attribute(n, "alt")
 	if inside := at.image(src); inside != "" {
-		img := `<img loading="lazy" src="` + html.EscapeString(inside) + `" alt="` + html.EscapeString(alt) + `"`
+		var img strings.Builder
+		img.WriteString(`<img loading="lazy" src="` + html.EscapeString(inside) + `" alt="` + html.EscapeString(alt) + `"`)
 		for _, name := range []string{"width", "height"} {
 			if v := attribute(n, name); v != "" {
-				img += ` ` + name + `="` + html.EscapeString(v) + `"`
+				img.WriteString(` ` + name + `="` + html.EscapeString(v) + `"`)
 			}
 		}
-		return img + `>`
+		return img.String() + `>`
 	}
 	text := "image"
 	if alt != "" {

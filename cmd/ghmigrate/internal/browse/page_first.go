@@ -46,6 +46,7 @@ func (t *thread) first(v *threadPage) (*post, error) {
 			t.say(x, r.Body, r.Reactions)
 			err = t.release(v, r)
 		})
+	default: // nothing else has a conversation
 	}
 	if err != nil {
 		return nil, err

@@ -147,6 +147,7 @@ func (r *request) repositoryRows(owner string) ([]repositoryRow, error) {
 			row.Releases += c.n
 		case kindMilestone:
 			row.Milestones += c.n
+		default: // not in the cells
 		}
 	}
 	var all []repositoryRow

@@ -1,9 +1,11 @@
 package browse
 
 import (
+	"bytes"
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/ghmigrate/ghmigrate/archive"
@@ -28,7 +30,7 @@ func (r *request) pagerOf(path string, more bool, params ...string) pager {
 		if n > 1 {
 			text = itoa(n)
 		}
-		return r.links.page(path, append(params[:len(params):len(params)], "page", text)...)
+		return r.links.page(path, append(slices.Clip(params), "page", text)...)
 	}
 	if p.Page > 1 {
 		p.Previous = to(p.Page - 1)
@@ -203,12 +205,8 @@ func indent(raw []byte) string {
 	if len(raw) > maxShown {
 		return string(raw)
 	}
-	var b strings.Builder
-	var v json.RawMessage = raw
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if enc.Encode(v) != nil {
+	var b bytes.Buffer
+	if json.Indent(&b, raw, "", "  ") != nil {
 		return string(raw)
 	}
 	return b.String()

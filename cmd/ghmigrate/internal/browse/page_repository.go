@@ -42,9 +42,9 @@ func (p *repositoryPage) page(current string, v *page) (*page, error) {
 	for _, s := range sections {
 		var n int64
 		var err error
-		switch {
-		case s.kind == 0:
-		case s.kind == kindLabel:
+		switch s.kind {
+		case kindUnknown: // the overview
+		case kindLabel:
 			n, err = p.store.count(p.ctx, `SELECT count(*) FROM label WHERE repo = ?`, p.repo.key)
 		default:
 			n, err = p.store.count(p.ctx, `SELECT count(*) FROM record WHERE repo = ? AND kind = ?`, p.repo.key, s.kind)

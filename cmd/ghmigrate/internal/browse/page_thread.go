@@ -256,6 +256,7 @@ func (t *thread) content(x *post) error {
 			t.say(x, c.Body, c.Reactions)
 			x.Path = cut(c.Path, maxTitle)
 		})
+	default: // not in a conversation
 	}
 	x.Attachments, err = t.attachments(x.e)
 	x.hideShown()

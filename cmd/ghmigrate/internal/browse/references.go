@@ -78,6 +78,7 @@ func (r *request) fileOf(e *entry) (href string, raster bool) {
 			v, _ := r.fileView(f.FileURL, f.FileName, f.FileContentType)
 			return v.Href, v.Image
 		}
+	default: // it has no file
 	}
 	return "", false
 }

@@ -3,7 +3,6 @@ package browse
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -120,11 +119,9 @@ func (w *rowWriter) row(ctx context.Context, d *row) error {
 	case kindRepository:
 		return w.repository(ctx, id, d)
 	case kindLabel:
-		var l archive.Label
-		if json.Unmarshal(d.raw, &l) != nil {
-			return nil
-		}
-		return w.oneLabel(ctx, keyOf(d.repo), &l)
+		var err error
+		decode(d.raw, func(l *archive.Label) { err = w.oneLabel(ctx, keyOf(d.repo), l) })
+		return err
 	default:
 		return nil
 	}
@@ -149,16 +146,13 @@ func (w *rowWriter) repository(ctx context.Context, id int64, d *row) error {
 	if err := w.place(ctx, id, d.url, d.title); err != nil {
 		return err
 	}
-	var r archive.Repository
-	if json.Unmarshal(d.raw, &r) != nil {
-		return nil
-	}
-	for _, l := range r.Labels {
-		if err := w.oneLabel(ctx, keyOf(d.url), &l); err != nil {
-			return err
+	var err error
+	decode(d.raw, func(r *archive.Repository) {
+		for _, l := range r.Labels {
+			err = errors.Join(err, w.oneLabel(ctx, keyOf(d.url), &l))
 		}
-	}
-	return nil
+	})
+	return err
 }
 
 // place adds a repository, unless it is there. Repositories whose names become one in

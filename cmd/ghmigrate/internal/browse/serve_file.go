@@ -33,7 +33,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, address strin
 		http.Error(w, "404 the file could not be unpacked", http.StatusNotFound)
 		return
 	}
-	defer content.Close()
+	defer func() { _ = content.Close() }()
 	b := bufio.NewReader(content)
 	head, err := b.Peek(512)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -135,7 +135,7 @@ func (s *Server) refuse(r *http.Request) string {
 	}
 	if origin := r.Header.Get("Origin"); origin != "" {
 		u, err := url.Parse(origin)
-		if err != nil || u.Scheme != "http" || u.Host != strings.ToLower(r.Host) {
+		if err != nil || u.Scheme != "http" || !strings.EqualFold(u.Host, r.Host) {
 			return "the request comes from another site"
 		}
 	}

@@ -30,7 +30,7 @@ type site struct {
 
 func newSite(ctx context.Context, l *Library) (*site, error) {
 	t, err := template.New("").Funcs(template.FuncMap{
-		"count": func(n int64) string { return table.Count(n) },
+		"count": table.Count,
 		"size":  table.Size,
 		"color": labelColor,
 		"plural": func(n int64, thing string) string {

@@ -99,7 +99,7 @@ func (a *app) browseNamed(ctx context.Context, name string, flags browseFlags) (
 	if err != nil {
 		return err
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	if err := a.print(server.URL(), nil); err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (a *app) browsed(ctx context.Context, name, wanted string) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	defer place.Close()
+	defer func() { _ = place.Close() }()
 	account := ""
 	if a.org != "" {
 		account = "orgs/" + a.org
@@ -184,7 +184,7 @@ func looseArchives(dir string) ([]string, error) {
 		return nil, nil
 	}
 	if _, err := os.Stat(filepath.Join(dir, "manifest.json")); !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilerr // backups reads it, or says why not
+		return nil, nil // backups reads it, or says why not
 	}
 	if abs, err := filepath.Abs(dir); err == nil && backups.IsRunName(filepath.Base(abs)) {
 		return nil, nil
