@@ -1,6 +1,7 @@
 package browse
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/archive"
@@ -115,7 +117,8 @@ func inTransaction(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) erro
 	return tx.Commit()
 }
 
-// indexArchive reads an archive in one goroutine and writes its rows in another.
+// indexArchive reads an archive in one goroutine, collects its words in a second one,
+// and writes its rows in a third one.
 func indexArchive(ctx context.Context, tx *sql.Tx, id int64, a archiveFile, progress func(bytes, size int64)) error {
 	f, err := os.Open(a.path)
 	if err != nil {
@@ -128,26 +131,42 @@ func indexArchive(ctx context.Context, tx *sql.Tx, id int64, a archiveFile, prog
 	}
 	defer w.close()
 
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	batches := make(chan batch, 2)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	batches, words := make(chan batch, 2), make(chan batch, 2)
+	var work sync.WaitGroup
 	var read readResult
-	go func() {
+	work.Go(func() {
+		defer close(words)
 		defer close(batches)
-		read = readArchive(ctx, &watched{Reader: f, update: progress, size: a.size}, batches)
-	}()
-	var failed error
-	for b := range batches {
-		if failed == nil {
-			if failed = w.write(ctx, b); failed != nil {
-				cancel() // and drain the channel
+		read = readArchive(ctx, &watched{Reader: f, update: progress, size: a.size}, w.last, func(b batch) bool {
+			for _, to := range []chan<- batch{words, batches} {
+				select {
+				case to <- b:
+				case <-ctx.Done():
+					return false
+				}
+			}
+			return true
+		})
+	})
+	consume := func(from <-chan batch, use func(batch) error) {
+		for b := range from {
+			if ctx.Err() != nil {
+				continue // drain the channel
+			}
+			if err := use(b); err != nil {
+				cancel(err)
 			}
 		}
 	}
-	if err := errors.Join(failed, read.err); err != nil {
+	work.Go(func() { consume(words, func(b batch) error { return w.words.write(ctx, tx, b) }) })
+	consume(batches, func(b batch) error { return w.write(ctx, b) })
+	work.Wait()
+	if err := cmp.Or(context.Cause(ctx), read.err); err != nil {
 		return err
 	}
-	if err := errors.Join(w.placeMissing(ctx), w.words.flush(ctx, tx, true)); err != nil {
+	if err := errors.Join(w.placeMissing(ctx), w.texts.flush(ctx), w.words.flush(ctx, tx, true)); err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO archive VALUES(?, ?, ?, ?, ?)`, id, a.path, a.size, read.schema, read.entries)
@@ -188,20 +207,18 @@ type readResult struct {
 	err     error // of the disk, or the context's
 }
 
-// readArchive sends the rows of an archive. The batches are small enough to bound
+// readArchive sends the rows of an archive, whose IDs come after last. The batches are small enough to bound
 // the memory, whatever the archive holds.
-func readArchive(ctx context.Context, r io.Reader, batches chan<- batch) (res readResult) {
+func readArchive(ctx context.Context, r io.Reader, last int64, use func(batch) bool) (res readResult) {
 	var b batch
 	var faults int
 	send := func() bool {
-		select {
-		case batches <- b:
-			b = batch{}
-			return true
-		case <-ctx.Done():
+		if !use(b) {
 			res.err = ctx.Err()
 			return false
 		}
+		b = batch{}
+		return true
 	}
 	fault := func(err error) {
 		f, ok := errors.AsType[*archive.Fault](err)
@@ -246,6 +263,8 @@ func readArchive(ctx context.Context, r io.Reader, batches chan<- batch) (res re
 				continue
 			}
 			d := describe(record)
+			last++
+			d.id = last
 			b.rows, b.size = append(b.rows, d), b.size+len(d.raw)+len(d.body)+500
 			if b.size > 1<<20 && !send() {
 				return res

@@ -14,6 +14,7 @@ import (
 
 // A row is what the index has of a record besides its text in the archive.
 type row struct {
+	id        int64
 	kind      kind
 	url       archive.URL
 	parent    archive.URL // the record that this one is shown in

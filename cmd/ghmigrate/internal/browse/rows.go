@@ -17,14 +17,15 @@ const maxNamed = 100_000
 // A rowWriter writes the rows of one archive.
 type rowWriter struct {
 	archive int64
-	last    int64 // the ID of the last record
+	last    int64 // the ID of the last record before this archive
 	tx      *sql.Tx
 
 	words *wordWriter
+	texts textWriter
 	// named are repositories that records belong to, up to maxNamed.
 	named map[archive.URL]bool
 
-	record, text, repo, label, itemLabel, file, declared, git, fault *sql.Stmt
+	record, repo, label, itemLabel, file, declared, git, fault *sql.Stmt
 }
 
 func newRowWriter(ctx context.Context, tx *sql.Tx, id int64) (*rowWriter, error) {
@@ -37,15 +38,15 @@ func newRowWriter(ctx context.Context, tx *sql.Tx, id int64) (*rowWriter, error)
 		return nil, err
 	}
 	for stmt, text := range map[**sql.Stmt]string{
-		&w.record:    `INSERT INTO record VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		&w.text:      `INSERT INTO text VALUES(?, ?)`,
-		&w.repo:      `INSERT OR IGNORE INTO repo VALUES(?, ?, ?, ?, ?)`,
-		&w.label:     `INSERT OR IGNORE INTO label VALUES(?, ?, ?, ?, ?)`,
-		&w.itemLabel: `INSERT OR IGNORE INTO item_label VALUES(?, ?)`,
-		&w.file:      `INSERT OR IGNORE INTO file(name, archive, size) VALUES(?, ?, ?)`,
-		&w.declared:  `INSERT OR IGNORE INTO declared VALUES(?, ?)`,
-		&w.git:       `INSERT OR IGNORE INTO git VALUES(?, ?)`,
-		&w.fault:     `INSERT INTO fault VALUES(?, ?)`,
+		&w.record:       `INSERT INTO record VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		&w.texts.insert: `INSERT INTO text VALUES(?, ?)`,
+		&w.repo:         `INSERT OR IGNORE INTO repo VALUES(?, ?, ?, ?, ?)`,
+		&w.label:        `INSERT OR IGNORE INTO label VALUES(?, ?, ?, ?, ?)`,
+		&w.itemLabel:    `INSERT OR IGNORE INTO item_label VALUES(?, ?)`,
+		&w.file:         `INSERT OR IGNORE INTO file(name, archive, size) VALUES(?, ?, ?)`,
+		&w.declared:     `INSERT OR IGNORE INTO declared VALUES(?, ?)`,
+		&w.git:          `INSERT OR IGNORE INTO git VALUES(?, ?)`,
+		&w.fault:        `INSERT INTO fault VALUES(?, ?)`,
 	} {
 		if *stmt, err = tx.PrepareContext(ctx, text); err != nil { //nolint:sqlclosecheck // close closes them
 			w.close()
@@ -56,7 +57,7 @@ func newRowWriter(ctx context.Context, tx *sql.Tx, id int64) (*rowWriter, error)
 }
 
 func (w *rowWriter) close() {
-	for _, stmt := range []*sql.Stmt{w.record, w.text, w.repo, w.label, w.itemLabel, w.file, w.declared, w.git, w.fault, w.words.insert} {
+	for _, stmt := range []*sql.Stmt{w.record, w.texts.insert, w.repo, w.label, w.itemLabel, w.file, w.declared, w.git, w.fault, w.words.insert} {
 		if stmt != nil {
 			_ = stmt.Close()
 		}
@@ -84,23 +85,18 @@ func (w *rowWriter) write(ctx context.Context, b batch) error {
 			return err
 		}
 	}
-	return w.words.flush(ctx, w.tx, false)
+	return nil
 }
 
 func (w *rowWriter) row(ctx context.Context, d *row) error {
-	w.last++
-	id := w.last
+	id := d.id
 	_, err := w.record.ExecContext(ctx, id, w.archive, d.kind, keyOf(d.url), keyOf(d.parent), keyOf(d.thread), keyOf(d.repo),
 		d.number, d.created, d.updated, d.state, keyOf(d.milestone), d.author, d.title)
 	if err != nil {
 		return err
 	}
-	if _, err := w.text.ExecContext(ctx, id, pack(d.raw)); err != nil {
+	if err := w.texts.add(ctx, id, d.raw); err != nil {
 		return err
-	}
-	if d.searched() {
-		w.words.add(id, fieldTitle, d.title)
-		w.words.add(id, fieldBody, d.body)
 	}
 	if d.repo != "" && len(w.named) < maxNamed {
 		w.named[d.repo] = true

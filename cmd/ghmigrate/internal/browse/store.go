@@ -55,14 +55,17 @@ func openDatabase(ctx context.Context, name string, readOnly bool) (*sql.DB, err
 }
 
 // A store reads a complete index.
-type store struct{ db *sql.DB }
+type store struct {
+	db     *sql.DB
+	blocks blocks
+}
 
 func openStore(ctx context.Context, name string) (*store, error) {
 	db, err := openDatabase(ctx, name, true)
 	if err != nil {
 		return nil, err
 	}
-	return &store{db}, nil
+	return &store{db: db}, nil
 }
 
 func (s *store) close() error { return s.db.Close() }
@@ -147,15 +150,7 @@ func (s *store) lookup(ctx context.Context, url archive.URL) (*entry, error) {
 
 // raw returns the text of a record in the archive.
 func (s *store) raw(ctx context.Context, id int64) ([]byte, error) {
-	var packed []byte
-	err := s.db.QueryRowContext(ctx, `SELECT raw FROM text WHERE id = ?`, id).Scan(&packed)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, errNotFound
-	}
-	if err != nil {
-		return nil, err
-	}
-	return unpack(packed)
+	return s.blocks.text(ctx, s.db, id)
 }
 
 // read decodes a record.

@@ -1,7 +1,6 @@
 package browse
 
-// The tables of an index. Text, which is most of it, has a table of its own, so that
-// the others are quick to scan. A key is keyOf a URL.
+// The tables of an index. A key is keyOf a URL.
 const createTables = `
 CREATE TABLE archive(
 	id      INTEGER PRIMARY KEY,
@@ -27,7 +26,7 @@ CREATE TABLE record(
 	author    TEXT NOT NULL,
 	title     TEXT NOT NULL
 );
-CREATE TABLE text(id INTEGER PRIMARY KEY, raw BLOB NOT NULL);
+CREATE TABLE text(first INTEGER PRIMARY KEY, block BLOB NOT NULL); -- see texts.go
 CREATE TABLE word(field INTEGER NOT NULL, word TEXT NOT NULL, segment INTEGER NOT NULL, ids BLOB NOT NULL, PRIMARY KEY(field, word, segment)) WITHOUT ROWID;
 CREATE TABLE segment(segment INTEGER PRIMARY KEY);
 CREATE TABLE repo(

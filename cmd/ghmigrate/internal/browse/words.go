@@ -120,6 +120,17 @@ func (w *wordWriter) reset() {
 	}
 }
 
+// write adds the words of a batch.
+func (w *wordWriter) write(ctx context.Context, tx *sql.Tx, b batch) error {
+	for _, d := range b.rows {
+		if d.searched() {
+			w.add(d.id, fieldTitle, d.title)
+			w.add(d.id, fieldBody, d.body)
+		}
+	}
+	return w.flush(ctx, tx, false)
+}
+
 // add adds a text of a record. IDs only grow.
 func (w *wordWriter) add(id int64, field int, text string) {
 	words := w.words[field]
