@@ -2,6 +2,7 @@ package browse_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -319,5 +320,27 @@ func TestOpenFails(t *testing.T) {
 	for _, archives := range [][]string{nil, {filepath.Join(dir, "nowhere.tar.gz")}, {dir}} {
 		_, err := browse.Open(t.Context(), browse.Options{Archives: archives, Cache: dir})
 		require.Error(t, err)
+	}
+}
+
+// Texts whose Markdown would take minutes are shown as they are.
+func TestCostlyMarkdown(t *testing.T) {
+	t.Parallel()
+	costly := []string{
+		strings.Repeat("> ", 30_000), strings.Repeat("- ", 30_000) + "x", strings.Repeat("1. ", 20_000) + "x", strings.Repeat("[a](", 16_000), strings.Repeat("![", 32_000),
+		strings.Repeat("*_", 32_000), strings.Repeat("x", 300_000),
+	}
+	fine := []string{
+		strings.Repeat("- [a link](https://example.com/a) and `code`\n", 1000), "> > > deep\n\n" + strings.Repeat("A text of many words. ", 10_000), strings.Repeat("*one*\n\n", 20_000),
+	}
+	v := visit(t, writeArchive(t, func(a archiveWriter) {
+		a.records(&archive.Repository{URL: app, Name: "app"})
+		for i, text := range append(costly, fine...) {
+			a.records(&archive.Issue{URL: app + archive.URL(fmt.Sprintf("/issues/%d", i+1)), Repository: app, Title: "x", Body: text})
+		}
+	}))
+	for i := range append(costly, fine...) {
+		plain := strings.Contains(v.page(fmt.Sprintf("octo-org/app/issues/%d", i+1)), `<pre class="long">`)
+		assert.Equal(t, i < len(costly), plain, i)
 	}
 }

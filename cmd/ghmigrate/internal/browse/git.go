@@ -129,27 +129,47 @@ func gitReason(err error) string {
 	}
 }
 
-// has reports whether a repository has a commit. The answers are remembered.
+// has reports whether a repository has a commit.
 func (g *git) has(ctx context.Context, name, sha string) bool {
-	key := name + " " + sha
-	g.mu.Lock()
-	known, ok := g.known[key]
-	g.mu.Unlock()
-	if ok {
-		return known
-	}
-	out, err := g.run(ctx, name, 1000, sha+"^{commit}\n", "cat-file", "--batch-check=%(objecttype)")
-	if err != nil {
-		return false
-	}
-	known = strings.TrimSpace(string(out)) == "commit"
+	g.learn(ctx, name, []string{sha})
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.known) > 100_000 {
+	return g.known[name+" "+sha]
+}
+
+// maxKnown bounds the commits that are remembered.
+const maxKnown = 100_000
+
+// learn asks git which of some commits a repository has, in one process. The answers
+// are remembered.
+func (g *git) learn(ctx context.Context, name string, commits []string) {
+	g.mu.Lock()
+	var unknown []string
+	for _, sha := range commits {
+		if _, ok := g.known[name+" "+sha]; !ok && isSHA(sha) {
+			unknown = append(unknown, sha)
+		}
+	}
+	g.mu.Unlock()
+	if len(unknown) == 0 {
+		return
+	}
+	out, err := g.run(ctx, name, 64*len(unknown)+4096, strings.Join(unknown, "^{commit}\n")+"^{commit}\n", "cat-file", "--batch-check=%(objecttype)")
+	if err != nil {
+		return
+	}
+	answers := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(answers) != len(unknown) {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.known) > maxKnown {
 		clear(g.known)
 	}
-	g.known[key] = known
-	return known
+	for i, sha := range unknown {
+		g.known[name+" "+sha] = answers[i] == "commit"
+	}
 }
 
 // maxRefs bounds the branches and the tags on a page.
@@ -226,9 +246,9 @@ func (p *repositoryPage) readme(branch string) (string, template.HTML) {
 		return "", ""
 	}
 	if lower := strings.ToLower(best); strings.HasSuffix(lower, ".md") || strings.HasSuffix(lower, ".markdown") {
-		return best, p.markdown.render(string(text), p.readmePlace())
+		return best, p.render(string(text), p.readmePlace())
 	}
-	return best, template.HTML(`<pre class="long">` + template.HTMLEscapeString(string(text)) + `</pre>`) //nolint:gosec // it is escaped
+	return best, plainText(string(text))
 }
 
 // A commitView is a commit for a page.
@@ -271,7 +291,11 @@ func (g *git) commit(ctx context.Context, name, sha string) (*commitView, error)
 	}
 	v.Cut = len(diff) >= maxDiff
 	for line := range strings.Lines(string(diff)) {
-		v.Diff = append(v.Diff, diffLine(strings.TrimSuffix(line, "\n")))
+		l := diffLine(strings.TrimSuffix(line, "\n"))
+		if strings.HasPrefix(l.Text, "--- a/") || strings.HasPrefix(l.Text, "--- /dev/null") || strings.HasPrefix(l.Text, "+++ b/") || strings.HasPrefix(l.Text, "+++ /dev/null") {
+			l.Class = "" // the names of the file
+		}
+		v.Diff = append(v.Diff, l)
 	}
 	return v, nil
 }

@@ -117,6 +117,9 @@ func kindOf(r archive.Record) kind {
 	}
 }
 
+// hasAuthor reports whether records of the kind tell who wrote them.
+func (k kind) hasAuthor() bool { return k >= kindIssue && k <= kindRepositoryFile }
+
 // A state is where an issue, a pull request, a milestone or a release stands.
 type state int
 

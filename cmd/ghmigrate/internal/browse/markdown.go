@@ -92,13 +92,8 @@ func (m *markdown) render(text string, at *place) template.HTML {
 	if strings.TrimSpace(text) == "" {
 		return ""
 	}
-	if len(text) > maxMarkdown {
-		note := ""
-		if len(text) > maxShown {
-			text = cut(text, maxShown)
-			note = `<p class="note">The text is longer than a page can show. The record has all of it.</p>`
-		}
-		return template.HTML(`<pre class="long">` + html.EscapeString(text) + `</pre>` + note) //nolint:gosec // it is escaped
+	if len(text) > maxMarkdown || isCostly(text) {
+		return plainText(text)
 	}
 	engine := m.comment
 	if at.document {
@@ -106,9 +101,19 @@ func (m *markdown) render(text string, at *place) template.HTML {
 	}
 	var b bytes.Buffer
 	if err := engine.Convert([]byte(text), &b); err != nil {
-		return template.HTML(`<pre class="long">` + html.EscapeString(text) + `</pre>`) //nolint:gosec // it is escaped
+		return plainText(text)
 	}
 	return template.HTML(at.finish(m.policy.SanitizeBytes(b.Bytes()))) //nolint:gosec // it is sanitized
+}
+
+// plainText returns a text as it is.
+func plainText(text string) template.HTML {
+	note := ""
+	if len(text) > maxShown {
+		text = cut(text, maxShown)
+		note = `<p class="note">The text is longer than a page can show. The record has all of it.</p>`
+	}
+	return template.HTML(`<pre class="long">` + html.EscapeString(text) + `</pre>` + note) //nolint:gosec // it is escaped
 }
 
 // finish decides on each link and image of sanitized HTML, and makes links of

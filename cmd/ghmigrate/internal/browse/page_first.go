@@ -52,7 +52,7 @@ func (t *thread) first(v *threadPage) (*post, error) {
 		return nil, err
 	}
 	if t.top.milestone != 0 {
-		if m, err := t.store.one(t.ctx, `key = ? AND kind = ?`, t.top.milestone, kindMilestone); err == nil {
+		if m, err := t.store.one(t.ctx, `key = ? AND kind = ? AND key <> 0`, t.top.milestone, kindMilestone); err == nil {
 			v.fact("Milestone", link{m.title, t.links.page(itemPath(t.repo, m))})
 		} else {
 			v.fact("Milestone", link{Text: "not in the archive"})

@@ -32,7 +32,10 @@ func (r *request) itemRows(found []*entry, withRepository bool) ([]itemRow, erro
 			}
 			repos[e.repo] = repo
 		}
-		row := itemRow{Kind: e.kind.String(), State: e.state.String(), Author: r.personOf(e.author), At: e.at()}
+		row := itemRow{Kind: e.kind.String(), State: e.state.String(), At: e.at()}
+		if e.kind.hasAuthor() {
+			row.Author = r.personOf(e.author)
+		}
 		row.Text = e.title
 		if row.Text == "" {
 			row.Text = "(no title)"
@@ -183,7 +186,7 @@ func (p *repositoryPage) items(name, title string, k kind) (*page, error) {
 
 // where returns the condition of a filter.
 func (p *repositoryPage) where(k kind, f filter) (string, []any, error) {
-	where, args := `repo = ? AND kind = ?`, []any{p.repo.key, k}
+	where, args := `repo = ? AND kind = ? AND kind BETWEEN 1 AND 5`, []any{p.repo.key, k}
 	and := func(condition string, values ...any) {
 		where += ` AND ` + condition
 		args = append(args, values...)
@@ -195,10 +198,19 @@ func (p *repositoryPage) where(k kind, f filter) (string, []any, error) {
 		and(`author = ? COLLATE NOCASE`, f.Author)
 	}
 	if f.Label != "" {
-		and(`id IN (SELECT item FROM item_label WHERE label IN (SELECT key FROM label WHERE repo = ? AND name = ?))`, p.repo.key, f.Label)
+		const labels = `(SELECT key FROM label WHERE repo = ? AND name = ?)`
+		n, err := p.store.count(p.ctx, `SELECT count(*) FROM (SELECT 1 FROM item_label WHERE label IN `+labels+` LIMIT 2000)`, p.repo.key, f.Label)
+		if err != nil {
+			return "", nil, err
+		}
+		if n < 2000 { // a rare label leads to its items, a frequent one is soon found on the way
+			and(`id IN (SELECT item FROM item_label WHERE label IN `+labels+`)`, p.repo.key, f.Label)
+		} else {
+			and(`EXISTS (SELECT 1 FROM item_label WHERE label IN `+labels+` AND item = record.id)`, p.repo.key, f.Label)
+		}
 	}
 	if f.Milestone != "" {
-		and(`milestone IN (SELECT key FROM record WHERE repo = ? AND kind = ? AND title = ?)`, p.repo.key, kindMilestone, f.Milestone)
+		and(`milestone IN (SELECT key FROM record WHERE repo = ? AND kind = ? AND kind BETWEEN 1 AND 5 AND title = ?)`, p.repo.key, kindMilestone, f.Milestone)
 	}
 	if t, err := time.Parse(time.DateOnly, f.From); err == nil {
 		and(`created >= ?`, t.Unix())
@@ -216,6 +228,9 @@ func (p *repositoryPage) where(k kind, f filter) (string, []any, error) {
 	return where, args, nil
 }
 
+// maxCount bounds what is counted of a filtered list. A page shows it as "1,000+".
+const maxCount = 1000
+
 func (p *repositoryPage) stateTabs(path string, k kind, f filter, states []state, params []string) ([]tab, error) {
 	unfiltered := f
 	unfiltered.State = ""
@@ -228,18 +243,24 @@ func (p *repositoryPage) stateTabs(path string, k kind, f filter, states []state
 		changed[1] = state
 		return p.links.page(path, changed...)
 	}
+	count := `SELECT coalesce(sum(n), 0) FROM tally WHERE ` + where + ` AND state = ?`
+	if unfiltered != (filter{Sort: f.Sort}) { // nobody waits for the exact number of many
+		count = `SELECT count(*) FROM (SELECT 1 FROM record WHERE ` + where + ` AND state = ? LIMIT ` + itoa(maxCount) + `)`
+	}
 	var tabs []tab
 	var all int64
+	more := false
 	for _, st := range states {
-		n, err := p.store.count(p.ctx, `SELECT count(*) FROM record WHERE `+where+` AND state = ?`, append(slices.Clone(args), st)...)
+		n, err := p.store.count(p.ctx, count, append(slices.Clone(args), st)...)
 		if err != nil {
 			return nil, err
 		}
 		all += n
 		name := st.String()
-		tabs = append(tabs, tab{link{strings.ToUpper(name[:1]) + name[1:], with(name)}, n, f.State == name})
+		tabs = append(tabs, tab{link{strings.ToUpper(name[:1]) + name[1:], with(name)}, n, n == maxCount, f.State == name})
+		more = more || n == maxCount
 	}
-	return append([]tab{{link{"All", with("")}, all, f.State == ""}}, tabs...), nil
+	return append([]tab{{link{"All", with("")}, all, more, f.State == ""}}, tabs...), nil
 }
 
 // choices fills in what the form above a list offers.
@@ -249,7 +270,7 @@ func (p *repositoryPage) choices(v *itemList) error {
 	if err != nil {
 		return err
 	}
-	milestones, err := p.store.entries(p.ctx, `repo = ? AND kind = ? ORDER BY title LIMIT 500`, p.repo.key, kindMilestone)
+	milestones, err := p.store.entries(p.ctx, `repo = ? AND kind = ? AND kind BETWEEN 1 AND 5 ORDER BY title LIMIT 500`, p.repo.key, kindMilestone)
 	for _, m := range milestones {
 		v.Milestones = append(v.Milestones, link{Text: m.title})
 	}
@@ -285,7 +306,7 @@ type fileList struct {
 
 // files lists the files that people attached and that belong to the repository itself.
 func (p *repositoryPage) files() (*page, error) {
-	found, more, err := p.paged(200, `repo = ? AND kind = ? ORDER BY id`, p.repo.key, kindRepositoryFile)
+	found, more, err := p.paged(200, `repo = ? AND kind = ? AND repo <> 0 AND kind > 5 ORDER BY id`, p.repo.key, kindRepositoryFile)
 	if err != nil {
 		return nil, err
 	}

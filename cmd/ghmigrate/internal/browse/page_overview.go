@@ -118,7 +118,7 @@ func (r *request) repositoryRows(owner string) ([]repositoryRow, error) {
 	}
 	cells, err := queryAll(r.ctx, r.store, func(rows *sql.Rows) (c cell, err error) {
 		return c, rows.Scan(&c.repo, &c.kind, &c.st, &c.n)
-	}, `SELECT repo, kind, state, count(*) FROM record WHERE kind BETWEEN 1 AND 5 GROUP BY repo, kind, state`)
+	}, `SELECT repo, kind, state, n FROM tally WHERE kind BETWEEN 1 AND 5`)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func (r *request) recordCounts() ([]recordCount, error) {
 			c.Href = r.links.page("-/records/" + itoa(int64(k)))
 		}
 		return c, err
-	}, `SELECT kind, count(*) FROM record GROUP BY kind ORDER BY count(*) DESC`)
+	}, `SELECT kind, sum(n) FROM tally GROUP BY kind ORDER BY sum(n) DESC`)
 }
 
 func (r *request) organizations() ([]organizationView, error) {
@@ -236,7 +236,7 @@ func (r *request) organizations() ([]organizationView, error) {
 }
 
 func (r *request) teams(organization int64) ([]teamView, error) {
-	found, err := r.store.entries(r.ctx, `kind = ? AND parent = ? ORDER BY title LIMIT 500`, kindTeam, organization)
+	found, err := r.store.entries(r.ctx, `kind = ? AND parent = ? AND kind IN (12, 17) ORDER BY title LIMIT 500`, kindTeam, organization)
 	if err != nil {
 		return nil, err
 	}

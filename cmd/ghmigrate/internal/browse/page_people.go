@@ -81,7 +81,7 @@ type personPage struct {
 // person shows a user and what they opened.
 func (r *request) person(name string) (*page, error) {
 	p := personPage{Login: name}
-	e, err := r.store.one(r.ctx, `author = ? AND kind = ?`, name, kindUser)
+	e, err := r.store.one(r.ctx, `author = ? AND kind = 15`, name)
 	if err != nil && !errors.Is(err, errNotFound) {
 		return nil, err
 	}

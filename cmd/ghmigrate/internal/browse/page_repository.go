@@ -15,6 +15,9 @@ import (
 type repositoryPage struct {
 	*request
 	repo *repository
+
+	markdownSpent time.Duration
+	references    map[string]string // addresses, by how a text names them
 }
 
 // crumbs lead back to the repository.
@@ -47,7 +50,7 @@ func (p *repositoryPage) page(current string, v *page) (*page, error) {
 		case kindLabel:
 			n, err = p.store.count(p.ctx, `SELECT count(*) FROM label WHERE repo = ?`, p.repo.key)
 		default:
-			n, err = p.store.count(p.ctx, `SELECT count(*) FROM record WHERE repo = ? AND kind = ?`, p.repo.key, s.kind)
+			n, err = p.store.count(p.ctx, `SELECT coalesce(sum(n), 0) FROM tally WHERE repo = ? AND kind = ?`, p.repo.key, s.kind)
 		}
 		if err != nil {
 			return nil, err
@@ -59,7 +62,7 @@ func (p *repositoryPage) page(current string, v *page) (*page, error) {
 		if s.name != "" {
 			path += "/" + s.name
 		}
-		v.Tabs = append(v.Tabs, tab{link{s.title, p.links.page(path)}, n, s.name == current})
+		v.Tabs = append(v.Tabs, tab{link{s.title, p.links.page(path)}, n, false, s.name == current})
 	}
 	return v, nil
 }
@@ -126,7 +129,7 @@ func (p *repositoryPage) home() (*page, error) {
 		kind kind
 		rows *[]itemRow
 	}{{kindIssue, &h.Issues}, {kindPull, &h.Pulls}} {
-		newest, err := p.store.entries(p.ctx, `repo = ? AND kind = ? ORDER BY number DESC LIMIT 5`, p.repo.key, of.kind)
+		newest, err := p.store.entries(p.ctx, `repo = ? AND kind = ? AND kind BETWEEN 1 AND 5 ORDER BY created DESC, id DESC LIMIT 5`, p.repo.key, of.kind)
 		if err != nil {
 			return nil, err
 		}
@@ -189,7 +192,7 @@ func (p *repositoryPage) cloneCommand(name string) string {
 
 // commentedCommits returns the commits with comments.
 func (p *repositoryPage) commentedCommits() ([]link, error) {
-	found, err := p.store.entries(p.ctx, `repo = ? AND kind = ? ORDER BY id LIMIT 200`, p.repo.key, kindCommitComment)
+	found, err := p.store.entries(p.ctx, `repo = ? AND kind = ? AND repo <> 0 AND kind > 5 ORDER BY id LIMIT 200`, p.repo.key, kindCommitComment)
 	if err != nil {
 		return nil, err
 	}
@@ -268,11 +271,11 @@ func (p *repositoryPage) milestone(arg string) (*page, error) {
 		return nil, err
 	}
 	v := milestonePage{State: e.state.String(), Due: m.DueOn.Time, Closed: m.ClosedAt.Time, Author: p.personOf(e.author), Raw: p.rawLink(e)}
-	v.Body = p.markdown.render(m.Description, p.place())
-	if v.Open, err = p.store.count(p.ctx, `SELECT count(*) FROM record WHERE milestone = ? AND state IN (?, ?)`, e.key, stateOpen, stateDraft); err != nil {
+	v.Body = p.render(m.Description, p.place())
+	if v.Open, err = p.store.count(p.ctx, `SELECT count(*) FROM record WHERE milestone = ? AND milestone <> 0 AND state IN (?, ?)`, e.key, stateOpen, stateDraft); err != nil {
 		return nil, err
 	}
-	if v.ClosedNum, err = p.store.count(p.ctx, `SELECT count(*) FROM record WHERE milestone = ? AND state IN (?, ?)`, e.key, stateClosed, stateMerged); err != nil {
+	if v.ClosedNum, err = p.store.count(p.ctx, `SELECT count(*) FROM record WHERE milestone = ? AND milestone <> 0 AND state IN (?, ?)`, e.key, stateClosed, stateMerged); err != nil {
 		return nil, err
 	}
 	items, more, err := p.paged(perPage, `milestone = ? AND milestone <> 0 ORDER BY created DESC, id DESC`, e.key)
@@ -327,7 +330,7 @@ func (p *repositoryPage) find(k kind, arg string) (*entry, error) {
 	if number(arg) == 0 {
 		return nil, errNotFound
 	}
-	e, err := p.store.one(p.ctx, `repo = ? AND kind = ? AND number = ? AND number <> 0`, p.repo.key, k, number(arg))
+	e, err := p.store.one(p.ctx, `repo = ? AND kind = ? AND number = ? AND kind BETWEEN 1 AND 5 AND number <> 0`, p.repo.key, k, number(arg))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s of %s: %w", k, arg, p.repo.name, err)
 	}

@@ -121,7 +121,10 @@ func (r *request) result(id int64, q query, wanted map[kind]bool, repo int64) (i
 		return itemRow{}, false, err
 	}
 	row := rows[0]
-	row.Kind, row.Author, row.At = e.kind.String(), r.personOf(e.author), e.at()
+	row.Kind, row.At = e.kind.String(), e.at()
+	if e.kind.hasAuthor() {
+		row.Author = r.personOf(e.author)
+	}
 	if address := r.addressOf(e); address != "" {
 		row.Href = address
 	}
@@ -149,6 +152,9 @@ func (r *request) textOf(id int64) string {
 	return record.Body + record.Description
 }
 
+// maxMatches bounds the records whose issues a list with words is made of.
+const maxMatches = 20_000
+
 // threadsWith returns the issues or the like that have words themselves or in their
 // comments.
 func (r *request) threadsWith(q query, repo int64, k kind) ([]int64, error) {
@@ -169,7 +175,10 @@ func (r *request) threadsWith(q query, repo int64, k kind) ([]int64, error) {
 		}
 		ids = kept
 	}
-	found, err := r.store.entries(r.ctx, `repo = ? AND kind = ? AND key IN (SELECT thread FROM record WHERE id IN (SELECT value FROM json_each(?)))`, repo, k, jsonOf(ids))
+	if len(ids) > maxMatches {
+		ids = ids[len(ids)-maxMatches:] // the latest of the archive
+	}
+	found, err := r.store.entries(r.ctx, `repo = ? AND kind = ? AND kind BETWEEN 1 AND 5 AND key IN (SELECT thread FROM record WHERE id IN (SELECT value FROM json_each(?)))`, repo, k, jsonOf(ids))
 	if err != nil {
 		return nil, err
 	}

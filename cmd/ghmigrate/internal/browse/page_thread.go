@@ -115,7 +115,7 @@ func (p *repositoryPage) thread(k kind, arg string) (*page, error) {
 // tree returns the posts of a conversation in the order in which they happened, with
 // those that belong to a review or a thread inside it. They have no content yet.
 func (t *thread) tree() ([]*post, error) {
-	parts, err := t.store.entries(t.ctx, `thread = ? AND id <> ? AND kind BETWEEN ? AND ? ORDER BY created, id LIMIT ?`,
+	parts, err := t.store.entries(t.ctx, `thread = ? AND thread <> 0 AND id <> ? AND kind BETWEEN ? AND ? ORDER BY created, id LIMIT ?`,
 		t.top.key, t.top.id, kindComment, kindReviewComment, maxParts)
 	if err != nil || t.top.key == 0 {
 		return nil, err
@@ -273,7 +273,7 @@ func (x *post) hideShown() {
 }
 
 func (t *thread) say(x *post, body string, reactions []archive.Reaction) {
-	x.Body, x.Reactions = t.markdown.render(body, t.place()), countReactions(reactions)
+	x.Body, x.Reactions = t.render(body, t.place()), countReactions(reactions)
 }
 
 func verdict(s archive.ReviewState) string {

@@ -2,18 +2,57 @@ package browse
 
 import (
 	"errors"
+	"html/template"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
 func isNotFound(err error) bool { return errors.Is(err, errNotFound) }
 
+// Bounds of a page, which hostile texts would exceed: the time for its Markdown, and
+// the references that are looked up.
+const (
+	markdownTime  = 3 * time.Second
+	maxReferences = 5000
+)
+
+// render returns a text of this repository as HTML.
+func (p *repositoryPage) render(text string, at *place) template.HTML {
+	if p.markdownSpent > markdownTime {
+		return plainText(text)
+	}
+	begun := time.Now()
+	defer func() { p.markdownSpent += time.Since(begun) }()
+	var commits []string
+	for _, sha := range commitPattern.FindAllString(text, maxReferences) {
+		if strings.Trim(sha, "0123456789") != "" {
+			commits = append(commits, sha)
+		}
+	}
+	p.git.learn(p.ctx, p.repo.name, commits)
+	return p.markdown.render(text, at)
+}
+
+var commitPattern = regexp.MustCompile(`\b[0-9a-f]{7,40}\b`)
+
 // place returns how the references in a text of this repository are read.
 func (p *repositoryPage) place() *place {
-	return &place{link: p.inside, image: p.image, reference: p.reference}
+	return &place{link: p.inside, image: p.image, reference: func(text string) string {
+		address, known := p.references[text]
+		if !known && len(p.references) < maxReferences {
+			address = p.reference(text)
+			if p.references == nil {
+				p.references = map[string]string{}
+			}
+			p.references[text] = address
+		}
+		return address
+	}}
 }
 
 // inside returns the page of the record with a URL; empty if the archive has none.
@@ -87,7 +126,7 @@ func (r *request) fileOf(e *entry) (href string, raster bool) {
 func (p *repositoryPage) reference(text string) string {
 	switch {
 	case strings.HasPrefix(text, "@"):
-		n, err := p.store.count(p.ctx, `SELECT 1 FROM record WHERE author = ? AND kind = ? LIMIT 1`, text[1:], kindUser)
+		n, err := p.store.count(p.ctx, `SELECT 1 FROM record WHERE author = ? AND kind = 15 LIMIT 1`, text[1:])
 		if err != nil || n == 0 {
 			return ""
 		}
@@ -114,7 +153,7 @@ func (p *repositoryPage) reference(text string) string {
 
 // numbered returns the address of an issue, a pull request or a discussion.
 func (r *request) numbered(repo *repository, n string) string {
-	e, err := r.store.one(r.ctx, `repo = ? AND kind IN (?, ?, ?) AND number = ? AND number <> 0 AND kind BETWEEN 1 AND 5 ORDER BY kind`,
+	e, err := r.store.one(r.ctx, `repo = ? AND kind IN (?, ?, ?) AND number = ? AND kind BETWEEN 1 AND 5 AND number <> 0 ORDER BY kind`,
 		repo.key, kindIssue, kindPull, kindDiscussion, number(n))
 	if err != nil {
 		return ""

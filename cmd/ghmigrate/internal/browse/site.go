@@ -78,6 +78,7 @@ type link struct{ Text, Href string }
 type tab struct {
 	link
 	Count   int64
+	More    bool // there are more than Count
 	Current bool
 }
 

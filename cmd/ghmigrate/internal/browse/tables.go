@@ -45,18 +45,23 @@ CREATE TABLE complete(at INTEGER NOT NULL);
 `
 
 // The indexes are made when all archives are read: sorting once is quicker than
-// keeping an order.
+// keeping an order. SQLite uses a partial index only for a query that has its condition
+// word for word.
 const createIndexes = `
 CREATE INDEX record_key ON record(key, kind) WHERE key <> 0;
-DELETE FROM record WHERE key <> 0 AND id NOT IN (SELECT min(id) FROM record WHERE key <> 0 GROUP BY key, kind)
-	AND key IN (SELECT key FROM record WHERE key <> 0 GROUP BY key, kind HAVING count(*) > 1);
+DELETE FROM record WHERE id IN (
+	SELECT later.id FROM (SELECT key, kind, min(id) AS first FROM record WHERE key <> 0 GROUP BY key, kind HAVING count(*) > 1) AS twice
+	JOIN record AS later ON later.key = twice.key AND later.kind = twice.kind AND later.key <> 0 AND later.id > twice.first);
 CREATE INDEX record_thread ON record(thread, kind, created) WHERE thread <> 0;
 CREATE INDEX record_list ON record(repo, kind, state, created) WHERE kind BETWEEN 1 AND 5;
+CREATE INDEX record_newest ON record(repo, kind, created) WHERE kind BETWEEN 1 AND 5;
 CREATE INDEX record_number ON record(repo, kind, number) WHERE kind BETWEEN 1 AND 5 AND number <> 0;
 CREATE INDEX record_author ON record(author, kind, created) WHERE kind BETWEEN 1 AND 5;
 CREATE INDEX record_milestone ON record(milestone, created) WHERE milestone <> 0;
+CREATE INDEX record_login ON record(author) WHERE kind = 15;
 CREATE INDEX record_kind ON record(kind);
 CREATE INDEX record_parent ON record(parent) WHERE kind IN (12, 17);
 CREATE INDEX record_repo ON record(repo, kind) WHERE repo <> 0 AND kind > 5;
+CREATE TABLE tally AS SELECT repo, kind, state, count(*) AS n FROM record GROUP BY repo, kind, state;
 CREATE INDEX label_repo ON label(repo, name);
 `

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
@@ -93,17 +94,24 @@ type wordWriter struct {
 	insert  *sql.Stmt
 	segment int64
 	size    int
+	seed    maphash.Seed
 	words   [fields]map[string]*posting
+	hot     [fields][hotWords]*posting
 }
 
 // A posting is the IDs of the records with a word: the differences, as varints.
 type posting struct {
+	word string
 	last int64
 	ids  []byte
 }
 
+// hotWords is the number of words that are found without the map. A few words are most
+// of a language.
+const hotWords = 1 << 12
+
 func newWordWriter(ctx context.Context, tx *sql.Tx) (*wordWriter, error) {
-	w := &wordWriter{}
+	w := &wordWriter{seed: maphash.MakeSeed()}
 	if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(segment), 0) FROM segment`).Scan(&w.segment); err != nil {
 		return nil, err
 	}
@@ -117,6 +125,7 @@ func (w *wordWriter) reset() {
 	w.size = 0
 	for field := range w.words {
 		w.words[field] = make(map[string]*posting, 1<<12)
+		clear(w.hot[field][:])
 	}
 }
 
@@ -135,11 +144,15 @@ func (w *wordWriter) write(ctx context.Context, tx *sql.Tx, b batch) error {
 func (w *wordWriter) add(id int64, field int, text string) {
 	words := w.words[field]
 	eachWord(text, func(word []byte) {
-		p := words[string(word)]
-		if p == nil {
-			p = &posting{}
-			words[string(word)] = p
-			w.size += 150 + len(word) // about what the map needs
+		hot := &w.hot[field][maphash.Bytes(w.seed, word)%hotWords]
+		p := *hot
+		if p == nil || p.word != string(word) {
+			if p = words[string(word)]; p == nil {
+				p = &posting{word: string(word)}
+				words[p.word] = p
+				w.size += 170 + len(word) // about what the map needs
+			}
+			*hot = p
 		}
 		if p.last == id {
 			return
