@@ -31,7 +31,7 @@ func TestFigures(t *testing.T) {
 	s, err := newServer(filepath.Join(t.TempDir(), "own"))
 	require.NoError(t, err)
 	t.Cleanup(func() { s.kill() })
-	w := newWorld(t, s)
+	w := newWorld(t, s, ghmigratetest.WithRateLimit(1_000_000)) // the four tokens are one to the fake
 	orders := temporal.Orders{Concurrency: 4}
 	for i := range 4 {
 		org := fmt.Sprintf("octo-%d", i+1)
