@@ -32,7 +32,7 @@ func openDatabase(ctx context.Context, name string, readOnly bool) (*sql.DB, err
 		pragma("page_size(16384)")
 		pragma("journal_mode(truncate)")
 		pragma("synchronous(normal)")
-		pragma("cache_size(-65536)")
+		pragma("cache_size(-16384)")
 	}
 	path := filepath.ToSlash(name)
 	if !strings.HasPrefix(path, "/") {

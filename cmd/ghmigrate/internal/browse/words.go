@@ -86,7 +86,7 @@ func unspaced(r rune) bool {
 }
 
 // wordMemory bounds the memory of a wordWriter, in bytes.
-const wordMemory = 64 << 20
+const wordMemory = 24 << 20
 
 // A wordWriter collects which records have which words. It writes a segment for each
 // time that its memory is full. A search reads all segments of a word.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -34,6 +35,9 @@ folder that -v prints.
 With --export, browse writes the pages as files into a new or empty folder, for a web
 server or for keeping, and serves nothing. Exit status 0 means that it was stopped by
 Ctrl-C, or has written all files; 3 that it was stopped before that.`
+
+// browseMemory is the limit of Go's memory, in bytes. SQLite has some more.
+const browseMemory = 176 << 20
 
 type browseFlags struct {
 	port       int
@@ -80,6 +84,8 @@ func (a *app) browseNamed(ctx context.Context, name string, flags browseFlags) (
 		}
 	}
 	opts := browse.Options{Archives: archives, Cache: flags.cache, Progress: a.show.Transfer, Say: a.show.Say}
+	// The index needs far less. The limit keeps the garbage of a large archive small.
+	debug.SetMemoryLimit(browseMemory)
 	library, err := browse.Open(ctx, opts)
 	if err != nil {
 		return err
