@@ -24,7 +24,7 @@ var (
 )
 
 // benchArchive writes an archive: of ten records one is an issue, four are comments,
-// and five are events. Its words are as frequent as those of a language.
+// and five are events. Its words are as frequent as the words of a language.
 func benchArchive(b *testing.B) string {
 	b.Helper()
 	path := *benchFile

@@ -118,7 +118,7 @@ func (x *exporter) partsOf(ctx context.Context, pageOf []int32, byKey map[int64]
 	return rows.Err()
 }
 
-// wordFiles writes the files of words. A word has two lists of pages: those with the
+// wordFiles writes the files of words. A word has two lists of pages: pages with the
 // word in the title, and all others.
 func (x *exporter) wordFiles(ctx context.Context, pageOf []int32) error {
 	rows, err := x.store.db.QueryContext(ctx, `SELECT word, field, ids FROM word ORDER BY word`)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// links makes the addresses in a page. Those of the server begin with the token; those
-// of an export are relative names of files.
+// links makes the addresses in a page. An address of the server begins with the token.
+// An address of an export is the relative name of a file.
 type links struct {
 	root    string // what leads to the first page
 	visit   func(target)

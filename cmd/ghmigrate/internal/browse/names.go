@@ -9,8 +9,8 @@ import (
 )
 
 // pathPart returns a name as one part of an address, and as the name of a file on
-// every system: bytes other than letters, digits and a few marks become ~ and two
-// hexadecimal digits.
+// every system. Letters, digits and a few marks stay. Every other byte becomes ~ and
+// two hexadecimal digits.
 func pathPart(name string) string {
 	var b strings.Builder
 	onlyDots := strings.Trim(name, ".") == ""

@@ -17,7 +17,7 @@ type searchPage struct {
 	Repositories            []string
 }
 
-// search shows the records with some words: first those with the words in the title.
+// search shows the records with some words: records with the words in the title come first.
 func (r *request) search() (*page, error) {
 	v := &searchPage{Words: r.query.Get("q"), Kind: r.query.Get("kind"), Repository: r.query.Get("repo")}
 	p := &page{Template: "search", Title: "Search", Data: v, HasForm: r.links.written, Query: v.Words}

@@ -112,8 +112,8 @@ func (p *repositoryPage) thread(k kind, arg string) (*page, error) {
 	})
 }
 
-// tree returns the posts of a conversation in the order in which they happened, with
-// those that belong to a review or a thread inside it. They have no content yet.
+// tree returns the posts of a conversation in the order in which they happened. A post
+// of a review or a thread is inside it. The posts have no content yet.
 func (t *thread) tree() ([]*post, error) {
 	parts, err := t.store.entries(t.ctx, `thread = ? AND thread <> 0 AND id <> ? AND kind BETWEEN ? AND ? ORDER BY created, id LIMIT ?`,
 		t.top.key, t.top.id, kindComment, kindReviewComment, maxParts)

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// find returns the IDs of the records that have all words of a query, in their
-// titles or elsewhere, and those of them that have all words in their titles. Both are
-// sorted.
+// find returns the sorted IDs of the records that have all words of a query, in their
+// titles or elsewhere. Titles are the sorted IDs of the records with all words in their
+// titles.
 func (s *store) find(ctx context.Context, q query) (all, titles []int64, err error) {
 	for i, word := range q.words {
 		prefix := q.prefix && i == len(q.words)-1

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// isGit reports whether a path is that of a repository for git.
+// isGit reports whether git asks for a repository with a path.
 func isGit(path string) bool {
 	return strings.HasSuffix(path, ".git/info/refs") || strings.HasSuffix(path, ".git/git-upload-pack")
 }

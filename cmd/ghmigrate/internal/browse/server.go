@@ -29,7 +29,7 @@ const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; for
 type Server struct {
 	site     *site
 	listener net.Listener
-	hosts    []string // with the port: those that a request may name
+	hosts    []string // with the port: the hosts that a request may name
 	log      *slog.Logger
 }
 
@@ -126,9 +126,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse tells why a request is not answered: another site has made the browser send it
-// (the headers of Fetch Metadata, Origin), or a name of another site leads to this
-// computer (Host: DNS rebinding).
+// refuse tells why the server refuses a request. Another site has made the browser
+// send it (the headers of Fetch Metadata, Origin). Or the name of another site leads to
+// this computer (Host: DNS rebinding).
 func (s *Server) refuse(r *http.Request) string {
 	if !slices.Contains(s.hosts, strings.ToLower(r.Host)) {
 		return "the request is for another host"

@@ -194,8 +194,8 @@ func number(text string) int64 {
 }
 
 // itemPath returns the path of an issue, a pull request, a discussion, a release or a
-// milestone: with its number or tag where that names it, else with its number in the
-// index.
+// milestone. The path has the number or tag that names the item, or else its number in
+// the index.
 func itemPath(repo *repository, e *entry) string {
 	section := map[kind]string{
 		kindIssue: "issues", kindPull: "pull", kindDiscussion: "discussions", kindRelease: "releases", kindMilestone: "milestones",

@@ -163,7 +163,7 @@ func (a *app) browsed(ctx context.Context, name, wanted string) ([]string, error
 	return archives, nil
 }
 
-// archivesOf returns the archives of a run, without those that its manifest does not
+// archivesOf returns the archives of a run, without archives that its manifest does not
 // count.
 func archivesOf(place *backups.Place, run *backups.Run) []string {
 	counted := map[string]bool{}
