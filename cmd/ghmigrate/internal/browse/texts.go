@@ -74,7 +74,7 @@ type keptBlock struct {
 // text returns the text of a record.
 func (b *blocks) text(ctx context.Context, db *sql.DB, id int64) ([]byte, error) {
 	b.mu.Lock()
-	for _, k := range b.kept {
+	for _, k := range &b.kept {
 		if i := id - k.first; i >= 0 && i < int64(len(k.texts)) {
 			b.mu.Unlock()
 			return k.texts[i], nil
