@@ -6,7 +6,7 @@ require (
 	github.com/ghmigrate/ghmigrate v0.0.0
 	github.com/ghmigrate/ghmigrate/blobstore v0.0.0-00010101000000-000000000000
 	github.com/johannesboyne/gofakes3 v1.2.0
-	github.com/prometheus/client_golang v1.24.1
+	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/otel/exporters/prometheus v0.69.0
 	go.opentelemetry.io/otel/sdk/metric v1.47.0
