@@ -58,6 +58,9 @@ func (a *Activities) plan(ctx context.Context, order Order) (*planned, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := identify(ctx, acct, order.options(order.Repositories)); err != nil {
+		return nil, err
+	}
 	store := blobstore.New(a.Bucket)
 	report, err := export.Preflight(ctx, acct, store)
 	if err != nil {
@@ -71,15 +74,9 @@ func (a *Activities) plan(ctx context.Context, order Order) (*planned, error) {
 		return nil, err
 	}
 	opts := order.options(names)
-	if _, _, err := export.Plan(opts); err != nil {
-		return nil, fatal(err)
-	}
-	account, err := export.Identify(ctx, acct, opts)
-	if _, responded := errors.AsType[*ghmigrate.APIError](err); err != nil && !responded {
-		return nil, fatal(err)
-	}
+	account, err := identify(ctx, acct, opts)
 	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
 	opts.Run, opts.Store, opts.Stream = export.NameRun(account, time.Now()), store, order.Stream
 	debts, err := a.previous(ctx, &opts)
@@ -99,6 +96,25 @@ func (a *Activities) plan(ctx context.Context, order Order) (*planned, error) {
 		p.Pages++
 	}
 	return p, nil
+}
+
+// identify returns the name of the account. Options that fit no account, or not this
+// one, are fatal errors.
+func identify(ctx context.Context, acct export.Account, opts export.Options) (string, error) {
+	if _, _, err := export.Plan(opts); err != nil {
+		return "", fatal(err)
+	}
+	account, err := export.Identify(ctx, acct, opts)
+	if err == nil {
+		return account, nil
+	}
+	if acct.Owner() != "" { // GitHub was not asked
+		return "", fatal(err)
+	}
+	if _, without := export.Identify(ctx, acct, export.Options{}); without == nil { // the options are at fault
+		return "", fatal(err)
+	}
+	return "", explain(err)
 }
 
 // repositories lists the names that an order asks for.

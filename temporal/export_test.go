@@ -332,6 +332,27 @@ func TestBadOrders(t *testing.T) {
 	})
 }
 
+// An organization that is malformed, or not there, ends the workflow at once.
+func TestBadOrganizations(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		for name, want := range map[string]string{"octo org": "want the name of an organization", "nobody": "nobody", "..": "want the name"} {
+			begun := w.github.Clock().Now()
+			_, err := w.run("ghmigrate/orgs/x", temporal.Export, temporal.Order{Organization: name})
+			require.ErrorContains(t, err, want)
+			assert.Less(t, w.github.Clock().Now().Sub(begun), time.Minute)
+		}
+	})
+}
+
+// A server has no call for users to unlock: the order is refused.
+func TestAUserOfAServerCannotLock(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.github.AddRepository("octocat/one")
+		_, err := w.run("ghmigrate/users/x", temporal.Export, temporal.Order{Repositories: []string{"octocat/one"}, Start: locking})
+		require.ErrorContains(t, err, "LockRepositories")
+	}, ghmigratetest.WithGHES())
+}
+
 // A token without rights ends the workflow with the remedy, before any start.
 func TestATokenWithoutRights(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
