@@ -89,7 +89,7 @@ type decision struct {
 	Watch   []int64  `json:"watch,omitempty"` // migrations to poll
 
 	Load   bool `json:"load,omitzero"`   // the next page of the plan
-	Remain bool `json:"remain,omitzero"` // plan what remains: see Activities.Remaining
+	Remain bool `json:"remain,omitzero"` // plan what remains
 	Finish bool `json:"finish,omitzero"` // write the manifest
 
 	Wake time.Duration `json:"wake,omitzero"` // when to decide again without news; 0 is never
@@ -452,8 +452,7 @@ func (m *memory) sort() {
 	slices.SortFunc(m.Batches, func(a, b *batch) int { return cmp.Compare(a.rank(), b.rank()) })
 }
 
-// performed notes results of a batch's effects. Begun are the effects that were
-// under way.
+// performed notes results of a batch's effects.
 func (t *turn) performed(n int, results []effectResult) {
 	b := t.batch(n)
 	job := t.edit(b)

@@ -389,7 +389,11 @@ func TestSearchAttribute(t *testing.T) {
 		w.add(1)
 		var set atomic.Bool
 		w.prepare = func() {
-			w.env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(mock.Arguments) { set.Store(true) })
+			w.env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
+				attributes, _ := args.Get(0).(sdk.SearchAttributes)
+				account, _ := attributes.GetKeyword(sdk.NewSearchAttributeKeyKeyword("GitHubAccount"))
+				set.Store(strings.HasSuffix(account, "/orgs/octo-org"))
+			})
 		}
 		w.mustExport(temporal.Order{SearchAttribute: "GitHubAccount"})
 		assert.True(t, set.Load())

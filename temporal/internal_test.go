@@ -9,3 +9,5 @@ const (
 var ShareToken = shareToken
 
 type TokenState = tokenState
+
+type LeaseRequest = leaseRequest

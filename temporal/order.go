@@ -165,7 +165,7 @@ type Progress struct {
 }
 
 // ProgressQuery is the name of the query that [Export] answers with a [Progress],
-// and [ExportAll] with a list of them.
+// and [ExportAll] with the workflow IDs of the exports that run.
 const ProgressQuery = "progress"
 
 // fatal is an error that Temporal does not retry.

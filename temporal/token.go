@@ -34,12 +34,12 @@ type leaseRequest struct {
 
 // tokenState is what the workflow of a token remembers.
 type tokenState struct {
-	Queue   []leaseRequest       `json:"queue,omitempty"`
-	Holder  leaseRequest         `json:"holder,omitzero"`
-	Expires time.Time            `json:"expires,omitzero"` // the holder's lease
-	Next    time.Time            `json:"next,omitzero"`    // when the next lease may begin
-	Gate    time.Time            `json:"gate,omitzero"`
-	Members map[string]time.Time `json:"members,omitempty"` // exports, and when each was heard of last
+	Queue   []leaseRequest `json:"queue,omitempty"`
+	Holder  leaseRequest   `json:"holder,omitzero"`
+	Expires time.Time      `json:"expires,omitzero"` // the holder's lease
+	Next    time.Time      `json:"next,omitzero"`    // when the next lease may begin
+	Gate    time.Time      `json:"gate,omitzero"`
+	Members []string       `json:"members,omitempty"` // exports that use the token, by workflow ID
 }
 
 func tokenID(token string) string { return "ghmigrate/tokens/" + token }
@@ -47,9 +47,6 @@ func tokenID(token string) string { return "ghmigrate/tokens/" + token }
 // shareToken is the workflow of a token. It ends when no export has asked for an
 // hour.
 func shareToken(ctx workflow.Context, s tokenState) error {
-	if s.Members == nil {
-		s.Members = map[string]time.Time{}
-	}
 	requests := workflow.GetSignalChannel(ctx, leaseSignal)
 	for {
 		for {
@@ -60,11 +57,11 @@ func shareToken(ctx workflow.Context, s tokenState) error {
 			s.receive(ctx, r)
 		}
 		wait := s.grant(ctx)
+		if requests.Len() > 0 { // the next history would not have them
+			continue
+		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			return workflow.NewContinueAsNewError(ctx, tokenWorkflow, s)
-		}
-		if requests.Len() > 0 {
-			continue
 		}
 		heard, err := workflow.AwaitWithTimeout(ctx, wait, func() bool { return requests.Len() > 0 })
 		if err != nil {
@@ -79,7 +76,9 @@ func shareToken(ctx workflow.Context, s tokenState) error {
 // receive notes a request.
 func (s *tokenState) receive(ctx workflow.Context, r leaseRequest) {
 	now := workflow.Now(ctx)
-	s.Members[r.Workflow] = now
+	if !slices.Contains(s.Members, r.Workflow) {
+		s.Members = append(s.Members, r.Workflow)
+	}
 	if until := now.Add(r.Wait); r.Wait > 0 && until.After(s.Gate) {
 		s.Gate = until
 		s.broadcast(ctx, r)
@@ -103,16 +102,9 @@ func (s *tokenState) receive(ctx workflow.Context, r leaseRequest) {
 // broadcast tells all other exports of a rate limit, and forgets exports that have
 // ended.
 func (s *tokenState) broadcast(ctx workflow.Context, r leaseRequest) {
-	ids := make([]string, 0, len(s.Members))
-	for id := range s.Members { //workflowcheck:ignore // sorted below
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		if id != r.Workflow && workflow.SignalExternalWorkflow(ctx, id, "", limitSignal, r.Wait).Get(ctx, nil) != nil {
-			delete(s.Members, id)
-		}
-	}
+	s.Members = slices.DeleteFunc(s.Members, func(id string) bool {
+		return id != r.Workflow && workflow.SignalExternalWorkflow(ctx, id, "", limitSignal, r.Wait).Get(ctx, nil) != nil
+	})
 }
 
 // grant gives the lease to the next in the queue, if it may have it, and returns
@@ -129,8 +121,7 @@ func (s *tokenState) grant(ctx workflow.Context) time.Duration {
 		next := s.Queue[0]
 		s.Queue = s.Queue[1:]
 		if workflow.SignalExternalWorkflow(ctx, next.Workflow, "", grantSignal, next.Ticket).Get(ctx, nil) != nil {
-			delete(s.Members, next.Workflow) // it has ended
-			continue
+			continue // it has ended
 		}
 		s.Holder, s.Expires = next, workflow.Now(ctx).Add(leaseTime)
 	}
