@@ -36,6 +36,6 @@ func TestParseMakesOrders(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	p := &temporal.Progress{Done: 3, All: 12, Pending: 1, Waiting: 2, Bytes: 25_000_000_000, Paused: 30 * time.Minute, Problem: "401 Bad credentials"}
 	assert.Equal(t,
-		"3 of 12 repositories, 25 GB; 1 not started; 2 under way at GitHub; migration 79: 5000 kB of 12 MB; paused for 30m0s; 401 Bad credentials",
+		"3 of 12 repositories, 23 GiB; 1 not started; 2 under way at GitHub; migration 79: 4.8 MiB of 11 MiB; paused for 30m0s; 401 Bad credentials",
 		describe(p, []temporal.Transfer{{Migration: 79, Bytes: 5_000_000, Size: 12_000_000}}))
 }

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	sdktemporal "go.temporal.io/sdk/temporal"
 
+	"github.com/ghmigrate/ghmigrate/internal/table"
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
@@ -162,7 +163,7 @@ func (f *follower) transfers(ctx context.Context, id string) (all []temporal.Tra
 
 // describe returns a line about an export.
 func describe(p *temporal.Progress, transfers []temporal.Transfer) string {
-	parts := []string{fmt.Sprintf("%d of %d repositories, %s", p.Done, p.All, size(p.Bytes))}
+	parts := []string{fmt.Sprintf("%d of %d repositories, %s", p.Done, p.All, table.Size(p.Bytes))}
 	for _, count := range []struct {
 		n    int
 		what string
@@ -174,9 +175,9 @@ func describe(p *temporal.Progress, transfers []temporal.Transfer) string {
 	for _, t := range transfers {
 		of := ""
 		if t.Size > 0 {
-			of = " of " + size(t.Size)
+			of = " of " + table.Size(t.Size)
 		}
-		parts = append(parts, fmt.Sprintf("migration %d: %s%s", t.Migration, size(t.Bytes), of))
+		parts = append(parts, fmt.Sprintf("migration %d: %s%s", t.Migration, table.Size(t.Bytes), of))
 	}
 	if p.Paused > 0 {
 		parts = append(parts, fmt.Sprintf("paused for %v", p.Paused.Round(time.Minute)))
@@ -185,17 +186,6 @@ func describe(p *temporal.Progress, transfers []temporal.Transfer) string {
 		parts = append(parts, p.Problem)
 	}
 	return strings.Join(parts, "; ")
-}
-
-// size returns a number of bytes for people.
-func size(n int64) string {
-	for _, unit := range []string{"B", "kB", "MB", "GB"} {
-		if n < 10_000 {
-			return fmt.Sprintf("%d %s", n, unit)
-		}
-		n /= 1000
-	}
-	return fmt.Sprintf("%d TB", n)
 }
 
 func (f *follower) say(format string, args ...any) {
