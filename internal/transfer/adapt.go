@@ -29,7 +29,7 @@ const (
 	growAfter   = 30 * time.Second
 
 	frontierTime  = time.Second            // the length of the job that the hash waits for
-	worthARequest = 100 * time.Millisecond // of a job, if its back is to be split off
+	worthARequest = 100 * time.Millisecond // of a job that is split, and of a wait for a response that is given up
 	refusedFactor = 64                     // times minChunk is the largest chunk after refusals
 )
 
@@ -152,9 +152,7 @@ func (s *schedule) alone(keep *job) {
 			s.free, j.end = nil, s.size
 			continue
 		}
-		if j.end = j.at; j.hangUp != nil {
-			j.hangUp(errUseless)
-		}
+		s.cancel(j)
 	}
 	s.work.Broadcast()
 }

@@ -81,13 +81,7 @@ func TestNeverMuchSlowerThanOneRange(t *testing.T) {
 				return l.send(s, w, r)
 			}
 		},
-		"each range is read from the start": func(s *storage) func(int, http.ResponseWriter, *http.Request) bool {
-			l := &line{rate: lineRate}
-			return func(_ int, w http.ResponseWriter, r *http.Request) bool {
-				from, _ := rangeStart(r)
-				return !pause(r, time.Duration(from)*time.Second/lineRate) || l.send(s, w, r)
-			}
-		},
+		"each range is read from the start": readFromTheStart,
 		"connections are cut after 0.9 MB": func(s *storage) func(int, http.ResponseWriter, *http.Request) bool {
 			l := &line{rate: 100 * lineRate}
 			return func(_ int, w http.ResponseWriter, r *http.Request) bool {
@@ -124,6 +118,25 @@ func TestNeverMuchSlowerThanOneRange(t *testing.T) {
 				assert.Less(t, many.Seconds(), 1.5*one.Seconds())
 			})
 		}
+	}
+}
+
+// readFromTheStart sends a range after the bytes before it have passed, as a proxy
+// does that reads its origin from the start.
+func readFromTheStart(s *storage) func(int, http.ResponseWriter, *http.Request) bool {
+	l := &line{rate: lineRate}
+	return func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		from, _ := rangeStart(r)
+		return !pause(r, time.Duration(from)*time.Second/lineRate) || l.send(s, w, r)
+	}
+}
+
+// The first response goes to the end of the object. It takes over ranges whose
+// requests still wait for a response, for objects of any size.
+func TestTheFirstResponseTakesLateRangesOver(t *testing.T) {
+	for size := 32 << 10; size <= 128<<10; size += 4 << 10 {
+		one, many := tookOf(t, size, 1, readFromTheStart), tookOf(t, size, 0, readFromTheStart)
+		assert.Less(t, many.Seconds(), 1.1*one.Seconds(), size)
 	}
 }
 

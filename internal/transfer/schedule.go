@@ -255,8 +255,8 @@ func (s *schedule) wrote(j *job, n int, limit int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j.at = min(j.at+int64(n), j.end)
-	if j.at == j.end && limit > j.end && len(s.free) > 0 && s.free[0][0] == j.end {
-		j.end = s.take(0)[1]
+	if j.at == j.end && limit > j.end {
+		s.extend(j)
 	}
 	select {
 	case s.moved <- struct{}{}:
@@ -265,6 +265,32 @@ func (s *schedule) wrote(j *job, n int, limit int64) int64 {
 	s.data.Signal()
 	j.waits = time.Now()
 	return min(j.end, limit) - j.at
+}
+
+// extend gives a job the bytes behind it if they are free, or if their request still
+// waits for its response. The response of the job brings them without another
+// request. Some storage begins a range later the further its offset is.
+func (s *schedule) extend(j *job) {
+	if len(s.free) > 0 && s.free[0][0] == j.end {
+		j.end = s.take(0)[1]
+		return
+	}
+	for _, next := range s.jobs {
+		if waits := time.Since(next.asked); next.at == j.end && next.at < next.end && !next.answered && next.hangUp != nil && waits > worthARequest {
+			s.gap = max(s.gap, waits)
+			j.end = next.end
+			s.cancel(next)
+			return
+		}
+	}
+}
+
+// cancel takes its bytes from a job, and ends its request.
+func (s *schedule) cancel(j *job) {
+	j.end = j.at
+	if j.hangUp != nil {
+		j.hangUp(errUseless)
+	}
 }
 
 // end frees what is left of a job. A worker whose request failed keeps its place
