@@ -15,10 +15,11 @@ import (
 // of two they are cut by.
 const period = 1<<20 - 1
 
-// An archive is so many bytes that nothing can compress. They begin as gzip does.
+// An archive is an object of random bytes that begins as gzip does. It repeats one
+// block, so that it takes no memory.
 type archive struct {
 	size  int64
-	block []byte // which comes again and again
+	block []byte
 }
 
 func newArchive(size int64) archive {
@@ -34,7 +35,7 @@ func (a archive) at(offset, n int64) []byte {
 	return rest[:min(int64(len(rest)), n, a.size-offset)]
 }
 
-// sum is the SHA-256 of all, in hex.
+// sum returns the SHA-256 in hex.
 func (a archive) sum() string {
 	hash := sha256.New()
 	for offset := int64(0); offset < a.size; {
@@ -44,7 +45,7 @@ func (a archive) sum() string {
 	return hex.EncodeToString(hash.Sum(nil))
 }
 
-// check compares a file with what it should be.
+// check compares a file with the archive.
 func (a archive) check(path string) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -56,21 +57,21 @@ func (a archive) check(path string) error {
 		want := a.at(offset, period)
 		got := block[:len(want)]
 		if _, err := io.ReadFull(file, got); err != nil {
-			return fmt.Errorf("read what came from %d on: %w", offset, err)
+			return fmt.Errorf("read the file at offset %d: %w", offset, err)
 		}
 		if !bytes.Equal(got, want) {
-			return fmt.Errorf("what came from %d on is wrong", offset)
+			return fmt.Errorf("the file differs from the archive in the block at offset %d", offset)
 		}
 		offset += int64(len(want))
 	}
 	if n, _ := file.Read(block); n > 0 {
-		return errors.New("more came than there is")
+		return errors.New("the file is longer than the archive")
 	}
 	return nil
 }
 
-// A reader reads an archive for package http, which asks for offsets only: what
-// is sent is written by an answer without a copy.
+// A reader is the archive as [http.ServeContent] reads it. ServeContent uses the
+// offset alone: [body.ReadFrom] writes the bytes without a copy.
 type reader struct {
 	archive
 	offset int64

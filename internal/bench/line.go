@@ -42,16 +42,18 @@ func (l *line) args() []string {
 }
 
 const (
-	// Large enough not to cost much, and small enough for a line to run evenly.
+	// piece is the size of a write to a line with a rate: large enough to be cheap,
+	// and small enough for an even flow.
 	piece = 64 << 10
-	// Who was late, because the machine has much to do, may catch up with this
-	// much. More would be a line that saves up.
+	// burst is how far a connection may catch up after the machine was busy. With
+	// more, an idle line would save bytes up.
 	burst = 50 * time.Millisecond
 )
 
 type connectionKey struct{}
 
-// A connection knows how many others came before it, and how much it has sent.
+// A connection counts the bytes that it has sent. Its number counts from one, in
+// the order of connections.
 type connection struct {
 	number int64
 	sent   atomic.Int64
@@ -62,8 +64,7 @@ func (s *server) withConnection(ctx context.Context, _ net.Conn) context.Context
 	return context.WithValue(ctx, connectionKey{}, &connection{number: s.connections.Add(1)})
 }
 
-// tooMany reports whether storage has had as many requests as it takes in
-// a second.
+// tooMany reports whether this request is beyond the limit of requests a second.
 func (s *server) tooMany() bool {
 	if s.line.limit == 0 {
 		return false
@@ -78,7 +79,7 @@ func (s *server) tooMany() bool {
 	return false
 }
 
-// store answers as storage does, over a line.
+// store responds like archive storage, over the line.
 func (s *server) store(w http.ResponseWriter, r *http.Request) {
 	s.busy.Add(1)
 	defer s.busy.Add(-1)
@@ -95,59 +96,57 @@ func (s *server) store(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Etag", `"bench"`)
 	w.Header().Set("Content-Type", "application/x-gzip")
-	a := &answer{ResponseWriter: w, ctx: r.Context(), server: s, conn: conn, rate: s.line.rate, due: time.Now()}
+	body := &body{ResponseWriter: w, ctx: r.Context(), server: s, conn: conn, rate: s.line.rate, due: time.Now()}
 	if s.line.slow > 0 && conn.number%int64(s.line.slow) == 0 {
-		a.rate /= 20
+		body.rate /= 20
 	}
-	http.ServeContent(a, r, "", time.Time{}, &reader{archive: s.archive})
+	http.ServeContent(body, r, "", time.Time{}, &reader{archive: s.archive})
 }
 
-// An answer is a body on its way over a line.
-type answer struct {
+// A body is the body of a response, sent over a line.
+type body struct {
 	http.ResponseWriter
 	ctx    context.Context
 	server *server
 	conn   *connection
 	rate   int64     // bytes a second
-	due    time.Time // when what was sent was due
+	due    time.Time // when the bytes that were sent were due
 }
 
-// ReadFrom sends a range of the archive. [http.ServeContent] finds out which.
-func (a *answer) ReadFrom(src io.Reader) (int64, error) {
+// ReadFrom sends the range of the archive that [http.ServeContent] has chosen.
+func (b *body) ReadFrom(src io.Reader) (int64, error) {
 	limited, ok := src.(*io.LimitedReader)
 	if !ok {
-		return 0, fmt.Errorf("%T is no part of the archive", src)
+		return 0, fmt.Errorf("%T is not a range of the archive", src)
 	}
 	part, ok := limited.R.(*reader)
 	if !ok {
-		return 0, fmt.Errorf("%T is no archive", limited.R)
+		return 0, fmt.Errorf("%T is not an archive", limited.R)
 	}
-	if a.server.line.origin && !pause(a.ctx, time.Duration(float64(part.offset)/float64(a.rate)*float64(time.Second))) {
-		return 0, a.ctx.Err()
+	if b.server.line.origin && !pause(b.ctx, time.Duration(float64(part.offset)/float64(b.rate)*float64(time.Second))) {
+		return 0, b.ctx.Err()
 	}
-	ended := a.server.sends()
-	defer ended()
-	line, sent := a.server.line, int64(0)
-	a.due = time.Now()
+	line, sent := b.server.line, int64(0)
+	b.due = time.Now()
 	for sent < limited.N {
 		most := limited.N - sent
 		if line.rate > 0 {
 			most = min(most, piece)
 		}
 		if line.cut > 0 {
-			most = min(most, line.cut-a.conn.sent.Load())
+			most = min(most, line.cut-b.conn.sent.Load())
 		}
 		if most <= 0 {
-			panic(http.ErrAbortHandler) // which is how a handler hangs up
+			panic(http.ErrAbortHandler) // cuts the connection
 		}
 		block := part.at(part.offset+sent, most)
-		if line.rate > 0 && !a.wait(len(block)) {
-			return sent, a.ctx.Err()
+		if line.rate > 0 && !b.wait(len(block)) {
+			return sent, b.ctx.Err()
 		}
-		n, err := a.Write(block)
+		n, err := b.Write(block)
 		sent += int64(n)
-		a.server.sent.Add(int64(n))
-		a.conn.sent.Add(int64(n))
+		b.server.sent.Add(int64(n))
+		b.conn.sent.Add(int64(n))
 		if err != nil {
 			return sent, err
 		}
@@ -155,32 +154,17 @@ func (a *answer) ReadFrom(src io.Reader) (int64, error) {
 	return sent, nil
 }
 
-// sends counts a connection until the returned function is called.
-func (s *server) sends() (ended func()) {
-	began := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sending++
-	s.most = max(s.most, s.sending)
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.sending--
-		s.took += time.Since(began)
+// wait waits until the line has carried n more bytes. It returns false if the
+// client is gone.
+func (b *body) wait(n int) bool {
+	if earliest := time.Now().Add(-burst); b.due.Before(earliest) {
+		b.due = earliest
 	}
+	b.due = b.due.Add(time.Duration(float64(n) / float64(b.rate) * float64(time.Second)))
+	return pause(b.ctx, time.Until(b.due))
 }
 
-// wait waits for the moment at which the line has carried n more bytes. It
-// reports whether the answer is still wanted.
-func (a *answer) wait(n int) bool {
-	if earliest := time.Now().Add(-burst); a.due.Before(earliest) {
-		a.due = earliest
-	}
-	a.due = a.due.Add(time.Duration(float64(n) / float64(a.rate) * float64(time.Second)))
-	return pause(a.ctx, time.Until(a.due))
-}
-
-// pause reports whether the time has passed before the context ended.
+// pause waits for d. It returns false if the context ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

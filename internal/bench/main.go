@@ -1,23 +1,25 @@
-// Command bench measures this library side by side with its peers, in one run
-// and on one machine, and prints the tables of docs/measurements.md:
+// Command bench compares downloads of this library with curl and aria2c, in one
+// run and on one machine, and prints the first table of docs/measurements.md:
 //
-//	go run -C internal/bench .              # all of it: hours, and 9 GB of disk
-//	go run -C internal/bench . -quick       # the aims of downloads: four minutes
-//	go run -C internal/bench . -decoding    # seconds
-//	go run -C internal/bench . -downloads -only 'a cut every.*/(curl|ghmigrate)' -size 1GiB -runs 1
+//	go run -C internal/bench .                                  # four minutes, 4 GB of disk
+//	go run -C internal/bench . -only 'a cut every.*/(curl|ghmigrate)'
 //
-// Downloads come from a server on the loopback interface, which is a process of
-// its own and the same for all. This program does the rest of the work for the
-// others. It asks the API for the archive's URL where a program cannot, and
-// syncs the file where a program does not. Both count. Whether the right bytes
-// came is looked at when the clock has stopped.
+// The benchmarks of this package compare calls with go-github:
 //
-// With a first argument of serve, download or copy it is the server, this library,
-// or a plain io.Copy, each in a process of its own.
+//	go test -C internal/bench -run '^$' -bench .
+//
+// A server on the loopback interface, in a process of its own, sends the
+// archives. A program that cannot ask the API gets the signed URL from this
+// command, and this command syncs the file of a program that does not. Both
+// count. The content of the file is checked after the clock has stopped.
+//
+// With the first argument serve or download, the command is the server, or one
+// download by this library.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -26,9 +28,9 @@ import (
 	"os/signal"
 	"regexp"
 	"runtime"
-	"runtime/debug"
-	"strings"
-	"time"
+	"strconv"
+
+	"github.com/ghmigrate/ghmigrate"
 )
 
 func main() {
@@ -42,121 +44,73 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	if child, ok := children[first(args)]; ok {
-		return child(ctx, args[1:], stdin, stdout)
+	switch {
+	case len(args) > 0 && args[0] == "serve":
+		return serve(ctx, args[1:], stdin, stdout)
+	case len(args) > 0 && args[0] == "download":
+		return download(ctx, args[1:], stdout)
 	}
 	o, err := parse(args, stderr)
 	if err != nil {
 		return err
 	}
-	about(stdout, o)
-	if o.downloads {
-		if err := measureDownloads(ctx, o, stdout, stderr); err != nil {
-			return err
-		}
-	}
-	if o.decoding {
-		return measureDecoding(ctx, o, stdout)
-	}
-	return nil
+	return measureAims(ctx, o, stdout, stderr)
 }
 
-func first(args []string) string {
-	if len(args) == 0 {
-		return ""
-	}
-	return args[0]
-}
-
-// children are what this program is besides, when it is run by itself.
-var children = map[string]func(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error{
-	"serve":    serve,
-	"download": download,
-	"copy":     plainCopy,
-}
-
+// options say what is measured.
 type options struct {
-	downloads, decoding bool
-
-	size    amount
-	rate    amount
-	latency time.Duration
-	cut     amount
-	runs    int
-	quick   bool
-
-	shortCut amount
-	only     *regexp.Regexp
-	dir      string
-	fixture  string
+	size int64          // bytes of the largest archive
+	runs int            // of each program on a fast line
+	only *regexp.Regexp // the line/program to measure
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
-	o := options{size: 4 << 30, rate: 25e6, cut: 64e6, shortCut: 9e5}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.BoolVar(&o.downloads, "downloads", false, "measure downloads (all, if nothing is chosen)")
-	flags.BoolVar(&o.decoding, "decoding", false, "measure decoding and calls")
-	flags.Var(&o.size, "size", "of the archive; half of it where a line is held to a rate or cut")
-	flags.Var(&o.rate, "rate", "of one connection, in bytes a second, where it is held to one")
-	flags.DurationVar(&o.latency, "latency", 80*time.Millisecond, "to the first byte of an answer, where there is one")
-	flags.Var(&o.cut, "cut", "after how many bytes a connection is cut, where it is")
-	flags.Var(&o.shortCut, "short-cut", "the same, where all connections are short")
-	flags.BoolVar(&o.quick, "quick", false, "measure the aims of downloads alone, in four minutes and 2 GB")
-	flags.IntVar(&o.runs, "runs", 5, "of each program, of which the median counts; 3 with -quick")
+	mib := flags.Int64("size", 2048, "the size of the largest archive, in `MiB`")
+	runs := flags.Int("runs", 3, "runs of each program, of which the median counts; slow lines run once")
 	only := flags.String("only", "", "a regular `expression` for the line/program to measure")
-	flags.StringVar(&o.dir, "dir", os.TempDir(), "where to write; nothing is left there")
-	flags.StringVar(&o.fixture, "fixture", "../../testdata/get-status-for-org.json", "a migration, as GitHub sends one")
-	err := flags.Parse(args)
+	if err := flags.Parse(args); err != nil {
+		return options{}, err
+	}
+	pattern, err := regexp.Compile(*only)
 	if err != nil {
-		return o, err
+		return options{}, err
 	}
-	if o.quick {
-		given := map[string]bool{}
-		flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-		if !given["size"] {
-			o.size = 2 << 30
-		}
-		if !given["runs"] {
-			o.runs = 3
-		}
-		o.downloads = true
+	if flags.NArg() > 0 || *runs < 1 || *mib < 1 || *mib > 1<<20 {
+		return options{}, fmt.Errorf("want no arguments but flags, a positive number of runs and a size of at most a TiB: %q", args)
 	}
-	if !o.downloads && !o.decoding {
-		o.downloads, o.decoding = true, true
-	}
-	if o.only, err = regexp.Compile(*only); err != nil {
-		return o, err
-	}
-	if flags.NArg() > 0 || o.runs < 1 || o.size < 4 || o.rate < 1 || o.cut < 1 {
-		return o, fmt.Errorf("want no arguments but flags, and positive numbers: %q", args)
-	}
-	return o, nil
+	return options{size: *mib << 20, runs: *runs, only: pattern}, nil
 }
 
-// about says what was measured where.
-func about(w io.Writer, o options) {
-	_, _ = fmt.Fprintf(w, "Median of %d, in turns, on %d cores, %s/%s, %s", o.runs, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
-	if o.downloads {
-		for _, tool := range []string{"curl", "aria2c"} {
-			_, _ = fmt.Fprintf(w, ", %s", toolVersion(tool))
-		}
-	}
-	if o.decoding {
-		_, _ = fmt.Fprintf(w, ", go-github %s", moduleVersion("google/go-github"))
-	}
-	_, _ = fmt.Fprint(w, ".\n")
+// printSetup prints the machine and the versions of the programs.
+func printSetup(w io.Writer, runs int) {
+	_, _ = fmt.Fprintf(w, "Median of %d, in turns, on %d cores, %s/%s, %s, %s, %s.\n", runs, runtime.NumCPU(),
+		runtime.GOOS, runtime.GOARCH, runtime.Version(), toolVersion("curl"), toolVersion("aria2c"))
 }
 
-func moduleVersion(name string) string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
+const (
+	organization = "octo-org"
+	migration    = 79
+)
+
+// download downloads the archive with this library, and prints the result. The
+// arguments are BASE-URL PATH CONCURRENCY.
+func download(ctx context.Context, args []string, stdout io.Writer) error {
+	if len(args) != 3 {
+		return fmt.Errorf("want a base URL, a path and a number: %q", args)
 	}
-	for _, module := range info.Deps {
-		if strings.Contains(module.Path, name) {
-			return module.Version
-		}
+	concurrency, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
 	}
-	return ""
+	client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(args[0]), ghmigrate.WithToken("made-up"))
+	if err != nil {
+		return err
+	}
+	result, err := client.OrgMigrations.DownloadArchive(ctx, organization, migration, args[1], &ghmigrate.DownloadOptions{Concurrency: concurrency})
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(stdout).Encode(result)
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// watchMemory looks at the most memory that a process has had, over and over
-// until it is stopped, and then tells it; 0 where the system does not. What
-// wait4 reports is of no use: Linux counts in what the parent had when it forked.
+// watchMemory polls the peak memory of a process until stop is called, which
+// returns it in bytes, or 0 where there is no /proc. The maximum that wait4
+// reports is useless on Linux: it includes the memory of the parent at the fork.
 func watchMemory(pid int) (stop func() int64) {
 	path, done, peak := fmt.Sprintf("/proc/%d/status", pid), make(chan struct{}), make(chan int64)
 	go func() {

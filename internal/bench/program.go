@@ -18,24 +18,20 @@ import (
 // A program fetches an archive.
 type program struct {
 	name     string
-	tool     string // empty is this program, as one of its children
+	tool     string // empty for this library, which a process of this command runs
 	args     func(base, url, path string) []string
-	signed   bool // it cannot ask the API, and is given a signed URL
-	unsynced bool // it does not sync what it wrote
-	resumes  bool // a call goes on where another one ended
+	signed   bool // it gets the signed URL, because it cannot ask the API
+	unsynced bool // it does not sync its file
 }
 
 func programs() []program {
 	all := []program{{
-		name: "curl", tool: "curl", signed: true, unsynced: true, resumes: true,
+		name: "curl", tool: "curl", signed: true, unsynced: true,
 		args: func(_, url, path string) []string { return []string{"-fsS", "-C", "-", "-o", path, url} },
-	}, {
-		name: "io.Copy", signed: true,
-		args: func(_, url, path string) []string { return []string{"copy", url, path} },
 	}}
 	for _, n := range []string{"8", "16"} {
 		all = append(all, program{
-			name: "aria2c -x" + n + " -s" + n, tool: "aria2c", signed: true, unsynced: true, resumes: true,
+			name: "aria2c -x" + n + " -s" + n, tool: "aria2c", signed: true, unsynced: true,
 			args: func(_, url, path string) []string {
 				return []string{
 					"-x" + n, "-s" + n, "-q", "--no-conf", "-c", "--max-tries=0", "--retry-wait=1", "--file-allocation=none",
@@ -44,23 +40,15 @@ func programs() []program {
 			},
 		})
 	}
-	for _, n := range []string{"0", "1", "8", "16"} {
-		name := "ghmigrate, " + n + " ranges"
-		switch n {
-		case "0":
-			name = "ghmigrate"
-		case "1":
-			name = "ghmigrate, 1 range"
-		}
-		all = append(all, program{
-			name: name, resumes: true,
-			args: func(base, _, path string) []string { return []string{"download", base, path, n} },
-		})
-	}
-	return all
+	return append(all, ghmigrateWith(byDefault, "0"), ghmigrateWith(oneRange, "1"), ghmigrateWith(sixteen, "16"))
 }
 
-// missing tells whether the program is there, and what is wrong if it is not.
+// ghmigrateWith returns this library with a number of parallel ranges.
+func ghmigrateWith(name, ranges string) program {
+	return program{name: name, args: func(base, _, path string) []string { return []string{"download", base, path, ranges} }}
+}
+
+// missing returns an error if the program is not installed.
 func (p program) missing() error {
 	if p.tool == "" {
 		return nil
@@ -71,7 +59,8 @@ func (p program) missing() error {
 	return nil
 }
 
-// command fetches the archive of the server into a file.
+// command returns a command that downloads the archive of the server at base into
+// a file.
 func (p program) command(ctx context.Context, base, path string) (*exec.Cmd, error) {
 	tool, url := p.tool, ""
 	var err error
@@ -85,11 +74,12 @@ func (p program) command(ctx context.Context, base, path string) (*exec.Cmd, err
 			return nil, err
 		}
 	}
-	return exec.CommandContext(ctx, tool, p.args(base, url, path)...), nil //nolint:gosec // running programs is what this one is for
+	return exec.CommandContext(ctx, tool, p.args(base, url, path)...), nil //nolint:gosec // the programs of this list
 }
 
-// fetch runs the program until the archive is there and synced, and tells how
-// much memory it took.
+// fetch runs the program until the archive is complete and synced, and returns its
+// peak memory in bytes. If the server cuts connections, a program that gives up is
+// run again, as long as it makes progress.
 func (p program) fetch(ctx context.Context, s *source, path string) (peak int64, err error) {
 	for last := int64(-1); ; {
 		peaked, err := p.once(ctx, s, path)
@@ -98,7 +88,7 @@ func (p program) fetch(ctx context.Context, s *source, path string) (peak int64,
 			break
 		}
 		now, statErr := s.counters(ctx)
-		if !p.resumes || s.line.cut == 0 || statErr != nil || now.Sent == last {
+		if s.line.cut == 0 || statErr != nil || now.Sent == last {
 			return peak, err
 		}
 		last = now.Sent
@@ -133,8 +123,8 @@ func (p program) once(ctx context.Context, s *source, path string) (int64, error
 	return peak, s.checkSum(stdout.Bytes())
 }
 
-// checkSum compares the sum that a program prints, if it does, with what it
-// should be.
+// checkSum compares the SHA-256 that a program prints with that of the archive. Only
+// this library prints one.
 func (s *source) checkSum(printed []byte) error {
 	if len(printed) == 0 {
 		return nil
@@ -144,16 +134,16 @@ func (s *source) checkSum(printed []byte) error {
 		return err
 	}
 	if result.SHA256 != s.sum {
-		return errors.New("the SHA-256 is wrong")
+		return fmt.Errorf("the SHA-256 is %s, and should be %s", result.SHA256, s.sum)
 	}
 	return nil
 }
 
-// errTooFast is the error of a program that could not be killed half-way.
+// errTooFast is the error of a program that ends before it is killed.
 var errTooFast = errors.New("too fast")
 
-// interrupt runs the program, kills it when half of the archive is sent, and
-// tells how fast the line was until then, in bytes a second.
+// interrupt runs the program and kills it when half of the archive is sent. It
+// returns the speed of the line until then, in bytes a second.
 func (p program) interrupt(ctx context.Context, s *source, path string) (float64, error) {
 	before, err := s.counters(ctx)
 	if err != nil {
@@ -190,7 +180,7 @@ func (p program) interrupt(ctx context.Context, s *source, path string) (float64
 	}
 }
 
-// toolVersion is the name and version of a program that may be there.
+// toolVersion returns the name and version of a program, if it is installed.
 func toolVersion(tool string) string {
 	text, err := exec.Command(tool, "--version").Output() //nolint:noctx // it ends by itself
 	if err != nil {

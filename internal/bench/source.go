@@ -9,11 +9,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// A source is a server that runs.
+// A source is a server in a process of its own.
 type source struct {
 	archive archive
 	line    line
@@ -24,12 +25,13 @@ type source struct {
 	stdin   io.Closer
 }
 
-func startSource(ctx context.Context, args ...string) (*source, error) {
+// startSource starts a server that sends an archive over a line.
+func startSource(ctx context.Context, size int64, l line) (*source, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	process := exec.CommandContext(ctx, self, append([]string{"serve"}, args...)...) //nolint:gosec // it is this program
+	process := exec.CommandContext(ctx, self, append([]string{"serve", "-size", strconv.FormatInt(size, 10)}, l.args()...)...) //nolint:gosec // it is this program
 	process.Stderr = os.Stderr
 	stdin, err := process.StdinPipe()
 	if err != nil {
@@ -42,7 +44,8 @@ func startSource(ctx context.Context, args ...string) (*source, error) {
 	if err := process.Start(); err != nil {
 		return nil, err
 	}
-	s := &source{process: process, stdin: stdin}
+	s := &source{archive: newArchive(size), line: l, process: process, stdin: stdin}
+	s.sum = s.archive.sum()
 	address, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		s.stop()
@@ -57,11 +60,9 @@ func (s *source) stop() {
 	_ = s.process.Wait()
 }
 
-func (s *source) counters(ctx context.Context) (counters, error) { return s.ask(ctx, "/counters") }
-
-func (s *source) ask(ctx context.Context, path string) (counters, error) {
+func (s *source) counters(ctx context.Context) (counters, error) {
 	var c counters
-	res, err := get(ctx, http.DefaultClient, s.base+path)
+	res, err := get(ctx, http.DefaultClient, s.base+"/counters")
 	if err != nil {
 		return c, err
 	}
@@ -69,11 +70,11 @@ func (s *source) ask(ctx context.Context, path string) (counters, error) {
 	return c, json.NewDecoder(res.Body).Decode(&c)
 }
 
-// settled is counters when nothing is being sent any more to who is gone. What
-// comes after it is another run, whose first request is within every limit.
+// settled waits until the server sends nothing any more, to a program that was
+// killed for example, and returns its counters.
 func (s *source) settled(ctx context.Context) (counters, error) {
 	for {
-		c, err := s.ask(ctx, "/counters?most=forget")
+		c, err := s.counters(ctx)
 		if err != nil || c.Busy == 0 {
 			return c, err
 		}
@@ -83,7 +84,7 @@ func (s *source) settled(ctx context.Context) (counters, error) {
 	}
 }
 
-// signedURL asks the API where the archive is.
+// signedURL asks the API for the signed URL of the archive.
 func signedURL(ctx context.Context, base string) (string, error) {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := get(ctx, client, fmt.Sprintf("%s/orgs/%s/migrations/%d/archive", base, organization, migration))
