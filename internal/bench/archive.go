@@ -71,7 +71,7 @@ func (a archive) check(path string) error {
 }
 
 // A reader is the archive as [http.ServeContent] reads it. ServeContent uses the
-// offset alone: [body.ReadFrom] writes the bytes without a copy.
+// offset alone: the ReadFrom method of body writes the bytes without a copy.
 type reader struct {
 	archive
 	offset int64

@@ -123,7 +123,7 @@ func (p program) once(ctx context.Context, s *source, path string) (int64, error
 	return peak, s.checkSum(stdout.Bytes())
 }
 
-// checkSum compares the SHA-256 that a program prints with that of the archive. Only
+// checkSum compares the SHA-256 that a program prints with the checksum of the archive. Only
 // this library prints one.
 func (s *source) checkSum(printed []byte) error {
 	if len(printed) == 0 {
