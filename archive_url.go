@@ -15,18 +15,17 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A SignedURL is the address of an archive for a few minutes, on a GHES for
-// hours. It is a secret, since it gives the archive to anyone. So it does not
-// print: every verb of package fmt, package slog and package encoding/json show
-// it without its query.
+// A SignedURL is the URL of an archive. It is valid for a few minutes, on a GHES
+// for hours. It is a secret, since anyone can download the archive with it.
+// Packages fmt, log/slog and encoding/json show it without its query.
 type SignedURL struct {
-	reveal  func() string // a closure, out of reach of anything that prints a struct
+	reveal  func() string // a closure, so that printing the struct does not show the URL
 	shown   string
 	expires time.Time
 }
 
-// Reveal returns the whole URL, which is a secret; the zero SignedURL's is
-// empty.
+// Reveal returns the whole URL, which is a secret. It returns "" for the zero
+// SignedURL.
 func (u SignedURL) Reveal() string {
 	if u.reveal == nil {
 		return ""
@@ -34,8 +33,8 @@ func (u SignedURL) Reveal() string {
 	return u.reveal()
 }
 
-// Expires returns the time, by the server's clock, until which the URL can be
-// used. It is a hint, and zero if the URL does not tell.
+// Expires returns the time, by the server's clock, until which the URL is valid.
+// The time is a hint. It is zero if the URL does not contain it.
 func (u SignedURL) Expires() time.Time { return u.expires }
 
 // String returns the URL with its query redacted.
@@ -51,56 +50,57 @@ func (u SignedURL) LogValue() slog.Value { return slog.StringValue(u.shown) }
 func (u SignedURL) MarshalJSON() ([]byte, error) { return encode(u.shown) }
 
 func (a account) archiveURL(ctx context.Context, id int64) (SignedURL, error) {
-	signed, _, err := a.locate(ctx, a.archive(id), id)
-	return signed, err
+	signedURL, _, err := a.locate(ctx, a.archive(id), id)
+	return signedURL, err
 }
 
-// locate asks for the address of an archive. The duration is the rest of the
-// URL's life by the server's clock, 0 if that is not known. An archive may be
-// missing for a moment after the end of the export: then locate asks again.
+// locate requests the URL of an archive. The duration is the time until the URL
+// expires by the server's clock, 0 if that time is not known. GitHub may respond
+// 404 for a moment after the end of the export: then locate retries.
 func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, time.Duration, error) {
 	for retries, began := 0, time.Now(); ; retries++ {
 		res, err := a.c.send(ctx, r)
 		if err == nil {
-			return a.c.address(res)
+			return a.c.signedURL(res)
 		}
 		if !errors.Is(err, ErrNotFound) {
 			return SignedURL{}, 0, err
 		}
-		lags, err := a.explain(ctx, id, r.budget, err)
-		if !lags || time.Since(began) >= maxLag { // the clocks of the server may differ
+		lags, err := a.explainNotFound(ctx, id, r.budget, err)
+		if !lags || time.Since(began) >= maxLag { // GitHub's servers may have different clocks
 			return SignedURL{}, 0, err
 		}
-		a.c.log.LogAttrs(ctx, slog.LevelWarn, "archive of an export that has just ended is missing, asking again", slog.Int64("migration", id))
+		a.c.log.LogAttrs(ctx, slog.LevelWarn, "archive not found right after the end of its export, retrying", slog.Int64("migration", id))
 		if sleepErr := netx.Sleep(ctx, netx.Backoff(retries)); sleepErr != nil {
 			return SignedURL{}, 0, r.wrap(after(err, sleepErr))
 		}
 	}
 }
 
-// address reads the redirect to an archive.
-func (c *Client) address(res response) (SignedURL, time.Duration, error) {
+// signedURL returns the target of the redirect to an archive, and the time until it
+// expires.
+func (c *Client) signedURL(res response) (SignedURL, time.Duration, error) {
 	r, location := res.request, res.header.Get("Location")
 	u, err := c.base.JoinPath(r.at.path).Parse(location)
 	switch {
 	case err != nil, location == "":
 		return SignedURL{}, 0, r.wrap(netx.ErrLocation)
 	case u.Scheme != "https" && (u.Scheme != "http" || c.base.Scheme == "https"):
-		return SignedURL{}, 0, r.wrap(fmt.Errorf("the archive's address is %s://%s: want https", u.Scheme, u.Host))
+		return SignedURL{}, 0, r.wrap(fmt.Errorf("the archive's URL is %s://%s: want https", u.Scheme, u.Host))
 	case u.Host == "":
 		return SignedURL{}, 0, r.wrap(netx.ErrLocation)
 	case isLogin(u):
 		return SignedURL{}, 0, r.wrap(fmt.Errorf("%w: a redirect to a login at %s", ErrUnexpectedAnswer, u.Host))
 	}
-	signed := newSignedURL(u)
-	if signed.expires.IsZero() {
-		return signed, 0, nil
+	signedURL := newSignedURL(u)
+	if signedURL.expires.IsZero() {
+		return signedURL, 0, nil
 	}
-	return signed, signed.expires.Sub(res.date()), nil
+	return signedURL, signedURL.expires.Sub(res.date()), nil
 }
 
-// isLogin reports whether a redirect leads to a login. A gateway redirects
-// there, and a GHES in private mode.
+// isLogin reports whether a redirect leads to a login page. Gateways, and a GHES in
+// private mode, redirect to a login page.
 func isLogin(u *url.URL) bool {
 	for segment := range strings.SplitSeq(strings.ToLower(u.Path), "/") {
 		switch name, _, _ := strings.Cut(segment, "."); name { // login.html, SSO.saml2
@@ -121,8 +121,8 @@ func newSignedURL(u *url.URL) SignedURL {
 	}
 }
 
-// expiry reads the end of a URL's life, in the forms of S3 (new and old) and
-// Azure.
+// expiry returns the time at which a URL of S3 (new and old) or Azure expires, zero
+// for other URLs.
 func expiry(query url.Values) time.Time {
 	if from, err := time.Parse("20060102T150405Z", query.Get("X-Amz-Date")); err == nil {
 		if seconds, err := strconv.Atoi(query.Get("X-Amz-Expires")); err == nil {
@@ -141,9 +141,10 @@ func expiry(query url.Values) time.Time {
 // maxArchiveAge is how long GitHub keeps an archive.
 const maxArchiveAge = 7 * 24 * time.Hour
 
-// explain finds out why there is no archive: GitHub says no more than 404. An
-// export that has just ended may lag.
-func (a account) explain(ctx context.Context, id int64, budget *retryBudget, notFound error) (lags bool, reason error) {
+// explainNotFound returns the reason why GitHub responded 404 to a request for an
+// archive, or the 404 itself if the reason is not known. It also reports whether
+// the export has just ended, so that a retry may succeed.
+func (a account) explainNotFound(ctx context.Context, id int64, budget *retryBudget, notFound error) (lags bool, reason error) {
 	seen := &pollResult[Migration]{}
 	switch err := a.poller(budget)(ctx, id, seen); {
 	case ctx.Err() != nil:
@@ -151,7 +152,7 @@ func (a account) explain(ctx context.Context, id int64, budget *retryBudget, not
 	case errors.Is(err, ErrNotFound) && a.startedLately(id):
 		return false, fmt.Errorf("migration %d was just started: %w: %w", id, ErrArchiveNotReady, notFound)
 	case err != nil:
-		return false, notFound // the migration itself is gone, or there is no reason to be had
+		return false, notFound // the migration does not exist, or its poll failed
 	}
 	m, age := seen.value, seen.date.Sub(seen.value.UpdatedAt)
 	state := cmp.Or(netx.Printable(string(m.State)), "in an unknown state")

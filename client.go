@@ -13,42 +13,41 @@ import (
 	"time"
 )
 
-// A Client talks to one GitHub: GitHub.com, a GHE.com subdomain or a GitHub
-// Enterprise Server. It is safe for concurrent use and starts no goroutine that
-// outlives a call. [NewClient] makes one.
+// A Client calls the API of one GitHub: GitHub.com, a GHE.com subdomain or
+// a GitHub Enterprise Server. [NewClient] makes a Client. It is safe for
+// concurrent use and starts no goroutine that outlives a call.
 type Client struct {
 	// UserMigrations exports repositories of the token's own account.
 	UserMigrations *UserMigrations
 	// OrgMigrations exports repositories of organizations.
 	OrgMigrations *OrgMigrations
-	// SourceImports imports repositories from elsewhere.
+	// SourceImports imports repositories from other version control servers.
 	//
 	// Deprecated: GitHub retired the Source Imports API on 12 April 2024. On
 	// GitHub.com and GHE.com every call fails with [ErrSourceImportsRetired].
 	// Older servers may still have the API.
 	SourceImports *SourceImports
 
-	// Behind a pointer, so that a Client printed by value shows no setting.
-	*settings
+	*settings // a pointer, so that a Client printed by value shows no setting
 }
 
-// settings are the options, what NewClient made of them, and what the client
-// remembers between calls.
+// settings holds the options, the values that NewClient derives from them, and
+// the state that the client keeps between calls.
 type settings struct {
 	config
-	base      *url.URL // no slash at the end
+	base      *url.URL // the API root, without a slash at the end
 	root      string   // base, as text
 	api       *http.Client
 	timeout   time.Duration // of one attempt, body included
 	storage   *http.Client
-	header    http.Header // of every request; its values are shared
+	header    http.Header // of every request; the requests share its values
 	rateLimit atomic.Pointer[RateLimit]
 	started   startedMigrations
 }
 
-// NewClient returns a client of GitHub.com, unless the options name another
-// GitHub. It does no I/O and reads no environment. NewClient reports a wrong
-// option; the first call reports a wrong token.
+// NewClient returns a client for GitHub.com, unless the options name another
+// GitHub. It does no I/O and reads no environment variables. NewClient fails if an
+// option is wrong. A token that GitHub rejects is reported by the first call.
 func NewClient(opts ...Option) (*Client, error) {
 	cfg := config{
 		version:   "2022-11-28",
@@ -95,9 +94,9 @@ func NewClient(opts ...Option) (*Client, error) {
 // caller's http.Client has a Timeout.
 const attemptTimeout = 60 * time.Second
 
-// apiClient returns the caller's client for the API. It follows no redirect:
-// the send loop does, and keeps the token on the API's origin. The send loop
-// limits the time of an attempt too.
+// apiClient returns a copy of the caller's client that follows no redirects and
+// has no Timeout. The send loop follows redirects, so that the token stays on the
+// API's origin. The send loop also limits the time of an attempt.
 func apiClient(caller *http.Client) *http.Client {
 	hc := *caller
 	hc.Timeout = 0
@@ -106,7 +105,7 @@ func apiClient(caller *http.Client) *http.Client {
 }
 
 // storageClient returns a client for archive storage with the caller's proxy
-// and CAs, but without credentials, cookies and a limit of the total time.
+// and CAs, but without credentials, cookies and a Timeout.
 func storageClient(caller *http.Client) *http.Client {
 	return &http.Client{Transport: storageTransport(caller.Transport), CheckRedirect: checkStorageRedirect}
 }
@@ -114,6 +113,8 @@ func storageClient(caller *http.Client) *http.Client {
 // maxStorageConns is the number of idle connections to keep for ranges.
 const maxStorageConns = 16
 
+// storageTransport returns a copy of the caller's transport that fetches ranges
+// fast. A RoundTripper of another type is returned as it is.
 func storageTransport(rt http.RoundTripper) http.RoundTripper {
 	if rt == nil {
 		rt = http.DefaultTransport //nolint:forbidigo // what a client without a Transport uses; cloned, not changed
@@ -130,7 +131,7 @@ func storageTransport(rt http.RoundTripper) http.RoundTripper {
 		// The caller's dial offers its own protocols, so the server may choose HTTP/2.
 		t.Protocols.SetHTTP2(true)
 	} else if t.TLSClientConfig != nil {
-		t.TLSClientConfig.NextProtos = nil // an HTTP/2 transport that was used has h2 here
+		t.TLSClientConfig.NextProtos = nil // contains h2 if the transport was used with HTTP/2
 	}
 	// Ranges over one HTTP/2 connection are as slow as one range.
 	t.ForceAttemptHTTP2 = t.Protocols.HTTP2()
@@ -145,8 +146,8 @@ func (c *Client) CloseIdleConnections() {
 	c.storage.CloseIdleConnections()
 }
 
-// Host returns the host of the API, with a port if the options have one: such as
-// "api.github.com" or "ghes.example.com".
+// Host returns the host of the API, such as "api.github.com" or
+// "ghes.example.com:8443". It has a port only if the options have one.
 func (c *Client) Host() string { return c.base.Host }
 
 // isCloud reports whether the server is GitHub.com or a GHE.com subdomain.
@@ -160,14 +161,14 @@ func (c *Client) isCloud() bool {
 // already escaped. It may have a query, as in "/orgs/octo/repos?page=2".
 //
 // Do sends a non-nil in as JSON and decodes the response into a non-nil out, as
-// package encoding/json does. A response without a body leaves out unchanged. A
-// property of another type than in out is left zero and logged. A web page,
-// a body that is not JSON, and an object where out is a list are an
-// [ErrUnexpectedAnswer].
+// package encoding/json does. A response without a body leaves out unchanged.
+// A property of another type than in out is left zero and logged. Do fails with
+// [ErrUnexpectedAnswer] if the response is a web page, is not JSON, or is an object
+// where out is a list.
 //
-// Do returns the header of the response, also with an error, and nil if there
-// was no response. A DELETE without an error and without a header is done by an
-// attempt whose response was lost: the retry got 404.
+// Do returns the header of the response, even with an error. The header is nil if
+// there was no response. A DELETE that returns neither an error nor a header was
+// done by an attempt whose response was lost: its retry got 404.
 //
 // https://docs.github.com/rest
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
@@ -225,34 +226,35 @@ func parseRelative(path string) (endpoint, url.Values, error) {
 	return endpoint{path: "/" + strings.TrimPrefix(u.EscapedPath(), "/")}, query, nil
 }
 
-// call sends one request and decodes the response.
-func call[T any, P answer[T]](ctx context.Context, c *Client, r request) (*T, error) {
+// call sends one request and decodes the object of the response.
+func call[T any, P object[T]](ctx context.Context, c *Client, r request) (*T, error) {
 	res, err := c.send(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return decodeAnswer[T, P](ctx, c, res)
+	return decodeObject[T, P](ctx, c, res)
 }
 
-// run sends one request whose response has no body.
+// run sends one request whose response must have no body.
 func run(ctx context.Context, c *Client, r request) error {
 	res, err := c.send(ctx, r)
 	if err == nil && !res.isBlank() {
-		err = c.unexpected(res, "a body in place of none")
+		err = c.unexpected(res, "an unexpected body")
 	}
 	return err
 }
 
-// An answer is a response's object, which can tell whether it is the one that
-// was asked for.
-type answer[T any] interface {
+// An object is a decoded response that can be compared with its request.
+type object[T any] interface {
 	*T
-	// mismatch returns what is wrong with the object as a response to r, or "".
+	// mismatch says why the object is not the response to r. It returns "" if the
+	// object is the response to r.
 	mismatch(r request) string
 }
 
-// decodeAnswer decodes a response's object and checks that it was asked for.
-func decodeAnswer[T any, P answer[T]](ctx context.Context, c *Client, res response) (*T, error) {
+// decodeObject decodes the object of a response and checks that it is the object
+// that was requested.
+func decodeObject[T any, P object[T]](ctx context.Context, c *Client, res response) (*T, error) {
 	out := P(new(T))
 	if _, err := c.decode(ctx, res, out, exact); err != nil {
 		return nil, err
@@ -263,7 +265,8 @@ func decodeAnswer[T any, P answer[T]](ctx context.Context, c *Client, res respon
 	return (*T)(out), nil
 }
 
-// decode decodes a response into out. It logs the first value that does not fit.
+// decode decodes a response into out. It logs the first value whose type does not
+// fit.
 func (c *Client) decode(ctx context.Context, res response, out any, options decodeOptions) (oddValues, error) {
 	odd, err := decode(res.body, out, options)
 	if err != nil {

@@ -209,7 +209,7 @@ func TestAnAnswerThatIsNotJSONIsAnError(t *testing.T) {
 			`{"id": 79`:    `status 200 with malformed JSON: "{\"id\": 79"`,
 			"":             `status 200 with an empty body`,
 			"<html>":       `status 200 with a web page, maybe of a proxy or a login`,
-			`{"id": "79"}`: `status 200 with no id of the migration: "{\"id\": \"79\"}"`,
+			`{"id": "79"}`: `status 200 with no migration ID: "{\"id\": \"79\"}"`,
 		} {
 			before := len(server.Requests())
 			server.Inject(ghmigratetest.Fault{Status: http.StatusOK, Body: body})

@@ -12,9 +12,9 @@ import (
 )
 
 // WithToken authenticates with a personal access token (classic), the only kind
-// that GitHub's migration endpoints take. The token is sent to the API's own origin
-// and nowhere else. An empty token is an error; a client without a token leaves the
-// option out.
+// of token that GitHub's migration endpoints accept. The token is sent only to the
+// API's own origin. An empty token is an error: a client without a token is made
+// without this option.
 func WithToken(token string) Option {
 	return func(cfg *config) error {
 		switch {
@@ -31,10 +31,10 @@ func WithToken(token string) Option {
 	}
 }
 
-// WithTokenSource authenticates with the tokens of ts. Every attempt asks ts once,
-// in the goroutine of the call. Its tokens are sent to the API's own origin and
-// nowhere else. An error of ts ends the call at once. It can be unwrapped, but its
-// text is not shown, since it may hold a secret.
+// WithTokenSource authenticates with the tokens of ts. Every attempt calls
+// ts.Token once, in the goroutine of the call. The tokens are sent only to the
+// API's own origin. If ts fails, the call fails at once. The error of ts can be
+// unwrapped, but its text is not shown, since it may hold a secret.
 func WithTokenSource(ts oauth2.TokenSource) Option {
 	return func(cfg *config) error {
 		if ts == nil {
@@ -46,7 +46,7 @@ func WithTokenSource(ts oauth2.TokenSource) Option {
 			case err != nil:
 				return &tokenError{err}
 			case token == nil || token.AccessToken == "":
-				return &tokenError{badTokenError("it gave no token")}
+				return &tokenError{badTokenError("it returned no token")}
 			case !isHeaderValue(token.AccessToken):
 				return &tokenError{badTokenError("its token has white space or control characters in it")}
 			}
@@ -56,8 +56,8 @@ func WithTokenSource(ts oauth2.TokenSource) Option {
 	}
 }
 
-// authorizeBy keeps the token in a closure, where printing a Client does not reach
-// it.
+// authorizeBy sets the function that adds the token to a request. The token is in
+// the closure, so that printing a Client does not show it.
 func (cfg *config) authorizeBy(option string, authorize func(*http.Request) error) error {
 	if cfg.authorize != nil {
 		return fmt.Errorf("%s: a token was given already; give one WithToken or one WithTokenSource", option)
@@ -66,16 +66,16 @@ func (cfg *config) authorizeBy(option string, authorize func(*http.Request) erro
 	return nil
 }
 
-// isHeaderValue reports whether s is safe as a header's value: visible ASCII.
+// isHeaderValue reports whether s is safe as the value of a header: visible ASCII.
 func isHeaderValue(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-// A tokenError is a failure of the caller's TokenSource. The text of the failure
-// may quote a token, so only its type is shown.
+// A tokenError is an error of the caller's TokenSource. The text of that error may
+// quote a token, so only its type is shown.
 type tokenError struct{ err error }
 
-// A badTokenError says what a TokenSource did wrong, without a secret.
+// A badTokenError says why a token is unusable, without the token.
 type badTokenError string
 
 func (e badTokenError) Error() string { return string(e) }

@@ -105,12 +105,12 @@ func TestErrorsOfTheTokenSourceEndTheCall(t *testing.T) {
 		},
 		"no token": {
 			func() (*oauth2.Token, error) { return nil, nil },
-			"GET /things: token source: it gave no token",
+			"GET /things: token source: it returned no token",
 			nil,
 		},
 		"an empty token": {
 			func() (*oauth2.Token, error) { return &oauth2.Token{}, nil },
-			"GET /things: token source: it gave no token",
+			"GET /things: token source: it returned no token",
 			nil,
 		},
 		"a token with a newline": {

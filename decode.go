@@ -14,16 +14,14 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// This file alone knows the JSON library, the standard library's
+// Only this file uses the JSON library, which is the standard library's
 // encoding/json/v2. The library is fast and strict. GitHub changes the types of
-// properties without notice, so decode takes a second, tolerant look at what
-// the library refuses.
+// properties without notice, so decode decodes a response that the library refuses
+// once more, tolerantly.
 
-// decodeOptions say how names and values are compared.
 type decodeOptions = json.Options
 
-// exact are the options for this package's types: names are compared with their
-// case.
+// exact are the options for this package's types: the case of names matters.
 var exact = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) //nolint:gochecknoglobals // a constant
 
 // classic are the options for a caller's types, which are made for
@@ -31,7 +29,7 @@ var exact = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowI
 var classic = json.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false), json.WithUnmarshalers(numbers)) //nolint:gochecknoglobals // a constant
 
 // numbers decodes a Number of encoding/json. Before Go 1.27 the JSON library has
-// another type of that name.
+// a Number type of its own.
 var numbers = json.UnmarshalFromFunc(func(d *jsontext.Decoder, n *classicjson.Number) error { //nolint:gochecknoglobals // a constant
 	value, err := d.ReadValue()
 	if err != nil {
@@ -43,7 +41,7 @@ var numbers = json.UnmarshalFromFunc(func(d *jsontext.Decoder, n *classicjson.Nu
 // encode returns v as JSON.
 func encode(v any) ([]byte, error) { return classicjson.Marshal(v) }
 
-// unmarshal decodes one JSON value exactly.
+// unmarshal decodes one JSON value with the exact options.
 func unmarshal(data []byte, out any) error { return json.Unmarshal(data, out, exact) }
 
 // An oddValue is a value of another JSON type than documented.
@@ -53,28 +51,27 @@ type oddValue struct {
 	want string // the documented type
 }
 
-// oddValues are the values of a response that are of another JSON type than
-// documented.
+// oddValues are the odd values of one response.
 type oddValues struct {
 	first   []oddValue // at most maxOddValues of them
 	count   int
-	skipped int // elements that are left out of a response that is a list
+	dropped int // elements that were dropped, if the response is a list
 }
 
-// maxOddValues bounds the memory for a response of odd values.
+// maxOddValues limits the memory for a response with many odd values.
 const maxOddValues = 100
 
-// has reports whether the value of a path is odd.
+// has reports whether the value at a path is odd.
 func (o oddValues) has(path string) bool {
 	return slices.ContainsFunc(o.first, func(v oddValue) bool { return v.path == path })
 }
 
 var errNotJSON = errors.New("malformed JSON")
 
-// decode decodes one JSON value into out. A property of another type than out
-// has is left at its zero value. An element of a list that is not of the list's
-// type is left out. Both are returned. It fails if data is not JSON, or is not
-// even an object or a list where out is one.
+// decode decodes one JSON value into out. A property of another type than in out
+// is left at its zero value. A list element that is not of the list's type is
+// dropped. decode returns these odd values. It fails if data is not JSON, or is
+// not an object or a list where out is one.
 func decode(data []byte, out any, options decodeOptions) (oddValues, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, which some gateways add
 	err := json.Unmarshal(data, out, options)
@@ -90,13 +87,14 @@ func decode(data []byte, out any, options decodeOptions) (oddValues, error) {
 		return oddValues{}, err
 	}
 	if t.odd.has("") {
-		return oddValues{}, fmt.Errorf("%s in place of %s", t.odd.first[0].got, t.odd.first[0].want)
+		return oddValues{}, fmt.Errorf("%s instead of %s", t.odd.first[0].got, t.odd.first[0].want)
 	}
 	return t.odd, nil
 }
 
-// hasNullElement reports whether a list may have a null element, of which the
-// strict decoder makes an empty one. A string may look like such a list.
+// hasNullElement reports whether a list may have a null element, which the strict
+// decoder would decode to a zero element. It also reports true for a string that
+// looks like such a list.
 func hasNullElement(data []byte) bool {
 	null := []byte("null")
 	for rest := data; ; {
@@ -112,14 +110,15 @@ func hasNullElement(data []byte) bool {
 	}
 }
 
-// A tolerator decodes value by value and notes what does not fit.
+// A tolerator decodes value by value and notes the odd values.
 type tolerator struct {
 	odd   oddValues
 	depth int // of the latest odd value: the number of lists and objects around it
 	types map[reflect.Type]string
 }
 
-// unmarshal is called for every name and value, with a pointer to where it goes.
+// unmarshal decodes one name or value into the variable that out points to. The
+// library calls it for every name and value.
 func (t *tolerator) unmarshal(d *jsontext.Decoder, out any) error {
 	to := reflect.ValueOf(out).Elem()
 	got, want := jsonType(d.PeekKind()), t.goType(to.Type())
@@ -131,7 +130,7 @@ func (t *tolerator) unmarshal(d *jsontext.Decoder, out any) error {
 	case want == "array" && got == want && to.Kind() == reflect.Slice:
 		return t.unmarshalList(d, to)
 	case (want == "array" || want == "object") && got == want:
-		return errors.ErrUnsupported // the library calls unmarshal for what is inside
+		return errors.ErrUnsupported // the library calls unmarshal for each element or property
 	}
 	value, err := d.ReadValue()
 	if err != nil {
@@ -148,7 +147,7 @@ func (t *tolerator) unmarshal(d *jsontext.Decoder, out any) error {
 	return nil
 }
 
-// note notes that the value that d has just read does not fit.
+// note adds the value that d has just read to the odd values.
 func (t *tolerator) note(d *jsontext.Decoder, got, want string) {
 	t.odd.count++
 	t.depth = d.StackDepth()
@@ -157,7 +156,7 @@ func (t *tolerator) note(d *jsontext.Decoder, got, want string) {
 	}
 }
 
-// unmarshalList leaves out the elements that do not fit.
+// unmarshalList decodes a list without its odd elements.
 func (t *tolerator) unmarshalList(d *jsontext.Decoder, list reflect.Value) error {
 	if _, err := d.ReadToken(); err != nil {
 		return err
@@ -177,7 +176,7 @@ func (t *tolerator) unmarshalList(d *jsontext.Decoder, list reflect.Value) error
 		case fits:
 			elements = reflect.Append(elements, element.Elem())
 		case depth == 1:
-			t.odd.skipped++
+			t.odd.dropped++
 		}
 	}
 	list.Set(elements)
@@ -185,7 +184,7 @@ func (t *tolerator) unmarshalList(d *jsontext.Decoder, list reflect.Value) error
 	return err
 }
 
-// goType remembers what the function goType found out.
+// goType caches the results of the function goType.
 func (t *tolerator) goType(of reflect.Type) string {
 	name, ok := t.types[of]
 	if !ok {
@@ -213,8 +212,9 @@ func jsonType(k jsontext.Kind) string {
 	}
 }
 
-// goType returns the JSON type that values of Go type t are decoded from, the
-// name of t if it decodes itself, and "any" if t takes every JSON type.
+// goType returns the JSON type that a value of Go type t is decoded from. It
+// returns the name of t if t decodes itself, and "any" if t accepts every JSON
+// type.
 func goType(t reflect.Type) string {
 	for t.Kind() == reflect.Pointer && !decodesItself(t) {
 		t = t.Elem()

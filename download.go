@@ -10,19 +10,19 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// DownloadOptions tune a download.
+// DownloadOptions are the options of a download.
 type DownloadOptions struct {
-	// Progress, if not nil, gets the number of fetched bytes, including the
-	// bytes of earlier calls, and the size of the archive, -1 if the size is
-	// unknown. It is called at most ten times a second, from one goroutine, and
-	// a last time when the download ends. It is not called if the path was
+	// Progress, if not nil, is called with the number of fetched bytes, including
+	// the bytes of earlier calls, and the size of the archive, -1 if the size is
+	// unknown. Progress is called at most ten times a second, from one goroutine,
+	// and a last time when the download ends. It is not called if the path is
 	// refused.
 	Progress func(written, total int64)
-	// Concurrency is the number of ranges of the archive that are fetched at once,
-	// each over a connection of its own: storage serves one connection slowly and
-	// many fast. 0 means one for an archive of less than 32 MiB, and eight for
-	// others. If storage refuses requests, or gives no ranges, there are fewer. More
-	// than 16 are as 16. A negative number is an error.
+	// Concurrency is the number of byte ranges that are fetched at once. Each range
+	// has its own connection, since storage limits the speed of a connection. 0
+	// means 1 for an archive of less than 32 MiB, and 8 for a larger archive. The
+	// maximum is 16: a larger number counts as 16, and a negative number is an
+	// error. Fewer ranges are fetched if storage refuses requests or ranges.
 	Concurrency int
 }
 
@@ -56,19 +56,20 @@ func (a account) download(ctx context.Context, id int64, path string, opts *Down
 	return &DownloadResult{Path: path, Size: result.Size, SHA256: result.SHA256, Resumed: result.Resumed}, nil
 }
 
-// An ArchiveStream is an archive that is being fetched. It reads some megabytes
-// ahead, so that a slow line and a slow reader do not wait for each other. It can
-// be the body of an upload. One goroutine at a time may read it. Any goroutine may
-// close it, which releases its connection.
+// An ArchiveStream is a download that the caller reads, such as the body of an
+// upload. It reads some megabytes ahead, so that a slow connection and a slow
+// reader do not wait for each other. One goroutine at a time may read the stream.
+// Any goroutine may close it, which releases its connection.
 type ArchiveStream struct {
 	id     int64
 	stream *transfer.Stream
 	close  func()
 }
 
-// Read reads the next bytes, across cut connections and dead URLs. It returns
-// [io.EOF] only when every byte has arrived. If the archive was replaced, it fails
-// with [ErrArchiveChanged], and the bytes before are of no use.
+// Read reads the next bytes. It retries after broken connections and expired URLs.
+// It returns [io.EOF] only when every byte has arrived. If storage replaced the
+// archive, Read fails with [ErrArchiveChanged], and the caller must discard the
+// bytes before.
 func (s *ArchiveStream) Read(p []byte) (int, error) {
 	n, err := s.stream.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // a Reader's end is io.EOF itself
@@ -77,15 +78,15 @@ func (s *ArchiveStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the stream and returns at once. A Read that waits, or comes later,
-// fails with an error that matches [io/fs.ErrClosed], unless a Read failed before.
+// Close ends the stream and returns at once. A waiting Read and every later Read
+// fail with an error that matches [io/fs.ErrClosed], unless a Read failed before.
 func (s *ArchiveStream) Close() error {
 	err := s.stream.Close()
 	s.close()
 	return err
 }
 
-// Size returns the archive's size in bytes, -1 if storage does not tell.
+// Size returns the archive's size in bytes, -1 if storage does not send it.
 func (s *ArchiveStream) Size() int64 { return s.stream.Size() }
 
 // SHA256 returns the SHA-256 of the whole archive in hex after [io.EOF], and an
@@ -105,7 +106,8 @@ func (a account) open(ctx context.Context, id int64) (*ArchiveStream, error) {
 	return &ArchiveStream{id: id, stream: stream, close: a.c.storage.CloseIdleConnections}, nil
 }
 
-// source is an archive as package transfer sees it: behind a URL that dies.
+// source returns the archive as a source for package transfer, which requests
+// a new URL when a URL has expired.
 func (a account) source(ctx context.Context, id int64) (transfer.Source, error) {
 	r := a.archive(id)
 	if _, err := r.encode(ctx); err != nil {
@@ -115,17 +117,17 @@ func (a account) source(ctx context.Context, id int64) (transfer.Source, error) 
 	located := false
 	return transfer.Source{
 		Locate: func(ctx context.Context) (transfer.Location, error) {
-			signed, lives, err := a.locate(ctx, r, id)
-			if err != nil && located && mayPass(err) {
-				err = transfer.Passing(err) // what has come is worth more patience
+			signedURL, validFor, err := a.locate(ctx, r, id)
+			if err != nil && located && isTemporary(err) {
+				err = transfer.Passing(err) // retry longer, to keep the fetched bytes
 			}
 			if err != nil {
 				return transfer.Location{}, err
 			}
 			located = true
-			location := transfer.Location{URL: signed.Reveal()}
-			if lives > 0 {
-				location.Expires = time.Now().Add(lives)
+			location := transfer.Location{URL: signedURL.Reveal()}
+			if validFor > 0 {
+				location.Expires = time.Now().Add(validFor)
 			}
 			return location, nil
 		},
@@ -136,8 +138,8 @@ func (a account) source(ctx context.Context, id int64) (transfer.Source, error) 
 	}, nil
 }
 
-// explainTransfer names the migration, and lets the error match one of this
-// package's.
+// explainTransfer adds the migration to an error of package transfer. The result
+// matches an error of this package too.
 func explainTransfer(id int64, err error) error {
 	storage, refused := errors.AsType[*transfer.StatusError](err)
 	switch {
@@ -151,8 +153,8 @@ func explainTransfer(id int64, err error) error {
 	return fmt.Errorf("download archive of migration %d: %w", id, err)
 }
 
-// A transferError is an error of package transfer that matches one of this
-// package's too.
+// A transferError is an error of package transfer that matches an error of this
+// package too.
 type transferError struct{ err, as error }
 
 func (e *transferError) Error() string { return e.err.Error() }

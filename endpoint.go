@@ -9,12 +9,12 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// An endpoint is a path below the API root, every segment escaped, or the
-// reason to refuse the arguments.
+// An endpoint is a path below the API root with escaped segments. Its methods
+// return the endpoint with one more segment.
 type endpoint struct {
 	path string
-	id   int64 // in the path; 0 if there is none
-	err  error
+	id   int64 // in the path; 0 if the path has no ID
+	err  error // why an argument is refused
 }
 
 func (e endpoint) literal(segment string) endpoint {
@@ -22,8 +22,8 @@ func (e endpoint) literal(segment string) endpoint {
 	return e
 }
 
-// name adds a segment that the caller named. It refuses a name that would lead
-// to another path.
+// name adds a name that the caller gave. It refuses a name that would lead to
+// another path.
 func (e endpoint) name(argument, value string) endpoint {
 	if e.err == nil {
 		e.err = checkName(argument, value)
@@ -49,7 +49,7 @@ func checkName(argument, value string) error {
 	return nil
 }
 
-// An argumentError is the reason to refuse a call before any request.
+// An argumentError says why a call is refused before any request is sent.
 type argumentError struct{ argument, problem string }
 
 func (e *argumentError) Error() string { return "ghmigrate: " + e.argument + " " + e.problem }
@@ -57,7 +57,8 @@ func (e *argumentError) Error() string { return "ghmigrate: " + e.argument + " "
 // Is reports that the request was not sent.
 func (e *argumentError) Is(target error) bool { return target == ErrNotSent }
 
-// badArgument redacts the argument, which may be a URL with a token in it.
+// badArgument returns an argumentError. It redacts the problem, which may quote
+// a URL with a token.
 func badArgument(argument, problem string, args ...any) error {
 	return &argumentError{argument, netx.Redact(fmt.Sprintf(problem, args...))}
 }

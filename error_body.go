@@ -12,7 +12,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// newAPIError reads a failed response.
+// newAPIError returns a failed response as an error.
 func (c *Client) newAPIError(res response) *APIError {
 	e := &APIError{
 		StatusCode:     res.status,
@@ -32,6 +32,7 @@ func (c *Client) newAPIError(res response) *APIError {
 	return e
 }
 
+// scopes returns the scopes that a header lists, nil if there is no such header.
 func scopes(h http.Header, key string) []string {
 	if len(h.Values(key)) == 0 {
 		return nil
@@ -45,7 +46,7 @@ func scopes(h http.Header, key string) []string {
 	return list
 }
 
-// ssoURL reads `required; url=https://…`.
+// ssoURL returns the URL of a header such as `required; url=https://…`.
 func ssoURL(h http.Header) string {
 	for value := range strings.SplitSeq(h.Get("X-Github-Sso"), ";") {
 		if u, ok := strings.CutPrefix(strings.TrimSpace(value), "url="); ok {
@@ -55,19 +56,19 @@ func ssoURL(h http.Header) string {
 	return ""
 }
 
-// readBody reads the reasons of a failed response: GitHub's error object, in
-// whatever form its properties are, or the title of a gateway's page. A response
-// may quote the request, with its token or an import's password.
+// readBody reads the reasons of a failed response: GitHub's error object, whose
+// properties may have any type, or the title of a gateway's page. It removes the
+// secrets of the request, which a response may quote.
 func (e *APIError) readBody(res response) {
 	var wire struct {
 		Message          any `json:"message"`
-		Error            any `json:"error"` // some endpoints have it in place of message
+		Error            any `json:"error"` // some endpoints send it instead of message
 		DocumentationURL any `json:"documentation_url"`
 		Errors           any `json:"errors"`
 		Block            any `json:"block"` // why a repository was taken down
 	}
 	if _, err := decode(res.body, &wire, exact); err != nil {
-		e.Message = gist(res)
+		e.Message = summary(res)
 		return
 	}
 	secrets := res.secrets()
@@ -81,14 +82,14 @@ func (e *APIError) readBody(res response) {
 	case reason != "" && reason != e.Message:
 		e.Errors = append(e.Errors, ErrorDetail{Message: reason})
 	}
-	e.worded = e.Message != ""
+	e.fromGitHub = e.Message != ""
 	e.Errors = appendDetails(e.Errors, wire.Errors)
 	if wire.Block != nil {
 		e.Errors = append(e.Errors, ErrorDetail{Code: "blocked", Message: "blocked: " + textOf(wire.Block)})
 	}
 }
 
-// withoutSecrets returns a decoded JSON value without the secrets in its
+// withoutSecrets returns a decoded JSON value and redacts the secrets in its
 // strings and names.
 func withoutSecrets(v any, secrets []string) any {
 	switch v := v.(type) {
@@ -108,15 +109,15 @@ func withoutSecrets(v any, secrets []string) any {
 	return v
 }
 
-// appendDetails reads the errors of a response: a list of objects and texts, or
-// one of either.
+// appendDetails appends the errors of a response, which are an object, a string, or
+// a list of objects and strings.
 func appendDetails(all []ErrorDetail, errs any) []ErrorDetail {
 	switch v := errs.(type) {
 	case nil:
 		return all
 	case []any:
-		for _, one := range v {
-			all = appendDetails(all, one)
+		for _, element := range v {
+			all = appendDetails(all, element)
 		}
 		return all
 	case map[string]any:
@@ -138,8 +139,8 @@ func appendDetails(all []ErrorDetail, errs any) []ErrorDetail {
 	return append(all, ErrorDetail{Message: textOf(errs)})
 }
 
-// textOf returns a decoded JSON value as a text: a string is its own, an object
-// speaks by its message or reason.
+// textOf returns a decoded JSON value as text: a string as it is, the message or
+// reason of an object, and any other value as JSON.
 func textOf(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -163,12 +164,12 @@ func textOf(v any) string {
 	return string(text)
 }
 
-const maxGist = 200 // characters
+const maxSummary = 200 // characters
 
 var pageTitle = regexp.MustCompile(`(?i)<title[^>]*>([^<]*)`)
 
-// gist returns the title of a web page, or the first line of another body.
-func gist(res response) string {
+// summary returns the title of a web page, or the first line of another body.
+func summary(res response) string {
 	body := bytes.TrimSpace(res.body)
 	if isWebPage(res) {
 		title := pageTitle.FindSubmatch(body[:min(len(body), maxErrorBody)])
@@ -177,14 +178,14 @@ func gist(res response) string {
 	text := strings.ToValidUTF8(string(body[:min(len(body), 4096)]), "")
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	line = netx.Redact(html.UnescapeString(line), res.secrets()...)
-	if runes := []rune(line); len(runes) > maxGist {
-		line = string(runes[:maxGist]) + "…"
+	if runes := []rune(line); len(runes) > maxSummary {
+		line = string(runes[:maxSummary]) + "…"
 	}
 	return line
 }
 
-// isWebPage reports whether the body is HTML. Its content type does not tell:
-// GitHub labels the redirect to an archive as HTML, too.
+// isWebPage reports whether the body is HTML. It ignores the Content-Type, since
+// GitHub labels the redirect to an archive as HTML too.
 func isWebPage(res response) bool {
 	body := bytes.TrimPrefix(bytes.TrimSpace(res.body), []byte("\ufeff"))
 	return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
@@ -192,7 +193,7 @@ func isWebPage(res response) bool {
 
 // unexpected returns an ErrUnexpectedAnswer about a response of status 2xx.
 func (c *Client) unexpected(res response, problem string) error {
-	words := gist(res)
+	quote := summary(res)
 	switch {
 	case res.isBlank():
 		problem = "an empty body"
@@ -202,8 +203,8 @@ func (c *Client) unexpected(res response, problem string) error {
 		problem = "a web page, maybe of a proxy or a login"
 	}
 	text := fmt.Sprintf("status %d with %s", res.status, netx.Redact(problem, res.secrets()...))
-	if words != "" {
-		text += fmt.Sprintf(": %q", words)
+	if quote != "" {
+		text += fmt.Sprintf(": %q", quote)
 	}
-	return res.request.wrap(res.request.withEffect(fmt.Errorf("%w: %s", ErrUnexpectedAnswer, text)))
+	return res.request.wrap(res.request.withCreated(fmt.Errorf("%w: %s", ErrUnexpectedAnswer, text)))
 }

@@ -21,8 +21,9 @@ var (
 	// never match.
 	ErrForbidden = errors.New("forbidden")
 	// ErrSSORequired means that the token must be authorized for the
-	// organization's single sign-on, at [APIError.SSOURL]. A list that leaves out
-	// organizations for this reason ends with it. Matches ErrForbidden too.
+	// organization's single sign-on, at [APIError.SSOURL]. It is also the last
+	// element of a list from which GitHub left out such organizations. Matches
+	// ErrForbidden too.
 	ErrSSORequired = errors.New("single sign-on required")
 	// ErrMissingScope means that the token has none of the scopes that the call
 	// accepts. Matches ErrForbidden too, and ErrNotFound where GitHub hides the
@@ -31,30 +32,31 @@ var (
 	// ErrNotFound means that the resource does not exist or that the token may
 	// not see it.
 	ErrNotFound = errors.New("not found")
-	// ErrValidation means that GitHub refused the content of the request, for the
-	// reasons in [APIError.Errors].
+	// ErrValidation means that GitHub rejected the content of the request.
+	// [APIError.Errors] has the reasons.
 	ErrValidation = errors.New("validation failed")
 	// ErrRateLimited means that the quota is used up or that requests came too
 	// fast. [APIError.RetryAfter] says how long to wait.
 	ErrRateLimited = errors.New("rate limited")
 
-	// ErrMigrationFailed means that GitHub gave the export up. GitHub gives no
-	// reason; size is the usual one. Matches ErrNotFound too where the archive
-	// was asked for.
+	// ErrMigrationFailed means that the export failed. GitHub does not say why; the
+	// usual reason is the size of the repositories. Matches ErrNotFound too if the
+	// call requested the archive.
 	ErrMigrationFailed = errors.New("migration failed")
 	// ErrArchiveNotReady means that the export has not ended. Matches ErrNotFound
 	// too.
 	ErrArchiveNotReady = errors.New("archive not ready")
-	// ErrArchiveGone means that the archive was deleted, by a caller or after
-	// seven days. Matches ErrNotFound too.
+	// ErrArchiveGone means that the archive was deleted, by a call or by GitHub
+	// after seven days. Matches ErrNotFound too.
 	ErrArchiveGone = errors.New("archive gone")
 	// ErrArchiveChanged means that storage replaced the archive during the
-	// download, for a file twice. Nothing of it is kept; the next call starts
-	// anew.
+	// download. A download to a file starts over after the first replacement and
+	// fails after the second. No bytes are kept, so the next call starts from the
+	// beginning.
 	ErrArchiveChanged = errors.New("archive changed during the download")
 
-	// ErrImportFailed means that GitHub gave the source import up, or that there
-	// is no import ([ImportNone]).
+	// ErrImportFailed means that the source import failed, or that there is no
+	// import ([ImportNone]).
 	ErrImportFailed = errors.New("import failed")
 	// ErrImportNeedsAction means that the source import waits for credentials or
 	// for a choice; see [ImportStatus.NeedsAction].
@@ -63,12 +65,12 @@ var (
 	// imports. Matches ErrNotFound too if the status was 404.
 	ErrSourceImportsRetired = errors.New("the Source Imports API was retired on 2024-04-12")
 
-	// ErrUnexpectedAnswer means that a response has a 2xx status and is not the
-	// response to the request: no JSON, another object, or the web page of
-	// a gateway. A request that changes something may have been carried out.
+	// ErrUnexpectedAnswer means that a response has a 2xx status but is not the
+	// response to the request: it is not JSON, is another object, or is the web
+	// page of a gateway. GitHub may have carried out the request.
 	ErrUnexpectedAnswer = errors.New("unexpected answer")
-	// ErrNotSent means that GitHub cannot have carried out the request: it never
-	// left this machine, or every attempt before was rejected.
+	// ErrNotSent means that GitHub cannot have carried out the request: no attempt
+	// left this machine, or GitHub rejected every attempt that did.
 	ErrNotSent = errors.New("the request was not sent")
 	// ErrInUse means that another process, or another call, downloads to the
 	// same path.
@@ -77,8 +79,8 @@ var (
 	// ErrWebhookSignature means that a webhook's request is not signed with any of
 	// the secrets.
 	ErrWebhookSignature = errors.New("invalid signature")
-	// ErrWebhookEvent means that a webhook's request is signed and carries
-	// another event, such as a ping.
+	// ErrWebhookEvent means that a webhook's request is signed but carries an event
+	// of another type, such as a ping.
 	ErrWebhookEvent = errors.New("another event")
 )
 
@@ -88,33 +90,33 @@ type APIError struct {
 	Method           string
 	Path             string        // below the API root, escaped, without query
 	RequestID        string        // X-GitHub-Request-Id, for GitHub's support
-	Message          string        // what the response says, or the title of a web page
-	DocumentationURL string        // empty if not told
-	Errors           []ErrorDetail // nil if not told
+	Message          string        // GitHub's message, or the title of a web page
+	DocumentationURL string        // empty if not sent
+	Errors           []ErrorDetail // nil if not sent
 	RetryAfter       time.Duration // how long to wait; > 0 exactly when rate limited
-	TokenScopes      []string      // X-OAuth-Scopes: the scopes of the token; nil if not told
-	AcceptedScopes   []string      // X-Accepted-OAuth-Scopes: the call needs one of these; nil if not told
-	SSOURL           string        // where to authorize the token for single sign-on; empty if that is not needed
+	TokenScopes      []string      // X-OAuth-Scopes: the scopes of the token; nil if not sent
+	AcceptedScopes   []string      // X-Accepted-OAuth-Scopes: the call needs one of these; nil if not sent
+	SSOURL           string        // where to authorize the token for single sign-on; empty if not needed
 
-	worded      bool          // the body is an error object, as GitHub's own responses have, and no page of a gateway
-	retired     bool          // the response of retired source imports
-	retryAfter  time.Duration // Retry-After of any response
-	unspecified bool          // a rate limit that does not say how long it lasts
+	fromGitHub  bool          // the body is GitHub's error object, not the page of a gateway
+	retired     bool          // the Source Imports API is retired
+	retryAfter  time.Duration // Retry-After of any response, rate limited or not
+	unspecified bool          // a rate limit whose duration GitHub does not send
 }
 
-// An ErrorDetail is one reason why GitHub refused a request. A reason in some
-// other form than GitHub's usual object is a Message alone.
+// An ErrorDetail is one reason why GitHub rejected a request. If the reason is not
+// GitHub's usual object, only Message is set.
 type ErrorDetail struct {
-	Resource string // such as "Migration"; empty if not told
-	Field    string // such as "repositories"; empty if not told
-	Code     string // such as "missing_field", "invalid", "custom"; empty if not told
-	Message  string // in words; empty if not told
-	Index    *int   // of the refused element in the list Field; nil if not told
-	Value    any    // the refused value, as sent or as in the request; nil if not known
+	Resource string // such as "Migration"; empty if not sent
+	Field    string // such as "repositories"; empty if not sent
+	Code     string // such as "missing_field", "invalid", "custom"; empty if not sent
+	Message  string // for people; empty if not sent
+	Index    *int   // of the rejected element in the list Field; nil if not sent
+	Value    any    // the rejected value, from the response or the request; nil if not known
 }
 
-// Error returns the request, the response's status and reasons, and a way out
-// if there is one.
+// Error returns the request, the status and reasons of the response, and, if
+// known, what the caller can do.
 func (e *APIError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %d", e.Method, e.Path, e.StatusCode)
@@ -144,7 +146,8 @@ func (e *APIError) Error() string {
 	return netx.Redact(b.String())
 }
 
-// String returns the Message, or else the other names that are known.
+// String returns the Message, or the Resource, Field and Code if there is no
+// Message.
 func (d ErrorDetail) String() string {
 	text := strings.Join(nonEmpty(d.Resource, d.Field, d.Code), " ")
 	if d.Index != nil {
@@ -159,15 +162,15 @@ func (d ErrorDetail) String() string {
 	return text
 }
 
-// refusesTokenKind reports whether a migration endpoint refuses the kind of
-// token: a fine-grained token, or a token of a GitHub App.
+// refusesTokenKind reports whether a migration endpoint rejected the token because
+// it is a fine-grained token or a token of a GitHub App.
 func (e *APIError) refusesTokenKind() bool {
 	return e.StatusCode == http.StatusForbidden && strings.Contains(e.Path, "/migrations") &&
 		strings.Contains(strings.ToLower(e.Message), "resource not accessible by")
 }
 
-// Is reports whether the response is of the kind of target, one of the
-// sentinels of this package.
+// Is reports whether target is a sentinel of this package that describes the
+// response.
 func (e *APIError) Is(target error) bool {
 	limited := e.RetryAfter > 0
 	switch target {
@@ -192,7 +195,7 @@ func (e *APIError) Is(target error) bool {
 }
 
 // lacksScope reports whether the token has none of the scopes that the call
-// accepts. GitHub names both in every response to a classic token.
+// accepts. GitHub sends both lists in every response to a classic token.
 func (e *APIError) lacksScope() bool {
 	if e.StatusCode != http.StatusForbidden && e.StatusCode != http.StatusNotFound ||
 		len(e.AcceptedScopes) == 0 || e.TokenScopes == nil || e.RetryAfter > 0 {
@@ -206,8 +209,9 @@ func (e *APIError) lacksScope() bool {
 	return true
 }
 
-// scopeIncludes knows that "admin:org" includes "read:org" and "repo" includes
-// "repo:status".
+// scopeIncludes reports whether a scope includes another scope, as "admin:org"
+// includes "read:org" and "repo" includes "repo:status".
+//
 // https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
 func scopeIncludes(has, want string) bool {
 	level, of, _ := strings.Cut(has, ":")
@@ -226,17 +230,17 @@ func scopeIncludes(has, want string) bool {
 	return false
 }
 
-// A StorageError is a response by which archive storage refuses the archive for
-// good. It does not match the sentinels of an [APIError], and it never quotes
+// A StorageError is a response by which archive storage finally refuses an
+// archive. It does not match the sentinels of an [APIError], and it never quotes
 // the signed URL.
 type StorageError struct {
 	StatusCode int
-	Code       string // such as "AccessDenied"; empty if not told
-	Message    string // in words; empty if not told
-	RequestID  string // for storage's support; empty if not told
+	Code       string // such as "AccessDenied"; empty if not sent
+	Message    string // for people; empty if not sent
+	RequestID  string // for the support of the storage service; empty if not sent
 }
 
-// Error returns the status and what storage said.
+// Error returns the fields as text.
 func (e *StorageError) Error() string {
 	text := fmt.Sprintf("storage answered %d", e.StatusCode)
 	if reason := cmp.Or(e.Code, http.StatusText(e.StatusCode)); reason != "" {

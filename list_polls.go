@@ -6,19 +6,19 @@ import (
 	"iter"
 )
 
-// listPolls polls page after page of an account's list of migrations.
+// listPolls polls an account's list of migrations.
 type listPolls struct {
 	account
 	budget *retryBudget
-	pages  map[string]*pollResult[page[Migration]] // by query
+	pages  map[string]*pollResult[page[Migration]] // of the previous poll, by query
 }
 
 func newListPolls(a account, budget *retryBudget) listPolls {
 	return listPolls{account: a, budget: budget}
 }
 
-// list yields the pages without repositories. It remembers the pages that it
-// read, for conditional requests, unless the list ends with an error.
+// list yields the pages of the list, without repositories. Unless the list ends
+// with an error, it keeps the pages for the conditional requests of the next poll.
 func (p *listPolls) list(ctx context.Context) iter.Seq2[*pollResult[page[Migration]], error] {
 	return func(yield func(*pollResult[page[Migration]], error) bool) {
 		r := p.listing(ListOptions{}, !p.user) // GitHub's list of a user's migrations takes no exclude

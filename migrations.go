@@ -20,10 +20,10 @@ type Migration struct {
 	NodeID string         `json:"node_id"`
 	GUID   string         `json:"guid"`
 	State  MigrationState `json:"state"`
-	Owner  *User          `json:"owner"` // whose repositories; nil if the account is gone
+	Owner  *User          `json:"owner"` // of the repositories; nil if the account was deleted
 
-	// The options that it was started with. LockRepositories stays true when
-	// the repositories are unlocked: it is not the lock's state.
+	// The options of the StartMigrationRequest. LockRepositories stays true after
+	// the repositories are unlocked.
 	LockRepositories     bool     `json:"lock_repositories"`
 	ExcludeMetadata      bool     `json:"exclude_metadata"`
 	ExcludeGitData       bool     `json:"exclude_git_data"`
@@ -31,9 +31,9 @@ type Migration struct {
 	ExcludeReleases      bool     `json:"exclude_releases"`
 	ExcludeOwnerProjects bool     `json:"exclude_owner_projects"`
 	OrgMetadataOnly      bool     `json:"org_metadata_only"`
-	Exclude              []string `json:"exclude,omitzero"` // what is left out of the response
+	Exclude              []string `json:"exclude,omitzero"` // properties that the response omits
 
-	// Repositories is empty if they were left out of the response.
+	// Repositories is empty if the response omits them.
 	Repositories []Repository `json:"repositories,omitzero"`
 
 	URL        string    `json:"url"`                   // of the migration, in the API
@@ -42,48 +42,48 @@ type Migration struct {
 	UpdatedAt  time.Time `json:"updated_at,omitzero"` // when State last changed
 }
 
-// MigrationState is the stage of a migration. The set is open: values that are
-// not listed here pass through, and a wait goes on.
+// MigrationState is the state of a migration. GitHub may send other values than
+// the documented ones. A wait continues at such a value.
 type MigrationState string
 
-// The documented stages.
+// The documented states.
 const (
-	StatePending   MigrationState = "pending"   // not begun
-	StateExporting MigrationState = "exporting" // under way
+	StatePending   MigrationState = "pending"   // the export has not begun
+	StateExporting MigrationState = "exporting" // the export is running
 	StateExported  MigrationState = "exported"  // the archive is ready
-	StateFailed    MigrationState = "failed"    // given up
+	StateFailed    MigrationState = "failed"    // the export has failed
 )
 
 // Done reports whether the migration has ended, with or without success.
 func (s MigrationState) Done() bool { return s == StateExported || s == StateFailed }
 
-// A StartMigrationRequest says what to export, for organizations and users
-// alike. Every option defaults to false.
+// A StartMigrationRequest names the repositories to export and the options of the
+// export. Organizations and users have the same options.
 type StartMigrationRequest struct {
-	// Repositories are named "owner/name". GitHub takes 100 to 120 at once
-	// without timing out. The list must be empty if OrgMetadataOnly is set, and
-	// must not be empty otherwise.
+	// Repositories are named "owner/name". One migration can have 100 to 120
+	// repositories before GitHub times out. The list must be empty if
+	// OrgMetadataOnly is set, and must not be empty otherwise.
 	Repositories []string
 
-	LockRepositories     bool // lock them, until UnlockRepository
-	ExcludeMetadata      bool // Git data only
-	ExcludeGitData       bool // no Git data
-	ExcludeAttachments   bool // no files attached to issues and pull requests
-	ExcludeReleases      bool // no releases
-	ExcludeOwnerProjects bool // no projects of the organization or user
-	OrgMetadataOnly      bool // only the organization itself; other options are ignored
+	LockRepositories     bool // lock the repositories until UnlockRepository
+	ExcludeMetadata      bool // export only Git data
+	ExcludeGitData       bool // export no Git data
+	ExcludeAttachments   bool // export no files attached to issues and pull requests
+	ExcludeReleases      bool // export no releases
+	ExcludeOwnerProjects bool // export no projects of the organization or user
+	OrgMetadataOnly      bool // export only the organization itself; other options are ignored
 
-	// OmitRepositories leaves the repositories out of the response, which is
-	// then smaller and faster.
+	// OmitRepositories omits the repositories from the response, which is then
+	// smaller and faster.
 	OmitRepositories bool
 }
 
-// GetOptions say what to leave out of a response.
+// GetOptions are the options of Get.
 type GetOptions struct {
-	OmitRepositories bool // leave out the repositories; an older GHES sends them all the same
+	OmitRepositories bool // omit the repositories from the response; an older GHES ignores this
 }
 
-// migrationStart is a StartMigrationRequest on the wire.
+// migrationStart is the JSON of a StartMigrationRequest.
 type migrationStart struct {
 	Repositories         []string `json:"repositories"`
 	LockRepositories     bool     `json:"lock_repositories,omitzero"`
@@ -103,21 +103,22 @@ type account struct {
 	user bool
 }
 
-// mismatch returns what is wrong with the migration as a response.
-func (m *Migration) mismatch(r request) string { return wrongID("migration", m.ID, r) }
+func (m *Migration) mismatch(r request) string { return idMismatch("migration", m.ID, r) }
 
-func wrongID(kind string, id int64, r request) string {
+// idMismatch returns the mismatch of an object with an ID.
+func idMismatch(kind string, id int64, r request) string {
 	switch {
 	case id <= 0:
-		return "no id of the " + kind
+		return "no " + kind + " ID"
 	case r.at.id != 0 && id != r.at.id:
-		return fmt.Sprintf("%s %d in place of %d", kind, id, r.at.id)
+		return fmt.Sprintf("%s %d instead of %d", kind, id, r.at.id)
 	}
 	return ""
 }
 
-// startMigration starts a migration and remembers when. GitHub refuses
-// a repository by its index; the error gets the name.
+// startMigration starts a migration and notes the time of the start. If GitHub
+// rejects repositories by their index, startMigration adds their names to the
+// error.
 func (a account) startMigration(ctx context.Context, req StartMigrationRequest) (*Migration, error) {
 	m, err := call[Migration](ctx, a.c, a.start(req))
 	if err == nil {
@@ -141,10 +142,11 @@ func (a account) migrationPath(id int64) string { return strings.ToLower(a.at.nu
 // that GitHub may not find it yet.
 func (a account) startedLately(id int64) bool { return a.c.started.has(a.migrationPath(id)) }
 
-// maxLag is how long GitHub may not find what it has just created.
+// maxLag is how long GitHub may respond 404 for a migration or archive that it has
+// just created.
 const maxLag = 30 * time.Second
 
-// startedMigrations remembers for maxLag which migrations a client started.
+// startedMigrations are the migrations that a client has started within maxLag.
 type startedMigrations struct {
 	mu   sync.Mutex
 	when map[string]time.Time // by path
@@ -167,11 +169,11 @@ func (s *startedMigrations) has(path string) bool {
 	return ok && time.Since(at) < maxLag
 }
 
-// The requests of both services.
+// The methods below return the requests of both services.
 
 func (a account) start(req StartMigrationRequest) request {
 	wire := migrationStart{
-		Repositories:         append([]string{}, req.Repositories...), // null is refused
+		Repositories:         append([]string{}, req.Repositories...), // GitHub rejects null
 		LockRepositories:     req.LockRepositories,
 		ExcludeMetadata:      req.ExcludeMetadata,
 		ExcludeGitData:       req.ExcludeGitData,
@@ -183,7 +185,7 @@ func (a account) start(req StartMigrationRequest) request {
 	if req.OmitRepositories {
 		wire.Exclude = []string{"repositories"}
 	}
-	return request{method: http.MethodPost, at: a.at, body: wire, invalid: req.check(), effect: "the migration"}
+	return request{method: http.MethodPost, at: a.at, body: wire, invalid: req.check(), creates: "the migration"}
 }
 
 func (req StartMigrationRequest) check() error {
@@ -191,7 +193,7 @@ func (req StartMigrationRequest) check() error {
 	case n == 0 && !req.OrgMetadataOnly:
 		return badArgument("Repositories", "is empty")
 	case n > 0 && req.OrgMetadataOnly:
-		return badArgument("Repositories", "has %d names beside OrgMetadataOnly: want none", n)
+		return badArgument("Repositories", "has %d names with OrgMetadataOnly: want none", n)
 	}
 	for i, fullName := range req.Repositories {
 		argument := fmt.Sprintf("Repositories[%d]", i)
@@ -208,8 +210,9 @@ func (req StartMigrationRequest) check() error {
 
 func isSpaceOrControl(r rune) bool { return r <= ' ' || r == 0x7f }
 
-// listing lists migrations. 100 migrations with their repositories would be
-// tens of megabytes, so GitHub's own page size stays for these.
+// listing returns the request for a page of migrations. A page of 100 migrations
+// with their repositories would have tens of megabytes, so the default is GitHub's
+// page size of 30 unless the repositories are omitted.
 func (a account) listing(opts ListOptions, omitRepositories bool) request {
 	r := request{method: http.MethodGet, at: a.at, invalid: opts.check()}
 	if omitRepositories && opts.PerPage == 0 {

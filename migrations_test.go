@@ -178,12 +178,12 @@ func TestBadArgumentsAreRefusedBeforeAnyRequest(t *testing.T) {
 		{"white space in a name", start("octo-org/hello world"), `Repositories[0] is "octo-org/hello world"`},
 		{"a line's end in a name", start("octo-org/hello\n"), `Repositories[0] is "octo-org/hello\n"`},
 		{"a whole address", start("https://github.com/octo-org/hello"), `Repositories[0] is "https://github.com/octo-org/hello"`},
-		{"repositories beside OrgMetadataOnly", func(ctx context.Context, c *client) error {
+		{"repositories with OrgMetadataOnly", func(ctx context.Context, c *client) error {
 			_, err := c.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{
 				Repositories: []string{"octo-org/hello"}, OrgMetadataOnly: true,
 			})
 			return err
-		}, "Repositories has 1 names beside OrgMetadataOnly"},
+		}, "Repositories has 1 names with OrgMetadataOnly"},
 
 		{"an id of zero among those to watch", func(ctx context.Context, c *client) error {
 			return both(drain(c.OrgMigrations.Watch(ctx, "octo-org", []int64{79, 0})), drain(c.UserMigrations.Watch(ctx, []int64{79, 0})))

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// An Option configures a [Client]. [NewClient] reports options that are malformed
-// or contradict each other.
+// An Option configures a [Client]. [NewClient] fails if an option is malformed or
+// contradicts another option.
 type Option func(*config) error
 
 // config holds the values of the options.
@@ -32,18 +32,18 @@ type config struct {
 	maxOutage  time.Duration
 }
 
-// WithHTTPClient sends requests through a copy of hc. Its Transport, Jar and
-// Timeout serve the API; Timeout limits one attempt. Its CheckRedirect is ignored.
-// The proxy and TLS settings of an *http.Transport serve archive storage too.
+// WithHTTPClient sends requests through a copy of hc. Requests to the API use its
+// Transport, Jar and Timeout; Timeout limits one attempt. CheckRedirect is
+// ignored. Requests to archive storage use the proxy and TLS settings of an
+// *http.Transport too.
 //
-// Any other RoundTripper is used as it is, for the API and for storage. It must
-// not add credentials. An *oauth2.Transport does, and is an error. The
-// RoundTripper sees the token and the signed URLs of archives, and ghmigrate
-// cannot stop it from recording them. Tracers put whole URLs into spans, and
-// caches keep the headers that a response varies by. The example transports
-// shows how to hide them. Downloads are fastest over HTTP/1.
-// CloseIdleConnections of the RoundTripper, if it has that method, is called
-// after each download.
+// A RoundTripper of another type is used as it is, for the API and for storage. It
+// must not add credentials, so an *oauth2.Transport is an error. The RoundTripper
+// sees the token and the signed URLs of archives, and ghmigrate cannot stop it
+// from recording them: tracers put whole URLs into spans, and caches keep the
+// headers that a response varies by. The example transports shows how to hide
+// them. Downloads are fastest over HTTP/1. If the RoundTripper has a method
+// CloseIdleConnections, it is called after each download.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(cfg *config) error {
 		switch {
@@ -61,9 +61,9 @@ func WithHTTPClient(hc *http.Client) Option {
 	}
 }
 
-// WithHost sets the GitHub to talk to: "github.com" (the default),
-// "octocorp.ghe.com" for a GHE.com subdomain, or "ghes.example.com", with a port if
-// need be, for a GitHub Enterprise Server. The API of such a server is at
+// WithHost sets the GitHub to call: "github.com" (the default), a GHE.com
+// subdomain such as "octocorp.ghe.com", or a GitHub Enterprise Server such as
+// "ghes.example.com" or "ghes.example.com:8443", whose API is at
 // https://HOST/api/v3.
 func WithHost(host string) Option {
 	return func(cfg *config) error {
@@ -82,7 +82,8 @@ func checkHost(host string) error {
 	if host == "" {
 		return errors.New("the host is empty")
 	}
-	notBare := errors.New("the host is not a bare name such as ghes.example.com; a whole URL goes to WithBaseURL") // and may hold a password
+	// The error does not quote the host, which may be a URL with a password.
+	notBare := errors.New("the host is not a bare name such as ghes.example.com; a whole URL goes to WithBaseURL")
 	u, err := url.Parse("https://" + host)
 	if err != nil || u.Host != host || u.String() != "https://"+host || strings.HasSuffix(host, ":") {
 		return notBare
@@ -152,8 +153,8 @@ func (cfg *config) apiRoot() (*url.URL, error) {
 }
 
 // WithAPIVersion sets the version of the API: "2022-11-28" (the default) or
-// "2026-03-10", which tells less about repositories. Any other date is sent as it
-// is. GitHub answers 410 to an unknown version.
+// "2026-03-10", which describes repositories with fewer properties. Any other date
+// is sent as it is. GitHub responds to an unknown version with 410.
 func WithAPIVersion(version string) Option {
 	return func(cfg *config) error {
 		if _, err := time.Parse(time.DateOnly, version); err != nil {
@@ -168,16 +169,17 @@ func WithAPIVersion(version string) Option {
 func WithUserAgent(ua string) Option {
 	return func(cfg *config) error {
 		if strings.TrimSpace(ua) == "" || !isHeaderValue(strings.ReplaceAll(ua, " ", "")) {
-			return fmt.Errorf("WithUserAgent: %q is not the value of a header", ua)
+			return fmt.Errorf("WithUserAgent: %q is not a valid header value", ua)
 		}
 		cfg.userAgent = ua
 		return nil
 	}
 }
 
-// WithLogger logs every request at debug level. At warn level it logs every retry,
-// failed poll, wait for a rate limit, and response with a value of an unexpected
-// type. It logs no query and no credential.
+// WithLogger sets the logger. By default nothing is logged. Every request is
+// logged at debug level. Every retry, failed poll, wait for a rate limit, and
+// response with a value of an unexpected type is logged at warn level. Queries and
+// credentials are not logged.
 func WithLogger(l *slog.Logger) Option {
 	return func(cfg *config) error {
 		if l == nil {
@@ -188,9 +190,8 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithMaxRetries limits how often a call is sent again after a failure that may
-// pass: 3 times by default, 0 for never. The package documentation lists what is
-// retried.
+// WithMaxRetries limits the retries of one call after temporary failures: 3 by
+// default, 0 for no retry. The package documentation lists these failures.
 func WithMaxRetries(n int) Option {
 	return func(cfg *config) error {
 		if n < 0 {
@@ -201,8 +202,8 @@ func WithMaxRetries(n int) Option {
 	}
 }
 
-// WithMaxRateLimitWait limits how long one call waits for rate limits in all: 90
-// seconds by default, 0 for not at all. A limit that lasts longer is returned at
+// WithMaxRateLimitWait limits how long one call waits for rate limits in total: 90
+// seconds by default, 0 for no wait. A rate limit that lasts longer is returned at
 // once, as an [APIError] with RetryAfter.
 func WithMaxRateLimitWait(d time.Duration) Option {
 	return func(cfg *config) error {
@@ -214,8 +215,9 @@ func WithMaxRateLimitWait(d time.Duration) Option {
 	}
 }
 
-// WithPollInterval sets the time between the polls of a wait. It starts with min
-// and grows by half up to max: 5 seconds and a minute by default.
+// WithPollInterval sets the time between the polls of a wait. The interval starts
+// at min and grows by half after each poll, up to max: 5 seconds and 1 minute by
+// default.
 func WithPollInterval(min, max time.Duration) Option {
 	return func(cfg *config) error {
 		if min <= 0 || max < min {
@@ -226,9 +228,9 @@ func WithPollInterval(min, max time.Duration) Option {
 	}
 }
 
-// WithMaxOutage limits how long the polls of a wait may fail on end. The
-// default of 1 hour outlasts the maintenance of a GHES. 0 means that the first
-// failure ends the wait. Rate limits do not count.
+// WithMaxOutage limits how long the polls of a wait may fail without a success.
+// The default of 1 hour is longer than the maintenance of a GHES. 0 means that the
+// first failure ends the wait. Rate limits do not count as failures.
 func WithMaxOutage(d time.Duration) Option {
 	return func(cfg *config) error {
 		if d < 0 {

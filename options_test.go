@@ -113,15 +113,15 @@ func TestWrongOptionsAreRefusedByName(t *testing.T) {
 		},
 		"no user agent": {
 			options{ghmigrate.WithUserAgent("")},
-			`ghmigrate: WithUserAgent: "" is not the value of a header`,
+			`ghmigrate: WithUserAgent: "" is not a valid header value`,
 		},
 		"blank user agent": {
 			options{ghmigrate.WithUserAgent("  ")},
-			`ghmigrate: WithUserAgent: "  " is not the value of a header`,
+			`ghmigrate: WithUserAgent: "  " is not a valid header value`,
 		},
 		"user agent that adds a header": {
 			options{ghmigrate.WithUserAgent("a\r\nb: c")},
-			`ghmigrate: WithUserAgent: "a\r\nb: c" is not the value of a header`,
+			`ghmigrate: WithUserAgent: "a\r\nb: c" is not a valid header value`,
 		},
 		"no logger": {
 			options{ghmigrate.WithLogger(nil)},

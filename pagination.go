@@ -19,12 +19,12 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// ListOptions say where a list starts and how many items a request asks for.
-// They do not bound the sequence: break out of the loop for that.
+// ListOptions set the first page of a list and the size of its pages. They do not
+// limit the sequence: break out of the loop to end it.
 //
 // https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
 type ListOptions struct {
-	Page    int `url:"page,omitempty"`     // the page to start at; 0 means the first
+	Page    int `url:"page,omitempty"`     // the first page; 0 means 1
 	PerPage int `url:"per_page,omitempty"` // page size, 1 to 100; 0 lets the method choose
 }
 
@@ -43,8 +43,8 @@ const (
 	maxPerPage     = 100
 )
 
-// Collect reads a sequence to its end and returns its items, nil for an empty
-// sequence. It stops at an error and returns it with the items before it.
+// Collect reads a sequence to its end and returns its items, nil if there are no
+// items. At an error it stops and returns the error with the items before it.
 func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	var all []T
 	for item, err := range seq {
@@ -56,8 +56,9 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	return all, nil
 }
 
-// list requests page after page as the caller ranges. It yields an error once,
-// as the last element. An empty page does not end it.
+// list requests one page after another while the caller ranges over the sequence.
+// An error is yielded once, as the last element. An empty page does not end the
+// sequence.
 func list[T any](ctx context.Context, c *Client, r request) iter.Seq2[*T, error] {
 	fetch := func(r request) (*page[T], error) {
 		res, err := c.send(ctx, r)
@@ -89,12 +90,12 @@ func list[T any](ctx context.Context, c *Client, r request) iter.Seq2[*T, error]
 // A page is one response of a list.
 type page[T any] struct {
 	items   []T
-	next    url.Values // the query of the next page; nil if there is none
-	guessed bool       // next is a guess, since no link to a page came
-	partial error      // why items are missing in the list
+	next    url.Values // the query of the next page; nil if this page is the last
+	guessed bool       // next is a guess, since the response has no link to a page
+	partial error      // why GitHub left out items of the list
 }
 
-// pages fetches the pages of a list, from that of r on.
+// pages fetches the pages of a list, starting with the page that r requests.
 func pages[T any](r request, fetch func(request) (*page[T], error)) iter.Seq2[*page[T], error] {
 	return func(yield func(*page[T], error) bool) {
 		r, seen := r, map[string]bool{}
@@ -122,35 +123,34 @@ func pages[T any](r request, fetch func(request) (*page[T], error)) iter.Seq2[*p
 	}
 }
 
-var errPageLoop = errors.New("the list leads back to a page that was read already")
+var errPageLoop = errors.New("the list leads back to a page that was already read")
 
 // decodePage decodes a response that is a list.
 func decodePage[T any](ctx context.Context, c *Client, res response) (*page[T], error) {
 	if !bytes.HasPrefix(bytes.TrimLeft(res.body, "\ufeff \t\r\n"), []byte("[")) {
-		return nil, c.unexpected(res, "no list")
+		return nil, c.unexpected(res, "a body that is not a list")
 	}
 	p := &page[T]{}
 	odd, err := c.decode(ctx, res, &p.items, exact)
 	if err != nil {
 		return nil, err
 	}
-	p.next, p.guessed = nextQuery(res, len(p.items)+odd.skipped)
+	p.next, p.guessed = nextQuery(res, len(p.items)+odd.dropped)
 	if organizations, ok := strings.CutPrefix(res.header.Get("X-Github-Sso"), "partial-results"); ok {
-		p.partial = res.request.wrap(fmt.Errorf("the list leaves out what needs single sign-on (%s): %w (%w)",
+		p.partial = res.request.wrap(fmt.Errorf("the list leaves out organizations that require single sign-on (%s): %w (%w)",
 			netx.Printable(strings.Trim(organizations, "; ")), ErrSSORequired, ErrForbidden))
 	}
 	return p, nil
 }
 
-// nextQuery returns the query of the next page, nil if this page is the last.
-// It merges the query of the next link into the query of this page, and reads
-// nothing else of the link. GitHub's link leads to another path, and the link
-// of a GHES may name another host. A malformed query adds nothing, so that the
-// link leads back to this page, which is an error and not a list that ends too
-// soon.
+// nextQuery returns the query of the next page, nil if this page is the last. It
+// merges the query of the next link into the query of this page. It ignores the
+// host and path of the link: GitHub's link has another path, and the link of
+// a GHES may name another host. A malformed query adds nothing. The link then
+// leads back to this page, so that the list fails and does not end too soon.
 //
-// A proxy may strip the Link header, or replace it by one of its own. Without
-// a link to any page, a full page is followed by the next number.
+// A proxy may remove or replace the Link header. Without a link to any page,
+// nextQuery guesses that a full page is followed by another page.
 func nextQuery(res response, items int) (next url.Values, guessed bool) {
 	merged := url.Values{}
 	maps.Copy(merged, res.request.query)
@@ -182,17 +182,17 @@ func isPaged(links []string) bool {
 	})
 }
 
-// linkTo finds the target of the first link of a relation in Link headers such
-// as `<https://api.github.com/…?page=2>; rel="next", <…>; rel="last"` (RFC
-// 8288).
+// linkTo returns the target of the first link with a relation. The Link headers
+// (RFC 8288) look like
+// `<https://api.github.com/…?page=2>; rel="next", <…>; rel="last"`.
 func linkTo(relation string, headers []string) (target string, ok bool) {
 	for _, header := range headers {
 		for header != "" {
 			var link, params, param string
-			link, header = cutOutside(header, ',')
-			target, params = cutOutside(link, ';')
+			link, header = cutUnquoted(header, ',')
+			target, params = cutUnquoted(link, ';')
 			for params != "" {
-				param, params = cutOutside(params, ';')
+				param, params = cutUnquoted(params, ';')
 				name, value, _ := strings.Cut(param, "=")
 				relations := strings.Fields(strings.Trim(strings.TrimSpace(value), `"`))
 				if strings.EqualFold(strings.TrimSpace(name), "rel") &&
@@ -205,9 +205,9 @@ func linkTo(relation string, headers []string) (target string, ok bool) {
 	return "", false
 }
 
-// cutOutside cuts s at the first separator that is in neither quotes nor angle
+// cutUnquoted cuts s at the first separator that is not in quotes or angle
 // brackets.
-func cutOutside(s string, separator byte) (before, after string) {
+func cutUnquoted(s string, separator byte) (before, after string) {
 	closing := byte(0)
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
@@ -232,8 +232,7 @@ func cutOutside(s string, separator byte) (before, after string) {
 func queryOf(options any) url.Values {
 	values, err := query.Values(options)
 	if err != nil {
-		// The structs are this package's own, and none can fail.
-		panic(err)
+		panic(err) // cannot happen for the structs of this package
 	}
 	return values
 }

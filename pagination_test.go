@@ -174,7 +174,7 @@ func TestListFollowsLinks(t *testing.T) {
 			pages: map[string]linkedPage{first: {link: `<https://api.github.com/x?page=2>; rel="next"`, body: `[{"id":3}]`}, "exclude=repositories&page=2&per_page=100": {body: `{"id":2}`}},
 			want:  []int64{3},
 			asked: []string{first, "exclude=repositories&page=2&per_page=100"},
-			err:   "unexpected answer: status 200 with no list",
+			err:   "unexpected answer: status 200 with a body that is not a list",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

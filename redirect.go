@@ -11,7 +11,8 @@ import (
 )
 
 // follow returns the target of a redirect. It refuses a redirect to another
-// origin, and one that would change the method: a DELETE must not become a GET.
+// origin, and a redirect that would change the method: a DELETE must not become
+// a GET.
 func (c *Client) follow(res response, from string, redirects int) (string, error) {
 	refuse := func(reason string) (string, error) {
 		e := c.newAPIError(res)
@@ -34,7 +35,7 @@ func (c *Client) follow(res response, from string, redirects int) (string, error
 	return to.String(), nil
 }
 
-// resolve reads a Location, which may be relative to the request's URL.
+// resolve parses a Location, which may be relative to the request's URL.
 func resolve(from, location string) (*url.URL, error) {
 	base, err := url.Parse(from)
 	if err != nil || location == "" {
@@ -68,8 +69,8 @@ func port(u *url.URL) string {
 	return ""
 }
 
-// checkStorageRedirect keeps a signed URL out of the Referer header and off
-// plain http.
+// checkStorageRedirect removes the Referer header, which would contain a signed
+// URL, and refuses a redirect from https to http.
 func checkStorageRedirect(req *http.Request, via []*http.Request) error {
 	req.Header.Del("Referer")
 	switch from := via[len(via)-1].URL; {

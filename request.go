@@ -17,22 +17,22 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A request is one call, before it is known how many attempts the call takes.
+// A request is one call, which may take several attempts.
 type request struct {
 	method   string
 	at       endpoint
 	query    url.Values
 	body     any          // sent as JSON; nil sends no body
-	secrets  []string     // what in the body no error may quote
+	secrets  []string     // values in the body that no error may quote
 	invalid  error        // why the arguments are refused
 	etag     string       // sent as If-None-Match, which makes a 304 a success
 	redirect bool         // success is a redirect, as for an archive
-	effect   string       // what may exist if the response is lost, such as "the migration"
+	creates  string       // the thing that the request creates, such as "the migration"
 	pageSize int          // elements of a full page; 0 if the list has no pages
 	budget   *retryBudget // nil means the client's
 }
 
-// encode returns the body as JSON, or the reason to refuse the request.
+// encode returns the body as JSON. It fails if the arguments are refused.
 func (r request) encode(ctx context.Context) ([]byte, error) {
 	switch {
 	case ctx == nil:
@@ -55,17 +55,18 @@ func (r request) wrap(err error) error {
 	return fmt.Errorf("%s %s: %w", r.method, r.at.path, err)
 }
 
-// withEffect says beside an error after a 2xx what may exist.
-func (r request) withEffect(err error) error {
-	if r.effect == "" {
+// withCreated adds to an error after a status 2xx that the thing which the request
+// creates may exist.
+func (r request) withCreated(err error) error {
+	if r.creates == "" {
 		return err
 	}
-	return fmt.Errorf("%w; %s may exist all the same", err, r.effect)
+	return fmt.Errorf("%w; %s may exist nevertheless", err, r.creates)
 }
 
-// succeededBy reports whether a response of this status is what the request
-// asks for.
-func (r request) succeededBy(status int) bool {
+// succeedsWith reports whether a response of this status means that the request
+// succeeded.
+func (r request) succeedsWith(status int) bool {
 	if r.redirect {
 		return status == http.StatusFound || status == http.StatusSeeOther
 	}
@@ -77,26 +78,26 @@ func isSuccess(status int) bool { return status >= 200 && status < 300 }
 // A response is the response to one attempt, read to its end.
 type response struct {
 	request request
-	sent    http.Header // of the request
+	sent    http.Header // the header of the request
 	status  int         // 0 if there was no response
 	header  http.Header
 	body    []byte
-	unsent  bool // beside an error: the request never left this machine
+	unsent  bool // with an error: the request never left this machine
 }
 
-// secrets lists what no text about the response may quote.
+// secrets lists the secrets that no text about the response may quote.
 func (res response) secrets() []string {
 	return append(netx.HeaderSecrets(res.sent), res.request.secrets...)
 }
 
-// isBlank reports whether the body has nothing but white space.
+// isBlank reports whether the body is empty or white space.
 func (res response) isBlank() bool { return len(bytes.Trim(res.body, "\ufeff \t\r\n")) == 0 }
 
-// date returns the server's time of the response.
+// date returns the time of the response by the server's clock.
 func (res response) date() time.Time { return netx.Date(res.header) }
 
-// attempt sends a request once and reads the response to its end. The error is
-// about the attempt only, not about the response's status.
+// attempt sends a request once and reads the response to its end. It fails if
+// there is no complete response, and succeeds whatever the response's status is.
 func (c *Client) attempt(ctx context.Context, r request, target string, body []byte) (response, error) {
 	start := time.Now()
 	res, err := c.exchange(ctx, r, target, body)
@@ -126,8 +127,8 @@ func (c *Client) exchange(caller context.Context, r request, target string, body
 	}
 	ctx, cancel := context.WithTimeoutCause(caller, c.timeout, errAttemptTimeout)
 	defer cancel()
-	sent := &sendTrace{}
-	req, err := http.NewRequestWithContext(sent.watch(ctx), r.method, target, bytes.NewReader(body))
+	trace := &sendTrace{}
+	req, err := http.NewRequestWithContext(trace.watch(ctx), r.method, target, bytes.NewReader(body))
 	if err != nil {
 		return failed, netx.Clean(err)
 	}
@@ -140,13 +141,13 @@ func (c *Client) exchange(caller context.Context, r request, target string, body
 		}
 		err = netx.Clean(err, secretsOf(req)...)
 		if caller.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-			return errors.New(err.Error()) // a timeout of the Transport, not the caller's
+			return errors.New(err.Error()) // a timeout of the Transport must not match as the caller's
 		}
 		return err
 	}
 	httpResponse, err := c.api.Do(req)
 	if err != nil {
-		failed.unsent = sent.never()
+		failed.unsent = trace.unsent()
 		return failed, clean(err)
 	}
 	defer func() { _ = httpResponse.Body.Close() }()
@@ -157,12 +158,12 @@ func (c *Client) exchange(caller context.Context, r request, target string, body
 	c.noteRateLimit(httpResponse.Header)
 	res := response{request: r, sent: req.Header, status: httpResponse.StatusCode, header: httpResponse.Header}
 	if res.body, err = r.read(httpResponse); err != nil {
-		return res, r.withEffect(fmt.Errorf("read the response: %w", clean(err)))
+		return res, r.withCreated(fmt.Errorf("read the response: %w", clean(err)))
 	}
 	return res, nil
 }
 
-// secretsOf lists what a RoundTripper's error must not quote.
+// secretsOf lists the secrets of a request, which a RoundTripper's error may quote.
 func secretsOf(req *http.Request) []string {
 	return append(netx.URLSecrets(req.URL), netx.HeaderSecrets(req.Header)...)
 }
@@ -191,23 +192,25 @@ func (c *Client) setHeader(req *http.Request, r request) error {
 	return c.authorize(req)
 }
 
-// A sendTrace finds out whether a request left this machine.
+// A sendTrace records whether a request left this machine.
 type sendTrace struct {
-	trace        httptrace.ClientTrace
-	sought, sent atomic.Bool // a connection was sought; a header was written to one
+	trace       httptrace.ClientTrace
+	gettingConn atomic.Bool
+	wroteHeader atomic.Bool
 }
 
+// watch returns a context for the request to trace.
 func (s *sendTrace) watch(ctx context.Context) context.Context {
-	s.trace.GetConn = func(string) { s.sought.Store(true) }
-	s.trace.WroteHeaders = func() { s.sent.Store(true) }
+	s.trace.GetConn = func(string) { s.gettingConn.Store(true) }
+	s.trace.WroteHeaders = func() { s.wroteHeader.Store(true) }
 	return httptrace.WithClientTrace(ctx, &s.trace)
 }
 
-// never reports whether the request certainly never left. A RoundTripper that
-// does not report to the trace leaves that open.
-func (s *sendTrace) never() bool { return s.sought.Load() && !s.sent.Load() }
+// unsent reports whether the request certainly never left this machine. That is
+// not certain if the RoundTripper does not report to the trace.
+func (s *sendTrace) unsent() bool { return s.gettingConn.Load() && !s.wroteHeader.Load() }
 
-// maxBody and maxErrorBody bound what is read of a response.
+// maxBody and maxErrorBody limit the bytes that are read of a response.
 const (
 	maxBody      = 256 << 20
 	maxErrorBody = 64 << 10
@@ -215,18 +218,19 @@ const (
 
 var errBodyTooLarge = fmt.Errorf("the response is larger than %d MiB", maxBody>>20)
 
-// read reads a response to its end, in one allocation if its length is known.
-// The body of a failure, or of what should have been a redirect, is cut short.
-// If such a body breaks off, read keeps what arrived: the status matters more.
+// read reads the body of a response, in one allocation if its length is known. The
+// body of a failed response, or of a response to a request for a redirect, is
+// truncated to maxErrorBody. If reading such a body fails, read returns the part
+// that arrived, since the status matters more.
 func (r request) read(res *http.Response) (body []byte, err error) {
-	content, limit, cut := netx.Steady(res.Body), int64(maxBody), false
-	if !r.succeededBy(res.StatusCode) || r.redirect {
-		limit, cut = maxErrorBody, true
+	content, limit, truncate := netx.Steady(res.Body), int64(maxBody), false
+	if !r.succeedsWith(res.StatusCode) || r.redirect {
+		limit, truncate = maxErrorBody, true
 	}
 	switch n := res.ContentLength; {
 	case r.method == http.MethodHead:
 		return nil, nil
-	case n > limit && !cut:
+	case n > limit && !truncate:
 		return nil, errBodyTooLarge
 	case n > 0 && n <= limit: // some RoundTrippers leave the length at 0
 		var got int
@@ -237,7 +241,7 @@ func (r request) read(res *http.Response) (body []byte, err error) {
 		body, err = io.ReadAll(io.LimitReader(content, limit+1))
 	}
 	switch {
-	case cut:
+	case truncate:
 		return body[:min(int64(len(body)), limit)], nil
 	case err != nil:
 		return nil, err

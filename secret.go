@@ -6,16 +6,15 @@ import (
 	"log/slog"
 )
 
-// A Secret is a string that does not print. Every verb of package fmt, package
-// slog and package encoding/json show REDACTED in its place, or nothing if it is
-// empty.
+// A Secret is a string that is not printed. Packages fmt, log/slog and
+// encoding/json show REDACTED instead, or nothing if the Secret is empty.
 //
 // Package fmt ignores the methods of values in unexported fields, and of values
-// behind nested pointers if the verb is %s, %d or the like. Keep a Secret in an
-// exported field, and print structs with pointers to it with %v.
+// behind nested pointers if the verb is not %v. Keep a Secret in an exported
+// field, and print structs with pointers to it with %v.
 type Secret string
 
-// Reveal returns the secret itself.
+// Reveal returns the secret as a plain string.
 func (s Secret) Reveal() string { return string(s) }
 
 // Format prints REDACTED, whatever the verb.

@@ -6,28 +6,28 @@ import (
 	"slices"
 )
 
-// hasNoUserStatus reports whether the account's migrations may have no status
+// mayLackStatus reports whether the account's migrations may have no status
 // endpoint.
-func (a account) hasNoUserStatus() bool { return a.user && !a.c.isCloud() }
+func (a account) mayLackStatus() bool { return a.user && !a.c.isCloud() }
 
-// serverUserPolls asks a GitHub Enterprise Server for a user's migrations. Such
-// a server has no endpoint for a migration's status, or answers 404 as if it had
-// none. Then the list serves.
+// serverUserPolls polls a user's migrations on a GitHub Enterprise Server. Some
+// servers respond 404 to every request for the status of a user's migration. The
+// polls then use the list of migrations.
 type serverUserPolls struct {
 	listPolls
-	listServes bool // learned from a 404 for a migration that the list has
+	onlyList bool // the status of a migration in the list was a 404
 }
 
 func (p *serverUserPolls) poll(ctx context.Context, id int64, seen *pollResult[Migration]) error {
-	if p.listServes {
+	if p.onlyList {
 		if err := p.findInList(ctx, id, seen); !errors.Is(err, errNotListed) {
 			return err
 		}
 	}
 	err := p.pollStatus(p.budget)(ctx, id, seen)
-	if !p.listServes && errors.Is(err, ErrNotFound) {
+	if !p.onlyList && errors.Is(err, ErrNotFound) {
 		if listErr := p.findInList(ctx, id, seen); !errors.Is(listErr, errNotListed) {
-			p.listServes = listErr == nil
+			p.onlyList = listErr == nil
 			return listErr
 		}
 	}

@@ -12,27 +12,27 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// SourceImports imports repositories from another service's Git, Subversion,
-// Mercurial or Team Foundation server.
+// SourceImports imports repositories from Git, Subversion, Mercurial and Team
+// Foundation servers.
 //
-// GitHub retired this API on 12 April 2024: on GitHub.com and GHE.com every call
-// fails with [ErrSourceImportsRetired], and the [APIError] keeps the response.
-// A 503 of this API means maintenance and is not retried.
+// GitHub retired this API on 12 April 2024. On GitHub.com and GHE.com every call
+// fails with an [*APIError] that matches [ErrSourceImportsRetired]. On a GHES,
+// a 503 of this API means maintenance and is not retried.
 type SourceImports struct{ c *Client }
 
 // An Import is the state of a source import.
 type Import struct {
-	VCS          string        `json:"vcs"`          // "subversion", "git", "mercurial" or "tfvc"; empty until it is known
-	VCSURL       string        `json:"vcs_url"`      // where the repository comes from
-	UseLFS       LFSPreference `json:"use_lfs"`      // what becomes of large files; empty if not told
-	TFVCProject  string        `json:"tfvc_project"` // only of a tfvc import
-	SVCRoot      string        `json:"svc_root"`     // empty if not told
-	SVNRoot      string        `json:"svn_root"`     // empty if not told
+	VCS          string        `json:"vcs"`          // "subversion", "git", "mercurial" or "tfvc"; empty until detected
+	VCSURL       string        `json:"vcs_url"`      // of the source repository
+	UseLFS       LFSPreference `json:"use_lfs"`      // for large files; empty if not sent
+	TFVCProject  string        `json:"tfvc_project"` // only for tfvc
+	SVCRoot      string        `json:"svc_root"`     // empty if not sent
+	SVNRoot      string        `json:"svn_root"`     // empty if not sent
 	Status       ImportStatus  `json:"status"`
-	StatusText   string        `json:"status_text"`   // Status in words; empty if not told
-	FailedStep   string        `json:"failed_step"`   // the Status in which it failed; empty if it did not
-	ErrorMessage string        `json:"error_message"` // why it failed; empty if it did not
-	Message      string        `json:"message"`       // empty if not told
+	StatusText   string        `json:"status_text"`   // Status for people; empty if not sent
+	FailedStep   string        `json:"failed_step"`   // the Status in which the import failed; empty if it did not fail
+	ErrorMessage string        `json:"error_message"` // why the import failed; empty if it did not fail
+	Message      string        `json:"message"`       // empty if not sent
 
 	ImportPercent *int `json:"import_percent"` // 0 to 100; nil unless the import is under way
 	PushPercent   *int `json:"push_percent"`   // 0 to 100; nil unless the push is under way
@@ -40,21 +40,20 @@ type Import struct {
 	AuthorsCount  *int `json:"authors_count"`  // nil until authors are counted
 
 	HasLargeFiles   bool  `json:"has_large_files"`   // has files of more than 100 MB
-	LargeFilesSize  int64 `json:"large_files_size"`  // bytes, of all of them
-	LargeFilesCount int   `json:"large_files_count"` // how many
+	LargeFilesSize  int64 `json:"large_files_size"`  // bytes of all large files
+	LargeFilesCount int   `json:"large_files_count"` // number of large files
 
-	// ProjectChoices are what to choose from while Status is
+	// ProjectChoices are the projects to choose from while Status is
 	// [ImportDetectionFoundMultiple] or [ImportChoose]; nil otherwise.
 	ProjectChoices []ProjectChoice `json:"project_choices,omitzero"`
 
 	URL           string `json:"url"`            // of the import, in the API
-	HTMLURL       string `json:"html_url"`       // its page
-	AuthorsURL    string `json:"authors_url"`    // its authors, in the API
-	RepositoryURL string `json:"repository_url"` // the repository, in the API
+	HTMLURL       string `json:"html_url"`       // of the import's page
+	AuthorsURL    string `json:"authors_url"`    // of the import's authors, in the API
+	RepositoryURL string `json:"repository_url"` // of the repository, in the API
 }
 
-// mismatch returns what is wrong with the import as a response: an import has
-// no id.
+// mismatch looks for properties that every import has, since an import has no ID.
 func (i *Import) mismatch(request) string {
 	if i.Status == "" && i.VCSURL == "" && i.URL == "" && i.HTMLURL == "" {
 		return "no import"
@@ -62,34 +61,34 @@ func (i *Import) mismatch(request) string {
 	return ""
 }
 
-// A ProjectChoice is one of several projects that were found at a VCSURL.
-// Choose it with [SourceImports.Update].
+// A ProjectChoice is one of several projects that GitHub found at a VCSURL.
+// [SourceImports.Update] chooses one of them.
 type ProjectChoice struct {
 	VCS         string `json:"vcs"`          // as in Import
-	TFVCProject string `json:"tfvc_project"` // only of tfvc
+	TFVCProject string `json:"tfvc_project"` // only for tfvc
 	HumanName   string `json:"human_name"`   // such as "project1 (tfs)"
 }
 
-// ImportStatus is the stage of a source import. The set is open: values that
-// are not listed here pass through.
+// ImportStatus is the status of a source import. GitHub may send other values than
+// the documented ones.
 type ImportStatus string
 
-// The documented stages.
+// The documented statuses.
 const (
 	ImportAuth                   ImportStatus = "auth"                     // needs VCSUsername and VCSPassword
-	ImportAuthFailed             ImportStatus = "auth_failed"              // those were wrong
+	ImportAuthFailed             ImportStatus = "auth_failed"              // VCSUsername or VCSPassword is wrong
 	ImportChoose                 ImportStatus = "choose"                   // needs a ProjectChoice
-	ImportComplete               ImportStatus = "complete"                 // done
-	ImportDetecting              ImportStatus = "detecting"                // finding out the kind of VCS
+	ImportComplete               ImportStatus = "complete"                 // has succeeded
+	ImportDetecting              ImportStatus = "detecting"                // detecting the kind of VCS
 	ImportDetectionFoundMultiple ImportStatus = "detection_found_multiple" // needs a ProjectChoice
-	ImportDetectionFoundNothing  ImportStatus = "detection_found_nothing"  // no repository there
+	ImportDetectionFoundNothing  ImportStatus = "detection_found_nothing"  // has failed: no repository at VCSURL
 	ImportDetectionNeedsAuth     ImportStatus = "detection_needs_auth"     // needs VCSUsername and VCSPassword
-	ImportError                  ImportStatus = "error"                    // failed: see FailedStep and ErrorMessage
+	ImportError                  ImportStatus = "error"                    // has failed: see FailedStep and ErrorMessage
 	ImportImporting              ImportStatus = "importing"                // fetching the source
 	ImportMapping                ImportStatus = "mapping"                  // rewriting authors
 	ImportNone                   ImportStatus = "none"                     // there is no import
 	ImportPushing                ImportStatus = "pushing"                  // updating the repository on GitHub
-	ImportSetup                  ImportStatus = "setup"                    // beginning
+	ImportSetup                  ImportStatus = "setup"                    // starting
 	ImportUnknown                ImportStatus = "unknown"
 	ImportWaitingToPush          ImportStatus = "waiting_to_push"
 )
@@ -111,15 +110,15 @@ func (s ImportStatus) NeedsAction() bool {
 // LFSPreference says what an import does with large files.
 type LFSPreference string
 
-// The preferences. Some responses have a boolean instead: true decodes to LFSOptIn
-// and false to LFSOptOut.
+// The documented preferences.
 const (
-	LFSOptIn     LFSPreference = "opt_in"    // store them with Git LFS
-	LFSOptOut    LFSPreference = "opt_out"   // remove them
+	LFSOptIn     LFSPreference = "opt_in"    // store large files with Git LFS
+	LFSOptOut    LFSPreference = "opt_out"   // remove large files
 	LFSUndecided LFSPreference = "undecided" // only in responses
 )
 
-// UnmarshalJSON accepts both forms that GitHub sends: a string and a boolean.
+// UnmarshalJSON decodes a string or a boolean, since GitHub sends both. It decodes
+// true to [LFSOptIn] and false to [LFSOptOut].
 func (p *LFSPreference) UnmarshalJSON(data []byte) error {
 	switch string(data) {
 	case "true":
@@ -141,16 +140,15 @@ func (p *LFSPreference) UnmarshalJSON(data []byte) error {
 // on GitHub.
 type ImportAuthor struct {
 	ID         int64  `json:"id"`
-	RemoteID   string `json:"remote_id"`   // at the source
-	RemoteName string `json:"remote_name"` // at the source
-	Email      string `json:"email"`       // on GitHub; the source's until mapped
-	Name       string `json:"name"`        // on GitHub; the source's until mapped
+	RemoteID   string `json:"remote_id"`   // in the source repository
+	RemoteName string `json:"remote_name"` // in the source repository
+	Email      string `json:"email"`       // on GitHub; as in the source repository until mapped
+	Name       string `json:"name"`        // on GitHub; as in the source repository until mapped
 	URL        string `json:"url"`         // of the author, in the API
 	ImportURL  string `json:"import_url"`  // of the import, in the API
 }
 
-// mismatch returns what is wrong with the author as a response.
-func (a *ImportAuthor) mismatch(r request) string { return wrongID("author", a.ID, r) }
+func (a *ImportAuthor) mismatch(r request) string { return idMismatch("author", a.ID, r) }
 
 // A LargeFile is a file of more than 100 MB that an import found.
 type LargeFile struct {
@@ -160,16 +158,16 @@ type LargeFile struct {
 	Size    int64  `json:"size"` // bytes
 }
 
-// A StartImportRequest names the source to import. Zero fields are not sent.
+// A StartImportRequest names the repository to import. Zero fields are not sent.
 type StartImportRequest struct {
-	VCSURL      string // required: where the repository is
-	VCS         string // "subversion", "git", "mercurial" or "tfvc"; empty lets GitHub find out, which takes longer
-	VCSUsername string // if VCSURL wants one
-	VCSPassword Secret // if VCSURL wants one
-	TFVCProject string // of a tfvc import
+	VCSURL      string // of the source repository; required
+	VCS         string // "subversion", "git", "mercurial" or "tfvc"; if empty, GitHub detects it, which takes longer
+	VCSUsername string // if the server at VCSURL requires a login
+	VCSPassword Secret // if the server at VCSURL requires a login
+	TFVCProject string // only for tfvc
 }
 
-// secrets lists what no error may quote.
+// secrets lists the values that no error may quote.
 func (req StartImportRequest) secrets() []string {
 	source, err := url.Parse(req.VCSURL)
 	if err != nil {
@@ -178,8 +176,8 @@ func (req StartImportRequest) secrets() []string {
 	return append(netx.URLSecrets(source), req.VCSPassword.Reveal())
 }
 
-// An UpdateImportRequest gives credentials or a choice to an import that needs
-// them. The zero value restarts the import. Zero fields are not sent.
+// An UpdateImportRequest has the credentials or the ProjectChoice that an import
+// needs. The zero value restarts the import. Zero fields are not sent.
 type UpdateImportRequest struct {
 	VCSUsername string
 	VCSPassword Secret
@@ -190,16 +188,17 @@ type UpdateImportRequest struct {
 
 // A MapAuthorRequest is an author's identity on GitHub. Zero fields are not sent.
 type MapAuthorRequest struct {
-	Email string `json:"email,omitzero"` // the author's, in commits
-	Name  string `json:"name,omitzero"`  // the author's, in commits
+	Email string `json:"email,omitzero"` // for the author's commits
+	Name  string `json:"name,omitzero"`  // for the author's commits
 }
 
-// ListAuthorsOptions say which authors to list.
+// ListAuthorsOptions are the options of [SourceImports.ListAuthors].
 type ListAuthorsOptions struct {
 	Since int64 `url:"since,omitempty"` // only authors with a higher ID; 0 means all
 }
 
-// importSource is a source on the wire, where a Secret would encode as REDACTED.
+// importSource is the JSON of a StartImportRequest or UpdateImportRequest, whose
+// Secret would be encoded as REDACTED.
 type importSource struct {
 	VCS         string `json:"vcs,omitzero"`
 	VCSURL      string `json:"vcs_url,omitzero"`
@@ -210,12 +209,11 @@ type importSource struct {
 }
 
 // Start starts an import into the repository, which should be empty, and returns
-// the import's first state. It is retried only after a rate limit and, once, after
-// a 401.
+// the new import. It is retried only after a rate limit and, once, after a 401.
 //
 // https://docs.github.com/rest/migrations/source-imports#start-an-import
 func (s *SourceImports) Start(ctx context.Context, owner, repo string, req StartImportRequest) (*Import, error) {
-	r := request{method: http.MethodPut, at: sourceImport(owner, repo), effect: "the import", secrets: req.secrets(), body: importSource{
+	r := request{method: http.MethodPut, at: sourceImport(owner, repo), creates: "the import", secrets: req.secrets(), body: importSource{
 		VCS: req.VCS, VCSURL: req.VCSURL, VCSUsername: req.VCSUsername, VCSPassword: req.VCSPassword.Reveal(), TFVCProject: req.TFVCProject,
 	}}
 	if req.VCSURL == "" {
@@ -224,16 +222,16 @@ func (s *SourceImports) Start(ctx context.Context, owner, repo string, req Start
 	return call[Import](ctx, s.c, r)
 }
 
-// Get returns the import's state. It fails with [ErrNotFound] if there is no
-// import.
+// Get returns an import. It fails with [ErrNotFound] if there is no import.
 //
 // https://docs.github.com/rest/migrations/source-imports#get-an-import-status
 func (s *SourceImports) Get(ctx context.Context, owner, repo string) (*Import, error) {
 	return call[Import](ctx, s.c, getImport(owner, repo))
 }
 
-// Update gives an import its credentials or choice, or restarts it, and returns
-// its state. It is retried only after a rate limit and, once, after a 401.
+// Update sends the credentials or the ProjectChoice that an import needs, or
+// restarts the import. It returns the import. Update is retried only after a rate
+// limit and, once, after a 401.
 //
 // https://docs.github.com/rest/migrations/source-imports#update-an-import
 func (s *SourceImports) Update(ctx context.Context, owner, repo string, req UpdateImportRequest) (*Import, error) {
@@ -246,16 +244,16 @@ func (s *SourceImports) Update(ctx context.Context, owner, repo string, req Upda
 	return call[Import](ctx, s.c, r)
 }
 
-// Cancel stops an import. It fails with [ErrNotFound] if there is no import,
-// unless the response to an earlier attempt was lost.
+// Cancel stops an import. It fails with [ErrNotFound] if there is no import. It
+// succeeds if the response to an earlier attempt was lost and the retry gets 404.
 //
 // https://docs.github.com/rest/migrations/source-imports#cancel-an-import
 func (s *SourceImports) Cancel(ctx context.Context, owner, repo string) error {
 	return run(ctx, s.c, request{method: http.MethodDelete, at: sourceImport(owner, repo)})
 }
 
-// ListAuthors lists the authors that an import has found, by ID. Nil options list
-// all.
+// ListAuthors lists the authors that an import has found, in the order of their
+// IDs. Nil options list all authors.
 //
 // https://docs.github.com/rest/migrations/source-imports#get-commit-authors
 func (s *SourceImports) ListAuthors(ctx context.Context, owner, repo string, opts *ListAuthorsOptions) iter.Seq2[*ImportAuthor, error] {
@@ -279,7 +277,7 @@ func (s *SourceImports) MapAuthor(ctx context.Context, owner, repo string, autho
 }
 
 // ListLargeFiles lists the files of more than 100 MB that an import has found.
-// GitHub sends them all in one response.
+// GitHub sends the whole list in one response.
 //
 // https://docs.github.com/rest/migrations/source-imports#get-large-files
 func (s *SourceImports) ListLargeFiles(ctx context.Context, owner, repo string) iter.Seq2[*LargeFile, error] {
@@ -301,12 +299,14 @@ func (s *SourceImports) SetLFSPreference(ctx context.Context, owner, repo string
 	return call[Import](ctx, s.c, r)
 }
 
-// Wait polls an import until it is complete, and returns it. With every error it
-// returns the last state seen, nil if there is none. The error is
-// [ErrImportFailed] if the import failed or its status is [ImportNone],
-// [ErrImportNeedsAction] if the import waits for [SourceImports.Update], and
-// [ErrNotFound] if it was cancelled. Wait survives what [OrgMigrations.Wait]
-// survives, and maintenance.
+// Wait polls an import until it is complete, and returns the import. With every
+// error Wait returns the import of the last successful poll, nil if no poll
+// succeeded. Wait tolerates the failures that [OrgMigrations.Wait] tolerates, and
+// maintenance.
+//
+// Wait fails with [ErrImportFailed] if the import failed or its status is
+// [ImportNone], with [ErrImportNeedsAction] if the import waits for
+// [SourceImports.Update], and with [ErrNotFound] if the import was canceled.
 //
 // https://docs.github.com/rest/migrations/source-imports#get-an-import-status
 func (s *SourceImports) Wait(ctx context.Context, owner, repo string) (*Import, error) {
@@ -314,7 +314,7 @@ func (s *SourceImports) Wait(ctx context.Context, owner, repo string) (*Import, 
 	r.budget = new(retryBudget)
 	known := func() bool { return seen.value != nil }
 	return wait(ctx, s.c, known, func() (*Import, error) {
-		err := seen.poll(ctx, s.c, r, decodeAnswer[Import])
+		err := seen.poll(ctx, s.c, r, decodeObject[Import])
 		return seen.value, err
 	}, func(i *Import) (bool, error) {
 		switch at := owner + "/" + repo; {
@@ -342,15 +342,15 @@ func sourceImport(owner, repo string) endpoint {
 	return endpoint{path: "/repos"}.name("owner", owner).name("repo", repo).literal("import")
 }
 
-// isSourceImport reports whether a path, maybe given to Do, is one of
-// sourceImport.
+// isSourceImport reports whether the endpoint, which a caller may have given to Do,
+// belongs to the Source Imports API.
 func (e endpoint) isSourceImport() bool {
 	segments := strings.Split(e.path, "/")
 	return len(segments) >= 5 && segments[1] == "repos" && segments[4] == "import"
 }
 
-// retiresSourceImports reports whether a status says that the API is retired.
-// GitHub does not document the status. Elsewhere 404 may mean that there is no
+// retiresSourceImports reports whether a status means that the API is retired.
+// GitHub does not document this status. On a GHES, 404 may mean that there is no
 // import, and 503 is documented as maintenance.
 func (c *Client) retiresSourceImports(status int) bool {
 	switch status {

@@ -2,8 +2,8 @@ package ghmigrate
 
 import "time"
 
-// A User is an account: a person, an organization or a bot. GitHub fills the
-// fields of the account's kind and leaves the others zero.
+// A User is an account: a person, an organization or a bot. Fields that GitHub
+// does not send for this kind of account are zero.
 type User struct {
 	Login      string `json:"login"`
 	ID         int64  `json:"id"`
@@ -17,7 +17,7 @@ type User struct {
 	HTMLURL    string `json:"html_url"`    // the profile page
 
 	Description  string `json:"description"`    // organizations only
-	SiteAdmin    bool   `json:"site_admin"`     // administers the whole of GitHub or the GHES
+	SiteAdmin    bool   `json:"site_admin"`     // an administrator of GitHub or the GHES
 	UserViewType string `json:"user_view_type"` // "public" or "private"; empty on older servers
 	StarredAt    string `json:"starred_at"`     // as sent; only in lists of stargazers
 	Deleted      bool   `json:"deleted"`        // only in webhooks
@@ -43,9 +43,9 @@ type UserURLs struct {
 	PublicMembersURL  string `json:"public_members_url"`
 }
 
-// A Repository is a repository as the Migrations API describes it. How much
-// GitHub tells depends on the endpoint and on the API version: with 2026-03-10
-// only what identifies a repository and its addresses. What is not told is
+// A Repository is a repository as the Migrations API describes it. Which
+// properties GitHub sends depends on the endpoint and on the API version: version
+// 2026-03-10 sends only names, IDs and addresses. Fields that are not sent are
 // zero.
 type Repository struct {
 	ID          int64  `json:"id"`
@@ -53,22 +53,22 @@ type Repository struct {
 	Name        string `json:"name"`      // "Hello-World"
 	FullName    string `json:"full_name"` // "octocat/Hello-World"
 	Owner       *User  `json:"owner"`
-	Description string `json:"description"` // empty if there is none
-	Homepage    string `json:"homepage"`    // empty if there is none
+	Description string `json:"description"` // empty if not set
+	Homepage    string `json:"homepage"`    // empty if not set
 	URL         string `json:"url"`         // of the API
 	HTMLURL     string `json:"html_url"`
 	CloneURL    string `json:"clone_url"`
-	MirrorURL   string `json:"mirror_url"` // empty if it is not a mirror
+	MirrorURL   string `json:"mirror_url"` // empty if the repository is not a mirror
 
 	Private    bool   `json:"private"`
-	Visibility string `json:"visibility"` // "public", "private" or "internal"; empty if not told
+	Visibility string `json:"visibility"` // "public", "private" or "internal"; empty if not sent
 	Fork       bool   `json:"fork"`
 	Archived   bool   `json:"archived"` // read-only
 	Disabled   bool   `json:"disabled"`
 	IsTemplate bool   `json:"is_template"`
 
-	// TemplateRepository is the repository that this one was made from; nil if
-	// there is none or it is not told.
+	// TemplateRepository is the template that the repository was made from; nil if
+	// there is no template or it is not sent.
 	TemplateRepository *Repository `json:"template_repository,omitzero"`
 	// Organization is the organization that owns the repository; only in
 	// webhooks, nil for a user's repository.
@@ -76,11 +76,11 @@ type Repository struct {
 
 	DefaultBranch string   `json:"default_branch"`
 	MasterBranch  string   `json:"master_branch"` // an older name of DefaultBranch
-	Language      string   `json:"language"`      // the main one; empty if not recognized
+	Language      string   `json:"language"`      // the main language; empty if not recognized
 	Topics        []string `json:"topics,omitzero"`
 	Size          int64    `json:"size"` // kibibytes
 
-	// The times are zero if GitHub does not tell them.
+	// The times are zero if not sent.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 	PushedAt  time.Time `json:"pushed_at,omitzero"` // zero also if nothing was ever pushed
@@ -104,7 +104,7 @@ type Repository struct {
 	HasDiscussions  bool `json:"has_discussions"`
 	HasPullRequests bool `json:"has_pull_requests"`
 	// PullRequestCreationPolicy says who may open pull requests: "all" or
-	// "collaborators_only"; empty if not told.
+	// "collaborators_only"; empty if not sent.
 	PullRequestCreationPolicy string `json:"pull_request_creation_policy"`
 
 	AllowMergeCommit          bool   `json:"allow_merge_commit"`
@@ -122,7 +122,7 @@ type Repository struct {
 	WebCommitSignoffRequired  bool   `json:"web_commit_signoff_required"`
 	AnonymousAccessEnabled    bool   `json:"anonymous_access_enabled"` // anonymous Git reads; GHES only
 
-	// Permissions of the token's owner; nil if GitHub does not tell them.
+	// Permissions of the token's owner; nil if not sent.
 	Permissions *RepositoryPermissions `json:"permissions,omitzero"`
 	RoleName    string                 `json:"role_name"` // of the token's owner
 	// License is nil if GitHub recognized no license.
@@ -131,10 +131,11 @@ type Repository struct {
 	CodeOfConduct *CodeOfConduct `json:"code_of_conduct,omitzero"`
 	// SecurityAndAnalysis is nil if the token may not see it.
 	SecurityAndAnalysis *SecurityAndAnalysis `json:"security_and_analysis,omitzero"`
-	// CodeSearchIndexStatus is nil if not told.
+	// CodeSearchIndexStatus is nil if not sent.
 	CodeSearchIndexStatus *CodeSearchIndexStatus `json:"code_search_index_status,omitzero"`
-	// CustomProperties are the organization's own: a value is a string, a []any
-	// of strings, or nil. The map is nil if GitHub tells no permissions.
+	// CustomProperties are properties that the organization defines: a value is
+	// a string, a []any of strings, or nil. The map is nil if GitHub sends no
+	// Permissions.
 	CustomProperties map[string]any `json:"custom_properties,omitzero"`
 	// TempCloneToken lets git clone a private repository for a short time.
 	TempCloneToken Secret `json:"temp_clone_token"`
@@ -196,13 +197,13 @@ type RepositoryPermissions struct {
 	Pull     bool `json:"pull"`
 }
 
-// A License is the licence that GitHub recognized in a repository.
+// A License is the license that GitHub recognized in a repository.
 type License struct {
 	Key     string `json:"key"` // "mit"
 	Name    string `json:"name"`
-	SPDXID  string `json:"spdx_id"` // "MIT"; empty or "NOASSERTION" if there is none
+	SPDXID  string `json:"spdx_id"` // "MIT"; empty or "NOASSERTION" if the license has no SPDX ID
 	NodeID  string `json:"node_id"`
-	URL     string `json:"url"` // of the API; empty if GitHub has no text of it
+	URL     string `json:"url"` // of the API; empty if GitHub does not have the license's text
 	HTMLURL string `json:"html_url"`
 }
 
@@ -216,8 +217,8 @@ type CodeOfConduct struct {
 	Body    string `json:"body"`     // empty if only the reference was sent
 }
 
-// SecurityAndAnalysis is the state of a repository's security features. A
-// feature is nil if GitHub does not tell it.
+// SecurityAndAnalysis is the state of a repository's security features. A feature
+// is nil if not sent.
 type SecurityAndAnalysis struct {
 	AdvancedSecurity                      *SecurityFeature        `json:"advanced_security,omitzero"`
 	CodeSecurity                          *SecurityFeature        `json:"code_security,omitzero"`
@@ -237,20 +238,20 @@ type SecurityFeature struct {
 	Status string `json:"status"` // "enabled" or "disabled"
 }
 
-// DelegatedBypassOptions say who may let a push with a secret through.
+// DelegatedBypassOptions list the reviewers who may allow the push of a secret.
 type DelegatedBypassOptions struct {
 	Reviewers []BypassReviewer `json:"reviewers,omitzero"`
 }
 
-// A BypassReviewer is a team or a role that may let a push with a secret
-// through.
+// A BypassReviewer is a team or a role that may allow the push of a secret.
 type BypassReviewer struct {
 	ReviewerID   int64  `json:"reviewer_id"`
 	ReviewerType string `json:"reviewer_type"` // "TEAM" or "ROLE"
 	Mode         string `json:"mode"`          // "ALWAYS" or "EXEMPT"; empty means "ALWAYS"
 }
 
-// CodeSearchIndexStatus says whether GitHub's code search knows a repository.
+// CodeSearchIndexStatus says whether a repository is in the index of GitHub's code
+// search.
 type CodeSearchIndexStatus struct {
 	LexicalSearchOK  bool   `json:"lexical_search_ok"`
 	LexicalCommitSHA string `json:"lexical_commit_sha"`

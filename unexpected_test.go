@@ -103,15 +103,15 @@ func TestAnUnexpectedAnswerSaysWhatCame(t *testing.T) {
 			`a web page, maybe of a proxy or a login: "Sign in · GitHub Enterprise"`,
 		},
 		"a page without a title": {nil, "<html><body>" + strings.Repeat("x", 5000), nil, `a web page, maybe of a proxy or a login`},
-		"a message":              {nil, `{"message": "degraded"}`, nil, `no id of the migration: "{\"message\": \"degraded\"}"`},
-		"another migration":      {nil, `{"id": 80}`, nil, `migration 80 in place of 79: "{\"id\": 80}"`},
+		"a message":              {nil, `{"message": "degraded"}`, nil, `no migration ID: "{\"message\": \"degraded\"}"`},
+		"another migration":      {nil, `{"id": 80}`, nil, `migration 80 instead of 79: "{\"id\": 80}"`},
 		"a long text":            {nil, strings.Repeat("é", 300), nil, `malformed JSON: "` + strings.Repeat("é", 200) + `…"`},
 		"text of several lines":  {nil, "one\ntwo", nil, `malformed JSON: "one"`},
 		"a temporary token": {
 			nil, `{"id":80,"repositories":[{"temp_clone_token":"AABBCC"}]}`, nil,
-			`migration 80 in place of 79: "{\"id\":80,\"repositories\":[{\"temp_clone_token\":\"REDACTED\"}]}"`,
+			`migration 80 instead of 79: "{\"id\":80,\"repositories\":[{\"temp_clone_token\":\"REDACTED\"}]}"`,
 		},
-		"a list":                  {nil, `[]`, nil, `array in place of object: "[]"`},
+		"a list":                  {nil, `[]`, nil, `array instead of object: "[]"`},
 		"a page that has a query": {nil, "go to https://s3.example.com/a?X-Amz-Signature=abcdefgh now", nil, `malformed JSON: "go to https://s3.example.com/a?REDACTED now"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,11 +131,11 @@ func TestAStartThatWasAnsweredStrangelyMayHaveHappened(t *testing.T) {
 		return answer(req, http.StatusCreated, nil, `{}`), nil
 	})
 	_, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
-	require.EqualError(t, err, `POST /orgs/octo-org/migrations: unexpected answer: status 201 with no id of the migration: "{}"; the migration may exist all the same`)
+	require.EqualError(t, err, `POST /orgs/octo-org/migrations: unexpected answer: status 201 with no migration ID: "{}"; the migration may exist nevertheless`)
 	require.NotErrorIs(t, err, ghmigrate.ErrNotSent)
 	_, err = client.SourceImports.Start(t.Context(), "octocat", "socm", ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com"})
 	require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer)
-	require.ErrorContains(t, err, "the import may exist all the same")
+	require.ErrorContains(t, err, "the import may exist nevertheless")
 }
 
 func TestWaitsTakeAnUnexpectedAnswerForAnOutage(t *testing.T) {
@@ -186,6 +186,6 @@ func TestAStartWhoseResponseBreaksOffMayHaveHappened(t *testing.T) {
 		return res, nil
 	})
 	_, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
-	require.EqualError(t, err, "POST /orgs/octo-org/migrations: read the response: connection reset; the migration may exist all the same")
+	require.EqualError(t, err, "POST /orgs/octo-org/migrations: read the response: connection reset; the migration may exist nevertheless")
 	require.NotErrorIs(t, err, ghmigrate.ErrNotSent)
 }

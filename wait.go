@@ -13,8 +13,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// wait polls until done says so. With every error it returns the last value
-// seen, nil if there is none.
+// wait polls a migration until it is exported.
 func (a account) wait(ctx context.Context, id int64) (*Migration, error) {
 	poll, seen := a.poller(new(retryBudget)), &pollResult[Migration]{}
 	known := func() bool { return seen.value != nil || a.startedLately(id) }
@@ -29,9 +28,10 @@ func (a account) wait(ctx context.Context, id int64) (*Migration, error) {
 	})
 }
 
-// wait polls until done says so. With every error it returns the last value
-// seen, nil if there is none. A 401 or 404 to something known ends the wait only
-// if it persists.
+// wait polls until done reports true, and returns the value of that poll. With
+// every error it returns the value of the last successful poll, nil if no poll
+// succeeded. A 401 or 404 ends the wait only if it persists or known reports
+// false.
 func wait[T any](ctx context.Context, c *Client, known func() bool, poll func() (*T, error), done func(*T) (bool, error)) (*T, error) {
 	if ctx == nil {
 		return nil, badArgument("ctx", "is nil")
@@ -52,23 +52,24 @@ func wait[T any](ctx context.Context, c *Client, known func() bool, poll func() 
 	}
 }
 
-// A migrationPoll asks for one migration, without its repositories, and keeps
-// the response in seen.
+// A migrationPoll requests one migration, without its repositories, and stores the
+// response in seen.
 type migrationPoll func(ctx context.Context, id int64, seen *pollResult[Migration]) error
 
-// poller returns how the account's migrations are polled.
+// poller returns the function that polls the account's migrations.
 func (a account) poller(budget *retryBudget) migrationPoll {
-	if a.hasNoUserStatus() {
+	if a.mayLackStatus() {
 		return (&serverUserPolls{listPolls: newListPolls(a, budget)}).poll
 	}
 	return a.pollStatus(budget)
 }
 
+// pollStatus returns the function that polls the status endpoint.
 func (a account) pollStatus(budget *retryBudget) migrationPoll {
 	return func(ctx context.Context, id int64, seen *pollResult[Migration]) error {
 		r := a.get(id, &GetOptions{OmitRepositories: true})
 		r.budget = budget
-		err := seen.poll(ctx, a.c, r, decodeAnswer[Migration])
+		err := seen.poll(ctx, a.c, r, decodeObject[Migration])
 		if seen.value != nil {
 			seen.value.Repositories = nil // an older GHES ignores exclude
 		}
@@ -76,27 +77,27 @@ func (a account) pollStatus(budget *retryBudget) migrationPoll {
 	}
 }
 
-// A pollResult is the latest response to a request that is sent again and
-// again.
+// A pollResult is the latest response to a request that is polled.
 type pollResult[T any] struct {
 	value *T
 	date  time.Time // of the response, by the server's clock
 
 	etag        string
-	full        time.Time // when the value itself came, by our clock
-	notModified int       // responses since then
+	fetched     time.Time // when the value arrived, by the local clock
+	notModified int       // responses with status 304 since then
 }
 
+// A proxy's cache may send 304 although the value has changed. After this number
+// of responses with status 304, or after this time, a poll is not conditional.
 const (
-	// A cache on the way may hold a stale 304, so the value itself is asked for
-	// after a number of polls, or a time.
 	maxNotModified    = 9
 	maxNotModifiedAge = 5 * time.Minute
 )
 
-// poll sends the request. A response that nothing changed costs no quota.
+// poll sends the request. The request is conditional if possible, since a response
+// with status 304 costs no quota.
 func (p *pollResult[T]) poll(ctx context.Context, c *Client, r request, decode func(context.Context, *Client, response) (*T, error)) error {
-	if p.notModified < maxNotModified && time.Since(p.full) < maxNotModifiedAge {
+	if p.notModified < maxNotModified && time.Since(p.fetched) < maxNotModifiedAge {
 		r.etag = p.etag
 	}
 	res, err := c.send(ctx, r)
@@ -112,29 +113,30 @@ func (p *pollResult[T]) poll(ctx context.Context, c *Client, r request, decode f
 	if err != nil {
 		return err
 	}
-	*p = pollResult[T]{value: value, date: res.date(), etag: res.header.Get("Etag"), full: time.Now()}
+	*p = pollResult[T]{value: value, date: res.date(), etag: res.header.Get("Etag"), fetched: time.Now()}
 	return nil
 }
 
-// A pollClock paces polls and limits how long they may fail.
+// A pollClock pauses between polls and limits how long polls may fail.
 type pollClock struct {
 	log       *slog.Logger
-	interval  time.Duration // the next one
-	min, max  time.Duration
+	interval  time.Duration // before the next poll
+	min, max  time.Duration // of interval
 	maxOutage time.Duration
 
-	outage time.Time // since when polls fail; zero while they succeed
+	outage time.Time // when polls began to fail; zero while they succeed
 	denial denial
 	limits int   // rate limits in a row
-	last   error // how the latest poll failed; nil if it succeeded
+	last   error // of the latest poll; nil if it succeeded
 }
 
 func (c *Client) newPollClock() *pollClock {
 	return &pollClock{log: c.log, interval: c.pollMin, min: c.pollMin, max: c.pollMax, maxOutage: c.maxOutage}
 }
 
-// pause waits for the next poll after one that ended in err, or returns the
-// error that ends the polls. A denial of something known may be a stray one.
+// pause waits for the time of the next poll after a poll that returned err. If err
+// ends the polls, pause returns the error for the caller. A denial may be stray
+// only if the resource is known to exist.
 func (p *pollClock) pause(ctx context.Context, err error, known bool) error {
 	failure, _ := errors.AsType[*APIError](err)
 	limited := failure != nil && failure.RetryAfter > 0
@@ -147,7 +149,7 @@ func (p *pollClock) pause(ctx context.Context, err error, known bool) error {
 	}
 	p.last = err
 	switch {
-	case err != nil && !limited && !stray && !mayPass(err):
+	case err != nil && !limited && !stray && !isTemporary(err):
 		return err
 	case stray && p.denial.persists():
 		return err
@@ -158,7 +160,7 @@ func (p *pollClock) pause(ctx context.Context, err error, known bool) error {
 	case err == nil:
 		p.outage, p.denial, p.limits = time.Time{}, denial{}, 0
 	case limited:
-		wait = max(wait, min(failure.lasts(p.limits), maxPause))
+		wait = max(wait, min(failure.limitPause(p.limits), maxPause))
 		p.outage = time.Time{}
 		p.limits++
 	case stray:
@@ -182,13 +184,13 @@ func (p *pollClock) pause(ctx context.Context, err error, known bool) error {
 	return nil
 }
 
-// isDenial reports whether GitHub refuses the token or does not find the
-// resource. Both happen by mistake, and pass.
+// isDenial reports whether the response is a 401 or 404. GitHub sometimes sends
+// a stray one for a valid token and an existing resource.
 func isDenial(err error) bool {
 	return errors.Is(err, ErrUnauthorized) || isAbsence(err)
 }
 
-// A denial is a 401 or 404 to something known, and how long it has persisted.
+// A denial counts the denials in a row for a resource that is known to exist.
 type denial struct {
 	polls int
 	since time.Time
@@ -199,8 +201,8 @@ const (
 	minDenialTime = 30 * time.Second
 )
 
-// persists notes one more denial and reports whether it is more than a stray
-// one.
+// persists counts one more denial and reports whether there are too many for
+// a stray one.
 func (d *denial) persists() bool {
 	if d.polls++; d.polls == 1 {
 		d.since = time.Now()

@@ -236,7 +236,7 @@ func TestADeadlineOfAWaitTellsTheLastFailureToo(t *testing.T) {
 					m, err := client.OrgMigrations.Wait(ctx, "octo-org", 79)
 					require.ErrorIs(t, err, context.DeadlineExceeded)
 					require.ErrorIs(t, err, cause)
-					require.ErrorContains(t, err, "; the attempt before failed: GET /orgs/octo-org/migrations/79: ")
+					require.ErrorContains(t, err, "; the previous attempt failed: GET /orgs/octo-org/migrations/79: ")
 					require.NotNil(t, m)
 				}, ghmigratetest.WithExportDuration(time.Hour))
 			})

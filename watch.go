@@ -11,6 +11,7 @@ import (
 	"time"
 )
 
+// watch follows the migrations of the ids.
 func (a account) watch(ctx context.Context, ids []int64) iter.Seq2[*Migration, error] {
 	return func(yield func(*Migration, error) bool) {
 		w := newWatcher(a, yield)
@@ -25,6 +26,7 @@ func (a account) watch(ctx context.Context, ids []int64) iter.Seq2[*Migration, e
 	}
 }
 
+// watchAll follows all migrations of the account.
 func (a account) watchAll(ctx context.Context) iter.Seq2[*Migration, error] {
 	return func(yield func(*Migration, error) bool) {
 		w := newWatcher(a, yield)
@@ -36,37 +38,37 @@ func (a account) watchAll(ctx context.Context) iter.Seq2[*Migration, error] {
 // A watcher follows many migrations for one range over a sequence.
 type watcher struct {
 	account
-	yield      func(*Migration, error) bool
-	lists      *listPolls
-	poll       migrationPoll
-	listServes func() bool // the list is the only way to poll
-	live       map[int64]*followed
-	known      map[int64]bool // all that were ever listed; nil unless new ones are followed too
-	answered   bool           // a request has succeeded
-	survived   error          // the latest failure that did not end a tick; nil if the latest tick had none
-	listed     bool           // the list was read once
-	whole      bool           // the latest list was not cut short, so that new migrations come first
+	yield     func(*Migration, error) bool
+	lists     *listPolls
+	poll      migrationPoll
+	onlyList  func() bool // reports whether the server has no status endpoint
+	live      map[int64]*followed
+	known     map[int64]bool // every migration that was ever listed; nil unless new migrations are followed too
+	succeeded bool           // a request has succeeded
+	tolerated error          // the last failure that did not end the latest tick; nil if there was no such failure
+	listed    bool           // the list was read once
+	whole     bool           // the latest poll of the list did not fail, so new migrations are on its first pages
 }
 
-// followed is what is known of a migration that is not done.
+// followed is the state of a migration that is not done.
 type followed struct {
 	pollResult[Migration]
 	state   MigrationState
 	updated time.Time
 	denial  denial
-	failing time.Time // since when single polls fail; zero if they succeed
-	tried   time.Time // when the latest of them failed; zero if they succeed
+	failing time.Time // when polls of this migration began to fail; zero while they succeed
+	failed  time.Time // when the latest poll of this migration failed; zero while they succeed
 }
 
 func newWatcher(a account, yield func(*Migration, error) bool) *watcher {
 	w := &watcher{account: a, yield: yield, live: map[int64]*followed{}}
-	if a.hasNoUserStatus() {
+	if a.mayLackStatus() {
 		server := &serverUserPolls{listPolls: newListPolls(a, new(retryBudget))}
-		w.lists, w.poll, w.listServes = &server.listPolls, server.poll, func() bool { return server.listServes }
+		w.lists, w.poll, w.onlyList = &server.listPolls, server.poll, func() bool { return server.onlyList }
 		return w
 	}
 	lists := newListPolls(a, new(retryBudget))
-	w.lists, w.poll, w.listServes = &lists, a.pollStatus(new(retryBudget)), func() bool { return false }
+	w.lists, w.poll, w.onlyList = &lists, a.pollStatus(new(retryBudget)), func() bool { return false }
 	return w
 }
 
@@ -80,8 +82,8 @@ func (w *watcher) run(ctx context.Context) {
 	}
 	clock := w.c.newPollClock()
 	for w.known != nil || len(w.live) > 0 {
-		survived := w.survived
-		w.survived = nil
+		before := w.tolerated
+		w.tolerated = nil
 		err := w.tick(ctx)
 		if errors.Is(err, errStopped) {
 			return
@@ -89,10 +91,10 @@ func (w *watcher) run(ctx context.Context) {
 		if err == nil && w.known == nil && len(w.live) == 0 {
 			return
 		}
-		w.answered = w.answered || err == nil
-		if err := clock.pause(ctx, err, w.answered); err != nil {
+		w.succeeded = w.succeeded || err == nil
+		if err := clock.pause(ctx, err, w.succeeded); err != nil {
 			if ctx.Err() != nil && clock.last == nil {
-				err = after(cmp.Or(w.survived, survived), err)
+				err = after(cmp.Or(w.tolerated, before), err)
 			}
 			w.yield(nil, err)
 			return
@@ -100,55 +102,55 @@ func (w *watcher) run(ctx context.Context) {
 	}
 }
 
-// tick polls every migration once: the list first, where that takes fewer
-// requests, then singly what the list's first pages do not show.
+// tick polls every migration once. If the list takes fewer requests, tick polls
+// the list first, and then each migration that is not on the list's first pages.
 func (w *watcher) tick(ctx context.Context) error {
 	seen := map[int64]bool{}
-	listed := !w.user || w.known != nil || w.listServes()
+	listed := !w.user || w.known != nil || w.onlyList()
 	if listed {
 		if err := w.pollList(ctx, seen); err != nil {
 			return err
 		}
 	}
-	var trouble error
-	answered, failures := listed, 0
+	var last error
+	succeeded, failures := listed, 0
 	for _, id := range w.unseen(seen) {
-		switch err := w.pollOne(ctx, id, answered); {
+		switch err := w.pollOne(ctx, id, succeeded); {
 		case err == nil:
 			seen[id] = true
-			if w.listServes() && !listed && len(w.unseen(seen)) > 0 {
-				return w.tick(ctx) // the list tells of all the others too
+			if w.onlyList() && !listed && len(w.unseen(seen)) > 0 {
+				return w.tick(ctx) // the list has the other migrations too
 			}
-			answered, failures = true, 0
+			succeeded, failures = true, 0
 		case !isOutage(err) || ctx.Err() != nil:
 			return err
 		default:
-			trouble = err
+			last = err
 			failures++
 		}
 		// One failing migration must not hide the others. Two failures in a row are
-		// GitHub's trouble, in which each of the rest may take a minute.
+		// an outage of GitHub, in which each further poll may take a minute.
 		if failures == 2 {
 			break
 		}
 	}
-	if !answered {
-		return trouble
+	if !succeeded {
+		return last
 	}
-	if trouble != nil {
-		w.survive(ctx, trouble)
+	if last != nil {
+		w.tolerate(ctx, last)
 	}
 	return nil
 }
 
-// survive notes a failure that does not end the tick.
-func (w *watcher) survive(ctx context.Context, err error) {
-	w.survived = err
+// tolerate records a failure that does not end the tick.
+func (w *watcher) tolerate(ctx context.Context, err error) {
+	w.tolerated = err
 	w.c.log.LogAttrs(ctx, slog.LevelWarn, "poll failed, polling again", slog.Any("error", err))
 }
 
-// pollList reads as many pages as the followed migrations may need, and further
-// pages while they show something new.
+// pollList reads as many pages of the list as the followed migrations may need,
+// and further pages while they show new migrations.
 func (w *watcher) pollList(ctx context.Context, seen map[int64]bool) error {
 	due := (len(w.live)+maxPerPage-1)/maxPerPage + 1
 	read, whole := 0, w.whole
@@ -162,7 +164,7 @@ func (w *watcher) pollList(ctx context.Context, seen map[int64]bool) error {
 		for i := range page.value.items {
 			m := &page.value.items[i]
 			if m.ID <= 0 {
-				continue // an odd value in its place
+				continue // the ID is of an odd type
 			}
 			seen[m.ID] = true
 			news = news || w.known != nil && !w.known[m.ID]
@@ -171,7 +173,7 @@ func (w *watcher) pollList(ctx context.Context, seen map[int64]bool) error {
 			}
 		}
 		all := w.known != nil && !whole
-		wanted := len(w.unseen(seen)) > 0 && (w.listServes() || read < due)
+		wanted := len(w.unseen(seen)) > 0 && (w.onlyList() || read < due)
 		if !all && !news && !wanted {
 			break
 		}
@@ -180,41 +182,41 @@ func (w *watcher) pollList(ctx context.Context, seen map[int64]bool) error {
 	return nil
 }
 
-// unseen lists the followed IDs that are not seen. The ones that failed come
-// last, and of these the one that failed latest.
+// unseen lists the followed migrations that are not in seen. Migrations whose poll
+// failed come last, ordered by the time of the failure.
 func (w *watcher) unseen(seen map[int64]bool) []int64 {
 	ids := slices.Collect(maps.Keys(w.live))
 	ids = slices.DeleteFunc(ids, func(id int64) bool { return seen[id] })
 	slices.SortFunc(ids, func(a, b int64) int {
-		return cmp.Or(w.live[a].tried.Compare(w.live[b].tried), cmp.Compare(a, b))
+		return cmp.Or(w.live[a].failed.Compare(w.live[b].failed), cmp.Compare(a, b))
 	})
 	return ids
 }
 
-// pollOne polls one migration. It yields an error that is about this migration
-// alone, and follows the migration no further. A failure that may pass is about
-// this migration alone if it lasts while others are answered.
-func (w *watcher) pollOne(ctx context.Context, id int64, othersAnswered bool) error {
+// pollOne polls one migration. An error about this migration alone is yielded, and
+// the migration is dropped. A temporary failure is about this migration alone if it
+// lasts while polls of others succeed.
+func (w *watcher) pollOne(ctx context.Context, id int64, othersSucceed bool) error {
 	f := w.live[id]
 	err := w.poll(ctx, id, &f.pollResult)
 	switch {
 	case err == nil:
-		f.failing, f.tried, f.denial = time.Time{}, time.Time{}, denial{}
+		f.failing, f.failed, f.denial = time.Time{}, time.Time{}, denial{}
 		return w.observe(f.value, f.date)
 	case ctx.Err() != nil:
 		return err
 	case isAbsence(err) && (f.state != "" || w.startedLately(id)) && !f.denial.persists():
-		w.survive(ctx, err)
+		w.tolerate(ctx, err)
 		return nil
 	case errors.Is(err, ErrNotFound):
 	case !isOutage(err):
 		return err
 	default:
-		f.tried = time.Now()
+		f.failed = time.Now()
 		if f.failing.IsZero() {
-			f.failing = f.tried
+			f.failing = f.failed
 		}
-		if !othersAnswered || time.Since(f.failing) < w.c.maxOutage {
+		if !othersSucceed || time.Since(f.failing) < w.c.maxOutage {
 			return err
 		}
 	}
@@ -227,19 +229,20 @@ func (w *watcher) pollOne(ctx context.Context, id int64, othersAnswered bool) er
 
 // isOutage reports whether a failure ends a watch only if it lasts.
 func isOutage(err error) bool {
-	return mayPass(err) && !errors.Is(err, errStopped)
+	return isTemporary(err) && !errors.Is(err, errStopped)
 }
 
-// maxStale is how old an unknown state may be to count as live in a watch of
-// all migrations. The list shows imports too, whose states are not documented
-// and never Done.
+// maxStale limits how long a migration in an undocumented state counts as live.
+// The list includes imports, whose states are undocumented and never Done.
 const maxStale = 7 * 24 * time.Hour
 
+// isLive reports whether watchAll follows the migration.
 func isLive(m *Migration, now time.Time) bool {
 	return m.State == StatePending || m.State == StateExporting || !m.State.Done() && now.Sub(m.UpdatedAt) < maxStale
 }
 
-// observe yields a migration if it is followed and has changed.
+// observe yields a migration if it is followed and has changed. It begins to follow
+// a new migration if all are followed.
 func (w *watcher) observe(m *Migration, date time.Time) error {
 	f := w.live[m.ID]
 	if f == nil {

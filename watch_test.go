@@ -620,7 +620,7 @@ func TestADeadlineOfAWatchTellsTheLastFailureOfOne(t *testing.T) {
 				defer cancel()
 				_, err := ghmigrate.Collect(client.OrgMigrations.Watch(ctx, "octo-org", []int64{79}))
 				require.ErrorIs(t, err, context.DeadlineExceeded)
-				require.ErrorContains(t, err, fmt.Sprintf("; the attempt before failed: GET /orgs/octo-org/migrations/79: %d Not Found", status))
+				require.ErrorContains(t, err, fmt.Sprintf("; the previous attempt failed: GET /orgs/octo-org/migrations/79: %d Not Found", status))
 			})
 		})
 	}

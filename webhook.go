@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// A RepositoryImportEvent tells that a repository was imported, or was not. Read
-// it with [ParseRepositoryImportEvent].
+// A RepositoryImportEvent reports the end of the import of a repository.
+// [ParseRepositoryImportEvent] reads it from the request of a webhook.
 //
 // https://docs.github.com/webhooks/webhook-events-and-payloads#repository_import
 type RepositoryImportEvent struct {
@@ -25,7 +25,7 @@ type RepositoryImportEvent struct {
 	Enterprise   *Enterprise   `json:"enterprise,omitzero"`   // nil outside an enterprise
 	Installation *Installation `json:"installation,omitzero"` // nil unless a GitHub App gets the event
 
-	// DeliveryID is unique to the event, and the same when it is sent again.
+	// DeliveryID is unique to the event. A redelivery of the event has the same ID.
 	DeliveryID string `json:"-"`
 }
 
@@ -49,18 +49,18 @@ type Installation struct {
 	NodeID string `json:"node_id"`
 }
 
-// maxEvent is GitHub's own limit of a webhook's payload.
+// maxEvent is GitHub's limit for the payload of a webhook.
 const maxEvent = 25 << 20
 
 // ParseRepositoryImportEvent reads the request of a webhook. It checks the
-// signature before it parses anything. The request must be signed with one of
-// the secrets: give the old and the new one while a secret is rotated. No secret
-// and an empty secret are errors.
+// signature before it parses the payload. The request must be signed with one of
+// the secrets: pass the old and the new secret during a rotation. It is an error to
+// pass no secret or an empty secret.
 //
 // The error matches [ErrWebhookSignature] if the signature is missing or wrong,
 // and [ErrWebhookEvent] if the signed request carries another event, such as the
-// ping of a new webhook. A payload that is not JSON, or is larger than GitHub
-// sends (25 MiB), is an error too. ParseRepositoryImportEvent reads r.Body and
+// ping of a new webhook. A payload that is not JSON, or is larger than GitHub's
+// limit of 25 MiB, is an error too. ParseRepositoryImportEvent reads r.Body and
 // does not close it.
 //
 // https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
@@ -77,11 +77,11 @@ func parseRepositoryImportEvent(r *http.Request, secrets [][]byte) (*RepositoryI
 	case r == nil || r.Body == nil:
 		return nil, errors.New("there is no request")
 	case len(secrets) == 0:
-		return nil, errors.New("no secret was given, so that anyone could have sent the request")
+		return nil, errors.New("there is no secret: anyone could have sent the request")
 	}
 	for i, secret := range secrets {
 		if len(secret) == 0 {
-			return nil, fmt.Errorf("secret %d of %d is empty, so that anyone could have sent the request", i+1, len(secrets))
+			return nil, fmt.Errorf("secret %d of %d is empty: anyone could have sent the request", i+1, len(secrets))
 		}
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxEvent+1))
@@ -92,7 +92,7 @@ func parseRepositoryImportEvent(r *http.Request, secrets [][]byte) (*RepositoryI
 		return nil, fmt.Errorf("the payload is larger than %d MiB", maxEvent>>20)
 	}
 	if len(body) == 0 && r.ContentLength != 0 {
-		return nil, errors.New("the body was read before: parse the event first")
+		return nil, errors.New("the body was already read: parse the event first")
 	}
 	if err := checkSignature(r.Header, body, secrets); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrWebhookSignature, err)
@@ -101,7 +101,7 @@ func parseRepositoryImportEvent(r *http.Request, secrets [][]byte) (*RepositoryI
 		return nil, fmt.Errorf("%w: %q", ErrWebhookEvent, name)
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return nil, fmt.Errorf("the content type is %q: set the webhook's to application/json", r.Header.Get("Content-Type"))
+		return nil, fmt.Errorf("the content type is %q: set the webhook's content type to application/json", r.Header.Get("Content-Type"))
 	}
 	event := &RepositoryImportEvent{}
 	odd, err := decode(body, event, exact)

@@ -114,7 +114,7 @@ func TestAWebhookSecretIsRotated(t *testing.T) {
 		assert.Equal(t, "success", event.Status)
 	}
 	_, err := ghmigrate.ParseRepositoryImportEvent(delivery(t, body), webhookSecret, nil)
-	require.EqualError(t, err, "repository_import webhook: secret 2 of 2 is empty, so that anyone could have sent the request")
+	require.EqualError(t, err, "repository_import webhook: secret 2 of 2 is empty: anyone could have sent the request")
 	_, err = ghmigrate.ParseRepositoryImportEvent(delivery(t, body), []byte("previous"), []byte("next"))
 	require.ErrorIs(t, err, ghmigrate.ErrWebhookSignature)
 }
@@ -141,9 +141,9 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 		secret []byte
 		want   string
 	}{
-		"no secret": {good, header("X-Hub-Signature-256", signature(nil, good)), nil, "no secret was given, so that anyone could have sent the request"},
+		"no secret": {good, header("X-Hub-Signature-256", signature(nil, good)), nil, "there is no secret: anyone could have sent the request"},
 		"empty secret": {good, header("X-Hub-Signature-256", signature([]byte{}, good)), []byte{},
-			"secret 1 of 1 is empty, so that anyone could have sent the request"},
+			"secret 1 of 1 is empty: anyone could have sent the request"},
 		"no signature": {good, func(r *http.Request) { r.Header.Del("X-Hub-Signature-256") }, webhookSecret,
 			"invalid signature: it is missing: is a secret set for the webhook?"},
 		"older signature only": {good, func(r *http.Request) {
@@ -165,8 +165,8 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 		"ping":                        {[]byte(`{"zen": "Keep it logically awesome."}`), header("X-Github-Event", "ping"), webhookSecret, `another event: "ping"`},
 		"no event":                    {good, func(r *http.Request) { r.Header.Del("X-Github-Event") }, webhookSecret, `another event: ""`},
 		"form": {[]byte("payload=" + url.QueryEscape(string(good))), header("Content-Type", "application/x-www-form-urlencoded"), webhookSecret,
-			`the content type is "application/x-www-form-urlencoded": set the webhook's to application/json`},
-		"no content type":  {good, func(r *http.Request) { r.Header.Del("Content-Type") }, webhookSecret, `the content type is "": set the webhook's to application/json`},
+			`the content type is "application/x-www-form-urlencoded": set the webhook's content type to application/json`},
+		"no content type":  {good, func(r *http.Request) { r.Header.Del("Content-Type") }, webhookSecret, `the content type is "": set the webhook's content type to application/json`},
 		"not JSON":         {[]byte("status=success"), func(*http.Request) {}, webhookSecret, "decode the payload: malformed JSON"},
 		"nothing":          {nil, func(*http.Request) {}, webhookSecret, "decode the payload: malformed JSON"},
 		"half of it":       {good[:30], func(*http.Request) {}, webhookSecret, "decode the payload: malformed JSON"},
@@ -175,9 +175,9 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 		"no repository":    {[]byte(`{"status": "success", "repository": null}`), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
 		"body that breaks": {good, func(r *http.Request) { r.Body = io.NopCloser(broken{}) }, webhookSecret, "read the payload: connection reset"},
 		"body that was read": {good, func(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, webhookSecret,
-			"the body was read before: parse the event first"},
+			"the body was already read: parse the event first"},
 		"body of unknown length that was read": {nil, func(r *http.Request) { r.ContentLength = -1 }, webhookSecret,
-			"the body was read before: parse the event first"},
+			"the body was already read: parse the event first"},
 		"no body":            {good, func(r *http.Request) { r.Body = nil }, webhookSecret, "there is no request"},
 		"signature is first": {[]byte("{"), header("X-Hub-Signature-256", signature(nil, []byte("{"))), webhookSecret, "invalid signature: it matches no secret"},
 		"signature before the event": {[]byte("{"), func(r *http.Request) {
