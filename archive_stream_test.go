@@ -24,18 +24,18 @@ func TestOpenArchive(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		data := archiveBytes(2<<20+1, 1)
-		exported(t, server, client, data)
+		prepareArchive(t, server, client, data)
 		stream, err := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
 		require.NoError(t, err)
 		assert.Equal(t, int64(len(data)), stream.Size())
-		assert.Empty(t, stream.SHA256(), "not known yet")
+		assert.Empty(t, stream.SHA256(), "not yet known")
 
 		h := sha256.New()
 		half, err := io.CopyN(h, stream, 1<<20)
 		require.NoError(t, err)
 		assert.Empty(t, stream.SHA256())
-		// A reader may take longer than the URL, the connection and the
-		// patience of a download last.
+		// A slow reader may outlast the URL, the connection and the five minutes in
+		// which a download must make progress.
 		time.Sleep(time.Hour)
 		rest, err := io.Copy(h, stream)
 		require.NoError(t, err)
@@ -47,12 +47,12 @@ func TestOpenArchive(t *testing.T) {
 		require.NoError(t, stream.Close())
 
 		m, err := client.UserMigrations.OpenArchive(t.Context(), 79)
-		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "it is the organization's")
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "the migration belongs to the organization")
 		assert.Nil(t, m)
 	})
 }
 
-func TestOpenArchiveEndsWhenItIsTold(t *testing.T) {
+func TestOpenArchiveEndsByCloseAndContext(t *testing.T) {
 	reason := errors.New("the user is gone")
 	for name, end := range map[string]func(stream *ghmigrate.ArchiveStream, cancel context.CancelCauseFunc) error{
 		"by Close":       func(stream *ghmigrate.ArchiveStream, _ context.CancelCauseFunc) error { return stream.Close() },
@@ -61,7 +61,7 @@ func TestOpenArchiveEndsWhenItIsTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := testclient.New(t, server)
-				exported(t, server, client, archiveBytes(2<<20, 1))
+				prepareArchive(t, server, client, archiveBytes(2<<20, 1))
 				server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, StallAfter: 1 << 20})
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
@@ -75,7 +75,7 @@ func TestOpenArchiveEndsWhenItIsTold(t *testing.T) {
 				began := time.Now()
 				n, err := stream.Read(make([]byte, 1<<20))
 				assert.Zero(t, n)
-				assert.Equal(t, 10*time.Second, time.Since(began), "at once, whoever is reading")
+				assert.Equal(t, 10*time.Second, time.Since(began), "at once, during a Read")
 				require.Error(t, err)
 				require.NotErrorIs(t, err, io.EOF)
 				require.ErrorContains(t, err, "download archive of migration 79: ")
@@ -94,13 +94,13 @@ func TestOpenArchiveEndsWhenItIsTold(t *testing.T) {
 	}
 }
 
-func TestOpenArchiveSurvivesTroubleAtStorage(t *testing.T) {
-	for name, faults := range storageTrouble() {
+func TestOpenArchiveRetriesAfterTemporaryStorageFailures(t *testing.T) {
+	for name, faults := range temporaryStorageFailures() {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := testclient.New(t, server)
 				data := archiveBytes(1<<20, 1)
-				exported(t, server, client, data)
+				prepareArchive(t, server, client, data)
 				for _, f := range faults {
 					server.Inject(f)
 				}

@@ -24,11 +24,11 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// redirecting makes a client of a GitHub whose archives are where location
-// says.
-func redirecting(t *testing.T, baseURL, location string) *ghmigrate.Client {
+// redirectingClient returns a client for a GitHub that redirects requests for an
+// archive to location.
+func redirectingClient(t *testing.T, baseURL, location string) *ghmigrate.Client {
 	t.Helper()
-	return offline(t, baseURL, func(w http.ResponseWriter, r *http.Request) {
+	return clientWithHandler(t, baseURL, func(w http.ResponseWriter, r *http.Request) {
 		assert.True(t, strings.HasSuffix(r.URL.Path, "/migrations/79/archive"), r.URL.Path)
 		if location != "" {
 			w.Header().Set("Location", location)
@@ -50,34 +50,34 @@ func TestArchiveURL(t *testing.T) {
 		expires  time.Time
 	}{
 		{
-			name:     "as S3 signs",
+			name:     "S3, signature version 4",
 			base:     "https://api.github.com",
 			location: s3 + "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20180913&X-Amz-Date=20180913T201100Z&X-Amz-Expires=300&X-Amz-Signature=c0ffee",
 			shown:    s3 + "?REDACTED",
 			expires:  time.Date(2018, 9, 13, 20, 16, 0, 0, time.UTC),
 		},
 		{
-			name:     "as S3 used to sign",
+			name:     "S3, signature version 2",
 			base:     "https://api.github.com",
 			location: s3 + "?AWSAccessKeyId=AKIA&Expires=1438134393&Signature=c0ffee%3D",
 			shown:    s3 + "?REDACTED",
 			expires:  time.Date(2015, 7, 29, 1, 46, 33, 0, time.UTC),
 		},
 		{
-			name:     "as Azure signs",
+			name:     "Azure",
 			base:     "https://api.octocorp.ghe.com",
 			location: "https://octo.blob.core.windows.net/migrations/79.tar.gz?sv=2021-08-06&se=2026-03-10T12%3A05%3A00Z&sr=b&sp=r&sig=Signature=",
 			shown:    "https://octo.blob.core.windows.net/migrations/79.tar.gz?REDACTED",
 			expires:  time.Date(2026, 3, 10, 12, 5, 0, 0, time.UTC),
 		},
 		{
-			name:     "as a GHES stores by itself",
+			name:     "a GHES that stores archives itself",
 			base:     "https://ghes.example.com/api/v3",
 			location: "https://ghes.example.com/storage/migrations/79/archive/0b989ba4-242f-11e5-81e1-c7b6966d2516?token=AAAA",
 			shown:    "https://ghes.example.com/storage/migrations/79/archive/0b989ba4-242f-11e5-81e1-c7b6966d2516?REDACTED",
 		},
 		{
-			name:     "as an older GHES does",
+			name:     "an older GHES",
 			base:     "https://ghes.example.com/api/v3",
 			location: "https://media.ghes.example.com/79?token=AAAA",
 			shown:    "https://media.ghes.example.com/79?REDACTED",
@@ -90,7 +90,7 @@ func TestArchiveURL(t *testing.T) {
 			shown:    "https://ghes.example.com/storage/79?REDACTED",
 		},
 		{
-			name:     "relative to what was asked for",
+			name:     "relative to the request",
 			base:     "https://ghes.example.com/api/v3",
 			location: "archive.tar.gz?token=AAAA",
 			revealed: "https://ghes.example.com/api/v3/orgs/octo-org/migrations/79/archive.tar.gz?token=AAAA",
@@ -103,20 +103,20 @@ func TestArchiveURL(t *testing.T) {
 			shown:    "https://storage.example.com/a%2Fb?REDACTED",
 		},
 		{
-			name:     "dates that are none",
+			name:     "malformed dates",
 			base:     "https://api.github.com",
 			location: s3 + "?X-Amz-Date=yesterday&X-Amz-Expires=300&Expires=soon&se=later",
 			shown:    s3 + "?REDACTED",
 		},
 		{
-			name:     "plain http, from a GitHub that is asked so too",
+			name:     "plain http, from an API over plain http",
 			base:     "http://127.0.0.1:8000/api/v3",
 			location: "http://127.0.0.2:9000/79?token=AAAA",
 			shown:    "http://127.0.0.2:9000/79?REDACTED",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			client := redirecting(t, test.base, test.location)
+			client := redirectingClient(t, test.base, test.location)
 			signed, err := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
 			require.NoError(t, err)
 			ofUser, err := client.UserMigrations.ArchiveURL(t.Context(), 79)
@@ -161,9 +161,9 @@ func TestArchiveURL(t *testing.T) {
 
 func TestArchiveURLRefusesLocations(t *testing.T) {
 	for _, test := range []struct{ name, location, says string }{
-		{"none", "", "malformed Location"},
+		{"empty", "", "malformed Location"},
 		{"malformed", "https://storage.example.com/%zz?X-Amz-Signature=AAAA", "malformed Location"},
-		{"malformed, of another kind", "https://storage.example.com:port/79?X-Amz-Signature=AAAA", "malformed Location"},
+		{"a malformed port", "https://storage.example.com:port/79?X-Amz-Signature=AAAA", "malformed Location"},
 		{"plain http, from https", "http://storage.example.com/79?X-Amz-Signature=AAAA", "http://storage.example.com: want https"},
 		{"another scheme", "ftp://storage.example.com/79?X-Amz-Signature=AAAA", "ftp://storage.example.com: want https"},
 		{"a file", "file:///etc/passwd?X-Amz-Signature=AAAA", "want https"},
@@ -175,7 +175,7 @@ func TestArchiveURLRefusesLocations(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
-			client := redirecting(t, "https://api.github.com", test.location)
+			client := redirectingClient(t, "https://api.github.com", test.location)
 			signed, err := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
 			assert.Empty(t, signed.Reveal())
 			_, downloadErr := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, "archive.tar.gz", nil)
@@ -199,7 +199,7 @@ func FuzzArchiveURL(f *testing.F) {
 	f.Fuzz(func(t *testing.T, location string) {
 		const secret = "SIGNATURE0123456789"
 		location += "&?sig=" + secret
-		signed, err := redirecting(t, "https://ghes.example.com/api/v3", location).OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
+		signed, err := redirectingClient(t, "https://ghes.example.com/api/v3", location).OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
 		testclient.AssertNoSecret(t, fmt.Sprintf("%v %#v %v %#v", err, err, signed, signed), secret)
 		if err != nil {
 			assert.Empty(t, signed.Reveal())
@@ -207,7 +207,7 @@ func FuzzArchiveURL(f *testing.F) {
 		}
 		whole, err := url.Parse(signed.Reveal())
 		if err != nil {
-			return // such as "//::", which package url takes only where it is relative
+			return // such as "//::", which package url accepts only as a relative URL
 		}
 		shown, err := url.Parse(signed.String())
 		require.NoError(t, err)
@@ -219,16 +219,16 @@ func FuzzArchiveURL(f *testing.F) {
 	})
 }
 
-// explained are the calls that say why there is no archive.
-func explained(t *testing.T, client *ghmigrate.Client, id int64) map[string]error {
+// archiveErrors returns the errors of the three methods that request an archive.
+func archiveErrors(t *testing.T, client *ghmigrate.Client, id int64) map[string]error {
 	t.Helper()
-	_, asked := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", id)
-	_, downloaded := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", id, filepath.Join(t.TempDir(), "archive.tar.gz"), nil)
-	_, opened := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", id)
-	return map[string]error{"ArchiveURL": asked, "DownloadArchive": downloaded, "OpenArchive": opened}
+	_, urlErr := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", id)
+	_, downloadErr := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", id, filepath.Join(t.TempDir(), "archive.tar.gz"), nil)
+	_, openErr := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", id)
+	return map[string]error{"ArchiveURL": urlErr, "DownloadArchive": downloadErr, "OpenArchive": openErr}
 }
 
-// sentinelsOf lists those about archives that an error matches.
+// sentinelsOf lists the sentinels about archives that an error matches.
 func sentinelsOf(err error) []error {
 	var all []error
 	for _, target := range []error{
@@ -241,51 +241,51 @@ func sentinelsOf(err error) []error {
 	return all
 }
 
-func TestWhyThereIsNoArchive(t *testing.T) {
+func TestErrorsOfAMissingArchive(t *testing.T) {
 	const week = 7 * 24 * time.Hour
 	for _, test := range []struct {
 		name    string
 		prepare func(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client)
-		reason  error // nil: none but 404
-		says    string
+		reason  error // beside ErrNotFound; may be nil
+		text    string
 	}{
-		{"it is pending", func(*testing.T, *ghmigratetest.Server, *ghmigrate.Client) {}, ghmigrate.ErrArchiveNotReady, "migration 79 is pending"},
-		{"it is exporting", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+		{"pending", func(*testing.T, *ghmigratetest.Server, *ghmigrate.Client) {}, ghmigrate.ErrArchiveNotReady, "migration 79 is pending"},
+		{"exporting", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Clock().Advance(6 * time.Minute)
 		}, ghmigrate.ErrArchiveNotReady, "migration 79 is exporting"},
-		{"it is in an unknown state", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+		{"an unknown state", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"archiving"}`})
 		}, ghmigrate.ErrArchiveNotReady, "migration 79 is archiving"},
-		{"it is in a state that cannot be read", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+		{"a state of an odd type", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":[]}`})
 		}, ghmigrate.ErrArchiveNotReady, "migration 79 is in an unknown state"},
-		{"its age cannot be read", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+		{"an end of an odd type", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"exported","archive_url":"https://x","updated_at":1}`})
 		}, nil, "404 Not Found"},
 		{"the export failed", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"failed"}`})
 		}, ghmigrate.ErrMigrationFailed, "migration 79: migration failed"},
-		{"it was deleted", func(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client) {
+		{"a deleted archive", func(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client) {
 			server.Clock().Advance(time.Hour)
 			require.NoError(t, client.OrgMigrations.DeleteArchive(t.Context(), "octo-org", 79))
 		}, ghmigrate.ErrArchiveGone, "migration 79: archive gone"},
-		{"it died of its age", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+		{"an expired archive", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Clock().Advance(week + 2*time.Hour)
 		}, ghmigrate.ErrArchiveGone, "migration 79 was exported 7 days ago"},
-		{"the migration is forgotten", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+		{"a deleted migration", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			time.Sleep(time.Minute)
 			server.Forget(79)
 		}, nil, "404 Not Found"},
-		{"nobody knows: it should be there", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+		{"no known reason", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Clock().Advance(time.Hour)
 			fault := ghmigratetest.ServerError(http.StatusNotFound)
 			fault.Path, fault.Times = polled+"/archive", -1
 			server.Inject(fault)
 		}, nil, "404 Server Error"},
-		{"the reason is not to be had", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+		{"the poll fails", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusInternalServerError})
 		}, nil, "404 Not Found"},
-		{"the reason is to be had at the second try", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
+		{"the poll fails at first", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Inject(ghmigratetest.Fault{Path: polled, Times: 2, Status: http.StatusBadGateway})
 		}, ghmigrate.ErrArchiveNotReady, "migration 79 is pending"},
 	} {
@@ -294,13 +294,13 @@ func TestWhyThereIsNoArchive(t *testing.T) {
 				client := testclient.New(t, server)
 				startExports(t, server, client, 1)
 				test.prepare(t, server, client)
-				for call, err := range explained(t, client, 79) {
+				for call, err := range archiveErrors(t, client, 79) {
 					want := []error{ghmigrate.ErrNotFound}
 					if test.reason != nil {
 						want = []error{test.reason, ghmigrate.ErrNotFound}
 					}
 					assert.Equal(t, want, sentinelsOf(err), "%s: %v", call, err)
-					require.ErrorContains(t, err, test.says, call)
+					require.ErrorContains(t, err, test.text, call)
 					failure, ok := errors.AsType[*ghmigrate.APIError](err)
 					if assert.True(t, ok, call) {
 						assert.Equal(t, polled+"/archive", failure.Path)
@@ -309,7 +309,7 @@ func TestWhyThereIsNoArchive(t *testing.T) {
 			}, ghmigratetest.WithExportDuration(50*time.Minute))
 		})
 	}
-	t.Run("the age is by the server's clock, not by ours", func(t *testing.T) {
+	t.Run("the age is measured by the server's clock", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			client := testclient.New(t, server)
 			server.Clock().Advance(-300 * 24 * time.Hour)
@@ -318,27 +318,25 @@ func TestWhyThereIsNoArchive(t *testing.T) {
 			fault := ghmigratetest.ServerError(http.StatusNotFound)
 			fault.Path, fault.Times = polled+"/archive", -1
 			server.Inject(fault)
-			for call, err := range explained(t, client, 79) {
+			for call, err := range archiveErrors(t, client, 79) {
 				assert.Equal(t, []error{ghmigrate.ErrNotFound}, sentinelsOf(err), "%s: %v", call, err)
 			}
 		})
 	})
-	t.Run("of a user of a GHES", func(t *testing.T) {
+	t.Run("a user of a GHES", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			client := testclient.New(t, server)
-			server.AddRepository("octocat/hello")
-			m, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
-			require.NoError(t, err)
-			_, err = client.UserMigrations.ArchiveURL(t.Context(), m.ID)
+			startUserExports(t, server, client, 1)
+			_, err := client.UserMigrations.ArchiveURL(t.Context(), 79)
 			assert.Equal(t, []error{ghmigrate.ErrArchiveNotReady, ghmigrate.ErrNotFound}, sentinelsOf(err), "%v", err)
 			server.Clock().Advance(8 * 24 * time.Hour)
-			_, err = client.UserMigrations.ArchiveURL(t.Context(), m.ID)
+			_, err = client.UserMigrations.ArchiveURL(t.Context(), 79)
 			assert.Equal(t, []error{ghmigrate.ErrArchiveGone, ghmigrate.ErrNotFound}, sentinelsOf(err), "%v", err)
 			_, err = client.UserMigrations.ArchiveURL(t.Context(), 12345)
 			assert.Equal(t, []error{ghmigrate.ErrNotFound}, sentinelsOf(err), "%v", err)
 		}, ghmigratetest.WithGHES())
 	})
-	t.Run("the context ends while the reason is asked for", func(t *testing.T) {
+	t.Run("the context ends during the poll", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			client := testclient.New(t, server)
 			startExports(t, server, client, 1)
@@ -353,13 +351,13 @@ func TestWhyThereIsNoArchive(t *testing.T) {
 	})
 }
 
-// GitHub moves an organization by a redirect, which leads to the one that leads
-// to storage.
+// GitHub redirects requests for a renamed organization. The second response is the
+// redirect to storage.
 func TestArchiveURLFollowsRedirectsWithinTheOrigin(t *testing.T) {
 	t.Parallel()
 	const storage = "https://storage.example.com/79?X-Amz-Signature=AAAA"
 	for _, status := range []int{301, 307, 308} {
-		client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
+		client := clientWithHandler(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
 			assert.Equal(t, "Bearer "+secretToken, r.Header.Get("Authorization"))
 			if strings.Contains(r.URL.Path, "octo-org") {
 				w.Header().Set("Location", "/api/v3/organizations/7/migrations/79/archive")
@@ -378,8 +376,8 @@ func TestArchiveURLFollowsRedirectsWithinTheOrigin(t *testing.T) {
 func TestAPageInPlaceOfARedirectIsNoAddress(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{loginPage, `{}`, "", "\x1f\x8b"} {
-		client := onWire(t, func(req *http.Request) (*http.Response, error) { return answer(req, http.StatusOK, nil, body), nil })
-		for call, err := range explained(t, client, 79) {
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) { return respond(req, http.StatusOK, nil, body), nil })
+		for call, err := range archiveErrors(t, client, 79) {
 			require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer, call)
 		}
 	}
@@ -442,12 +440,12 @@ func TestAnArchiveOfWhatWasJustStartedIsNotReady(t *testing.T) {
 // The clocks of a server's parts may differ: the export may end in the future.
 func TestAnArchiveIsNotWaitedForUntilTheClocksAgree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 			if strings.HasSuffix(req.URL.Path, "/archive") {
-				return answer(req, http.StatusNotFound, nil, `{"message": "Not Found"}`), nil
+				return respond(req, http.StatusNotFound, nil, `{"message": "Not Found"}`), nil
 			}
 			ended := time.Now().Add(time.Hour).Format(time.RFC3339)
-			return answer(req, http.StatusOK, nil, `{"id": 79, "state": "exported", "archive_url": "https://x", "updated_at": "`+ended+`"}`), nil
+			return respond(req, http.StatusOK, nil, `{"id": 79, "state": "exported", "archive_url": "https://x", "updated_at": "`+ended+`"}`), nil
 		})
 		began := time.Now()
 		_, err := client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)

@@ -28,8 +28,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// GitHub answers good tokens with a stray 401 now and then.
-func TestAStray401IsAskedAgainOnce(t *testing.T) {
+// GitHub sometimes sends a stray 401 to a valid token.
+func TestAStray401IsRetriedOnce(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodPost, http.MethodPut, http.MethodPatch} {
 		t.Run(method, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestAStray401IsAskedAgainOnce(t *testing.T) {
 				took, err := do(t, client, method)
 				require.ErrorIs(t, err, ghmigrate.ErrNotFound, "/things do not exist")
 				assert.Equal(t, time.Second, took)
-				assert.Equal(t, 2, tokens.asked, "the token may have been replaced")
+				assert.Equal(t, 2, tokens.requests, "the token may have been replaced")
 
 				fault := ghmigratetest.ServerError(http.StatusUnauthorized)
 				fault.Times = -1
@@ -59,31 +59,31 @@ func TestAStray401IsAskedAgainOnce(t *testing.T) {
 
 func TestA401WithoutATokenIsFinal(t *testing.T) {
 	t.Parallel()
-	asked := 0
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		asked++
-		return answer(req, http.StatusUnauthorized, nil, `{"message": "Requires authentication"}`), nil
+	requests := 0
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		requests++
+		return respond(req, http.StatusUnauthorized, nil, `{"message": "Requires authentication"}`), nil
 	})
 	_, err := do(t, client, http.MethodGet)
 	require.ErrorIs(t, err, ghmigrate.ErrUnauthorized)
-	assert.Equal(t, 1, asked)
+	assert.Equal(t, 1, requests)
 }
 
 type countedTokens struct {
-	token string
-	asked int
+	token    string
+	requests int
 }
 
 func (c *countedTokens) Token() (*oauth2.Token, error) {
-	c.asked++
+	c.requests++
 	return &oauth2.Token{AccessToken: c.token}, nil
 }
 
-func TestWhatWasCertainlyNotSentSaysSo(t *testing.T) {
+func TestErrNotSent(t *testing.T) {
 	t.Parallel()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	require.NoError(t, listener.Close()) // nobody listens there now
+	require.NoError(t, listener.Close()) // so that connections are refused
 	refused, err := ghmigrate.NewClient(ghmigrate.WithBaseURL("http://"+listener.Addr().String()), ghmigrate.WithMaxRetries(0))
 	require.NoError(t, err)
 	start := ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}}
@@ -99,21 +99,21 @@ func TestWhatWasCertainlyNotSentSaysSo(t *testing.T) {
 	_, err = refused.OrgMigrations.Start(ended, "octo-org", start)
 	require.ErrorIs(t, err, ghmigrate.ErrNotSent, "the context had ended")
 	require.ErrorIs(t, err, context.Canceled)
-	failing, err := ghmigrate.NewClient(ghmigrate.WithTokenSource(failingTokens{}))
+	withoutToken, err := ghmigrate.NewClient(ghmigrate.WithTokenSource(failingTokens{}))
 	require.NoError(t, err)
-	_, err = failing.OrgMigrations.Start(t.Context(), "octo-org", start)
+	_, err = withoutToken.OrgMigrations.Start(t.Context(), "octo-org", start)
 	require.ErrorIs(t, err, ghmigrate.ErrNotSent, "there was no token")
 
-	silent := onWire(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("broken") })
-	_, err = silent.OrgMigrations.Start(t.Context(), "octo-org", start)
-	require.NotErrorIs(t, err, ghmigrate.ErrNotSent, "a RoundTripper that tells nothing may have sent it")
+	untraced := clientWithTransport(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("broken") })
+	_, err = untraced.OrgMigrations.Start(t.Context(), "octo-org", start)
+	require.NotErrorIs(t, err, ghmigrate.ErrNotSent, "a RoundTripper that does not report to the trace may have sent the request")
 }
 
 type failingTokens struct{}
 
 func (failingTokens) Token() (*oauth2.Token, error) { return nil, errors.New("vault is sealed") }
 
-func TestWhatMayHaveBeenSentIsNotUnsent(t *testing.T) {
+func TestErrNotSentIsNotReturnedAfterASend(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
@@ -123,37 +123,36 @@ func TestWhatMayHaveBeenSentIsNotUnsent(t *testing.T) {
 			require.Error(t, err)
 			require.NotErrorIs(t, err, ghmigrate.ErrNotSent)
 		}
-		// A DELETE whose first attempt may have happened, and whose retry has no token.
-		tokens := &brittleTokens{token: server.Token(), good: 1}
-		brittle, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithTokenSource(tokens),
+		// The first attempt may have been carried out, and the retry has no token.
+		tokens := &limitedTokens{token: server.Token(), left: 1}
+		withOneToken, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithTokenSource(tokens),
 			ghmigrate.WithHTTPClient(testclient.HTTPClient(t, server)))
 		require.NoError(t, err)
 		server.Inject(ghmigratetest.ServerError(502))
-		_, err = do(t, brittle, http.MethodDelete)
+		_, err = do(t, withOneToken, http.MethodDelete)
 		require.ErrorContains(t, err, "token source")
 		require.NotErrorIs(t, err, ghmigrate.ErrNotSent)
 	})
 }
 
-// brittleTokens fail after a number of good ones.
-type brittleTokens struct {
+// limitedTokens is a TokenSource that fails after a number of tokens.
+type limitedTokens struct {
 	token string
-	good  int
+	left  int
 }
 
-func (b *brittleTokens) Token() (*oauth2.Token, error) {
-	if b.good--; b.good < 0 {
+func (l *limitedTokens) Token() (*oauth2.Token, error) {
+	if l.left--; l.left < 0 {
 		return nil, errors.New("vault is sealed")
 	}
-	return &oauth2.Token{AccessToken: b.token}, nil
+	return &oauth2.Token{AccessToken: l.token}, nil
 }
 
-// Only a response proves what a DELETE did.
-func TestDoTellsWhatADeleteReallyGot(t *testing.T) {
+func TestDoReturnsNoHeaderForADeleteWhoseResponseWasLost(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
-		answering(server, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+		respondWith(server, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 		header, err := client.Do(t.Context(), http.MethodDelete, "/things", nil, nil)
 		require.NoError(t, err)
 		assert.NotNil(t, header)
@@ -161,13 +160,12 @@ func TestDoTellsWhatADeleteReallyGot(t *testing.T) {
 		server.ClearFaults()
 		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
 		header, err = client.Do(t.Context(), http.MethodDelete, "/things", nil, nil)
-		require.NoError(t, err, "the 404 of the retry says that it is gone")
+		require.NoError(t, err, "the retry got 404")
 		assert.Nil(t, header)
 	})
 }
 
-// What ended a call is the deadline, and why is the failure before.
-func TestADeadlineTellsTheLastFailureToo(t *testing.T) {
+func TestTheErrorOfADeadlineIncludesTheLastFailure(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault ghmigratetest.Fault
@@ -200,13 +198,12 @@ func TestADeadlineTellsTheLastFailureToo(t *testing.T) {
 	}
 }
 
-// A body that ignores its context is closed with the attempt.
 func TestABodyThatIgnoresItsContextIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
-			res := answer(req, http.StatusOK, nil, "")
-			reader, _ := io.Pipe() // nobody writes
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+			res := respond(req, http.StatusOK, nil, "")
+			reader, _ := io.Pipe() // without a writer
 			res.Body, res.ContentLength = reader, -1
 			return res, nil
 		}, ghmigrate.WithMaxRetries(0))
@@ -222,9 +219,9 @@ func TestABodyThatIgnoresItsContextIsClosed(t *testing.T) {
 	})
 }
 
-// No retry helps where either side refuses the other's certificate, or a proxy
-// wants a login.
-func TestRefusalsBeforeTheServerAreFinalAndNamed(t *testing.T) {
+// If the client or the server refuses the other's certificate, or a proxy requires
+// a login, every retry would fail too.
+func TestFailuresToConnectThatPersistAreNotRetried(t *testing.T) {
 	tlsServer := httptest.NewUnstartedServer(http.NotFoundHandler())
 	tlsServer.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS12}
 	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -253,7 +250,7 @@ func TestRefusalsBeforeTheServerAreFinalAndNamed(t *testing.T) {
 	}{
 		"a client certificate is missing, TLS 1.2": {trusting(tls.VersionTLS12), tlsServer.URL, "tls: "},
 		"the CA is unknown":                        {&http.Transport{}, tlsServer.URL, "certificate signed by unknown authority"},
-		"a proxy wants a login, https":             {proxied, tlsServer.URL, "the proxy requires a login: Proxy Authentication Required"},
+		"a proxy requires a login":                 {proxied, tlsServer.URL, "the proxy requires a login: Proxy Authentication Required"},
 		"the TLS version is too old":               {old, tlsServer.URL, "protocol version not supported"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -268,7 +265,7 @@ func TestRefusalsBeforeTheServerAreFinalAndNamed(t *testing.T) {
 	}
 }
 
-// counted counts what a RoundTripper is asked for.
+// A counted RoundTripper counts its requests.
 type counted struct {
 	http.RoundTripper
 	n *atomic.Int32
@@ -279,21 +276,21 @@ func (c counted) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.RoundTripper.RoundTrip(req)
 }
 
-// A Transport that dials TLS itself may have agreed on HTTP/2.
-func TestStorageSpeaksWhatACallersDialNegotiates(t *testing.T) {
+// A caller's DialTLSContext may negotiate HTTP/2.
+func TestStorageUsesTheProtocolThatACallersDialNegotiates(t *testing.T) {
 	t.Parallel()
 	for _, protocols := range [][]string{{"h2", "http/1.1"}, {"http/1.1"}, nil} {
 		t.Run(fmt.Sprint(protocols), func(t *testing.T) {
 			t.Parallel()
 			archive := append([]byte{0x1f, 0x8b}, make([]byte, 5000)...)
-			var spoken atomic.Int32
+			var protocol atomic.Int32
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasSuffix(r.URL.Path, "/archive") {
 					w.Header().Set("Location", "https://"+r.Host+"/storage/79?token=abcdefgh")
 					w.WriteHeader(http.StatusFound)
 					return
 				}
-				spoken.Store(int32(r.ProtoMajor))
+				protocol.Store(int32(r.ProtoMajor))
 				w.Header().Set("Etag", `"1"`)
 				http.ServeContent(w, r, "79.tar.gz", time.Time{}, bytes.NewReader(archive))
 			}))
@@ -312,7 +309,7 @@ func TestStorageSpeaksWhatACallersDialNegotiates(t *testing.T) {
 			result, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, filepath.Join(t.TempDir(), "79.tar.gz"), nil)
 			require.NoError(t, err)
 			assert.Equal(t, int64(len(archive)), result.Size)
-			assert.Equal(t, map[bool]int32{true: 2, false: 1}[len(protocols) == 2], spoken.Load())
+			assert.Equal(t, map[bool]int32{true: 2, false: 1}[len(protocols) == 2], protocol.Load())
 		})
 	}
 }

@@ -21,9 +21,9 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// page is a page of GitHub's example migration, as GitHub sends it: without
-// white space.
-func page(tb testing.TB, migrations, repositories int) []byte {
+// migrationPage returns a list of copies of GitHub's example migration, with
+// copies of its repository, without white space as GitHub sends it.
+func migrationPage(tb testing.TB, migrations, repositories int) []byte {
 	tb.Helper()
 	body, err := os.ReadFile(filepath.Join("testdata", "get-status-for-org.json"))
 	require.NoError(tb, err)
@@ -46,9 +46,9 @@ func page(tb testing.TB, migrations, repositories int) []byte {
 	return text
 }
 
-// overhead measures two ways to do the same, in turns so that the machine is
-// equally busy for both, and reports the first in relation to the second.
-func overhead(b *testing.B, ours, bare func() error) {
+// compare measures two functions in turns, so that other load affects both alike.
+// It reports the ratio of the first to the second.
+func compare(b *testing.B, ours, bare func() error) {
 	b.Helper()
 	for _, warm := range []func() error{ours, bare, ours, bare} {
 		require.NoError(b, warm())
@@ -80,13 +80,13 @@ func overhead(b *testing.B, ours, bare func() error) {
 	b.ReportMetric(float64(allocated[0])/float64(b.N*batch), "allocs/call")
 }
 
-// BenchmarkCall compares one call with one of net/http and encoding/json with
-// the same headers to the same server.
+// BenchmarkCall compares a call with the same request by net/http and
+// encoding/json.
 func BenchmarkCall(b *testing.B) {
 	for name, repositories := range map[string]int{"WithoutRepositories": 0, "With1Repository": 1, "With20Repositories": 20} {
 		b.Run(name, func(b *testing.B) {
-			body := page(b, 1, repositories)
-			server := httptest.NewServer(answeringLikeGitHub(body[1 : len(body)-1]))
+			body := migrationPage(b, 1, repositories)
+			server := httptest.NewServer(handlerLikeGitHub(body[1 : len(body)-1]))
 			defer server.Close()
 			client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL), ghmigrate.WithToken(secretToken),
 				ghmigrate.WithHTTPClient(&http.Client{Transport: &http.Transport{}}))
@@ -94,7 +94,7 @@ func BenchmarkCall(b *testing.B) {
 			defer client.CloseIdleConnections()
 			bare := &http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
 			defer bare.CloseIdleConnections()
-			overhead(b,
+			compare(b,
 				func() error {
 					_, err := client.OrgMigrations.Get(b.Context(), "octo-org", 79, nil)
 					return err
@@ -104,7 +104,8 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-func answeringLikeGitHub(body []byte) http.Handler {
+// handlerLikeGitHub returns a handler that sends the body with GitHub's headers.
+func handlerLikeGitHub(body []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", "application/json; charset=utf-8")
@@ -119,7 +120,7 @@ func answeringLikeGitHub(body []byte) http.Handler {
 	})
 }
 
-// bareCall is what a careful program does by hand.
+// bareCall does a call with net/http and encoding/json.
 func bareCall(b *testing.B, client *http.Client, url string) error {
 	b.Helper()
 	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url, http.NoBody)
@@ -143,10 +144,10 @@ func bareCall(b *testing.B, client *http.Client, url string) error {
 
 // BenchmarkDecodeMigrations decodes a page of GitHub's default size.
 func BenchmarkDecodeMigrations(b *testing.B) {
-	body := page(b, 30, 20)
+	body := migrationPage(b, 30, 20)
 	last := http.Header{"Link": {`<https://api.github.com/orgs/octo-org/migrations?page=1>; rel="first"`}}
-	client := onWire(b, func(req *http.Request) (*http.Response, error) {
-		res := answer(req, http.StatusOK, last, "")
+	client := clientWithTransport(b, func(req *http.Request) (*http.Response, error) {
+		res := respond(req, http.StatusOK, last, "")
 		res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		return res, nil
 	})
@@ -160,10 +161,9 @@ func BenchmarkDecodeMigrations(b *testing.B) {
 	}
 }
 
-// BenchmarkDownload compares a download of 1 GiB, or of 16 MiB with -short,
-// with a plain io.Copy of the same archive into a file that is synced. The two
-// take turns. It also reports the peak of the heap in use, including the heap
-// of the fake GitHub.
+// BenchmarkDownload compares a download of 1 GiB, or of 16 MiB with -short, with
+// an io.Copy of the same archive to a file that is synced, in turns. It also
+// reports the peak of the heap in use, including the heap of the fake GitHub.
 func BenchmarkDownload(b *testing.B) {
 	server := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0), ghmigratetest.WithURLLifetime(time.Hour))
 	defer server.Close()
@@ -218,6 +218,7 @@ func BenchmarkDownload(b *testing.B) {
 	b.ReportMetric(float64(max(peak, idle)-idle)/(1<<20), "peak-MiB")
 }
 
+// bareDownload downloads a URL with net/http and io.Copy.
 func bareDownload(b *testing.B, client *http.Client, url, path string) error {
 	b.Helper()
 	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url, http.NoBody)
@@ -247,8 +248,8 @@ func heapInUse() uint64 {
 	return stats.HeapInuse + stats.StackInuse
 }
 
-// watchHeap looks at the heap every ten milliseconds until it is stopped, and
-// then tells the most that was in use.
+// watchHeap measures the heap every ten milliseconds until it is stopped. Stop
+// returns the highest measurement.
 func watchHeap() (stop func() uint64) {
 	highest, done := uint64(0), make(chan struct{})
 	var work sync.WaitGroup

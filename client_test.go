@@ -40,24 +40,24 @@ func TestDoTakesPathsRelativeToTheRoot(t *testing.T) {
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			var asked string
-			client := onWire(t, func(req *http.Request) (*http.Response, error) {
-				asked = req.URL.RequestURI()
+			var uri string
+			client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+				uri = req.URL.RequestURI()
 				assert.Equal(t, "ghes.example.com", req.URL.Host)
-				return answer(req, http.StatusOK, nil, `{}`), nil
+				return respond(req, http.StatusOK, nil, `{}`), nil
 			}, ghmigrate.WithHost("ghes.example.com"))
 			_, err := client.Do(t.Context(), http.MethodGet, path, nil, nil)
 			require.NoError(t, err)
-			assert.Equal(t, want, asked)
+			assert.Equal(t, want, uri)
 		})
 	}
 }
 
-func TestDoRefusesWhatIsNoPathOfTheAPI(t *testing.T) {
+func TestDoRefusesPathsOutsideOfTheAPI(t *testing.T) {
 	t.Parallel()
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		t.Errorf("%s was asked", req.URL)
-		return answer(req, http.StatusOK, nil, `{}`), nil
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		t.Errorf("unexpected request for %s", req.URL)
+		return respond(req, http.StatusOK, nil, `{}`), nil
 	}, ghmigrate.WithHost("ghes.example.com"))
 	for path, want := range map[string]string{
 		"":                              "ghmigrate: path is empty",
@@ -92,7 +92,7 @@ func FuzzDoStaysBelowTheRoot(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 			assert.Equal(t, "https", req.URL.Scheme)
 			assert.Equal(t, "ghes.example.com", req.URL.Host)
 			assert.Nil(t, req.URL.User)
@@ -100,7 +100,7 @@ func FuzzDoStaysBelowTheRoot(f *testing.F) {
 			for segment := range strings.SplitSeq(req.URL.Path, "/") {
 				assert.NotEqual(t, "..", segment)
 			}
-			return answer(req, http.StatusOK, nil, `{}`), nil
+			return respond(req, http.StatusOK, nil, `{}`), nil
 		}, ghmigrate.WithHost("ghes.example.com"))
 		_, _ = client.Do(t.Context(), http.MethodGet, path, nil, nil)
 	})
@@ -108,9 +108,9 @@ func FuzzDoStaysBelowTheRoot(f *testing.F) {
 
 func TestDoRefusesOtherArguments(t *testing.T) {
 	t.Parallel()
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		t.Errorf("%s was asked", req.URL)
-		return answer(req, http.StatusOK, nil, `{}`), nil
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		t.Errorf("unexpected request for %s", req.URL)
+		return respond(req, http.StatusOK, nil, `{}`), nil
 	})
 	for _, method := range []string{"", "get", "OPTIONS", "TRACE", "CONNECT", "GET\n"} {
 		_, err := client.Do(t.Context(), method, "/meta", nil, nil)
@@ -134,7 +134,7 @@ func TestDoRefusesOtherArguments(t *testing.T) {
 func TestDoSendsInAndDecodesOut(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		answering(server, func(w http.ResponseWriter, r *http.Request) {
+		respondWith(server, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Answer", r.Method)
 			if r.Method == http.MethodDelete {
 				w.WriteHeader(http.StatusNoContent)
@@ -182,7 +182,7 @@ func TestDoSendsInAndDecodesOut(t *testing.T) {
 	})
 }
 
-func TestDoReturnsTheHeaderBesideAnAPIError(t *testing.T) {
+func TestDoReturnsTheHeaderWithAnAPIError(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server, ghmigrate.WithMaxRetries(0))
@@ -201,7 +201,7 @@ func TestDoReturnsTheHeaderBesideAnAPIError(t *testing.T) {
 	})
 }
 
-func TestAnAnswerThatIsNotJSONIsAnError(t *testing.T) {
+func TestAResponseThatIsNotTheObjectIsAnError(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
@@ -217,15 +217,15 @@ func TestAnAnswerThatIsNotJSONIsAnError(t *testing.T) {
 			require.EqualError(t, err, "GET /user/migrations/79: unexpected answer: "+want)
 			require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer)
 			assert.Nil(t, migration)
-			assert.Len(t, server.Requests(), before+1, "it is not asked for again")
+			assert.Len(t, server.Requests(), before+1, "the request is not retried")
 		}
 	})
 }
 
-// A RoundTripper that is not a Transport may leave out all but the essence.
-func TestAnAnswerWithoutItsRequestAndLengthIsRead(t *testing.T) {
+// A RoundTripper that is not a Transport may leave out most fields.
+func TestAResponseWithoutItsRequestAndLengthIsRead(t *testing.T) {
 	t.Parallel()
-	client := onWire(t, func(*http.Request) (*http.Response, error) {
+	client := clientWithTransport(t, func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"id": 79}`))}, nil
 	})
 	m, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
@@ -233,21 +233,22 @@ func TestAnAnswerWithoutItsRequestAndLengthIsRead(t *testing.T) {
 	assert.Equal(t, int64(79), m.ID)
 }
 
-func TestAnAnswerThatIsTooLargeIsNotRead(t *testing.T) {
+func TestAResponseThatIsTooLargeIsNotRead(t *testing.T) {
 	t.Parallel()
-	asked := 0
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		asked++
-		res := answer(req, http.StatusOK, nil, "")
+	requests := 0
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		requests++
+		res := respond(req, http.StatusOK, nil, "")
 		res.Body = io.NopCloser(unreadable{t})
 		res.ContentLength = 256<<20 + 1
 		return res, nil
 	})
 	_, err := client.Do(t.Context(), http.MethodGet, "/things", nil, &map[string]any{})
 	require.EqualError(t, err, "GET /things: read the response: the response is larger than 256 MiB")
-	assert.Equal(t, 1, asked)
+	assert.Equal(t, 1, requests)
 }
 
+// An unreadable body fails the test when it is read.
 type unreadable struct{ t *testing.T }
 
 func (u unreadable) Read([]byte) (int, error) {

@@ -23,7 +23,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-func TestNoTokenIsSentWithoutOne(t *testing.T) {
+func TestAClientWithoutATokenSendsNone(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithHTTPClient(testclient.HTTPClient(t, server)))
@@ -34,12 +34,12 @@ func TestNoTokenIsSentWithoutOne(t *testing.T) {
 	})
 }
 
-// tokens is a TokenSource.
+// tokens is a function as a TokenSource.
 type tokens func() (*oauth2.Token, error)
 
 func (ts tokens) Token() (*oauth2.Token, error) { return ts() }
 
-func TestTheTokenSourceIsAskedForEveryAttemptInTheCallersGoroutine(t *testing.T) {
+func TestTheTokenSourceIsCalledForEveryAttemptInTheCallersGoroutine(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		calls, goroutines := 0, map[string]bool{}
@@ -65,7 +65,7 @@ func TestTheTokenSourceIsAskedForEveryAttemptInTheCallersGoroutine(t *testing.T)
 	})
 }
 
-// goroutine names the goroutine that it runs in.
+// goroutine returns the number of its goroutine.
 func goroutine() string { return strings.Fields(string(debug.Stack()))[1] }
 
 func TestErrorsOfTheTokenSourceEndTheCall(t *testing.T) {
@@ -91,7 +91,7 @@ func TestErrorsOfTheTokenSourceEndTheCall(t *testing.T) {
 			"GET /things: token source: failed with a *oauth2.RetrieveError, whose text may hold a secret; unwrap the error to see it",
 			retrieve,
 		},
-		"an error with a token beside it": {
+		"an error with a token": {
 			func() (*oauth2.Token, error) { return &oauth2.Token{AccessToken: secretToken}, errVault },
 			"GET /things: token source: failed with a *errors.errorString, whose text may hold a secret; unwrap the error to see it",
 			errVault,
@@ -137,7 +137,7 @@ func TestErrorsOfTheTokenSourceEndTheCall(t *testing.T) {
 				if test.is != nil {
 					require.ErrorIs(t, err, test.is)
 				}
-				assert.Equal(t, 1, calls, "it is not retried")
+				assert.Equal(t, 1, calls, "the call is not retried")
 				assert.Empty(t, server.Requests())
 				for text := range printed(t, err) {
 					testclient.AssertNoSecret(t, text, secretToken)
@@ -145,7 +145,7 @@ func TestErrorsOfTheTokenSourceEndTheCall(t *testing.T) {
 			})
 		})
 	}
-	client := onWire(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("no request is due") },
+	client := clientWithTransport(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("unexpected request") },
 		ghmigrate.WithTokenSource(tokens(func() (*oauth2.Token, error) { return nil, retrieve })))
 	_, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
 	var unwrapped *oauth2.RetrieveError
@@ -153,7 +153,8 @@ func TestErrorsOfTheTokenSourceEndTheCall(t *testing.T) {
 	assert.Same(t, retrieve, unwrapped)
 }
 
-// printed yields all that programs print of a value, by what printed it.
+// printed yields the texts that packages fmt, encoding/json and log/slog print for
+// a value.
 func printed(t *testing.T, value any) func(yield func(text string) bool) {
 	t.Helper()
 	return func(yield func(string) bool) {
@@ -195,7 +196,7 @@ func TestNothingPrintsTheToken(t *testing.T) {
 		"Client":                       client,
 		"Client by value":              *client,
 		"Client with a TokenSource":    other,
-		"that by value":                *other,
+		"the same by value":            *other,
 		"UserMigrations":               client.UserMigrations,
 		"UserMigrations by value":      *client.UserMigrations,
 		"OrgMigrations":                client.OrgMigrations,
@@ -204,9 +205,9 @@ func TestNothingPrintsTheToken(t *testing.T) {
 		"SourceImports by value":       *client.SourceImports,
 		"an option":                    ghmigrate.WithToken(secretToken),
 		"a struct with a Client":       struct{ Client *ghmigrate.Client }{client},
-		"a struct with one by value":   struct{ Client ghmigrate.Client }{*client},
-		"a struct that embeds one":     struct{ *ghmigrate.Client }{client},
-		"a struct that hides one":      struct{ client *ghmigrate.Client }{client},
+		"a struct with a value":        struct{ Client ghmigrate.Client }{*client},
+		"a struct that embeds it":      struct{ *ghmigrate.Client }{client},
+		"a struct that hides it":       struct{ client *ghmigrate.Client }{client},
 		"a struct that hides a value":  struct{ client ghmigrate.Client }{*client},
 		"a struct that hides services": struct{ s ghmigrate.OrgMigrations }{*client.OrgMigrations},
 	} {
@@ -224,7 +225,7 @@ func TestASecretIsRedactedEverywhereButOnTheWire(t *testing.T) {
 	const secret = ghmigrate.Secret(testclient.Password)
 	for name, value := range map[string]any{
 		"Secret":                        secret,
-		"pointer to one":                new(secret),
+		"pointer to Secret":             new(secret),
 		"slice":                         []ghmigrate.Secret{secret},
 		"StartImportRequest":            ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com", VCSPassword: secret},
 		"pointer to StartImportRequest": &ghmigrate.StartImportRequest{VCSPassword: secret},
@@ -252,7 +253,7 @@ func TestASecretIsRedactedEverywhereButOnTheWire(t *testing.T) {
 	assert.Equal(t, testclient.Password, secret.Reveal())
 	assert.Equal(t, "REDACTED", slog.AnyValue(secret).Resolve().Any())
 	assert.Equal(t, "REDACTED REDACTED REDACTED", fmt.Sprintf("%v %s %q", secret, secret, secret))
-	assert.Empty(t, fmt.Sprint(ghmigrate.Secret("")), "that there is none is no secret")
+	assert.Empty(t, fmt.Sprint(ghmigrate.Secret("")), "an empty Secret is not redacted")
 	text, err := json.Marshal(ghmigrate.Secret(""))
 	require.NoError(t, err)
 	assert.Equal(t, `""`, string(text))
@@ -284,7 +285,7 @@ func TestErrorsOfTheConnectionDoNotShowTheURL(t *testing.T) {
 	})
 }
 
-func TestAnImportsPasswordReachesTheWireAndNothingElse(t *testing.T) {
+func TestAnImportsPasswordIsOnlyInTheRequest(t *testing.T) {
 	t.Parallel()
 	start := ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com", VCSUsername: "octocat", VCSPassword: testclient.Password}
 	update := ghmigrate.UpdateImportRequest{VCSPassword: testclient.Password}
@@ -299,7 +300,7 @@ func TestAnImportsPasswordReachesTheWireAndNothingElse(t *testing.T) {
 	for _, status := range []int{http.StatusUnprocessableEntity, http.StatusBadGateway, http.StatusServiceUnavailable} {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			var bodies []string
-			answering(server, func(w http.ResponseWriter, r *http.Request) {
+			respondWith(server, func(w http.ResponseWriter, r *http.Request) {
 				body, err := io.ReadAll(r.Body)
 				assert.NoError(t, err)
 				bodies = append(bodies, string(body))
@@ -308,7 +309,7 @@ func TestAnImportsPasswordReachesTheWireAndNothingElse(t *testing.T) {
 			client := testclient.New(t, server)
 			_, startErr := client.SourceImports.Start(t.Context(), "octo-org", "hello", start)
 			_, updateErr := client.SourceImports.Update(t.Context(), "octo-org", "hello", update)
-			require.Len(t, bodies, 2, "neither is sent twice")
+			require.Len(t, bodies, 2, "no request is retried")
 			assert.JSONEq(t, `{"vcs_url": "https://svn.example.com", "vcs_username": "octocat", "vcs_password": "`+testclient.Password+`"}`, bodies[0])
 			assert.JSONEq(t, `{"vcs_password": "`+testclient.Password+`"}`, bodies[1])
 			for _, err := range []error{startErr, updateErr} {
@@ -322,7 +323,7 @@ func TestAnImportsPasswordReachesTheWireAndNothingElse(t *testing.T) {
 }
 
 // Gateways quote requests, with their headers.
-func TestAResponseThatQuotesTheTokenIsCleaned(t *testing.T) {
+func TestAnErrorWithAResponseThatQuotesTheTokenIsRedacted(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		`{"message": "bad token TOKEN"}`,
@@ -336,8 +337,8 @@ func TestAResponseThatQuotesTheTokenIsCleaned(t *testing.T) {
 	} {
 		for _, status := range []int{http.StatusOK, http.StatusForbidden, http.StatusBadGateway} {
 			log := &bytes.Buffer{}
-			client := onWire(t, func(req *http.Request) (*http.Response, error) {
-				return answer(req, status, nil, strings.ReplaceAll(body, "TOKEN", secretToken)), nil
+			client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+				return respond(req, status, nil, strings.ReplaceAll(body, "TOKEN", secretToken)), nil
 			}, ghmigrate.WithToken(secretToken), ghmigrate.WithMaxRetries(0),
 				ghmigrate.WithLogger(slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 			_, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
@@ -350,7 +351,7 @@ func TestAResponseThatQuotesTheTokenIsCleaned(t *testing.T) {
 	}
 }
 
-func TestAResponseThatQuotesAnImportsSourceIsCleaned(t *testing.T) {
+func TestAnErrorWithAResponseThatQuotesAnImportsSourceIsRedacted(t *testing.T) {
 	t.Parallel()
 	const password, inURL = `p&ss<w"rd`, "hunter2hunter2"
 	source := "https://octocat:" + inURL + "@svn.example.com"
@@ -363,8 +364,8 @@ func TestAResponseThatQuotesAnImportsSourceIsCleaned(t *testing.T) {
 		`{"message": "no", "errors": [{"field": "source", "value": ` + string(body) + `}]}`,
 		`{"message": "no", "errors": [` + string(quoted) + `]}`,
 	} {
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
-			return answer(req, http.StatusUnprocessableEntity, nil, response), nil
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+			return respond(req, http.StatusUnprocessableEntity, nil, response), nil
 		})
 		_, err := client.SourceImports.Start(t.Context(), "octo-org", "hello", ghmigrate.StartImportRequest{VCSURL: source, VCSPassword: password})
 		require.Error(t, err)
@@ -376,18 +377,18 @@ func TestAResponseThatQuotesAnImportsSourceIsCleaned(t *testing.T) {
 	}
 }
 
-func TestTheErrorOfAnImportIsCleaned(t *testing.T) {
+func TestTheErrorMessageOfAnImportIsRedacted(t *testing.T) {
 	t.Parallel()
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		return answer(req, http.StatusOK, nil, `{"status": "error", "error_message": "cannot clone https://octocat:hunter2@svn.example.com \u001b[2J"}`), nil
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		return respond(req, http.StatusOK, nil, `{"status": "error", "error_message": "cannot clone https://octocat:hunter2@svn.example.com \u001b[2J"}`), nil
 	})
 	_, err := client.SourceImports.Wait(t.Context(), "octo-org", "hello")
 	require.EqualError(t, err, "import into octo-org/hello: import failed: error: cannot clone https://svn.example.com [2J")
 }
 
-func TestAnArgumentThatIsRefusedShowsNoToken(t *testing.T) {
+func TestTheErrorOfABadArgumentIsRedacted(t *testing.T) {
 	t.Parallel()
-	client := onWire(t, func(req *http.Request) (*http.Response, error) { return answer(req, http.StatusOK, nil, `{}`), nil })
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) { return respond(req, http.StatusOK, nil, `{}`), nil })
 	source := "https://x:" + secretToken + "@github.com/octo-org/hello"
 	_, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{source}})
 	require.EqualError(t, err, `ghmigrate: Repositories[0] is "https://github.com/octo-org/hello": want "owner/name"`)

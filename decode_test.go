@@ -21,7 +21,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/race"
 )
 
-// oddValues are what may come in place of what is documented.
+// oddValues are values of every JSON type, sent instead of a documented value.
 var oddValues = map[string]string{
 	"a string":              `"odd"`,
 	"a number":              `12345`,
@@ -37,8 +37,8 @@ var oddValues = map[string]string{
 	"a malformed time":      `"2015-07-06 15:33"`,
 }
 
-// Every property of every response, in turn, has a value of every kind.
-func TestAnOddValueCostsOnlyItself(t *testing.T) {
+// The test replaces every property of every response, in turn, by every odd value.
+func TestAnOddValueLeavesOtherPropertiesIntact(t *testing.T) {
 	t.Parallel()
 	depths := map[string]int{"get-status-for-org": 2, "start-for-org": 1, "list-for-org": 2, "list-repos-for-org": 3, "the webhook of import": 2}
 	for operation, target := range map[string]any{
@@ -62,15 +62,15 @@ func TestAnOddValueCostsOnlyItself(t *testing.T) {
 					object["id"] = 79
 				}
 			}
-			tried := 0
+			checks := 0
 			for _, path := range pathsOf(whole, nil) {
 				if depth, ok := depths[operation]; ok && len(path) > depth {
-					continue // another path has the same type
+					continue // a shorter path has the same type
 				}
 				left, fits := decodedExactly(marshal(t, without(whole, path)), kind)
 				require.True(t, fits, path)
 				for name, odd := range oddValues {
-					if tried++; race.Enabled && tried%10 != 0 {
+					if checks++; race.Enabled && checks%10 != 0 {
 						continue
 					}
 					checkOddValue(t, operation, kind, whole, left, path, name, odd)
@@ -80,8 +80,8 @@ func TestAnOddValueCostsOnlyItself(t *testing.T) {
 	}
 }
 
-// checkOddValue replaces the value at a path. Left is the whole document without
-// that value, decoded.
+// checkOddValue checks the call for a document whose value at a path is odd. Left
+// is the document without this value, decoded.
 func checkOddValue(t *testing.T, operation string, kind reflect.Type, whole, left any, path []string, name, odd string) {
 	t.Helper()
 	at := "/" + strings.Join(path, "/")
@@ -89,7 +89,7 @@ func checkOddValue(t *testing.T, operation string, kind reflect.Type, whole, lef
 	documentedType, isElement := typeAt(kind, path), isIndex(path[len(path)-1])
 	_, fits := decodedExactly([]byte(odd), documentedType)
 	if odd == "null" && isElement && documentedType.Kind() == reflect.Struct {
-		fits = false // encoding/json makes an empty element of it
+		fits = false // encoding/json decodes it to a zero element
 	}
 	warned, want := !fits, left
 	switch {
@@ -115,7 +115,7 @@ func checkOddValue(t *testing.T, operation string, kind reflect.Type, whole, lef
 	require.NoError(t, err, context)
 	require.Equal(t, want, got, context)
 	if strings.HasPrefix(operation, "the webhook") {
-		return // it has no logger
+		return // ParseRepositoryImportEvent does not log
 	}
 	if !warned {
 		require.Empty(t, warnings.properties, context)
@@ -125,14 +125,14 @@ func checkOddValue(t *testing.T, operation string, kind reflect.Type, whole, lef
 	require.True(t, warnings.properties[0] == at || strings.HasPrefix(warnings.properties[0], at+"/"), "%s: warned of %s", context, warnings.properties[0])
 }
 
-// callWith makes the operation's call, which is answered with body.
+// callWith makes the call of an operation and responds with body.
 func callWith(t *testing.T, operation string, body []byte, handler slog.Handler) (any, error) {
 	t.Helper()
 	if strings.HasPrefix(operation, "the webhook") {
 		return ghmigrate.ParseRepositoryImportEvent(delivery(t, body), webhookSecret)
 	}
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		return answer(req, http.StatusOK, nil, string(body)), nil
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		return respond(req, http.StatusOK, nil, string(body)), nil
 	}, ghmigrate.WithLogger(slog.New(handler)))
 	return documented[operation](t, client)
 }
@@ -156,7 +156,7 @@ func (w *warnings) WithAttrs([]slog.Attr) slog.Handler { return w }
 
 func (w *warnings) WithGroup(string) slog.Handler { return w }
 
-// complete makes a JSON document in which every property of a type has a value.
+// complete returns a JSON document in which every property of a type has a value.
 func complete(t reflect.Type, depth int) any {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
@@ -177,7 +177,7 @@ func complete(t reflect.Type, depth int) any {
 		return 7
 	}
 	if t == reflect.TypeFor[ghmigrate.User]() && depth > 1 {
-		return map[string]any{"login": "octo", "id": 7} // the webhook's sender has all properties
+		return map[string]any{"login": "octo", "id": 7} // only the sender of the webhook needs all properties
 	}
 	object := map[string]any{}
 	for _, field := range reflect.VisibleFields(t) {
@@ -266,7 +266,7 @@ func index(step string) int {
 
 func isIndex(step string) bool { return strings.Trim(step, "0123456789") == "" }
 
-// typeAt returns the type, behind pointers, of the value that a path leads to.
+// typeAt returns the type of the value at a path, without pointers.
 func typeAt(t reflect.Type, path []string) reflect.Type {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -294,8 +294,8 @@ func marshal(t *testing.T, v any) []byte {
 	return body
 }
 
-// decodedExactly decodes with encoding/json: what it takes without an error is
-// of the documented type.
+// decodedExactly decodes a document with encoding/json. It reports whether all
+// values have the documented types.
 func decodedExactly(body []byte, kind reflect.Type) (any, bool) {
 	v := reflect.New(kind)
 	err := json.Unmarshal(body, v.Interface())
@@ -308,11 +308,11 @@ func decodedExactly(body []byte, kind reflect.Type) (any, bool) {
 	return v.Interface(), err == nil
 }
 
-func TestDoToleratesOddValuesToo(t *testing.T) {
+func TestDoToleratesOddValues(t *testing.T) {
 	t.Parallel()
 	warnings := &warnings{}
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		return answer(req, http.StatusOK, nil, `{"Login": "octo", "id": "x", "plan": [1], "teams": [{"id": 1}, 5, null, {"id": "y", "name": "b"}], "any": {"x": [1]}}`), nil
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		return respond(req, http.StatusOK, nil, `{"Login": "octo", "id": "x", "plan": [1], "teams": [{"id": 1}, 5, null, {"id": "y", "name": "b"}], "any": {"x": [1]}}`), nil
 	}, ghmigrate.WithLogger(slog.New(warnings)))
 	type team struct {
 		ID   int
@@ -336,13 +336,13 @@ func TestDoToleratesOddValuesToo(t *testing.T) {
 	assert.Equal(t, []string{"/id"}, warnings.properties)
 }
 
-func TestAByteOrderMarkIsPassedOver(t *testing.T) {
+func TestAByteOrderMarkIsIgnored(t *testing.T) {
 	t.Parallel()
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(req.URL.Path, "/79") {
-			return answer(req, http.StatusOK, nil, "\ufeff{\"id\": 79}"), nil
+			return respond(req, http.StatusOK, nil, "\ufeff{\"id\": 79}"), nil
 		}
-		return answer(req, http.StatusOK, nil, "\ufeff\n[{\"id\": 79}]"), nil
+		return respond(req, http.StatusOK, nil, "\ufeff\n[{\"id\": 79}]"), nil
 	})
 	m, err := client.UserMigrations.Get(t.Context(), 79, nil)
 	require.NoError(t, err)
@@ -352,15 +352,14 @@ func TestAByteOrderMarkIsPassedOver(t *testing.T) {
 	assert.Len(t, all, 1)
 }
 
-// The names of properties are compared as package encoding/json does for Do,
-// and exactly for this package's types.
+// FuzzDecode decodes any body as a migration, as a list, and for Do.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"id": 79, "repositories": [null, 5, {"id": "x", "owner": 7}]}`))
 	f.Add([]byte(`[{"id": 79}, null, 1e400, "\ud800", {"id": 79, "id": 80}]`))
 	f.Add([]byte(`{"id": 79, "created_at": 1`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
-			return answer(req, http.StatusOK, http.Header{"Link": {`<?page=1>; rel="first"`}}, string(body)), nil
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+			return respond(req, http.StatusOK, http.Header{"Link": {`<?page=1>; rel="first"`}}, string(body)), nil
 		})
 		m, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
 		if err != nil {
@@ -379,9 +378,9 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// An odd value changes nothing else: a caller's types are decoded as package
-// encoding/json does.
-func TestDoDecodesTheRestAsEncodingJSON(t *testing.T) {
+// Do decodes a response as package encoding/json does, with and without an odd
+// value.
+func TestDoDecodesAsEncodingJSON(t *testing.T) {
 	t.Parallel()
 	type types struct {
 		Quoted  int            `json:"quoted,string"`
@@ -404,8 +403,8 @@ func TestDoDecodesTheRestAsEncodingJSON(t *testing.T) {
 			types
 			Odd []int
 		}{types: types{Kept: 7}}
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
-			return answer(req, http.StatusOK, nil, body+odd+"}"), nil
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+			return respond(req, http.StatusOK, nil, body+odd+"}"), nil
 		})
 		_, err := client.Do(t.Context(), http.MethodGet, "/any", nil, &got)
 		require.NoError(t, err)
@@ -413,7 +412,7 @@ func TestDoDecodesTheRestAsEncodingJSON(t *testing.T) {
 	}
 }
 
-// decodesNull is a type that tells null from nothing.
+// decodesNull records whether its UnmarshalJSON was called.
 type decodesNull struct{ Called bool }
 
 func (d *decodesNull) UnmarshalJSON([]byte) error {
@@ -421,15 +420,16 @@ func (d *decodesNull) UnmarshalJSON([]byte) error {
 	return nil
 }
 
-// A path is as long as values are deep, so that a path for each would cost their
-// product. Not parallel, since it measures the memory of the process.
-func TestOddValuesCostNoMoreThanTheirSize(t *testing.T) {
+// The length of a path grows with its depth. If every odd value kept its path, the
+// memory would be the product of depth and number of values. The test is not
+// parallel, since it measures the memory of the process.
+func TestTheMemoryForOddValuesIsLimited(t *testing.T) {
 	const depth, elements = 1000, 50_000
 	for _, element := range []string{"5,", `"a",`, "null,", "[],"} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
-			return answer(req, http.StatusOK, nil, `{"id": 79, "repositories": [`+strings.Repeat(`{"template_repository": `, depth)+
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+			return respond(req, http.StatusOK, nil, `{"id": 79, "repositories": [`+strings.Repeat(`{"template_repository": `, depth)+
 				`{"topics": [`+strings.Repeat(element, elements)+"5]}"+strings.Repeat("}", depth)+"]}"), nil
 		})
 		m, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
@@ -440,14 +440,14 @@ func TestOddValuesCostNoMoreThanTheirSize(t *testing.T) {
 	}
 }
 
-// More odd values than are remembered.
-func TestAPageOfOddElementsIsFull(t *testing.T) {
+// The page has more odd values than decode keeps.
+func TestAPageWithManyOddElementsIsFull(t *testing.T) {
 	t.Parallel()
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 		if req.URL.Query().Get("page") == "2" {
-			return answer(req, http.StatusOK, nil, `[{"id": 3}]`), nil
+			return respond(req, http.StatusOK, nil, `[{"id": 3}]`), nil
 		}
-		return answer(req, http.StatusOK, nil, `[{"id": 1, "exclude": [`+strings.Repeat("5,", 1000)+"5]}"+strings.Repeat(",5", 99)+"]"), nil
+		return respond(req, http.StatusOK, nil, `[{"id": 1, "exclude": [`+strings.Repeat("5,", 1000)+"5]}"+strings.Repeat(",5", 99)+"]"), nil
 	})
 	all, err := ghmigrate.Collect(client.UserMigrations.List(t.Context(), &ghmigrate.ListOptions{PerPage: 100}))
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package ghmigrate_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,105 +15,69 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// named are all calls with a name in their path: where the name stands, and
-// the call with that name and otherwise good arguments.
-var named = []struct {
+// A namedCall is a call with a name in its path, and otherwise good arguments.
+type namedCall struct {
 	method   string
 	argument string
 	path     string // {} is the name
 	call     func(t *testing.T, c *ghmigrate.Client, name string) error
-}{
-	{"OrgMigrations.Start", "org", "/orgs/{}/migrations", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.OrgMigrations.Start(t.Context(), name, ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
-		return err
-	}},
-	{"OrgMigrations.List", "org", "/orgs/{}/migrations", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := ghmigrate.Collect(c.OrgMigrations.List(t.Context(), name, nil))
-		return err
-	}},
-	{"OrgMigrations.Get", "org", "/orgs/{}/migrations/79", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.OrgMigrations.Get(t.Context(), name, 79, nil)
-		return err
-	}},
-	{"OrgMigrations.ListRepositories", "org", "/orgs/{}/migrations/79/repositories", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := ghmigrate.Collect(c.OrgMigrations.ListRepositories(t.Context(), name, 79, nil))
-		return err
-	}},
-	{"OrgMigrations.Wait", "org", "/orgs/{}/migrations/79", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.OrgMigrations.Wait(t.Context(), name, 79)
-		return err
-	}},
-	{"OrgMigrations.Watch", "org", "/orgs/{}/migrations", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := ghmigrate.Collect(c.OrgMigrations.Watch(t.Context(), name, []int64{79}))
-		return err
-	}},
-	{"OrgMigrations.WatchAll", "org", "/orgs/{}/migrations", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := ghmigrate.Collect(c.OrgMigrations.WatchAll(t.Context(), name))
-		return err
-	}},
-	{"OrgMigrations.ArchiveURL", "org", "/orgs/{}/migrations/79/archive", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.OrgMigrations.ArchiveURL(t.Context(), name, 79)
-		return err
-	}},
-	{"OrgMigrations.DownloadArchive", "org", "/orgs/{}/migrations/79/archive", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.OrgMigrations.DownloadArchive(t.Context(), name, 79, t.TempDir()+"/archive.tar.gz", nil)
-		return err
-	}},
-	{"OrgMigrations.OpenArchive", "org", "/orgs/{}/migrations/79/archive", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.OrgMigrations.OpenArchive(t.Context(), name, 79)
-		return err
-	}},
-	{"OrgMigrations.DeleteArchive", "org", "/orgs/{}/migrations/79/archive", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		return c.OrgMigrations.DeleteArchive(t.Context(), name, 79)
-	}},
-	{"OrgMigrations.UnlockRepository", "org", "/orgs/{}/migrations/79/repos/hello/lock", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		return c.OrgMigrations.UnlockRepository(t.Context(), name, 79, "hello")
-	}},
-	{"OrgMigrations.UnlockRepository", "repo", "/orgs/octo-org/migrations/79/repos/{}/lock", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		return c.OrgMigrations.UnlockRepository(t.Context(), "octo-org", 79, name)
-	}},
-	{"UserMigrations.UnlockRepository", "repo", "/user/migrations/79/repos/{}/lock", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		return c.UserMigrations.UnlockRepository(t.Context(), 79, name)
-	}},
-	{"SourceImports.Start", "owner", "/repos/{}/hello/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.SourceImports.Start(t.Context(), name, "hello", ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com"})
-		return err
-	}},
-	{"SourceImports.Start", "repo", "/repos/octocat/{}/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.SourceImports.Start(t.Context(), "octocat", name, ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com"})
-		return err
-	}},
-	{"SourceImports.Get", "owner", "/repos/{}/hello/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.SourceImports.Get(t.Context(), name, "hello")
-		return err
-	}},
-	{"SourceImports.Update", "repo", "/repos/octocat/{}/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.SourceImports.Update(t.Context(), "octocat", name, ghmigrate.UpdateImportRequest{})
-		return err
-	}},
-	{"SourceImports.Cancel", "owner", "/repos/{}/hello/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		return c.SourceImports.Cancel(t.Context(), name, "hello")
-	}},
-	{"SourceImports.ListAuthors", "repo", "/repos/octocat/{}/import/authors", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := ghmigrate.Collect(c.SourceImports.ListAuthors(t.Context(), "octocat", name, nil))
-		return err
-	}},
-	{"SourceImports.MapAuthor", "owner", "/repos/{}/hello/import/authors/7", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.SourceImports.MapAuthor(t.Context(), name, "hello", 7, ghmigrate.MapAuthorRequest{Name: "Hubot"})
-		return err
-	}},
-	{"SourceImports.ListLargeFiles", "repo", "/repos/octocat/{}/import/large_files", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := ghmigrate.Collect(c.SourceImports.ListLargeFiles(t.Context(), "octocat", name))
-		return err
-	}},
-	{"SourceImports.SetLFSPreference", "owner", "/repos/{}/hello/import/lfs", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.SourceImports.SetLFSPreference(t.Context(), name, "hello", ghmigrate.LFSOptIn)
-		return err
-	}},
-	{"SourceImports.Wait", "repo", "/repos/octocat/{}/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
-		_, err := c.SourceImports.Wait(t.Context(), "octocat", name)
-		return err
-	}},
+}
+
+// namedCalls returns all calls with a name in their path.
+func namedCalls() []namedCall {
+	var all []namedCall
+	for _, each := range append(callsOfAccount(), callsWithID()...) {
+		all = append(all, namedCall{"OrgMigrations." + each.method, "org", "/orgs/{}/migrations" + each.path, func(t *testing.T, c *ghmigrate.Client, name string) error {
+			return each.call(t, orgService{c.OrgMigrations, name}, 79)
+		}})
+	}
+	return append(all, []namedCall{
+		{"OrgMigrations.UnlockRepository", "repo", "/orgs/octo-org/migrations/79/repos/{}/lock", func(t *testing.T, c *ghmigrate.Client, name string) error {
+			return c.OrgMigrations.UnlockRepository(t.Context(), "octo-org", 79, name)
+		}},
+		{"UserMigrations.UnlockRepository", "repo", "/user/migrations/79/repos/{}/lock", func(t *testing.T, c *ghmigrate.Client, name string) error {
+			return c.UserMigrations.UnlockRepository(t.Context(), 79, name)
+		}},
+		{"SourceImports.Start", "owner", "/repos/{}/hello/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
+			_, err := c.SourceImports.Start(t.Context(), name, "hello", ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com"})
+			return err
+		}},
+		{"SourceImports.Start", "repo", "/repos/octocat/{}/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
+			_, err := c.SourceImports.Start(t.Context(), "octocat", name, ghmigrate.StartImportRequest{VCSURL: "https://svn.example.com"})
+			return err
+		}},
+		{"SourceImports.Get", "owner", "/repos/{}/hello/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
+			_, err := c.SourceImports.Get(t.Context(), name, "hello")
+			return err
+		}},
+		{"SourceImports.Update", "repo", "/repos/octocat/{}/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
+			_, err := c.SourceImports.Update(t.Context(), "octocat", name, ghmigrate.UpdateImportRequest{})
+			return err
+		}},
+		{"SourceImports.Cancel", "owner", "/repos/{}/hello/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
+			return c.SourceImports.Cancel(t.Context(), name, "hello")
+		}},
+		{"SourceImports.ListAuthors", "repo", "/repos/octocat/{}/import/authors", func(t *testing.T, c *ghmigrate.Client, name string) error {
+			_, err := ghmigrate.Collect(c.SourceImports.ListAuthors(t.Context(), "octocat", name, nil))
+			return err
+		}},
+		{"SourceImports.MapAuthor", "owner", "/repos/{}/hello/import/authors/7", func(t *testing.T, c *ghmigrate.Client, name string) error {
+			_, err := c.SourceImports.MapAuthor(t.Context(), name, "hello", 7, ghmigrate.MapAuthorRequest{Name: "Hubot"})
+			return err
+		}},
+		{"SourceImports.ListLargeFiles", "repo", "/repos/octocat/{}/import/large_files", func(t *testing.T, c *ghmigrate.Client, name string) error {
+			_, err := ghmigrate.Collect(c.SourceImports.ListLargeFiles(t.Context(), "octocat", name))
+			return err
+		}},
+		{"SourceImports.SetLFSPreference", "owner", "/repos/{}/hello/import/lfs", func(t *testing.T, c *ghmigrate.Client, name string) error {
+			_, err := c.SourceImports.SetLFSPreference(t.Context(), name, "hello", ghmigrate.LFSOptIn)
+			return err
+		}},
+		{"SourceImports.Wait", "repo", "/repos/octocat/{}/import", func(t *testing.T, c *ghmigrate.Client, name string) error {
+			_, err := c.SourceImports.Wait(t.Context(), "octocat", name)
+			return err
+		}},
+	}...)
 }
 
 func TestNamesArriveAsOneSegment(t *testing.T) {
@@ -121,12 +86,12 @@ func TestNamesArriveAsOneSegment(t *testing.T) {
 		"octo-org", "Hello.World_1", "a?b", "?", "a%2fb", "%2e%2e", "%", "%zz", "a#b", "a b", " ", "žluťoučký", "日本", "a;b", "a&b=c",
 		"a+b", "a\nb", "a\r\nX-Evil: 1", "a\x00b", `a\b`, `..\..`, "...", "a:b", "@", "{org}", `"quoted"`, "\xff",
 	}
-	for _, each := range named {
+	for _, each := range namedCalls() {
 		t.Run(each.method+" "+each.argument, func(t *testing.T) {
 			t.Parallel()
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				var escaped, decoded string
-				answering(server, func(w http.ResponseWriter, r *http.Request) {
+				respondWith(server, func(w http.ResponseWriter, r *http.Request) {
 					escaped, decoded = r.URL.EscapedPath(), r.URL.Path
 					w.WriteHeader(http.StatusTeapot) // ends waits and watches too
 				})
@@ -156,9 +121,9 @@ func FuzzNamesAreOneSegment(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		asked := false
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
-			asked = true
+		called := false
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+			called = true
 			segments := strings.Split(req.URL.EscapedPath(), "/")
 			require.Len(t, segments, 5)
 			unescaped, err := url.PathUnescape(segments[2])
@@ -166,18 +131,18 @@ func FuzzNamesAreOneSegment(f *testing.F) {
 			assert.Equal(t, name, unescaped)
 			assert.Empty(t, req.URL.RawQuery)
 			assert.Empty(t, req.URL.Fragment)
-			return answer(req, http.StatusOK, nil, `{"id": 79}`), nil
+			return respond(req, http.StatusOK, nil, `{"id": 79}`), nil
 		})
 		_, err := client.OrgMigrations.Get(t.Context(), name, 79, nil)
 		refused := name == "" || name == "." || name == ".." || strings.Contains(name, "/")
 		assert.Equal(t, refused, err != nil)
-		assert.Equal(t, !refused, asked)
+		assert.Equal(t, !refused, called)
 	})
 }
 
-func TestNamesThatAreOtherPathsAreRefused(t *testing.T) {
+func TestNamesThatWouldChangeThePathAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, each := range named {
+	for _, each := range namedCalls() {
 		t.Run(each.method+" "+each.argument, func(t *testing.T) {
 			t.Parallel()
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
@@ -199,91 +164,25 @@ func TestNamesThatAreOtherPathsAreRefused(t *testing.T) {
 	}
 }
 
-func TestIDsThatAreNoneAreRefused(t *testing.T) {
+func TestIDsThatAreNotPositiveAreRefused(t *testing.T) {
 	t.Parallel()
-	calls := map[string]struct {
-		argument string
-		call     func(t *testing.T, c *ghmigrate.Client, id int64) error
-	}{
-		"OrgMigrations.Get": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := c.OrgMigrations.Get(t.Context(), "octo-org", id, nil)
-			return err
-		}},
-		"OrgMigrations.ListRepositories": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := ghmigrate.Collect(c.OrgMigrations.ListRepositories(t.Context(), "octo-org", id, nil))
-			return err
-		}},
-		"OrgMigrations.Wait": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := c.OrgMigrations.Wait(t.Context(), "octo-org", id)
-			return err
-		}},
-		"OrgMigrations.ArchiveURL": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := c.OrgMigrations.ArchiveURL(t.Context(), "octo-org", id)
-			return err
-		}},
-		"OrgMigrations.DownloadArchive": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := c.OrgMigrations.DownloadArchive(t.Context(), "octo-org", id, t.TempDir()+"/archive.tar.gz", nil)
-			return err
-		}},
-		"OrgMigrations.OpenArchive": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := c.OrgMigrations.OpenArchive(t.Context(), "octo-org", id)
-			return err
-		}},
-		"OrgMigrations.DeleteArchive": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			return c.OrgMigrations.DeleteArchive(t.Context(), "octo-org", id)
-		}},
-		"OrgMigrations.UnlockRepository": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			return c.OrgMigrations.UnlockRepository(t.Context(), "octo-org", id, "hello")
-		}},
-		"UserMigrations.Get": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := c.UserMigrations.Get(t.Context(), id, nil)
-			return err
-		}},
-		"UserMigrations.ListRepositories": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := ghmigrate.Collect(c.UserMigrations.ListRepositories(t.Context(), id, nil))
-			return err
-		}},
-		"UserMigrations.Wait": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := c.UserMigrations.Wait(t.Context(), id)
-			return err
-		}},
-		"UserMigrations.ArchiveURL": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := c.UserMigrations.ArchiveURL(t.Context(), id)
-			return err
-		}},
-		"UserMigrations.DownloadArchive": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := c.UserMigrations.DownloadArchive(t.Context(), id, t.TempDir()+"/archive.tar.gz", nil)
-			return err
-		}},
-		"UserMigrations.OpenArchive": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := c.UserMigrations.OpenArchive(t.Context(), id)
-			return err
-		}},
-		"UserMigrations.DeleteArchive": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			return c.UserMigrations.DeleteArchive(t.Context(), id)
-		}},
-		"UserMigrations.UnlockRepository": {"id", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			return c.UserMigrations.UnlockRepository(t.Context(), id, "hello")
-		}},
-		"SourceImports.MapAuthor": {"authorID", func(t *testing.T, c *ghmigrate.Client, id int64) error {
-			_, err := c.SourceImports.MapAuthor(t.Context(), "octocat", "hello", id, ghmigrate.MapAuthorRequest{Name: "Hubot"})
-			return err
-		}},
-	}
-	for method, each := range calls {
-		t.Run(method, func(t *testing.T) {
-			t.Parallel()
-			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := testclient.New(t, server)
-				require.EqualError(t, each.call(t, client, 0), "ghmigrate: "+each.argument+" is 0: want a positive number")
-				require.EqualError(t, each.call(t, client, -79), "ghmigrate: "+each.argument+" is -79: want a positive number")
-				assert.Empty(t, server.Requests())
-			})
-		})
-	}
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		for _, id := range []int64{0, -79} {
+			problem := fmt.Sprintf(" is %d: want a positive number", id)
+			for name, s := range services(client) {
+				for _, each := range callsWithID() {
+					require.EqualError(t, each.call(t, s, id), "ghmigrate: id"+problem, "%s, %s", name, each.method)
+				}
+			}
+			_, err := client.SourceImports.MapAuthor(t.Context(), "octocat", "hello", id, ghmigrate.MapAuthorRequest{Name: "Hubot"})
+			require.EqualError(t, err, "ghmigrate: authorID"+problem)
+		}
+		assert.Empty(t, server.Requests())
+	})
 }
 
-func TestTheFirstWrongArgumentIsNamed(t *testing.T) {
+func TestTheErrorNamesTheFirstBadArgument(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)

@@ -18,16 +18,17 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// failing returns the APIError that an answer becomes.
-func failing(t *testing.T, status int, header http.Header, body string, opts ...ghmigrate.Option) *ghmigrate.APIError {
+// apiErrorFor returns the APIError for a response.
+func apiErrorFor(t *testing.T, status int, header http.Header, body string, opts ...ghmigrate.Option) *ghmigrate.APIError {
 	t.Helper()
-	return failingAt(t, "/orgs/octo-org/migrations", status, header, body, opts...)
+	return apiErrorAt(t, "/orgs/octo-org/migrations", status, header, body, opts...)
 }
 
-func failingAt(t *testing.T, path string, status int, header http.Header, body string, opts ...ghmigrate.Option) *ghmigrate.APIError {
+// apiErrorAt returns the APIError for a response to a request for path.
+func apiErrorAt(t *testing.T, path string, status int, header http.Header, body string, opts ...ghmigrate.Option) *ghmigrate.APIError {
 	t.Helper()
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		return answer(req, status, header, body), nil
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		return respond(req, status, header, body), nil
 	}, append(opts, ghmigrate.WithMaxRetries(0), ghmigrate.WithMaxRateLimitWait(0))...)
 	_, err := client.Do(t.Context(), http.MethodPost, path, nil, nil)
 	var failure *ghmigrate.APIError
@@ -35,9 +36,9 @@ func failingAt(t *testing.T, path string, status int, header http.Header, body s
 	return failure
 }
 
-func TestAPIErrorTellsAllThatGitHubTold(t *testing.T) {
+func TestAPIErrorFields(t *testing.T) {
 	t.Parallel()
-	failure := failingAt(t, "/orgs/octo%20org/migrations?page=2", http.StatusTooManyRequests, http.Header{
+	failure := apiErrorAt(t, "/orgs/octo%20org/migrations?page=2", http.StatusTooManyRequests, http.Header{
 		"Date":                    {"Wed, 21 Oct 2015 07:28:00 GMT"},
 		"Retry-After":             {"Wed, 21 Oct 2015 07:30:00 GMT"},
 		"X-Github-Request-Id":     {"A214:55543D:FA68EEBE:4D0FD2F056"},
@@ -88,7 +89,7 @@ func assertFields(t *testing.T, want ghmigrate.APIError, got *ghmigrate.APIError
 	})
 }
 
-func TestAPIErrorsOfGitHubsOwn(t *testing.T) {
+func TestAPIErrorsOfTheFakeGitHub(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo-org/hello")
@@ -151,8 +152,8 @@ func TestTextsOfAPIErrors(t *testing.T) {
 		"bytes":                {503, nil, "\x00\xff\x1b[31mred\x07", "503 [31mred"},
 		"broken JSON":          {422, nil, `{"message": "Validation`, `422 {"message": "Validation`},
 		"a bare string":        {400, nil, `"Problems"`, `400 "Problems"`},
-		"errors of no list":    {422, nil, `{"message": "Validation Failed", "errors": {"a": "b"}}`, `422 Validation Failed: {"a":"b"}`},
-		"message of no string": {422, nil, `{"message": 7, "errors": ["too large"]}`, "422 7: too large"},
+		"errors of odd type":   {422, nil, `{"message": "Validation Failed", "errors": {"a": "b"}}`, `422 Validation Failed: {"a":"b"}`},
+		"message of odd type":  {422, nil, `{"message": 7, "errors": ["too large"]}`, "422 7: too large"},
 		"details without a message": {
 			422, nil,
 			`{"message": "Validation Failed", "errors": [{"resource": "Migration", "field": "repositories", "code": "invalid"}, {"field": "exclude", "code": "invalid"}]}`,
@@ -162,24 +163,24 @@ func TestTextsOfAPIErrors(t *testing.T) {
 			422, nil, `{"message": "one\n\u001b[2Jtwo", "errors": ["three\r\nfour"]}`,
 			"422 one [2Jtwo: three  four",
 		},
-		"error in place of message":  {400, nil, `{"error": "Problems"}`, "400 Problems"},
-		"error that is an object":    {400, nil, `{"error": {"message": "Problems", "code": 7}}`, "400 Problems"},
-		"error beside message":       {400, nil, `{"message": "Bad Request", "error": "too many names"}`, "400 Bad Request: too many names"},
-		"errors that are a text":     {422, nil, `{"message": "Validation Failed", "errors": "too large"}`, "422 Validation Failed: too large"},
-		"errors that are an object":  {422, nil, `{"message": "Validation Failed", "errors": {"code": "missing", "field": "name"}}`, "422 Validation Failed: name missing"},
-		"message that is an object":  {422, nil, `{"message": {"message": "No"}}`, "422 No"},
-		"message that is a list":     {422, nil, `{"message": ["No", "never"]}`, `422 ["No","never"]`},
-		"list in place of an object": {500, nil, `["broken"]`, `500 ["broken"]`},
-		"documentation of odd type":  {404, nil, `{"message": "Not Found", "documentation_url": 7}`, "404 Not Found"},
-		"unknown properties only":    {400, nil, `{"detail": "x"}`, "400 Bad Request"},
-		"page in capitals":           {502, nil, "<HTML><HEAD><TITLE class=x>\nBad Gateway\n</TITLE>", "502 Bad Gateway"},
-		"page of an unknown login":   {407, nil, "<html><title>Login</title>", "407 Login"},
+		"error instead of message":  {400, nil, `{"error": "Problems"}`, "400 Problems"},
+		"error that is an object":   {400, nil, `{"error": {"message": "Problems", "code": 7}}`, "400 Problems"},
+		"error and message":         {400, nil, `{"message": "Bad Request", "error": "too many names"}`, "400 Bad Request: too many names"},
+		"errors that are a string":  {422, nil, `{"message": "Validation Failed", "errors": "too large"}`, "422 Validation Failed: too large"},
+		"errors that are an object": {422, nil, `{"message": "Validation Failed", "errors": {"code": "missing", "field": "name"}}`, "422 Validation Failed: name missing"},
+		"message that is an object": {422, nil, `{"message": {"message": "No"}}`, "422 No"},
+		"message that is a list":    {422, nil, `{"message": ["No", "never"]}`, `422 ["No","never"]`},
+		"list instead of an object": {500, nil, `["broken"]`, `500 ["broken"]`},
+		"documentation of odd type": {404, nil, `{"message": "Not Found", "documentation_url": 7}`, "404 Not Found"},
+		"unknown properties only":   {400, nil, `{"detail": "x"}`, "400 Bad Request"},
+		"page in capitals":          {502, nil, "<HTML><HEAD><TITLE class=x>\nBad Gateway\n</TITLE>", "502 Bad Gateway"},
+		"page of an unknown login":  {407, nil, "<html><title>Login</title>", "407 Login"},
 		"a repository was taken down": {
 			451, nil,
 			`{"message": "Repository access blocked", "block": {"reason": "dmca", "created_at": "2026-01-01T00:00:00Z", "html_url": "https://github.com/github/dmca/1.md"}}`,
 			"451 Repository access blocked: blocked: dmca, see https://github.com/github/dmca/1.md",
 		},
-		"block that is a text": {451, nil, `{"message": "Repository access blocked", "block": "tos"}`, "451 Repository access blocked: blocked: tos"},
+		"block that is a string": {451, nil, `{"message": "Repository access blocked", "block": "tos"}`, "451 Repository access blocked: blocked: tos"},
 		"repositories that GitHub does not know": {
 			422, nil,
 			`{"message": "Validation Failed", "errors": [{"resource": "Migration", "field": "repositories", "index": 1, "code": "invalid_value", "value": "octo-org/typo"}, ` +
@@ -218,7 +219,7 @@ func TestTextsOfAPIErrors(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, "POST /orgs/octo-org/migrations: "+test.want, failing(t, test.status, test.header, test.body).Error())
+			assert.Equal(t, "POST /orgs/octo-org/migrations: "+test.want, apiErrorFor(t, test.status, test.header, test.body).Error())
 		})
 	}
 }
@@ -240,7 +241,7 @@ var sentinels = map[string]error{
 	"ErrSourceImportsRetired": ghmigrate.ErrSourceImportsRetired,
 }
 
-// assertIs compares all sentinels that an error is.
+// assertIs compares the names of the sentinels that an error matches.
 func assertIs(t *testing.T, err error, want ...string) {
 	t.Helper()
 	var is []string
@@ -252,7 +253,7 @@ func assertIs(t *testing.T, err error, want ...string) {
 	assert.ElementsMatch(t, want, is, "%v", err)
 }
 
-func TestWhatAPIErrorsAre(t *testing.T) {
+func TestSentinelsThatAPIErrorsMatch(t *testing.T) {
 	t.Parallel()
 	sso := http.Header{"X-Github-Sso": {"required; url=https://github.com/orgs/o/sso"}}
 	scopes := func(has, accepted string) http.Header {
@@ -271,10 +272,10 @@ func TestWhatAPIErrorsAre(t *testing.T) {
 		"403 with sign-on":                 {403, sso, []string{"ErrForbidden", "ErrSSORequired"}},
 		"403 with partial sign-on":         {403, http.Header{"X-Github-Sso": {"partial-results; organizations=21955855"}}, []string{"ErrForbidden"}},
 		"403 with the scope":               {403, scopes("repo, admin:org", "admin:org"), []string{"ErrForbidden"}},
-		"403 without":                      {403, scopes("repo", "admin:org"), []string{"ErrForbidden", "ErrMissingScope"}},
+		"403 without the scope":            {403, scopes("repo", "admin:org"), []string{"ErrForbidden", "ErrMissingScope"}},
 		"403 with no scope":                {403, scopes("", "admin:org"), []string{"ErrForbidden", "ErrMissingScope"}},
-		"403 that needs none":              {403, scopes("repo", ""), []string{"ErrForbidden"}},
-		"403 to a token that has no kind":  {403, http.Header{"X-Accepted-Oauth-Scopes": {"repo"}}, []string{"ErrForbidden"}},
+		"403 that needs no scope":          {403, scopes("repo", ""), []string{"ErrForbidden"}},
+		"403 without the token's scopes":   {403, http.Header{"X-Accepted-Oauth-Scopes": {"repo"}}, []string{"ErrForbidden"}},
 		"403 with Retry-After":             {403, http.Header{"Retry-After": {"5"}}, []string{"ErrRateLimited"}},
 		"403 with no quota":                {403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}, []string{"ErrRateLimited"}},
 		"403 with quota":                   {403, http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"9999999999"}}, []string{"ErrForbidden"}},
@@ -293,7 +294,7 @@ func TestWhatAPIErrorsAre(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			failure := failing(t, test.status, test.header, "")
+			failure := apiErrorFor(t, test.status, test.header, "")
 			assertIs(t, failure, test.want...)
 			assertIs(t, fmt.Errorf("wrapped: %w", failure), test.want...)
 		})
@@ -329,7 +330,7 @@ func TestScopesThatIncludeOthers(t *testing.T) {
 		{"gist, repo", "admin:org, repo", false},
 	} {
 		header := http.Header{"X-Oauth-Scopes": {test.has}, "X-Accepted-Oauth-Scopes": {test.accepted}}
-		assert.Equal(t, test.lacks, errors.Is(failing(t, http.StatusForbidden, header, ""), ghmigrate.ErrMissingScope), "%s for %s", test.has, test.accepted)
+		assert.Equal(t, test.lacks, errors.Is(apiErrorFor(t, http.StatusForbidden, header, ""), ghmigrate.ErrMissingScope), "%s for %s", test.has, test.accepted)
 	}
 }
 
@@ -342,7 +343,7 @@ func FuzzAPIError(f *testing.F) {
 	f.Add(403, []byte(`{"message":"rate limit","errors":7}`), "\x00", "Wed, 21 Oct 2015 07:28:00 GMT", "-9223372036854775808", "")
 	f.Fuzz(func(t *testing.T, status int, body []byte, requestID, retryAfter, reset, sso string) {
 		status = 400 + (status%200+200)%200
-		failure := failing(t, status, http.Header{
+		failure := apiErrorFor(t, status, http.Header{
 			"X-Github-Request-Id":   {requestID},
 			"Retry-After":           {retryAfter},
 			"X-Ratelimit-Remaining": {"0"},
@@ -367,29 +368,29 @@ func TestATitleIsFoundInAnyEncoding(t *testing.T) {
 	t.Parallel()
 	for _, before := range []string{"", "\xe9\xe8\xfc", "\u023a", "\u0130\u212a"} {
 		body := "<html>" + strings.Repeat(before, 100) + "<TITLE lang=de>\n Nicht gefunden &amp; weg\n</Title>"
-		assert.Equal(t, "Nicht gefunden & weg", failing(t, http.StatusNotFound, nil, body).Message)
+		assert.Equal(t, "Nicht gefunden & weg", apiErrorFor(t, http.StatusNotFound, nil, body).Message)
 	}
 }
 
-func TestAnIndexThatCannotBeOneIsLeftOut(t *testing.T) {
+func TestAnInvalidIndexIsDropped(t *testing.T) {
 	t.Parallel()
 	for _, index := range []string{"-1", "1e300", "1e400", "9223372036854775808", `"1"`, "null"} {
-		failure := failing(t, http.StatusUnprocessableEntity, nil, `{"message": "no", "errors": [{"code": "invalid", "index": `+index+`}]}`)
+		failure := apiErrorFor(t, http.StatusUnprocessableEntity, nil, `{"message": "no", "errors": [{"code": "invalid", "index": `+index+`}]}`)
 		require.Len(t, failure.Errors, 1, index)
 		assert.Equal(t, "invalid", failure.Errors[0].Code)
 		if index == "1e400" {
-			continue // encoding/json has no such number
+			continue // no float64
 		}
 		assert.Nil(t, failure.Errors[0].Index, index)
 	}
 }
 
-// Not parallel, since it measures the memory of the process.
-func TestNestedErrorsCostNoMoreThanFlatOnes(t *testing.T) {
+// The test is not parallel, since it measures the memory of the process.
+func TestTheMemoryForNestedErrorsIsLimited(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	body := strings.Repeat("[", 9000) + strings.Repeat("1,", 20000) + "1" + strings.Repeat("]", 9000)
-	failure := failing(t, http.StatusUnprocessableEntity, nil, `{"errors": `+body+`}`)
+	failure := apiErrorFor(t, http.StatusUnprocessableEntity, nil, `{"errors": `+body+`}`)
 	runtime.ReadMemStats(&after)
 	assert.Len(t, failure.Errors, 20001)
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<30))

@@ -20,10 +20,10 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// A token is enough for GitHub.com. NewClient sends no request: it reports
-// a wrong option, and the first call reports a wrong token.
+// A client for GitHub.com needs only a token. NewClient sends no request, so a
+// wrong token is reported by the first call.
 func ExampleNewClient() {
-	token := "ghp_0123456789" // from os.Getenv, or where you keep it
+	token := "ghp_0123456789" // for example from os.Getenv
 	client, err := ghmigrate.NewClient(ghmigrate.WithToken(token))
 	fmt.Println(client != nil, err)
 
@@ -34,28 +34,29 @@ func ExampleNewClient() {
 	// ghmigrate: WithAPIVersion: "v3" is not a date such as 2022-11-28
 }
 
-// Everything that can be set, as a service may want it.
+// Options for a service, with their defaults.
 func ExampleNewClient_options() {
 	client, err := ghmigrate.NewClient(
 		ghmigrate.WithToken("ghp_0123456789"),
-		ghmigrate.WithAPIVersion("2026-03-10"),             // otherwise 2022-11-28
-		ghmigrate.WithUserAgent("octo-backup/1.4"),         // otherwise ghmigrate
-		ghmigrate.WithLogger(slog.Default()),               // requests at debug, retries at warn
-		ghmigrate.WithMaxRetries(5),                        // otherwise 3
-		ghmigrate.WithMaxRateLimitWait(10*time.Minute),     // otherwise 90 seconds a call
-		ghmigrate.WithPollInterval(time.Minute, time.Hour), // otherwise 5 seconds to a minute
-		ghmigrate.WithMaxOutage(12*time.Hour),              // otherwise an hour of failed polls
+		ghmigrate.WithAPIVersion("2026-03-10"),             // default 2022-11-28
+		ghmigrate.WithUserAgent("octo-backup/1.4"),         // default ghmigrate
+		ghmigrate.WithLogger(slog.Default()),               // logs requests at debug, retries at warn
+		ghmigrate.WithMaxRetries(5),                        // default 3
+		ghmigrate.WithMaxRateLimitWait(10*time.Minute),     // default 90 seconds a call
+		ghmigrate.WithPollInterval(time.Minute, time.Hour), // default 5 seconds to a minute
+		ghmigrate.WithMaxOutage(12*time.Hour),              // default an hour of failed polls
 	)
 	fmt.Println(client != nil, err)
 	// Output: true <nil>
 }
 
-// Other GitHubs than GitHub.com.
+// Clients for GHE.com, for a GitHub Enterprise Server, and for an API behind a
+// gateway.
 func ExampleWithHost() {
 	for _, host := range []ghmigrate.Option{
 		ghmigrate.WithHost("octocorp.ghe.com"),                       // https://api.octocorp.ghe.com
 		ghmigrate.WithHost("ghes.example.com"),                       // https://ghes.example.com/api/v3
-		ghmigrate.WithBaseURL("https://proxy.example.com/github/v3"), // spelled out
+		ghmigrate.WithBaseURL("https://proxy.example.com/github/v3"), // used as it is
 	} {
 		client, err := ghmigrate.NewClient(host, ghmigrate.WithToken("ghp_0123456789"))
 		fmt.Println(client != nil, err)
@@ -66,15 +67,15 @@ func ExampleWithHost() {
 	// true <nil>
 }
 
-// A vault is where tokens are kept, and replaced now and then.
+// A vault returns its current token.
 type vault struct{ token string }
 
 func (v *vault) Token() (*oauth2.Token, error) {
 	return &oauth2.Token{AccessToken: v.token}, nil
 }
 
-// A TokenSource is asked before every attempt, so that a token can be replaced
-// while a client lives.
+// Every attempt calls the TokenSource, so that the token of a client can be
+// replaced.
 func ExampleWithTokenSource() {
 	ctx := context.Background()
 	github := ghmigratetest.NewServer()
@@ -101,8 +102,8 @@ func ExampleWithTokenSource() {
 	// migrations: 0
 }
 
-// Call an endpoint that has no method, with the client's authentication,
-// retries and rate limits: here page by page.
+// Do calls an endpoint for which the package has no method, here page by page. It
+// uses the client's authentication, retries and rate limits.
 func ExampleClient_Do() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
@@ -134,7 +135,7 @@ func ExampleClient_Do() {
 	// 79 0b989bf3-242f-11e5-81e1-c7b6966d2516
 }
 
-// How much of the token's quota is left, as of the latest answer.
+// RateLimit returns the token's quota as of the latest response.
 func ExampleClient_RateLimit() {
 	github, client := fakeGitHub()
 	defer github.Close()
@@ -142,13 +143,16 @@ func ExampleClient_RateLimit() {
 	check(err)
 
 	limit := client.RateLimit()
-	fmt.Println(limit.Remaining, "of", limit.Limit, "requests are left until", limit.Reset.IsZero())
-	// Output: 4999 of 5000 requests are left until false
+	fmt.Println(limit.Remaining, "of", limit.Limit, "requests are left")
+	fmt.Println("the next window begins in an hour:", time.Until(limit.Reset).Round(time.Hour) == time.Hour)
+	// Output:
+	// 4999 of 5000 requests are left
+	// the next window begins in an hour: true
 }
 
-// enterpriseClient makes a client of a GitHub Enterprise Server whose
-// certificate comes from a CA of your own, behind a proxy. Archive storage is
-// reached the same way, without the token.
+// enterpriseClient returns a client for a GitHub Enterprise Server behind a proxy,
+// whose certificate is signed by a private CA. Requests to archive storage use the
+// same proxy and CA, without the token.
 func enterpriseClient(host, token, proxy string, ca []byte) (*ghmigrate.Client, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
@@ -157,9 +161,9 @@ func enterpriseClient(host, token, proxy string, ca []byte) (*ghmigrate.Client, 
 	if !pool.AppendCertsFromPEM(ca) {
 		return nil, errors.New("no certificate in the CA's file")
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone() // takes HTTPS_PROXY and NO_PROXY from the environment
+	transport := http.DefaultTransport.(*http.Transport).Clone() // uses HTTPS_PROXY and NO_PROXY
 	transport.TLSClientConfig = &tls.Config{RootCAs: pool}
-	if proxy != "" { // or else what the environment says
+	if proxy != "" {
 		address, err := url.Parse(proxy)
 		if err != nil {
 			return nil, err
@@ -173,9 +177,9 @@ func enterpriseClient(host, token, proxy string, ca []byte) (*ghmigrate.Client, 
 	)
 }
 
-// A proxy, and a CA of your own.
+// A client with a proxy and a private CA.
 func ExampleWithHTTPClient() {
-	server := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate stands for the certificate of the CA
+	server := httptest.NewTLSServer(http.NotFoundHandler()) // has a certificate to use as the CA
 	defer server.Close()
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 
@@ -184,31 +188,30 @@ func ExampleWithHTTPClient() {
 	// Output: true <nil>
 }
 
-// advice says what to do about an error of this package: errors.Is tells its
-// kind, and the APIError has what GitHub said.
+// advice returns what a caller can do about an error.
 func advice(err error) string {
-	answer, _ := errors.AsType[*ghmigrate.APIError](err)
+	failure, _ := errors.AsType[*ghmigrate.APIError](err)
 	switch {
 	case errors.Is(err, ghmigrate.ErrRateLimited):
-		return fmt.Sprintf("try again in %v", answer.RetryAfter)
+		return fmt.Sprintf("try again in %v", failure.RetryAfter)
 	case errors.Is(err, ghmigrate.ErrUnauthorized):
 		return "get another token"
 	case errors.Is(err, ghmigrate.ErrSSORequired):
-		return "authorize the token at " + answer.SSOURL
+		return "authorize the token at " + failure.SSOURL
 	case errors.Is(err, ghmigrate.ErrMissingScope):
-		return fmt.Sprintf("give the token one of %v; it has %v", answer.AcceptedScopes, answer.TokenScopes)
+		return fmt.Sprintf("give the token one of %v; it has %v", failure.AcceptedScopes, failure.TokenScopes)
 	case errors.Is(err, ghmigrate.ErrValidation):
-		return fmt.Sprintf("mend the request: %v", answer.Errors)
+		return fmt.Sprintf("correct the request: %v", failure.Errors)
 	case errors.Is(err, ghmigrate.ErrArchiveNotReady):
 		return "wait for the export"
 	case errors.Is(err, ghmigrate.ErrArchiveGone), errors.Is(err, ghmigrate.ErrMigrationFailed):
-		return "export it again"
+		return "export the repositories again"
 	default:
 		return err.Error()
 	}
 }
 
-// What went wrong is told by errors.Is, and in detail by the APIError.
+// errors.Is finds the kind of an error, and the APIError has the details.
 func ExampleAPIError() {
 	ctx := context.Background()
 	github := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(time.Hour))
@@ -230,7 +233,7 @@ func ExampleAPIError() {
 	fmt.Println(advice(start("octo-org/hello-world")))
 
 	// Output:
-	// mend the request: [Migration repositories invalid_value at index 0: octo-org/typo Migration repositories missing_field]
+	// correct the request: [Migration repositories invalid_value at index 0: octo-org/typo Migration repositories missing_field]
 	// wait for the export
 	// try again in 1h0m0s
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// The file appears only when it is complete. Whatever ends the download, the
-// same call goes on where it was.
+// The file appears only when it is complete. After an error, the same call resumes
+// the download.
 func ExampleOrgMigrations_DownloadArchive() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
@@ -34,14 +34,14 @@ func ExampleOrgMigrations_DownloadArchive() {
 	check(err)
 	fmt.Println(info.Name(), "is complete:", info.Size() == archive.Size)
 
-	check(client.OrgMigrations.DeleteArchive(ctx, "octo-org", m.ID)) // at GitHub; it would die after seven days
+	check(client.OrgMigrations.DeleteArchive(ctx, "octo-org", m.ID)) // GitHub would delete it after seven days
 	// Output:
 	// 100 %
 	// backup.tar.gz is complete: true
 }
 
-// Let another program fetch the archive. The URL alone gives access to the
-// archive, so it prints without its query.
+// Another program can fetch the archive with its URL. The URL is a secret, so it is
+// printed without its query.
 func ExampleOrgMigrations_ArchiveURL() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
@@ -51,7 +51,7 @@ func ExampleOrgMigrations_ArchiveURL() {
 	url, err := client.OrgMigrations.ArchiveURL(ctx, "octo-org", m.ID)
 	check(err)
 	fmt.Println(url.Expires().Sub(github.Clock().Now()) > 0)
-	res, err := http.Get(url.Reveal()) // the secret itself, for curl or a browser
+	res, err := http.Get(url.Reveal()) // the whole URL, for example for curl
 	check(err)
 	defer res.Body.Close()
 	fmt.Println(res.Status)
@@ -60,9 +60,9 @@ func ExampleOrgMigrations_ArchiveURL() {
 	// 200 OK
 }
 
-// upload sends the archive of a migration to object storage, without a file
-// in between, and returns its SHA-256. The stream survives cut connections and
-// URLs that die, and ends with io.EOF only when every byte has arrived.
+// upload sends the archive of a migration to object storage without a file, and
+// returns its SHA-256. The stream retries after broken connections and expired
+// URLs, and ends with io.EOF only when every byte has arrived.
 func upload(ctx context.Context, client *ghmigrate.Client, id int64, bucket string) (string, error) {
 	stream, err := client.OrgMigrations.OpenArchive(ctx, "octo-org", id)
 	if err != nil {
@@ -85,7 +85,7 @@ func upload(ctx context.Context, client *ghmigrate.Client, id int64, bucket stri
 	return stream.SHA256(), nil
 }
 
-// An archive as the body of an upload.
+// The stream of an archive is the body of an upload.
 func ExampleOrgMigrations_OpenArchive() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
@@ -94,14 +94,14 @@ func ExampleOrgMigrations_OpenArchive() {
 
 	storage := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
-		fmt.Println(r.Method, r.URL.Path, "is whole:", n == r.ContentLength && err == nil)
+		fmt.Println(r.Method, r.URL.Path, "is complete:", n == r.ContentLength && err == nil)
 	}))
 	defer storage.Close()
 
 	sum, err := upload(ctx, client, m.ID, storage.URL+"/backups/octo-org.tar.gz")
 	check(err)
-	fmt.Println("its SHA-256 has", len(sum), "digits")
+	fmt.Println("the SHA-256 has", len(sum), "digits")
 	// Output:
-	// PUT /backups/octo-org.tar.gz is whole: true
-	// its SHA-256 has 64 digits
+	// PUT /backups/octo-org.tar.gz is complete: true
+	// the SHA-256 has 64 digits
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// Import a repository, where the API is still alive, and give the import what
-// it asks for. A password never prints.
+// An import into a server that still has the API. The import needs a password,
+// which is not printed.
 func ExampleSourceImports() {
 	ctx := context.Background()
 	ghes := ghmigratetest.NewServer(ghmigratetest.WithSourceImports(), ghmigratetest.WithExportDuration(50*time.Millisecond))
@@ -46,7 +46,7 @@ func ExampleSourceImports() {
 	// complete
 }
 
-// On GitHub.com and GHE.com there are no source imports any more.
+// GitHub.com and GHE.com no longer have source imports.
 func ExampleSourceImports_retired() {
 	github, client := fakeGitHub("octo-org/hello-world")
 	defer github.Close()
@@ -57,7 +57,7 @@ func ExampleSourceImports_retired() {
 	// Output: true
 }
 
-// Receive the webhook that tells how an import ended.
+// A handler for the webhook that reports the end of an import.
 func ExampleParseRepositoryImportEvent() {
 	secret := []byte("the webhook's secret")
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +70,7 @@ func ExampleParseRepositoryImportEvent() {
 		fmt.Println("import into", event.Repository.FullName+":", event.Status)
 	})
 
-	// What GitHub sends, signed with the secret, and what somebody else may send.
+	// A request signed with the secret, as GitHub sends it, and a forged request.
 	for _, key := range []string{"the webhook's secret", "a guess"} {
 		body := `{"status":"success","repository":{"full_name":"octo-org/hello-world"}}`
 		mac := hmac.New(sha256.New, []byte(key))

@@ -11,8 +11,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// Export repositories and lock them meanwhile. After a 502 the migration may
-// exist all the same: package export finds it again.
+// Repositories are exported and stay locked. After a 502 the migration may exist
+// nevertheless: package export finds it.
 func ExampleOrgMigrations_Start() {
 	ctx := context.Background()
 	github := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(time.Hour))
@@ -31,7 +31,7 @@ func ExampleOrgMigrations_Start() {
 	// Output: migration 79 of 2 repositories is pending
 }
 
-// How long an export may take is up to the context.
+// The context limits how long an export may take.
 func ExampleOrgMigrations_Wait() {
 	github, client := fakeGitHub("octo-org/hello-world")
 	defer github.Close()
@@ -45,9 +45,9 @@ func ExampleOrgMigrations_Wait() {
 	m, err = client.OrgMigrations.Wait(ctx, "octo-org", m.ID)
 	switch {
 	case errors.Is(err, ghmigrate.ErrMigrationFailed):
-		fmt.Println("GitHub gave up; try fewer repositories, or without releases")
+		fmt.Println("the export failed; try fewer repositories, or without releases")
 	case errors.Is(err, context.DeadlineExceeded):
-		fmt.Println("still", m.State, "after six hours") // m is what was seen last
+		fmt.Println("still", m.State, "after six hours") // m is the migration of the last poll
 	case err != nil:
 		fmt.Println(err)
 	default:
@@ -56,7 +56,7 @@ func ExampleOrgMigrations_Wait() {
 	// Output: exported
 }
 
-// Pages are asked for as the loop goes on: here only the first.
+// A list requests pages while the loop runs: here only the first page.
 func ExampleOrgMigrations_List() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
@@ -64,21 +64,21 @@ func ExampleOrgMigrations_List() {
 	finished(ctx, client, "octo-org/hello-world", false)
 	finished(ctx, client, "octo-org/hello-world", false)
 
-	opts := &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true} // much smaller answers
+	opts := &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true} // much smaller responses
 	for m, err := range client.OrgMigrations.List(ctx, "octo-org", opts) {
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
 		if m.State == ghmigrate.StateExported {
-			fmt.Println("the newest archive is that of migration", m.ID)
+			fmt.Println("migration", m.ID, "has the newest archive")
 			break
 		}
 	}
-	// Output: the newest archive is that of migration 80
+	// Output: migration 80 has the newest archive
 }
 
-// A list that is small enough can be had as a slice.
+// Collect returns a list as a slice.
 func ExampleCollect() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
@@ -91,15 +91,14 @@ func ExampleCollect() {
 	// Output: 1 octo-org/hello-world
 }
 
-// unlockAll leaves nothing locked: it unlocks all repositories of a migration
-// that is done, and not only the first page.
+// unlockAll unlocks all repositories of a migration that is done.
 func unlockAll(ctx context.Context, client *ghmigrate.Client, id int64) error {
 	for repo, err := range client.OrgMigrations.ListRepositories(ctx, "octo-org", id, nil) {
 		if err != nil {
 			return err
 		}
 		err = client.OrgMigrations.UnlockRepository(ctx, "octo-org", id, repo.Name)
-		if err != nil && !errors.Is(err, ghmigrate.ErrNotFound) { // it was not locked
+		if err != nil && !errors.Is(err, ghmigrate.ErrNotFound) { // ErrNotFound: the repository is not locked
 			return err
 		}
 		fmt.Println(repo.FullName, "is unlocked")
@@ -107,7 +106,7 @@ func unlockAll(ctx context.Context, client *ghmigrate.Client, id int64) error {
 	return nil
 }
 
-// Repositories stay locked until somebody unlocks them.
+// Repositories stay locked until they are unlocked.
 func ExampleOrgMigrations_UnlockRepository() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
@@ -120,7 +119,7 @@ func ExampleOrgMigrations_UnlockRepository() {
 	// Output: octo-org/hello-world is unlocked
 }
 
-// Your own account instead of an organization: the same methods.
+// UserMigrations has the same methods for the token's own account.
 func ExampleUserMigrations() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octocat/hello-world")
@@ -136,7 +135,7 @@ func ExampleUserMigrations() {
 	// Output: octocat exported
 }
 
-// Follow many exports with one loop. A failed one is a value among the others.
+// One loop follows many exports. A failed export does not end the loop.
 func ExampleOrgMigrations_Watch() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
@@ -153,7 +152,7 @@ func ExampleOrgMigrations_Watch() {
 	for m, err := range client.OrgMigrations.Watch(ctx, "octo-org", ids) {
 		switch {
 		case err != nil && m == nil:
-			check(err) // GitHub is out of reach, or the context has ended
+			check(err) // an outage, or the end of the context
 		case err != nil:
 			fmt.Println("migration", m.ID, "cannot be watched:", err)
 		case m.State.Done():
@@ -166,15 +165,15 @@ func ExampleOrgMigrations_Watch() {
 	// migration 80 has failed
 }
 
-// follow reports what becomes of the migrations of an organization, those
-// under way and every new one, until the context ends.
+// follow logs the states of an organization's unfinished and new migrations until
+// the context ends.
 func follow(ctx context.Context, client *ghmigrate.Client, log *slog.Logger) error {
 	for m, err := range client.OrgMigrations.WatchAll(ctx, "octo-org") {
 		switch {
-		case m == nil: // the context has ended, or GitHub refuses
+		case m == nil: // an outage, or the end of the context
 			return err
-		case err != nil: // about this one alone; the others go on
-			log.WarnContext(ctx, "no longer followed", "id", m.ID, "error", err)
+		case err != nil: // only about this migration
+			log.WarnContext(ctx, "migration is no longer followed", "id", m.ID, "error", err)
 		default:
 			log.InfoContext(ctx, "migration", "id", m.ID, "state", m.State)
 		}
@@ -182,7 +181,7 @@ func follow(ctx context.Context, client *ghmigrate.Client, log *slog.Logger) err
 	return nil
 }
 
-// A service that follows an organization.
+// A service follows the migrations of an organization.
 func ExampleOrgMigrations_WatchAll() {
 	ctx, stop := context.WithCancel(context.Background())
 	github := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(time.Hour))
@@ -201,8 +200,8 @@ func ExampleOrgMigrations_WatchAll() {
 	// context canceled
 }
 
-// untilExported is a log that lets an hour pass when it sees an export that is
-// pending, and waits for its end.
+// untilExported is a log handler. When an export is pending, it advances the clock
+// of the fake GitHub by an hour. When the export is done, it stops the service.
 type untilExported struct {
 	clock *ghmigratetest.Clock
 	stop  context.CancelFunc

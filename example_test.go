@@ -11,7 +11,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// backUp exports a repository, waits until GitHub is done, and fetches the
+// backUp exports a repository, waits for the end of the export, and downloads the
 // archive to path.
 func backUp(ctx context.Context, client *ghmigrate.Client, path string) error {
 	m, err := client.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{
@@ -32,8 +32,8 @@ func backUp(ctx context.Context, client *ghmigrate.Client, path string) error {
 	return nil
 }
 
-// The whole of it: start an export, wait for it, fetch the archive. The GitHub
-// is a fake here; for the real one, WithToken is all that a client needs.
+// The whole job: start an export, wait for its end, download the archive. The
+// example uses a fake GitHub. For GitHub.com, a client needs only WithToken.
 func Example() {
 	github := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(50 * time.Millisecond))
 	defer github.Close()
@@ -43,7 +43,7 @@ func Example() {
 		ghmigrate.WithToken(github.Token()),
 		ghmigrate.WithBaseURL(github.URL()),
 		ghmigrate.WithHTTPClient(github.Client()),
-		ghmigrate.WithPollInterval(10*time.Millisecond, 20*time.Millisecond), // 5 s to a minute otherwise
+		ghmigrate.WithPollInterval(10*time.Millisecond, 20*time.Millisecond), // default 5 seconds to a minute
 	)
 	if err != nil {
 		fmt.Println(err)
@@ -65,8 +65,8 @@ func Example() {
 	// backup.tar.gz is complete, with a SHA-256 of 64 digits
 }
 
-// fakeGitHub starts a fake GitHub that has these repositories, and makes a
-// client of it. Exports are over in no time.
+// fakeGitHub starts a fake GitHub with these repositories and short exports. It
+// also returns a client for it.
 func fakeGitHub(repositories ...string) (*ghmigratetest.Server, *ghmigrate.Client) {
 	github := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(50 * time.Millisecond))
 	for _, name := range repositories {
@@ -75,7 +75,7 @@ func fakeGitHub(repositories ...string) (*ghmigratetest.Server, *ghmigrate.Clien
 	return github, clientOf(github)
 }
 
-// clientOf makes a client of a fake GitHub.
+// clientOf returns a client for a fake GitHub.
 func clientOf(github *ghmigratetest.Server) *ghmigrate.Client {
 	client, err := ghmigrate.NewClient(
 		ghmigrate.WithToken(github.Token()),
@@ -87,7 +87,7 @@ func clientOf(github *ghmigratetest.Server) *ghmigrate.Client {
 	return client
 }
 
-// finished exports one repository of octo-org and waits until it is done.
+// finished exports one repository of octo-org and waits for the end of the export.
 func finished(ctx context.Context, client *ghmigrate.Client, repository string, locked bool) *ghmigrate.Migration {
 	m, err := client.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{
 		Repositories:     []string{repository},
@@ -99,7 +99,7 @@ func finished(ctx context.Context, client *ghmigrate.Client, repository string, 
 	return m
 }
 
-// check ends an example that went wrong.
+// check ends an example after an error.
 func check(err error) {
 	if err != nil {
 		panic(err)

@@ -24,7 +24,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-func TestWrongOptionsAreRefusedByName(t *testing.T) {
+func TestErrorsOfOptionsNameTheOption(t *testing.T) {
 	t.Parallel()
 	const token = "ghp_optiontesttoken"
 	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token})
@@ -103,7 +103,7 @@ func TestWrongOptionsAreRefusedByName(t *testing.T) {
 			options{ghmigrate.WithAPIVersion("")},
 			`ghmigrate: WithAPIVersion: "" is not a date such as 2022-11-28`,
 		},
-		"version that is no date": {
+		"version that is not a date": {
 			options{ghmigrate.WithAPIVersion("v3")},
 			`ghmigrate: WithAPIVersion: "v3" is not a date such as 2022-11-28`,
 		},
@@ -127,7 +127,7 @@ func TestWrongOptionsAreRefusedByName(t *testing.T) {
 			options{ghmigrate.WithLogger(nil)},
 			"ghmigrate: WithLogger: the logger is nil",
 		},
-		"fewer than no retries": {
+		"negative retries": {
 			options{ghmigrate.WithMaxRetries(-1)},
 			"ghmigrate: WithMaxRetries: -1 is negative",
 		},
@@ -139,7 +139,7 @@ func TestWrongOptionsAreRefusedByName(t *testing.T) {
 			options{ghmigrate.WithPollInterval(0, time.Minute)},
 			"ghmigrate: WithPollInterval: 0s to 1m0s is not an interval: want 0 < min <= max",
 		},
-		"polls that slow down backwards": {
+		"longest interval below the shortest": {
 			options{ghmigrate.WithPollInterval(time.Minute, time.Second)},
 			"ghmigrate: WithPollInterval: 1m0s to 1s is not an interval: want 0 < min <= max",
 		},
@@ -155,7 +155,7 @@ func TestWrongOptionsAreRefusedByName(t *testing.T) {
 	}
 }
 
-func TestHostsLeadToTheirAPI(t *testing.T) {
+func TestWithHostSetsTheRootOfTheAPI(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]string{
 		"github.com":            "https://api.github.com/meta",
@@ -177,20 +177,20 @@ func TestHostsLeadToTheirAPI(t *testing.T) {
 	assert.Equal(t, "https://api.github.com/meta", urlOf(t), "the default")
 }
 
-// urlOf tells to which URL a client with these options sends a GET of /meta.
+// urlOf returns the URL to which a client with these options sends GET /meta.
 func urlOf(t *testing.T, opts ...ghmigrate.Option) string {
 	t.Helper()
-	var asked string
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		asked = req.URL.String()
-		return answer(req, http.StatusOK, nil, `{}`), nil
+	var target string
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		target = req.URL.String()
+		return respond(req, http.StatusOK, nil, `{}`), nil
 	}, opts...)
 	_, err := client.Do(t.Context(), http.MethodGet, "/meta", nil, nil)
 	require.NoError(t, err)
-	return asked
+	return target
 }
 
-func TestHostsOfNoGitHubAreRefused(t *testing.T) {
+func TestInvalidHostsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{
 		"",
@@ -262,7 +262,7 @@ func TestBaseURLsAreUsedAsTheyAre(t *testing.T) {
 
 func TestBaseURLsThatLeakOrMisleadAreRefused(t *testing.T) {
 	t.Parallel()
-	for rawURL, why := range map[string]string{
+	for rawURL, problem := range map[string]string{
 		"":                                 "absolute https URL",
 		"/api/v3":                          "absolute https URL",
 		"ghes.example.com/api/v3":          "absolute https URL",
@@ -295,7 +295,7 @@ func TestBaseURLsThatLeakOrMisleadAreRefused(t *testing.T) {
 			t.Parallel()
 			client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(rawURL))
 			require.ErrorContains(t, err, "ghmigrate: WithBaseURL: ")
-			require.ErrorContains(t, err, why)
+			require.ErrorContains(t, err, problem)
 			assert.Nil(t, client)
 			testclient.AssertNoSecret(t, err.Error())
 		})
@@ -307,10 +307,10 @@ func FuzzWithHost(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, host string) {
-		var asked *url.URL
-		transport := wire(func(req *http.Request) (*http.Response, error) {
-			asked = req.URL
-			return answer(req, http.StatusOK, nil, `{}`), nil
+		var target *url.URL
+		transport := roundTripper(func(req *http.Request) (*http.Response, error) {
+			target = req.URL
+			return respond(req, http.StatusOK, nil, `{}`), nil
 		})
 		client, err := ghmigrate.NewClient(ghmigrate.WithHost(host), ghmigrate.WithHTTPClient(&http.Client{Transport: transport}))
 		if err != nil {
@@ -319,19 +319,19 @@ func FuzzWithHost(f *testing.F) {
 		}
 		_, err = client.Do(t.Context(), http.MethodGet, "/meta", nil, nil)
 		require.NoError(t, err)
-		assert.Equal(t, "https", asked.Scheme)
-		assert.Nil(t, asked.User)
+		assert.Equal(t, "https", target.Scheme)
+		assert.Nil(t, target.User)
 		switch lower := strings.ToLower(host); {
 		case lower == "github.com" || strings.HasSuffix(lower, ".ghe.com"):
-			assert.Equal(t, "https://api."+lower+"/meta", asked.String())
+			assert.Equal(t, "https://api."+lower+"/meta", target.String())
 		default:
-			assert.Equal(t, "/api/v3/meta", asked.Path)
-			assert.Equal(t, lower, asked.Host)
+			assert.Equal(t, "/api/v3/meta", target.Path)
+			assert.Equal(t, lower, target.Host)
 		}
 	})
 }
 
-func TestNewClientAsksNeitherTheNetworkNorTheEnvironment(t *testing.T) {
+func TestNewClientUsesNeitherTheNetworkNorTheEnvironment(t *testing.T) {
 	for _, name := range []string{"GITHUB_TOKEN", "GH_TOKEN", "GH_ENTERPRISE_TOKEN"} {
 		t.Setenv(name, "ghp_fromtheenvironment")
 	}
@@ -339,9 +339,9 @@ func TestNewClientAsksNeitherTheNetworkNorTheEnvironment(t *testing.T) {
 		t.Setenv(name, "https://elsewhere.example.com")
 	}
 	requests := []string{}
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 		requests = append(requests, req.URL.String()+" "+req.Header.Get("Authorization"))
-		return answer(req, http.StatusOK, nil, `{}`), nil
+		return respond(req, http.StatusOK, nil, `{}`), nil
 	})
 	assert.Empty(t, requests)
 	_, err := client.Do(t.Context(), http.MethodGet, "/meta", nil, nil)
@@ -388,8 +388,8 @@ func TestTheCallersHTTPClientIsNeverMutated(t *testing.T) {
 	})
 }
 
-// contents lists all settings of an http.Client, its Transport and its TLS in
-// a form that can be compared: what is a function or a pointer by its address.
+// contents returns the settings of an http.Client, its Transport and its TLS
+// config in a form that can be compared. Functions and pointers are addresses.
 func contents(hc *http.Client) map[string]string {
 	transport := hc.Transport.(*http.Transport)
 	all := map[string]string{}
@@ -412,19 +412,19 @@ func contents(hc *http.Client) map[string]string {
 	return all
 }
 
-func TestATimeoutOfTheCallersHTTPClientBoundsAnAttempt(t *testing.T) {
+func TestTheTimeoutOfTheCallersHTTPClientLimitsAnAttempt(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		timeout time.Duration
 		want    time.Duration
 	}{
-		"the caller's":      {5 * time.Second, 5 * time.Second},
-		"a long one":        {10 * time.Minute, 10 * time.Minute},
-		"none: ghmigrate's": {0, time.Minute},
+		"a short timeout": {5 * time.Second, 5 * time.Second},
+		"a long timeout":  {10 * time.Minute, 10 * time.Minute},
+		"the default":     {0, time.Minute},
 	} {
 		for where, fault := range map[string]ghmigratetest.Fault{
-			"before the answer": {Stall: true},
-			"in the body":       {Status: http.StatusOK, Body: `{"id": 1}`, StallAfter: 3},
+			"before the response": {Stall: true},
+			"in the body":         {Status: http.StatusOK, Body: `{"id": 1}`, StallAfter: 3},
 		} {
 			t.Run(name+" "+where, func(t *testing.T) {
 				t.Parallel()
@@ -445,7 +445,7 @@ func TestATimeoutOfTheCallersHTTPClientBoundsAnAttempt(t *testing.T) {
 	}
 }
 
-func TestHeadersAreThoseOfTheOptions(t *testing.T) {
+func TestOptionsSetTheHeader(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo-org/hello")
@@ -496,7 +496,7 @@ func TestHeadersAreThoseOfTheOptions(t *testing.T) {
 	})
 }
 
-func TestTheLoggerTellsEveryRequestAndEveryWait(t *testing.T) {
+func TestRequestsAndRetriesAreLogged(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		log := &bytes.Buffer{}

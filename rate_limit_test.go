@@ -18,18 +18,18 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// limit is a fault with a rate limit in one of the forms that GitHub gives it.
+// limit returns a fault with the response of a rate limit.
 func limit(status int, header http.Header, body string) ghmigratetest.Fault {
 	return ghmigratetest.Fault{Origin: ghmigratetest.API, Status: status, Header: header, Body: cmp.Or(body, ghmigratetest.NoBody)}
 }
 
-func TestRateLimitsAreRecognisedAndWaitedOut(t *testing.T) {
+func TestRateLimitsAreRecognizedAndWaitedFor(t *testing.T) {
 	t.Parallel()
 	const docs = "https://docs.github.com/free-pro-team@latest/rest/using-the-rest-api/rate-limits-for-the-rest-api"
 	forms := map[string]struct {
 		fault func(s *ghmigratetest.Server) ghmigratetest.Fault
 		want  time.Duration
-		slack time.Duration // a reset is a whole second
+		slack time.Duration // for the rounding of a reset to seconds
 	}{
 		"primary, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return ghmigratetest.PrimaryRateLimit(30 * time.Second)
@@ -39,7 +39,7 @@ func TestRateLimitsAreRecognisedAndWaitedOut(t *testing.T) {
 			f.Status = http.StatusTooManyRequests
 			return f
 		}, 30 * time.Second, 2 * time.Second},
-		"primary, over by now": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
+		"primary, after its reset": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
 			reset := s.Clock().Now().Add(-time.Minute).Unix()
 			return limit(403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}}, "")
 		}, 0, time.Second},
@@ -87,44 +87,49 @@ func TestRateLimitsAreRecognisedAndWaitedOut(t *testing.T) {
 		"secondary with a fraction": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(403, http.Header{"Retry-After": {"12.5"}}, "")
 		}, 12500 * time.Millisecond, 0},
-		"secondary with nonsense, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+		"secondary with a malformed Retry-After, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(403, http.Header{"Retry-After": {"soon"}}, `{"message": "Forbidden"}`)
 		}, time.Minute, 0},
 		"secondary with no time, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(403, http.Header{"Retry-After": {"0"}}, `{"message": "Forbidden"}`)
 		}, time.Minute, 0},
-		"secondary with an absurd time, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+		"secondary with an absurd Retry-After, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(403, http.Header{"Retry-After": {"1e12"}}, `{"message": "Forbidden"}`)
 		}, time.Minute, 0},
-		"in words with a hyphen": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+		"by its message, with a hyphen": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(403, nil, `{"message": "You are being rate-limited."}`)
 		}, time.Minute, 0},
-		"in words that are a code": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+		"by the code of a detail": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(403, nil, `{"message": "Denied", "errors": [{"code": "API_RATE_LIMIT_EXCEEDED"}]}`)
 		}, time.Minute, 0},
-		"secondary with nonsense": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+		"secondary with a malformed Retry-After": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(429, http.Header{"Retry-After": {"soon"}}, "")
 		}, time.Minute, 0},
-		"in words, whatever the scopes": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+		"by its message, despite missing scopes": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(403, http.Header{"X-Oauth-Scopes": {"gist"}, "X-Accepted-Oauth-Scopes": {"admin:org"}, "Retry-After": {"20"}},
 				`{"message": "You have exceeded a secondary rate limit"}`)
 		}, 20 * time.Second, 0},
-		"in words, whatever the single sign-on": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+		"by its message, despite single sign-on": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(403, http.Header{"X-Github-Sso": {"required; url=https://github.com/sso"}, "Retry-After": {"20"}},
 				`{"message": "API rate limit exceeded for user ID 1."}`)
 		}, 20 * time.Second, 0},
-		"in the words of a detail": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+		"by the message of a detail": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(403, http.Header{"Retry-After": {"20"}}, `{"message": "Denied", "errors": ["secondary rate limit"]}`)
 		}, 20 * time.Second, 0},
-		"in the words of a gateway's page": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+		"by the Retry-After of a gateway's page": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(403, http.Header{"Retry-After": {"20"}}, `<html><title>Access is temporarily restricted</title></html>`)
 		}, 20 * time.Second, 0},
-		"429 that says nothing": {func(*ghmigratetest.Server) ghmigratetest.Fault {
+		"429 without header and message": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return limit(429, nil, "")
 		}, time.Minute, 0},
 		"429 of HTML": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return ghmigratetest.HTMLError(http.StatusTooManyRequests)
 		}, time.Minute, 0},
+	}
+	onlyInBody := []string{ // which a response to HEAD lacks
+		"secondary by its message", "abuse detection", "secondary by its documentation",
+		"secondary by its documentation, message of another form", "by its message, with a hyphen", "by the code of a detail",
+		"by its message, despite single sign-on",
 	}
 	for name, form := range forms {
 		for _, skew := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
@@ -133,8 +138,8 @@ func TestRateLimitsAreRecognisedAndWaitedOut(t *testing.T) {
 				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					server.Clock().Advance(skew)
 					for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-						if method == http.MethodHead && (form.want == time.Minute || strings.HasPrefix(name, "in ")) && name != "429 that says nothing" && name != "secondary with nonsense" && name != "429 of HTML" && name != "secondary by its message, 429" {
-							continue // a HEAD's answer has no message
+						if method == http.MethodHead && slices.Contains(onlyInBody, name) {
+							continue
 						}
 						before := len(server.Requests())
 						server.Inject(form.fault(server))
@@ -163,12 +168,12 @@ func TestALimitThatLastsTooLongIsReturnedAtOnce(t *testing.T) {
 		fault      ghmigratetest.Fault
 		retryAfter time.Duration
 	}{
-		"longer than the default":    {nil, ghmigratetest.SecondaryRateLimitAfter(91 * second), 91 * second},
-		"longer than allowed":        {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(19 * second)}, ghmigratetest.SecondaryRateLimitAfter(20 * second), 20 * second},
-		"0 is never":                 {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(0)}, ghmigratetest.SecondaryRateLimitAfter(second), second},
-		"0 is never, primary":        {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(0)}, ghmigratetest.PrimaryRateLimit(-minute), 2 * second},
-		"0 is never, without a hint": {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(0)}, ghmigratetest.SecondaryRateLimit(), minute},
-		"hours of the primary":       {nil, ghmigratetest.PrimaryRateLimit(time.Hour), time.Hour + second},
+		"longer than the default": {nil, ghmigratetest.SecondaryRateLimitAfter(91 * second), 91 * second},
+		"longer than the option":  {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(19 * second)}, ghmigratetest.SecondaryRateLimitAfter(20 * second), 20 * second},
+		"no wait":                 {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(0)}, ghmigratetest.SecondaryRateLimitAfter(second), second},
+		"no wait, primary":        {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(0)}, ghmigratetest.PrimaryRateLimit(-minute), 2 * second},
+		"no wait, unspecified":    {[]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(0)}, ghmigratetest.SecondaryRateLimit(), minute},
+		"an hour, primary":        {nil, ghmigratetest.PrimaryRateLimit(time.Hour), time.Hour + second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -207,17 +212,17 @@ func TestWaitsForRateLimitsAddUp(t *testing.T) {
 
 		_, err = do(t, testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(100*time.Second)), http.MethodPost)
 		require.ErrorIs(t, err, ghmigrate.ErrRateLimited)
-		assert.Len(t, server.Requests(), 6, "the next call has its own")
+		assert.Len(t, server.Requests(), 6, "each call has its own budget")
 	})
 }
 
-func TestALimitWithoutAHintLastsLongerEachTime(t *testing.T) {
+func TestTheWaitForAnUnspecifiedLimitDoubles(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		fault := ghmigratetest.SecondaryRateLimit()
 		fault.Times = 5
 		server.Inject(fault)
-		_, err := do(t, patiently(t, server), http.MethodGet)
+		_, err := do(t, longWaitClient(t, server), http.MethodGet)
 		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
 		minute := time.Minute
 		assert.Equal(t, []time.Duration{minute, 2 * minute, 4 * minute, 8 * minute, 16 * minute}, gaps(server))
@@ -231,11 +236,11 @@ func TestALimitWithoutAHintLastsLongerEachTime(t *testing.T) {
 	})
 }
 
-func TestALimitWithoutAHintDoesNotLastLongerAndLongerForever(t *testing.T) {
+func TestTheWaitForAnUnspecifiedLimitIsLimited(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		fault := ghmigratetest.SecondaryRateLimit()
-		fault.Times = 80 // a minute that is doubled so often overflows a duration
+		fault.Times = 80 // doubling a minute 80 times overflows a Duration
 		server.Inject(fault)
 		_, err := do(t, testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(100*time.Hour)), http.MethodGet)
 		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
@@ -245,20 +250,20 @@ func TestALimitWithoutAHintDoesNotLastLongerAndLongerForever(t *testing.T) {
 	})
 }
 
-func TestALimitThatIsOverAndGoesOnLastsLongerEachTime(t *testing.T) {
+func TestTheWaitForALimitThatPersistsAfterItsResetDoubles(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		fault := limit(http.StatusForbidden, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}, "")
 		fault.Times = 4
 		server.Inject(fault)
-		_, err := do(t, patiently(t, server), http.MethodGet)
+		_, err := do(t, longWaitClient(t, server), http.MethodGet)
 		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
 		second := time.Second
 		assert.Equal(t, []time.Duration{second, 2 * second, 4 * second, 8 * second}, gaps(server))
 	})
 }
 
-func TestRateLimitsAreNotRetries(t *testing.T) {
+func TestRateLimitsDoNotCountAsRetries(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		for range 3 {
@@ -267,12 +272,12 @@ func TestRateLimitsAreNotRetries(t *testing.T) {
 			server.Inject(ghmigratetest.PrimaryRateLimit(5 * time.Second))
 		}
 		_, err := do(t, testclient.New(t, server), http.MethodGet)
-		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "the answer behind them all")
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "the response after the failures")
 		assert.Len(t, server.Requests(), 10)
 	})
 }
 
-func TestAStartIsRepeatedAfterARateLimitAndStartsOnce(t *testing.T) {
+func TestAStartIsRetriedAfterARateLimitAndStartsOnce(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo-org/hello")
@@ -286,7 +291,7 @@ func TestAStartIsRepeatedAfterARateLimitAndStartsOnce(t *testing.T) {
 	})
 }
 
-func TestAUsedUpQuotaEndsWithTheHour(t *testing.T) {
+func TestAQuotaIsRenewedAfterRetryAfter(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.Clock().Advance(100 * time.Hour)
@@ -303,11 +308,11 @@ func TestAUsedUpQuotaEndsWithTheHour(t *testing.T) {
 		assert.Zero(t, time.Since(start))
 		server.Clock().Advance(failure.RetryAfter)
 		_, err = client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
-		require.NoError(t, err, "after RetryAfter it is over")
+		require.NoError(t, err, "the limit has ended")
 	}, ghmigratetest.WithRateLimit(2))
 }
 
-func TestWhatLooksLikeARateLimitButIsNotIsReturnedAtOnce(t *testing.T) {
+func TestFailuresThatLookLikeRateLimitsAreReturnedAtOnce(t *testing.T) {
 	t.Parallel()
 	limited := http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}
 	with := func(pairs ...string) http.Header {
@@ -338,9 +343,9 @@ func TestWhatLooksLikeARateLimitButIsNotIsReturnedAtOnce(t *testing.T) {
 		"a fine-grained token": {
 			limit(403, limited, `{"message": "Resource not accessible by personal access token"}`), []error{ghmigrate.ErrForbidden},
 		},
-		"words that look like it": {limit(403, limited, `{"message": "A separate limit of generated limits accurate limits."}`), []error{ghmigrate.ErrForbidden}},
-		"404":                     {limit(404, limited, message), []error{ghmigrate.ErrNotFound}},
-		"422":                     {limit(422, limited, message), []error{ghmigrate.ErrValidation}},
+		"similar words": {limit(403, limited, `{"message": "A separate limit of generated limits accurate limits."}`), []error{ghmigrate.ErrForbidden}},
+		"404":           {limit(404, limited, message), []error{ghmigrate.ErrNotFound}},
+		"422":           {limit(422, limited, message), []error{ghmigrate.ErrValidation}},
 		"a plain 403 with quota left": {
 			limit(403, http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"9999999999"}}, `{"message": "Must have admin rights"}`),
 			[]error{ghmigrate.ErrForbidden},
@@ -351,7 +356,7 @@ func TestWhatLooksLikeARateLimitButIsNotIsReturnedAtOnce(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				test.fault.Times = -1
 				server.Inject(test.fault)
-				took, err := do(t, patiently(t, server), http.MethodGet)
+				took, err := do(t, longWaitClient(t, server), http.MethodGet)
 				for _, target := range test.is {
 					require.ErrorIs(t, err, target)
 				}
@@ -366,11 +371,11 @@ func TestWhatLooksLikeARateLimitButIsNotIsReturnedAtOnce(t *testing.T) {
 	}
 }
 
-func TestResetsBeyondAnyDurationAreLimitsAllTheSame(t *testing.T) {
+func TestALimitMayHaveAnAbsurdReset(t *testing.T) {
 	t.Parallel()
 	for _, reset := range []string{"1700000000000", "9223372036854775807", "253402300800"} {
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
-			return answer(req, http.StatusForbidden, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {reset}}, ""), nil
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+			return respond(req, http.StatusForbidden, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {reset}}, ""), nil
 		})
 		_, err := client.Do(t.Context(), http.MethodGet, "/things", nil, nil)
 		require.ErrorIs(t, err, ghmigrate.ErrRateLimited, reset)
@@ -378,7 +383,7 @@ func TestResetsBeyondAnyDurationAreLimitsAllTheSame(t *testing.T) {
 	}
 }
 
-func TestAServerWithoutRateHeadersCanLimit(t *testing.T) {
+func TestAServerWithoutQuotaHeadersCanLimit(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
@@ -391,7 +396,7 @@ func TestAServerWithoutRateHeadersCanLimit(t *testing.T) {
 	}, ghmigratetest.WithGHES())
 }
 
-func TestRateLimitIsThatOfTheLatestAnswer(t *testing.T) {
+func TestRateLimitIsTheQuotaOfTheLatestResponse(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(0))
@@ -413,7 +418,7 @@ func TestRateLimitIsThatOfTheLatestAnswer(t *testing.T) {
 		server.Inject(ghmigratetest.Fault{Status: http.StatusBadRequest})
 		_, err = client.Do(t.Context(), http.MethodGet, "/nowhere", nil, nil)
 		require.Error(t, err)
-		assert.Equal(t, want, client.RateLimit(), "an answer that tells none changes nothing")
+		assert.Equal(t, want, client.RateLimit(), "a response without a quota changes nothing")
 
 		server.Inject(ghmigratetest.PrimaryRateLimit(time.Minute))
 		_, err = client.Do(t.Context(), http.MethodGet, "/user/migrations", nil, nil)
@@ -422,17 +427,17 @@ func TestRateLimitIsThatOfTheLatestAnswer(t *testing.T) {
 	})
 }
 
-func TestAResetThatIsNotToldIsZero(t *testing.T) {
+func TestAMalformedResetIsZero(t *testing.T) {
 	t.Parallel()
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		return answer(req, http.StatusOK, http.Header{"X-Ratelimit-Limit": {"5000"}, "X-Ratelimit-Reset": {"soon"}}, ""), nil
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		return respond(req, http.StatusOK, http.Header{"X-Ratelimit-Limit": {"5000"}, "X-Ratelimit-Reset": {"soon"}}, ""), nil
 	})
 	_, err := client.Do(t.Context(), http.MethodGet, "/meta", nil, nil)
 	require.NoError(t, err)
 	assert.Equal(t, ghmigrate.RateLimit{Limit: 5000}, client.RateLimit())
 }
 
-func TestAServerWithoutRateLimitsHasNone(t *testing.T) {
+func TestRateLimitIsZeroForAServerWithoutRateLimits(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
@@ -442,7 +447,7 @@ func TestAServerWithoutRateLimitsHasNone(t *testing.T) {
 	}, ghmigratetest.WithGHES())
 }
 
-// A limit may be lifted early, so that no pause is longer than an hour.
+// A limit may be lifted early, so no pause is longer than an hour.
 func TestNoPauseIsLongerThanAnHour(t *testing.T) {
 	t.Parallel()
 	for name, wait := range map[string]func(t *testing.T, c *ghmigrate.Client) error{
@@ -461,7 +466,7 @@ func TestNoPauseIsLongerThanAnHour(t *testing.T) {
 				fault := limit(403, http.Header{"Retry-After": {"86400"}}, "")
 				fault.Times = 5
 				server.Inject(fault)
-				client := patiently(t, server, ghmigrate.WithMaxRateLimitWait(1000*time.Hour))
+				client := longWaitClient(t, server, ghmigrate.WithMaxRateLimitWait(1000*time.Hour))
 				require.ErrorIs(t, wait(t, client), ghmigrate.ErrNotFound)
 				assert.Equal(t, slices.Repeat([]time.Duration{time.Hour}, 5), gaps(server))
 			})

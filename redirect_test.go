@@ -22,8 +22,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// redirect makes the next request of the fake GitHub's API be answered with a
-// redirect.
+// redirect makes the API of the fake GitHub respond to the next request with
+// a redirect.
 func redirect(server *ghmigratetest.Server, status int, location string) {
 	server.Inject(ghmigratetest.Fault{
 		Origin: ghmigratetest.API,
@@ -33,24 +33,24 @@ func redirect(server *ghmigratetest.Server, status int, location string) {
 	})
 }
 
-// An internet is two servers, one with TLS, that stand for every host there
-// is, and what they were asked.
-type internet struct {
+// fakeHosts are two servers, with and without TLS, that receive the requests to
+// every host.
+type fakeHosts struct {
 	transport *http.Transport
 	mu        sync.Mutex
-	arrived   []string // "https://host:port/path token cookie"
+	received  []string // "METHOD https://host:port/path token cookie"
 }
 
-func newInternet(t *testing.T, handler http.HandlerFunc) *internet {
+func newFakeHosts(t *testing.T, handler http.HandlerFunc) *fakeHosts {
 	t.Helper()
-	i := &internet{}
+	i := &fakeHosts{}
 	record := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		scheme := "http"
 		if r.TLS != nil {
 			scheme = "https"
 		}
 		i.mu.Lock()
-		i.arrived = append(i.arrived, strings.TrimSpace(fmt.Sprintf("%s %s://%s%s %s %s",
+		i.received = append(i.received, strings.TrimSpace(fmt.Sprintf("%s %s://%s%s %s %s",
 			r.Method, scheme, r.Host, r.URL.Path, r.Header.Get("Authorization"), r.Header.Get("Cookie"))))
 		i.mu.Unlock()
 		handler(w, r)
@@ -74,31 +74,31 @@ func newInternet(t *testing.T, handler http.HandlerFunc) *internet {
 	return i
 }
 
-func (i *internet) requests() []string {
+func (i *fakeHosts) requests() []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.arrived
+	return i.received
 }
 
 func TestTheTokenNeverFollowsARedirectToAnotherOrigin(t *testing.T) {
 	t.Parallel()
 	for name, origin := range map[string]string{
-		"other host":          "https://evil.example.net",
-		"subdomain":           "https://media.ghes.example.com",
-		"parent domain":       "https://example.com",
-		"other port":          "https://ghes.example.com:8443",
-		"https to http":       "http://ghes.example.com",
-		"http on port 443":    "http://ghes.example.com:443",
-		"host with a dot":     "https://ghes.example.com.",
-		"name before an @":    "https://ghes.example.com@evil.example.net",
-		"other scheme":        "ftp://ghes.example.com",
-		"without a scheme":    "//evil.example.net",
-		"backslashes for any": "https:evil.example.net",
+		"other host":       "https://evil.example.net",
+		"subdomain":        "https://media.ghes.example.com",
+		"parent domain":    "https://example.com",
+		"other port":       "https://ghes.example.com:8443",
+		"https to http":    "http://ghes.example.com",
+		"http on port 443": "http://ghes.example.com:443",
+		"host with a dot":  "https://ghes.example.com.",
+		"name before an @": "https://ghes.example.com@evil.example.net",
+		"other scheme":     "ftp://ghes.example.com",
+		"without a scheme": "//evil.example.net",
+		"without slashes":  "https:evil.example.net",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			status := 0
-			web := newInternet(t, func(w http.ResponseWriter, r *http.Request) {
+			web := newFakeHosts(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.TLS == nil || r.Host != "ghes.example.com" {
 					return
 				}
@@ -129,12 +129,12 @@ func TestTheTokenNeverFollowsARedirectToAnotherOrigin(t *testing.T) {
 					want = append(want, method+" https://ghes.example.com/api/v3/things Bearer "+secretToken)
 				}
 			}
-			assert.Equal(t, want, web.requests(), "nobody else was asked")
+			assert.Equal(t, want, web.requests(), "no other host got a request")
 		})
 	}
 }
 
-func TestARefusedRedirectTellsWhere(t *testing.T) {
+func TestARefusedRedirectNamesItsTarget(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
@@ -150,7 +150,7 @@ func TestARefusedRedirectTellsWhere(t *testing.T) {
 		require.ErrorAs(t, err, &failure)
 		failure.RequestID = ""
 		require.EqualError(t, failure, "DELETE /things: 301 redirect refused: it would turn the DELETE into a GET")
-		assert.Equal(t, []string{"GET /things", "DELETE /things"}, asked(server))
+		assert.Equal(t, []sent{{Method: "GET", Path: "/things"}, {Method: "DELETE", Path: "/things"}}, sentSince(server, 0))
 	})
 }
 
@@ -233,7 +233,7 @@ func TestRedirectsThatChangeTheMethodAreRefused(t *testing.T) {
 	})
 }
 
-func TestRelativeRedirectsStartWhereTheRequestWent(t *testing.T) {
+func TestRelativeRedirectsStartAtTheRequestsURL(t *testing.T) {
 	t.Parallel()
 	for location, want := range map[string]string{
 		"https://ghes.example.com/api/v3/x":     "https://ghes.example.com/api/v3/x",
@@ -248,12 +248,12 @@ func TestRelativeRedirectsStartWhereTheRequestWent(t *testing.T) {
 		t.Run(location, func(t *testing.T) {
 			t.Parallel()
 			var went []string
-			client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 				went = append(went, req.URL.String()+" "+req.Header.Get("Authorization"))
 				if len(went) == 1 {
-					return answer(req, http.StatusFound, http.Header{"Location": {location}}, ""), nil
+					return respond(req, http.StatusFound, http.Header{"Location": {location}}, ""), nil
 				}
-				return answer(req, http.StatusOK, nil, `{}`), nil
+				return respond(req, http.StatusOK, nil, `{}`), nil
 			}, ghmigrate.WithHost("ghes.example.com"), ghmigrate.WithToken(secretToken))
 			_, err := client.Do(t.Context(), http.MethodGet, "/orgs/octo", nil, nil)
 			require.NoError(t, err)
@@ -262,7 +262,7 @@ func TestRelativeRedirectsStartWhereTheRequestWent(t *testing.T) {
 	}
 }
 
-func TestRedirectsThatLeadNowhereAreRefused(t *testing.T) {
+func TestRedirectsWithoutAValidLocationAreRefused(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
@@ -279,10 +279,10 @@ func TestRedirectsThatLeadNowhereAreRefused(t *testing.T) {
 	})
 }
 
-func TestRedirectsThatGoOnAreBounded(t *testing.T) {
+func TestRedirectsAreLimited(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		answering(server, func(w http.ResponseWriter, r *http.Request) {
+		respondWith(server, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect)
 		})
 		client := testclient.New(t, server)

@@ -25,13 +25,13 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// patiently makes a client that waits long for rate limits.
-func patiently(t *testing.T, server *ghmigratetest.Server, opts ...ghmigrate.Option) *ghmigrate.Client {
+// longWaitClient returns a client that waits up to a day for rate limits.
+func longWaitClient(t *testing.T, server *ghmigratetest.Server, opts ...ghmigrate.Option) *ghmigrate.Client {
 	t.Helper()
 	return testclient.New(t, server, append([]ghmigrate.Option{ghmigrate.WithMaxRateLimitWait(24 * time.Hour)}, opts...)...)
 }
 
-// do asks for /things and tells how long it took, in virtual time.
+// do requests /things and returns the duration of the call.
 func do(t *testing.T, client *ghmigrate.Client, method string) (time.Duration, error) {
 	t.Helper()
 	start := time.Now()
@@ -39,7 +39,7 @@ func do(t *testing.T, client *ghmigrate.Client, method string) (time.Duration, e
 	return time.Since(start), err
 }
 
-func TestHowOftenARequestIsSentThatKeepsFailing(t *testing.T) {
+func TestTheNumberOfAttemptsOfAFailingCall(t *testing.T) {
 	t.Parallel()
 	const (
 		once      = 1
@@ -48,8 +48,8 @@ func TestHowOftenARequestIsSentThatKeepsFailing(t *testing.T) {
 	)
 	failures := map[string]struct {
 		fault      ghmigratetest.Fault
-		repeatable int // GET, HEAD, DELETE
-		status     int // of the APIError; 0 if there is none
+		repeatable int // attempts of a GET, HEAD or DELETE
+		status     int // of the APIError; 0 for another error
 	}{
 		"500":                   {ghmigratetest.ServerError(500), fourTimes, 500},
 		"502":                   {ghmigratetest.ServerError(502), fourTimes, 502},
@@ -57,11 +57,11 @@ func TestHowOftenARequestIsSentThatKeepsFailing(t *testing.T) {
 		"503":                   {ghmigratetest.ServerError(503), fourTimes, 503},
 		"504":                   {ghmigratetest.ServerError(504), fourTimes, 504},
 		"502 with a cut body":   {ghmigratetest.Fault{Status: 502, Body: `{"message": "Server Error"}`, CutAfter: 9}, fourTimes, 502},
-		"reset before answer":   {ghmigratetest.Fault{Reset: true}, fourTimes, 0},
+		"reset before effect":   {ghmigratetest.Fault{Reset: true}, fourTimes, 0},
 		"reset after effect":    {ghmigratetest.Fault{Applied: true}, fourTimes, 0},
 		"header, then cut":      {ghmigratetest.Fault{Status: 200, Body: `{"id": 7}`, CutAfter: ghmigratetest.AfterHeader}, fourTimes, 0},
 		"cut body":              {ghmigratetest.Fault{Status: 200, Body: `{"id": 7}`, CutAfter: 4}, fourTimes, 0},
-		"accepts, no answer":    {ghmigratetest.Fault{Stall: true}, fourTimes, 0},
+		"no response":           {ghmigratetest.Fault{Stall: true}, fourTimes, 0},
 		"body that stalls":      {ghmigratetest.Fault{Status: 200, Body: `{"id": 7}`, StallAfter: 4}, fourTimes, 0},
 		"400":                   {ghmigratetest.ServerError(400), once, 400},
 		"401":                   {ghmigratetest.ServerError(401), twice, 401},
@@ -78,7 +78,7 @@ func TestHowOftenARequestIsSentThatKeepsFailing(t *testing.T) {
 		"507":                   {ghmigratetest.ServerError(507), fourTimes, 507},
 		"520":                   {ghmigratetest.ServerError(520), fourTimes, 520},
 		"530":                   {ghmigratetest.ServerError(530), fourTimes, 530},
-		"304 nobody asked for":  {ghmigratetest.Fault{Status: 304}, once, 304},
+		"unconditional 304":     {ghmigratetest.Fault{Status: 304}, once, 304},
 		"300":                   {ghmigratetest.Fault{Status: 300}, once, 300},
 		"redirect to elsewhere": {ghmigratetest.Fault{Status: 307, Header: http.Header{"Location": {"https://evil.example.net"}}}, once, 307},
 	}
@@ -97,14 +97,14 @@ func TestHowOftenARequestIsSentThatKeepsFailing(t *testing.T) {
 					http.MethodPatch:  once,
 				} {
 					if method == http.MethodHead && failure.fault.Status == http.StatusOK {
-						continue // has no body that could be cut
+						continue // the response has no body to cut
 					}
-					client := testclient.New(t, server) // of fresh connections
+					client := testclient.New(t, server) // has no idle connection
 					before := len(server.Requests())
 					took, err := do(t, client, method)
 					require.Error(t, err, method)
 					if failure.status == http.StatusUnauthorized {
-						want = twice // it did not happen
+						want = twice // the server did not carry out the request
 					}
 					assert.Equal(t, want, len(server.Requests())-before, method)
 					var apiError *ghmigrate.APIError
@@ -125,17 +125,17 @@ func TestHowOftenARequestIsSentThatKeepsFailing(t *testing.T) {
 	}
 }
 
-func TestWhatPassesIsSurvived(t *testing.T) {
+func TestTemporaryFailuresAreRetried(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]ghmigratetest.Fault{
-		"500":                 ghmigratetest.ServerError(500),
-		"502 of HTML":         ghmigratetest.HTMLError(502),
-		"503":                 ghmigratetest.ServerError(503),
-		"504":                 ghmigratetest.ServerError(504),
-		"reset before answer": {Reset: true},
-		"cut body":            {CutAfter: 5},
-		"body that stalls":    {StallAfter: 5},
-		"accepts, no answer":  {Stall: true},
+		"500":              ghmigratetest.ServerError(500),
+		"502 of HTML":      ghmigratetest.HTMLError(502),
+		"503":              ghmigratetest.ServerError(503),
+		"504":              ghmigratetest.ServerError(504),
+		"reset":            {Reset: true},
+		"cut body":         {CutAfter: 5},
+		"body that stalls": {StallAfter: 5},
+		"no response":      {Stall: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +144,7 @@ func TestWhatPassesIsSurvived(t *testing.T) {
 				client := testclient.New(t, server)
 				started, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
 				require.NoError(t, err)
-				client.CloseIdleConnections() // a reset of an idle connection is net/http's own affair
+				client.CloseIdleConnections() // net/http itself retries after a reset of an idle connection
 				fault.Times = 3
 				server.Inject(fault)
 				got, err := client.OrgMigrations.Get(t.Context(), "octo-org", started.ID, nil)
@@ -176,11 +176,11 @@ func TestMaxRetriesIsTheNumberOfRetries(t *testing.T) {
 func TestAPostIsNeverSentTwice(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]ghmigratetest.Fault{
-		"502 but created":      {Applied: true, Status: http.StatusBadGateway},
-		"504 but created":      {Applied: true, Status: http.StatusGatewayTimeout},
-		"created, answer lost": {Applied: true},
-		"created, answer cut":  {CutAfter: 20},
-		"created, no answer":   {Applied: true, Stall: true},
+		"502, created":             {Applied: true, Status: http.StatusBadGateway},
+		"504, created":             {Applied: true, Status: http.StatusGatewayTimeout},
+		"response lost, created":   {Applied: true},
+		"response cut, created":    {CutAfter: 20},
+		"response stalls, created": {Applied: true, Stall: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -201,8 +201,8 @@ func TestAPostIsNeverSentTwice(t *testing.T) {
 	}
 }
 
-// locked exports a repository that stays locked.
-func locked(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client) (id int64) {
+// startLocked exports a repository that stays locked.
+func startLocked(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client) (id int64) {
 	t.Helper()
 	server.AddRepository("octo-org/hello")
 	migration, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{
@@ -215,19 +215,19 @@ func locked(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client
 	return migration.ID
 }
 
-func TestADeleteThatWorkedUnseenSucceeds(t *testing.T) {
+func TestADeleteWhoseResponseWasLostSucceeds(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]ghmigratetest.Fault{
-		"502":       {Applied: true, Status: http.StatusBadGateway},
-		"503":       {Applied: true, Status: http.StatusServiceUnavailable},
-		"reset":     {Applied: true},
-		"no answer": {Applied: true, Stall: true},
+		"502":   {Applied: true, Status: http.StatusBadGateway},
+		"503":   {Applied: true, Status: http.StatusServiceUnavailable},
+		"reset": {Applied: true},
+		"stall": {Applied: true, Stall: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := testclient.New(t, server)
-				id := locked(t, server, client)
+				id := startLocked(t, server, client)
 				fault.Method = http.MethodDelete
 				server.Inject(fault)
 				before := len(server.Requests())
@@ -245,22 +245,22 @@ func TestADeleteThatWorkedUnseenSucceeds(t *testing.T) {
 	}
 }
 
-func TestADeleteThatCannotHaveWorkedDoesNotSucceed(t *testing.T) {
+func TestADeleteThatWasNotCarriedOutFails(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := patiently(t, server)
-		id := locked(t, server, client)
+		client := longWaitClient(t, server)
+		id := startLocked(t, server, client)
 		unlock := func() error { return client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", id, "other") }
-		require.ErrorIs(t, unlock(), ghmigrate.ErrNotFound, "at the first try")
+		require.ErrorIs(t, unlock(), ghmigrate.ErrNotFound, "at the first attempt")
 
 		server.Inject(ghmigratetest.SecondaryRateLimit())
-		require.ErrorIs(t, unlock(), ghmigrate.ErrNotFound, "after a rate limit, which says that nothing happened")
+		require.ErrorIs(t, unlock(), ghmigrate.ErrNotFound, "after a rate limit")
 
 		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
 		server.Inject(ghmigratetest.Fault{Status: http.StatusNotFound, Body: `{"message": "Not Found"}`, Header: http.Header{
 			"X-Oauth-Scopes": {"gist"}, "X-Accepted-Oauth-Scopes": {"admin:org, repo"},
 		}})
-		require.ErrorIs(t, unlock(), ghmigrate.ErrMissingScope, "to a token that may not see it")
+		require.ErrorIs(t, unlock(), ghmigrate.ErrMissingScope, "the token may not see the migration")
 
 		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
 		server.Inject(ghmigratetest.ServerError(http.StatusForbidden))
@@ -268,12 +268,11 @@ func TestADeleteThatCannotHaveWorkedDoesNotSucceed(t *testing.T) {
 
 		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
 		_, err := client.Do(t.Context(), http.MethodGet, fmt.Sprintf("/orgs/octo-org/migrations/%d/archive/none", id), nil, nil)
-		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "only a DELETE may")
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "the request is a GET")
 	})
 }
 
-// A handshake that fails is a connection that was not made, whatever its error.
-func TestADeleteThatNeverLeftCannotHaveWorked(t *testing.T) {
+func TestADeleteAfterAFailedHandshakeFails(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
@@ -285,7 +284,7 @@ func TestADeleteThatNeverLeftCannotHaveWorked(t *testing.T) {
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 		if dialed++; dialed == 1 && err == nil {
-			_ = conn.Close() // the handshake will find it so
+			_ = conn.Close() // so that the handshake fails
 		}
 		return conn, err
 	}
@@ -296,8 +295,7 @@ func TestADeleteThatNeverLeftCannotHaveWorked(t *testing.T) {
 	assert.Equal(t, 2, dialed)
 }
 
-// An attempt that took too long is not the caller's context that ended.
-func TestAnAttemptThatTookTooLongSaysSo(t *testing.T) {
+func TestTheErrorOfAnAttemptThatTakesTooLong(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.Inject(ghmigratetest.Fault{Stall: true})
@@ -306,8 +304,8 @@ func TestAnAttemptThatTookTooLongSaysSo(t *testing.T) {
 	})
 }
 
-// Nor is one that has not come so far: a Transport has timeouts of its own.
-func TestADialThatTookTooLongSaysSo(t *testing.T) {
+// A timeout of the Transport does not match context.DeadlineExceeded.
+func TestTheErrorOfADialThatTakesTooLong(t *testing.T) {
 	t.Parallel()
 	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: time.Nanosecond}).DialContext}
 	client, err := ghmigrate.NewClient(
@@ -318,37 +316,37 @@ func TestADialThatTookTooLongSaysSo(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
 	require.EqualError(t, err, "GET /orgs/octo-org/migrations/79: dial tcp 127.0.0.1:9: i/o timeout")
-	require.NotErrorIs(t, err, context.DeadlineExceeded, "that is the caller's")
+	require.NotErrorIs(t, err, context.DeadlineExceeded)
 }
 
-func TestADeleteWhoseConnectionBrokeMayHaveWorked(t *testing.T) {
+func TestADeleteAfterABrokenConnectionSucceedsWith404(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
-			if asked++; asked == 1 {
+		requests := 0
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+			if requests++; requests == 1 {
 				return nil, &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}
 			}
-			return answer(req, http.StatusNotFound, nil, notFound), nil
+			return respond(req, http.StatusNotFound, nil, notFound), nil
 		})
 		require.NoError(t, client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", 79, "hello"))
-		assert.Equal(t, 2, asked)
+		assert.Equal(t, 2, requests)
 	})
 }
 
-// notFound is a 404 as GitHub words it.
+// notFound is the body of GitHub's 404.
 const notFound = `{"message": "Not Found", "documentation_url": "https://docs.github.com/rest", "status": "404"}`
 
-// A gateway that does not find GitHub answers 404, too.
-func TestADeleteThatOnlyAGatewayDoesNotFindDoesNotSucceed(t *testing.T) {
+// A gateway that cannot reach GitHub sends a 404 too.
+func TestADeleteWithTheNotFoundOfAGatewayFails(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"", "default backend - 404", "<html><title>404 Not Found</title></html>", `{}`} {
 		synctest.Test(t, func(t *testing.T) {
 			statuses := []int{http.StatusBadGateway, http.StatusNotFound}
-			client := onWire(t, func(req *http.Request) (*http.Response, error) {
+			client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 				status := statuses[0]
 				statuses = statuses[1:]
-				return answer(req, status, nil, body), nil
+				return respond(req, status, nil, body), nil
 			})
 			require.ErrorIs(t, client.OrgMigrations.UnlockRepository(t.Context(), "octo-org", 79, "hello"), ghmigrate.ErrNotFound, body)
 			assert.Empty(t, statuses)
@@ -356,22 +354,22 @@ func TestADeleteThatOnlyAGatewayDoesNotFindDoesNotSucceed(t *testing.T) {
 	}
 }
 
-func TestACancelOfARetiredImportDoesNotSucceed(t *testing.T) {
+func TestACancelOfARetiredImportFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		statuses := []int{http.StatusBadGateway, http.StatusNotFound}
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 			status := statuses[0]
 			statuses = statuses[1:]
-			return answer(req, status, nil, notFound), nil
+			return respond(req, status, nil, notFound), nil
 		})
 		err := client.SourceImports.Cancel(t.Context(), "octo-org", "hello")
-		require.ErrorIs(t, err, ghmigrate.ErrSourceImportsRetired, "there was no import that the first try could have cancelled")
+		require.ErrorIs(t, err, ghmigrate.ErrSourceImportsRetired, "the first attempt cannot have canceled an import")
 		assert.Empty(t, statuses)
 	})
 }
 
-func TestADeleteThatNeverConnectedDoesNotSucceed(t *testing.T) {
+func TestADeleteAfterRefusedConnectionsFails(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		hc := testclient.HTTPClient(t, server)
@@ -411,10 +409,10 @@ func TestRetriesBackOff(t *testing.T) {
 			}
 		})
 	}
-	assert.Greater(t, len(firsts), 1, "the waits are jittered")
+	assert.Greater(t, len(firsts), 1, "the pauses have jitter")
 }
 
-// gaps lists the times between the requests that a server got.
+// gaps lists the times between the requests to a server.
 func gaps(server *ghmigratetest.Server) []time.Duration {
 	var list []time.Duration
 	requests := server.Requests()
@@ -424,7 +422,7 @@ func gaps(server *ghmigratetest.Server) []time.Duration {
 	return list
 }
 
-func TestRetriesHonourRetryAfterWithinBounds(t *testing.T) {
+func TestRetriesFollowRetryAfterWithinLimits(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		status int
@@ -463,7 +461,7 @@ func TestRetriesHonourRetryAfterWithinBounds(t *testing.T) {
 	}
 }
 
-func TestSourceImportsInMaintenanceAreNotAskedAgain(t *testing.T) {
+func TestTheMaintenanceOfSourceImportsIsNotRetried(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		fault := ghmigratetest.ServerError(http.StatusServiceUnavailable)
@@ -481,11 +479,11 @@ func TestSourceImportsInMaintenanceAreNotAskedAgain(t *testing.T) {
 		server.Inject(fault)
 		_, err = client.SourceImports.Get(t.Context(), "octo-org", "hello")
 		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
-		assert.Len(t, server.Requests(), 5, "other failures are")
+		assert.Len(t, server.Requests(), 5, "other failures are retried")
 	}, ghmigratetest.WithSourceImports())
 }
 
-func TestCertificatesThatAreWrongAreNotTriedAgain(t *testing.T) {
+func TestCertificateErrorsAreNotRetried(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	handshakes := atomic.Int32{}
 	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
@@ -557,7 +555,7 @@ func TestTheEndOfTheContextEndsACall(t *testing.T) {
 		when   time.Duration
 	}{
 		"before the request":       {nil, 0},
-		"while there is no answer": {[]ghmigratetest.Fault{{Stall: true}}, 10 * time.Second},
+		"before the response":      {[]ghmigratetest.Fault{{Stall: true}}, 10 * time.Second},
 		"in the body":              {[]ghmigratetest.Fault{{Status: 200, Body: `{"id": 7}`, StallAfter: 4}}, 10 * time.Second},
 		"in the body of a failure": {[]ghmigratetest.Fault{{Status: 404, Body: `{"id": 7}`, StallAfter: 4}}, 10 * time.Second},
 		"in a second attempt":      {[]ghmigratetest.Fault{ghmigratetest.ServerError(502), {Stall: true}}, 10 * time.Second},
@@ -594,11 +592,11 @@ func TestTheEndOfTheContextEndsACall(t *testing.T) {
 	}
 }
 
-func TestAnEndlessErrorBodyIsCutShort(t *testing.T) {
+func TestAnEndlessErrorBodyIsTruncated(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		sent := 0
-		answering(server, func(w http.ResponseWriter, _ *http.Request) {
+		respondWith(server, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusNotFound)
 			for sent < 1<<20 {
 				n, err := io.WriteString(w, strings.Repeat("no such thing, ", 100))

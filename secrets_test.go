@@ -19,9 +19,9 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// FuzzSecretsInURLs plants a secret in every URL that a caller, a server or a
-// proxy can give, and in errors that quote the URL. It looks for the secret in
-// all output.
+// FuzzSecretsInURLs puts a secret into every URL that a caller, a server or a proxy
+// can give, and into errors that quote the URL. It looks for the secret in all
+// output.
 func FuzzSecretsInURLs(f *testing.F) {
 	for _, secret := range []string{"SIGNATURE0123456789", "p@ss:w/rd?#0", `quo"ted\0123`, "%zz%41%2f0", "pass word 123", "püsswörd0", "://012345", "user:x@y.zz"} {
 		f.Add(secret)
@@ -40,7 +40,7 @@ func FuzzSecretsInURLs(f *testing.F) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 
-		// What the caller gives.
+		// URLs of the caller.
 		for _, raw := range []string{
 			"https://octo:" + secret + "@ghes.example.com/api/v3", "https://ghes.example.com/api/v3?key=" + secret,
 			"https://ghes.example.com/api/v3#" + secret, "https://ghes.example.com:" + secret,
@@ -51,7 +51,7 @@ func FuzzSecretsInURLs(f *testing.F) {
 			show(err)
 		}
 
-		// What proxies do.
+		// Errors of proxies.
 		query := url.Values{"X-Amz-Signature": {secret}}.Encode()
 		proxy := &url.URL{Scheme: "http", Host: "127.0.0.1:1", User: url.UserPassword("octo", secret)}
 		rawProxy := "http://octo:" + secret + "@127.0.0.1:1"
@@ -62,35 +62,35 @@ func FuzzSecretsInURLs(f *testing.F) {
 			&http.Transport{Proxy: func(*http.Request) (*url.URL, error) {
 				return nil, fmt.Errorf("invalid proxy address %q: %v", rawProxy, parseErr) //nolint:errorlint // as golang.org/x/net does
 			}},
-			// What RoundTrippers and servers do.
-			wire(func(req *http.Request) (*http.Response, error) {
+			// Errors of RoundTrippers, and responses.
+			roundTripper(func(req *http.Request) (*http.Response, error) {
 				return nil, fmt.Errorf("traced %s %v with %v", req.Method, "https://"+secret+":x@"+req.URL.Host+"?"+query, req.Header)
 			}),
-			wire(func(req *http.Request) (*http.Response, error) {
-				return answer(req, http.StatusFound, http.Header{"Location": {"https://octo:" + url.PathEscape(secret) + "@elsewhere.example.com?" + query}}, "https://elsewhere.example.com?"+query), nil
+			roundTripper(func(req *http.Request) (*http.Response, error) {
+				return respond(req, http.StatusFound, http.Header{"Location": {"https://octo:" + url.PathEscape(secret) + "@elsewhere.example.com?" + query}}, "https://elsewhere.example.com?"+query), nil
 			}),
-			wire(func(req *http.Request) (*http.Response, error) {
-				return answer(req, http.StatusOK, nil, "<html><title>gone to https://storage.example.com/79?"+query+"</title></html>"), nil
+			roundTripper(func(req *http.Request) (*http.Response, error) {
+				return respond(req, http.StatusOK, nil, "<html><title>gone to https://storage.example.com/79?"+query+"</title></html>"), nil
 			}),
-			wire(func(req *http.Request) (*http.Response, error) {
-				return answer(req, http.StatusBadGateway, nil, "cannot reach https://storage.example.com/79?"+query), nil
+			roundTripper(func(req *http.Request) (*http.Response, error) {
+				return respond(req, http.StatusBadGateway, nil, "cannot reach https://storage.example.com/79?"+query), nil
 			}),
-			// A signed URL, and storage's RoundTripper.
-			wire(func(req *http.Request) (*http.Response, error) {
+			// A signed URL, and responses and errors of storage.
+			roundTripper(func(req *http.Request) (*http.Response, error) {
 				if req.URL.Host != "storage.example.com" {
-					return answer(req, http.StatusFound, http.Header{"Location": {"https://storage.example.com/79?" + query}}, ""), nil
+					return respond(req, http.StatusFound, http.Header{"Location": {"https://storage.example.com/79?" + query}}, ""), nil
 				}
 				if req.URL.Query().Get("X-Amz-Signature") != secret {
-					return nil, errors.New("the secret got lost")
+					return nil, errors.New("the signature is missing")
 				}
-				return answer(req, http.StatusBadRequest, nil, "<Error><Code>Bad</Code><Message>"+req.URL.String()+"</Message></Error>"), nil
+				return respond(req, http.StatusBadRequest, nil, "<Error><Code>Bad</Code><Message>"+req.URL.String()+"</Message></Error>"), nil
 			}),
-			wire(func(req *http.Request) (*http.Response, error) {
+			roundTripper(func(req *http.Request) (*http.Response, error) {
 				if req.URL.Host != "storage.example.com" {
-					return answer(req, http.StatusFound, http.Header{"Location": {"https://storage.example.com/79?" + query}}, ""), nil
+					return respond(req, http.StatusFound, http.Header{"Location": {"https://storage.example.com/79?" + query}}, ""), nil
 				}
 				if ctx.Err() == nil {
-					cancel() // storage is retried until the context ends
+					cancel() // requests to storage are retried until the context ends
 				}
 				return nil, fmt.Errorf("traced %q: %w", req.URL, context.Canceled)
 			}),

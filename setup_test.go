@@ -18,20 +18,22 @@ import (
 // secretToken is the token of the tests without a fake GitHub.
 const secretToken = "ghp_secretsecretsecretsecretsecretsecret"
 
-// onWire makes a client whose requests a function answers.
-func onWire(tb testing.TB, transport wire, opts ...ghmigrate.Option) *ghmigrate.Client {
+// clientWithTransport returns a client whose requests go to a function.
+func clientWithTransport(tb testing.TB, transport roundTripper, opts ...ghmigrate.Option) *ghmigrate.Client {
 	tb.Helper()
 	client, err := ghmigrate.NewClient(append([]ghmigrate.Option{ghmigrate.WithHTTPClient(&http.Client{Transport: transport})}, opts...)...)
 	require.NoError(tb, err)
 	return client
 }
 
-// wire is a RoundTripper that answers by itself, for what no server sends.
-type wire func(*http.Request) (*http.Response, error)
+// A roundTripper is a function as a RoundTripper. It can return responses that no
+// server sends.
+type roundTripper func(*http.Request) (*http.Response, error)
 
-func (w wire) RoundTrip(req *http.Request) (*http.Response, error) { return w(req) }
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func answer(req *http.Request, status int, header http.Header, body string) *http.Response {
+// respond returns a response to a request.
+func respond(req *http.Request, status int, header http.Header, body string) *http.Response {
 	if header == nil {
 		header = http.Header{}
 	}
@@ -45,11 +47,11 @@ func answer(req *http.Request, status int, header http.Header, body string) *htt
 	}
 }
 
-// offline makes a client of a GitHub anywhere, whose requests handler answers
-// without a network.
-func offline(t *testing.T, baseURL string, handler http.HandlerFunc, opts ...ghmigrate.Option) *ghmigrate.Client {
+// clientWithHandler returns a client for any base URL, whose requests go to
+// a handler without a network.
+func clientWithHandler(t *testing.T, baseURL string, handler http.HandlerFunc, opts ...ghmigrate.Option) *ghmigrate.Client {
 	t.Helper()
-	return onWire(t, func(req *http.Request) (*http.Response, error) {
+	return clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 		req = req.Clone(req.Context())
 		req.Host = req.URL.Host
 		if req.Body == nil {
@@ -66,29 +68,19 @@ func offline(t *testing.T, baseURL string, handler http.HandlerFunc, opts ...ghm
 	}, opts...)...)
 }
 
-// answering makes the API of the fake GitHub answer every request with handler.
-func answering(server *ghmigratetest.Server, handler http.HandlerFunc) {
+// respondWith makes the API of the fake GitHub pass every request to handler.
+func respondWith(server *ghmigratetest.Server, handler http.HandlerFunc) {
 	server.Inject(ghmigratetest.Fault{
 		Origin: ghmigratetest.API, Times: -1,
 		Handler: func(w http.ResponseWriter, r *http.Request, _ http.Handler) { handler(w, r) },
 	})
 }
 
-// asked lists what the API of the fake GitHub was asked, as "GET /path".
-func asked(server *ghmigratetest.Server) []string {
-	var list []string
-	for _, r := range server.Requests() {
-		if r.Origin == ghmigratetest.API {
-			list = append(list, r.Method+" "+r.Path)
-		}
-	}
-	return list
-}
-
-// sent is a request as it went over the wire.
+// sent is a request that the API received.
 type sent struct{ Method, Path, Query, Body string }
 
-// sentSince returns the requests that the server's API got after the first n.
+// sentSince returns the requests that the API received after the first n requests
+// to the server.
 func sentSince(server *ghmigratetest.Server, n int) []sent {
 	var all []sent
 	for _, r := range server.Requests()[n:] {
@@ -97,22 +89,6 @@ func sentSince(server *ghmigratetest.Server, n int) []sent {
 		}
 	}
 	return all
-}
-
-// startExports adds octo-org/hello and exports it n times. The first export
-// has the ID 79.
-func startExports(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client, n int) []int64 {
-	t.Helper()
-	server.AddRepository("octo-org/hello")
-	var ids []int64
-	for range n {
-		m, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{
-			Repositories: []string{"octo-org/hello"}, OmitRepositories: true,
-		})
-		require.NoError(t, err)
-		ids = append(ids, m.ID)
-	}
-	return ids
 }
 
 // drain reads a sequence to its end.

@@ -21,13 +21,13 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// The eight operations, in the order of an import's life against a server that
-// still has them: what each sends, and what comes back.
+// TestSourceImports calls the methods in the order of an import's life. It checks
+// each request and its result.
 func TestSourceImports(t *testing.T) {
 	for _, version := range []string{"2022-11-28", "2026-03-10"} {
 		for name, forms := range map[string]struct {
-			opts                 []ghmigratetest.Option
-			undecided, in, outed ghmigrate.LFSPreference
+			opts                     []ghmigratetest.Option
+			undecided, optIn, optOut ghmigrate.LFSPreference
 		}{
 			"use_lfs as a boolean": {nil, ghmigrate.LFSOptOut, ghmigrate.LFSOptIn, ghmigrate.LFSOptOut},
 			"use_lfs as a string":  {[]ghmigratetest.Option{ghmigratetest.WithLFSStrings()}, ghmigrate.LFSUndecided, ghmigrate.LFSOptIn, ghmigrate.LFSOptOut},
@@ -36,13 +36,13 @@ func TestSourceImports(t *testing.T) {
 				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					const base, source = "/repos/octo-org/hello/import", "https://svn.example.com/private/subversion/large"
 					server.AddRepository("octo-org/hello")
-					client := testclient.New(t, server, ghmigrate.WithAPIVersion(version), quick())
+					client := testclient.New(t, server, ghmigrate.WithAPIVersion(version), quickPolls())
 					imports, ctx := client.SourceImports, t.Context()
-					asked := 0
+					before := 0
 					requireSent := func(want ...sent) {
 						t.Helper()
-						require.Equal(t, want, sentSince(server, asked))
-						asked = len(server.Requests())
+						require.Equal(t, want, sentSince(server, before))
+						before = len(server.Requests())
 					}
 					want := &ghmigrate.Import{
 						VCSURL:        source,
@@ -70,7 +70,7 @@ func TestSourceImports(t *testing.T) {
 					require.EqualError(t, err, "import into octo-org/hello: import needs action: detection_needs_auth")
 					assert.Equal(t, ghmigrate.ImportDetectionNeedsAuth, got.Status)
 					assert.True(t, got.Status.NeedsAction())
-					asked = len(server.Requests())
+					before = len(server.Requests())
 
 					want.VCS, want.SVCRoot, want.SVNRoot = "subversion", "/trunk", "/trunk"
 					want.Status, want.StatusText, want.ImportPercent, want.CommitCount = ghmigrate.ImportImporting, "Importing...", new(int), new(int)
@@ -85,7 +85,7 @@ func TestSourceImports(t *testing.T) {
 					want.ImportPercent, want.PushPercent, want.CommitCount, want.AuthorsCount = new(100), new(100), new(1042), new(4)
 					want.HasLargeFiles, want.LargeFilesSize, want.LargeFilesCount = true, 110485760+111534336+112582912, 3
 					assert.Equal(t, want, got)
-					asked = len(server.Requests())
+					before = len(server.Requests())
 
 					authors, err := ghmigrate.Collect(imports.ListAuthors(ctx, "octo-org", "hello", nil))
 					require.NoError(t, err)
@@ -128,35 +128,35 @@ func TestSourceImports(t *testing.T) {
 
 					got, err = imports.SetLFSPreference(ctx, "octo-org", "hello", ghmigrate.LFSOptIn)
 					require.NoError(t, err)
-					assert.Equal(t, forms.in, got.UseLFS)
+					assert.Equal(t, forms.optIn, got.UseLFS)
 					requireSent(sent{"PATCH", base + "/lfs", "", `{"use_lfs":"opt_in"}`})
 					got, err = imports.SetLFSPreference(ctx, "octo-org", "hello", ghmigrate.LFSOptOut)
 					require.NoError(t, err)
-					assert.Equal(t, forms.outed, got.UseLFS)
+					assert.Equal(t, forms.optOut, got.UseLFS)
 					requireSent(sent{"PATCH", base + "/lfs", "", `{"use_lfs":"opt_out"}`})
 
 					got, err = imports.Update(ctx, "octo-org", "hello", ghmigrate.UpdateImportRequest{})
 					require.NoError(t, err)
-					assert.Equal(t, ghmigrate.ImportImporting, got.Status, "it begins anew")
+					assert.Equal(t, ghmigrate.ImportImporting, got.Status, "the import restarts")
 					requireSent(sent{"PATCH", base, "", ""})
 					requests := server.Requests()
-					assert.Empty(t, requests[len(requests)-1].Header.Get("Content-Type"), "there is no content")
+					assert.Empty(t, requests[len(requests)-1].Header.Get("Content-Type"), "the request has no body")
 
 					require.NoError(t, imports.Cancel(ctx, "octo-org", "hello"))
 					requireSent(sent{"DELETE", base, "", ""})
 					_, err = imports.Get(ctx, "octo-org", "hello")
 					require.ErrorIs(t, err, ghmigrate.ErrNotFound)
-					require.NotErrorIs(t, err, ghmigrate.ErrSourceImportsRetired, "this server has them")
+					require.NotErrorIs(t, err, ghmigrate.ErrSourceImportsRetired, "the server has the API")
 				}, append(forms.opts, ghmigratetest.WithSourceImports())...)
 			})
 		}
 	}
 }
 
-func TestSourceImportsLetTheUserChoose(t *testing.T) {
+func TestSourceImportsUpdateWithAProjectChoice(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo-org/hello")
-		imports := testclient.New(t, server, quick()).SourceImports
+		imports := testclient.New(t, server, quickPolls()).SourceImports
 		_, err := imports.Start(t.Context(), "octo-org", "hello", ghmigrate.StartImportRequest{
 			VCSURL: "https://tfs.example.com/collection", VCS: "tfvc", VCSUsername: "octocat", VCSPassword: testclient.Password,
 		})
@@ -169,14 +169,14 @@ func TestSourceImportsLetTheUserChoose(t *testing.T) {
 			{VCS: "tfvc", TFVCProject: "project2", HumanName: "project2 (tfs)"},
 		}, found.ProjectChoices)
 
-		asked, choice := len(server.Requests()), found.ProjectChoices[1]
+		before, choice := len(server.Requests()), found.ProjectChoices[1]
 		_, err = imports.Update(t.Context(), "octo-org", "hello", ghmigrate.UpdateImportRequest{
 			VCS: choice.VCS, TFVCProject: choice.TFVCProject, HumanName: choice.HumanName,
 		})
 		require.NoError(t, err)
 		assert.Equal(t, []sent{{
 			"PATCH", "/repos/octo-org/hello/import", "", `{"vcs":"tfvc","tfvc_project":"project2","human_name":"project2 (tfs)"}`,
-		}}, sentSince(server, asked))
+		}}, sentSince(server, before))
 		found, err = imports.Wait(t.Context(), "octo-org", "hello")
 		require.NoError(t, err)
 		assert.Equal(t, "project2", found.TFVCProject)
@@ -190,7 +190,7 @@ func TestWaitForAnImport(t *testing.T) {
 		password     ghmigrate.Secret
 		status       ghmigrate.ImportStatus
 		err          error
-		says         string
+		text         string
 	}{
 		{"complete", "https://git.example.com/hello", "", ghmigrate.ImportComplete, nil, ""},
 		{
@@ -198,11 +198,11 @@ func TestWaitForAnImport(t *testing.T) {
 			"import into octo-org/hello: import failed: error: import: The repository could not be read.",
 		},
 		{
-			"nothing there", "https://git.example.com/nothing", "", ghmigrate.ImportDetectionFoundNothing, ghmigrate.ErrImportFailed,
+			"no repository", "https://git.example.com/nothing", "", ghmigrate.ImportDetectionFoundNothing, ghmigrate.ErrImportFailed,
 			"import into octo-org/hello: import failed: detection_found_nothing",
 		},
 		{
-			"several there", "https://git.example.com/multiple", "", ghmigrate.ImportDetectionFoundMultiple, ghmigrate.ErrImportNeedsAction,
+			"several projects", "https://git.example.com/multiple", "", ghmigrate.ImportDetectionFoundMultiple, ghmigrate.ErrImportNeedsAction,
 			"import into octo-org/hello: import needs action: detection_found_multiple",
 		},
 		{
@@ -224,7 +224,7 @@ func TestWaitForAnImport(t *testing.T) {
 				}
 				found, err := imports.Wait(t.Context(), "octo-org", "hello")
 				times, _ := pollsOf(server, "/repos/octo-org/hello/import")
-				assert.GreaterOrEqual(t, pausesOf(times)[0], 4500*time.Millisecond, "a poll is sent once")
+				assert.GreaterOrEqual(t, pausesOf(times)[0], 4500*time.Millisecond, "a poll is not retried")
 				require.NotNil(t, found)
 				assert.Equal(t, test.status, found.Status)
 				if test.err == nil {
@@ -232,11 +232,11 @@ func TestWaitForAnImport(t *testing.T) {
 					return
 				}
 				require.ErrorIs(t, err, test.err)
-				assert.EqualError(t, err, test.says)
+				assert.EqualError(t, err, test.text)
 			}, ghmigratetest.WithSourceImports(), ghmigratetest.WithExportDuration(10*time.Minute))
 		})
 	}
-	t.Run("none", func(t *testing.T) {
+	t.Run("no import", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			server.AddRepository("octo-org/hello")
 			found, err := testclient.New(t, server).SourceImports.Wait(t.Context(), "octo-org", "hello")
@@ -245,8 +245,8 @@ func TestWaitForAnImport(t *testing.T) {
 			assert.Len(t, server.Requests(), 1)
 		}, ghmigratetest.WithSourceImports())
 	})
-	t.Run("none any more", func(t *testing.T) {
-		client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, _ *http.Request) {
+	t.Run("status none", func(t *testing.T) {
+		client := clientWithHandler(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, `{"status":"none"}`)
 		})
 		found, err := client.SourceImports.Wait(t.Context(), "octo-org", "hello")
@@ -266,7 +266,7 @@ func TestWaitForAnImport(t *testing.T) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.ErrorIs(t, err, reason)
 			assert.Equal(t, ghmigrate.ImportDetecting, found.Status)
-			assert.Less(t, client.RateLimit().Used-used, len(server.Requests()), "304s cost nothing")
+			assert.Less(t, client.RateLimit().Used-used, len(server.Requests()), "a 304 costs no quota")
 		}, ghmigratetest.WithSourceImports(), ghmigratetest.WithExportDuration(1000*time.Hour))
 	})
 }
@@ -304,7 +304,7 @@ func TestImportStatus(t *testing.T) {
 	}
 }
 
-// importCalls are the eight operations, and Wait.
+// importCalls returns a call of each method.
 func importCalls() map[string]func(context.Context, *ghmigrate.SourceImports) error {
 	return map[string]func(context.Context, *ghmigrate.SourceImports) error{
 		"Start": func(ctx context.Context, s *ghmigrate.SourceImports) error {
@@ -341,21 +341,21 @@ func importCalls() map[string]func(context.Context, *ghmigrate.SourceImports) er
 	}
 }
 
-// Which status says that GitHub has no source imports any more depends on who
-// says it; what was said is kept.
+// GitHub.com and a GHES use different statuses for a retired API. The error keeps
+// the response.
 func TestSourceImportsRetired(t *testing.T) {
-	cloud, elsewhere := []int{404, 410, 501, 503}, []int{410, 501}
+	cloud, ghes := []int{404, 410, 501, 503}, []int{410, 501}
 	for base, retired := range map[string][]int{
 		"https://api.github.com":          cloud,
-		"https://ghes.example.com/api/v3": elsewhere,
+		"https://ghes.example.com/api/v3": ghes,
 	} {
 		for _, status := range []int{404, 410, 501, 503} {
 			for name, call := range importCalls() {
 				t.Run(fmt.Sprintf("%s %d %s", base, status, name), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						asked, began := 0, time.Now()
-						client := offline(t, base, func(w http.ResponseWriter, _ *http.Request) {
-							asked++
+						requests, began := 0, time.Now()
+						client := clientWithHandler(t, base, func(w http.ResponseWriter, _ *http.Request) {
+							requests++
 							w.Header().Set("X-Github-Request-Id", "0A70:B8D825")
 							w.WriteHeader(status)
 							_, _ = io.WriteString(w, `{"message":"The Source Imports API has been retired.","documentation_url":"https://gh.io/source-imports-api-deprecation"}`)
@@ -373,11 +373,11 @@ func TestSourceImportsRetired(t *testing.T) {
 						assert.Equal(t, "https://gh.io/source-imports-api-deprecation", failure.DocumentationURL)
 						assert.Equal(t, "0A70:B8D825", failure.RequestID)
 						if name == "Wait" && status == 503 && !slices.Contains(retired, status) {
-							assert.InDelta(t, time.Hour, time.Since(began), float64(2*time.Minute), "a wait outlasts maintenance")
+							assert.InDelta(t, time.Hour, time.Since(began), float64(2*time.Minute), "a wait tolerates maintenance")
 							return
 						}
-						assert.Equal(t, 1, asked, "nothing is retried")
-						assert.Equal(t, began, time.Now(), "nor waited for")
+						assert.Equal(t, 1, requests, "nothing is retried")
+						assert.Equal(t, began, time.Now(), "there is no pause")
 					})
 				})
 			}
@@ -385,23 +385,22 @@ func TestSourceImportsRetired(t *testing.T) {
 	}
 }
 
-// What is not of source imports is retried on 503, on GitHub.com too.
+// On GitHub.com, a 503 for another path is retried.
 func TestOtherPathsAreNotRetiredWithSourceImports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
-		client := offline(t, "https://api.github.com", func(w http.ResponseWriter, _ *http.Request) {
-			asked++
+		requests := 0
+		client := clientWithHandler(t, "https://api.github.com", func(w http.ResponseWriter, _ *http.Request) {
+			requests++
 			w.WriteHeader(http.StatusServiceUnavailable)
 		})
 		_, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
 		require.Error(t, err)
 		require.NotErrorIs(t, err, ghmigrate.ErrSourceImportsRetired)
-		assert.Equal(t, 4, asked)
+		assert.Equal(t, 4, requests)
 	})
 }
 
-// The fake GitHub has retired them by default, as GitHub has.
-func TestSourceImportsOfTheFakeGitHub(t *testing.T) {
+func TestSourceImportsOfTheFakeGitHubAreRetired(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo-org/hello")
 		_, err := testclient.New(t, server).SourceImports.Get(t.Context(), "octo-org", "hello")
@@ -411,8 +410,8 @@ func TestSourceImportsOfTheFakeGitHub(t *testing.T) {
 	})
 }
 
-// errWithoutRequest is an error without the ID of its request, which is
-// another one each time.
+// errWithoutRequest returns an error without the request's ID, which differs in
+// each run.
 func errWithoutRequest(err error) error {
 	if failure, ok := errors.AsType[*ghmigrate.APIError](err); ok {
 		c := *failure
@@ -435,7 +434,7 @@ func TestRetiredSourceImportsByHost(t *testing.T) {
 			501: {"ErrSourceImportsRetired"},
 			503: {"ErrSourceImportsRetired"},
 		}
-		elsewhere = map[int][]string{
+		ghes = map[int][]string{
 			400: nil,
 			404: {"ErrNotFound"},
 			410: {"ErrSourceImportsRetired"},
@@ -454,10 +453,10 @@ func TestRetiredSourceImportsByHost(t *testing.T) {
 		{"github.com", ghmigrate.WithHost("github.com"), here, cloud},
 		{"github.com by its URL", ghmigrate.WithBaseURL("https://API.github.com"), here, cloud},
 		{"ghe.com", ghmigrate.WithHost("octocorp.ghe.com"), here, cloud},
-		{"a GHES", ghmigrate.WithHost("ghes.example.com"), here, elsewhere},
-		{"a GHES that looks like github.com", ghmigrate.WithBaseURL("https://api.github.com.example.com"), here, elsewhere},
-		{"a GHES that looks like ghe.com", ghmigrate.WithBaseURL("https://evilghe.com/api"), here, elsewhere},
-		{"a GHES without a name", ghmigrate.WithBaseURL("http://127.0.0.1:8000/api/v3"), here, elsewhere},
+		{"a GHES", ghmigrate.WithHost("ghes.example.com"), here, ghes},
+		{"a GHES that looks like github.com", ghmigrate.WithBaseURL("https://api.github.com.example.com"), here, ghes},
+		{"a GHES that looks like ghe.com", ghmigrate.WithBaseURL("https://evilghe.com/api"), here, ghes},
+		{"a GHES without a name", ghmigrate.WithBaseURL("http://127.0.0.1:8000/api/v3"), here, ghes},
 		{"authors", ghmigrate.WithHost("github.com"), here + "/authors", cloud},
 		{"an author", ghmigrate.WithHost("github.com"), here + "/authors/7", cloud},
 		{"large files", ghmigrate.WithHost("github.com"), here + "/large_files", cloud},
@@ -469,12 +468,12 @@ func TestRetiredSourceImportsByHost(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			for status, want := range test.want {
-				failure := failingAt(t, test.path, status, nil, `{"message": "What GitHub said"}`, test.where)
+				failure := apiErrorAt(t, test.path, status, nil, `{"message": "What GitHub said"}`, test.where)
 				assertIs(t, failure, want...)
 				assert.Equal(t, status, failure.StatusCode)
-				assert.Equal(t, "What GitHub said", failure.Message, "the answer is kept")
-				says := strings.Contains(failure.Error(), "the Source Imports API was retired on 2024-04-12")
-				assert.Equal(t, errors.Is(failure, ghmigrate.ErrSourceImportsRetired), says, failure.Error())
+				assert.Equal(t, "What GitHub said", failure.Message, "the error keeps the response")
+				retired := strings.Contains(failure.Error(), "the Source Imports API was retired on 2024-04-12")
+				assert.Equal(t, errors.Is(failure, ghmigrate.ErrSourceImportsRetired), retired, failure.Error())
 			}
 		})
 	}

@@ -24,9 +24,9 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// A GitHub of its own, over TLS, with the transport of its client that has
-// spoken HTTP/2 with it already.
-func TestStorageIsAskedOverHTTP1WhateverTheCallersTransportSpeaks(t *testing.T) {
+// A Transport that was used with HTTP/2 offers it again, unless its TLS config is
+// changed.
+func TestRequestsToStorageUseHTTP1WhateverTheCallersTransportUses(t *testing.T) {
 	data := archiveBytes(1<<20, 1)
 	var mu sync.Mutex
 	protocols := map[string]string{}
@@ -55,11 +55,11 @@ func TestStorageIsAskedOverHTTP1WhateverTheCallersTransportSpeaks(t *testing.T) 
 	res, err := server.Client().Do(warmUp)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
-	require.Equal(t, "HTTP/2.0", protocols["/warm-up"], "the test is worth something")
+	require.Equal(t, "HTTP/2.0", protocols["/warm-up"], "the server has HTTP/2")
 
 	for name, hc := range map[string]*http.Client{
-		"a transport that spoke HTTP/2":     server.Client(),
-		"a transport that may speak HTTP/2": {Transport: server.Client().Transport.(*http.Transport).Clone()},
+		"a transport that used HTTP/2":    server.Client(),
+		"a transport that may use HTTP/2": {Transport: server.Client().Transport.(*http.Transport).Clone()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL+"/api/v3"), ghmigrate.WithToken(secretToken), ghmigrate.WithHTTPClient(hc))
@@ -77,20 +77,20 @@ func TestStorageIsAskedOverHTTP1WhateverTheCallersTransportSpeaks(t *testing.T) 
 	}
 }
 
-func TestStorageErrorsAreShownWithoutTheirSecrets(t *testing.T) {
+func TestStorageErrorsAreRedacted(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault ghmigratetest.Fault
-		says  []string
-		asked int // fresh URLs; 0 is any number
+		texts []string
+		urls  int // requests for a signed URL; 0 means any number
 	}{
 		"a URL that is refused twice": {ghmigratetest.Fault{Status: http.StatusForbidden, Body: `<Error><Code>SignatureDoesNotMatch</Code>` +
 			`<Message>The request signature we calculated does not match</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>`},
 			[]string{"403", "SignatureDoesNotMatch", "does not match", "4442587FB7D0A2F9"}, 2},
-		"an archive that storage does not have": {ghmigratetest.Fault{Status: http.StatusNotFound, Body: `<Error><Code>NoSuchKey</Code></Error>`},
+		"an archive that storage lacks": {ghmigratetest.Fault{Status: http.StatusNotFound, Body: `<Error><Code>NoSuchKey</Code></Error>`},
 			[]string{"404", "NoSuchKey"}, 2},
-		"storage that wants another request": {ghmigratetest.Fault{Status: http.StatusBadRequest, Body: `<Error><Code>InvalidArgument</Code></Error>`},
+		"a request that storage rejects": {ghmigratetest.Fault{Status: http.StatusBadRequest, Body: `<Error><Code>InvalidArgument</Code></Error>`},
 			[]string{"400", "InvalidArgument"}, 1},
-		"a page in place of the archive": {ghmigratetest.HTMLError(http.StatusOK), []string{"not a gzip archive", "no progress"}, 0},
+		"a web page instead of the archive": {ghmigratetest.HTMLError(http.StatusOK), []string{"not a gzip archive", "no progress"}, 0},
 		"a message that quotes the URL": {ghmigratetest.Fault{Handler: func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = fmt.Fprintf(w, "<Error><Code>InvalidURI</Code><Message>%s</Message></Error>", strings.ReplaceAll(r.URL.String(), "&", "&amp;"))
@@ -99,23 +99,23 @@ func TestStorageErrorsAreShownWithoutTheirSecrets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := testclient.New(t, server)
-				exported(t, server, client, archiveBytes(1<<20, 1))
+				prepareArchive(t, server, client, archiveBytes(1<<20, 1))
 				test.fault.Origin, test.fault.Times = ghmigratetest.Storage, -1
 				server.Inject(test.fault)
 				path := filepath.Join(t.TempDir(), "archive.tar.gz")
 
 				_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
-				if test.asked > 0 {
-					assert.Equal(t, test.asked, located(server))
+				if test.urls > 0 {
+					assert.Equal(t, test.urls, archiveURLRequests(server))
 				}
 				_, openErr := client.OrgMigrations.OpenArchive(t.Context(), "octo-org", 79)
 				for _, err := range []error{err, openErr} {
 					require.ErrorContains(t, err, "download archive of migration 79: ")
-					for _, part := range test.says {
-						require.ErrorContains(t, err, part)
+					for _, text := range test.texts {
+						require.ErrorContains(t, err, text)
 					}
 					_, isAPI := errors.AsType[*ghmigrate.APIError](err)
-					assert.False(t, isAPI, "storage is not the API")
+					assert.False(t, isAPI, "the error is a StorageError")
 					assert.Empty(t, sentinelsOf(err), "%v", err)
 					for e := err; e != nil; e = errors.Unwrap(e) {
 						testclient.AssertNoSecret(t, fmt.Sprintf("%v %+v %#v", e, e, e), server.Token(), "X-Amz-")
@@ -124,14 +124,14 @@ func TestStorageErrorsAreShownWithoutTheirSecrets(t *testing.T) {
 				assert.NoFileExists(t, path)
 				entries, err := os.ReadDir(filepath.Dir(path))
 				require.NoError(t, err)
-				assert.Empty(t, entries, "nothing came, nothing is left")
+				assert.Empty(t, entries, "no file is left if no byte arrived")
 			})
 		})
 	}
 }
 
-// The caller's Timeout is for calls of the API, and its cookies too.
-func TestDownloadArchiveTakesNeitherTimeoutNorCookiesOfTheCaller(t *testing.T) {
+// The Timeout and cookies of the caller's http.Client are only for the API.
+func TestDownloadArchiveUsesNeitherTimeoutNorCookiesOfTheCaller(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		hc := testclient.HTTPClient(t, server)
 		hc.Timeout = 10 * time.Second
@@ -147,14 +147,14 @@ func TestDownloadArchiveTakesNeitherTimeoutNorCookiesOfTheCaller(t *testing.T) {
 		require.NoError(t, err)
 		defer client.CloseIdleConnections()
 		data := archiveBytes(1<<20, 1)
-		exported(t, server, client, data)
+		prepareArchive(t, server, client, data)
 		began := time.Now()
 		path := filepath.Join(t.TempDir(), "archive.tar.gz")
 		_, err = client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
 		require.NoError(t, err)
 		requireFile(t, path, data)
 		assert.Greater(t, time.Since(began), 55*time.Second)
-		assert.Equal(t, []int64{0}, fetches(t, server, 0))
+		assert.Equal(t, []int64{0}, offsets(t, server, 0))
 		for _, r := range server.Requests() {
 			want := []string{"session=private"}
 			if r.Origin == ghmigratetest.Storage {
@@ -167,8 +167,7 @@ func TestDownloadArchiveTakesNeitherTimeoutNorCookiesOfTheCaller(t *testing.T) {
 	}, ghmigratetest.WithStorageRate(1<<20/60))
 }
 
-// Storage may send a request on, but not with the signed URL beside it, and
-// not out of TLS.
+// A redirect of storage is followed without a Referer, and not from https to http.
 func TestRedirectsOfStorage(t *testing.T) {
 	data := archiveBytes(1<<20, 1)
 	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {

@@ -21,14 +21,13 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// documented are the calls that get the answers in testdata, by the name of the
-// operation. Each file there is GitHub's documented example of a response,
-// written by
+// documented has a call for each operation whose documented example is in testdata.
+// Each file there is GitHub's example of a response, written by
 //
 //	go generate -C internal/contract .
 //
-// The name of a file says in which version of the API, or of which product, an
-// example is another.
+// The name of a file has the operation. If an example differs between versions of
+// the API or between products, the name also has the version or the product.
 var documented = map[string]func(t *testing.T, c *ghmigrate.Client) (any, error){
 	"list-for-org": func(t *testing.T, c *ghmigrate.Client) (any, error) {
 		return ghmigrate.Collect(c.OrgMigrations.List(t.Context(), "github", nil))
@@ -82,7 +81,7 @@ func updateImport(t *testing.T, c *ghmigrate.Client) (any, error) {
 	return c.SourceImports.Update(t.Context(), "octocat", "socm", ghmigrate.UpdateImportRequest{})
 }
 
-func TestDocumentedAnswersSurviveDecodingAndEncoding(t *testing.T) {
+func TestDocumentedResponsesSurviveDecodingAndEncoding(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join("testdata", "*.json"))
 	require.NoError(t, err)
@@ -90,29 +89,30 @@ func TestDocumentedAnswersSurviveDecodingAndEncoding(t *testing.T) {
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		if name == "repository_import" {
-			continue // a webhook's
+			continue // the payload of a webhook
 		}
 		operation, _, _ := strings.Cut(name, ".")
 		delete(unread, operation)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			call := documented[operation]
-			require.NotNil(t, call, "%s is decoded by no call", file)
+			require.NotNil(t, call, "no call decodes %s", file)
 			body, err := os.ReadFile(file)
 			require.NoError(t, err)
-			client := onWire(t, func(req *http.Request) (*http.Response, error) {
-				return answer(req, http.StatusOK, nil, string(body)), nil
+			client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+				return respond(req, http.StatusOK, nil, string(body)), nil
 			})
 			got, err := call(t, client)
 			require.NoError(t, err)
 			assertSurvives(t, body, got)
 		})
 	}
-	assert.Empty(t, slices.Collect(maps.Keys(unread)), "have no example")
+	assert.Empty(t, slices.Collect(maps.Keys(unread)), "operations without an example")
 }
 
-// assertSurvives decodes and encodes a body. It fails the test if a property
-// that is not null gets lost or gets another value, or if a new value appears.
+// assertSurvives encodes a decoded body and compares the result with the body. It
+// fails the test if a property that is not null is lost or has another value, or if
+// there is a new value.
 func assertSurvives(t *testing.T, body []byte, decoded any) {
 	t.Helper()
 	encoded, err := json.Marshal(decoded)
@@ -120,15 +120,12 @@ func assertSurvives(t *testing.T, body []byte, decoded any) {
 	var want, got any
 	require.NoError(t, json.Unmarshal(body, &want))
 	require.NoError(t, json.Unmarshal(encoded, &got))
-	for _, lost := range lostIn(want, got, "$") {
-		t.Error(lost)
-	}
-	for _, invented := range inventedIn(want, got, "$") {
-		t.Error(invented)
+	for _, difference := range append(lostIn(want, got, "$"), addedIn(want, got, "$")...) {
+		t.Error(difference)
 	}
 }
 
-// lostIn lists what of want is not in got.
+// lostIn lists the values of want that are not in got.
 func lostIn(want, got any, path string) []string {
 	var lost []string
 	switch want := want.(type) {
@@ -154,14 +151,14 @@ func lostIn(want, got any, path string) []string {
 	return lost
 }
 
-// inventedIn lists what of got is not in want, and not zero.
-func inventedIn(want, got any, path string) []string {
-	var invented []string
+// addedIn lists the values of got that are not in want and not zero.
+func addedIn(want, got any, path string) []string {
+	var added []string
 	switch got := got.(type) {
 	case map[string]any:
 		object, _ := want.(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(got)) {
-			invented = append(invented, inventedIn(object[name], got[name], path+"."+name)...)
+			added = append(added, addedIn(object[name], got[name], path+"."+name)...)
 		}
 	case []any:
 		array, _ := want.([]any)
@@ -169,7 +166,7 @@ func inventedIn(want, got any, path string) []string {
 			if i >= len(array) {
 				return []string{fmt.Sprintf("%s has %d elements instead of %d", path, len(got), len(array))}
 			}
-			invented = append(invented, inventedIn(array[i], got[i], fmt.Sprintf("%s[%d]", path, i))...)
+			added = append(added, addedIn(array[i], got[i], fmt.Sprintf("%s[%d]", path, i))...)
 		}
 	case nil:
 	default:
@@ -177,9 +174,10 @@ func inventedIn(want, got any, path string) []string {
 			return []string{fmt.Sprintf("%s is %#v instead of nothing", path, got)}
 		}
 	}
-	return invented
+	return added
 }
 
+// isSame compares values, with the known differences of some properties.
 func isSame(want, got any, path string) bool {
 	switch {
 	case strings.HasSuffix(path, ".temp_clone_token"):
@@ -234,19 +232,19 @@ func TestThePropertiesOfTheFakeGitHubSurvive(t *testing.T) {
 	}
 }
 
-func TestAMigrationIsDecodedWhole(t *testing.T) {
+func TestAMigrationIsDecodedCompletely(t *testing.T) {
 	t.Parallel()
 	body, err := os.ReadFile(filepath.Join("testdata", "get-status-for-org.json"))
 	require.NoError(t, err)
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		return answer(req, http.StatusOK, nil, string(body)), nil
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		return respond(req, http.StatusOK, nil, string(body)), nil
 	})
 	got, err := client.OrgMigrations.Get(t.Context(), "github", 79, nil)
 	require.NoError(t, err)
 	require.Len(t, got.Repositories, 1)
 	repository := got.Repositories[0]
 	assert.Equal(t, "octocat/Hello-World", repository.FullName)
-	assert.Empty(t, repository.Language, "null is none")
+	assert.Empty(t, repository.Language, "null decodes to an empty string")
 	assert.Nil(t, repository.TemplateRepository)
 	assert.Equal(t, &ghmigrate.RepositoryPermissions{Pull: true}, repository.Permissions)
 	assert.Equal(t, "ABTLWHOULUVAXGTRYU7OC2876QJ2O", repository.TempCloneToken.Reveal())
@@ -269,7 +267,7 @@ func TestAMigrationIsDecodedWhole(t *testing.T) {
 	}, got)
 }
 
-func TestDocumentedAnswersAreDecodedWhole(t *testing.T) {
+func TestDocumentedResponsesAreDecodedCompletely(t *testing.T) {
 	t.Parallel()
 	const imports, repo = "https://api.github.com/repos/octocat/socm/import", "https://api.github.com/repos/octocat/socm"
 	author := func(id int64, remoteName, remoteID, name, email string) *ghmigrate.ImportAuthor {
@@ -306,15 +304,16 @@ func TestDocumentedAnswersAreDecodedWhole(t *testing.T) {
 		body, err := os.ReadFile(filepath.Join("testdata", file+".json"))
 		require.NoError(t, err)
 		operation, _, _ := strings.Cut(file, ".")
-		got, err := documented[operation](t, onWire(t, func(req *http.Request) (*http.Response, error) {
-			return answer(req, http.StatusOK, nil, string(body)), nil
+		got, err := documented[operation](t, clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+			return respond(req, http.StatusOK, nil, string(body)), nil
 		}))
 		require.NoError(t, err)
 		assert.Equal(t, want, got, file)
 	}
 }
 
-// simpleRepository is what API version 2026-03-10 tells of a repository.
+// simpleRepository returns a repository with the properties that API version
+// 2026-03-10 sends.
 func simpleRepository() *ghmigrate.Repository {
 	const user, repo = "https://api.github.com/users/octocat", "https://api.github.com/repos/octocat/Hello-World"
 	return &ghmigrate.Repository{
@@ -347,12 +346,12 @@ func simpleRepository() *ghmigrate.Repository {
 	}
 }
 
-func TestTimesComeInThreeForms(t *testing.T) {
+func TestTimesHaveThreeForms(t *testing.T) {
 	t.Parallel()
 	want := time.Date(2015, 7, 29, 1, 12, 32, 0, time.UTC)
 	for _, form := range []string{"2015-07-28T18:12:32-07:00", "2015-07-29T03:12:32.000+02:00", "2015-07-29T01:12:32Z"} {
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
-			return answer(req, http.StatusOK, nil, `{"id": 79, "created_at": "`+form+`", "updated_at": null}`), nil
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+			return respond(req, http.StatusOK, nil, `{"id": 79, "created_at": "`+form+`", "updated_at": null}`), nil
 		})
 		got, err := client.OrgMigrations.Get(t.Context(), "github", 79, nil)
 		require.NoError(t, err)
@@ -361,7 +360,7 @@ func TestTimesComeInThreeForms(t *testing.T) {
 	}
 }
 
-func TestTheLFSPreferenceComesInTwoForms(t *testing.T) {
+func TestTheLFSPreferenceHasTwoForms(t *testing.T) {
 	t.Parallel()
 	for form, want := range map[string]ghmigrate.LFSPreference{
 		`{"use_lfs": true}`:        ghmigrate.LFSOptIn,
@@ -380,7 +379,7 @@ func TestTheLFSPreferenceComesInTwoForms(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(`{"use_lfs": 7}`), new(ghmigrate.Import)))
 }
 
-func TestWhatIsNullOrNewIsNoError(t *testing.T) {
+func TestNullsAndNewPropertiesAreNoError(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"get-status-for-org", "list-repos-for-org", "get-import-status", "get-commit-authors", "get-large-files"} {
 		body, err := os.ReadFile(filepath.Join("testdata", file+".json"))
@@ -389,16 +388,16 @@ func TestWhatIsNullOrNewIsNoError(t *testing.T) {
 		require.NoError(t, json.Unmarshal(body, &tree))
 		body, err = json.Marshal(withNulls(tree))
 		require.NoError(t, err)
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
-			return answer(req, http.StatusOK, nil, string(body)), nil
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+			return respond(req, http.StatusOK, nil, string(body)), nil
 		})
 		_, err = documented[file](t, client)
 		require.NoError(t, err, file)
 	}
 }
 
-// withNulls replaces the values of all objects by null, and adds a property
-// that nobody has heard of.
+// withNulls replaces the values in all objects by null, and adds an unknown
+// property to each object.
 func withNulls(tree any) any {
 	switch tree := tree.(type) {
 	case map[string]any:

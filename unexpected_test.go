@@ -19,8 +19,9 @@ import (
 
 const loginPage = "<!DOCTYPE html>\n<html><head><title>Sign in &middot; GitHub Enterprise</title></head><body>a form</body></html>"
 
-// strangers are responses of status 2xx to no request of this package.
-var strangers = map[string]string{
+// unexpectedResponses are bodies that are not the response to any request of this
+// package.
+var unexpectedResponses = map[string]string{
 	"an empty object":       `{}`,
 	"null":                  `null`,
 	"a message":             `{"message": "Service temporarily degraded"}`,
@@ -41,52 +42,54 @@ var strangers = map[string]string{
 	"an object in a string": `"{\"id\": 79}"`,
 }
 
-// fits are the strangers that are responses of some calls.
-func fits(call, stranger string) bool {
-	switch stranger {
+// isExpected reports whether one of unexpectedResponses is a valid response to
+// a call.
+func isExpected(call, response string) bool {
+	switch response {
 	case "a list in a list":
-		return strings.Contains(call, "List") // an odd element is left out
+		return strings.Contains(call, "List") // the odd element is dropped
 	case "an empty body", "white space":
 		return strings.Contains(call, "Delete") || strings.Contains(call, "Unlock") || strings.Contains(call, "Cancel")
 	case "another object":
-		return call == "OrgMigrations.Start" // its id is not known before
+		return call == "OrgMigrations.Start" // the ID of the new migration is not known
 	}
 	return false
 }
 
-// Waits and watches take such a response for an outage.
+// isWait reports whether a call polls, and so takes an unexpected response for an
+// outage.
 func isWait(call string) bool {
 	return strings.Contains(call, "Wait") || strings.Contains(call, "Watch")
 }
 
-func TestEveryMethodRefusesWhatItDidNotAskFor(t *testing.T) {
+func TestEveryMethodRefusesAnUnexpectedResponse(t *testing.T) {
 	t.Parallel()
-	for _, each := range named {
+	for _, each := range namedCalls() {
 		if isWait(each.method) {
 			continue
 		}
-		for name, body := range strangers {
-			if fits(each.method, name) {
+		for name, body := range unexpectedResponses {
+			if isExpected(each.method, name) {
 				continue
 			}
 			for _, status := range []int{http.StatusOK, http.StatusCreated, http.StatusAccepted} {
-				asked := 0
-				client := onWire(t, func(req *http.Request) (*http.Response, error) {
-					asked++
-					return answer(req, status, http.Header{"Content-Type": {"text/html"}}, body), nil
+				requests := 0
+				client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+					requests++
+					return respond(req, status, http.Header{"Content-Type": {"text/html"}}, body), nil
 				}, ghmigrate.WithHost("ghes.example.com"))
 				err := each.call(t, client, "hello")
 				context := fmt.Sprintf("%s, %d with %s", each.method, status, name)
 				require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer, context)
 				require.ErrorContains(t, err, fmt.Sprintf("status %d with ", status), context)
-				assert.Equal(t, 1, asked, context)
+				assert.Equal(t, 1, requests, context)
 				assert.NotContains(t, err.Error(), "\n", context)
 			}
 		}
 	}
 }
 
-func TestAnUnexpectedAnswerSaysWhatCame(t *testing.T) {
+func TestErrUnexpectedAnswerDescribesTheResponse(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		opts   []ghmigrate.Option
@@ -111,13 +114,13 @@ func TestAnUnexpectedAnswerSaysWhatCame(t *testing.T) {
 			nil, `{"id":80,"repositories":[{"temp_clone_token":"AABBCC"}]}`, nil,
 			`migration 80 instead of 79: "{\"id\":80,\"repositories\":[{\"temp_clone_token\":\"REDACTED\"}]}"`,
 		},
-		"a list":                  {nil, `[]`, nil, `array instead of object: "[]"`},
-		"a page that has a query": {nil, "go to https://s3.example.com/a?X-Amz-Signature=abcdefgh now", nil, `malformed JSON: "go to https://s3.example.com/a?REDACTED now"`},
+		"a list":                   {nil, `[]`, nil, `array instead of object: "[]"`},
+		"a text with a signed URL": {nil, "go to https://s3.example.com/a?X-Amz-Signature=abcdefgh now", nil, `malformed JSON: "go to https://s3.example.com/a?REDACTED now"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client := onWire(t, func(req *http.Request) (*http.Response, error) {
-				return answer(req, http.StatusOK, test.header, test.body), nil
+			client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+				return respond(req, http.StatusOK, test.header, test.body), nil
 			}, test.opts...)
 			_, err := client.OrgMigrations.Get(t.Context(), "octo-org", 79, nil)
 			require.EqualError(t, err, "GET /orgs/octo-org/migrations/79: unexpected answer: status 200 with "+test.want)
@@ -125,10 +128,10 @@ func TestAnUnexpectedAnswerSaysWhatCame(t *testing.T) {
 	}
 }
 
-func TestAStartThatWasAnsweredStrangelyMayHaveHappened(t *testing.T) {
+func TestAStartWithAnUnexpectedResponseMayHaveSucceeded(t *testing.T) {
 	t.Parallel()
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		return answer(req, http.StatusCreated, nil, `{}`), nil
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		return respond(req, http.StatusCreated, nil, `{}`), nil
 	})
 	_, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
 	require.EqualError(t, err, `POST /orgs/octo-org/migrations: unexpected answer: status 201 with no migration ID: "{}"; the migration may exist nevertheless`)
@@ -138,20 +141,20 @@ func TestAStartThatWasAnsweredStrangelyMayHaveHappened(t *testing.T) {
 	require.ErrorContains(t, err, "the import may exist nevertheless")
 }
 
-func TestWaitsTakeAnUnexpectedAnswerForAnOutage(t *testing.T) {
-	for _, each := range named {
+func TestWaitsTakeAnUnexpectedResponseForAnOutage(t *testing.T) {
+	for _, each := range namedCalls() {
 		if !isWait(each.method) {
 			continue
 		}
-		for name, body := range strangers {
+		for name, body := range unexpectedResponses {
 			if strings.Contains(each.method, "Watch") && name == "a list in a list" {
 				continue
 			}
 			t.Run(each.method+", "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					began := time.Now()
-					client := onWire(t, func(req *http.Request) (*http.Response, error) {
-						return answer(req, http.StatusOK, nil, body), nil
+					client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+						return respond(req, http.StatusOK, nil, body), nil
 					}, ghmigrate.WithMaxOutage(10*time.Minute), ghmigrate.WithLogger(testclient.Logger(t)))
 					ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 					defer cancel()
@@ -166,22 +169,21 @@ func TestWaitsTakeAnUnexpectedAnswerForAnOutage(t *testing.T) {
 	}
 }
 
-// A web page makes the call fail although the caller ignores the body.
+// Do refuses a web page even if the caller ignores the body.
 func TestDoRefusesPages(t *testing.T) {
 	t.Parallel()
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		return answer(req, http.StatusOK, nil, loginPage), nil
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		return respond(req, http.StatusOK, nil, loginPage), nil
 	})
 	header, err := client.Do(t.Context(), http.MethodDelete, "/orgs/octo-org/migrations/79/archive", nil, nil)
 	require.ErrorIs(t, err, ghmigrate.ErrUnexpectedAnswer)
 	assert.NotNil(t, header)
 }
 
-// The body of a 201 may break off, too.
-func TestAStartWhoseResponseBreaksOffMayHaveHappened(t *testing.T) {
+func TestAStartWithATruncatedResponseMayHaveSucceeded(t *testing.T) {
 	t.Parallel()
-	client := onWire(t, func(req *http.Request) (*http.Response, error) {
-		res := answer(req, http.StatusCreated, nil, "")
+	client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+		res := respond(req, http.StatusCreated, nil, "")
 		res.ContentLength, res.Body = -1, io.NopCloser(broken{})
 		return res, nil
 	})

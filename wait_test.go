@@ -24,7 +24,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// pollsOf returns when a path was asked for, from the first time on.
+// pollsOf returns the GET requests for a path, and their times since the first of
+// them.
 func pollsOf(server *ghmigratetest.Server, path string) (times []time.Duration, requests []ghmigratetest.Request) {
 	for _, r := range server.Requests() {
 		if r.Method == http.MethodGet && r.Path == path {
@@ -44,15 +45,15 @@ func pausesOf(times []time.Duration) []time.Duration {
 	return all
 }
 
-func TestWaitPollsMoreAndMoreSlowly(t *testing.T) {
+func TestWaitPollsAtGrowingIntervals(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		opts     []ghmigrate.Option
 		min, max time.Duration
 	}{
-		{"by default", nil, 5 * time.Second, time.Minute},
-		{"as told", []ghmigrate.Option{ghmigrate.WithPollInterval(200*time.Millisecond, 2*time.Second)}, 200 * time.Millisecond, 2 * time.Second},
-		{"evenly", []ghmigrate.Option{ghmigrate.WithPollInterval(30*time.Second, 30*time.Second)}, 30 * time.Second, 30 * time.Second},
+		{"default", nil, 5 * time.Second, time.Minute},
+		{"short", []ghmigrate.Option{ghmigrate.WithPollInterval(200*time.Millisecond, 2*time.Second)}, 200 * time.Millisecond, 2 * time.Second},
+		{"constant", []ghmigrate.Option{ghmigrate.WithPollInterval(30*time.Second, 30*time.Second)}, 30 * time.Second, 30 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
@@ -66,7 +67,7 @@ func TestWaitPollsMoreAndMoreSlowly(t *testing.T) {
 				assert.Nil(t, m.Repositories)
 
 				times, requests := pollsOf(server, polled)
-				assert.Equal(t, began, requests[0].Time.Local(), "the first poll is at once")
+				assert.Equal(t, began, requests[0].Time.Local(), "the first poll is immediate")
 				interval, distinct := test.min, map[time.Duration]bool{}
 				for i, gap := range pausesOf(times) {
 					assert.LessOrEqual(t, gap, interval, "pause %d", i)
@@ -75,7 +76,7 @@ func TestWaitPollsMoreAndMoreSlowly(t *testing.T) {
 					interval = min(interval*3/2, test.max)
 				}
 				assert.Equal(t, test.max, interval, "the test is long enough")
-				assert.Greater(t, len(distinct), len(times)*3/4, "no two clients poll in step: %v", pausesOf(times))
+				assert.Greater(t, len(distinct), len(times)*3/4, "the intervals have jitter: %v", pausesOf(times))
 				for _, r := range requests {
 					assert.Equal(t, "exclude=repositories", r.Query.Encode())
 				}
@@ -93,10 +94,10 @@ func TestWaitCostsNoQuotaWhileNothingChanges(t *testing.T) {
 		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 		require.NoError(t, err)
 		_, requests := pollsOf(server, polled)
-		answers, since, full := map[int]int{}, 0, time.Time{}
+		statuses, since, full := map[int]int{}, 0, time.Time{}
 		for i, r := range requests {
-			answers[r.Status]++
-			// A cache on the way may hold a stale 304.
+			statuses[r.Status]++
+			// A proxy's cache may send 304 although the value has changed.
 			due := since == 9 || r.Time.Sub(full) >= 5*time.Minute
 			assert.Equal(t, !due, r.Header.Get("If-None-Match") != "", "poll %d", i)
 			since++
@@ -104,8 +105,8 @@ func TestWaitCostsNoQuotaWhileNothingChanges(t *testing.T) {
 				since, full = 0, r.Time
 			}
 		}
-		assert.Greater(t, answers[http.StatusNotModified], 4*answers[http.StatusOK])
-		assert.Equal(t, used+answers[http.StatusOK], client.RateLimit().Used)
+		assert.Greater(t, statuses[http.StatusNotModified], 4*statuses[http.StatusOK])
+		assert.Equal(t, used+statuses[http.StatusOK], client.RateLimit().Used)
 	}, ghmigratetest.WithExportDuration(30*time.Minute))
 }
 
@@ -122,16 +123,16 @@ func TestWaitOnAFailedExport(t *testing.T) {
 		require.NotNil(t, m)
 		assert.Equal(t, ghmigrate.StateFailed, m.State)
 
-		asked := len(server.Requests())
+		before := len(server.Requests())
 		m, err = client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
-		require.ErrorIs(t, err, ghmigrate.ErrMigrationFailed, "and again")
+		require.ErrorIs(t, err, ghmigrate.ErrMigrationFailed, "at the second call")
 		assert.Equal(t, ghmigrate.StateFailed, m.State)
-		assert.Len(t, server.Requests(), asked+1)
+		assert.Len(t, server.Requests(), before+1)
 	})
 }
 
-// A 401 or a 404 to a migration that was seen may be a stray one.
-func TestWaitSurvivesStrayDenials(t *testing.T) {
+// After a successful poll, a 401 or 404 may be stray.
+func TestWaitToleratesStrayDenials(t *testing.T) {
 	for _, status := range []int{http.StatusUnauthorized, http.StatusNotFound} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
@@ -142,7 +143,7 @@ func TestWaitSurvivesStrayDenials(t *testing.T) {
 					fault.Path, fault.Times = polled, -1
 					server.Inject(fault)
 				}
-				deny() // within the lag after the start
+				deny() // within half a minute of the start
 				time.AfterFunc(20*time.Second, server.ClearFaults)
 				time.AfterFunc(10*time.Minute, deny)
 				time.AfterFunc(10*time.Minute+25*time.Second, server.ClearFaults)
@@ -156,16 +157,16 @@ func TestWaitSurvivesStrayDenials(t *testing.T) {
 }
 
 // A cache may send a 304 to a request without If-None-Match.
-func TestWaitSurvivesAStray304(t *testing.T) {
+func TestWaitToleratesAStray304(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		responses := []string{`{"id": 79, "state": "pending"}`, "", "", `{"id": 79, "state": "exported"}`}
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 			body := responses[0]
 			responses = responses[1:]
 			if body == "" {
-				return answer(req, http.StatusNotModified, nil, ""), nil
+				return respond(req, http.StatusNotModified, nil, ""), nil
 			}
-			return answer(req, http.StatusOK, nil, body), nil
+			return respond(req, http.StatusOK, nil, body), nil
 		})
 		m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 		require.NoError(t, err)
@@ -174,13 +175,13 @@ func TestWaitSurvivesAStray304(t *testing.T) {
 }
 
 // GitHub ignores the case of names.
-func TestWaitKnowsWhatWasJustStartedInAnyCase(t *testing.T) {
+func TestWaitKnowsAMigrationThatWasJustStartedInAnyCase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		statuses := []int{http.StatusCreated, http.StatusNotFound, http.StatusOK}
-		client := onWire(t, func(req *http.Request) (*http.Response, error) {
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 			status := statuses[0]
 			statuses = statuses[1:]
-			return answer(req, status, nil, `{"id": 79, "state": "exported", "message": "Not Found"}`), nil
+			return respond(req, status, nil, `{"id": 79, "state": "exported", "message": "Not Found"}`), nil
 		})
 		_, err := client.OrgMigrations.Start(t.Context(), "Octo-Org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
 		require.NoError(t, err)
@@ -192,13 +193,13 @@ func TestWaitKnowsWhatWasJustStartedInAnyCase(t *testing.T) {
 func TestWaitEndsWithDenialsThatPersist(t *testing.T) {
 	for status, want := range map[int]error{http.StatusUnauthorized: ghmigrate.ErrUnauthorized, http.StatusNotFound: ghmigrate.ErrNotFound} {
 		for name, lasts := range map[string]struct {
-			after int           // polls
+			after int           // successful polls
 			pause time.Duration // between the start and the wait
 			want  time.Duration
 		}{
-			"seen":                   {2, time.Hour, 30 * time.Second},
+			"after successful polls": {2, time.Hour, 30 * time.Second},
 			"just started":           {0, 0, 30 * time.Second},
-			"never seen, not recent": {0, time.Minute, 0},
+			"no successful poll":     {0, time.Minute, 0},
 		} {
 			t.Run(fmt.Sprintf("%d, %s", status, name), func(t *testing.T) {
 				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
@@ -211,7 +212,7 @@ func TestWaitEndsWithDenialsThatPersist(t *testing.T) {
 
 					m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 					require.ErrorIs(t, err, want)
-					assert.Equal(t, lasts.after > 0, m != nil, "the last migration seen comes with every error")
+					assert.Equal(t, lasts.after > 0, m != nil, "the migration of the last successful poll is returned with every error")
 					_, requests := pollsOf(server, polled)
 					assert.InDelta(t, lasts.want, time.Since(requests[lasts.after].Time), float64(5*time.Second))
 				}, ghmigratetest.WithExportDuration(10*time.Hour))
@@ -220,9 +221,8 @@ func TestWaitEndsWithDenialsThatPersist(t *testing.T) {
 	}
 }
 
-// A deadline ends a wait, and the last failed poll says why it came to that.
-func TestADeadlineOfAWaitTellsTheLastFailureToo(t *testing.T) {
-	for name, fault := range passing() {
+func TestTheErrorOfAWaitsDeadlineIncludesTheLastFailure(t *testing.T) {
+	for name, fault := range temporaryFailures() {
 		for _, limit := range []time.Duration{10 * time.Minute, 10*time.Minute + 30*time.Second} {
 			t.Run(fmt.Sprintf("%s, %v", name, limit), func(t *testing.T) {
 				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
@@ -250,12 +250,11 @@ func TestADeadlineOfAWaitTellsTheLastFailureToo(t *testing.T) {
 		defer cancel()
 		_, err := client.OrgMigrations.Wait(ctx, "octo-org", 79)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.NotContains(t, err.Error(), "502", "the polls since then succeeded")
+		require.NotContains(t, err.Error(), "502", "later polls succeeded")
 	}, ghmigratetest.WithExportDuration(time.Hour))
 }
 
-// What will not pass ends a wait at once.
-func TestWaitEndsAtOnceOnErrorsThatStay(t *testing.T) {
+func TestWaitEndsAtOnceAfterPermanentErrors(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		fault ghmigratetest.Fault
@@ -267,7 +266,7 @@ func TestWaitEndsAtOnceOnErrorsThatStay(t *testing.T) {
 		}, ghmigrate.ErrSSORequired},
 		{"422", ghmigratetest.ServerError(http.StatusUnprocessableEntity), ghmigrate.ErrValidation},
 	} {
-		for after, seen := range []bool{false, true, true} {
+		for after, succeeded := range []bool{false, true, true} {
 			t.Run(fmt.Sprintf("%s after %d polls", test.name, after), func(t *testing.T) {
 				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					client := testclient.New(t, server)
@@ -280,8 +279,8 @@ func TestWaitEndsAtOnceOnErrorsThatStay(t *testing.T) {
 					times, requests := pollsOf(server, polled)
 					assert.Len(t, times, after+1)
 					assert.True(t, requests[after].Time.Equal(time.Now()), "at once")
-					assert.Equal(t, seen, m != nil, "the last migration seen is beside every error")
-					if seen {
+					assert.Equal(t, succeeded, m != nil, "the migration of the last successful poll is returned with every error")
+					if succeeded {
 						assert.Equal(t, int64(79), m.ID)
 						assert.False(t, m.State.Done())
 					}
@@ -291,7 +290,7 @@ func TestWaitEndsAtOnceOnErrorsThatStay(t *testing.T) {
 	}
 }
 
-func TestWaitEndsAtOnceWithoutTrustOrToken(t *testing.T) {
+func TestWaitEndsAtOnceWithoutValidCertificateOrToken(t *testing.T) {
 	notTrusted := &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
 	noToken := errors.New("the vault is sealed")
 	for _, test := range []struct {
@@ -299,7 +298,7 @@ func TestWaitEndsAtOnceWithoutTrustOrToken(t *testing.T) {
 		opts []ghmigrate.Option
 		err  error
 	}{
-		{"a certificate of nobody's", []ghmigrate.Option{
+		{"a certificate of an unknown authority", []ghmigrate.Option{
 			ghmigrate.WithToken(secretToken),
 			ghmigrate.WithHTTPClient(&http.Client{Transport: alwaysFailing{notTrusted}}),
 		}, notTrusted},
@@ -319,42 +318,42 @@ func TestWaitEndsAtOnceWithoutTrustOrToken(t *testing.T) {
 	}
 }
 
-// An alwaysFailing is a network, and a token source, that always fails.
+// An alwaysFailing is a RoundTripper and a TokenSource that always fails.
 type alwaysFailing struct{ err error }
 
 func (f alwaysFailing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
 
 func (f alwaysFailing) Token() (*oauth2.Token, error) { return nil, f.err }
 
-// passing are failures that pass, all the same to a wait.
-func passing() map[string]ghmigratetest.Fault {
+// temporaryFailures are the failures that a wait tolerates.
+func temporaryFailures() map[string]ghmigratetest.Fault {
 	half := ghmigratetest.Fault{Status: http.StatusOK, Body: `{"id":79,"state":"exported"}`, CutAfter: 10}
 	stalled := ghmigratetest.Fault{Status: http.StatusOK, Body: half.Body, StallAfter: 10}
 	return map[string]ghmigratetest.Fault{
-		"500":                       ghmigratetest.ServerError(http.StatusInternalServerError),
-		"502, a page":               ghmigratetest.HTMLError(http.StatusBadGateway),
-		"503":                       ghmigratetest.ServerError(http.StatusServiceUnavailable),
-		"504":                       ghmigratetest.ServerError(http.StatusGatewayTimeout),
-		"200, a page":               ghmigratetest.HTMLError(http.StatusOK),
-		"a broken connection":       {Reset: true},
-		"half an answer":            half,
-		"an answer that never ends": stalled,
-		"no answer":                 {Stall: true},
+		"500":                    ghmigratetest.ServerError(http.StatusInternalServerError),
+		"502, a page":            ghmigratetest.HTMLError(http.StatusBadGateway),
+		"503":                    ghmigratetest.ServerError(http.StatusServiceUnavailable),
+		"504":                    ghmigratetest.ServerError(http.StatusGatewayTimeout),
+		"200, a page":            ghmigratetest.HTMLError(http.StatusOK),
+		"a broken connection":    {Reset: true},
+		"a truncated response":   half,
+		"a response that stalls": stalled,
+		"no response":            {Stall: true},
 	}
 }
 
-func TestWaitSurvivesAnOutage(t *testing.T) {
-	for name, fault := range passing() {
+func TestWaitToleratesAnOutage(t *testing.T) {
+	for name, fault := range temporaryFailures() {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := testclient.New(t, server)
 				startExports(t, server, client, 1)
 				fault.Path, fault.Times, fault.After = polled, -1, 3
-				// From the first failed poll to the last, it is just not an hour.
+				// The time from the first to the last failed poll is a little less than an hour.
 				begin := func() { server.Inject(fault) }
 				begin()
 				time.AfterFunc(58*time.Minute+30*time.Second, server.ClearFaults)
-				// Polls that succeed in between begin a new hour.
+				// Another outage begins after polls that succeed.
 				time.AfterFunc(65*time.Minute, begin)
 				time.AfterFunc(123*time.Minute, server.ClearFaults)
 
@@ -367,7 +366,7 @@ func TestWaitSurvivesAnOutage(t *testing.T) {
 }
 
 func TestWaitEndsWithALongOutage(t *testing.T) {
-	for name, fault := range passing() {
+	for name, fault := range temporaryFailures() {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := testclient.New(t, server, ghmigrate.WithMaxOutage(15*time.Minute))
@@ -393,9 +392,9 @@ func TestWaitEndsWithALongOutage(t *testing.T) {
 	}
 }
 
-// The loop is a poll's only retry.
-func TestWaitPollsOnceAtATime(t *testing.T) {
-	for name, fault := range passing() {
+// A failed poll is not retried before the next poll.
+func TestWaitDoesNotRetryPolls(t *testing.T) {
+	for name, fault := range temporaryFailures() {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := testclient.New(t, server, ghmigrate.WithMaxRetries(10), ghmigrate.WithPollInterval(5*time.Second, 5*time.Second))
@@ -406,7 +405,7 @@ func TestWaitPollsOnceAtATime(t *testing.T) {
 				require.NoError(t, err)
 				times, _ := pollsOf(server, polled)
 				if fault.Reset {
-					times = times[1:] // net/http asks again, once, when it had the connection from before
+					times = times[1:] // net/http itself retries once after a reset of an idle connection
 				}
 				for i, gap := range pausesOf(times) {
 					assert.GreaterOrEqual(t, gap, 4500*time.Millisecond, "pause %d", i)
@@ -416,18 +415,18 @@ func TestWaitPollsOnceAtATime(t *testing.T) {
 	}
 }
 
-func TestWaitWaitsRateLimitsOut(t *testing.T) {
+func TestWaitDelaysPollsAfterRateLimits(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		fault ghmigratetest.Fault
 		times int
-		gaps  []time.Duration // at least, from the first refusal on
+		gaps  []time.Duration // the shortest pauses after each rate limit
 	}{
 		{"primary, an hour", ghmigratetest.PrimaryRateLimit(time.Hour), 1, []time.Duration{time.Hour}},
-		{"primary, three hours one after the other", ghmigratetest.PrimaryRateLimit(time.Hour), 3, []time.Duration{time.Hour, time.Hour, time.Hour}},
+		{"primary, three hours in a row", ghmigratetest.PrimaryRateLimit(time.Hour), 3, []time.Duration{time.Hour, time.Hour, time.Hour}},
 		{"secondary, with Retry-After", ghmigratetest.SecondaryRateLimitAfter(7 * time.Minute), 2, []time.Duration{7 * time.Minute, 7 * time.Minute}},
 		{
-			"secondary, without any header: longer and longer", ghmigratetest.SecondaryRateLimit(), 5,
+			"secondary, without any header: the pause doubles", ghmigratetest.SecondaryRateLimit(), 5,
 			[]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute},
 		},
 	} {
@@ -449,15 +448,15 @@ func TestWaitWaitsRateLimitsOut(t *testing.T) {
 					assert.Less(t, gap, atLeast+2*time.Minute, "pause %d", i)
 				}
 				if rest := pausesOf(times)[1+len(test.gaps):]; assert.NotEmpty(t, rest) {
-					assert.LessOrEqual(t, rest[0], time.Minute, "and then as before")
+					assert.LessOrEqual(t, rest[0], time.Minute, "the interval is as before")
 				}
 			}, ghmigratetest.WithExportDuration(5*time.Hour))
 		})
 	}
 }
 
-// A rate limit says that GitHub is there.
-func TestWaitCountsNoRateLimitAsAnOutage(t *testing.T) {
+// A rate limit ends an outage, since GitHub has responded.
+func TestWaitDoesNotCountRateLimitsAsAnOutage(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
@@ -473,9 +472,8 @@ func TestWaitCountsNoRateLimitAsAnOutage(t *testing.T) {
 	})
 }
 
-// GitHub wants to be left alone the longer the more often it has to say so on
-// end, not the more often it ever had to.
-func TestWaitForgetsRateLimitsThatAreOver(t *testing.T) {
+// The pause doubles only after rate limits in a row.
+func TestWaitForgetsRateLimitsAfterASuccessfulPoll(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
@@ -494,7 +492,7 @@ func TestWaitForgetsRateLimitsThatAreOver(t *testing.T) {
 	}, ghmigratetest.WithExportDuration(time.Hour))
 }
 
-func TestWaitHonoursRetryAfter(t *testing.T) {
+func TestWaitFollowsRetryAfter(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
@@ -506,8 +504,8 @@ func TestWaitHonoursRetryAfter(t *testing.T) {
 	})
 }
 
-// One that is longer than an outage may be does not make it longer.
-func TestWaitHonoursRetryAfterWithinBounds(t *testing.T) {
+// A Retry-After does not make the wait longer than WithMaxOutage.
+func TestWaitFollowsRetryAfterWithinLimits(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server, ghmigrate.WithMaxOutage(15*time.Minute))
 		startExports(t, server, client, 1)
@@ -519,7 +517,7 @@ func TestWaitHonoursRetryAfterWithinBounds(t *testing.T) {
 	})
 }
 
-func TestWaitGoesOnInAnUnknownState(t *testing.T) {
+func TestWaitContinuesInAnUnknownState(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
@@ -535,10 +533,10 @@ func TestWaitGoesOnInAnUnknownState(t *testing.T) {
 func TestWaitEndsWithItsContext(t *testing.T) {
 	reason := errors.New("the user pressed a key")
 	for name, fault := range map[string]*ghmigratetest.Fault{
-		"between two polls":                nil,
-		"in a poll":                        {Path: polled, After: 1, Stall: true},
-		"in the middle of an answer":       {Path: polled, After: 1, StallAfter: 1},
-		"while a rate limit is waited out": {Path: polled, After: 1, Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3600"}}},
+		"between two polls":            nil,
+		"in a poll":                    {Path: polled, After: 1, Stall: true},
+		"in the middle of a response":  {Path: polled, After: 1, StallAfter: 1},
+		"in the pause of a rate limit": {Path: polled, After: 1, Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3600"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
@@ -574,35 +572,32 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A GHES cannot be asked for a user's migration: its list serves.
-func TestWaitingForAUserOfAGHES(t *testing.T) {
-	for _, oldest := range []bool{false, true} { // on the last page of the list, not on the first
+// A GHES has no endpoint for the status of a user's migration, so waits poll the
+// list.
+func TestPollsForAUserOfAGHES(t *testing.T) {
+	for _, oldest := range []bool{false, true} { // on the last page of the list, or on the first
 		t.Run(fmt.Sprintf("oldest %v", oldest), func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := testclient.New(t, server, ghmigrate.WithPollInterval(25*time.Second, time.Minute))
-				server.AddRepository("octocat/hello")
 				const count = 35 // two pages
-				for range count {
-					_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
-					require.NoError(t, err)
-				}
+				startUserExports(t, server, client, count)
 				id, pages := int64(79+count-1), 1
 				if oldest {
 					id, pages = 79, 2
 				}
-				asked := len(server.Requests())
+				before := len(server.Requests())
 				requirePolls := func(first int) {
 					t.Helper()
-					polls := ticks(server.Requests()[asked:])
+					polls := requestsByPoll(server.Requests()[before:])
 					require.GreaterOrEqual(t, len(polls), 2)
 					for i, poll := range polls {
 						want := pages
 						if i == 0 {
 							want = first
 						}
-						assert.Len(t, poll, want, "poll %d: %v", i, sentSince(server, asked))
+						assert.Len(t, poll, want, "poll %d: %v", i, sentSince(server, before))
 					}
-					asked = len(server.Requests())
+					before = len(server.Requests())
 				}
 
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -611,14 +606,14 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				require.NotNil(t, m)
 				assert.Equal(t, id, m.ID)
-				for i, r := range server.Requests()[asked:] {
+				for i, r := range server.Requests()[before:] {
 					assert.Equal(t, i > pages, r.Header.Get("If-None-Match") != "", "request %d", i) // after the status and all pages
 				}
-				requirePolls(1 + pages) // once it is tried
+				requirePolls(1 + pages) // the first poll requests the status too
 
 				ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				lines, _ := sights(t, client.UserMigrations.Watch(ctx, []int64{id}))
+				lines, _ := observations(t, client.UserMigrations.Watch(ctx, []int64{id}))
 				assert.Equal(t, []string{fmt.Sprintf("%d exporting", id), "error"}, lines)
 				requirePolls(1 + pages)
 
@@ -633,46 +628,40 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 	t.Run("far back in the list", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began, polls := time.Now(), map[time.Duration][]string{}
-			client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
+			client := clientWithHandler(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
 				at := time.Since(began)
 				polls[at] = append(polls[at], strings.TrimPrefix(r.URL.Path, "/api/v3/user/migrations")+"?"+r.URL.Query().Get("page"))
 				state := "exporting"
 				if at > 20*time.Second {
 					state = "exported"
 				}
-				listed(w, r, state, 84, 83, 82, 81, 80, 79)
+				serveList(w, r, state, 84, 83, 82, 81, 80, 79)
 			})
-			lines, errs := sights(t, client.UserMigrations.Watch(t.Context(), []int64{80, 83}))
+			lines, errs := observations(t, client.UserMigrations.Watch(t.Context(), []int64{80, 83}))
 			assert.Empty(t, errs)
 			assert.Equal(t, []string{"80 exporting", "83 exporting", "83 exported", "80 exported"}, lines)
-			for at, asked := range polls {
-				want := []string{"?", "?2", "?3", "?4", "?5"} // not the sixth
+			for at, before := range polls {
+				want := []string{"?", "?2", "?3", "?4", "?5"} // not the sixth page
 				if at == 0 {
-					want = append([]string{"/80?"}, append(want, "?", "?2")...) // 83 is known from the list then
+					want = append([]string{"/80?"}, append(want, "?", "?2")...) // the list has 83 on its second page
 				}
-				assert.Equal(t, want, asked[:min(len(want), len(asked))], "%v", at)
-				assert.LessOrEqual(t, len(asked), 11)
+				assert.Equal(t, want, before[:min(len(want), len(before))], "%v", at)
+				assert.LessOrEqual(t, len(before), 11)
 			}
 		})
 	})
 	t.Run("many at once", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			client := testclient.New(t, server)
-			server.AddRepository("octocat/hello")
-			var ids []int64
-			for range 35 {
-				m, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
-				require.NoError(t, err)
-				ids = append(ids, m.ID)
-			}
-			asked := len(server.Requests())
-			lines, errs := sights(t, client.UserMigrations.Watch(t.Context(), append(ids, 12345)))
+			ids := startUserExports(t, server, client, 35)
+			before := len(server.Requests())
+			lines, errs := observations(t, client.UserMigrations.Watch(t.Context(), append(ids, 12345)))
 			assert.Contains(t, lines, "12345 error")
 			require.Len(t, errs, 1)
 			require.ErrorIs(t, errs[0], ghmigrate.ErrNotFound)
 			assert.Len(t, lines, 1+3*len(ids))
-			polls := ticks(server.Requests()[asked:])
-			assert.LessOrEqual(t, len(polls[0]), 1+2+2+2+1, "the first, by status and by list; all in the list; the one that is nowhere, by list and by status")
+			polls := requestsByPoll(server.Requests()[before:])
+			assert.LessOrEqual(t, len(polls[0]), 1+2+2+2+1, "the first migration by status and list; all by list; the unknown migration by list and status")
 			for _, poll := range polls[1:] {
 				assert.Len(t, poll, 2)
 			}
@@ -680,17 +669,15 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 	})
 	t.Run("all", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-			client := testclient.New(t, server, quick())
-			server.AddRepository("octocat/hello")
-			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
-			require.NoError(t, err)
+			client := testclient.New(t, server, quickPolls())
+			startUserExports(t, server, client, 1)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			lines, _ := sights(t, client.UserMigrations.WatchAll(ctx))
+			lines, _ := observations(t, client.UserMigrations.WatchAll(ctx))
 			assert.Equal(t, []string{"79 pending", "79 exporting", "79 exported", "error"}, lines)
 		}, ghmigratetest.WithGHES(), ghmigratetest.WithExportDuration(10*time.Second))
 	})
-	t.Run("one that is not there", func(t *testing.T) {
+	t.Run("a migration that does not exist", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			m, err := testclient.New(t, server).UserMigrations.Wait(t.Context(), 79)
 			require.ErrorIs(t, err, ghmigrate.ErrNotFound)
@@ -698,8 +685,8 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 			assert.Len(t, server.Requests(), 2, "by status and by list")
 		}, ghmigratetest.WithGHES())
 	})
-	t.Run("not on GitHub.com, which has it", func(t *testing.T) {
-		client := offline(t, "https://api.github.com", func(w http.ResponseWriter, r *http.Request) {
+	t.Run("not on GitHub.com, which has the endpoint", func(t *testing.T) {
+		client := clientWithHandler(t, "https://api.github.com", func(w http.ResponseWriter, r *http.Request) {
 			assert.Equal(t, "/user/migrations/79", r.URL.Path)
 			w.WriteHeader(http.StatusNotFound)
 		})
@@ -708,7 +695,7 @@ func TestWaitingForAUserOfAGHES(t *testing.T) {
 	})
 }
 
-func TestWaitsLogWhatTheyWaitOut(t *testing.T) {
+func TestWaitsLogTheFailuresThatTheyTolerate(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		log := &bytes.Buffer{}
 		client := testclient.New(t, server, ghmigrate.WithLogger(slog.New(slog.NewTextHandler(log, nil))))

@@ -23,7 +23,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-func TestWatchAllFollowsLiveOnesAndThenNewOnes(t *testing.T) {
+func TestWatchAllFollowsLiveAndNewMigrations(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server, ghmigrate.WithPollInterval(500*time.Millisecond, 500*time.Millisecond))
 		server.AddRepository("octo-org/hello")
@@ -43,7 +43,7 @@ func TestWatchAllFollowsLiveOnesAndThenNewOnes(t *testing.T) {
 		time.AfterFunc(15*time.Second, func() { start("octo-org/huge") })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		lines, errs := sights(t, client.OrgMigrations.WatchAll(ctx, "octo-org"))
+		lines, errs := observations(t, client.OrgMigrations.WatchAll(ctx, "octo-org"))
 		assert.Equal(t, []string{
 			"82 pending", "81 exporting", "82 exporting", "81 exported", "82 exported",
 			"83 pending", "83 exporting", "83 failed", "error",
@@ -54,12 +54,12 @@ func TestWatchAllFollowsLiveOnesAndThenNewOnes(t *testing.T) {
 	}, ghmigratetest.WithExportDuration(10*time.Second))
 }
 
-func TestWatchAllFindsLiveOnesHoweverFarBackTheyAre(t *testing.T) {
+func TestWatchAllFindsLiveMigrationsOnAnyPage(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
 		server.Clock().Advance(24 * time.Hour)
-		// The list says that the oldest is not done, and the others are.
+		// The list shows only the oldest migration as not done.
 		for id := int64(80); id < 79+250; id++ {
 			_, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}, OmitRepositories: true})
 			require.NoError(t, err)
@@ -85,20 +85,20 @@ func TestWatchAllFindsLiveOnesHoweverFarBackTheyAre(t *testing.T) {
 		}})
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
-		asked := len(server.Requests())
-		lines, _ := sights(t, client.OrgMigrations.WatchAll(ctx, "octo-org"))
-		assert.Equal(t, []string{"79 exporting", "79 exported", "error"}, lines, "its own answer says otherwise")
-		polls := ticks(server.Requests()[asked:])
-		assert.Len(t, polls[0], 2, "the second page could not be read")
-		assert.Len(t, polls[1], 3, "the first time all pages are read")
-		assert.Len(t, polls[2], 3, "two pages, and one migration singly")
-		assert.Len(t, polls[3], 1, "and then the first page alone")
+		before := len(server.Requests())
+		lines, _ := observations(t, client.OrgMigrations.WatchAll(ctx, "octo-org"))
+		assert.Equal(t, []string{"79 exporting", "79 exported", "error"}, lines, "its status is exported")
+		polls := requestsByPoll(server.Requests()[before:])
+		assert.Len(t, polls[0], 2, "the second page fails")
+		assert.Len(t, polls[1], 3, "the first complete poll reads all pages")
+		assert.Len(t, polls[2], 3, "two pages, and the status of one migration")
+		assert.Len(t, polls[3], 1, "only the first page")
 	})
 }
 
-// listed answers a list whose pages have these IDs, newest first, in pages of
-// one; all are in one state.
-func listed(w http.ResponseWriter, r *http.Request, state string, ids ...int64) {
+// serveList serves a list of migrations with these IDs, newest first, one on each
+// page. All migrations have the same state.
+func serveList(w http.ResponseWriter, r *http.Request, state string, ids ...int64) {
 	page, err := strconv.Atoi(cmp.Or(r.URL.Query().Get("page"), "1"))
 	if err != nil || !strings.HasSuffix(r.URL.Path, "/migrations") {
 		w.WriteHeader(http.StatusNotFound)
@@ -110,25 +110,25 @@ func listed(w http.ResponseWriter, r *http.Request, state string, ids ...int64) 
 	_, _ = fmt.Fprintf(w, `[{"id":%d,"state":%q}]`, ids[page-1], state)
 }
 
-func TestWatchAllSeesMoreNewOnesThanAPageHolds(t *testing.T) {
+func TestWatchAllFindsNewMigrationsOnSeveralPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		client := offline(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
+		client := clientWithHandler(t, "https://ghes.example.com/api/v3", func(w http.ResponseWriter, r *http.Request) {
 			if time.Since(began) < time.Minute {
-				listed(w, r, "exported", 80, 79)
+				serveList(w, r, "exported", 80, 79)
 			} else {
-				listed(w, r, "exported", 84, 83, 82, 81, 80, 79)
+				serveList(w, r, "exported", 84, 83, 82, 81, 80, 79)
 			}
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
-		lines, _ := sights(t, client.OrgMigrations.WatchAll(ctx, "octo-org"))
+		lines, _ := observations(t, client.OrgMigrations.WatchAll(ctx, "octo-org"))
 		assert.Equal(t, []string{"84 exported", "83 exported", "82 exported", "81 exported", "error"}, lines)
 	})
 }
 
-// The list of an organization shows imports too. Their states are not
-// documented, and never Done.
+// The list of an organization includes imports, whose states are undocumented and
+// never Done.
 func TestWatchAllFollowsNoOldImports(t *testing.T) {
 	const day = 24 * time.Hour
 	at := func(d time.Duration) string {
@@ -139,26 +139,26 @@ func TestWatchAllFollowsNoOldImports(t *testing.T) {
 	fresh := fmt.Sprintf(`{"id":80,"state":"archiving","updated_at":%q}`, at(-day))
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		singly := 0
-		client := offline(t, "https://api.github.com", func(w http.ResponseWriter, r *http.Request) {
+		statusRequests := 0
+		client := clientWithHandler(t, "https://api.github.com", func(w http.ResponseWriter, r *http.Request) {
 			if !strings.HasSuffix(r.URL.Path, "/migrations") {
-				singly++
+				statusRequests++
 			}
 			list := fmt.Sprintf("[%s,%s,%s]", fresh, export, old)
 			if time.Since(began) > day {
 				list = fmt.Sprintf(`[{"id":81,"state":"imported","updated_at":%q},%s`, at(day), list[1:])
 			}
-			if time.Since(began) > 10*day { // migrations in unknown states are on no page any more
+			if time.Since(began) > 10*day { // the list no longer has migrations in unknown states
 				list = "[" + export + "]"
 			}
 			script(list)(w, r)
 		}, ghmigrate.WithPollInterval(time.Hour, time.Hour))
 		ctx, cancel := context.WithTimeout(t.Context(), 20*day)
 		defer cancel()
-		lines, errs := sights(t, client.OrgMigrations.WatchAll(ctx, "octo-org"))
+		lines, errs := observations(t, client.OrgMigrations.WatchAll(ctx, "octo-org"))
 		assert.Equal(t, []string{"80 archiving", "79 exporting", "81 imported", "error"}, lines)
 		assert.Len(t, errs, 1)
-		assert.Zero(t, singly, "an unknown state is followed for a week")
+		assert.Zero(t, statusRequests, "a migration in an unknown state is dropped after a week")
 	})
 }
 
@@ -176,14 +176,14 @@ func TestWatchAllOfAUser(t *testing.T) {
 		time.AfterFunc(5*time.Second, start)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		lines, errs := sights(t, client.UserMigrations.WatchAll(ctx))
+		lines, errs := observations(t, client.UserMigrations.WatchAll(ctx))
 		assert.Equal(t, []string{"80 pending", "80 exporting", "81 pending", "81 exporting", "80 exported", "81 exported", "error"}, lines)
 		assert.Len(t, errs, 1)
 	}, ghmigratetest.WithExportDuration(10*time.Second))
 }
 
-// A poll that breaks off must not take what it saw for all there is.
-func TestWatchAllMissesNothingAfterABrokenPoll(t *testing.T) {
+// After a poll that fails between two pages, the next poll reads the whole list.
+func TestWatchAllMissesNoMigrationAfterAFailedPoll(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		server.AddRepository("octo-org/hello")

@@ -22,10 +22,12 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
+// polled is the path of the migration that startExports starts first.
 const polled = "/orgs/octo-org/migrations/79"
 
-// sights reads a watch to its end, and checks what is true of every sight.
-func sights(t *testing.T, watch iter.Seq2[*ghmigrate.Migration, error]) (lines []string, errs []error) {
+// observations reads a watch to its end. It returns a line for each element, such
+// as "79 exporting" or "79 error", and the errors.
+func observations(t *testing.T, watch iter.Seq2[*ghmigrate.Migration, error]) (lines []string, errs []error) {
 	t.Helper()
 	for m, err := range watch {
 		switch {
@@ -33,7 +35,7 @@ func sights(t *testing.T, watch iter.Seq2[*ghmigrate.Migration, error]) (lines [
 			assert.Nil(t, m.Repositories)
 			lines = append(lines, fmt.Sprintf("%d %s", m.ID, m.State))
 		case m != nil:
-			assert.Equal(t, &ghmigrate.Migration{ID: m.ID}, m, "beside an error there is the ID alone")
+			assert.Equal(t, &ghmigrate.Migration{ID: m.ID}, m, "an error comes with the ID alone")
 			lines = append(lines, fmt.Sprintf("%d error", m.ID))
 			errs = append(errs, err)
 		default:
@@ -44,14 +46,14 @@ func sights(t *testing.T, watch iter.Seq2[*ghmigrate.Migration, error]) (lines [
 	return lines, errs
 }
 
-// quick polls tell every state of the tests' exports.
-func quick() ghmigrate.Option {
+// quickPolls is short enough for polls to observe every state of an export.
+func quickPolls() ghmigrate.Option {
 	return ghmigrate.WithPollInterval(100*time.Millisecond, 100*time.Millisecond)
 }
 
-func TestWatchYieldsChangesAsTheyAreSeen(t *testing.T) {
+func TestWatchYieldsChanges(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := testclient.New(t, server, quick())
+		client := testclient.New(t, server, quickPolls())
 		server.AddRepository("octo-org/hello")
 		server.AddRepository("octo-org/huge", ghmigratetest.PoisonsExport())
 		for _, name := range []string{"octo-org/hello", "octo-org/huge", "octo-org/hello"} {
@@ -60,30 +62,30 @@ func TestWatchYieldsChangesAsTheyAreSeen(t *testing.T) {
 			time.Sleep(3 * time.Second)
 		}
 		watch := client.OrgMigrations.Watch(t.Context(), "octo-org", []int64{79, 80, 81, 79})
-		asked := len(server.Requests())
-		assert.Equal(t, 3, asked, "nobody has ranged yet")
+		before := len(server.Requests())
+		assert.Equal(t, 3, before, "the watch is not yet ranged over")
 
-		lines, errs := sights(t, watch)
+		lines, errs := observations(t, watch)
 		assert.Equal(t, []string{
-			"81 exporting", "80 exporting", "79 exporting", // first sights, newest first as in the list
-			"79 exported", "80 failed", "81 exported", // a failed export does not count as an error
+			"81 exporting", "80 exporting", "79 exporting", // at the first poll, newest first as in the list
+			"79 exported", "80 failed", "81 exported", // a failed export is not an error
 		}, lines)
 		assert.Empty(t, errs)
-		for _, r := range sentSince(server, asked) {
+		for _, r := range sentSince(server, before) {
 			assert.Equal(t, sent{Method: "GET", Path: "/orgs/octo-org/migrations", Query: "exclude=repositories&per_page=100"}, r)
 		}
 
-		asked = len(server.Requests())
-		lines, errs = sights(t, watch)
+		before = len(server.Requests())
+		lines, errs = observations(t, watch)
 		assert.Equal(t, []string{"81 exported", "80 failed", "79 exported"}, lines, "ranging again starts over")
 		assert.Empty(t, errs)
-		assert.Len(t, server.Requests(), asked+1)
+		assert.Len(t, server.Requests(), before+1)
 	}, ghmigratetest.WithExportDuration(12*time.Second))
 }
 
 func TestWatchOfABadID(t *testing.T) {
-	client := offline(t, "https://api.github.com", func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
-	lines, errs := sights(t, client.OrgMigrations.Watch(t.Context(), "octo-org", []int64{79, 0}))
+	client := clientWithHandler(t, "https://api.github.com", func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+	lines, errs := observations(t, client.OrgMigrations.Watch(t.Context(), "octo-org", []int64{79, 0}))
 	assert.Equal(t, []string{"error"}, lines)
 	assert.EqualError(t, errs[0], "ghmigrate: ids has 0 at index 1: want positive numbers")
 }
@@ -92,8 +94,8 @@ func TestWatchOfNothing(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		for _, ids := range [][]int64{nil, {}} {
-			orgs, _ := sights(t, client.OrgMigrations.Watch(t.Context(), "octo-org", ids))
-			users, _ := sights(t, client.UserMigrations.Watch(t.Context(), ids))
+			orgs, _ := observations(t, client.OrgMigrations.Watch(t.Context(), "octo-org", ids))
+			users, _ := observations(t, client.UserMigrations.Watch(t.Context(), ids))
 			assert.Empty(t, append(orgs, users...))
 		}
 		assert.Empty(t, server.Requests())
@@ -102,9 +104,9 @@ func TestWatchOfNothing(t *testing.T) {
 
 func TestWatchStopsWithTheLoop(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		client := testclient.New(t, server, quick())
+		client := testclient.New(t, server, quickPolls())
 		ids := startExports(t, server, client, 3)
-		asked := len(server.Requests())
+		want := len(server.Requests())
 		for _, watch := range []iter.Seq2[*ghmigrate.Migration, error]{
 			client.OrgMigrations.Watch(t.Context(), "octo-org", ids),
 			client.OrgMigrations.WatchAll(t.Context(), "octo-org"),
@@ -113,10 +115,10 @@ func TestWatchStopsWithTheLoop(t *testing.T) {
 				require.NoError(t, err)
 				break
 			}
-			asked++
-			assert.Len(t, server.Requests(), asked)
+			want++
+			assert.Len(t, server.Requests(), want)
 		}
-		time.Sleep(time.Minute) // long after its start
+		time.Sleep(time.Minute) // so that the start is no longer recent
 		server.Forget(80)
 		for m, err := range client.OrgMigrations.Watch(t.Context(), "octo-org", []int64{80}) {
 			require.ErrorIs(t, err, ghmigrate.ErrNotFound)
@@ -124,12 +126,12 @@ func TestWatchStopsWithTheLoop(t *testing.T) {
 			break
 		}
 		time.Sleep(time.Minute)
-		assert.Len(t, server.Requests(), asked+2)
+		assert.Len(t, server.Requests(), want+2)
 	})
 }
 
-// script answers the polls of an organization's list one after the other, the
-// last again and again; there are no single migrations.
+// script returns a handler that responds to polls of an organization's list with
+// the bodies in turn, and repeats the last. Other requests get 404.
 func script(polls ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
@@ -145,17 +147,17 @@ func script(polls ...string) http.HandlerFunc {
 	}
 }
 
-// scripted makes a client of a GitHub with such a list, in a bubble.
+// scripted runs a test in a bubble, with a client for a GitHub with such a list.
 func scripted(t *testing.T, test func(*testing.T, *ghmigrate.Client), polls ...string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		test(t, offline(t, "https://api.github.com", script(polls...)))
+		test(t, clientWithHandler(t, "https://api.github.com", script(polls...)))
 	})
 }
 
-func TestWatchKnowsAChangeByStateAndTime(t *testing.T) {
+func TestWatchYieldsChangesOfStateAndTime(t *testing.T) {
 	scripted(t, func(t *testing.T, client *ghmigrate.Client) {
-		lines, errs := sights(t, client.OrgMigrations.Watch(t.Context(), "octo-org", []int64{79}))
+		lines, errs := observations(t, client.OrgMigrations.Watch(t.Context(), "octo-org", []int64{79}))
 		assert.Equal(t, []string{"79 pending", "79 exporting", "79 exporting", "79 archiving", "79 exported"}, lines)
 		assert.Empty(t, errs)
 	},
@@ -169,62 +171,42 @@ func TestWatchKnowsAChangeByStateAndTime(t *testing.T) {
 	)
 }
 
-func TestWatchGoesOnWithoutOneThatIsGone(t *testing.T) {
-	for _, user := range []bool{false, true} {
-		t.Run(fmt.Sprintf("user %v", user), func(t *testing.T) {
-			var opts []ghmigratetest.Option
-			if user {
-				opts = append(opts, ghmigratetest.WithUser("octo-org"))
-			}
+func TestWatchGoesOnWithoutAMigrationThatIsGone(t *testing.T) {
+	for name, want := range map[string][]string{
+		"org": {
+			"81 pending", "80 pending", "79 pending", "12345 error", "81 exporting", "80 exporting", "79 exporting",
+			"81 exported", "79 exported", "80 error",
+		},
+		"user": {
+			"79 pending", "80 pending", "81 pending", "12345 error", "79 exporting", "80 exporting", "81 exporting",
+			"79 exported", "81 exported", "80 error",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				client := testclient.New(t, server, quick())
-				server.AddRepository("octo-org/hello")
-				req := ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}}
-				for range 3 {
-					var err error
-					if user {
-						_, err = client.UserMigrations.Start(t.Context(), req)
-					} else {
-						_, err = client.OrgMigrations.Start(t.Context(), "octo-org", req)
-					}
-					require.NoError(t, err)
-				}
-				ids := []int64{79, 80, 81, 12345} // the last was never there
+				s := services(testclient.New(t, server, quickPolls()))[name]
+				ids := startExportsOf(t, server, s, repositoryOf[name], 3)
 				time.AfterFunc(time.Second, func() { server.Forget(80) })
-				watch := client.UserMigrations.Watch(t.Context(), ids)
-				if !user {
-					watch = client.OrgMigrations.Watch(t.Context(), "octo-org", ids)
-				}
-				lines, errs := sights(t, watch)
-				if user {
-					assert.Equal(t, []string{
-						"79 pending", "80 pending", "81 pending", "12345 error", "79 exporting", "80 exporting", "81 exporting",
-						"79 exported", "81 exported", "80 error",
-					}, lines)
-				} else {
-					assert.Equal(t, []string{
-						"81 pending", "80 pending", "79 pending", "12345 error", "81 exporting", "80 exporting", "79 exporting",
-						"81 exported", "79 exported", "80 error",
-					}, lines)
-				}
+				lines, errs := observations(t, s.Watch(t.Context(), append(ids, 12345))) // the last never existed
+				assert.Equal(t, want, lines)
 				require.Len(t, errs, 2)
 				for _, err := range errs {
 					assert.ErrorIs(t, err, ghmigrate.ErrNotFound)
 				}
-			}, opts...)
+			})
 		})
 	}
 }
 
-// The loop's own body may end the context.
-func TestWatchEndsWithinItsLoop(t *testing.T) {
+// The body of the loop may cancel the context.
+func TestWatchEndsWithAContextThatTheLoopCancels(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
 		reason := errors.New("seen enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
-		asked, began := len(server.Requests()), time.Now()
+		before, began := len(server.Requests()), time.Now()
 		var end error
 		for _, err := range client.OrgMigrations.WatchAll(ctx, "octo-org") {
 			end = err
@@ -232,30 +214,30 @@ func TestWatchEndsWithinItsLoop(t *testing.T) {
 		}
 		require.ErrorIs(t, end, context.Canceled)
 		require.ErrorIs(t, end, reason)
-		assert.Len(t, server.Requests(), asked+1)
+		assert.Len(t, server.Requests(), before+1)
 		assert.Equal(t, began, time.Now())
 	})
 }
 
-// A list without an end ends the poll after a while.
-func TestWatchOfAListThatLeadsBack(t *testing.T) {
+func TestWatchOfAListThatLeadsBackEndsAsAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		began, asked := time.Now(), 0
-		client := offline(t, "https://api.github.com", func(w http.ResponseWriter, _ *http.Request) {
-			asked++
+		began, requests := time.Now(), 0
+		client := clientWithHandler(t, "https://api.github.com", func(w http.ResponseWriter, _ *http.Request) {
+			requests++
 			w.Header().Set("Link", `<https://api.github.com/organizations/1/migrations?per_page=100>; rel="next"`)
 			_, _ = io.WriteString(w, `[{"id":80,"state":"exported"}]`)
 		}, ghmigrate.WithMaxOutage(15*time.Minute))
-		lines, errs := sights(t, client.OrgMigrations.Watch(t.Context(), "octo-org", []int64{79}))
+		lines, errs := observations(t, client.OrgMigrations.Watch(t.Context(), "octo-org", []int64{79}))
 		assert.Equal(t, []string{"error"}, lines)
 		require.ErrorContains(t, errs[0], "leads back")
 		assert.Less(t, time.Since(began), 20*time.Minute)
-		assert.Less(t, asked, 30)
+		assert.Less(t, requests, 30)
 	})
 }
 
-// ticks are the requests of each poll.
-func ticks(requests []ghmigratetest.Request) [][]ghmigratetest.Request {
+// requestsByPoll groups requests by poll: a pause of more than a second separates
+// two polls.
+func requestsByPoll(requests []ghmigratetest.Request) [][]ghmigratetest.Request {
 	var all [][]ghmigratetest.Request
 	for i, r := range requests {
 		if i == 0 || r.Time.Sub(requests[i-1].Time) > time.Second {
@@ -266,39 +248,39 @@ func ticks(requests []ghmigratetest.Request) [][]ghmigratetest.Request {
 	return all
 }
 
-func TestWatchIsThrifty(t *testing.T) {
+func TestWatchSendsFewRequests(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		all := startExports(t, server, client, 250)
 		newest, oldest := all[len(all)-30:], all[:3]
-		time.Sleep(10 * time.Minute) // they are exporting, and will be
+		time.Sleep(10 * time.Minute) // until all are exporting
 		for _, test := range []struct {
-			name           string
-			ids            []int64
-			pages, singles int // of each poll
+			name            string
+			ids             []int64
+			pages, statuses int // requests of each poll
 		}{
-			{"all of them: a page per hundred", all, 3, 0},
+			{"all migrations: one page per hundred", all, 3, 0},
 			{"the newest: one page", newest, 1, 0},
-			{"the oldest: they are beyond the pages that are worth it", oldest, 2, 3},
-			{"both", slices.Concat(oldest, newest), 2, 3},
+			{"the oldest, which are not on the pages that are read", oldest, 2, 3},
+			{"the newest and the oldest", slices.Concat(oldest, newest), 2, 3},
 		} {
-			asked, used := len(server.Requests()), client.RateLimit().Used
+			before, used := len(server.Requests()), client.RateLimit().Used
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-			lines, errs := sights(t, client.OrgMigrations.Watch(ctx, "octo-org", test.ids))
+			lines, errs := observations(t, client.OrgMigrations.Watch(ctx, "octo-org", test.ids))
 			cancel()
 			assert.Len(t, lines, len(test.ids)+1, test.name)
 			require.Len(t, errs, 1)
 			require.ErrorIs(t, errs[0], context.DeadlineExceeded)
 
-			polls := ticks(server.Requests()[asked:])
+			polls := requestsByPoll(server.Requests()[before:])
 			assert.Greater(t, len(polls), 5)
 			for i, poll := range polls {
-				pages, singles := 0, 0
+				pages, statuses := 0, 0
 				for _, r := range poll {
 					if r.Path == "/orgs/octo-org/migrations" {
 						pages++
 					} else {
-						singles++
+						statuses++
 					}
 					if i > 0 {
 						assert.NotEmpty(t, r.Header.Get("If-None-Match"), test.name)
@@ -306,34 +288,30 @@ func TestWatchIsThrifty(t *testing.T) {
 					}
 				}
 				assert.Equal(t, test.pages, pages, "%s, poll %d", test.name, i)
-				assert.Equal(t, test.singles, singles, "%s, poll %d", test.name, i)
+				assert.Equal(t, test.statuses, statuses, "%s, poll %d", test.name, i)
 			}
-			assert.Equal(t, used+test.pages+test.singles, client.RateLimit().Used, "%s: only the first poll costs quota", test.name)
+			assert.Equal(t, used+test.pages+test.statuses, client.RateLimit().Used, "%s: only the first poll costs quota", test.name)
 		}
 	}, ghmigratetest.WithExportDuration(time.Hour))
 }
 
-func TestWatchLooksAtAUsersSingly(t *testing.T) {
+func TestWatchPollsTheStatusOfAUsersMigrations(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
-		server.AddRepository("octocat/hello")
-		for range 3 {
-			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
-			require.NoError(t, err)
-		}
-		asked := len(server.Requests())
-		lines, errs := sights(t, client.UserMigrations.Watch(t.Context(), []int64{81, 79}))
+		startUserExports(t, server, client, 3)
+		before := len(server.Requests())
+		lines, errs := observations(t, client.UserMigrations.Watch(t.Context(), []int64{81, 79}))
 		assert.Equal(t, []string{"79 pending", "81 pending", "79 exporting", "81 exporting", "79 exported", "81 exported"}, lines)
 		assert.Empty(t, errs)
 		unchanged := 0
-		for i, r := range server.Requests()[asked:] {
+		for i, r := range server.Requests()[before:] {
 			assert.Equal(t, []string{"/user/migrations/79", "/user/migrations/81"}[i%2], r.Path)
 			assert.Equal(t, "exclude=repositories", r.Query.Encode())
 			if r.Status == http.StatusNotModified {
 				unchanged++
 			}
 		}
-		assert.Greater(t, unchanged, (len(server.Requests())-asked)/2)
+		assert.Greater(t, unchanged, (len(server.Requests())-before)/2)
 	}, ghmigratetest.WithExportDuration(10*time.Minute))
 }
 
@@ -348,7 +326,7 @@ func TestWatchEndsOnOtherErrors(t *testing.T) {
 		{"single sign-on is required", ghmigratetest.Fault{
 			Status: http.StatusForbidden, Header: http.Header{"X-Github-Sso": {"required; url=https://github.com/sso"}},
 		}, ghmigrate.ErrSSORequired, 0},
-		{"the organization is gone", ghmigratetest.ServerError(http.StatusNotFound), ghmigrate.ErrNotFound, 30 * time.Second},
+		{"the organization is deleted", ghmigratetest.ServerError(http.StatusNotFound), ghmigrate.ErrNotFound, 30 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
@@ -356,7 +334,7 @@ func TestWatchEndsOnOtherErrors(t *testing.T) {
 				ids := startExports(t, server, client, 2)
 				test.fault.Path, test.fault.After, test.fault.Times = "/orgs/octo-org/migrations", 2, -1
 				server.Inject(test.fault)
-				lines, errs := sights(t, client.OrgMigrations.Watch(t.Context(), "octo-org", ids))
+				lines, errs := observations(t, client.OrgMigrations.Watch(t.Context(), "octo-org", ids))
 				assert.Equal(t, []string{"80 pending", "79 pending", "error"}, lines)
 				require.Len(t, errs, 1)
 				require.ErrorIs(t, errs[0], test.err)
@@ -365,76 +343,54 @@ func TestWatchEndsOnOtherErrors(t *testing.T) {
 			}, ghmigratetest.WithExportDuration(time.Hour))
 		})
 	}
-	t.Run("the token is revoked, as a user's own tell", func(t *testing.T) {
+	t.Run("the token is revoked, for a user", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			fault := ghmigratetest.ServerError(http.StatusUnauthorized)
 			fault.Times = -1
 			server.Inject(fault)
-			lines, errs := sights(t, testclient.New(t, server).UserMigrations.Watch(t.Context(), []int64{79, 80, 81}))
+			lines, errs := observations(t, testclient.New(t, server).UserMigrations.Watch(t.Context(), []int64{79, 80, 81}))
 			assert.Equal(t, []string{"error"}, lines)
 			require.ErrorIs(t, errs[0], ghmigrate.ErrUnauthorized)
-			assert.Len(t, server.Requests(), 2, "a stray one is asked again")
+			assert.Len(t, server.Requests(), 2, "a 401 is retried once")
 		})
 	})
 }
 
-func TestWatchSurvivesAnOutageAndEndsWithALongOne(t *testing.T) {
-	all := passing()
-	for _, name := range []string{"502, a page", "200, a page", "a broken connection", "no answer"} {
+func TestWatchToleratesAnOutageAndEndsAfterALongOne(t *testing.T) {
+	all := temporaryFailures()
+	for _, name := range []string{"502, a page", "200, a page", "a broken connection", "no response"} {
 		fault := all[name]
-		for _, user := range []bool{false, true} {
+		for service, repository := range repositoryOf {
 			for outage, ends := range map[time.Duration]bool{13 * time.Minute: false, 20 * time.Minute: true} {
-				t.Run(fmt.Sprintf("%s, user %v, %v", name, user, outage), func(t *testing.T) {
-					var opts []ghmigratetest.Option
-					if user {
-						opts = append(opts, ghmigratetest.WithUser("octo-org"))
-					}
-					opts = append(opts, ghmigratetest.WithExportDuration(30*time.Minute))
+				t.Run(fmt.Sprintf("%s, %s, %v", name, service, outage), func(t *testing.T) {
 					testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-						client := testclient.New(t, server, ghmigrate.WithMaxOutage(15*time.Minute))
-						server.AddRepository("octo-org/hello")
-						req := ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}}
-						ids := []int64{79, 80, 81}
-						watch := client.OrgMigrations.Watch(t.Context(), "octo-org", ids)
-						for range ids {
-							var err error
-							if user {
-								_, err = client.UserMigrations.Start(t.Context(), req)
-								watch = client.UserMigrations.Watch(t.Context(), ids)
-							} else {
-								_, err = client.OrgMigrations.Start(t.Context(), "octo-org", req)
-							}
-							require.NoError(t, err)
-						}
+						s := services(testclient.New(t, server, ghmigrate.WithMaxOutage(15*time.Minute)))[service]
+						watch := s.Watch(t.Context(), startExportsOf(t, server, s, repository, 3))
 						fault.After, fault.Times = 3, -1
 						server.Inject(fault)
 						time.AfterFunc(outage, server.ClearFaults)
 
-						lines, errs := sights(t, watch)
+						lines, errs := observations(t, watch)
 						if !ends {
 							assert.Empty(t, errs)
 							assert.Subset(t, lines, []string{"79 exported", "80 exported", "81 exported"})
 							return
 						}
 						require.Len(t, errs, 1)
-						assert.Equal(t, "error", lines[len(lines)-1], "an outage is about none of them alone: %v", lines)
+						assert.Equal(t, "error", lines[len(lines)-1], "an outage is not about a single migration: %v", lines)
 						assert.ErrorContains(t, errs[0], "polls have failed for 1")
-					}, opts...)
+					}, ghmigratetest.WithExportDuration(30*time.Minute))
 				})
 			}
 		}
 	}
 }
 
-func TestWatchGoesOnWithoutOneThatCannotBeLookedAt(t *testing.T) {
+func TestWatchDropsAMigrationWhosePollsKeepFailing(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server, ghmigrate.WithMaxOutage(15*time.Minute))
-		server.AddRepository("octocat/hello")
-		for range 4 {
-			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
-			require.NoError(t, err)
-		}
-		for _, id := range []string{"79", "80"} { // one after the other
+		startUserExports(t, server, client, 4)
+		for _, id := range []string{"79", "80"} { // which are polled in a row
 			fault := ghmigratetest.ServerError(http.StatusBadGateway)
 			fault.Path, fault.Times = "/user/migrations/"+id, -1
 			server.Inject(fault)
@@ -458,66 +414,54 @@ func TestWatchGoesOnWithoutOneThatCannotBeLookedAt(t *testing.T) {
 	}, ghmigratetest.WithExportDuration(time.Hour))
 }
 
-// Failures far apart are not one that goes on, and each is logged: the others'
-// answers hide it.
-func TestWatchForgetsAFailureThatIsOver(t *testing.T) {
+// Successful polls of the other migrations hide a failure from the caller, so the
+// failure is logged.
+func TestWatchForgetsAFailureAfterASuccess(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		var log strings.Builder
 		client := testclient.New(t, server, ghmigrate.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-		server.AddRepository("octocat/hello")
-		for range 2 {
-			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
-			require.NoError(t, err)
-		}
+		startUserExports(t, server, client, 2)
 		for _, after := range []time.Duration{time.Minute, 30 * time.Minute} {
 			time.AfterFunc(after, func() {
 				server.Inject(ghmigratetest.Fault{Path: "/user/migrations/80", Status: http.StatusBadGateway})
 			})
 		}
-		lines, errs := sights(t, client.UserMigrations.Watch(t.Context(), []int64{79, 80}))
+		lines, errs := observations(t, client.UserMigrations.Watch(t.Context(), []int64{79, 80}))
 		assert.Empty(t, errs)
 		assert.Equal(t, []string{"79 pending", "80 pending", "79 exporting", "80 exporting", "79 exported", "80 exported"}, lines)
 		assert.Equal(t, 2, strings.Count(log.String(), "level=WARN"), log.String())
 	}, ghmigratetest.WithExportDuration(time.Hour))
 }
 
-// Two failures in a row are GitHub's trouble; two that are not in a row are not.
-func TestWatchGoesOnAfterFailuresOfSome(t *testing.T) {
+// Only two failures in a row count as an outage.
+func TestWatchContinuesAfterFailuresThatAreNotInARow(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
-		server.AddRepository("octocat/hello")
-		for range 5 {
-			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
-			require.NoError(t, err)
-		}
+		startUserExports(t, server, client, 5)
 		for _, id := range []string{"79", "81"} {
 			server.Inject(ghmigratetest.Fault{Path: "/user/migrations/" + id, Status: http.StatusBadGateway})
 		}
-		asked := len(server.Requests())
+		before := len(server.Requests())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		lines, _ := sights(t, client.UserMigrations.Watch(ctx, []int64{79, 80, 81, 82, 83}))
+		lines, _ := observations(t, client.UserMigrations.Watch(ctx, []int64{79, 80, 81, 82, 83}))
 		assert.Equal(t, []string{"80 pending", "82 pending", "83 pending", "error"}, lines)
-		assert.Len(t, server.Requests(), asked+5)
+		assert.Len(t, server.Requests(), before+5)
 	})
 }
 
 func TestWatchOfNoContext(t *testing.T) {
-	client := onWire(t, func(*http.Request) (*http.Response, error) { panic("no request is made") })
-	//nolint:staticcheck // what a mistake does
-	_, errs := sights(t, client.UserMigrations.Watch(nil, []int64{79}))
+	client := clientWithTransport(t, func(*http.Request) (*http.Response, error) { panic("unexpected request") })
+	//nolint:staticcheck // a nil context is the point of the test
+	_, errs := observations(t, client.UserMigrations.Watch(nil, []int64{79}))
 	require.Len(t, errs, 1)
 	require.EqualError(t, errs[0], "ghmigrate: ctx is nil")
 }
 
-func TestWatchSeesTheOthersAtOnce(t *testing.T) {
+func TestAFailingMigrationDoesNotDelayTheOthers(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
-		server.AddRepository("octocat/hello")
-		for range 3 {
-			_, err := client.UserMigrations.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
-			require.NoError(t, err)
-		}
+		startUserExports(t, server, client, 3)
 		server.Inject(ghmigratetest.Fault{Path: "/user/migrations/79", Times: -1, Status: http.StatusBadGateway})
 		began := time.Now()
 		var seen []int64
@@ -532,8 +476,8 @@ func TestWatchSeesTheOthersAtOnce(t *testing.T) {
 	})
 }
 
-// Each request to a server that never answers takes a minute. All watched
-// migrations, one after the other, would take hours.
+// Each request to a server that does not respond takes a minute. Requests for all
+// migrations would take hours.
 func TestWatchOfManyDoesNotHang(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server, ghmigrate.WithMaxOutage(15*time.Minute))
@@ -543,21 +487,21 @@ func TestWatchOfManyDoesNotHang(t *testing.T) {
 		}
 		server.Inject(ghmigratetest.Fault{Times: -1, Stall: true})
 		began := time.Now()
-		lines, errs := sights(t, client.UserMigrations.Watch(t.Context(), ids))
+		lines, errs := observations(t, client.UserMigrations.Watch(t.Context(), ids))
 		assert.Equal(t, []string{"error"}, lines)
 		require.ErrorContains(t, errs[0], "polls have failed for 1")
 		assert.Less(t, time.Since(began), 20*time.Minute)
 	})
 }
 
-func TestWatchWaitsRateLimitsOut(t *testing.T) {
+func TestWatchWaitsForRateLimits(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		ids := startExports(t, server, client, 2)
 		fault := ghmigratetest.PrimaryRateLimit(time.Hour)
 		fault.After = 1
 		server.Inject(fault)
-		lines, errs := sights(t, client.OrgMigrations.Watch(t.Context(), "octo-org", ids))
+		lines, errs := observations(t, client.OrgMigrations.Watch(t.Context(), "octo-org", ids))
 		assert.Equal(t, []string{"80 pending", "79 pending", "80 exported", "79 exported"}, lines)
 		assert.Empty(t, errs)
 		polls, _ := pollsOf(server, "/orgs/octo-org/migrations")
@@ -567,7 +511,7 @@ func TestWatchWaitsRateLimitsOut(t *testing.T) {
 
 func TestWatchEndsWithItsContext(t *testing.T) {
 	reason := errors.New("shutting down")
-	for _, name := range []string{"Watch", "WatchAll", "Watch of a user's", "WatchAll of a user's"} {
+	for _, name := range []string{"Watch", "WatchAll", "Watch for a user", "WatchAll for a user"} {
 		for where, fault := range map[string]ghmigratetest.Fault{
 			"between two polls": {After: 1 << 30},
 			"in a poll":         {After: 3, Times: -1, Stall: true},
@@ -577,19 +521,17 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 					ctx, cancel := context.WithCancelCause(t.Context())
 					client := testclient.New(t, server)
 					ids := startExports(t, server, client, 1)
-					server.AddRepository("octocat/hello")
-					m, err := client.UserMigrations.Start(ctx, ghmigrate.StartMigrationRequest{Repositories: []string{"octocat/hello"}})
-					require.NoError(t, err)
+					userIDs := startUserExports(t, server, client, 1)
 					server.Inject(fault)
 					watch := map[string]iter.Seq2[*ghmigrate.Migration, error]{
-						"Watch":                client.OrgMigrations.Watch(ctx, "octo-org", ids),
-						"WatchAll":             client.OrgMigrations.WatchAll(ctx, "octo-org"),
-						"Watch of a user's":    client.UserMigrations.Watch(ctx, []int64{m.ID}),
-						"WatchAll of a user's": client.UserMigrations.WatchAll(ctx),
+						"Watch":               client.OrgMigrations.Watch(ctx, "octo-org", ids),
+						"WatchAll":            client.OrgMigrations.WatchAll(ctx, "octo-org"),
+						"Watch for a user":    client.UserMigrations.Watch(ctx, userIDs),
+						"WatchAll for a user": client.UserMigrations.WatchAll(ctx),
 					}[name]
 					began := time.Now()
 					time.AfterFunc(30*time.Second, func() { cancel(reason) })
-					lines, errs := sights(t, watch)
+					lines, errs := observations(t, watch)
 					assert.Equal(t, 30*time.Second, time.Since(began), "at once")
 					require.Len(t, errs, 1)
 					require.ErrorIs(t, errs[0], context.Canceled)
@@ -601,20 +543,20 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// What a watch survives is told when its context ends.
-func TestADeadlineOfAWatchTellsTheLastFailureOfOne(t *testing.T) {
+// The error includes a failure that the watch tolerated.
+func TestTheErrorOfAWatchsDeadlineIncludesTheLastFailure(t *testing.T) {
 	for name, status := range map[string]int{"an outage": http.StatusBadGateway, "a denial": http.StatusNotFound} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				polls := 0
-				client := onWire(t, func(req *http.Request) (*http.Response, error) {
+				client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 					if strings.HasSuffix(req.URL.Path, "/migrations") {
-						return answer(req, http.StatusOK, nil, `[]`), nil
+						return respond(req, http.StatusOK, nil, `[]`), nil
 					}
 					if polls++; polls == 1 {
-						return answer(req, http.StatusOK, nil, `{"id": 79, "state": "pending"}`), nil
+						return respond(req, http.StatusOK, nil, `{"id": 79, "state": "pending"}`), nil
 					}
-					return answer(req, status, nil, notFound), nil
+					return respond(req, status, nil, notFound), nil
 				})
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 				defer cancel()

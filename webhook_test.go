@@ -27,13 +27,14 @@ import (
 
 var webhookSecret = []byte("It's a Secret to Everybody")
 
+// signature returns the header with which GitHub signs a webhook.
 func signature(secret, body []byte) string {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write(body)
 	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// delivery is a webhook's request as GitHub makes it.
+// delivery returns the request of a webhook as GitHub sends it.
 func delivery(tb testing.TB, body []byte) *http.Request {
 	tb.Helper()
 	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, "/webhook", bytes.NewReader(body))
@@ -47,6 +48,7 @@ func delivery(tb testing.TB, body []byte) *http.Request {
 	return r
 }
 
+// importEvent returns GitHub's example of the payload.
 func importEvent(tb testing.TB) []byte {
 	tb.Helper()
 	body, err := os.ReadFile(filepath.Join("testdata", "repository_import.json"))
@@ -54,7 +56,7 @@ func importEvent(tb testing.TB) []byte {
 	return body
 }
 
-func TestARepositoryImportEventIsParsedWhole(t *testing.T) {
+func TestARepositoryImportEventIsParsedCompletely(t *testing.T) {
 	t.Parallel()
 	body := importEvent(t)
 	event, err := ghmigrate.ParseRepositoryImportEvent(delivery(t, body), webhookSecret)
@@ -89,7 +91,7 @@ func TestARepositoryImportEventIsParsedWhole(t *testing.T) {
 	}, event)
 }
 
-func TestARepositoryImportEventOfAUserHasLess(t *testing.T) {
+func TestARepositoryImportEventOfAUserHasNoOrganization(t *testing.T) {
 	t.Parallel()
 	for _, status := range []string{"success", "cancelled", "failure", "of late"} {
 		r := delivery(t, []byte(`{"status": "`+status+`", "repository": {"id": 7}, "sender": {"id": 1}, "of_late": {}}`))
@@ -105,7 +107,7 @@ func TestARepositoryImportEventOfAUserHasLess(t *testing.T) {
 	}
 }
 
-func TestAWebhookSecretIsRotated(t *testing.T) {
+func TestAWebhookSecretCanBeRotated(t *testing.T) {
 	t.Parallel()
 	body := []byte(`{"status": "success", "repository": {"id": 7}}`)
 	for _, secrets := range [][][]byte{{webhookSecret, []byte("next")}, {[]byte("previous"), webhookSecret}} {
@@ -119,17 +121,17 @@ func TestAWebhookSecretIsRotated(t *testing.T) {
 	require.ErrorIs(t, err, ghmigrate.ErrWebhookSignature)
 }
 
-func TestGitHubsOwnExampleOfASignature(t *testing.T) {
+func TestGitHubsExampleOfASignature(t *testing.T) {
 	t.Parallel()
 	// https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
 	r := delivery(t, []byte("Hello, World!"))
 	r.Header.Set("X-Hub-Signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")
 	_, err := ghmigrate.ParseRepositoryImportEvent(r, webhookSecret)
 	require.EqualError(t, err, "repository_import webhook: decode the payload: malformed JSON",
-		"the signature is right")
+		"the signature is valid")
 }
 
-func TestWebhooksThatAreRefused(t *testing.T) {
+func TestInvalidWebhooksAreRefused(t *testing.T) {
 	t.Parallel()
 	good := []byte(`{"status": "success", "repository": {"id": 7}, "sender": {"id": 1}}`)
 	header := func(name, value string) func(*http.Request) {
@@ -168,8 +170,8 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 			`the content type is "application/x-www-form-urlencoded": set the webhook's content type to application/json`},
 		"no content type":  {good, func(r *http.Request) { r.Header.Del("Content-Type") }, webhookSecret, `the content type is "": set the webhook's content type to application/json`},
 		"not JSON":         {[]byte("status=success"), func(*http.Request) {}, webhookSecret, "decode the payload: malformed JSON"},
-		"nothing":          {nil, func(*http.Request) {}, webhookSecret, "decode the payload: malformed JSON"},
-		"half of it":       {good[:30], func(*http.Request) {}, webhookSecret, "decode the payload: malformed JSON"},
+		"empty payload":    {nil, func(*http.Request) {}, webhookSecret, "decode the payload: malformed JSON"},
+		"half the payload": {good[:30], func(*http.Request) {}, webhookSecret, "decode the payload: malformed JSON"},
 		"null":             {[]byte("null"), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
 		"no status":        {[]byte(`{"repository": {}}`), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
 		"no repository":    {[]byte(`{"status": "success", "repository": null}`), func(*http.Request) {}, webhookSecret, "the payload has no status or no repository"},
@@ -178,9 +180,9 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 			"the body was already read: parse the event first"},
 		"body of unknown length that was read": {nil, func(r *http.Request) { r.ContentLength = -1 }, webhookSecret,
 			"the body was already read: parse the event first"},
-		"no body":            {good, func(r *http.Request) { r.Body = nil }, webhookSecret, "there is no request"},
-		"signature is first": {[]byte("{"), header("X-Hub-Signature-256", signature(nil, []byte("{"))), webhookSecret, "invalid signature: it matches no secret"},
-		"signature before the event": {[]byte("{"), func(r *http.Request) {
+		"no body":                        {good, func(r *http.Request) { r.Body = nil }, webhookSecret, "there is no request"},
+		"the signature is checked first": {[]byte("{"), header("X-Hub-Signature-256", signature(nil, []byte("{"))), webhookSecret, "invalid signature: it matches no secret"},
+		"the signature is checked before the event": {[]byte("{"), func(r *http.Request) {
 			r.Header.Set("X-Github-Event", "push")
 			r.Header.Set("X-Hub-Signature-256", signature(nil, []byte("{")))
 		}, webhookSecret, "invalid signature: it matches no secret"},
@@ -216,13 +218,14 @@ func flip(signature string) string {
 	return signature[:last] + "0"
 }
 
+// A broken body fails at the first Read.
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("connection reset") }
 
-func TestAWebhooksPayloadIsBounded(t *testing.T) {
+func TestAWebhooksPayloadIsLimited(t *testing.T) {
 	t.Parallel()
-	endless := &counter{}
+	endless := &endlessBody{}
 	r := delivery(t, nil)
 	r.Body = io.NopCloser(endless)
 	event, err := ghmigrate.ParseRepositoryImportEvent(r, webhookSecret)
@@ -231,14 +234,14 @@ func TestAWebhooksPayloadIsBounded(t *testing.T) {
 	assert.LessOrEqual(t, endless.n, int64(26<<20))
 }
 
-// A counter is endless blanks.
-type counter struct{ n int64 }
+// An endlessBody is blanks without an end. It counts the bytes that are read.
+type endlessBody struct{ n int64 }
 
-func (c *counter) Read(p []byte) (int, error) {
+func (b *endlessBody) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = ' '
 	}
-	c.n += int64(len(p))
+	b.n += int64(len(p))
 	return len(p), nil
 }
 
