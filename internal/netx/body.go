@@ -2,12 +2,12 @@ package netx
 
 import "io"
 
-// maxEmptyReads is how often a body may return neither bytes nor an error, in a row.
+// maxEmptyReads limits the Reads in a row that return neither bytes nor an error.
 const maxEmptyReads = 100
 
-// Steady wraps a body that a caller's transport may have made. Read fails with
-// [io.ErrNoProgress] where the body's own Read would return nothing for ever: a
-// loop such as io.ReadAll would keep a processor busy.
+// Steady wraps the body of a response, which a caller's transport may have made. If
+// the body returns neither bytes nor an error a hundred times in a row, Read fails
+// with [io.ErrNoProgress]. Without this, a loop such as io.ReadAll would not end.
 func Steady(body io.ReadCloser) io.ReadCloser { return &steadyBody{body} }
 
 type steadyBody struct{ io.ReadCloser }

@@ -11,7 +11,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A slowReader returns nothing so many times before each byte.
+// A slowReader has a number of empty Reads before each byte.
 type slowReader struct {
 	io.Reader
 	empty, n int
@@ -24,7 +24,7 @@ func (r *slowReader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p[:1])
 }
 
-func TestSteadyBodies(t *testing.T) {
+func TestSteady(t *testing.T) {
 	t.Parallel()
 	got, err := io.ReadAll(netx.Steady(io.NopCloser(&slowReader{Reader: strings.NewReader("archive"), empty: 50})))
 	require.NoError(t, err)

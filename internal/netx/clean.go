@@ -19,12 +19,13 @@ var (
 	errMalformedURL = errors.New("malformed URL")
 )
 
-// Clean returns err, an error of net/http or of a caller's RoundTripper, with
-// a text that is safe to show: without secrets, whole URLs and control
-// characters. [URLSecrets] and [HeaderSecrets] collect the secrets of
-// a request. An error whose text changes can still be compared with
-// [errors.Is], but no longer be unwrapped. Clean turns io.EOF into
-// io.ErrUnexpectedEOF, since a reader takes io.EOF for the end of a body.
+// Clean returns an error of net/http or of a caller's RoundTripper with a text that
+// is safe to show: without secrets, whole URLs and control characters. [URLSecrets]
+// and [HeaderSecrets] return the secrets of a request.
+//
+// If the text changes, the result still matches with [errors.Is], but does not
+// unwrap. Clean returns io.ErrUnexpectedEOF for io.EOF, since a reader takes io.EOF
+// for the end of a body.
 func Clean(err error, secrets ...string) error {
 	for {
 		u, ok := errors.AsType[*url.Error](err)
@@ -44,7 +45,7 @@ func Clean(err error, secrets ...string) error {
 		return io.ErrUnexpectedEOF
 	}
 	shown := Redact(text, secrets...)
-	if wantsProxyLogin(err) {
+	if requiresProxyLogin(err) {
 		shown = "the proxy requires a login: " + shown
 	}
 	if shown == text {
@@ -57,9 +58,8 @@ func Clean(err error, secrets ...string) error {
 	}
 }
 
-// A cleaned error stands for one whose text is not safe to show. The original
-// is in a closure, out of reach of errors.As and of anything that prints
-// a struct.
+// A cleaned error replaces an error whose text is not safe to show. The original
+// error is in a closure, so that errors.As and printing the struct do not reach it.
 type cleaned struct {
 	text  string
 	final bool
@@ -73,20 +73,21 @@ func (c *cleaned) Is(target error) bool { return c.is(target) }
 
 const redacted = "REDACTED"
 
-// Redact returns text without the secrets, without JSON properties whose names say
-// that they are secret, and without what the text has of URLs beyond scheme, host
-// and path. The result is printable.
+// Redact redacts the secrets in a text, the values of JSON properties with names
+// such as "token", and every part of a URL but scheme, host and path. The result is
+// printable.
 func Redact(text string, secrets ...string) string {
 	text = WithoutSecrets(text, secrets...)
 	text = secretProperties.ReplaceAllString(text, `$1"`+redacted+`"`)
 	return Printable(redactParts(text))
 }
 
-// secretProperties finds JSON strings whose names say that they are secret.
+// secretProperties matches JSON properties whose names contain token, password or
+// secret.
 var secretProperties = regexp.MustCompile(`(?i)("[a-z_]*(?:token|password|secret)[a-z_]*"\s*:\s*)"(?:[^"\\]|\\.)*"`)
 
-// WithoutSecrets replaces secrets, in every spelling that URLs, JSON and %q give
-// them.
+// WithoutSecrets redacts the secrets in a text, in the spellings of URLs, JSON and
+// %q.
 func WithoutSecrets(text string, secrets ...string) string {
 	var spellings []string
 	for _, secret := range secrets {
@@ -97,7 +98,7 @@ func WithoutSecrets(text string, secrets ...string) string {
 		quoted = quoted[1 : len(quoted)-1]
 		spellings = append(spellings, secret, quoted, inHTML.Replace(quoted), url.QueryEscape(secret), url.PathEscape(secret))
 	}
-	// The longest first: a secret may be a part of another one.
+	// The longest first, since a secret may be a part of another secret.
 	slices.SortFunc(spellings, func(a, b string) int { return len(b) - len(a) })
 	for _, spelling := range spellings {
 		text = strings.ReplaceAll(text, spelling, redacted)
@@ -105,15 +106,15 @@ func WithoutSecrets(text string, secrets ...string) string {
 	return text
 }
 
-// inHTML escapes what JSON encoders escape for the sake of HTML.
+// inHTML escapes the characters that JSON encoders escape for HTML.
 var inHTML = strings.NewReplacer("&", `\u0026`, "<", `\u003c`, ">", `\u003e`) //nolint:gochecknoglobals // a constant
 
-// minSecret is the length below which a value is taken for a part of ordinary
-// words, and for too short to be a secret.
+// minSecret is the shortest length of a secret. A shorter value may be a part of
+// ordinary words.
 const minSecret = 4
 
-// URLSecrets lists what is secret in a URL: its password, or its user if there
-// is no password, and the values of its query.
+// URLSecrets lists the secrets in a URL: the password, or the user if there is no
+// password, and the values of the query.
 func URLSecrets(u *url.URL) []string {
 	if u == nil {
 		return nil
@@ -140,8 +141,8 @@ func URLSecrets(u *url.URL) []string {
 	return secrets
 }
 
-// minQueryValue is the length below which a query's value is a number or
-// a name, such as per_page=100, and no signature.
+// minQueryValue is the shortest length of a secret in a query. A shorter value is
+// a number or a name, as in per_page=100.
 const minQueryValue = 8
 
 // HeaderSecrets lists the credentials of a request's header.
@@ -164,10 +165,10 @@ func HeaderSecrets(h http.Header) []string {
 // urlStart matches the beginning of a URL, also as JSON escapes it.
 const urlStart = `[a-zA-Z][a-zA-Z0-9+.\-]*:(?://|\\/\\/)`
 
-// urlParts and urlPartsWithUser find, in a text by somebody else, whatever may
-// be a URL or a part of one. The alternatives are tried in this order at each
-// place. urlPartsWithUser is for a text that has an @: there the search for an
-// @ behind the start of a URL ends.
+// urlParts and urlPartsWithUser match all that may be a URL, or a part of a URL, in
+// a text. The alternatives are tried in this order at each position.
+// urlPartsWithUser is only for a text with an @, since its search for an @ after
+// the start of a URL takes quadratic time in other texts.
 var (
 	urlParts         = regexp.MustCompile(quotedParts + `|` + urlStart + `[^\s"'<>]*|` + queryPart)
 	urlPartsWithUser = regexp.MustCompile(quotedParts +
@@ -178,7 +179,7 @@ var (
 )
 
 const (
-	quotedParts = `parse "(?:[^"\\]|\\.)*".*` + // net/url quotes the URL, then the part that is malformed
+	quotedParts = `parse "(?:[^"\\]|\\.)*".*` + // net/url quotes the URL and then its malformed part
 		`|invalid (?:port|URL escape|character|userinfo) "(?:[^"\\]|\\.)*"` +
 		`|"(?:[^"\\]|\\.)*"` // maybe a URL in quotes, spaces included
 	queryPart = `\?[^\s"'<>]+`
@@ -203,6 +204,7 @@ func redactParts(text string) string {
 	}
 }
 
+// redactPart redacts a match of urlParts or urlPartsWithUser.
 func redactPart(part string) string {
 	switch {
 	case strings.HasPrefix(part, `parse "`):
@@ -230,8 +232,8 @@ func redactPart(part string) string {
 
 var beginsAsURL = regexp.MustCompile(`^\s*` + urlStart)
 
-// redactURL shortens a URL to scheme, host and path. It returns a text that is
-// not a URL unless the text has what may be a password or a query.
+// redactURL returns the scheme, host and path of a URL. It returns a text that is
+// not a URL as it is, unless the text may contain a password or a query.
 func redactURL(text string) string {
 	suspect := strings.ContainsAny(text, "@") && strings.Contains(text, ":")
 	if !suspect && !strings.Contains(text, "://") && !strings.Contains(text, `:\/\/`) && !urlQuery.MatchString(text) {
@@ -250,8 +252,9 @@ func redactURL(text string) string {
 
 var urlQuery = regexp.MustCompile(`\?\S`)
 
-// Printable returns what can be printed of text in one line: a server's text
-// must not move a terminal's cursor or pass for another line of a log.
+// Printable returns the printable characters of a text, in one line. The text of
+// a server must not move the cursor of a terminal or look like another line of
+// a log.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

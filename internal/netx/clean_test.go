@@ -46,7 +46,7 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-func TestRedactTakesSecretsOutInEverySpelling(t *testing.T) {
+func TestRedactFindsEverySpellingOfASecret(t *testing.T) {
 	t.Parallel()
 	const secret = `s/e"c&r e+t`
 	inJSON, err := json.Marshal(secret)
@@ -67,13 +67,13 @@ func TestSecretsOfARequest(t *testing.T) {
 	}
 	assert.NotContains(t, secrets, "300")
 	assert.Nil(t, netx.URLSecrets(nil))
-	assert.Contains(t, netx.URLSecrets(&url.URL{User: url.User("ghp_1")}), "ghp_1", "a token in the place of the user")
+	assert.Contains(t, netx.URLSecrets(&url.URL{User: url.User("ghp_1")}), "ghp_1", "a token as the user")
 	header := netx.HeaderSecrets(http.Header{"Authorization": {"Bearer ghp_1"}, "Cookie": {"lang=en; session=abcdefgh"}, "Accept": {"x"}})
 	assert.Subset(t, header, []string{"ghp_1", "abcdefgh"})
 	assert.NotContains(t, header, "en")
 }
 
-// Quadratic time would be minutes.
+// In quadratic time the test would take minutes.
 func TestRedactTakesLinearTime(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
@@ -83,8 +83,7 @@ func TestRedactTakesLinearTime(t *testing.T) {
 	assert.Less(t, time.Since(began), time.Minute)
 }
 
-// An error keeps its identity, whatever becomes of its text.
-func TestCleanedErrorsCanBeCompared(t *testing.T) {
+func TestCleanedErrorsMatchTheOriginal(t *testing.T) {
 	t.Parallel()
 	const secret = "abcdefgh"
 	wrapped := &url.Error{Op: "Get", URL: "https://s3.example.com?sig=" + secret, Err: fmt.Errorf("trace of https://s3.example.com?sig=%s: %w", secret, context.Canceled)}
@@ -97,15 +96,15 @@ func TestCleanedErrorsCanBeCompared(t *testing.T) {
 	assert.False(t, ok)
 
 	plain := errors.New("connection reset")
-	assert.Same(t, plain, netx.Clean(&url.Error{Op: "Get", URL: "https://s3.example.com?sig=" + secret, Err: plain}), "nothing had to go")
-	assert.Equal(t, io.ErrUnexpectedEOF, netx.Clean(&url.Error{Op: "Get", Err: io.EOF}), "no reader's end")
+	assert.Same(t, plain, netx.Clean(&url.Error{Op: "Get", URL: "https://s3.example.com?sig=" + secret, Err: plain}), "the text is safe")
+	assert.Equal(t, io.ErrUnexpectedEOF, netx.Clean(&url.Error{Op: "Get", Err: io.EOF}))
 	require.ErrorIs(t, netx.Clean(errors.New(`failed to parse Location header "https://%zz": parse`)), netx.ErrLocation)
 }
 
-func TestWhatIsFinal(t *testing.T) {
+func TestIsFinal(t *testing.T) {
 	t.Parallel()
 	proxy := "http://user:pass%zzword@proxy"
-	_, malformed := url.Parse(proxy) //nolint:staticcheck // that it is malformed is the point
+	_, malformed := url.Parse(proxy) //nolint:staticcheck // the URL is malformed on purpose
 	for name, test := range map[string]struct {
 		err  error
 		want bool
@@ -113,19 +112,19 @@ func TestWhatIsFinal(t *testing.T) {
 		"an unknown CA":               {x509.UnknownAuthorityError{}, true},
 		"the wrong host":              {x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}, true},
 		"a malformed URL":             {fmt.Errorf("invalid proxy: %w", malformed), true},
-		"a login at the proxy":        {errors.New("Proxy Authentication Required"), true},
+		"a proxy's login":             {errors.New("Proxy Authentication Required"), true},
 		"a malformed redirect":        {errors.New(`failed to parse Location header "x": y`), true},
 		"a reset":                     {errors.New("connection reset by peer"), false},
 		"a broken body":               {io.ErrUnexpectedEOF, false},
 		"a final error with a secret": {fmt.Errorf("https://a.example.com?sig=abcdefgh: %w", x509.UnknownAuthorityError{}), true},
-		"a passing one with a secret": {errors.New("https://a.example.com?sig=abcdefgh: reset"), false},
+		"another error with a secret": {errors.New("https://a.example.com?sig=abcdefgh: reset"), false},
 	} {
 		cleaned := netx.Clean(&url.Error{Op: "Get", Err: test.err})
 		assert.Equal(t, test.want, netx.IsFinal(fmt.Errorf("wrapped: %w", cleaned)), name)
 	}
 }
 
-// Whatever way a URL gets into an error, its secrets do not come out.
+// FuzzClean puts a secret into a URL, and the URL into errors of many forms.
 func FuzzClean(f *testing.F) {
 	for _, secret := range []string{"SIGNATURE0123456789", "p@ss:w/rd?#", `quo"ted\`, "%zz%41%2f", "a b\tc\nd", "päss wörd", "://", "user:x@y"} {
 		f.Add(secret, uint8(0))

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// IsFinal reports whether every other attempt will fail with err, too, as
-// [Clean] returns it. Such errors are a certificate or TLS version that either
-// side refuses, a proxy that wants a login, and a malformed redirect or
-// address.
+// IsFinal reports whether every retry will fail with the same error. Err may be
+// a result of [Clean]. Final errors are a certificate or TLS version that the
+// client or the server refuses, a proxy that requires a login, and a malformed
+// redirect or URL.
 func IsFinal(err error) bool {
 	if c, ok := errors.AsType[*cleaned](err); ok {
 		return c.final
@@ -26,7 +26,7 @@ func isFinal(err error) bool {
 		is[x509.UnknownAuthorityError](err) || is[x509.HostnameError](err) ||
 		is[x509.CertificateInvalidError](err) || is[x509.SystemRootsError](err) ||
 		errors.Is(err, http.ErrSchemeMismatch) || errors.Is(err, ErrLocation) || errors.Is(err, errMalformedURL) ||
-		isTLSAlert(err) || wantsProxyLogin(err)
+		isTLSAlert(err) || requiresProxyLogin(err)
 }
 
 func is[E error](err error) bool {
@@ -35,14 +35,15 @@ func is[E error](err error) bool {
 }
 
 // isTLSAlert reports whether the server refused the client's certificate, TLS
-// version or name. Package crypto/tls keeps the type of these errors to itself.
+// version or server name. Package crypto/tls does not export the type of these
+// errors.
 func isTLSAlert(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	if !ok || op.Op != "remote error" {
 		return false
 	}
 	return slices.Contains([]string{
-		"tls: handshake failure", // what TLS 1.2 servers say of a missing client certificate
+		"tls: handshake failure", // a TLS 1.2 server without the client's certificate
 		"tls: bad certificate",
 		"tls: unsupported certificate",
 		"tls: revoked certificate",
@@ -58,8 +59,8 @@ func isTLSAlert(err error) bool {
 	}, op.Err.Error())
 }
 
-// wantsProxyLogin reports whether a proxy answered CONNECT with 407. net/http
-// tells no more than the reason phrase.
-func wantsProxyLogin(err error) bool {
+// requiresProxyLogin reports whether a proxy responded to CONNECT with 407.
+// net/http returns only the reason phrase.
+func requiresProxyLogin(err error) bool {
 	return strings.Contains(strings.ToLower(err.Error()), "proxy authentication required")
 }

@@ -1,6 +1,6 @@
-// Package netx holds what the clients of the API and of archive storage share:
-// pauses between attempts, and errors of net/http without secrets. It knows
-// neither GitHub nor downloads.
+// Package netx has functions that the clients of the API and of archive storage
+// share: pauses between attempts, delays and dates of response headers, and errors
+// of net/http without secrets. It depends neither on GitHub nor on downloads.
 package netx
 
 import (
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Sleep waits for d. It returns early, with [ContextError], when ctx ends.
+// Sleep waits for d. If ctx ends first, Sleep returns its [ContextError].
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -25,8 +25,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// ContextError returns why ctx ended: an error that matches both ctx.Err and
-// the caller's cause.
+// ContextError returns an error about the end of ctx. It matches both ctx.Err and
+// the cause.
 func ContextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if errors.Is(cause, err) {
@@ -40,21 +40,21 @@ const (
 	maxBackoff   = 30 * time.Second
 )
 
-// Backoff returns the pause before a retry, after a number of earlier retries.
-// It doubles from half a second to half a minute, less a random part of up to
-// a half.
+// Backoff returns the pause before a retry after a number of earlier retries. The
+// pause doubles from half a second up to half a minute, minus a random part of up
+// to a half.
 func Backoff(retries int) time.Duration {
 	d := min(firstBackoff<<min(retries, 10), maxBackoff)
 	return d/2 + rand.N(d/2) //nolint:gosec // jitter spreads load and keeps no secret
 }
 
-// maxDelay bounds the times that a server names, so that sums of them do not
+// maxDelay limits a delay that a server sends, so that sums of delays do not
 // overflow.
 const maxDelay = 10 * 365 * 24 * time.Hour
 
-// RetryAfter returns the delay that the Retry-After header asks for: a number
-// of seconds, fractions included, or a date, which is measured by the server's
-// own clock. It returns 0 for a header that is missing, malformed or absurd.
+// RetryAfter returns the delay of the Retry-After header, which is a number of
+// seconds, maybe with a fraction, or a date by the server's clock. It returns 0 if
+// the header is missing, malformed or absurd.
 func RetryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds > 0 && seconds <= maxDelay.Seconds() {
@@ -66,13 +66,14 @@ func RetryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// Until returns the time left until t by the server's clock, 0 if t has passed.
+// Until returns the time until t by the server's clock, which the header of
+// a response has. It returns 0 if t has passed.
 func Until(t time.Time, h http.Header) time.Duration {
 	return min(max(t.Sub(Date(h)), 0), maxDelay)
 }
 
-// Date returns the server's time of a response, or the local time if the
-// response has no valid Date header.
+// Date returns the time of a response by the server's clock, or the local time if
+// the response has no valid Date header.
 func Date(h http.Header) time.Time {
 	if t, err := http.ParseTime(h.Get("Date")); err == nil {
 		return t

@@ -67,7 +67,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestDateIsOursWithoutTheServers(t *testing.T) {
+func TestDateIsTheLocalTimeWithoutAValidHeader(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		assert.Equal(t, time.Now(), netx.Date(http.Header{}))

@@ -1,5 +1,4 @@
-// Package race tells tests whether the race detector is on. Code takes up to
-// ten times as long then, and the same steps in the same goroutines show the
-// detector nothing new. A test that repeats such steps may repeat them less
-// often.
+// Package race reports whether the race detector is enabled. With the detector,
+// code takes up to ten times as long. A test may then repeat steps less often if
+// every repetition runs the same code in the same goroutines.
 package race

@@ -1,4 +1,4 @@
-// Package table writes tables, numbers and sizes for people.
+// Package table formats tables, numbers and sizes for people.
 package table
 
 import (
@@ -10,17 +10,18 @@ import (
 	"unicode/utf8"
 )
 
-// A Table is some rows with columns that are as wide as they must be.
+// A Table is rows of text in aligned columns, with notes below the rows.
 type Table struct {
 	align string
 	rows  [][]string
 	notes string
 }
 
-// New returns a table. Align has a < or > for each column; the rest is left-aligned.
+// New returns a table. Align has a < or > for each column. Other columns are
+// left-aligned.
 func New(align string) *Table { return &Table{align: align} }
 
-// Row adds a row. Characters that could give orders to a terminal are replaced.
+// Row adds a row of [Printable] cells.
 func (t *Table) Row(cells ...string) {
 	for i, c := range cells {
 		cells[i] = Printable(c)
@@ -28,7 +29,7 @@ func (t *Table) Row(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
-// Note adds a line without columns below the rows.
+// Note adds a line of text below the rows.
 func (t *Table) Note(format string, args ...any) { t.notes += fmt.Sprintf(format, args...) + "\n" }
 
 // Len returns the number of rows.
@@ -67,7 +68,8 @@ func (t *Table) String() string {
 // Write prints the table and an empty line.
 func (t *Table) Write(w io.Writer) { fmt.Fprintln(w, t.String()) }
 
-// Printable replaces characters that could give orders to a terminal.
+// Printable replaces characters that are not printable, since they could control
+// a terminal.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -77,7 +79,7 @@ func Printable(s string) string {
 	}, s)
 }
 
-// Short cuts a text that people chose freely, so that it leaves room for the rest.
+// Short truncates a long text, so that it leaves room for other columns.
 func Short(s string) string {
 	const longest = 60
 	if runes := []rune(s); len(runes) > longest {
@@ -86,7 +88,7 @@ func Short(s string) string {
 	return s
 }
 
-// Count writes a number with its thousands apart: "1,234".
+// Count formats a number with separated thousands: "1,234".
 func Count(n int64) string {
 	if n < 0 {
 		return "-" + Count(-n)
@@ -98,7 +100,7 @@ func Count(n int64) string {
 	return digits
 }
 
-// Size writes a number of bytes as people read it: "9.2 MiB".
+// Size formats a number of bytes with a binary unit: "9.2 MiB".
 func Size(n int64) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
 	size, unit := float64(max(n, 0)), 0
@@ -112,7 +114,7 @@ func Size(n int64) string {
 	return fmt.Sprintf("%.1f %s", size, units[unit])
 }
 
-// Plural writes a number of things: "1 repository", "2 repositories".
+// Plural formats a number of things: "1 repository", "2 repositories".
 func Plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

@@ -1,6 +1,6 @@
-// Package testclient gives tests a client of the fake GitHub. Its transport
-// fails the test when a credential leaves the API's origin, and its log fails
-// the test when a secret is logged.
+// Package testclient makes clients for the fake GitHub in tests. The transport of
+// a client fails the test when a credential is sent to another origin than the
+// API's. The logger of a client fails the test when a secret is logged.
 package testclient
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// Bubble runs a test in virtual time, against a fake GitHub in memory.
+// Bubble runs a test in virtual time, with a fake GitHub in memory.
 func Bubble(t *testing.T, test func(t *testing.T, server *ghmigratetest.Server), opts ...ghmigratetest.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -30,8 +30,8 @@ func Bubble(t *testing.T, test func(t *testing.T, server *ghmigratetest.Server),
 	})
 }
 
-// New returns a client of the fake GitHub with its token, on an [HTTPClient]
-// and with a [Logger].
+// New returns a client for the fake GitHub with the fake's token, an [HTTPClient]
+// and a [Logger].
 func New(tb testing.TB, server *ghmigratetest.Server, opts ...ghmigrate.Option) *ghmigrate.Client {
 	tb.Helper()
 	client, err := ghmigrate.NewClient(append([]ghmigrate.Option{
@@ -45,26 +45,28 @@ func New(tb testing.TB, server *ghmigratetest.Server, opts ...ghmigrate.Option) 
 	return client
 }
 
-// HTTPClient returns the fake GitHub's http.Client with a guard, which fails
-// the test when a request to another origin than the API's has a credential. It
-// is for a client with other options than [New] gives it.
+// HTTPClient returns the fake GitHub's http.Client with a guard, which fails the
+// test when a credential is sent to another origin than the API's. It is for tests
+// that need other options than [New] sets.
 func HTTPClient(tb testing.TB, server *ghmigratetest.Server) *http.Client {
 	tb.Helper()
 	transport, ok := server.Client().Transport.(*http.Transport)
 	require.True(tb, ok)
 	transport = transport.Clone()
-	// The one place of an http.Transport that sees every request, of its clones too.
+	// Only Proxy sees every request of an http.Transport and of its clones.
 	transport.Proxy = guard(tb, server.URL(), server.Token())
 	tb.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
 
+// guard returns a function for http.Transport.Proxy that checks requests. It
+// selects no proxy.
 func guard(tb testing.TB, api, token string) func(*http.Request) (*url.URL, error) {
 	tb.Helper()
-	home, err := url.Parse(api)
+	origin, err := url.Parse(api)
 	require.NoError(tb, err)
 	return func(req *http.Request) (*url.URL, error) {
-		if req.URL.Scheme == home.Scheme && req.URL.Host == home.Host {
+		if req.URL.Scheme == origin.Scheme && req.URL.Host == origin.Host {
 			return nil, nil
 		}
 		for _, name := range []string{"Authorization", "Cookie", "Referer", "X-Github-Api-Version"} {
@@ -72,36 +74,36 @@ func guard(tb testing.TB, api, token string) func(*http.Request) (*url.URL, erro
 		}
 		if strings.Contains(fmt.Sprint(req.Header, req.URL), token) {
 			tb.Errorf("the token was sent to %s", req.URL.Host)
-			return nil, errors.New("guarded")
+			return nil, errors.New("the request has the token")
 		}
 		return nil, nil
 	}
 }
 
-// Logger returns a logger of every level that fails the test when a secret is
-// logged: one of those given, or one that [AssertNoSecret] knows.
+// Logger returns a logger for all levels. It checks every line with
+// [AssertNoSecret] and the secrets.
 func Logger(tb testing.TB, secrets ...string) *slog.Logger {
 	tb.Helper()
-	return slog.New(slog.NewJSONHandler(&censor{tb, secrets}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewJSONHandler(&secretFinder{tb, secrets}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// A censor reads what is logged.
-type censor struct {
+// A secretFinder is a writer that fails the test when a line has a secret.
+type secretFinder struct {
 	tb      testing.TB
 	secrets []string
 }
 
-func (c *censor) Write(line []byte) (int, error) {
-	c.tb.Helper()
-	AssertNoSecret(c.tb, string(line), c.secrets...)
+func (f *secretFinder) Write(line []byte) (int, error) {
+	f.tb.Helper()
+	AssertNoSecret(f.tb, string(line), f.secrets...)
 	return len(line), nil
 }
 
-// Password is the password of every source import of the tests.
+// Password is the password of every source import in tests.
 const Password = "correct-horse-battery-staple"
 
-// AssertNoSecret fails the test if a text has a secret in it: one of those
-// given, a part of a signed query, or [Password].
+// AssertNoSecret fails the test if a text contains one of the secrets, a parameter
+// of a signed URL, or [Password].
 func AssertNoSecret(tb testing.TB, text string, secrets ...string) {
 	tb.Helper()
 	for _, secret := range append([]string{"X-Amz-Signature", "X-Amz-Credential", "Signature=", Password}, secrets...) {

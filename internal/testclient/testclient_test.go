@@ -13,19 +13,19 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// A verdict is what would have been the failure of a test.
-type verdict struct {
+// A recorder records the failures of a test.
+type recorder struct {
 	testing.TB
 	failures []string
 }
 
-func (v *verdict) Errorf(format string, args ...any) {
-	v.failures = append(v.failures, fmt.Sprintf(format, args...))
+func (r *recorder) Errorf(format string, args ...any) {
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
 }
 
-func (v *verdict) text() string { return strings.Join(v.failures, "\n") }
+func (r *recorder) text() string { return strings.Join(r.failures, "\n") }
 
-func TestACredentialThatLeavesTheAPIFailsTheTest(t *testing.T) {
+func TestACredentialToAnotherOriginFailsTheTest(t *testing.T) {
 	for name, test := range map[string]struct {
 		leak func(r *http.Request, token string)
 		want string
@@ -34,7 +34,7 @@ func TestACredentialThatLeavesTheAPIFailsTheTest(t *testing.T) {
 			func(r *http.Request, token string) { r.Header.Set("Authorization", "Bearer "+token) },
 			"Authorization sent to",
 		},
-		"another's password": {
+		"another password": {
 			func(r *http.Request, _ string) { r.SetBasicAuth("octocat", "secret") },
 			"Authorization sent to",
 		},
@@ -50,20 +50,20 @@ func TestACredentialThatLeavesTheAPIFailsTheTest(t *testing.T) {
 			func(r *http.Request, _ string) { r.AddCookie(&http.Cookie{Name: "session", Value: "private"}) },
 			"Cookie sent to",
 		},
-		"where a redirect came from": {
+		"the referer of a redirect": {
 			func(r *http.Request, _ string) { r.Header.Set("Referer", "https://storage.example.com/?sig=AAAA") },
 			"Referer sent to",
 		},
-		"nothing": {func(*http.Request, string) {}, ""},
+		"no credential": {func(*http.Request, string) {}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				v := &verdict{TB: t}
-				clone := testclient.HTTPClient(v, server)
+				r := &recorder{TB: t}
+				clone := testclient.HTTPClient(r, server)
 				clone.Transport = clone.Transport.(*http.Transport).Clone()
 				defer clone.CloseIdleConnections()
 				for origin, want := range map[string]string{server.StorageURL(): test.want, server.URL(): ""} {
-					v.failures = nil
+					r.failures = nil
 					req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, origin, http.NoBody)
 					require.NoError(t, err)
 					test.leak(req, server.Token())
@@ -71,9 +71,9 @@ func TestACredentialThatLeavesTheAPIFailsTheTest(t *testing.T) {
 						res.Body.Close()
 					}
 					if want == "" {
-						assert.Empty(t, v.failures)
+						assert.Empty(t, r.failures)
 					} else {
-						assert.Contains(t, v.text(), want)
+						assert.Contains(t, r.text(), want)
 					}
 				}
 			})
@@ -86,10 +86,10 @@ func TestASecretInTheLogFailsTheTest(t *testing.T) {
 		"ghp_given":                           1,
 		"https://example.com?X-Amz-Signature": 1,
 		testclient.Password:                   1,
-		"nothing to see":                      0,
+		"no secret":                           0,
 	} {
-		v := &verdict{TB: t}
-		testclient.Logger(v, "ghp_given", "").DebugContext(t.Context(), "request", "text", text)
-		assert.Len(t, v.failures, want, text)
+		r := &recorder{TB: t}
+		testclient.Logger(r, "ghp_given", "").DebugContext(t.Context(), "request", "text", text)
+		assert.Len(t, r.failures, want, text)
 	}
 }
