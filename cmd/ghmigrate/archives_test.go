@@ -156,7 +156,7 @@ func TestDemo(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ path, says string }{
 		"with git":    {os.Getenv("PATH"), "Restoring octo-org/checkout"},
-		"without git": {t.TempDir(), "There is no git here"},
+		"without git": {t.TempDir(), "git is not installed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -168,7 +168,7 @@ func TestDemo(t *testing.T) {
 			eventually(t, "it says something", stderr, func() bool { return stderr.String() != "" })
 			t.Logf("first line after %v", time.Since(begun))
 			require.NoError(t, cmd.Wait(), stderr)
-			for _, text := range []string{"This is a demonstration", "batch 1: verified", test.says, "was removed again"} {
+			for _, text := range []string{"This is a demonstration", "batch 1: verified", test.says, "was removed."} {
 				assert.Contains(t, stderr.String(), text)
 			}
 			assert.Regexp(t, `^[0-9a-f]{64}  \S+migration-79\.tar\.gz\n\narchive   migration-79\.tar\.gz\n`, stdout.String())

@@ -1,5 +1,6 @@
-// Package demo is the demonstration: the whole job against a fake GitHub in this
-// process, in a temporary folder that is removed again.
+// Package demo has a demonstration: it exports repositories of a fake GitHub in this
+// process to a temporary folder, inspects the archive, and restores a repository.
+// At the end it removes the folder.
 package demo
 
 import (
@@ -27,28 +28,29 @@ const (
 	org        = "octo-org"
 	repository = "octo-org/checkout"
 	other      = "octo-org/hello-world"
-	payload    = 8 << 20 // bytes of the archive, and a second: so that there is a download to be seen
+	payload    = 8 << 20 // bytes of the archive, and bytes a second: the download takes a second
 )
 
-// A demo is one run of the demonstration.
+// A demo is a run of the demonstration.
 type demo struct {
 	out, errw io.Writer
 	dir       string
 }
 
-// Run exports two repositories of a fake GitHub, shows what is in the archive, and
-// restores one of them with git. Results go to out and everything else to errw.
-// Progress, if not nil, takes the place of lines on errw.
+// Run exports two repositories of a fake GitHub, prints the content of the archive,
+// and restores a repository with git. It writes results to out and all other lines
+// to errw. Progress, if not nil, is called for each event of the export instead of
+// writing a line.
 func Run(ctx context.Context, out, errw io.Writer, progress func(export.Event)) (err error) {
 	d := &demo{out: out, errw: errw}
-	d.say("This is a demonstration: the GitHub that it talks to is a fake in this process. It needs no token.")
+	d.say("This is a demonstration with a fake GitHub in this process. It needs no token.")
 	d.dir, err = os.MkdirTemp("", "ghmigrate-")
 	if err != nil {
 		return err
 	}
 	defer func() {
 		err = errors.Join(err, os.RemoveAll(d.dir))
-		d.say("The folder %s was removed again.", d.dir)
+		d.say("The folder %s was removed.", d.dir)
 	}()
 	if progress == nil {
 		progress = d.event
@@ -65,7 +67,7 @@ func Run(ctx context.Context, out, errw io.Writer, progress func(export.Event)) 
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.errw, format+"\n", args...) }
 
-// event writes a line for an event, but not for the bytes of a download.
+// event writes a line for an event, except for the progress of a download.
 func (d *demo) event(e export.Event) {
 	switch e.Kind {
 	case export.EventProgress, export.EventEnded:
@@ -90,9 +92,9 @@ func (d *demo) export(ctx context.Context, progress func(export.Event)) (string,
 	}
 	checkout, err := fakegithub.AddCheckout(fake, repository, content...)
 	if err != nil {
-		d.say("Its repository %s is made up: %v.", repository, err)
+		d.say("The repository %s has generated content: %v.", repository, err)
 	} else {
-		d.say("Its repository %s is a clone of %s.", repository, checkout)
+		d.say("The repository %s is a clone of %s.", repository, checkout)
 	}
 	fake.AddRepository(other, ghmigratetest.WithIssues(2))
 
@@ -121,13 +123,13 @@ func (d *demo) export(ctx context.Context, progress func(export.Event)) (string,
 	return path, nil
 }
 
-// inspect shows what is in the archive.
+// inspect prints the content of the archive.
 func (d *demo) inspect(ctx context.Context, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // it is only read
+	defer func() { _ = f.Close() }() // the file is only read
 	found, err := report.Of(ctx, filepath.Base(path), f, nil)
 	if err != nil {
 		return err
@@ -136,13 +138,13 @@ func (d *demo) inspect(ctx context.Context, path string) error {
 	return found.Write(d.out)
 }
 
-// restore unpacks the archive and clones one repository out of it.
+// restore unpacks the archive and clones a repository from it.
 func (d *demo) restore(ctx context.Context, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // it is only read
+	defer func() { _ = f.Close() }() // the file is only read
 	unpacked := filepath.Join(d.dir, "unpacked")
 	if _, err := archive.Extract(ctx, f, unpacked, nil); err != nil {
 		return err
@@ -151,7 +153,7 @@ func (d *demo) restore(ctx context.Context, path string) error {
 	d.say("\nRestoring %s: git clone %s %s", repository, from, to)
 	if err := d.git(ctx, "clone", "--quiet", "--no-checkout", from, to); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
-			d.say("There is no git here, so nothing is cloned.")
+			d.say("git is not installed, so no repository is cloned.")
 			return nil
 		}
 		return err
@@ -159,7 +161,7 @@ func (d *demo) restore(ctx context.Context, path string) error {
 	return d.git(ctx, "-C", to, "log", "--oneline", "--no-decorate", "--max-count=3")
 }
 
-// git runs git and prints what it prints.
+// git runs git and prints its output.
 func (d *demo) git(ctx context.Context, args ...string) error {
 	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "git", args...) //nolint:gosec // the arguments are paths that this package made

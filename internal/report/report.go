@@ -1,5 +1,5 @@
-// Package report tells what is in a migration archive: repositories, counts,
-// sizes, people, attachments and faults.
+// Package report describes the content of a migration archive: repositories,
+// counts, sizes, people, attachments and faults.
 package report
 
 import (
@@ -10,20 +10,21 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// A Report is what an archive holds. Its JSON keys stay; later versions may add some.
+// A Report describes the content of an archive. Later versions may add JSON keys,
+// but do not change or remove any.
 type Report struct {
 	File        string           `json:"file"`
 	Summary     *archive.Summary `json:"summary"`
-	Bytes       map[string]int64 `json:"bytes"` // by owner: git, attachments, repository_files, release_assets, records, other
-	People      []*Person        `json:"people"`
-	Attachments []*Attachment    `json:"attachments"` // the largest ones
+	Bytes       map[string]int64 `json:"bytes"`       // by owner: git, attachments, repository_files, release_assets, records, other
+	People      []*Person        `json:"people"`      // the person who wrote most is the first
+	Attachments []*Attachment    `json:"attachments"` // the ten largest
 	Faults      []Fault          `json:"faults"`
-	MoreFaults  int              `json:"more_faults"` // that are not in Faults
+	MoreFaults  int              `json:"more_faults"` // the number of faults that are not in Faults
 }
 
-// A Person is an account, and how much it wrote.
+// A Person is an account and the amount that it wrote.
 type Person struct {
-	URL          archive.URL `json:"url"` // null for all accounts that are gone
+	URL          archive.URL `json:"url"` // null for all deleted accounts together
 	Login        string      `json:"login"`
 	Name         string      `json:"name"`
 	Known        bool        `json:"known"` // the archive has a record of the account
@@ -35,68 +36,68 @@ type Person struct {
 	Text         int64       `json:"text"`   // bytes
 }
 
-// Wrote returns how much the person wrote.
+// Wrote returns the number of things that the person wrote.
 func (p *Person) Wrote() int64 {
 	return p.Issues + p.PullRequests + p.Comments + p.Reviews + p.Others
 }
 
-// An Attachment is a file that somebody attached to something.
+// An Attachment is a file that is attached to an issue, a comment or a repository.
 type Attachment struct {
 	Name        string      `json:"name"`
 	Size        int64       `json:"size"`
 	ContentType string      `json:"content_type"`
 	URL         archive.URL `json:"url"`
 	Path        string      `json:"path"`   // in the archive
-	Parent      archive.URL `json:"parent"` // what it is attached to
+	Parent      archive.URL `json:"parent"` // of the thing with the attachment
 }
 
-// A Fault is something wrong with the archive.
+// A Fault is a fault of the archive.
 type Fault struct {
 	Entry  string `json:"entry"`
-	Offset int64  `json:"offset"` // -1 if it has none
+	Offset int64  `json:"offset"` // -1 if not known
 	Error  string `json:"error"`
-	Text   string `json:"-"` // all of that
+	Text   string `json:"-"` // Entry, Offset and Error
 }
 
-// Of reads an archive to its end and reports what it holds. Faults of the archive
-// are in the report. An error is about the reader or the context. Name is the
-// archive's, for the report.
+// Of reads an archive to its end and reports its content. Faults of the archive are
+// in the report. Of fails only if the reader fails or the context ends. Name is the
+// File of the report.
 func Of(ctx context.Context, name string, r io.Reader, opts *archive.VerifyOptions) (*Report, error) {
 	return of(ctx, name, r, func(ctx context.Context, r io.Reader) (*archive.Summary, error) {
 		return archive.Verify(ctx, r, opts)
 	})
 }
 
-// of passes what the check reads on to the gathering: the archive may be a stream
-// that can be read only once.
-func of(ctx context.Context, name string, r io.Reader, check func(context.Context, io.Reader) (*archive.Summary, error)) (*Report, error) {
+// of verifies an archive and gathers its statistics at the same time, since a
+// stream can be read only once.
+func of(ctx context.Context, name string, r io.Reader, verify func(context.Context, io.Reader) (*archive.Summary, error)) (*Report, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	read, write := io.Pipe()
-	gathered := make(chan *gathering, 1)
-	failed := make(chan error, 1)
+	var stats *statistics
+	gathered := make(chan error, 1)
 	go func() {
-		g, err := gather(ctx, read)
-		_, _ = io.Copy(io.Discard, read) // or the check would wait
-		gathered <- g
-		failed <- err
+		var err error
+		stats, err = gather(ctx, read)
+		_, _ = io.Copy(io.Discard, read) // so that verify does not block
+		gathered <- err
 	}()
-	summary, err := check(ctx, io.TeeReader(r, write))
+	summary, err := verify(ctx, io.TeeReader(r, write))
 	_ = write.Close()
-	g, gatherErr := <-gathered, <-failed
+	gatherErr := <-gathered
 	report := &Report{
 		File:        name,
 		Summary:     summary,
-		Bytes:       g.bytes,
-		People:      g.byDiligence(),
-		Attachments: g.largest(10),
-		Faults:      []Fault{},
+		Bytes:       stats.bytes,
+		People:      stats.sortedPeople(),
+		Attachments: stats.largestAttachments(10),
 	}
 	report.Faults, report.MoreFaults, err = Faults(err)
 	return report, errors.Join(err, gatherErr)
 }
 
-// Faults separates the faults of an archive from errors of another kind.
+// Faults returns the faults of an archive that err has, the number of further
+// faults, or else err itself as other.
 func Faults(err error) (faults []Fault, more int, other error) {
 	faults = []Fault{}
 	found, ok := errors.AsType[*archive.FaultError](err)
@@ -109,5 +110,5 @@ func Faults(err error) (faults []Fault, more int, other error) {
 	return faults, found.More, nil
 }
 
-// FaultCount returns the number of faults.
+// FaultCount returns the number of all faults.
 func (r *Report) FaultCount() int { return len(r.Faults) + r.MoreFaults }

@@ -24,8 +24,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/report"
 )
 
-// inspected reports an archive, in text.
-func inspected(t *testing.T, path string, opts *archive.VerifyOptions) (*report.Report, string) {
+// inspect returns the report of an archive, and its text.
+func inspect(t *testing.T, path string, opts *archive.VerifyOptions) (*report.Report, string) {
 	t.Helper()
 	f, err := os.Open(path)
 	require.NoError(t, err)
@@ -37,9 +37,9 @@ func inspected(t *testing.T, path string, opts *archive.VerifyOptions) (*report.
 	return found, b.String()
 }
 
-// made writes an archive of the records, with a repository and files of some
-// sizes, and returns its path.
-func made(t *testing.T, files map[string]int, records ...archive.Record) string {
+// writeArchive writes an archive with the records, a repository, and files of these
+// sizes. It returns the path of the archive.
+func writeArchive(t *testing.T, files map[string]int, records ...archive.Record) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := archive.NewWriter(&b, &archive.WriterOptions{ModTime: time.Date(2024, 7, 26, 14, 47, 57, 0, time.UTC), Level: -1})
@@ -73,7 +73,8 @@ const (
 	stranger = web + "stranger"
 )
 
-// conversation is a repository with people who write to each other.
+// conversation returns the records of a repository with issues, comments and
+// attachments of several people.
 func conversation() []archive.Record {
 	return []archive.Record{
 		&archive.Organization{URL: web + "octo", Login: "octo", Members: []archive.OrganizationMember{{User: octocat}}},
@@ -101,7 +102,7 @@ func conversation() []archive.Record {
 
 func conversationArchive(t *testing.T) string {
 	t.Helper()
-	return made(t, map[string]int{"attachments/1/shot.png": 2000, "repository_files/2/log.txt": 3 << 20}, conversation()...)
+	return writeArchive(t, map[string]int{"attachments/1/shot.png": 2000, "repository_files/2/log.txt": 3 << 20}, conversation()...)
 }
 
 func TestReport(t *testing.T) {
@@ -141,20 +142,20 @@ other                19 B   <1 %%
 PEOPLE                                   ISSUES  PULLS  COMMENTS  REVIEWS  OTHERS     TEXT
 octocat (Mona �[31mLisa)                      1      1         1        1       1     13 B
 https://github.com/stranger (no record)       0      0         1        0       0  2.1 KiB
-(accounts that are gone)                      0      0         1        0       0      0 B
+(deleted accounts)                            0      0         1        0       0      0 B
 hubot                                         0      0         0        0       0      0 B
 
 LARGEST ATTACHMENTS     SIZE  TYPE        OF
 log.txt              3.0 MiB  text/plain  https://github.com/octo/app
 shot.png             2.0 KiB  image/png   https://github.com/octo/app/issues/1
 
-REFERENCES TO WHAT IS NOT HERE  COUNT
+REFERENCES OUTSIDE THE ARCHIVE  COUNT
 user                                1
-These are no faults: an export of a part has them.
+These are not faults: the archive has only some of the repositories.
 
 No faults.
 `, path, sha256.Sum256(data))
-	_, text := inspected(t, path, nil)
+	_, text := inspect(t, path, nil)
 	assert.Equal(t, want, text)
 }
 
@@ -162,7 +163,7 @@ func TestJSON(t *testing.T) {
 	path := conversationArchive(t)
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
-	found, _ := inspected(t, path, nil)
+	found, _ := inspect(t, path, nil)
 	text, err := json.Marshal(found)
 	require.NoError(t, err)
 	assert.JSONEq(t, fmt.Sprintf(`{
@@ -205,16 +206,16 @@ func TestJSON(t *testing.T) {
 	}`, path, sha256.Sum256(data)), string(text))
 }
 
-func TestHistoriesThatAreNotWholeAreTold(t *testing.T) {
-	path := made(t, nil, append(conversation()[:4], &archive.PullRequest{
+func TestAnIncompleteHistoryIsReported(t *testing.T) {
+	path := writeArchive(t, nil, append(conversation()[:4], &archive.PullRequest{
 		URL: app + "/pull/2", Repository: app, MergedAt: archive.Time{Time: time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)},
 	})...)
-	found, text := inspected(t, path, nil)
-	assert.Contains(t, text, "octo/app has merged pull requests and no Git object.\n")
+	found, text := inspect(t, path, nil)
+	assert.Contains(t, text, "octo/app has merged pull requests but no Git objects.\n")
 	assert.True(t, found.Summary.Repositories[0].Emptied)
 }
 
-func TestOnlyTheTopIsShown(t *testing.T) {
+func TestLongListsAreTruncated(t *testing.T) {
 	files := make(map[string]int)
 	records := conversation()[:5]
 	for n := range 15 {
@@ -228,8 +229,8 @@ func TestOnlyTheTopIsShown(t *testing.T) {
 			})
 		}
 	}
-	path := made(t, files, records...)
-	got, text := inspected(t, path, nil)
+	path := writeArchive(t, files, records...)
+	got, text := inspect(t, path, nil)
 	assert.Regexp(t, `(?s)\nLARGEST ATTACHMENTS .*\n11\.png +111 B .*\n2\.png +102 B [^\n]*\n\n`, text)
 	assert.NotContains(t, text, "\n1.png")
 	assert.Contains(t, text, "\nand 7 more, 7 of whom wrote nothing\n")
@@ -242,8 +243,8 @@ func TestFaults(t *testing.T) {
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "cut.tar.gz")
 	require.NoError(t, os.WriteFile(path, whole[:len(whole)-100], 0o600))
-	got, text := inspected(t, path, nil)
-	assert.Contains(t, text, "\nocto/app  ", "all that could be read")
+	got, text := inspect(t, path, nil)
+	assert.Contains(t, text, "\nocto/app  ", "the readable part is reported")
 	assert.Regexp(t, `(?s)\nFAULTS \(\d\)\n.*unexpected EOF\n`, text)
 	assert.NotContains(t, text, "No faults.")
 	require.NotEmpty(t, got.Faults)
@@ -255,14 +256,14 @@ func TestSHA256(t *testing.T) {
 	path := conversationArchive(t)
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
-	found, _ := inspected(t, path, &archive.VerifyOptions{SHA256: fmt.Sprintf("%x", sha256.Sum256(data))})
+	found, _ := inspect(t, path, &archive.VerifyOptions{SHA256: fmt.Sprintf("%x", sha256.Sum256(data))})
 	assert.Zero(t, found.FaultCount())
-	found, text := inspected(t, path, &archive.VerifyOptions{SHA256: strings.Repeat("0", 64)})
+	found, text := inspect(t, path, &archive.VerifyOptions{SHA256: strings.Repeat("0", 64)})
 	assert.Equal(t, 1, found.FaultCount())
 	assert.Contains(t, text, "\nFAULTS (1)\n")
 }
 
-func TestErrorsThatAreNotAboutTheArchive(t *testing.T) {
+func TestErrorsOfTheReaderAndTheContextAreReturned(t *testing.T) {
 	data, err := os.ReadFile(conversationArchive(t))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
@@ -277,8 +278,8 @@ func TestErrorsThatAreNotAboutTheArchive(t *testing.T) {
 	}
 }
 
-func TestNoArchive(t *testing.T) {
-	for _, text := range []string{"", "no archive", "\x1f\x8b"} {
+func TestAFileThatIsNotAnArchiveHasFaults(t *testing.T) {
+	for _, text := range []string{"", "text", "\x1f\x8b"} {
 		found, err := report.Of(t.Context(), "archive", strings.NewReader(text), nil)
 		require.NoError(t, err)
 		assert.NotZero(t, found.FaultCount())

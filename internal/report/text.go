@@ -13,7 +13,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/table"
 )
 
-// How many lines people want to see of a list that may be long. JSON has all.
+// These constants limit the lines of lists that may be long. JSON has all lines.
 const (
 	peopleShown = 10
 	faultsShown = 50
@@ -61,16 +61,16 @@ func (r *Report) repositories(w io.Writer) {
 	t.Write(w)
 }
 
-// Incompleteness says why a repository may lack a part of its history; empty if
-// nothing is known.
+// Incompleteness returns the reason why a repository lacks a part of its history,
+// empty if there is no sign of that.
 func Incompleteness(x archive.RepositorySummary) string {
 	switch {
 	case x.Emptied:
-		return x.Name + " has merged pull requests and no Git object."
+		return x.Name + " has merged pull requests but no Git objects."
 	case x.Partial:
-		return x.Name + " is a partial clone: objects are in another repository."
+		return x.Name + " is a partial clone: some of its objects are only in another repository."
 	case x.Shallow:
-		return x.Name + " is shallow: a part of its history is not here."
+		return x.Name + " is a shallow clone: a part of its history is missing."
 	}
 	return ""
 }
@@ -89,28 +89,28 @@ func (r *Report) records(w io.Writer) {
 	t := table.New("<><")
 	t.Row("RECORDS", "COUNT")
 	for _, kind := range ByCount(r.Summary.Records) {
-		t.Row(strings.ReplaceAll(kind, "_", " "), table.Count(r.Summary.Records[kind]), r.Strangeness(kind))
+		t.Row(strings.ReplaceAll(kind, "_", " "), table.Count(r.Summary.Records[kind]), r.UnknownRecords(kind))
 	}
 	if n := r.Summary.Duplicates; n > 0 {
-		t.Note("%s of them have the URL of an earlier one.", table.Count(n))
+		t.Note("%s records have the URL of an earlier record.", table.Count(n))
 	}
 	t.Write(w)
 }
 
-// Strangeness says how many records of a type this version does not understand;
-// empty if none.
-func (r *Report) Strangeness(kind string) string {
+// UnknownRecords describes the records of a type that this version does not
+// understand, empty if there are none.
+func (r *Report) UnknownRecords(kind string) string {
 	switch n := r.Summary.Unknown[kind]; n {
 	case 0:
 		return ""
 	case r.Summary.Records[kind]:
-		return "of an unknown type"
+		return "unknown type"
 	default:
-		return table.Count(n) + " of them in an unknown shape"
+		return table.Count(n) + " in an unknown form"
 	}
 }
 
-// ByCount returns the keys of counts, the most numerous first.
+// ByCount returns the keys of counts in the order of falling counts.
 func ByCount(counts map[string]int64) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
@@ -134,7 +134,7 @@ func (r *Report) sizes(w io.Writer) {
 	}
 }
 
-// share writes a part as people read it.
+// share formats a part as a percentage.
 func share(n, all int64) string {
 	percent := 100 * float64(n) / float64(all)
 	if percent < 1 {
@@ -173,7 +173,7 @@ func (p *Person) Label() string {
 	case p.Known:
 		return p.Login
 	case p.URL == "":
-		return "(accounts that are gone)"
+		return "(deleted accounts)"
 	}
 	return string(p.URL) + " (no record)"
 }
@@ -195,15 +195,16 @@ func (r *Report) dangling(w io.Writer) {
 		return
 	}
 	t := table.New("<>")
-	t.Row("REFERENCES TO WHAT IS NOT HERE", "COUNT")
+	t.Row("REFERENCES OUTSIDE THE ARCHIVE", "COUNT")
 	for _, kind := range ByCount(r.Summary.Dangling) {
 		t.Row(strings.ReplaceAll(kind, "_", " "), table.Count(r.Summary.Dangling[kind]))
 	}
-	t.Note("These are no faults: an export of a part has them.")
+	t.Note("These are not faults: the archive has only some of the repositories.")
 	t.Write(w)
 }
 
-// WriteFaults prints faults, the first of many.
+// WriteFaults prints the faults, or the first of them if there are many. More is
+// the number of faults that are not in faults.
 func WriteFaults(w io.Writer, faults []Fault, more int) {
 	n := len(faults) + more
 	if n == 0 {

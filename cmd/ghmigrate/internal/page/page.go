@@ -127,7 +127,7 @@ func sizes(r *report.Report) section {
 func records(r *report.Report) section {
 	s := section{Title: "Records", Head: heads("Type", "#Count", "")}
 	for _, kind := range report.ByCount(r.Summary.Records) {
-		s.Rows = append(s.Rows, []cell{{Text: spaced(kind)}, number(table.Count(r.Summary.Records[kind])), {Text: r.Strangeness(kind)}})
+		s.Rows = append(s.Rows, []cell{{Text: spaced(kind)}, number(table.Count(r.Summary.Records[kind])), {Text: r.UnknownRecords(kind)}})
 	}
 	return s
 }
@@ -154,12 +154,12 @@ func attachments(r *report.Report) section {
 }
 
 func dangling(r *report.Report) section {
-	s := section{Title: "References to what is not here", Head: heads("Type", "#Count")}
+	s := section{Title: "References outside the archive", Head: heads("Type", "#Count")}
 	for _, kind := range report.ByCount(r.Summary.Dangling) {
 		s.Rows = append(s.Rows, []cell{{Text: spaced(kind)}, number(table.Count(r.Summary.Dangling[kind]))})
 	}
 	if len(s.Rows) > 0 {
-		s.Note = "These are no faults: an export of a part has them."
+		s.Note = "These are not faults: the archive has only some of the repositories."
 	}
 	return s
 }
