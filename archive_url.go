@@ -66,8 +66,8 @@ func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, ti
 		if !errors.Is(err, ErrNotFound) {
 			return SignedURL{}, 0, err
 		}
-		lags, err := a.explainNotFound(ctx, id, r.budget, err)
-		if !lags || time.Since(began) >= maxLag { // GitHub's servers may have different clocks
+		retry, err := a.explainNotFound(ctx, id, r.budget, err)
+		if !retry || time.Since(began) >= maxLag { // GitHub's servers may have different clocks
 			return SignedURL{}, 0, err
 		}
 		a.c.log.LogAttrs(ctx, slog.LevelWarn, "archive not found right after the end of its export, retrying", slog.Int64("migration", id))
@@ -143,8 +143,8 @@ const maxArchiveAge = 7 * 24 * time.Hour
 
 // explainNotFound returns the reason why GitHub responded 404 to a request for an
 // archive, or the 404 itself if the reason is not known. It also reports whether
-// the export has just ended, so that a retry may succeed.
-func (a account) explainNotFound(ctx context.Context, id int64, budget *retryBudget, notFound error) (lags bool, reason error) {
+// a retry may succeed, since the export has just ended.
+func (a account) explainNotFound(ctx context.Context, id int64, budget *retryBudget, notFound error) (retry bool, reason error) {
 	seen := &pollResult[Migration]{}
 	switch err := a.poller(budget)(ctx, id, seen); {
 	case ctx.Err() != nil:

@@ -66,8 +66,8 @@ var (
 	ErrSourceImportsRetired = errors.New("the Source Imports API was retired on 2024-04-12")
 
 	// ErrUnexpectedAnswer means that a response has a 2xx status but is not the
-	// response to the request: it is not JSON, is another object, or is the web
-	// page of a gateway. GitHub may have carried out the request.
+	// response to the request. It is not JSON, another object, or the web page of
+	// a gateway. GitHub may have carried out the request.
 	ErrUnexpectedAnswer = errors.New("unexpected answer")
 	// ErrNotSent means that GitHub cannot have carried out the request: no attempt
 	// left this machine, or GitHub rejected every attempt that did.

@@ -40,7 +40,7 @@ type config struct {
 // A RoundTripper of another type is used as it is, for the API and for storage. It
 // must not add credentials, so an *oauth2.Transport is an error. The RoundTripper
 // sees the token and the signed URLs of archives, and ghmigrate cannot stop it
-// from recording them: tracers put whole URLs into spans, and caches keep the
+// from recording them. Tracers put whole URLs into spans, and caches keep the
 // headers that a response varies by. The example transports shows how to hide
 // them. Downloads are fastest over HTTP/1. If the RoundTripper has a method
 // CloseIdleConnections, it is called after each download.

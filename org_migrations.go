@@ -26,9 +26,9 @@ type ListOrgMigrationsOptions struct {
 // pending. It fails with [ErrValidation] if GitHub rejects the repositories or
 // options.
 //
-// Start is retried only after a rate limit and, once, after a 401. After any other
-// error, such as a lost response, a 502 or [ErrUnexpectedAnswer], the migration
-// may exist: look for it with List. After [ErrNotSent] it does not exist.
+// Start is retried only after a rate limit and, once, after a 401. After a network
+// error, a 5xx or [ErrUnexpectedAnswer], the migration may exist: look for it with
+// List. After [ErrNotSent] it does not exist.
 //
 // https://docs.github.com/rest/migrations/orgs#start-an-organization-migration
 func (s *OrgMigrations) Start(ctx context.Context, org string, req StartMigrationRequest) (*Migration, error) {

@@ -120,6 +120,7 @@ func (c *Client) attempt(ctx context.Context, r request, target string, body []b
 
 var errAttemptTimeout = errors.New("the attempt took too long")
 
+// exchange does the work of attempt. It wraps and logs no error.
 func (c *Client) exchange(caller context.Context, r request, target string, body []byte) (response, error) {
 	failed := response{request: r, unsent: true}
 	if caller.Err() != nil {

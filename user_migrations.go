@@ -23,9 +23,9 @@ func (s *UserMigrations) account() account {
 // pending. It fails with [ErrValidation] if GitHub rejects the repositories or
 // options.
 //
-// Start is retried only after a rate limit and, once, after a 401. After any other
-// error, such as a lost response, a 502 or [ErrUnexpectedAnswer], the migration
-// may exist: look for it with List. After [ErrNotSent] it does not exist.
+// Start is retried only after a rate limit and, once, after a 401. After a network
+// error, a 5xx or [ErrUnexpectedAnswer], the migration may exist: look for it with
+// List. After [ErrNotSent] it does not exist.
 //
 // https://docs.github.com/rest/migrations/users#start-a-user-migration
 func (s *UserMigrations) Start(ctx context.Context, req StartMigrationRequest) (*Migration, error) {

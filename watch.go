@@ -45,7 +45,7 @@ type watcher struct {
 	live      map[int64]*followed
 	known     map[int64]bool // every migration that was ever listed; nil unless new migrations are followed too
 	succeeded bool           // a request has succeeded
-	tolerated error          // the last failure that did not end the latest tick; nil if there was no such failure
+	tolerated error          // the last failure that the latest pollAll tolerated; nil if it tolerated none
 	listed    bool           // the list was read once
 	whole     bool           // the latest poll of the list did not fail, so new migrations are on its first pages
 }
@@ -75,6 +75,8 @@ func newWatcher(a account, yield func(*Migration, error) bool) *watcher {
 // errStopped ends a watch whose caller left the loop.
 var errStopped = errors.New("the loop was left")
 
+// run polls until no migration is left to follow, the context ends, or the caller
+// leaves the loop.
 func (w *watcher) run(ctx context.Context) {
 	if ctx == nil {
 		w.yield(nil, badArgument("ctx", "is nil"))
@@ -84,7 +86,7 @@ func (w *watcher) run(ctx context.Context) {
 	for w.known != nil || len(w.live) > 0 {
 		before := w.tolerated
 		w.tolerated = nil
-		err := w.tick(ctx)
+		err := w.pollAll(ctx)
 		if errors.Is(err, errStopped) {
 			return
 		}
@@ -102,9 +104,9 @@ func (w *watcher) run(ctx context.Context) {
 	}
 }
 
-// tick polls every migration once. If the list takes fewer requests, tick polls
+// pollAll polls every migration once. If the list takes fewer requests, pollAll polls
 // the list first, and then each migration that is not on the list's first pages.
-func (w *watcher) tick(ctx context.Context) error {
+func (w *watcher) pollAll(ctx context.Context) error {
 	seen := map[int64]bool{}
 	listed := !w.user || w.known != nil || w.onlyList()
 	if listed {
@@ -119,7 +121,7 @@ func (w *watcher) tick(ctx context.Context) error {
 		case err == nil:
 			seen[id] = true
 			if w.onlyList() && !listed && len(w.unseen(seen)) > 0 {
-				return w.tick(ctx) // the list has the other migrations too
+				return w.pollAll(ctx) // the list has the other migrations too
 			}
 			succeeded, failures = true, 0
 		case !isOutage(err) || ctx.Err() != nil:
@@ -143,7 +145,7 @@ func (w *watcher) tick(ctx context.Context) error {
 	return nil
 }
 
-// tolerate records a failure that does not end the tick.
+// tolerate records and logs a failure that does not end pollAll.
 func (w *watcher) tolerate(ctx context.Context, err error) {
 	w.tolerated = err
 	w.c.log.LogAttrs(ctx, slog.LevelWarn, "poll failed, polling again", slog.Any("error", err))
