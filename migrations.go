@@ -42,8 +42,8 @@ type Migration struct {
 	UpdatedAt  time.Time `json:"updated_at,omitzero"` // when State last changed
 }
 
-// MigrationState is the state of a migration. GitHub may send other values than
-// the documented ones. A wait continues at such a value.
+// MigrationState is the state of a migration. GitHub may send undocumented values.
+// They do not end a wait.
 type MigrationState string
 
 // The documented states.
@@ -60,9 +60,9 @@ func (s MigrationState) Done() bool { return s == StateExported || s == StateFai
 // A StartMigrationRequest names the repositories to export and the options of the
 // export. Organizations and users have the same options.
 type StartMigrationRequest struct {
-	// Repositories are named "owner/name". One migration can have 100 to 120
-	// repositories before GitHub times out. The list must be empty if
-	// OrgMetadataOnly is set, and must not be empty otherwise.
+	// Repositories are named "owner/name". GitHub accepts 100 to 120 repositories
+	// without timing out. The list must be empty if OrgMetadataOnly is set, and
+	// must not be empty otherwise.
 	Repositories []string
 
 	LockRepositories     bool // lock the repositories until UnlockRepository

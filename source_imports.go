@@ -69,8 +69,8 @@ type ProjectChoice struct {
 	HumanName   string `json:"human_name"`   // such as "project1 (tfs)"
 }
 
-// ImportStatus is the status of a source import. GitHub may send other values than
-// the documented ones.
+// ImportStatus is the status of a source import. GitHub may send undocumented
+// values.
 type ImportStatus string
 
 // The documented statuses.
