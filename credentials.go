@@ -13,8 +13,8 @@ import (
 
 // WithToken authenticates with a personal access token (classic), the only kind
 // of token that GitHub's migration endpoints accept. The token is sent only to the
-// API's own origin. An empty token is an error: a client without a token is made
-// without this option.
+// API's own origin. An empty token is an error: omit the option for a client
+// without a token.
 func WithToken(token string) Option {
 	return func(cfg *config) error {
 		switch {

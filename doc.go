@@ -85,8 +85,8 @@
 // the server may have carried them out.
 //
 // Every request with a token is retried once, a second after a 401: GitHub
-// sometimes sends a stray 401 to a valid token. The retry asks the token source
-// again.
+// sometimes sends a stray 401 to a valid token. The retry calls the token
+// source again.
 //
 // Every request is retried after a rate limit, primary or secondary, as long as
 // the waits of the call stay within [WithMaxRateLimitWait]. A longer limit is

@@ -17,8 +17,8 @@ import (
 var (
 	// ErrUnauthorized means that the token is missing, wrong or revoked.
 	ErrUnauthorized = errors.New("unauthorized")
-	// ErrForbidden means that the token is not allowed to do this. Rate limits
-	// never match.
+	// ErrForbidden means that the token may not make the request. Rate limits never
+	// match.
 	ErrForbidden = errors.New("forbidden")
 	// ErrSSORequired means that the token must be authorized for the
 	// organization's single sign-on, at [APIError.SSOURL]. It is also the last
@@ -66,8 +66,8 @@ var (
 	ErrSourceImportsRetired = errors.New("the Source Imports API was retired on 2024-04-12")
 
 	// ErrUnexpectedAnswer means that a response has a 2xx status but is not the
-	// response to the request. It is not JSON, another object, or the web page of
-	// a gateway. GitHub may have carried out the request.
+	// response to the request. It may be another object, a text that is not JSON,
+	// or the web page of a gateway. GitHub may have carried out the request.
 	ErrUnexpectedAnswer = errors.New("unexpected answer")
 	// ErrNotSent means that GitHub cannot have carried out the request: no attempt
 	// left this machine, or GitHub rejected every attempt that did.

@@ -88,9 +88,9 @@ func (s *OrgMigrations) Wait(ctx context.Context, org string, id int64) (*Migrat
 }
 
 // Watch follows migrations until all are done. It yields each migration, without
-// its repositories, at the first poll and whenever its State or UpdatedAt has
-// changed. A failed export is yielded as a migration, not as an error. Without IDs
-// the sequence is empty.
+// its repositories, when a poll first finds it and whenever its State or UpdatedAt
+// has changed. A failed export is yielded as a migration, not as an error. Without
+// IDs the sequence is empty.
 //
 // An error about one migration, such as [ErrNotFound], is yielded with
 // a Migration that has only the ID. Watch then continues with the other
@@ -123,10 +123,10 @@ func (s *OrgMigrations) WatchAll(ctx context.Context, org string) iter.Seq2[*Mig
 // about five minutes, on a GHES for hours. It is a secret, since it works without
 // a token.
 //
-// GitHub responds 404 whatever the reason is. ArchiveURL finds the reason and
-// fails with [ErrArchiveNotReady], [ErrMigrationFailed] or [ErrArchiveGone], or
-// with [ErrNotFound] if the migration does not exist. A 404 within half a minute
-// of the end of the export is retried.
+// If there is no archive, GitHub responds 404 whatever the reason is. ArchiveURL
+// finds the reason and fails with [ErrArchiveNotReady], [ErrMigrationFailed] or
+// [ErrArchiveGone], or with [ErrNotFound] if the migration does not exist. A 404
+// within half a minute of the end of the export is retried.
 //
 // https://docs.github.com/rest/migrations/orgs#download-an-organization-migration-archive
 func (s *OrgMigrations) ArchiveURL(ctx context.Context, org string, id int64) (SignedURL, error) {
@@ -157,7 +157,7 @@ func (s *OrgMigrations) DownloadArchive(ctx context.Context, org string, id int6
 
 // OpenArchive returns the archive of a migration as a stream, without a file. The
 // stream has the retries and errors of [OrgMigrations.DownloadArchive]. The caller
-// must close the stream. The context must last until then.
+// must close the stream. If the context ends before, the stream fails.
 //
 // https://docs.github.com/rest/migrations/orgs#download-an-organization-migration-archive
 func (s *OrgMigrations) OpenArchive(ctx context.Context, org string, id int64) (*ArchiveStream, error) {
