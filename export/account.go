@@ -12,18 +12,19 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// An Account owns the repositories of an export: [OrgAccount] or [UserAccount].
-// It has the methods of [ghmigrate.OrgMigrations] without the organization, and
+// An Account is the organization or the user that owns the repositories of an
+// export: see [OrgAccount] and [UserAccount]. It has the methods of
+// [ghmigrate.OrgMigrations] without the parameter for the organization, and
 // [ghmigrate.Client.Do].
 //
-// To replace a method, embed an Account in a struct. [LockCandidates] asks an
-// Account that is a [LockChecker] too.
+// To replace a method, embed an Account in a struct. An Account may implement
+// [LockChecker] for [LockCandidates].
 type Account interface {
 	// String names the host and the account, such as
 	// "api.github.com/orgs/octo-org". The name of a user's account ends in "/user":
 	// Run asks GitHub for the login, and adds it.
 	String() string
-	// Owner is the owner of the repositories; empty if only GitHub knows.
+	// Owner is the name of the organization. It is empty for a user's account.
 	Owner() string
 
 	Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (*ghmigrate.Migration, error)
@@ -35,23 +36,23 @@ type Account interface {
 	DownloadArchive(ctx context.Context, id int64, path string, opts *ghmigrate.DownloadOptions) (*ghmigrate.DownloadResult, error)
 	OpenArchive(ctx context.Context, id int64) (*ghmigrate.ArchiveStream, error)
 
-	// DeleteArchive and UnlockRepository fail with [ghmigrate.ErrNotFound] also if
-	// the response to an earlier attempt was lost, and a retry got 404.
+	// DeleteArchive and UnlockRepository fail with [ghmigrate.ErrNotFound] if the
+	// last response is 404, even if the response to an earlier attempt was lost.
 	DeleteArchive(ctx context.Context, id int64) error
 	UnlockRepository(ctx context.Context, id int64, repo string) error
 
-	// Do sends other requests: for the token's owner, repositories, memberships.
-	// See [ghmigrate.Client.Do].
+	// Do sends all other requests, such as those for the token's owner, for
+	// repositories and for memberships. See [ghmigrate.Client.Do].
 	Do(ctx context.Context, method, path string, in, out any) (http.Header, error)
 }
 
-// OrgAccount is the organization of that name.
+// OrgAccount returns the account of an organization.
 func OrgAccount(c *ghmigrate.Client, org string) Account {
 	return orgAccount{c, org}
 }
 
-// UserAccount is the account that the client's token belongs to.
-func UserAccount(c *ghmigrate.Client) Account { return userAccount{c.UserMigrations, client{c}} }
+// UserAccount returns the account of the user that the client's token belongs to.
+func UserAccount(c *ghmigrate.Client) Account { return userAccount{c.UserMigrations, c} }
 
 type orgAccount struct {
 	*ghmigrate.Client
@@ -104,17 +105,14 @@ func (a orgAccount) UnlockRepository(ctx context.Context, id int64, repo string)
 
 type userAccount struct {
 	*ghmigrate.UserMigrations
-	client
+	*ghmigrate.Client
 }
-
-// client lets both the client and its UserMigrations be embedded.
-type client struct{ *ghmigrate.Client }
 
 func (a userAccount) String() string { return a.Host() + "/user" }
 
 func (a userAccount) Owner() string { return "" }
 
-// List asks for the repositories too: a user's list cannot omit them.
+// List ignores OmitRepositories: GitHub's list for a user cannot omit them.
 func (a userAccount) List(ctx context.Context, opts *ghmigrate.ListOrgMigrationsOptions) iter.Seq2[*ghmigrate.Migration, error] {
 	if opts == nil {
 		return a.UserMigrations.List(ctx, nil)
@@ -122,8 +120,8 @@ func (a userAccount) List(ctx context.Context, opts *ghmigrate.ListOrgMigrations
 	return a.UserMigrations.List(ctx, &opts.ListOptions)
 }
 
-// Get looks into the list where there is no call for a single migration, as on
-// a GHES.
+// Get searches the list if the call for a single migration responds 404: a GitHub
+// Enterprise Server (GHES) does not have that call.
 func (a userAccount) Get(ctx context.Context, id int64, opts *ghmigrate.GetOptions) (*ghmigrate.Migration, error) {
 	m, err := a.UserMigrations.Get(ctx, id, opts)
 	if !errors.Is(err, ghmigrate.ErrNotFound) {
@@ -150,10 +148,11 @@ func (a userAccount) UnlockRepository(ctx context.Context, id int64, repo string
 	return remove(ctx, a, fmt.Sprintf("/user/migrations/%d/repos/%s/lock", id, url.PathEscape(repo)))
 }
 
-// errRepeated says that the retry of a DELETE got 404.
+// errRepeated reports that the retry of a DELETE got 404.
 var errRepeated = fmt.Errorf("the response to an earlier attempt was lost: %w", ghmigrate.ErrNotFound)
 
-// remove sends a DELETE. If a retry gets 404, the client returns nil and no header.
+// remove sends a DELETE. If a retry gets 404, the client counts the DELETE as done:
+// it returns no error and no header. Then remove returns errRepeated.
 func remove(ctx context.Context, acct Account, path string) error {
 	header, err := acct.Do(ctx, http.MethodDelete, path, nil, nil)
 	if err == nil && header == nil {
@@ -162,11 +161,11 @@ func remove(ctx context.Context, acct Account, path string) error {
 	return err
 }
 
-// Repositories lists the repositories that an account can export, oldest first,
-// each once. For an organization these are the repositories that the token may see,
-// for a user the repositories that the user owns. New repositories come last. An
-// error is yielded once and ends the sequence. An error that matches
-// [ghmigrate.ErrSSORequired] may come after some repositories.
+// Repositories yields the repositories that an account can export, oldest first,
+// each once. For an organization these are the repositories that the token can see,
+// and for a user the repositories that the user owns. An error ends the sequence.
+// The error matches [ghmigrate.ErrSSORequired] if GitHub leaves repositories out
+// because the token is not authorized for single sign-on.
 func Repositories(ctx context.Context, acct Account) iter.Seq2[*ghmigrate.Repository, error] {
 	return func(yield func(*ghmigrate.Repository, error) bool) {
 		if err := check(ctx, acct); err != nil {
@@ -199,15 +198,15 @@ func Repositories(ctx context.Context, acct Account) iter.Seq2[*ghmigrate.Reposi
 				return
 			}
 			more = len(found) > 0 && strings.Contains(header.Get("Link"), `rel="next"`)
-			if header.Get("Link") == "" { // proxies strip it
+			if header.Get("Link") == "" { // some proxies strip it
 				more = len(found) == 100
 			}
 		}
 	}
 }
 
-// Newest returns the ID of the account's newest migration, 0 if there is none.
-// A driver asks for it before a start, for [Job.Begin].
+// Newest returns the ID of the account's newest migration, or 0 if the account has
+// no migration. A driver calls Newest before a start, for [Job.Begin].
 func Newest(ctx context.Context, acct Account) (int64, error) {
 	opts := &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}
 	opts.PerPage = 1
@@ -232,25 +231,25 @@ func repositoryNames(ctx context.Context, acct Account, id int64) ([]string, err
 	return names, nil
 }
 
-// maxFates limits the requests of fatesOf.
-const maxFates = 25
+// maxFateRequests limits the requests of fatesOf.
+const maxFateRequests = 25
 
-// fatesOf asks GitHub for repositories that are missing in a migration. It returns
-// a sentence for each that was renamed, transferred or deleted.
+// fatesOf asks GitHub about repositories that a migration lacks. It returns a
+// sentence for each repository that was renamed, transferred or deleted.
 func fatesOf(ctx context.Context, acct Account, names []string) map[string]string {
 	fates := map[string]string{}
-	for _, name := range names[:min(len(names), maxFates)] {
+	for _, name := range names[:min(len(names), maxFateRequests)] {
 		var now struct {
 			FullName string `json:"full_name"`
 		}
 		owner, repo, _ := strings.Cut(name, "/")
 		_, err := acct.Do(ctx, http.MethodGet, "/repos/"+url.PathEscape(owner)+"/"+url.PathEscape(repo), nil, &now)
-		is, _, _ := strings.Cut(now.FullName, "/")
+		newOwner, _, _ := strings.Cut(now.FullName, "/")
 		switch {
 		case isAbsent(err):
 			fates[name] = "the repository does not exist any more, or the token may not see it"
 		case err != nil || now.FullName == "" || strings.EqualFold(now.FullName, name):
-		case strings.EqualFold(is, owner):
+		case strings.EqualFold(newOwner, owner):
 			fates[name] = fmt.Sprintf("the repository was renamed to %s: export it under that name", now.FullName)
 		default:
 			fates[name] = fmt.Sprintf("the repository was transferred to %s: export it from that account", now.FullName)
@@ -260,7 +259,7 @@ func fatesOf(ctx context.Context, acct Account, names []string) map[string]strin
 }
 
 // check checks the arguments that every function takes. An account without an
-// owner is a user's.
+// owner must be the account of a user.
 func check(ctx context.Context, acct Account) error {
 	switch {
 	case ctx == nil:
@@ -275,8 +274,8 @@ func check(ctx context.Context, acct Account) error {
 	return fmt.Errorf("export: the account is %q: want the name of an organization, such as octo-org", owner)
 }
 
-// tokenOwner asks for the token's owner, and for the version of the GHES if this is
-// one.
+// tokenOwner returns the login of the token's owner, and the version of the GHES;
+// ghes is empty on other hosts.
 func tokenOwner(ctx context.Context, acct Account) (login, ghes string, err error) {
 	var user struct {
 		Login string `json:"login"`

@@ -10,24 +10,24 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// Begin notes that an effect is about to be tried. Save the job before the
-// effect: without that a start may be sent twice. Newest is the ID of the
-// account's newest migration before a start, see [Newest]; other effects ignore
-// it.
+// Begin records the intent to perform an effect. The caller must save the job
+// before the effect: after a crash, only the saved intent keeps a start from being
+// sent twice. For a start, newest is the result of [Newest]; other effects ignore
+// newest.
 func (j *Job) Begin(e Effect, newest int64) {
 	b := &j.State.book
 	j.State.Intent = e
 	if e != EffectStart {
 		return
 	}
-	if b.Lost == 0 { // a lost start may still appear above the old floor
+	if b.Lost == 0 { // the migration of a lost start may still appear above the old floor
 		b.Floor = newest
 	}
 	b.Starts++
 }
 
-// Interrupted notes that the result of an effect is not known. Next returns the
-// effect again, but for a start: then it returns the search for its migration.
+// Interrupted records that an effect was begun and its result is not known. Then
+// Next returns the effect again. After a start, Next returns [EffectSearch].
 func (j *Job) Interrupted(now time.Time) {
 	if j.State.Intent == EffectStart {
 		j.lost(now)
@@ -35,8 +35,9 @@ func (j *Job) Interrupted(now time.Time) {
 	j.State.Intent = EffectNone
 }
 
-// Resume begins a new call of a driver, which calls it for every job. It clears
-// the failures of earlier calls, and unparks the job.
+// Resume prepares the job for a new call of the driver. A driver calls Resume for
+// every job when it begins. Resume forgets the failures of earlier calls, and
+// unparks the job.
 func (j *Job) Resume(now time.Time) {
 	j.Interrupted(now)
 	if j.State.Ended.After(now) { // the clock was set back
@@ -48,15 +49,15 @@ func (j *Job) Resume(now time.Time) {
 	}
 }
 
-// Observe notes the state of the migration, as a poll for many jobs or a webhook
-// has seen it. A nil migration only notes the time: an export that runs for a
-// day is stuck.
+// Observe applies the state of the job's migration that a poll for many jobs, or a
+// webhook, has returned. If m is nil, Observe only checks the time: after a day the
+// outcome of an export is [OutcomeStuck].
 func (j *Job) Observe(m *ghmigrate.Migration, now time.Time) {
 	s := &j.State
 	if s.Migration == 0 || s.Outcome != OutcomeUnknown || m != nil && m.ID != s.Migration {
 		return
 	}
-	if s.Begun.IsZero() { // of an earlier run, or a twin
+	if s.Begun.IsZero() { // the migration is a twin, or of an earlier run
 		s.Begun = now
 	}
 	if m != nil {
@@ -68,33 +69,33 @@ func (j *Job) Observe(m *ghmigrate.Migration, now time.Time) {
 		j.end(OutcomeExported, "", now)
 	case m != nil && m.State == ghmigrate.StateFailed:
 		j.end(OutcomeFailed, reasonFailed, now)
-	case now.Sub(s.Begun) >= maxWait:
+	case now.Sub(s.Begun) >= maxExportTime:
 		j.end(OutcomeStuck, reasonStuck, now)
 	}
 }
 
-// Abandon ends a job that is not to be started any more.
+// Abandon ends a job that the driver does not start any more.
 func (j *Job) Abandon(reason string, now time.Time) {
 	if j.State.Outcome == OutcomeUnknown && j.State.Migration == 0 {
 		j.end(OutcomeAbandoned, reason, now)
 	}
 }
 
-// Apply notes the result of an effect. It reports whether the run must end,
-// because GitHub has refused the token for five minutes.
+// Apply applies the result of an effect to the state. Stop reports whether the run
+// must end, because GitHub has refused the token for five minutes of pauses.
 func (j *Job) Apply(e Effect, r Result, now time.Time) (stop bool) {
 	s := &j.State
 	if s.Intent == e {
 		s.Intent = EffectNone
 	}
-	if e == EffectWait && s.Outcome != OutcomeUnknown { // somebody else has seen its end meanwhile
+	if e == EffectWait && s.Outcome != OutcomeUnknown { // Observe has seen the end meanwhile
 		return false
 	}
-	if r.Class != ClassNone && r.Outcome != OutcomeUnknown { // the error explains how the export ended
+	if r.Class != ClassNone && r.Outcome != OutcomeUnknown { // the error tells how the export ended
 		j.end(r.Outcome, r.Reason, now)
 		return false
 	}
-	if e == EffectUnlock { // also before an error
+	if e == EffectUnlock { // repositories may be released before an error
 		s.Released = append(slices.Clip(s.Released), r.Repositories...)
 	}
 	if e == EffectStart && r.Class != ClassNone {
@@ -116,22 +117,25 @@ func (j *Job) Apply(e Effect, r Result, now time.Time) (stop bool) {
 	return false
 }
 
+// end sets the outcome of the export.
 func (j *Job) end(o Outcome, reason string, now time.Time) {
 	s := &j.State
-	s.Outcome, s.Reason, s.Parked = o, brief(reason), ""
+	s.Outcome, s.Reason, s.Parked = o, shorten(reason), ""
 	if s.Ended.IsZero() {
 		s.Ended = now
 	}
 }
 
+// lost records a start without a response, and schedules the search for its
+// migration.
 func (j *Job) lost(now time.Time) {
 	b := &j.State.book
 	b.Lost++
 	b.LostAt = now
-	j.try(EffectSearch, func(a *attempts) { *a = attempts{Due: now.Add(searchAgain / 2)} })
+	j.try(EffectSearch, func(a *attempts) { *a = attempts{Due: now.Add(searchPause / 2)} })
 }
 
-// try changes the attempts of an effect.
+// try changes the attempts of an effect. Copies of the job keep their map.
 func (j *Job) try(e Effect, change func(*attempts)) {
 	b := &j.State.book
 	a := b.Tries[e]
@@ -144,7 +148,8 @@ func (j *Job) try(e Effect, change func(*attempts)) {
 	}
 }
 
-// fail counts a failure of an effect, and returns how often it has failed.
+// fail counts a failure of an effect, and returns the number of failures since the
+// latest success.
 func (j *Job) fail(e Effect, pause time.Duration, now time.Time) int {
 	j.try(e, func(a *attempts) { a.fail(pause, now) })
 	return j.tries(e).Count
@@ -160,31 +165,31 @@ func (a *attempts) fail(pause time.Duration, now time.Time) {
 	a.Due = now.Add(pause)
 }
 
-// meet notes an error that may pass, and sets Due. It reports whether such errors
-// have lasted too long. Rate limits do not count.
-func (a *attempts) meet(r Result, now time.Time) (over bool) {
-	limit := maxDenied
-	switch r.Class { //nolint:exhaustive // all others have one limit
+// retry counts an error that may be temporary, and sets Due. Over reports whether
+// the pauses after such errors exceed their limit. Rate limits do not count.
+func (a *attempts) retry(r Result, now time.Time) (over bool) {
+	limit := maxDeniedTime
+	switch r.Class { //nolint:exhaustive // all other classes have one limit
 	case ClassWait:
 		a.Due = now.Add(r.After)
 		return false
 	case ClassRetry:
-		limit = maxTrouble
+		limit = maxRetryTime
 	}
 	a.fail(backoff(a.Count), now)
 	return a.Paused > limit
 }
 
-// backoff is the pause after so many failures.
+// backoff returns the pause after a number of failures.
 func backoff(failures int) time.Duration {
 	return min(firstPause<<min(failures, 10), longestPause)
 }
 
-// retry notes an error that may pass. All starts of an account share one limit:
-// see [Tally.Started].
+// retry applies an error that may be temporary. The limit for starts is not here:
+// all starts of an account share one, see [Tally.Started].
 func (j *Job) retry(e Effect, r Result, now time.Time) (stop bool) {
 	over := false
-	j.try(e, func(a *attempts) { over = a.meet(r, now) })
+	j.try(e, func(a *attempts) { over = a.retry(r, now) })
 	switch {
 	case e == EffectStart || !over:
 		return false
@@ -195,7 +200,7 @@ func (j *Job) retry(e Effect, r Result, now time.Time) (stop bool) {
 	return false
 }
 
-// refused notes a refusal.
+// refused applies an error of class denied, absent or job.
 func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 	s := &j.State
 	switch e {
@@ -206,12 +211,12 @@ func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 			}
 		}
 		j.addFates(r.Fates)
-		j.fail(e, namelessAgain, now)
+		j.fail(e, namelessPause, now)
 		if len(s.Named) > 0 || r.Class == ClassJob && (!r.Invalid || j.lineage.Waited) {
 			j.end(OutcomeRefused, r.Reason, now)
 		}
 	case EffectUnlock, EffectDelete:
-		if j.fail(e, refusalWait, now) >= maxRefusals {
+		if j.fail(e, refusalPause, now) >= maxRefusals {
 			s.Forgotten = r.Forgotten
 			j.giveUp(e, r.Reason, now)
 		}
@@ -220,7 +225,7 @@ func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 	default:
 		switch r.Class {
 		case ClassAbsent:
-			if j.fail(e, absentAgain, now) >= maxAbsent {
+			if j.fail(e, absentPause, now) >= maxAbsences {
 				j.giveUp(e, r.Reason, now)
 			}
 		case ClassJob:
@@ -232,10 +237,11 @@ func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 	return false
 }
 
-// park leaves the job to the next call. The second such call in a row gives up.
+// park leaves the job to the driver's next call. The second call in a row that
+// would park the job gives the effect up.
 func (j *Job) park(e Effect, reason string, now time.Time) {
 	j.try(e, func(a *attempts) { *a = attempts{} })
-	if e == EffectUnlock || e == EffectDelete { // these keep no run from its end
+	if e == EffectUnlock || e == EffectDelete { // a run finishes without them
 		j.giveUp(e, reason, now)
 		return
 	}
@@ -243,7 +249,7 @@ func (j *Job) park(e Effect, reason string, now time.Time) {
 		j.giveUp(e, reason, now)
 		return
 	}
-	j.State.Parked = brief(reason)
+	j.State.Parked = shorten(reason)
 }
 
 // giveUp ends the attempts of an effect.
@@ -270,7 +276,7 @@ func (j *Job) giveUp(e Effect, reason string, now time.Time) {
 	}
 }
 
-// succeeded notes the success of an effect.
+// succeeded applies the result of an effect that succeeded.
 func (j *Job) succeeded(e Effect, r Result, now time.Time) {
 	s := &j.State
 	s.book.Parks = 0
@@ -278,7 +284,7 @@ func (j *Job) succeeded(e Effect, r Result, now time.Time) {
 		j.damaged(r, now)
 		return
 	}
-	if e != EffectVerify { // its count is that of all damage, also if another effect finds it
+	if e != EffectVerify { // counts all damage, whichever effect finds it: see damaged
 		j.try(e, func(a *attempts) { *a = attempts{} })
 	}
 	switch e {
@@ -286,9 +292,9 @@ func (j *Job) succeeded(e Effect, r Result, now time.Time) {
 		s.Migration, s.Begun, s.Reason = r.Migration, now, ""
 	case EffectSearch:
 		j.searched(r, now)
-	case EffectWait: // the outcomes are called as GitHub calls the states
+	case EffectWait: // the outcomes have the names of GitHub's states
 		j.Observe(&ghmigrate.Migration{ID: s.Migration, State: ghmigrate.MigrationState(r.Outcome)}, now)
-		j.try(e, func(a *attempts) { a.Due = now.Add(pollAgain) })
+		j.try(e, func(a *attempts) { a.Due = now.Add(pollPause) })
 	case EffectList:
 		s.Listed = true
 		s.Absent = without(j.Repositories, r.Repositories)
@@ -296,7 +302,7 @@ func (j *Job) succeeded(e Effect, r Result, now time.Time) {
 		j.addFates(r.Fates)
 	case EffectUnlock:
 		if r.Doubt {
-			late := s.Ended.Add(lateLock)
+			late := s.Ended.Add(lateLockTime)
 			if !late.After(now) {
 				late = now.Add(time.Second)
 			}
@@ -317,6 +323,7 @@ func (j *Job) succeeded(e Effect, r Result, now time.Time) {
 	}
 }
 
+// verified applies the findings of a verification.
 func (j *Job) verified(r Result) {
 	s := &j.State
 	s.Verified, s.Missing, s.Condemned, s.Unsound, s.Faults = true, r.Missing, r.Condemned, r.Unsound, r.Faults
@@ -332,14 +339,15 @@ func (j *Job) addFates(fates map[string]string) {
 	maps.Copy(j.State.Fates, fates)
 }
 
-// damaged has the archive fetched again: it was whole when it came.
+// damaged schedules another download of an archive that has changed since its
+// download. The third damage gives the archive up.
 func (j *Job) damaged(r Result, now time.Time) {
 	s := &j.State
 	s.Archive, s.Verified, s.Stored, s.InStore = nil, false, false, false
 	s.Missing, s.Condemned, s.Unsound, s.Faults = nil, nil, false, nil
 	count := 0
 	j.try(EffectVerify, func(a *attempts) { a.Count++; count = a.Count })
-	if count > maxDamage {
+	if count > maxDamages {
 		j.end(OutcomeUnfetched, r.Reason, now)
 	}
 }

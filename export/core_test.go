@@ -66,7 +66,7 @@ func (d *simDriver) over(j *Job) {
 	if d.chance.Float64() < d.pCrash {
 		d.tally.Over(j) // and lost
 	}
-	next := append(d.tally.Over(j), j.unlocking(d.known, false)...)
+	next := append(d.tally.Over(j), j.twinUnlocks(d.known, false)...)
 	d.logf("over %s %v %s %q -> %d", j.ID, j.Repositories, j.State.Outcome, j.State.Reason, len(next))
 	d.add(next)
 }
@@ -108,7 +108,7 @@ func (d *simDriver) call() {
 	for _, j := range d.jobs {
 		j.Resume(w.now)
 	}
-	d.add(unlockingOf(d.jobs, false))
+	d.add(allTwinUnlocks(d.jobs, false))
 	ended := map[string]bool{}
 	for _, j := range slices.Clone(d.jobs) {
 		if j.Over() {
@@ -182,7 +182,7 @@ func (d *simDriver) call() {
 
 func (d *simDriver) load() (load Load, pending []*Job, live int) {
 	for _, j := range d.jobs {
-		if !j.Over() && (j.State.Parked == "" || len(j.open(d.w.now)) > 0) {
+		if !j.Over() && (j.State.Parked == "" || len(j.openEffects(d.w.now)) > 0) {
 			live++
 		}
 	}
@@ -213,9 +213,9 @@ func (d *simDriver) due(pending []*Job, load Load, system *bool) (due []*Job, la
 			if !m.never {
 				sooner(m.ends)
 			}
-			sooner(j.State.Begun.Add(maxWait))
+			sooner(j.State.Begun.Add(maxExportTime))
 			sooner(j.State.Begun.Add(d.patience + 1))
-			if w.ended(m) || !w.now.Before(j.State.Begun.Add(maxWait)) || d.chance.Float64() < 0.02 {
+			if w.ended(m) || !w.now.Before(j.State.Begun.Add(maxExportTime)) || d.chance.Float64() < 0.02 {
 				due = append(due, j)
 			} else {
 				sooner(w.now.Add(time.Hour))
@@ -297,7 +297,7 @@ func (d *simDriver) systemic(pending []*Job) bool {
 func (d *simDriver) late() (found bool) {
 	known := knownMigrations(d.jobs)
 	for _, j := range slices.Clone(d.jobs) {
-		if !lostStart(j) || !j.Start.LockRepositories {
+		if !hasLostStart(j) || !j.Start.LockRepositories {
 			continue
 		}
 		for _, f := range d.w.found(j, func(id int64) bool { return known[id] }) {

@@ -308,7 +308,7 @@ func (w *world) unlock(job *Job, m *worldMigration) Result {
 			r.Repositories = append(r.Repositories, n)
 		case !w.ended(m) || !job.State.Listed:
 			refused = true
-		case w.now.Before(job.State.Ended.Add(lateLock)):
+		case w.now.Before(job.State.Ended.Add(lateLockTime)):
 			r.Doubt = true
 		default:
 			r.Repositories = append(r.Repositories, n)

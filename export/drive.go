@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// drive is the loop of a run. It begins the effects that are due, waits for a
-// result, and notes it, until no more effect is possible in this call. The error
-// says why the run is not finished.
+// drive is the main loop of a run. It begins the effects that are due, waits for a
+// result, and applies the result, until this call can begin no more effects. If the
+// run is not finished then, the error says why.
 func (r *run) drive(ctx context.Context) error {
 	var cancel context.CancelCauseFunc
 	ctx, cancel = context.WithCancelCause(ctx)
@@ -26,8 +26,8 @@ func (r *run) drive(ctx context.Context) error {
 			var at time.Time
 			at, err = r.start(ctx)
 			wake = sooner(wake, at)
-			if r.active > 0 || !wake.IsZero() { // else see more
-				wake = sooner(wake, r.lookForTwins(ctx, time.Now()))
+			if r.active > 0 || !wake.IsZero() { // otherwise planMore searches for twins
+				wake = sooner(wake, r.findTwins(ctx, time.Now()))
 			}
 		}
 		switch {
@@ -38,11 +38,11 @@ func (r *run) drive(ctx context.Context) error {
 			return r.stop
 		default:
 			var more bool
-			if more, err = r.more(ctx); err == nil && !more {
+			if more, err = r.planMore(ctx); err == nil && !more {
 				return nil
 			}
 		}
-		if err != nil { // of the journal, or ErrSystemic, or of parked jobs
+		if err != nil { // from the journal, ErrSystemic, or from parked jobs
 			cancel(err)
 			for ; r.active > 0; r.active-- {
 				<-r.results
@@ -52,7 +52,8 @@ func (r *run) drive(ctx context.Context) error {
 	}
 }
 
-// await waits for a result, an observation or a time, and notes it.
+// await waits for a result or a poll until the time wake, and applies it. A zero
+// time is never reached.
 func (r *run) await(ctx context.Context, wake time.Time) error {
 	var alarm <-chan time.Time
 	if !wake.IsZero() {
@@ -62,7 +63,7 @@ func (r *run) await(ctx context.Context, wake time.Time) error {
 	}
 	ended := ctx.Done()
 	if r.stop != nil {
-		ended = nil // the effects under way end by themselves
+		ended = nil // the context has canceled the effects under way
 	}
 	select {
 	case res := <-r.results:
@@ -72,19 +73,19 @@ func (r *run) await(ctx context.Context, wake time.Time) error {
 		}
 		return r.apply(res)
 	case s := <-r.poll.results:
-		return r.see(s)
+		return r.observe(s)
 	case <-alarm:
 	case <-ended:
 	}
 	return nil
 }
 
-// launch begins every effect that is due and allowed. It returns when the next one
-// is due; a zero time means after a result.
+// launch begins every effect that is due and allowed. It returns the time when the
+// next effect is due; a zero time means after a result.
 func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
 	now := time.Now()
-	if now.Before(r.gate) {
-		return r.gate, nil
+	if now.Before(r.pausedUntil) {
+		return r.pausedUntil, nil
 	}
 	r.full = r.holding() >= 2*r.opts.Transfers
 	for _, job := range slices.Clone(r.live) {
@@ -98,7 +99,7 @@ func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
 					return wake, err
 				}
 			} else {
-				for _, t := range []time.Time{r.follow(ctx, job), s.Begun.Add(r.opts.Patience), s.Begun.Add(maxWait)} {
+				for _, t := range []time.Time{r.watchOne(ctx, job), s.Begun.Add(r.opts.Patience), s.Begun.Add(maxExportTime)} {
 					if t.After(now) {
 						wake = sooner(wake, t)
 					}
@@ -106,7 +107,7 @@ func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
 			}
 		}
 		for {
-			effect, at := job.Next(now, r.except(job, now)...)
+			effect, at := job.Next(now, r.excluded(job, now)...)
 			if effect == EffectNone {
 				wake = sooner(wake, at)
 				break
@@ -117,12 +118,12 @@ func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
 		}
 	}
 	if r.stop == nil {
-		wake = sooner(wake, r.followAll(ctx, now))
+		wake = sooner(wake, r.watchAll(ctx, now))
 	}
 	return wake, nil
 }
 
-// sooner returns the sooner of two times. A zero time never comes.
+// sooner returns the earlier of two times. A zero time is never reached.
 func sooner(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -130,8 +131,8 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-// except lists the effects of a job that are not allowed now.
-func (r *run) except(job *Job, now time.Time) []Effect {
+// excluded lists the effects of a job that are not allowed now.
+func (r *run) excluded(job *Job, now time.Time) []Effect {
 	except := slices.Clone(r.busy[job])
 	transfers := []Effect{EffectDownload, EffectVerify, EffectStore, EffectTransfer}
 	if r.stop != nil {
@@ -142,7 +143,7 @@ func (r *run) except(job *Job, now time.Time) []Effect {
 		}
 		return except
 	}
-	if job.toBeStarted() { // see start
+	if job.toBeStarted() { // the method start begins these effects
 		except = append(except, EffectStart, EffectSearch)
 	}
 	if r.isWatched(job, now) {
@@ -157,8 +158,8 @@ func (r *run) except(job *Job, now time.Time) []Effect {
 	return except
 }
 
-// maxReleasing limits the effects of a run that ends: the next response may be a
-// rate limit.
+// maxReleasing limits the concurrent effects of a run that ends. After a rate limit,
+// only these requests are refused.
 const maxReleasing = 2
 
 // holding counts the archives on disk that wait for the Store.
@@ -172,10 +173,10 @@ func (r *run) holding() (n int) {
 	return n
 }
 
-// perform performs an effect on a copy of the job.
+// perform starts a goroutine that performs an effect on a copy of the job.
 func (r *run) perform(ctx context.Context, job *Job, effect Effect) error {
 	if effect == EffectStart || effect == EffectDelete {
-		job.Begin(effect, r.highest)
+		job.Begin(effect, r.newest)
 		if err := r.journal.save(job); err != nil {
 			return err
 		}
@@ -213,7 +214,7 @@ func (r *run) apply(res result) error {
 	if res.effect == EffectStart {
 		r.starting = false
 	}
-	if r.stop != nil && !r.releasing && res.Class != ClassNone && res.effect != EffectStart { // it was cut off
+	if r.stop != nil && !r.releasing && res.Class != ClassNone && res.effect != EffectStart { // the run has canceled the effect
 		return nil
 	}
 	before := job.State
@@ -221,15 +222,15 @@ func (r *run) apply(res result) error {
 	if res.effect == EffectStart || res.effect == EffectSearch {
 		stop = r.tally.Started(job, res.Result, now) || stop
 	}
-	if res.Class == ClassWait && now.Add(res.After).After(r.gate) {
-		r.gate = now.Add(res.After)
+	if res.Class == ClassWait && now.Add(res.After).After(r.pausedUntil) {
+		r.pausedUntil = now.Add(res.After)
 	}
 	err := res.error()
 	if stop && r.stop == nil {
 		r.stop = fmt.Errorf("batch %s: %s: %w", job.ID, res.effect, err)
 	}
 	if job.State.Parked != "" && before.Parked == "" {
-		r.parked = append(r.parked, fmt.Errorf("batch %s: %s: after %v: %w", job.ID, res.effect, maxTrouble, err))
+		r.parked = append(r.parked, fmt.Errorf("batch %s: %s: after %v: %w", job.ID, res.effect, maxRetryTime, err))
 	}
 	return r.note(job, res.effect, res.Result, &before)
 }
@@ -238,23 +239,23 @@ func (r *run) apply(res result) error {
 // a job that is over. Before is the state before the change.
 func (r *run) note(job *Job, effect Effect, res Result, before *State) error {
 	s := &job.State
-	r.highest = max(r.highest, s.Migration)
-	news := s.Outcome != before.Outcome
-	if news {
+	r.newest = max(r.newest, s.Migration)
+	ended := s.Outcome != before.Outcome
+	if ended {
 		r.tally.Ended(job)
 		if s.Outcome != OutcomeExported {
-			r.doubt = Result{Reason: s.Reason, err: res.err}.error()
+			r.lastFailure = Result{Reason: s.Reason, err: res.err}.error()
 		}
 	}
-	passing := res.Class == ClassRetry || res.Class == ClassWait || res.Class == ClassRun
-	if news || !passing || effect == EffectStart || s.Parked != before.Parked || len(s.Released) != len(before.Released) {
+	temporary := res.Class == ClassRetry || res.Class == ClassWait || res.Class == ClassRun
+	if ended || !temporary || effect == EffectStart || s.Parked != before.Parked || len(s.Released) != len(before.Released) {
 		if err := r.journal.save(job); err != nil {
 			return err
 		}
 	}
 	if s.InStore && !before.InStore {
 		if err := job.Clear(); err != nil {
-			r.emit(Event{Kind: EventWaiting, Err: err}) // the next call tries again
+			r.emit(Event{Kind: EventWaiting, Err: err}) // finish and the next call try again
 		}
 	}
 	r.count(job)
@@ -265,8 +266,8 @@ func (r *run) note(job *Job, effect Effect, res Result, before *State) error {
 	return r.settle(job)
 }
 
-// settle moves a job between live and pending, or replaces a job that is over by
-// its successors.
+// settle puts a job into live or pending. It replaces a job that is over by its
+// successors.
 func (r *run) settle(job *Job) error {
 	is := func(j *Job) bool { return j == job }
 	r.live, r.pending = slices.DeleteFunc(r.live, is), slices.DeleteFunc(r.pending, is)
@@ -280,7 +281,7 @@ func (r *run) settle(job *Job) error {
 	}
 	r.count(job)
 	job.emit(job.event(EventOver))
-	next := append(r.unknown(r.tally.Over(job)), job.unlocking(r.journal.known, false)...)
+	next := append(r.unknown(r.tally.Over(job)), job.twinUnlocks(r.journal.known, false)...)
 	if len(next) == 0 {
 		return nil
 	}
@@ -300,8 +301,8 @@ func (r *run) settle(job *Job) error {
 	return nil
 }
 
-// enlist adds jobs to live and pending. Successors go first, so that Run soon knows
-// which repository has failed the batch.
+// enlist adds jobs to live and pending. If first is set, they precede the other
+// pending jobs: Run starts successors first, to find the repository that fails.
 func (r *run) enlist(first bool, jobs ...*Job) {
 	var begun, waiting []*Job
 	for _, job := range jobs {
@@ -334,11 +335,11 @@ func (r *run) plan(jobs []*Job) error {
 
 // unknown returns the jobs that are not in the journal.
 func (r *run) unknown(jobs []*Job) []*Job {
-	var news []*Job
+	var unknown []*Job
 	for _, job := range jobs {
 		if r.journal.known[job.ID] == nil {
-			news = append(news, job)
+			unknown = append(unknown, job)
 		}
 	}
-	return news
+	return unknown
 }

@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// Errors to be recognized with [errors.Is].
+// Errors that [errors.Is] matches.
 var (
-	// ErrSystemic means that exports of all repositories fail: up to twelve that
-	// were tried alone have failed. The run is unfinished, and the next call goes on.
-	// If the next call ends likewise, it finishes the run without the rest.
+	// ErrSystemic means that GitHub exports no repository at the moment: up to
+	// twelve repositories that were exported alone have failed. The run is
+	// unfinished, and the next call continues it. If that call returns ErrSystemic
+	// too, it finishes the run without the remaining repositories.
 	ErrSystemic = errors.New("GitHub fails to export any repository at the moment, try again later")
 	// ErrNotNow means that a job may be started later: see [Tally.MayStart].
 	ErrNotNow = errors.New("the batch must not be started yet")
-	// ErrUnfinished means that Dir has an unfinished run with other options.
-	// Options.FinishFirst finishes it; so do Options without Repositories, and with
-	// a Store if the run was begun with one.
+	// ErrUnfinished means that Dir has an unfinished run with other options. To
+	// finish it, set Options.FinishFirst. Or call Run without Repositories, and with
+	// a Store if the run was begun with a Store.
 	ErrUnfinished = errors.New("there is an unfinished run with other options")
 	// ErrForeign means that the runs in Dir belong to another account. For a renamed
 	// account see Options.FormerNames.
@@ -25,30 +26,31 @@ var (
 	// ErrInUse means that another process, or another call, holds Dir.
 	ErrInUse = errors.New("the folder is in use by another run")
 	// ErrDamaged means that the journal of the newest run is damaged before its
-	// last line, which no crash does. Run has changed nothing.
+	// last line. A crash can only damage the last line. Run has changed nothing.
 	ErrDamaged = errors.New("the journal is damaged")
 
-	errBroken = errors.New("the journal cannot be written")
+	errJournal = errors.New("the journal cannot be written")
 )
 
-// A PartialError lists missing repositories. Run returns it beside the manifest.
+// A PartialError lists the repositories that Run has not exported completely. Run
+// returns it beside the manifest.
 type PartialError struct {
-	// Repositories are the rows of repositories that are not in a verified
-	// archive, or not whole.
+	// Repositories are the rows of repositories without a verified archive that
+	// covers them.
 	Repositories []Row
-	// Reduced are the rows of repositories that could be exported only without
-	// their releases or attachments: see [Row].Dropped.
+	// Reduced are the rows of repositories that were exported without their
+	// releases or attachments: see [Row].Dropped.
 	Reduced []Row
 	// Locked are the repositories that may still be locked and should not be.
 	// The next Run in the same Dir tries to unlock them again; so does [Unlock].
 	Locked []string
-	// Err says why the run is unfinished; the next call goes on with it. It is nil
-	// if the run is finished: then the next call begins a new run.
+	// Err says why the run is unfinished; the next call continues the run. Err is
+	// nil if the run is finished; then the next call begins a new run.
 	Err error
 }
 
-// Error says in one line how many repositories are missing, the first of them,
-// and why.
+// Error returns one line: the number of missing repositories, the first of them,
+// and the reason.
 func (e *PartialError) Error() string {
 	var parts []string
 	if n := len(e.Repositories); n > 0 {
@@ -79,7 +81,7 @@ func count(n int) string {
 	return fmt.Sprintf("%d repositories", n)
 }
 
-// first names one of n.
+// first names the first of n repositories.
 func first(n int, name string) string {
 	if n == 1 {
 		return ": " + name

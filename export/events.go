@@ -9,56 +9,56 @@ import (
 	"time"
 )
 
-// An Event tells the progress of a run.
+// An Event reports the progress of a run.
 type Event struct {
 	Time time.Time
 	Kind EventKind
 
 	Job          string   // the ID of the batch; empty if the event is about the run
-	Migration    int64    // 0 if there is none yet
-	Repositories int      // how many the batch has, or the run
-	Next         []string // of EventReplaced: the IDs of the batches that take its place
+	Migration    int64    // 0 before the migration is started
+	Repositories int      // the number of repositories of the batch, or of the run
+	Next         []string // of EventReplaced: the IDs of the batches that replace the batch
 
-	Bytes, Size int64         // of the archive: fetched so far, and in all, -1 if not known
-	Wait        time.Duration // of EventWaiting
-	Err         error         // nil unless something went wrong
+	Bytes, Size int64         // of the archive: the bytes downloaded so far, and its size, -1 if unknown
+	Wait        time.Duration // of EventWaiting: the time until the retry
+	Err         error         // nil after a success
 
-	// Done and All count the repositories that are done, and all repositories. A
-	// repository is done when its verified archive is in place, or when Run tries
-	// nothing more for it.
+	// Done counts the repositories that are done, and All counts all repositories. A
+	// repository is done when its verified archive is stored, or when Run has given
+	// it up.
 	Done, All int
 }
 
-// An EventKind is a kind of event. More kinds may come.
+// An EventKind is a kind of event. Later versions may have more kinds.
 type EventKind string
 
 // The kinds of events.
 const (
-	EventBegun      EventKind = "begun"      // a new run
-	EventResumed    EventKind = "resumed"    // an unfinished run goes on
-	EventStarting   EventKind = "starting"   // a start is about to be sent
-	EventStarted    EventKind = "started"    // GitHub has accepted it
-	EventLost       EventKind = "lost"       // the response was lost; the migration is searched for
-	EventAdopted    EventKind = "adopted"    // and found
-	EventExported   EventKind = "exported"   // the archive is ready
-	EventFailed     EventKind = "failed"     // the batch is not exported, or its archive cannot be had: Err says why
-	EventProgress   EventKind = "progress"   // of the download, at most ten times a second
-	EventDownloaded EventKind = "downloaded" // all of the archive
-	EventDamaged    EventKind = "damaged"    // the archive on disk is damaged, and is downloaded again
-	EventVerified   EventKind = "verified"   // with Err, if something is wrong with the archive
+	EventBegun      EventKind = "begun"      // Run begins a new run
+	EventResumed    EventKind = "resumed"    // Run continues an unfinished run
+	EventStarting   EventKind = "starting"   // Run is about to send the start of a migration
+	EventStarted    EventKind = "started"    // GitHub has accepted the start
+	EventLost       EventKind = "lost"       // the response to the start was lost; Run searches for the migration
+	EventAdopted    EventKind = "adopted"    // the search has found the migration
+	EventExported   EventKind = "exported"   // GitHub has exported the batch; its archive is ready
+	EventFailed     EventKind = "failed"     // the export has failed, or its archive cannot be downloaded: Err says why
+	EventProgress   EventKind = "progress"   // the download continues; at most ten events a second
+	EventDownloaded EventKind = "downloaded" // the whole archive is downloaded
+	EventDamaged    EventKind = "damaged"    // the archive on disk is damaged, and Run downloads it again
+	EventVerified   EventKind = "verified"   // the archive is verified; Err reports faults
 	EventStored     EventKind = "stored"     // the Store has the archive
-	EventUnlocked   EventKind = "unlocked"   // all repositories that the migration has locked
-	EventLocked     EventKind = "locked"     // GitHub does not unlock some of them
-	EventDeleted    EventKind = "deleted"    // the archive at GitHub
-	EventReplaced   EventKind = "replaced"   // batches in Next take the place of the batch
-	EventReduced    EventKind = "reduced"    // the batch goes without releases, or attachments
-	EventWaiting    EventKind = "waiting"    // before an effect is tried again, after an error or for a rate limit
-	EventParked     EventKind = "parked"     // the batch is left to the next call, after an hour of trouble
-	EventOver       EventKind = "over"       // nothing is left to be done for the batch
-	EventEnded      EventKind = "ended"      // the run, with Err if not all is well
+	EventUnlocked   EventKind = "unlocked"   // all repositories that the migration had locked are unlocked
+	EventLocked     EventKind = "locked"     // GitHub has not unlocked some repositories
+	EventDeleted    EventKind = "deleted"    // the archive is deleted at GitHub
+	EventReplaced   EventKind = "replaced"   // the batches in Next replace the batch
+	EventReduced    EventKind = "reduced"    // a batch leaves out the releases or attachments of a repository that failed
+	EventWaiting    EventKind = "waiting"    // Run retries a request or an effect after Wait; Err says why
+	EventParked     EventKind = "parked"     // Run leaves the batch to the next call, after an hour of pauses
+	EventOver       EventKind = "over"       // the batch has no effects left
+	EventEnded      EventKind = "ended"      // the run has ended; Err is its error
 )
 
-// String describes the event in one line, without the time.
+// String returns a description of the event in one line, without the time.
 func (e Event) String() string {
 	text := e.words()
 	if e.Job != "" {
@@ -100,7 +100,7 @@ func (e Event) words() string {
 	case EventWaiting:
 		return fmt.Sprintf("trying again in %s", e.Wait.Round(time.Second))
 	case EventParked:
-		return "giving up for now, the next call goes on"
+		return "giving up for now, the next call continues"
 	case EventOver, EventEnded:
 		return fmt.Sprintf("%s, %d of %s done", e.Kind, e.Done, count(e.All))
 	default:
@@ -115,9 +115,9 @@ func batches(ids []string) string {
 	return fmt.Sprintf("batches %s and %s", strings.Join(ids[:len(ids)-1], ", "), ids[len(ids)-1])
 }
 
-// Attrs returns the event for a log. Its keys are stable: kind, batch, migration,
-// repositories, next, bytes, size, wait, error, done, all. It omits keys without a
-// value.
+// Attrs returns the attributes of the event for a log. The keys are stable: kind,
+// batch, migration, repositories, next, bytes, size, wait, error, done, all. Attrs
+// omits a key without a value.
 func (e Event) Attrs() []slog.Attr {
 	attrs := []slog.Attr{slog.String("kind", string(e.Kind))}
 	if e.Job != "" {
@@ -142,11 +142,12 @@ func (e Event) Attrs() []slog.Attr {
 	return append(attrs, slog.Int("done", e.Done), slog.Int("all", e.All))
 }
 
-// LogValue returns Attrs as a group.
+// LogValue implements [slog.LogValuer]: it returns a group of Attrs.
 func (e Event) LogValue() slog.Value { return slog.GroupValue(e.Attrs()...) }
 
-// LogTo returns a function for [Options].Progress that logs every event but
-// EventProgress as "export", at level info, or warn where there is an error.
+// LogTo returns a function for [Options].Progress. The function logs every event
+// except EventProgress with the message "export", at level info, or at level warn if
+// the event has an error.
 func LogTo(l *slog.Logger) func(Event) {
 	return func(e Event) {
 		if e.Kind == EventProgress {
@@ -160,7 +161,7 @@ func LogTo(l *slog.Logger) func(Event) {
 	}
 }
 
-// event is an event of the job.
+// event returns an event about the job.
 func (j *Job) event(kind EventKind) Event {
 	return Event{Kind: kind, Job: j.ID, Migration: j.State.Migration, Repositories: len(j.Repositories)}
 }
@@ -173,8 +174,8 @@ func (j *Job) emit(e Event) {
 	}
 }
 
-// Report calls Progress with the event of a result, after [Job.Apply]. Before is the
-// state before Apply. [Step] calls it.
+// Report calls Progress with the event for a result. A driver calls Report after
+// [Job.Apply], with the state before Apply; [Step] does so itself.
 func (j *Job) Report(effect Effect, r Result, before *State) {
 	s := &j.State
 	e := j.event(j.kindOf(effect, r, before))
@@ -200,7 +201,7 @@ func (j *Job) kindOf(effect Effect, r Result, before *State) EventKind {
 	switch {
 	case before.Outcome != after.Outcome && after.Outcome == OutcomeExported:
 		return EventExported
-	case before.Outcome != after.Outcome && after.Outcome != OutcomeSplit: // of which its successors tell
+	case before.Outcome != after.Outcome && after.Outcome != OutcomeSplit: // a split has only EventReplaced
 		return EventFailed
 	case after.Parked != "":
 		return EventParked
@@ -221,7 +222,7 @@ func (j *Job) kindOf(effect Effect, r Result, before *State) EventKind {
 	}[effect]
 }
 
-// unsoundness describes the faults of an archive; it returns nil if it has none.
+// unsoundness returns an error that describes the faults of the archive, or nil.
 func (s *State) unsoundness() error {
 	switch {
 	case len(s.Faults) > 0:

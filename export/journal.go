@@ -15,17 +15,18 @@ import (
 const (
 	journalName    = "journal"
 	journalVersion = 2
-	// planLine is how much of a plan goes into one line, in bytes.
+	// planLine limits the part of a plan that goes into one line, in bytes.
 	planLine = durable.MaxLine / 4
 )
 
-// A line is one line of the journal: exactly one of its kinds.
+// A line is one line of the journal. It has a run, a plan, a job with its state, a
+// tally or an end.
 type line struct {
-	Run   *header `json:"run,omitzero"`   // the first line
-	Plan  []*Job  `json:"plan,omitzero"`  // jobs, when they are made
-	Job   string  `json:"job,omitempty"`  // the job that has State now
-	State *State  `json:"state,omitzero"` //
-	Tally *Tally  `json:"tally,omitzero"` // when a call ends with ErrSystemic, or that is over
+	Run   *header `json:"run,omitzero"`  // the first line
+	Plan  []*Job  `json:"plan,omitzero"` // new jobs
+	Job   string  `json:"job,omitempty"` // the ID of the job whose new state is State
+	State *State  `json:"state,omitzero"`
+	Tally *Tally  `json:"tally,omitzero"` // written when a call ends in doubt, and after the next success
 	End   *end    `json:"end,omitzero"`   // the last line: the run is finished
 }
 
@@ -35,12 +36,12 @@ type header struct {
 	Account        string                          `json:"account"`
 	Name           string                          `json:"name"` // the prefix of names in a Store
 	Begun          time.Time                       `json:"begun"`
-	Repositories   int                             `json:"repositories"` // how many; the plan names them
+	Repositories   int                             `json:"repositories"` // the number; the plan has the names
 	BatchSize      int                             `json:"batch_size"`
 	Start          ghmigrate.StartMigrationRequest `json:"start"`
 	DeleteArchives bool                            `json:"delete_archives"`
 	KeepLocked     bool                            `json:"keep_locked"`
-	Store          bool                            `json:"store"` // archives go to a Store, and not to the folder
+	Store          bool                            `json:"store"` // a Store receives the archives
 	Stream         bool                            `json:"stream"`
 }
 
@@ -48,20 +49,20 @@ type end struct {
 	At time.Time `json:"at"`
 }
 
-// A journal is the memory of one run: a file and its content.
+// A journal is the saved state of one run: an open file and its content.
 type journal struct {
 	file durable.File
 	log  *durable.Log
 
-	header *header // nil if nothing was planned
-	jobs   []*Job  // in the order in which they were made
-	known  map[string]*Job
-	tally  Tally // as the latest line has it
-	end    *end  // nil while the run is unfinished
+	header *header         // nil before a plan is written
+	jobs   []*Job          // in the order of their creation
+	known  map[string]*Job // the jobs by ID
+	tally  Tally           // of the latest line with a tally
+	end    *end            // nil while the run is unfinished
 }
 
-// openJournal reads the journal of the run in a folder, and makes one if there
-// is none.
+// openJournal reads the journal in the folder of a run, and creates it if there is
+// no journal.
 func openJournal(d disk, dir string) (*journal, error) {
 	name := filepath.Join(dir, journalName)
 	f, err := d.OpenLocked(name)
@@ -74,7 +75,7 @@ func openJournal(d disk, dir string) (*journal, error) {
 	j := &journal{file: f, known: map[string]*Job{}}
 	if j.log, err = durable.OpenLog(f, j.replay); err != nil {
 		_ = f.Close()
-		if errors.Is(err, durable.ErrDamaged) || errors.Is(err, errMeaningless) {
+		if errors.Is(err, durable.ErrDamaged) || errors.Is(err, errNotJournal) {
 			return nil, fmt.Errorf("%w: %s: %w; move that folder away to begin a new run", ErrDamaged, name, err)
 		}
 		return nil, fmt.Errorf("read the journal %s: %w", name, err)
@@ -86,32 +87,32 @@ func openJournal(d disk, dir string) (*journal, error) {
 	return j, nil
 }
 
-// errMeaningless says that a line has the right checksum and another program's
-// content.
-var errMeaningless = errors.New("not a line of a journal")
+// errNotJournal reports a line with the right checksum whose content is not a line of
+// a journal.
+var errNotJournal = errors.New("not a line of a journal")
 
 // replay applies one line.
 func (j *journal) replay(text []byte) error {
 	var l line
 	if err := json.Unmarshal(text, &l); err != nil {
-		return fmt.Errorf("%w: %w", errMeaningless, err)
+		return fmt.Errorf("%w: %w", errNotJournal, err)
 	}
 	switch {
 	case l.Run != nil && l.Run.Version != journalVersion:
-		return fmt.Errorf("%w: version %d is not known", errMeaningless, l.Run.Version)
+		return fmt.Errorf("%w: unknown version %d", errNotJournal, l.Run.Version)
 	case (l.Run != nil) != (j.header == nil):
-		return fmt.Errorf("%w: want the header in the first line and nowhere else", errMeaningless)
+		return fmt.Errorf("%w: want the header in the first line and nowhere else", errNotJournal)
 	case l.Run != nil:
 		j.header = l.Run
 	case l.State != nil:
 		if j.known[l.Job] == nil {
-			return fmt.Errorf("%w: there is no batch %q", errMeaningless, l.Job)
+			return fmt.Errorf("%w: there is no batch %q", errNotJournal, l.Job)
 		}
 		j.known[l.Job].State = *l.State
 	case l.Plan != nil:
 		for _, job := range l.Plan {
 			if job == nil || job.ID == "" || j.known[job.ID] != nil {
-				return fmt.Errorf("%w: a batch has no ID, or the ID of another batch", errMeaningless)
+				return fmt.Errorf("%w: a batch has no ID, or the ID of another batch", errNotJournal)
 			}
 			j.add(job)
 		}
@@ -120,7 +121,7 @@ func (j *journal) replay(text []byte) error {
 	case l.End != nil:
 		j.end = l.End
 	default:
-		return errMeaningless
+		return errNotJournal
 	}
 	return nil
 }
@@ -130,13 +131,13 @@ func (j *journal) add(job *Job) {
 	j.known[job.ID] = job
 }
 
-// planned reports whether the journal has all repositories of the run. Nothing is
-// started before.
+// planned reports whether the journal has all repositories of the run. Run starts
+// nothing before.
 func (j *journal) planned() bool {
 	return j.header != nil && len(requested(j.jobs)) == j.header.Repositories
 }
 
-// begin empties the journal and writes the header and the plan.
+// begin truncates the journal, and writes the header and the plan.
 func (j *journal) begin(h header, jobs []*Job) error {
 	log, err := durable.CreateLog(j.file)
 	if err != nil {
@@ -149,7 +150,7 @@ func (j *journal) begin(h header, jobs []*Job) error {
 	return j.plan(jobs)
 }
 
-// plan adds jobs.
+// plan adds jobs, in as many lines as they need.
 func (j *journal) plan(jobs []*Job) error {
 	var lines [][]*Job
 	size := 0
@@ -187,21 +188,21 @@ func (j *journal) write(l line) error {
 		err = j.log.Sync()
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", errBroken, err)
+		return fmt.Errorf("%w: %w", errJournal, err)
 	}
 	return nil
 }
 
 func (j *journal) close() error { return j.file.Close() }
 
-// A disk is the file system that a run lives on, as [durable.OS].
+// A disk is the file system of a run, such as [durable.OS].
 type disk interface {
 	durable.FS
 	MkdirAll(name string) error
 	ReadDir(name string) ([]string, error)
 }
 
-// removeFile removes a file that may be gone already.
+// removeFile removes a file. It returns nil if there is no such file.
 func removeFile(d disk, path string) error {
 	if err := d.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

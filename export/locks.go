@@ -14,15 +14,16 @@ import (
 )
 
 // maxUnlocks limits the repositories that one effect unlocks, so that a driver can
-// pause and hand over in between.
+// pause, or continue on another machine, between two effects.
 const maxUnlocks = 25
 
-// unlock releases locks of the job's migration. An error of one repository does
-// not keep the others locked. The result of an error lists released repositories too.
-func (p *performance) unlock(ctx context.Context) Result {
+// unlock releases locks of the job's migration. After an error for one repository,
+// it still unlocks the others. The result lists the released repositories even if it
+// has an error.
+func (p *performer) unlock(ctx context.Context) Result {
 	owed := p.job.Owed()
-	late := time.Since(p.job.State.Ended) < lateLock
-	u := &unlocking{Account: p, id: p.job.State.Migration, listed: p.job.State.Listed}
+	late := time.Since(p.job.State.Ended) < lateLockTime
+	u := &unlocker{Account: p, id: p.job.State.Migration, listed: p.job.State.Listed}
 	var r Result
 	var worst error
 	for _, name := range owed[:min(len(owed), maxUnlocks)] {
@@ -32,7 +33,7 @@ func (p *performance) unlock(ctx context.Context) Result {
 			worst = errors.Join(worst, fmt.Errorf("unlock %s: %w", name, err))
 		case wasLocked || !late:
 			r.Repositories = append(r.Repositories, name)
-		default: // the lock may land yet
+		default: // GitHub may still lock the repository
 			r.Doubt = true
 		}
 		if worst != nil && stopsUnlocking(ctx, worst) {
@@ -43,7 +44,7 @@ func (p *performance) unlock(ctx context.Context) Result {
 		return r
 	}
 	failed := resultOf(worst)
-	if len(r.Repositories) > 0 && failed.Class != ClassWait { // that is progress: the others are next
+	if len(r.Repositories) > 0 && failed.Class != ClassWait { // a partial success: the next effect unlocks the others
 		r.err = worst
 		return r
 	}
@@ -51,52 +52,53 @@ func (p *performance) unlock(ctx context.Context) Result {
 	return failed
 }
 
-// stopsUnlocking reports whether the next repository would fail likewise.
+// stopsUnlocking reports whether err would fail the unlock of the next repository
+// too.
 func stopsUnlocking(ctx context.Context, err error) bool {
 	response, responded := errors.AsType[*ghmigrate.APIError](err)
 	return ctx.Err() != nil || errors.Is(err, errNotDone) || !responded || response.RetryAfter > 0 || response.StatusCode == http.StatusUnauthorized
 }
 
-// An unlocking releases locks of one migration.
-type unlocking struct {
+// An unlocker releases locks of one migration.
+type unlocker struct {
 	Account
 	id        int64
-	listed    bool // the migration's list was read
-	believed  bool // a 404 means that there is no lock
+	listed    bool // the list of the migration's repositories was read
+	trusted   bool // a 404 means that the repository is not locked
 	forgotten bool // the migration is not at GitHub any more
 }
 
 var errNotDone = errors.New("the migration has not ended, or cannot be read")
 
-// release releases one repository, and reports whether it was locked. GitHub's
-// 404 means not locked, not yet, or no permission: it is believed only while the
-// migration can be read and is done.
-func (u *unlocking) release(ctx context.Context, name string) (wasLocked bool, err error) {
+// release unlocks one repository, and reports whether it was locked. GitHub's 404
+// has three meanings: not locked, not locked yet, or no permission. So release takes
+// it for "not locked" only if the migration can be read, has ended, and was listed.
+func (u *unlocker) release(ctx context.Context, name string) (wasLocked bool, err error) {
 	err = u.UnlockRepository(ctx, u.id, name)
 	switch {
 	case !isAbsent(err):
 		return err == nil, err
-	case u.believed:
+	case u.trusted:
 		return false, nil
 	}
-	done, doneErr := u.meansNone(ctx)
-	if doneErr != nil {
-		return false, doneErr
+	confirmed, confirmErr := u.confirmsAbsence(ctx)
+	if confirmErr != nil {
+		return false, confirmErr
 	}
-	if u.believed = done && u.listed; !u.believed {
+	if u.trusted = confirmed && u.listed; !u.trusted {
 		return false, errors.Join(err, errNotDone)
 	}
 	return false, nil
 }
 
-// meansNone reports whether a 404 means that there is no such lock, or archive.
-// It does only if the migration can be read and is done, and if the host has such a
-// call: a GHES has no calls for users.
-func (u *unlocking) meansNone(ctx context.Context) (bool, error) {
+// confirmsAbsence reports whether a 404 for a lock or an archive means that there is
+// no lock or archive. It requires that the migration can be read and has ended, and
+// that the host has the call: a GHES does not have these calls for users.
+func (u *unlocker) confirmsAbsence(ctx context.Context) (bool, error) {
 	m, err := u.Get(ctx, u.id, &ghmigrate.GetOptions{OmitRepositories: true})
 	switch {
 	case isAbsent(err):
-		_, listErr := Newest(ctx, u) // to a token that has lost its rights GitHub shows no migrations
+		_, listErr := Newest(ctx, u) // fails for a token that has lost its rights
 		u.forgotten = listErr == nil
 		return false, nil
 	case err != nil:
@@ -108,36 +110,36 @@ func (u *unlocking) meansNone(ctx context.Context) (bool, error) {
 	return m.State.Done() && ghes == "", err
 }
 
-// A Candidate is a repository that a migration may hold locked.
+// A Candidate is a repository that a migration may have locked.
 type Candidate struct {
 	Repository string // "owner/name"
-	Migration  int64  // started with lock_repositories
-	Done       bool   // the migration has ended: only then GitHub unlocks
+	Migration  int64  // a migration with lock_repositories
+	Done       bool   // the migration has ended; before, GitHub unlocks no repository
 	State      LockState
 }
 
-// A LockState is the state of a lock, as far as it is known.
+// A LockState is the known state of a lock.
 type LockState string
 
 // The states of a lock.
 const (
-	LockUnknown LockState = "unknown" // GitHub's REST API does not tell
+	LockUnknown LockState = "unknown" // the Account is not a LockChecker
 	Locked      LockState = "locked"
 	NotLocked   LockState = "not locked"
 )
 
-// A LockChecker knows whether repositories are locked by a migration. GitHub
-// tells only in GraphQL: isLocked, and MIGRATING as the lockReason, of a
-// repository. [LockCandidates] asks an [Account] that is a LockChecker too.
+// A LockChecker is an [Account] that can check whether a migration has locked a
+// repository. GitHub's REST API does not tell; in GraphQL, isLocked of the repository
+// is true and its lockReason is MIGRATING. [LockCandidates] uses a LockChecker.
 type LockChecker interface {
 	// IsLocked reports whether "owner/name" is locked by a migration.
 	IsLocked(ctx context.Context, repository string) (bool, error)
 }
 
-// LockCandidates yields the repositories of all migrations of the account that
-// were started with lock_repositories, newest first. A repository comes once for each
-// such migration. Most repositories were unlocked long ago, but GitHub's REST API
-// does not tell. An error is yielded once and ends the sequence.
+// LockCandidates yields the repositories of all migrations of the account that were
+// started with lock_repositories, the newest migration first. A repository comes once
+// for each such migration. Most of these repositories were unlocked long ago, but
+// GitHub's REST API does not tell: see [LockChecker]. An error ends the sequence.
 func LockCandidates(ctx context.Context, acct Account) iter.Seq2[Candidate, error] {
 	return func(yield func(Candidate, error) bool) {
 		if err := check(ctx, acct); err != nil {
@@ -145,14 +147,14 @@ func LockCandidates(ctx context.Context, acct Account) iter.Seq2[Candidate, erro
 			return
 		}
 		checker, _ := acct.(LockChecker)
-		for m, err := range locking(ctx, acct) {
+		for m, err := range lockingMigrations(ctx, acct) {
 			if err != nil {
 				yield(Candidate{}, err)
 				return
 			}
 			for repo, err := range acct.ListRepositories(ctx, m.ID, nil) {
 				if isAbsent(err) {
-					break // the migration went away since it was listed
+					break // the migration was removed after it was listed
 				}
 				c := Candidate{Migration: m.ID, Done: m.State.Done(), State: LockUnknown}
 				if err == nil {
@@ -167,8 +169,8 @@ func LockCandidates(ctx context.Context, acct Account) iter.Seq2[Candidate, erro
 	}
 }
 
-// locking lists the migrations that may hold locks.
-func locking(ctx context.Context, acct Account) iter.Seq2[*ghmigrate.Migration, error] {
+// lockingMigrations lists the migrations that were started with lock_repositories.
+func lockingMigrations(ctx context.Context, acct Account) iter.Seq2[*ghmigrate.Migration, error] {
 	return func(yield func(*ghmigrate.Migration, error) bool) {
 		for m, err := range acct.List(ctx, &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}) {
 			if err != nil {
@@ -182,6 +184,7 @@ func locking(ctx context.Context, acct Account) iter.Seq2[*ghmigrate.Migration, 
 	}
 }
 
+// checkLock asks the checker for the state of a lock; the checker may be nil.
 func checkLock(ctx context.Context, checker LockChecker, repository string) (LockState, error) {
 	if checker == nil {
 		return LockUnknown, nil
@@ -196,19 +199,21 @@ func checkLock(ctx context.Context, checker LockChecker, repository string) (Loc
 	return NotLocked, nil
 }
 
-// Unlock unlocks repositories, named "owner/name" or "name", whichever
-// migration locked them. It goes through all migrations of the account that
-// were started with lock_repositories. A repository that is unlocked already
-// does not count as an error. Unlock returns an error if no migration has ever
-// locked a repository, or if the migration has not ended: GitHub unlocks only
-// after the end. It unlocks all other repositories first. A name of another
-// owner, or no name at all, is an error before any request. A rate limit that
-// is too long for the client, a refused token and a broken connection end
-// Unlock early.
+// Unlock unlocks repositories, named "owner/name" or "name", whichever migration
+// has locked them. It reads all migrations of the account that were started with
+// lock_repositories. It sends at most one DELETE a second, one for each repository
+// and migration.
 //
-// GitHub does not document when it locks: if the migration has just ended, call
-// Unlock again two minutes later. Unlock sends at most one DELETE a second, one for
-// each repository and migration.
+// Unlock returns nil for a repository that is unlocked already. It returns an error
+// for a repository that no migration has ever locked, and for a repository of a
+// migration that has not ended: GitHub unlocks only after the end. It unlocks all
+// other repositories before it returns the error. A missing or malformed name, or a
+// name of another owner, is an error before any unlock. Unlock returns early if a
+// rate limit is too long for the client, if GitHub refuses the token, or if the
+// connection breaks.
+//
+// GitHub does not document when it locks. If a migration has just ended, call Unlock
+// again two minutes later.
 func Unlock(ctx context.Context, acct Account, repos ...string) error {
 	if err := check(ctx, acct); err != nil {
 		return err
@@ -237,8 +242,8 @@ func Unlock(ctx context.Context, acct Account, repos ...string) error {
 	return nil
 }
 
-// wantedNames returns the names without their owner, in lower case, each with
-// the name that was given.
+// wantedNames maps the name of each repository, in lower case and without the owner,
+// to the name that the caller gave.
 func wantedNames(ctx context.Context, acct Account, repos []string) (map[string]string, error) {
 	owner := acct.Owner()
 	wanted := map[string]string{}
@@ -263,7 +268,7 @@ func wantedNames(ctx context.Context, acct Account, repos []string) (map[string]
 }
 
 // UnlockAll unlocks every repository of every migration that was started with
-// lock_repositories. It returns the errors that [Unlock] returns.
+// lock_repositories. It returns the same errors as [Unlock].
 func UnlockAll(ctx context.Context, acct Account) error {
 	if err := check(ctx, acct); err != nil {
 		return err
@@ -274,46 +279,46 @@ func UnlockAll(ctx context.Context, acct Account) error {
 	return nil
 }
 
-// unlockWhere unlocks the wanted repositories, and returns the repositories that
-// migrations have, by name in lower case. An error of one repository does not keep
-// the others locked.
+// unlockWhere unlocks the wanted repositories. It returns the wanted repositories
+// that migrations have, by name in lower case and without the owner. After an error
+// for one repository, it still unlocks the others.
 func unlockWhere(ctx context.Context, acct Account, wanted func(name string) bool) (found map[string]bool, err error) {
 	found = map[string]bool{}
 	acct = pace(acct)
-	var troubles []error
-	for m, err := range locking(ctx, acct) {
+	var failures []error
+	for m, err := range lockingMigrations(ctx, acct) {
 		if err != nil {
-			return found, errors.Join(append(troubles, err)...)
+			return found, errors.Join(append(failures, err)...)
 		}
 		names, err := repositoryNames(ctx, acct, m.ID)
 		if isAbsent(err) {
-			if _, gone := acct.Get(ctx, m.ID, &ghmigrate.GetOptions{OmitRepositories: true}); !isAbsent(gone) { // since it was listed
-				troubles = append(troubles, fmt.Errorf("migration %d may hold locks, and its repositories cannot be listed: %w", m.ID, err))
+			if _, getErr := acct.Get(ctx, m.ID, &ghmigrate.GetOptions{OmitRepositories: true}); !isAbsent(getErr) { // the migration still exists
+				failures = append(failures, fmt.Errorf("migration %d may hold locks, and its repositories cannot be listed: %w", m.ID, err))
 			}
 			continue
 		}
 		if err != nil {
-			return found, errors.Join(append(troubles, err)...)
+			return found, errors.Join(append(failures, err)...)
 		}
-		u := &unlocking{Account: acct, id: m.ID, listed: true}
+		u := &unlocker{Account: acct, id: m.ID, listed: true}
 		for _, name := range names {
 			if !wanted(lastName(name)) {
 				continue
 			}
 			found[lockKey(name)] = true
 			if !m.State.Done() {
-				troubles = append(troubles, fmt.Errorf("%s: migration %d is %s, and GitHub unlocks only after its end", name, m.ID, m.State))
+				failures = append(failures, fmt.Errorf("%s: migration %d is %s, and GitHub unlocks only after its end", name, m.ID, m.State))
 				continue
 			}
 			_, err := u.release(ctx, lastName(name))
 			if err == nil {
 				continue
 			}
-			troubles = append(troubles, fmt.Errorf("%s may still be locked by migration %d: %w", name, m.ID, err))
+			failures = append(failures, fmt.Errorf("%s may still be locked by migration %d: %w", name, m.ID, err))
 			if stopsUnlocking(ctx, err) && !errors.Is(err, errNotDone) {
-				return found, errors.Join(troubles...)
+				return found, errors.Join(failures...)
 			}
 		}
 	}
-	return found, errors.Join(troubles...)
+	return found, errors.Join(failures...)
 }

@@ -21,42 +21,42 @@ const (
 )
 
 // A Manifest has a row for every repository of a run. [NewManifest] computes it from
-// the jobs of the run. Run writes it as manifest.json.
+// the jobs of the run. [Run] writes it to manifest.json.
 type Manifest struct {
 	Version int       `json:"version"` // 2
 	Account string    `json:"account"` // such as "api.github.com/orgs/octo-org"
 	Run     string    `json:"run"`     // the prefix of the run's names in a Store
 	Begun   time.Time `json:"begun"`
 	Ended   time.Time `json:"ended,omitzero"` // zero while the run is unfinished
-	Options []string  `json:"options"`        // of every start, by GitHub's names, such as "lock_repositories"
+	Options []string  `json:"options"`        // the options of every start, by GitHub's names, such as "lock_repositories"
 
-	Requested int `json:"requested"` // repositories that were asked for
-	Covered   int `json:"covered"`   // repositories in a verified archive
-	Reduced   int `json:"reduced"`   // of these: without releases or attachments that were asked for
-	Starts    int `json:"starts"`    // migrations that were started
-	Adopted   int `json:"adopted"`   // of these: found after the response to the start was lost
-	Inferred  int `json:"inferred"`  // of these: not proved to be the run's own
+	Requested int `json:"requested"` // requested repositories
+	Covered   int `json:"covered"`   // repositories in a verified and stored archive
+	Reduced   int `json:"reduced"`   // covered repositories whose releases or attachments were left out
+	Starts    int `json:"starts"`    // starts of migrations that were sent
+	Adopted   int `json:"adopted"`   // migrations that were found after the response to their start was lost
+	Inferred  int `json:"inferred"`  // adopted migrations that may be another program's
 
-	// Repositories has exactly one row for each repository that was asked for,
-	// in the order of Options.Repositories.
+	// Repositories has exactly one row for each requested repository, in the order
+	// of Options.Repositories.
 	Repositories []Row `json:"repositories"`
-	// Twins are migrations that lost starts have made beside the one in use.
+	// Twins are the migrations that match a lost start, but are not in use.
 	Twins []Twin `json:"twins,omitempty"`
 	// Locked are the repositories that may still be locked and should not be.
 	Locked []string `json:"locked,omitempty"`
 
-	// Dir is the run's folder, which has the archives unless a Store has them.
+	// Dir is the run's folder. It has the archives, unless a Store has them.
 	Dir string `json:"-"`
-	// Earlier is the manifest of the unfinished run that Run has finished first;
-	// nil if there was none. See Options.FinishFirst.
+	// Earlier is the manifest of an unfinished run that Run has finished first, or
+	// nil. See Options.FinishFirst.
 	Earlier *Manifest `json:"-"`
 }
 
-// A Row tells the result for one repository.
+// A Row is the result for one repository.
 type Row struct {
 	Repository string `json:"repository"` // "owner/name"
 
-	// The three proofs of coverage: the start asked for the repository, GitHub lists
+	// The three proofs of coverage: the start requested the repository, GitHub lists
 	// it in the migration, and the archive has it.
 	Requested   bool `json:"requested"`
 	InMigration bool `json:"in_migration"`
@@ -65,33 +65,34 @@ type Row struct {
 	Stored bool `json:"stored,omitzero"` // the archive is in the Store, or in the folder without a Store
 
 	Batch     string   `json:"batch"`              // the ID of the job
-	Migration int64    `json:"migration,omitzero"` // 0 if there is none
-	Archive   string   `json:"archive,omitempty"`  // its name in the run's folder or, below Manifest.Run, in the Store
-	Size      int64    `json:"size,omitzero"`      // of the archive, in bytes
-	SHA256    string   `json:"sha256,omitempty"`   // hex, of the archive
-	Options   []string `json:"options,omitempty"`  // as in Manifest, with the rows in Dropped
-	Dropped   []string `json:"dropped,omitempty"`  // options without which the export failed: "exclude_releases", "exclude_attachments"
+	Migration int64    `json:"migration,omitzero"` // 0 if no migration was started
+	Archive   string   `json:"archive,omitempty"`  // the name of the archive in the run's folder, or below Manifest.Run in the Store
+	Size      int64    `json:"size,omitzero"`      // the size of the archive in bytes
+	SHA256    string   `json:"sha256,omitempty"`   // of the archive, in hex
+	Options   []string `json:"options,omitempty"`  // the options of the start: those of the manifest, and Dropped
+	Dropped   []string `json:"dropped,omitempty"`  // options that leave data out, because exports without them failed: "exclude_releases", "exclude_attachments"
 	Inferred  bool     `json:"inferred,omitzero"`  // the migration may be another program's
-	Faults    []string `json:"faults,omitempty"`   // of the repository in the archive, or of the archive as a whole
-	Error     string   `json:"error,omitempty"`    // why the repository is not covered; empty if it is
-	Deleted   bool     `json:"deleted,omitzero"`   // the archive at GitHub
+	Faults    []string `json:"faults,omitempty"`   // faults of the repository in the archive, or of the archive as a whole
+	Error     string   `json:"error,omitempty"`    // why the repository is not covered; empty if it is covered
+	Deleted   bool     `json:"deleted,omitzero"`   // the archive was deleted at GitHub
 }
 
-// A Twin is a migration that a lost start has made beside the one in use.
+// A Twin is a migration that matches a lost start, but is not in use.
 type Twin struct {
 	Batch     string `json:"batch"`
 	Migration int64  `json:"migration"`
 }
 
-// OK reports whether the repository is in a verified archive in its place, with
-// everything that Dropped does not exclude.
+// OK reports whether the repository is covered: a verified and stored archive has
+// it without faults. If Dropped is not empty, the archive lacks the data that these
+// options exclude.
 func (r *Row) OK() bool {
 	return r.Requested && r.InMigration && r.InArchive && r.Stored && len(r.Faults) == 0
 }
 
-// NewManifest computes the manifest of a run. Account is [Account.String], start
-// has the options of the run, and jobs are all jobs of the run in the order in which
-// they were made. The caller sets Begun and Ended.
+// NewManifest computes the manifest of a run. Account is the result of [Identify],
+// start has the options of the run, and jobs are all jobs of the run in the order
+// of their creation. The caller sets Begun and Ended.
 func NewManifest(account string, start ghmigrate.StartMigrationRequest, jobs []*Job) *Manifest {
 	m := &Manifest{Version: manifestVersion, Account: account, Options: append([]string{}, optionNames(start)...), Repositories: []Row{}}
 	best := map[string]*Job{} // by the name in lower case
@@ -99,8 +100,8 @@ func NewManifest(account string, start ghmigrate.StartMigrationRequest, jobs []*
 	for _, j := range jobs {
 		m.count(j)
 		m.Run = cmp.Or(m.Run, j.Run)
-		m.Locked = append(m.Locked, j.mayLock()...)
-		for _, t := range j.unlocking(known, true) { // not planned yet
+		m.Locked = append(m.Locked, j.possiblyLocked()...)
+		for _, t := range j.twinUnlocks(known, true) { // jobs that are not planned yet
 			m.Locked = append(m.Locked, t.Repositories...)
 		}
 		if j.UnlockOnly {
@@ -127,6 +128,7 @@ func NewManifest(account string, start ghmigrate.StartMigrationRequest, jobs []*
 	return m
 }
 
+// count adds the migrations of a job to the totals.
 func (m *Manifest) count(j *Job) {
 	s := &j.State
 	m.Starts += s.book.Starts
@@ -168,13 +170,13 @@ func requested(jobs []*Job) []string {
 			names = names[1:]
 		}
 	}
-	for _, i := range slices.Sorted(maps.Keys(at)) { // of a journal that another program wrote
+	for _, i := range slices.Sorted(maps.Keys(at)) { // only after a corrupt journal
 		all = append(all, at[i])
 	}
 	return append(all, names...)
 }
 
-// row describes one of the job's repositories.
+// row returns the row of one of the job's repositories.
 func (j *Job) row(name string) Row {
 	s := &j.State
 	row := Row{
@@ -198,22 +200,22 @@ func (j *Job) row(name string) Row {
 	return row
 }
 
-// faultsOf are the faults that condemn a repository, in words.
+// faultsOf returns the messages of the faults that condemn a repository.
 func (j *Job) faultsOf(name string) []string {
 	s := &j.State
 	if !s.Unsound && !containsFold(s.Condemned, name) {
 		return nil
 	}
-	var words []string
+	var messages []string
 	for _, f := range s.Faults {
 		if f.Repository == "" || strings.EqualFold(f.Repository, name) {
-			words = append(words, f.Message)
+			messages = append(messages, f.Message)
 		}
 	}
-	if len(words) == 0 { // they were too many to keep
-		words = []string{"it has faults"}
+	if len(messages) == 0 { // State.Faults keeps only the first faults
+		messages = []string{"it has faults"}
 	}
-	return words
+	return messages
 }
 
 const (
@@ -233,7 +235,7 @@ func (j *Job) why(row *Row) string {
 	case row.OK():
 		return ""
 	case s.Parked != "":
-		return "not finished, the next run goes on with it: " + s.Parked
+		return "not finished, the next run continues it: " + s.Parked
 	case s.Outcome == OutcomeUnknown && s.Migration == 0:
 		return "not started yet"
 	case s.Outcome == OutcomeUnknown:
@@ -252,14 +254,14 @@ func (j *Job) why(row *Row) string {
 	return "the archive is verified, and not stored yet"
 }
 
-// failure says why the job has no archive.
+// failure returns the reason why the job has no archive, and what to do about it.
 func (j *Job) failure() string {
 	s := &j.State
-	switch s.Outcome { //nolint:exhaustive // all others have their reason
+	switch s.Outcome { //nolint:exhaustive // for all other outcomes State.Reason is enough
 	case OutcomeRefused:
 		return "GitHub refused to export it; check that it exists and that the token's owner may export it: " + s.Reason
 	case OutcomeLost:
-		return fmt.Sprintf("the responses to %d starts were lost, and GitHub has made no migration: try again later: %s", s.book.Lost, cmp.Or(s.Reason, "the response was lost"))
+		return fmt.Sprintf("the responses to %d starts were lost, and GitHub has created no migration: try again later: %s", s.book.Lost, cmp.Or(s.Reason, "the response was lost"))
 	case OutcomeStuck:
 		return fmt.Sprintf("%s, in migration %d: ask GitHub's support", s.Reason, s.Migration)
 	case OutcomeGone:
@@ -270,11 +272,11 @@ func (j *Job) failure() string {
 	return s.Reason
 }
 
-// Err returns a [*PartialError] that lists what is missing; nil if the manifest is
-// complete.
+// Err returns a [*PartialError] that lists the missing, reduced and locked
+// repositories. It returns nil if there are no such repositories.
 func (m *Manifest) Err() error { return m.shortfall(nil) }
 
-// shortfall is Err for a run that err has ended early.
+// shortfall is like Err, for a run that ended early with err.
 func (m *Manifest) shortfall(err error) error {
 	e := &PartialError{Locked: m.Locked, Err: err}
 	for _, row := range m.Repositories {

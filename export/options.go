@@ -12,76 +12,82 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// Options are the options of Run. An unfinished run is continued with the options
-// that it was begun with: only Concurrency, Transfers, Patience and Progress may
-// change.
+// Options are the options of [Run] and of [Plan]. A call that continues an
+// unfinished run must have the options that the run was begun with. Only
+// Concurrency, Transfers, Patience and Progress may differ.
 type Options struct {
-	// Repositories are named "owner/name", each once. [Repositories] lists the
-	// repositories of an account. An empty list that is not nil is a run with
-	// nothing to export. Nil continues the unfinished run in Dir with its own
-	// options, and fails if there is none.
+	// Repositories are the names of the repositories, "owner/name", each once. The
+	// function [Repositories] lists the repositories of an account. If the list is
+	// empty but not nil, the run has nothing to export. If the list is nil, Run
+	// continues the unfinished run in Dir with the options of that run, and fails
+	// if Dir has no unfinished run.
 	Repositories []string
 
-	// Dir is the folder of all runs of this account. Run makes it; each run has a
-	// folder of its own in it, see [Manifest].Dir.
+	// Dir is the folder for all runs of this account. Run creates it. Each run has
+	// a folder of its own in Dir: see [Manifest].Dir.
 	Dir string
 
-	// Start has the options of every migration, without Repositories.
+	// Start has the options of every migration. Start.Repositories must be empty.
 	Start ghmigrate.StartMigrationRequest
 
-	// BatchSize limits the repositories of a migration: 100 by default. GitHub times
-	// out with many more.
+	// BatchSize limits the repositories of a migration. The default is 100. GitHub
+	// times out on migrations that are much larger.
 	BatchSize int
 
-	// Concurrency limits the exports under way at GitHub: 10 by default. Starts
-	// are always serial and a second apart.
+	// Concurrency limits the exports that run at GitHub at the same time. The
+	// default is 10. Run sends one start at a time, with a second between two starts.
 	Concurrency int
 
-	// Patience is how long an export counts against Concurrency: 6 hours by
-	// default. An older export leaves its place to the next batch; Run goes on waiting
-	// for it.
+	// Patience is the time after which an export no longer counts against
+	// Concurrency. The default is 6 hours. Run starts the next batch then, and
+	// still waits for the export.
 	Patience time.Duration
 
 	// Transfers limits the archives that are downloaded, verified or stored at
-	// the same time: 3 by default.
+	// the same time. The default is 3.
 	Transfers int
 
-	// DeleteArchives deletes each archive at GitHub when its copy is safe. GitHub
-	// deletes the others after seven days. A GHES has no calls for users to delete
-	// archives and to unlock: Run refuses both options there.
+	// DeleteArchives deletes each archive at GitHub after its copy is verified and
+	// stored. GitHub deletes all other archives after seven days. A GitHub
+	// Enterprise Server (GHES) cannot delete the archives of a user, nor unlock the
+	// repositories of a user. There Run refuses this option and
+	// Start.LockRepositories for a [UserAccount].
 	DeleteArchives bool
 
-	// KeepLocked keeps the locks of Start.LockRepositories on exported
-	// repositories, as for a move to another host. Without it all are unlocked.
+	// KeepLocked keeps the locks of Start.LockRepositories on the repositories that
+	// were exported, as for a move to another host. Without KeepLocked, Run unlocks
+	// all repositories.
 	KeepLocked bool
 
-	// Store receives verified archives; nil leaves them in the run's folder. A
-	// run must be continued with the same Store.
+	// Store receives the verified archives. If Store is nil, the archives stay in
+	// the run's folder. A run must be continued with the same Store.
 	Store Store
 
-	// Stream moves archives from GitHub through the verification into the Store
-	// in one pass, without a copy on disk. An interrupted one begins anew.
+	// Stream moves each archive from GitHub to the Store in one pass, and verifies it
+	// on the way, without a copy on disk. An interrupted transfer starts over.
 	Stream bool
 
-	// FinishFirst finishes an unfinished run in Dir with other options, and then
-	// begins a new run. Without it Run fails with [ErrUnfinished]. Manifest.Earlier is
-	// the manifest of the finished run.
+	// FinishFirst lets Run finish an unfinished run in Dir that has other options,
+	// and then begin a new run. [Manifest].Earlier is the manifest of the finished
+	// run. Without FinishFirst, Run fails with [ErrUnfinished].
 	FinishFirst bool
 
-	// FormerNames are earlier names of the organization or user. A run that was
-	// begun under one of them is continued under the new name.
+	// FormerNames are earlier names of the organization or user. Run continues a
+	// run that was begun under one of these names.
 	FormerNames []string
 
-	// Previous is the manifest of the run before. [Plan] isolates the repositories
-	// that failed in it, so that they keep no others from being exported. Run
-	// reads it from Dir if it is nil.
+	// Previous is the manifest of the run before. [Plan] puts the repositories that
+	// failed in it into batches of their own, so that their failures do not delay
+	// other repositories. If Previous is nil, Run reads it from Dir.
 	Previous *Manifest
 
-	// Run names the run in [Plan], see [Job].Run. The function Run makes one.
+	// Run is the name of the run for [Plan]: see [Job].Run. The function Run ignores
+	// it, and names the run itself.
 	Run string
 
-	// Progress, if not nil, gets the events of the run, one at a time, from different
-	// goroutines. The run waits for it. [LogTo] returns such a function.
+	// Progress, if not nil, is called with each event of the run. The calls come one
+	// at a time, from different goroutines, and the run waits for their return. See
+	// [LogTo].
 	Progress func(Event)
 
 	disk disk
@@ -89,7 +95,7 @@ type Options struct {
 
 const (
 	defaultBatchSize   = 100
-	maxBatchSize       = 1000 // far more than GitHub accepts; a line of the journal holds it
+	maxBatchSize       = 1000 // far more than GitHub accepts; such a batch fits into a line of the journal
 	defaultConcurrency = 10
 	defaultTransfers   = 3
 	defaultPatience    = 6 * time.Hour
@@ -124,7 +130,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, checkRepositories(o.Repositories)
 }
 
-// checkRepositories finds names that are malformed or there twice.
+// checkRepositories returns an error for a malformed or repeated name.
 func checkRepositories(names []string) error {
 	seen := make(map[string]string, len(names))
 	for i, name := range names {
@@ -133,14 +139,15 @@ func checkRepositories(names []string) error {
 		}
 		lower := strings.ToLower(name)
 		if before, ok := seen[lower]; ok {
-			return fmt.Errorf("export: Repositories[%d] is %q, which is there already as %q", i, name, before)
+			return fmt.Errorf("export: Repositories[%d] is %q, which is a repetition of %q", i, name, before)
 		}
 		seen[lower] = name
 	}
 	return nil
 }
 
-// validName reports whether a name is "owner/name" as GitHub writes names.
+// validName reports whether a name is "owner/name" in the characters that GitHub
+// allows.
 func validName(fullName string) bool {
 	owner, name, ok := strings.Cut(fullName, "/")
 	if !ok {
@@ -156,8 +163,8 @@ func validName(fullName string) bool {
 	return true
 }
 
-// checkOwner finds repositories of another owner: GitHub would refuse the whole
-// batch for one of them.
+// checkOwner returns an error for a repository of another owner: GitHub would refuse
+// its whole batch.
 func checkOwner(owner string, names []string) error {
 	for i, name := range names {
 		if of, _, _ := strings.Cut(name, "/"); owner != "" && !strings.EqualFold(of, owner) {
@@ -167,8 +174,8 @@ func checkOwner(owner string, names []string) error {
 	return nil
 }
 
-// lockKey identifies a repository of a migration as GitHub's unlock does: without
-// the owner.
+// lockKey identifies a repository of a migration as GitHub's call to unlock does:
+// without the owner.
 func lockKey(name string) string { return strings.ToLower(lastName(name)) }
 
 func lastName(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
@@ -185,7 +192,7 @@ func containsFold(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
-// without returns the names that are not in out.
-func without(names, out []string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return containsFold(out, n) })
+// without returns the names that are not in excluded.
+func without(names, excluded []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return containsFold(excluded, n) })
 }

@@ -8,38 +8,39 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// A paced account sends requests that change something one at a time and a
-// second apart, as GitHub asks for.
+// A paced account sends starts, deletions and unlocks one at a time and a second
+// apart, as GitHub asks for.
 // https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 type paced struct {
 	Account
-	turn chan time.Time // holds when the latest of these requests ended
+	latest chan time.Time // holds the time when the latest of these requests ended
 }
 
 const changeGap = time.Second
 
-// pace returns a paced account, the same one if it is paced already.
+// pace returns a paced account. It returns acct itself if acct is paced already.
 func pace(acct Account) Account {
 	switch a := acct.(type) {
 	case paced:
 		return a
-	case *performance:
+	case *performer:
 		return pace(a.Account)
 	}
 	p := paced{acct, make(chan time.Time, 1)}
-	p.turn <- time.Time{}
+	p.latest <- time.Time{}
 	return p
 }
 
-// change sends a request when it is its turn.
+// change waits for the end of the request before and for the pause after it, and
+// then calls send.
 func (p paced) change(ctx context.Context, send func(context.Context) error) error {
 	var latest time.Time
 	select {
-	case latest = <-p.turn:
+	case latest = <-p.latest:
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ghmigrate.ErrNotSent, contextError(ctx))
 	}
-	defer func() { p.turn <- latest }()
+	defer func() { p.latest <- latest }()
 	if err := sleepUntil(ctx, latest.Add(changeGap)); err != nil {
 		return fmt.Errorf("%w: %w", ghmigrate.ErrNotSent, err)
 	}
@@ -48,29 +49,30 @@ func (p paced) change(ctx context.Context, send func(context.Context) error) err
 	return err
 }
 
-// Start gives a request that was sent more time than its context has.
+// Start starts a migration. If ctx ends after the request was sent, Start waits
+// responseGrace longer for the response.
 func (p paced) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (m *ghmigrate.Migration, err error) {
 	err = p.change(ctx, func(ctx context.Context) (err error) {
-		patient, cancel := outlive(ctx, responseGrace)
+		longer, cancel := extend(ctx, responseGrace)
 		defer cancel()
-		m, err = p.Account.Start(patient, req)
+		m, err = p.Account.Start(longer, req)
 		return err
 	})
 	return m, err
 }
 
-// DeleteArchive deletes an archive when it is its turn.
+// DeleteArchive deletes an archive.
 func (p paced) DeleteArchive(ctx context.Context, id int64) error {
 	return p.change(ctx, func(ctx context.Context) error { return p.Account.DeleteArchive(ctx, id) })
 }
 
-// UnlockRepository unlocks a repository when it is its turn.
+// UnlockRepository unlocks a repository.
 func (p paced) UnlockRepository(ctx context.Context, id int64, repo string) error {
 	return p.change(ctx, func(ctx context.Context) error { return p.Account.UnlockRepository(ctx, id, repo) })
 }
 
-// outlive returns a context that ends the given time after ctx does.
-func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+// extend returns a context that ends later than ctx by the given time.
+func extend(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		time.AfterFunc(by, func() { cancel(context.Cause(ctx)) })
@@ -99,10 +101,10 @@ func sleepUntil(ctx context.Context, t time.Time) error {
 	}
 }
 
-// contextError matches both why a context ended and that it did.
+// contextError returns an error that matches both ctx.Err and the cause.
 func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || cause == err { //nolint:errorlint // the same value says the same
+	if cause == nil || cause == err { //nolint:errorlint // the cause is ctx.Err itself
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, cause)

@@ -13,13 +13,13 @@ import (
 // maxIsolated is how many jobs isolate repositories that failed before.
 const maxIsolated = 20
 
-// Plan divides the repositories into batches, in their order, and returns the
-// tally of the run and a job for each batch. Repositories that failed in
-// Options.Previous come last, in at most twenty jobs of their own. Plan sends no
-// requests. [Run] calls it; another driver begins with it.
+// Plan divides the repositories into batches, in their order. It returns a new
+// tally, and a job for each batch. Repositories that failed in Options.Previous come
+// last, in at most twenty jobs of their own. Plan sends no requests. [Run] calls
+// Plan; another driver begins with it.
 //
-// It fails if the name of a repository is malformed or there twice, and if
-// options contradict each other.
+// Plan fails if the name of a repository is malformed or repeated, or if options
+// contradict each other.
 func Plan(opts Options) (*Tally, []*Job, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -37,7 +37,7 @@ func Plan(opts Options) (*Tally, []*Job, error) {
 	}
 	failed := opts.Previous.failed()
 	var good, bad []string
-	var at []int // of the bad ones
+	var at []int // the indexes of bad in Options.Repositories
 	for i, name := range opts.Repositories {
 		if failed[strings.ToLower(name)] {
 			bad, at = append(bad, name), append(at, i)
@@ -57,7 +57,7 @@ func Plan(opts Options) (*Tally, []*Job, error) {
 	return new(Tally), jobs, nil
 }
 
-// failed returns the repositories, in lower case, without a complete export.
+// failed returns the repositories without a complete export, in lower case.
 func (m *Manifest) failed() map[string]bool {
 	failed := map[string]bool{}
 	if m == nil {
@@ -72,14 +72,14 @@ func (m *Manifest) failed() map[string]bool {
 }
 
 // Debts returns jobs that release the locks of an earlier run, one job for each
-// migration. Before are all jobs of that run. Run plans them first; so does another
-// driver.
+// migration. Before are all jobs of that run, and run is the name of the new run. A
+// driver performs these jobs before the jobs of [Plan].
 func Debts(before []*Job, run string) []*Job {
 	at := map[int64]*Job{}
 	var jobs []*Job
-	for _, j := range slices.Concat(before, unlockingOf(before, true)) {
+	for _, j := range slices.Concat(before, allTwinUnlocks(before, true)) {
 		id := j.State.Migration
-		locked := j.mayLock()
+		locked := j.possiblyLocked()
 		if id == 0 || len(locked) == 0 || j.State.Forgotten {
 			continue
 		}
@@ -96,10 +96,10 @@ func Debts(before []*Job, run string) []*Job {
 	return jobs
 }
 
-// isPlanned reports whether a job was made by [Plan].
+// isPlanned reports whether [Plan] made the job.
 func (j *Job) isPlanned() bool { return !j.UnlockOnly && !strings.Contains(j.ID, ".") }
 
-// optionNames are the options of a start that are set, by GitHub's names.
+// optionNames lists the options of a start that are set, by GitHub's names.
 func optionNames(req ghmigrate.StartMigrationRequest) []string {
 	var names []string
 	for _, option := range []struct {
@@ -120,29 +120,30 @@ func optionNames(req ghmigrate.StartMigrationRequest) []string {
 	return names
 }
 
-// lineage is the history of the jobs that a job replaces.
+// lineage is what a job has from the jobs that it replaces.
 type lineage struct {
-	Try    int      `json:"try,omitzero"`     // exports of this set in a row, from 1
-	Gone   int      `json:"gone,omitzero"`    // exports of this set whose archive was gone
-	Again  bool     `json:"again,omitzero"`   // for repositories that an archive lacked
+	Try    int      `json:"try,omitzero"`     // number of this export of the same set of repositories, from 1
+	Gone   int      `json:"gone,omitzero"`    // exports of the same set whose archive was gone
+	Again  bool     `json:"again,omitzero"`   // exports repositories that an archive lacked
 	Waited bool     `json:"waited,omitzero"`  // GitHub had ten minutes to accept a larger set
-	Alone  bool     `json:"alone,omitzero"`   // isolated, since it failed in the run before
-	Probe  bool     `json:"probe,omitzero"`   // one repository that tells whether GitHub exports anything
+	Alone  bool     `json:"alone,omitzero"`   // isolated, because its repositories failed in the run before
+	Probe  bool     `json:"probe,omitzero"`   // one repository that shows whether GitHub exports anything
 	Twice  bool     `json:"twice,omitzero"`   // retried as a whole, because it failed during an incident
-	At     []int    `json:"at,omitempty"`     // of an isolated job: where its repositories were in the request
-	Known  []int64  `json:"known,omitempty"`  // migrations of the jobs before: a search ignores them
+	At     []int    `json:"at,omitempty"`     // of an isolated job: the indexes of its repositories in the request
+	Known  []int64  `json:"known,omitempty"`  // migrations of the replaced jobs: a search ignores them
 	Family []string `json:"family,omitempty"` // of an UnlockOnly job: repositories of its migration that other jobs unlock
 }
 
-// Successors returns the jobs that take the place of a job that is over: none
-// after a success, and none where nothing is left to be tried. It is a pure
-// function, IDs included. [Tally.Rest] has the jobs that leave something out.
+// Successors returns the jobs that replace a job that is over. It returns no jobs
+// after a success, or if no other export of the repositories can succeed. The
+// result, with its IDs, depends on the job alone. See [Tally.Rest] for the jobs that
+// leave out releases or attachments.
 func (j *Job) Successors() []*Job {
 	if !j.Over() || j.UnlockOnly {
 		return nil
 	}
 	s := &j.State
-	switch s.Outcome { //nolint:exhaustive // all others are halved
+	switch s.Outcome { //nolint:exhaustive // after all other outcomes the job is halved
 	case OutcomeSplit:
 		probe, rest := j.child(1, s.Named), j.child(2, without(j.Repositories, s.Named))
 		probe.lineage.Probe = true
@@ -170,7 +171,7 @@ func (j *Job) Successors() []*Job {
 	case OutcomeAbandoned:
 		return nil
 	case OutcomeExported:
-		lacking := j.lacking()
+		lacking := j.uncovered()
 		switch {
 		case len(lacking) == 0:
 			return nil
@@ -193,7 +194,7 @@ func (j *Job) Successors() []*Job {
 	return halves
 }
 
-// child is a successor with the k-th ID.
+// child returns a successor with the k-th ID.
 func (j *Job) child(k int, names []string) *Job {
 	c := *j
 	c.ID, c.State, c.elsewhere = j.ID+"."+strconv.Itoa(k), State{}, nil
@@ -209,20 +210,22 @@ func (j *Job) child(k int, names []string) *Job {
 	return &c
 }
 
-// again is a successor that counts on where the job was.
+// again returns a successor that keeps the counts of the job.
 func (j *Job) again(names []string) *Job {
 	c := j.child(1, names)
 	c.lineage.Try, c.lineage.Gone, c.lineage.Probe = j.lineage.Try, j.lineage.Gone, j.lineage.Probe
 	return c
 }
 
+// halves returns two successors that divide the repositories between them.
 func (j *Job) halves(names []string) []*Job {
 	middle := (len(names) + 1) / 2
 	return []*Job{j.child(1, names[:middle]), j.child(2, names[middle:])}
 }
 
-// reduced returns the job that exports the same single repository without its
-// releases or, after that, without its attachments; nil if there is none.
+// reduced returns a job that exports the same single repository without its
+// releases or, as the next step, without its attachments. It returns nil if the job
+// needs no such export, or has failed without both.
 func (j *Job) reduced() *Job {
 	o := j.State.Outcome
 	if !j.Over() || j.UnlockOnly || len(j.Repositories) > 1 || j.Start.ExcludeMetadata ||
@@ -251,12 +254,12 @@ func byID(jobs []*Job) map[string]*Job {
 	return known
 }
 
-// unlocking returns the jobs that unlock repositories of twins, without the jobs
-// in known. A twin is an unwanted migration of this job, or of a job that this job
-// replaces. A repository is unlocked when no job is going to export it any more: when
-// its job is over and has no successor for it. With early, unlocking does not wait
-// for that: a manifest names the repositories.
-func (j *Job) unlocking(known map[string]*Job, early bool) (jobs []*Job) {
+// twinUnlocks returns the jobs that unlock the repositories of twins, without the
+// jobs in known. The twins are those of this job and of the jobs that it replaces. A
+// repository of a twin is unlocked when no job exports it any more: when its job is
+// over and has no successor for it. If early is set, twinUnlocks does not wait for
+// this: the manifest lists these repositories as locked.
+func (j *Job) twinUnlocks(known map[string]*Job, early bool) (jobs []*Job) {
 	if !j.Start.LockRepositories || j.UnlockOnly || !early && !j.Over() {
 		return nil
 	}
@@ -289,14 +292,15 @@ func (j *Job) unlocking(known map[string]*Job, early bool) (jobs []*Job) {
 	return jobs
 }
 
-// parentID is the ID of the job that a job replaces; empty if it replaces none.
+// parentID returns the ID of the job that a job replaces; it is empty for a planned
+// job.
 func parentID(id string) string { return id[:max(strings.LastIndexByte(id, '.'), 0)] }
 
-// unlockingOf returns the jobs that unlock repositories of twins of all jobs.
-func unlockingOf(jobs []*Job, early bool) (next []*Job) {
+// allTwinUnlocks returns the twinUnlocks of all jobs.
+func allTwinUnlocks(jobs []*Job, early bool) (next []*Job) {
 	known := byID(jobs)
 	for _, j := range jobs {
-		next = append(next, j.unlocking(known, early)...)
+		next = append(next, j.twinUnlocks(known, early)...)
 	}
 	return next
 }

@@ -17,37 +17,39 @@ import (
 type Report struct {
 	Account string // such as "api.github.com/orgs/octo-org"
 
-	// Login is the token's owner; empty if GitHub does not say.
+	// Login is the login of the token's owner. It is empty if GitHub does not tell.
 	Login string
-	// Classic says that the token has scopes: it is a personal access token
-	// (classic), the only documented kind that can export, or one of an OAuth app.
+	// Classic reports whether the token has scopes. Then it is a personal access
+	// token (classic), the only documented kind that can export, or a token of an
+	// OAuth app.
 	Classic bool
-	// Scopes are the token's scopes; nil if it has none or is of another kind.
+	// Scopes are the token's scopes.
 	Scopes []string
-	// Expires is the token's end; zero if it has none, or if GitHub does not say.
+	// Expires is the time when the token expires. It is zero if the token does not
+	// expire, or if GitHub does not tell.
 	Expires time.Time
-	// Role is the role of the token's owner in the organization, such as "admin"
-	// or "member"; empty for a user's account, and for an owner without a role.
+	// Role is the role of the token's owner in the organization, such as "admin" or
+	// "member". It is empty for a user's account, and for an owner without a role.
 	Role string
 	// APIVersion is the API version that GitHub has used.
 	APIVersion string
-	// EnterpriseServer is the version of a GitHub Enterprise Server; empty
-	// elsewhere.
+	// EnterpriseServer is the version of a GitHub Enterprise Server. It is empty for
+	// other hosts.
 	EnterpriseServer string
 	// Locks counts the migrations with lock_repositories among the newest hundred:
 	// see [LockCandidates].
 	Locks int
 
-	// Problems are the reasons why an export would fail, and their remedies.
+	// Problems are the reasons why an export would fail, with their remedies.
 	Problems []string
-	// Warnings are possible problems of later exports.
+	// Warnings are conditions that may make an export fail later.
 	Warnings []string
 }
 
 // OK reports whether there are no problems.
 func (r *Report) OK() bool { return len(r.Problems) == 0 }
 
-// String returns all that was found, a line each.
+// String returns the fields, problems and warnings of the report, one a line.
 func (r *Report) String() string {
 	var b strings.Builder
 	line := func(label, value string) {
@@ -76,14 +78,15 @@ func (r *Report) String() string {
 	return b.String()
 }
 
-// soon is how near a token's end is worth a warning: an export may take days.
-const soon = 7 * 24 * time.Hour
+// expiryWarning is the remaining time of a token below which Preflight warns: an
+// export may take days.
+const expiryWarning = 7 * 24 * time.Hour
 
-// Preflight checks, with a handful of requests that change nothing at GitHub,
-// whether [Run] can export the account into the Store. The report lists the problems
-// and their remedies. If the Store is not nil, Preflight puts a small object into it.
-// Preflight returns an error only if GitHub cannot be reached; refusals of GitHub and
-// of the Store are problems in the report.
+// Preflight checks whether [Run] can export the account into the Store. It sends a
+// few requests, which change nothing at GitHub. If the Store is not nil, Preflight
+// puts a small object into it. The report lists the problems and their remedies, such
+// as a refusal of GitHub or of the Store. Preflight returns an error only if GitHub
+// cannot be reached.
 func Preflight(ctx context.Context, acct Account, store Store) (*Report, error) {
 	if err := check(ctx, acct); err != nil {
 		return &Report{}, err
@@ -93,27 +96,28 @@ func Preflight(ctx context.Context, acct Account, store Store) (*Report, error) 
 		if err := check(ctx); err != nil {
 			return p.report, fmt.Errorf("export: preflight: %w", err)
 		}
-		if p.hopeless {
+		if p.ended {
 			break
 		}
 	}
 	return p.report, nil
 }
 
+// A preflight is one call of Preflight.
 type preflight struct {
-	acct     Account
-	store    Store
-	report   *Report
-	hopeless bool // further checks would say the same
+	acct   Account
+	store  Store
+	report *Report
+	ended  bool // all further checks would fail for the same reason
 }
 
 func (p *preflight) problem(format string, args ...any) {
 	p.report.Problems = append(p.report.Problems, fmt.Sprintf(format, args...))
 }
 
-// end notes a problem because of which further checks would say the same.
+// end adds a problem for which all further checks would fail.
 func (p *preflight) end(format string, args ...any) error {
-	p.hopeless = true
+	p.ended = true
 	p.problem(format, args...)
 	return nil
 }
@@ -122,18 +126,26 @@ func (p *preflight) warn(format string, args ...any) {
 	p.report.Warnings = append(p.report.Warnings, fmt.Sprintf(format, args...))
 }
 
-// ask sends a GET. It returns a refusal of GitHub as an APIError, and anything else
-// as an error.
+// ask sends a GET. It returns a refusal of GitHub separately from all other errors.
 func (p *preflight) ask(ctx context.Context, path string, out any) (http.Header, *ghmigrate.APIError, error) {
 	header, err := p.acct.Do(ctx, http.MethodGet, path, nil, out)
-	refusal, refused := errors.AsType[*ghmigrate.APIError](err)
-	if refused && refusal.StatusCode < 500 && refusal.RetryAfter == 0 {
+	if refusal := refusalOf(err); refusal != nil {
 		return header, refusal, nil
 	}
 	return header, nil, err
 }
 
-// tryStore checks whether the Store accepts an object.
+// refusalOf returns the response of GitHub that refuses a request, or nil if err is
+// another error, such as a rate limit.
+func refusalOf(err error) *ghmigrate.APIError {
+	response, ok := errors.AsType[*ghmigrate.APIError](err)
+	if !ok || response.StatusCode >= http.StatusInternalServerError || response.RetryAfter > 0 {
+		return nil
+	}
+	return response
+}
+
+// tryStore checks the Store.
 func (p *preflight) tryStore(ctx context.Context) error {
 	if err := tryStore(ctx, p.store, p.acct.String()); err != nil {
 		p.problem("%v: check the Store's address and rights", err)
@@ -156,19 +168,19 @@ func (p *preflight) user(ctx context.Context) error {
 	r.EnterpriseServer = header.Get("X-Github-Enterprise-Version")
 	r.Expires = expiry(header.Get("Github-Authentication-Token-Expiration"))
 	r.Scopes, r.Classic = scopes(header)
-	status, said, needed := 0, "", strings.Join(p.needed(), " and ")
+	status, message, needed := 0, "", strings.Join(p.needed(), " and ")
 	if refusal != nil {
-		status, said = refusal.StatusCode, refusal.Message
+		status, message = refusal.StatusCode, refusal.Message
 	}
 	switch {
 	case status == http.StatusUnauthorized:
-		return p.end("GitHub does not accept the token (%s): make a new personal access token (classic) with the scopes %s, and check that it is for this host", said, needed)
+		return p.end("GitHub does not accept the token (%s): make a new personal access token (classic) with the scopes %s, and check that it is for this host", message, needed)
 	case status == http.StatusGone, status == http.StatusBadRequest:
-		return p.end("GitHub does not know the API version that the client asks for (%s): choose another one with WithAPIVersion", said)
+		return p.end("GitHub does not know the API version that the client asks for (%s): choose another version with WithAPIVersion", message)
 	case status == http.StatusNotFound:
 		return p.end("there is no GitHub API at this address (%s): check the host, or WithBaseURL", r.Account)
 	case refusal != nil && r.Classic:
-		return p.end("GitHub refuses the token (%s): what it says has to be mended first", said)
+		return p.end("GitHub refuses the token (%s): resolve that first", message)
 	case !r.Classic:
 		return p.end("the token is fine-grained or of a GitHub App, and these cannot start migrations: make a personal access token (classic) with the scopes %s", needed)
 	}
@@ -177,12 +189,13 @@ func (p *preflight) user(ctx context.Context) error {
 			p.problem("the token lacks the scope %s: add it to the token in GitHub's settings", need)
 		}
 	}
-	if !r.Expires.IsZero() && time.Until(r.Expires) < soon {
-		p.warn("the token expires on %s: an export that is not over by then stops, and goes on with a new token", r.Expires.Format(time.DateTime+" MST"))
+	if !r.Expires.IsZero() && time.Until(r.Expires) < expiryWarning {
+		p.warn("the token expires on %s: an export that is not finished by then stops, and can be continued with a new token", r.Expires.Format(time.DateTime+" MST"))
 	}
 	return nil
 }
 
+// needed lists the scopes that an export needs.
 func (p *preflight) needed() []string {
 	if p.acct.Owner() == "" {
 		return []string{"repo"}
@@ -190,7 +203,9 @@ func (p *preflight) needed() []string {
 	return []string{"repo", "admin:org"}
 }
 
-func scopes(header http.Header) (scopes []string, told bool) {
+// scopes returns the scopes of a token from the header of a response. Classic reports
+// whether the token is of a kind that has scopes.
+func scopes(header http.Header) (scopes []string, classic bool) {
 	values := header.Values("X-Oauth-Scopes")
 	for scope := range strings.SplitSeq(strings.Join(values, ","), ",") {
 		if scope = strings.TrimSpace(scope); scope != "" {
@@ -200,8 +215,8 @@ func scopes(header http.Header) (scopes []string, told bool) {
 	return scopes, len(values) > 0
 }
 
-// expiry reads both forms that GitHub has sent: "2026-11-20 13:45:00 UTC" and
-// "2026-11-20 13:45:00 +0100".
+// expiry parses both formats that GitHub has sent: "2026-11-20 13:45:00 UTC" and
+// "2026-11-20 13:45:00 +0100". It returns a zero time for all other formats.
 func expiry(text string) time.Time {
 	for _, layout := range []string{"2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700"} {
 		if t, err := time.Parse(layout, text); err == nil {
@@ -229,11 +244,11 @@ func (p *preflight) membership(ctx context.Context) error {
 	switch {
 	case refusal != nil && errors.Is(refusal, ghmigrate.ErrSSORequired):
 		return p.sso(refusal)
-	case refusal != nil && errors.Is(refusal, ghmigrate.ErrMissingScope): // said already
-	case refusal != nil && refusal.StatusCode != http.StatusNotFound: // such as an address that is not allowed
+	case refusal != nil && errors.Is(refusal, ghmigrate.ErrMissingScope): // the method user has reported it
+	case refusal != nil && refusal.StatusCode != http.StatusNotFound: // such as an IP address that is not allowed
 		p.problem("GitHub does not show whether %s owns the organization %s: %s", p.report.Login, org, refusal.Message)
 	case refusal != nil:
-		p.problem("%s is not a member of the organization %s, or there is none of that name: only its owners can export it", p.report.Login, org)
+		p.problem("%s is not a member of the organization %s, or there is no organization of this name: only its owners can export it", p.report.Login, org)
 	case membership.State == "pending":
 		p.problem("%s was invited to the organization %s and has not accepted yet", p.report.Login, org)
 	case membership.Role != "admin":
@@ -252,11 +267,11 @@ func (p *preflight) migrations(ctx context.Context) error {
 	opts := &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true}
 	seen := 0
 	for m, err := range p.acct.List(ctx, opts) {
-		if refusal, refused := errors.AsType[*ghmigrate.APIError](err); refused && refusal.StatusCode < 500 && refusal.RetryAfter == 0 {
+		if refusal := refusalOf(err); refusal != nil {
 			switch {
 			case errors.Is(refusal, ghmigrate.ErrSSORequired):
 				return p.sso(refusal)
-			case len(p.report.Problems) == 0: // which would explain it
+			case len(p.report.Problems) == 0: // an earlier problem would explain the refusal
 				p.problem("GitHub does not show the migrations of %s: %s", p.acct, refusal)
 			}
 			return nil

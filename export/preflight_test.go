@@ -82,11 +82,11 @@ func TestPreflightSaysWhatWouldFail(t *testing.T) {
 		},
 		"a stranger": {
 			prepare: func(s *ghmigratetest.Server) { s.SetRole("octo", "") },
-			want:    []string{"octocat is not a member of the organization octo, or there is none of that name: only its owners can export it"},
+			want:    []string{"octocat is not a member of the organization octo, or there is no organization of this name: only its owners can export it"},
 		},
 		"no such organization": {
 			org:  "none",
-			want: []string{"octocat is not a member of the organization none, or there is none of that name: only its owners can export it"},
+			want: []string{"octocat is not a member of the organization none, or there is no organization of this name: only its owners can export it"},
 		},
 		"an address that the organization does not allow": {
 			prepare: func(s *ghmigratetest.Server) {
@@ -150,7 +150,7 @@ func TestPreflightWarns(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, report.Problems)
 		assert.Equal(t, []string{
-			"the token expires on 2000-01-04 00:00:00 UTC: an export that is not over by then stops, and goes on with a new token",
+			"the token expires on 2000-01-04 00:00:00 UTC: an export that is not finished by then stops, and can be continued with a new token",
 			"lock_repositories was set for 1 of the newest migrations: if a repository is still locked, Unlock releases it",
 		}, report.Warnings)
 	}, ghmigratetest.WithTokenExpiry(time.Date(2000, 1, 4, 0, 0, 0, 0, time.UTC)))

@@ -301,7 +301,7 @@ func TestAStoreThatIsDownKeepsNoExportFromItsEnd(t *testing.T) {
 		assert.Zero(t, m.Ended, "the next call goes on")
 		assert.Equal(t, 6, m.Starts, "all were exported")
 		assert.Empty(t, m.Locked)
-		assert.Contains(t, m.Repositories[0].Error, "the next run goes on with it")
+		assert.Contains(t, m.Repositories[0].Error, "the next run continues it")
 
 		down = false
 		m, err = run(t, t.Context(), server, octo(t, server), opts)

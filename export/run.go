@@ -14,21 +14,25 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// Run exports the repositories. When it returns, every repository is in a verified
-// archive, or is named in the [*PartialError] that it returns beside the manifest.
-// PartialError.Reduced names the repositories that were exported without releases or
-// attachments: a nil error means that nothing is missing. If a crash, the context or
-// an error ends a run early, the next call in the same Dir continues it; otherwise
-// the next call begins a new run.
+// Run exports the repositories, and returns a manifest with a row for each of them.
+// The error beside the manifest is nil if a verified archive covers every
+// repository. Otherwise it is a [*PartialError]: it lists the repositories that are
+// missing, that lack releases or attachments, or that may still be locked.
 //
-// When the context ends, Run waits for the response to a start under way, unlocks
-// as many repositories as it can in two minutes, and returns. PartialError.Locked has
-// the rest, and the next call tries again.
+// If a crash, the context or an error ends a run early, the next call in the same
+// Dir continues the run. Otherwise the next call begins a new run.
 //
-// An error without a manifest means that Run has started nothing. The options
-// are bad, the Store refuses objects, or GitHub does not tell the owner of a
-// user's token. Or Dir cannot be used ([ErrInUse], [ErrForeign], [ErrDamaged])
-// or has an unfinished run with other options ([ErrUnfinished]).
+// When the context ends, Run waits up to ten seconds for the response to a start,
+// unlocks as many repositories as it can in two minutes, and returns.
+// PartialError.Locked lists the remaining repositories, and the next call unlocks them.
+//
+// If Run returns an error without a manifest, it has started nothing. The reasons:
+//
+//   - The options are bad.
+//   - Dir cannot be used: [ErrInUse], [ErrForeign] or [ErrDamaged].
+//   - Dir has an unfinished run with other options: [ErrUnfinished].
+//   - The Store refuses objects.
+//   - GitHub does not tell the owner of a user's token.
 func Run(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
 	r, err := open(ctx, acct, opts)
 	if errors.Is(err, ErrUnfinished) && opts.FinishFirst {
@@ -43,13 +47,13 @@ func Run(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
 	return r.end(ctx, r.release(ctx, err))
 }
 
-// finishFirst finishes the unfinished run, and then begins a new one.
+// finishFirst finishes the unfinished run, and then begins a new run.
 func finishFirst(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
 	opts.FinishFirst = false
 	old := opts
 	old.Repositories = nil
 	earlier, err := Run(ctx, acct, old)
-	if errors.Is(err, ErrUnfinished) { // it was begun without a Store
+	if errors.Is(err, ErrUnfinished) { // the unfinished run has no Store
 		old.Store, old.Stream = nil, false
 		earlier, err = Run(ctx, acct, old)
 	}
@@ -63,43 +67,44 @@ func finishFirst(ctx context.Context, acct Account, opts Options) (*Manifest, er
 	return m, err
 }
 
-// A run is one call of Run: a driver of jobs, with the journal as its memory. The
-// goroutine of Run owns all fields but those below mu. Other goroutines perform
-// effects on copies of jobs, and poll.
+// A run is one call of Run: a driver of jobs that keeps their state in the journal.
+// The goroutine of Run owns all fields except those below mu. Other goroutines
+// perform effects on copies of jobs, and poll.
 type run struct {
 	acct    Account // paced
 	account string  // the name of the account, with the login of a user
 	opts    Options
 	dir     string // the run's folder
 	lock    durable.File
-	resumed bool
+	resumed bool // the journal has a run that an earlier call began
 	journal *journal
 	tally   *Tally
 
-	live     []*Job            // begun, and not over
-	pending  []*Job            // to be started, in this order
-	busy     map[*Job][]Effect // effects under way
-	results  chan result       // of effects, and of requests of the run itself
-	active   int               // how many of them are under way
-	moving   int               // archives that are downloaded, verified or stored
-	full     bool              // downloads wait: too many archives on disk wait for the Store
-	counted  map[string]int    // repositories that are done, by job
-	poll     *poll
-	twins    twinSearch
-	highest  int64     // the newest migration that was seen
-	lookedAt time.Time // when the newest of the account was looked for
-	looking  attempts  // to do so
-	starting bool      // a start is under way, or the look before it
-	gate     time.Time // before, GitHub wants no request
-	system   bool      // nothing more is started: see ErrSystemic
-	doubt    error     // why the latest export failed
-	parked   []error   // why jobs are left to the next call
+	live    []*Job            // jobs that were begun and are not over
+	pending []*Job            // jobs to be started, in this order
+	busy    map[*Job][]Effect // effects under way
+	results chan result       // of effects, and of requests of the run itself
+	active  int               // results to come
+	moving  int               // archives that are downloaded, verified or stored
+	full    bool              // downloads wait, because too many archives on disk wait for the Store
+	counted map[string]int    // the number of repositories that are done, by the ID of the job
 
-	stop      error // why nothing new is begun
-	releasing bool  // only locks are released
+	poll           *poll
+	twins          twinSearch
+	newest         int64     // the highest ID of a migration that the run has seen
+	newestAt       time.Time // when findNewest last succeeded
+	newestAttempts attempts  // of findNewest
+	starting       bool      // a start is under way, or a request that must precede it
+	pausedUntil    time.Time // the end of a rate limit
+	systemic       bool      // Run starts no more jobs: see ErrSystemic
+	lastFailure    error     // why the latest export failed
+	parked         []error   // why jobs are left to the next call
 
-	mu        sync.Mutex // guards events
-	done, all int
+	stop      error // why Run begins no more effects
+	releasing bool  // Run only unlocks repositories
+
+	mu        sync.Mutex // guards the calls of Progress
+	done, all int        // repositories
 }
 
 // A result is the result of an effect, or of a request of the run itself.
@@ -107,7 +112,7 @@ type result struct {
 	job    *Job
 	effect Effect
 	Result
-	then func() error // of a request of the run itself
+	then func() error // continues after a request of the run itself; nil for an effect
 }
 
 func newRun(acct Account, opts Options) *run {
@@ -131,7 +136,7 @@ func (r *run) close() {
 	}
 }
 
-// emit calls Progress, with one event at a time.
+// emit calls Progress, one call at a time.
 func (r *run) emit(e Event) {
 	if r.opts.Progress == nil {
 		return
@@ -153,32 +158,33 @@ func (r *run) prepare(ctx context.Context) {
 		kind = EventResumed
 	}
 	r.emit(Event{Kind: kind, Repositories: r.all})
-	if r.resumed { // begin has done so before
+	if r.resumed { // for a new run, begin has tried the Store
 		r.stop = tryStore(ctx, r.opts.Store, r.account)
 	}
 }
 
-// release unlocks repositories after an error has ended the run early, and returns
-// the error.
+// release unlocks repositories if err has ended the run early. It returns err, or
+// the error that replaces it.
 func (r *run) release(ctx context.Context, err error) error {
 	r.poll.wg.Wait()
-	if err == nil || errors.Is(err, errBroken) {
+	if err == nil || errors.Is(err, errJournal) {
 		return err
 	}
 	r.tally.suspend()
 	if saveErr := r.saveTally(); saveErr != nil {
 		return errors.Join(err, saveErr)
 	}
-	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockGrace)
+	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockGrace)
 	defer cancel()
 	r.stop, r.releasing = err, true
-	return cmp.Or(r.drive(patient), err)
+	return cmp.Or(r.drive(longer), err)
 }
 
-// unlockGrace is how long Run goes on unlocking after its context has ended.
+// unlockGrace limits the time in which Run unlocks repositories after its context has
+// ended.
 const unlockGrace = 2 * time.Minute
 
-// count updates the number of repositories that are done.
+// count updates the number of repositories that are done by a job.
 func (r *run) count(job *Job) {
 	if job.UnlockOnly {
 		return
@@ -204,16 +210,16 @@ func (r *run) count(job *Job) {
 	r.counted[job.ID] = n
 }
 
-// persist retries a request of the run itself until it succeeds, or fails for too
-// long.
-func (r *run) persist(ctx context.Context, do func() error) error {
+// retryRequest retries a request of the run itself until the request succeeds, or
+// the pauses after its failures exceed their limit.
+func (r *run) retryRequest(ctx context.Context, do func() error) error {
 	var a attempts
 	for {
 		err := do()
 		if err == nil || ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
-		if a.meet(resultOf(err), time.Now()) {
+		if a.retry(resultOf(err), time.Now()) {
 			return err
 		}
 		r.emit(Event{Kind: EventWaiting, Wait: time.Until(a.Due), Err: err})
@@ -223,17 +229,17 @@ func (r *run) persist(ctx context.Context, do func() error) error {
 	}
 }
 
-// more plans further jobs when nothing is under way and nothing is due. It returns
-// false if the run is finished, and an error if the run must end unfinished.
-func (r *run) more(ctx context.Context) (bool, error) {
+// planMore plans more jobs when no effect is under way and no effect is due. It
+// returns false if the run is finished, and an error if the run must end unfinished.
+func (r *run) planMore(ctx context.Context) (bool, error) {
 	now := time.Now()
 	switch {
-	case len(r.pending) > 0: // they must not be started
+	case len(r.pending) > 0: // the tally does not let them start
 		abandon := r.tally.Stopped()
 		if err := r.saveTally(); err != nil || !abandon {
-			return false, errors.Join(err, fmt.Errorf("%w: %w", ErrSystemic, r.doubt))
+			return false, errors.Join(err, fmt.Errorf("%w: %w", ErrSystemic, r.lastFailure))
 		}
-		reason := fmt.Sprintf("not started, because two calls in a row failed: %v: %v", ErrSystemic, r.doubt)
+		reason := fmt.Sprintf("not started, because two calls in a row failed: %v: %v", ErrSystemic, r.lastFailure)
 		for _, job := range slices.Clone(r.pending) {
 			before := job.State
 			job.Abandon(reason, now)
@@ -242,7 +248,7 @@ func (r *run) more(ctx context.Context) (bool, error) {
 			}
 		}
 		return true, nil
-	case len(r.live) > 0: // parked
+	case len(r.live) > 0: // all are parked
 		return false, errors.Join(r.parked...)
 	}
 	if rest := r.tally.Rest(r.journal.jobs); len(rest) > 0 {
@@ -258,7 +264,7 @@ func (r *run) more(ctx context.Context) (bool, error) {
 	return r.lastTwins(ctx)
 }
 
-// saveTally writes the part of the tally that the next call needs, if it has
+// saveTally writes the part of the tally that the next call needs, if that part has
 // changed.
 func (r *run) saveTally() error {
 	t := &r.tally.t
@@ -269,7 +275,7 @@ func (r *run) saveTally() error {
 	return r.journal.write(line{Tally: &r.journal.tally})
 }
 
-// end writes the manifest if the run is finished. The error lists what is missing.
+// end finishes the run if err is nil. It returns the manifest and its PartialError.
 func (r *run) end(ctx context.Context, err error) (*Manifest, error) {
 	if err == nil {
 		err = r.finish(ctx)
@@ -279,7 +285,7 @@ func (r *run) end(ctx context.Context, err error) (*Manifest, error) {
 		m.Ended = r.journal.end.At
 	}
 	err = m.shortfall(err)
-	if !m.Ended.IsZero() { // also the repositories that were not tried in part
+	if !m.Ended.IsZero() { // count leaves out jobs that reduced could replace
 		r.done = r.all
 	}
 	r.emit(Event{Kind: EventEnded, Repositories: r.all, Err: err})
@@ -293,9 +299,9 @@ func (r *run) manifest() *Manifest {
 	return m
 }
 
-// finish puts the manifest in place and ends the journal.
+// finish writes the manifest, and then the last line of the journal.
 func (r *run) finish(ctx context.Context) error {
-	for _, job := range r.journal.jobs { // files that could not be removed before
+	for _, job := range r.journal.jobs { // an earlier Clear may have failed
 		_ = job.Clear()
 	}
 	now := time.Now().UTC()
@@ -310,7 +316,7 @@ func (r *run) finish(ctx context.Context) error {
 	}
 	if r.opts.Store != nil {
 		name := path.Join(r.journal.header.Name, manifestName)
-		err := r.persist(ctx, func() error {
+		err := r.retryRequest(ctx, func() error {
 			if err := r.opts.Store.Put(ctx, name, bytes.NewReader(data), int64(len(data))); err != nil {
 				return &storeError{name, err}
 			}

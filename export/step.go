@@ -11,15 +11,16 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// Step performs the next effect of a job that is due, and applies its result:
-// it is [Job.Next], [Job.Begin], [Perform] and [Job.Apply], with Job.Save around
-// the effect. If an earlier process may have performed the effect already, Step
-// checks that first. If nothing is due, Step does nothing.
+// Step performs the next effect of a job, and applies its result. It calls
+// [Job.Next], [Job.Begin], [Perform], [Job.Apply] and [Job.Report], and Job.Save
+// before and after the effect. If an earlier process may have sent the start of the
+// job, Step schedules the search for its migration first. If no effect is due, Step
+// does nothing.
 //
-// Step returns the error of the context, of Save, or of the effect. The job's state
-// says what follows: a driver calls Step again when Next says so. Between effects
-// that change something, a driver keeps the pause of a second that GitHub asks for;
-// within an effect, Perform does.
+// Step returns the error of the context, of Save, or of the effect. An error of the
+// effect is also in the state of the job: the driver calls Step again when Next says
+// so. GitHub asks for a pause of a second between requests that change something.
+// Perform pauses within an effect, and the driver pauses between two effects.
 func Step(ctx context.Context, acct Account, job *Job) error {
 	if err := check(ctx, acct); err != nil {
 		return err
@@ -27,7 +28,7 @@ func Step(ctx context.Context, acct Account, job *Job) error {
 	if job == nil {
 		return errors.New("export: the Job is nil")
 	}
-	if job.State.Intent == EffectStart { // of a process that died
+	if job.State.Intent == EffectStart { // a process ended before it saved the result
 		job.Interrupted(time.Now())
 		if err := job.save(); err != nil {
 			return err
@@ -73,18 +74,18 @@ func (j *Job) save() error {
 }
 
 // Perform performs one effect of a job and returns the result. It does not change
-// the job: one process may perform an effect, and another process apply the result.
-// An unlock may run beside another effect. Save the intent of a start before: see
-// [Job.Begin].
+// the job: one process may perform an effect, and another process may apply the
+// result. An unlock may run at the same time as another effect of the job. Before a
+// start, the caller saves the intent: see [Job.Begin].
 //
-// A context that ends makes Perform return soon: the result is then of
-// [ClassRetry], or of a part of the effect. A start that was sent gets ten seconds
-// more for its response.
+// If the context ends, Perform returns soon, with a result of [ClassRetry] or the
+// result of a part of the effect. After a start was sent, Perform waits up to ten
+// seconds longer for the response.
 func Perform(ctx context.Context, acct Account, job *Job, effect Effect) Result {
 	if err := check(ctx, acct); err != nil {
 		return resultOf(err)
 	}
-	p := &performance{Account: pace(acct), job: job, disk: cmp.Or[disk](job.disk, durable.OS{})}
+	p := &performer{Account: pace(acct), job: job, disk: cmp.Or[disk](job.disk, durable.OS{})}
 	perform := map[Effect]func(context.Context) Result{
 		EffectStart: p.start, EffectSearch: p.search, EffectWait: p.wait, EffectList: p.list, EffectUnlock: p.unlock,
 		EffectDownload: p.download, EffectVerify: p.verify, EffectStore: p.store, EffectTransfer: p.transfer, EffectDelete: p.delete,
@@ -95,18 +96,18 @@ func Perform(ctx context.Context, acct Account, job *Job, effect Effect) Result 
 	return perform(ctx)
 }
 
-// A performance is one effect while it is performed.
-type performance struct {
+// A performer performs one effect of a job. It is the paced account of the effect.
+type performer struct {
 	Account
 	job  *Job
 	disk disk
 }
 
-// responseGrace is how long a start may take after its context has ended. Without
-// its response, the migration would have to be searched for.
+// responseGrace limits the time that a start may take after its context has ended.
+// Without the response, the job would have to search for the migration.
 const responseGrace = 10 * time.Second
 
-func (p *performance) start(ctx context.Context) Result {
+func (p *performer) start(ctx context.Context) Result {
 	p.job.emit(p.job.event(EventStarting))
 	req := p.job.Start
 	req.Repositories, req.OmitRepositories = p.job.Repositories, true
@@ -116,7 +117,7 @@ func (p *performance) start(ctx context.Context) Result {
 	}
 	r := resultOf(err)
 	if err != nil {
-		r.Named = refusedNames(err, p.job.Repositories)
+		r.Named = refusedIndexes(err, p.job.Repositories)
 		var names []string
 		for _, i := range r.Named {
 			names = append(names, p.job.Repositories[i])
@@ -128,22 +129,22 @@ func (p *performance) start(ctx context.Context) Result {
 	return r
 }
 
-// wait looks once whether the export has ended.
-func (p *performance) wait(ctx context.Context) Result {
+// wait polls once whether the export has ended.
+func (p *performer) wait(ctx context.Context) Result {
 	m, err := p.Get(ctx, p.job.State.Migration, &ghmigrate.GetOptions{OmitRepositories: true})
 	if err != nil {
 		return p.notFound(ctx, err)
 	}
 	if m.State.Done() {
-		return Result{Outcome: Outcome(m.State)} // they are called the same
+		return Result{Outcome: Outcome(m.State)} // the outcomes have the names of GitHub's states
 	}
 	return Result{}
 }
 
-// notFound is the result of an effect that ended with an error about one
-// migration. To a token that has lost its rights GitHub says "not found" too, but
-// then it shows no migrations at all: that error says more.
-func (p *performance) notFound(ctx context.Context, err error) Result {
+// notFound returns the result of an effect that ended with err, an error about one
+// migration. GitHub responds 404 also to a token that has lost its rights. That token
+// cannot list the migrations either, and then the error of the list explains more.
+func (p *performer) notFound(ctx context.Context, err error) Result {
 	r := resultOf(err)
 	if r.Class != ClassAbsent && r.Outcome != OutcomeGone {
 		return r
@@ -157,9 +158,9 @@ func (p *performance) notFound(ctx context.Context, err error) Result {
 	return r
 }
 
-// list reads the migration's repositories: the second proof of coverage, and
-// what has to be unlocked.
-func (p *performance) list(ctx context.Context) Result {
+// list reads the migration's repositories. They are the second proof of coverage, and
+// the repositories to be unlocked.
+func (p *performer) list(ctx context.Context) Result {
 	names, err := repositoryNames(ctx, p, p.job.State.Migration)
 	if err != nil {
 		return p.notFound(ctx, err)
@@ -171,9 +172,9 @@ func (p *performance) list(ctx context.Context) Result {
 	return r
 }
 
-// delete deletes the archive at GitHub. An archive that is gone already was
-// deleted by an earlier process, or is past its time.
-func (p *performance) delete(ctx context.Context) Result {
+// delete deletes the archive at GitHub. An archive that does not exist any more
+// counts as deleted.
+func (p *performer) delete(ctx context.Context) Result {
 	if !p.job.mayDelete() {
 		return resultOf(errors.New("the archive is not verified and stored yet"))
 	}
@@ -186,10 +187,10 @@ func (p *performance) delete(ctx context.Context) Result {
 	if !isAbsent(err) {
 		return resultOf(err)
 	}
-	u := &unlocking{Account: p, id: p.job.State.Migration}
-	done, doneErr := u.meansNone(ctx)
-	if doneErr == nil && !done {
-		doneErr = errors.Join(err, errNotDone)
+	u := &unlocker{Account: p, id: p.job.State.Migration}
+	confirmed, confirmErr := u.confirmsAbsence(ctx)
+	if confirmErr == nil && !confirmed {
+		confirmErr = errors.Join(err, errNotDone)
 	}
-	return resultOf(doneErr)
+	return resultOf(confirmErr)
 }

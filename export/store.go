@@ -11,24 +11,28 @@ import (
 	"time"
 )
 
-// A Store receives verified archives. Names are
-// "HOST/orgs/ORG/RUN/migration-79.tar.gz", or "HOST/users/LOGIN/RUN/…" for a
-// user, with slashes on every system: two accounts may share a Store. At the
-// end the manifest follows as ".../RUN/manifest.json". Before any start, Run puts a
-// small object ".../trial.json", to check the Store.
+// A Store receives verified archives, such as a folder on another disk or a bucket
+// in object storage. Two accounts may share a Store. A name has slashes on every
+// system:
 //
-// Put reads r to its end and returns nil only when all bytes are stored durably
-// under the name. Run then deletes the copy on disk, and later the archive at
-// GitHub. Size is -1 if it is not known. If r fails, no object may become
-// visible under the name. Put replaces an object of an earlier Put. It leaves
-// an object of another program alone, and returns an error that matches
+//	HOST/orgs/ORG/RUN/migration-79.tar.gz    an archive of an organization
+//	HOST/users/LOGIN/RUN/migration-79.tar.gz an archive of a user
+//	HOST/orgs/ORG/RUN/manifest.json          the manifest, at the end of a run
+//	HOST/orgs/ORG/trial.json                 a small object that checks the Store before any start
+//
+// Put reads r to its end, and returns nil only if all bytes are stored durably under
+// the name: Run then deletes the copy on disk, and later the archive at GitHub. Size
+// is -1 if it is unknown. If r fails, no object may become visible under the name.
+//
+// Put replaces an object of an earlier Put. If the name has an object of another
+// program, Put leaves the object alone and returns an error that matches
 // [fs.ErrExist]. Several calls may run at the same time.
 type Store interface {
 	Put(ctx context.Context, name string, r io.Reader, size int64) error
 }
 
-// A storeError is an error of a Store. It may wrap an error of a disk or of another
-// API, which says nothing of this disk and of GitHub.
+// A storeError is an error of a Store. It may wrap an error of another disk or
+// another API, which must not be taken for an error of this disk or of GitHub.
 type storeError struct {
 	name string
 	err  error
@@ -37,7 +41,7 @@ type storeError struct {
 func (e *storeError) Error() string { return fmt.Sprintf("put %s: %v", e.name, e.err) }
 func (e *storeError) Unwrap() error { return e.err }
 
-// storePrefix is the name of an account in names of a Store.
+// storePrefix returns the part of a Store's names that identifies an account.
 func storePrefix(account string) string {
 	host, owner, _ := strings.Cut(account, "/")
 	if login, ok := strings.CutPrefix(owner, "user"); ok {
@@ -47,11 +51,11 @@ func storePrefix(account string) string {
 }
 
 const (
-	storeTries = 3
-	storeTime  = time.Minute // for each of them
+	trialAttempts = 3
+	trialTimeout  = time.Minute // of each attempt
 )
 
-// tryStore checks whether the Store accepts an object.
+// tryStore puts a small object into the Store, to check whether the Store accepts it.
 func tryStore(ctx context.Context, store Store, account string) error {
 	if store == nil {
 		return nil
@@ -61,8 +65,8 @@ func tryStore(ctx context.Context, store Store, account string) error {
 	if err != nil {
 		return err
 	}
-	for try := range storeTries {
-		limited, cancel := context.WithTimeout(ctx, storeTime)
+	for try := range trialAttempts {
+		limited, cancel := context.WithTimeout(ctx, trialTimeout)
 		err = store.Put(limited, name, bytes.NewReader(data), int64(len(data)))
 		cancel()
 		if err == nil || sleepUntil(ctx, time.Now().Add(backoff(try))) != nil {

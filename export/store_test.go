@@ -58,7 +58,7 @@ func TestNothingIsCoveredBeforeTheStoreHasIt(t *testing.T) {
 		rows := partial(t, err).Repositories
 		assert.Zero(t, m.Covered)
 		require.Len(t, rows, 1)
-		assert.Contains(t, rows[0].Error, "not finished, the next run goes on with it: put ")
+		assert.Contains(t, rows[0].Error, "not finished, the next run continues it: put ")
 	})
 }
 

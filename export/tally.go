@@ -11,52 +11,53 @@ import (
 	"time"
 )
 
+// The limits of all jobs together. In doubt, GitHub may export nothing at all.
 const (
-	maxRow    = 3  // batches that fail in a row before it is doubted that GitHub exports anything
-	maxSets   = 8  // or different sets of repositories
-	maxProbes = 12 // repositories that are then tried alone
-	atOnce    = 3  // at the same time
-	maxStops  = 2  // calls in a row that end in this doubt
+	maxFailedBatches = 3  // batches that fail in a row until the doubt begins
+	maxFailedSets    = 8  // sets of repositories that fail in a row until the doubt begins
+	maxProbes        = 12 // repositories that are exported alone, in doubt
+	maxProbesAtOnce  = 3
+	maxStops         = 2 // calls in a row that end in doubt
 )
 
-// A Tally judges all jobs of one call together: whether GitHub exports anything,
-// and whether it accepts starts. It is plain JSON, holds IDs and no jobs, and grows
-// with failures only.
+// A Tally counts successes and failures over all jobs of one call. From them it
+// decides whether GitHub exports anything, and whether GitHub accepts starts. It is
+// plain JSON, and grows only with failures.
 type Tally struct{ t tally }
 
 type tally struct {
-	Sets   []string `json:"sets,omitempty"`   // hashes of the sets that failed since the latest success
-	Roots  []string `json:"roots,omitempty"`  // the batches that these were planned in
-	Probes []string `json:"probes,omitempty"` // repositories that were tried alone since then
-	Dry    bool     `json:"dry,omitzero"`     // no other repository can be tried alone
-	Any    bool     `json:"any,omitzero"`     // something was exported in this call
-	Stops  int      `json:"stops,omitzero"`   // calls in a row that ended with ErrSystemic, with no success since
-	Doubt  []string `json:"doubt,omitempty"`  // hashes of the sets that failed before such an end: it may not be their fault
+	Sets     []string `json:"sets,omitempty"`   // hashes of the sets of repositories that failed since the latest success
+	Roots    []string `json:"roots,omitempty"`  // IDs of the planned batches that these sets belong to
+	Probes   []string `json:"probes,omitempty"` // repositories that were exported alone since the latest success
+	Dry      bool     `json:"dry,omitzero"`     // no repository is left to be exported alone
+	Exported bool     `json:"any,omitzero"`     // GitHub has exported a batch in this call
+	Stops    int      `json:"stops,omitzero"`   // calls in a row that ended with ErrSystemic, with no success since
+	Doubt    []string `json:"doubt,omitempty"`  // hashes of the sets that failed in doubt: they are retried as a whole
 
-	Taken   time.Time `json:"taken,omitzero"`    // when GitHub last accepted a start
-	Refused time.Time `json:"refused,omitzero"`  // since when it accepts none
-	Blocker string    `json:"blocker,omitempty"` // the job that was refused first
-	Gate    time.Time `json:"gate,omitzero"`     // before, nothing is started: two sets were refused
+	Accepted  time.Time `json:"taken,omitzero"`    // when GitHub last accepted a start
+	Refused   time.Time `json:"refused,omitzero"`  // when GitHub first refused a start after that
+	Blocker   string    `json:"blocker,omitempty"` // the ID of the job whose start was refused first
+	NotBefore time.Time `json:"gate,omitzero"`     // the time of the next start, after two sets were refused
 }
 
-// MarshalJSON writes the tally.
+// MarshalJSON returns the JSON of the tally.
 func (t *Tally) MarshalJSON() ([]byte, error) { return json.Marshal(t.t) }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON decodes the JSON of MarshalJSON.
 func (t *Tally) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &t.t) }
 
-// Resume begins another call. Of the earlier calls, only calls that ended with
-// ErrSystemic count.
+// Resume prepares the tally for another call of the driver. It forgets the failures
+// of earlier calls, except for calls that ended with ErrSystemic.
 func (t *Tally) Resume() { t.t = tally{Stops: t.t.Stops, Doubt: t.t.Doubt} }
 
-// Started notes the result of a start, or of the search for one, after [Job.Apply].
-// It reports whether the run must end, because GitHub has accepted no start for too
-// long. If GitHub accepts other sets meanwhile, it refuses this set: the job ends,
-// and is halved.
+// Started counts the result of a start, or of the search after a lost start. A
+// driver calls Started after [Job.Apply]. Stop reports whether the run must end,
+// because GitHub has accepted no start for too long. If GitHub accepts other sets of
+// repositories meanwhile, Started ends the job as refused, so that it is halved.
 func (t *Tally) Started(j *Job, r Result, now time.Time) (stop bool) {
 	s := &t.t
 	if j.State.Migration != 0 {
-		s.Taken, s.Refused, s.Blocker, s.Gate = now, time.Time{}, "", time.Time{}
+		s.Accepted, s.Refused, s.Blocker, s.NotBefore = now, time.Time{}, "", time.Time{}
 		return false
 	}
 	a := j.tries(EffectStart)
@@ -66,28 +67,28 @@ func (t *Tally) Started(j *Job, r Result, now time.Time) (stop bool) {
 	if s.Refused.IsZero() {
 		s.Refused, s.Blocker = now, j.ID
 	}
-	limit := maxDenied
+	limit := maxDeniedTime
 	if r.Class == ClassJob {
-		limit = maxNameless
+		limit = maxNamelessTime
 	}
 	if r.Class == ClassRetry {
-		limit = maxTrouble
+		limit = maxRetryTime
 	}
 	switch {
-	case r.Class != ClassRetry && r.Class != ClassRun && s.Taken.After(a.Since):
+	case r.Class != ClassRetry && r.Class != ClassRun && s.Accepted.After(a.Since):
 		j.end(OutcomeRefused, r.Reason, now)
 	case now.Sub(s.Refused) >= limit && r.Class == ClassJob:
 		j.end(OutcomeRefused, r.Reason, now)
 	case now.Sub(s.Refused) >= limit:
 		return true
 	case s.Blocker != j.ID:
-		s.Gate = now.Add(namelessAgain)
+		s.NotBefore = now.Add(namelessPause)
 	}
 	return false
 }
 
-// Ended notes how an export ended, as soon as that is known: its job may be over
-// hours later, and a success must count at once.
+// Ended counts the outcome of an export. A driver calls Ended as soon as the outcome
+// is known: the job may be over hours later.
 func (t *Tally) Ended(j *Job) {
 	s := &t.t
 	switch j.State.Outcome {
@@ -95,8 +96,8 @@ func (t *Tally) Ended(j *Job) {
 		return
 	case OutcomeExported, OutcomeGone, OutcomeUnfetched: // GitHub exports
 		if !j.UnlockOnly && j.State.Migration != 0 {
-			t.calm()
-			s.Any, s.Stops = true, 0
+			t.clearDoubt()
+			s.Exported, s.Stops = true, 0
 		}
 	case OutcomeFailed, OutcomeRefused, OutcomeStuck, OutcomeLost:
 		if len(j.Dropped) > 0 || j.lineage.Alone || j.UnlockOnly || j.State.Outcome == OutcomeRefused && len(j.State.Named) > 0 {
@@ -111,34 +112,36 @@ func (t *Tally) Ended(j *Job) {
 		}
 	default:
 	}
-	s.Dry = false // its successors may be tried alone
+	s.Dry = false // the successors may be exported alone
 }
 
-// Over notes that a job is over and returns the jobs that take its place. A
-// driver may call it again after a crash: the jobs have the same IDs.
+// Over records that a job is over, and returns its successors. A driver may call
+// Over again after a crash: the successors have the same IDs.
 func (t *Tally) Over(j *Job) []*Job {
 	t.t.Dry = false
 	return j.Successors()
 }
 
-func (t *Tally) calm() { t.t.Sets, t.t.Roots, t.t.Probes, t.t.Dry = nil, nil, nil, false }
+func (t *Tally) clearDoubt() { t.t.Sets, t.t.Roots, t.t.Probes, t.t.Dry = nil, nil, nil, false }
 
-func (t *Tally) doubts() bool { return len(t.t.Roots) >= maxRow || len(t.t.Sets) >= maxSets }
-
-// A Load counts the jobs of a driver: see [Weigh].
-type Load struct {
-	Running int // exports under way, until their successors are known, but for exports older than Options.Patience
-	Started int // jobs that were begun and are not over
-	Probes  int // probes among these
-	Others  int // jobs that are not over and were not isolated for failing in the run before
+// doubts reports whether GitHub may export nothing at all.
+func (t *Tally) doubts() bool {
+	return len(t.t.Roots) >= maxFailedBatches || len(t.t.Sets) >= maxFailedSets
 }
 
-// slowTransfer is how long an exported archive may wait for its transfer before
-// it counts as running: archives die after seven days.
+// A Load counts the jobs of a driver that are not over: see [Weigh].
+type Load struct {
+	Running int // exports under way that are not older than Options.Patience; a failed export counts until its job is over
+	Started int // jobs that were started
+	Probes  int // jobs that export a single repository to find out whether GitHub exports anything
+	Others  int // jobs that are not isolated: their repositories did not fail in the run before
+}
+
+// slowTransfer is the time after which an exported archive that waits for its
+// transfer counts as running: GitHub deletes archives after seven days.
 const slowTransfer = 24 * time.Hour
 
-// Weigh counts jobs, and returns the jobs that are to be started. Jobs that are
-// over do not count.
+// Weigh counts the jobs that are not over, and returns those that are to be started.
 func Weigh(jobs []*Job, patience time.Duration, now time.Time) (load Load, pending []*Job) {
 	for _, j := range jobs {
 		s := &j.State
@@ -177,22 +180,22 @@ func (j *Job) toBeStarted() bool {
 	return s.Outcome == OutcomeUnknown && s.Migration == 0 && s.book.LostAt.IsZero()
 }
 
-// MayStart reports whether a job may be started now: nil, [ErrNotNow] with the
-// time to ask again (zero: when something has ended), or [ErrSystemic] when the
-// call should end.
+// MayStart returns nil if a job may be started now. It returns [ErrNotNow] and a time
+// if the driver must call MayStart again at that time; a zero time means after the
+// next result. It returns [ErrSystemic] if the call should end.
 func (t *Tally) MayStart(j *Job, load Load, now time.Time) (time.Time, error) {
 	s := &t.t
 	switch {
-	case now.Before(s.Gate):
-		return s.Gate, ErrNotNow
-	case j.lineage.Alone && !s.Any && load.Others > 0:
+	case now.Before(s.NotBefore):
+		return s.NotBefore, ErrNotNow
+	case j.lineage.Alone && !s.Exported && load.Others > 0:
 		return time.Time{}, ErrNotNow
 	case !t.doubts() || len(j.Dropped) > 0:
 		return time.Time{}, nil
-	case load.Running == 0 && (len(s.Probes) >= maxProbes && load.Probes == 0 || s.Dry && !s.Any):
+	case load.Running == 0 && (len(s.Probes) >= maxProbes && load.Probes == 0 || s.Dry && !s.Exported):
 		return time.Time{}, ErrSystemic
-	case load.Running == 0 && s.Dry: // all that is left has failed alone
-		t.calm()
+	case load.Running == 0 && s.Dry: // all remaining repositories have failed alone
+		t.clearDoubt()
 		return time.Time{}, nil
 	case j.lineage.Probe && j.lineage.Try == 1 && j.lineage.Gone == 0:
 		return time.Time{}, nil
@@ -200,14 +203,14 @@ func (t *Tally) MayStart(j *Job, load Load, now time.Time) (time.Time, error) {
 	return time.Time{}, ErrNotNow
 }
 
-// Probe chooses the next repository to be tried alone from the jobs that are
-// not started. It divides the repository off its job and returns the divided
-// job, which is over then. If the job has a single repository, Probe marks and
-// returns that job. It returns nil if no repository is to be tried now. The
-// choice depends on names alone, and on no order.
+// Probe chooses the next repository that is exported alone, from the jobs that are
+// not started. It splits the job of the repository: it ends and returns the job,
+// whose successors are the probe and the rest. If the job has a single repository,
+// Probe marks and returns that job. Probe returns nil if no probe is due. The choice
+// depends on the names of the run and the repositories, and not on an order.
 func (t *Tally) Probe(pending []*Job, load Load, now time.Time) *Job {
 	s := &t.t
-	if !t.doubts() || len(s.Probes) >= maxProbes || load.Probes >= atOnce {
+	if !t.doubts() || len(s.Probes) >= maxProbes || load.Probes >= maxProbesAtOnce {
 		return nil
 	}
 	var best *Job
@@ -236,17 +239,17 @@ func (t *Tally) Probe(pending []*Job, load Load, now time.Time) *Job {
 	return best
 }
 
-// Stopped notes that the call ends with [ErrSystemic]. It reports whether
-// everything that is not started is to be abandoned: without that no run would
-// ever end. See [Job.Abandon].
+// Stopped records that the call ends with [ErrSystemic]. Abandon reports whether the
+// driver must call [Job.Abandon] for all jobs that are not started, so that the run
+// finishes.
 func (t *Tally) Stopped() (abandon bool) {
 	t.suspend()
 	t.t.Stops++
 	return t.t.Stops >= maxStops
 }
 
-// suspend ends a call. If it ends in doubt, the sets that have failed are retried
-// as a whole once more.
+// suspend records that the call ends. If it ends in doubt, the sets that have failed
+// are retried as a whole once more.
 func (t *Tally) suspend() {
 	s := &t.t
 	for _, set := range s.Sets {
@@ -256,10 +259,10 @@ func (t *Tally) suspend() {
 	}
 }
 
-// Rest returns the jobs that are tried when all others are over: repositories
-// that failed alone, without releases, and then without attachments. One that
-// failed before a call ended with ErrSystemic is tried whole once more. Jobs are
-// all of the run.
+// Rest returns the jobs that come when all other jobs are over. They export a
+// repository that failed alone without its releases, and then without its
+// attachments. If the repository failed before a call ended with ErrSystemic, the
+// job first exports it as a whole once more. Jobs are all jobs of the run.
 func (t *Tally) Rest(jobs []*Job) []*Job {
 	if t.t.Stops >= maxStops {
 		return nil
@@ -281,7 +284,7 @@ func (t *Tally) Rest(jobs []*Job) []*Job {
 	return rest
 }
 
-// set tells the job's set of repositories apart from others.
+// set returns a hash of the job's set of repositories.
 func (j *Job) set() string { return strconv.FormatUint(hash(j.Repositories...), 36) }
 
 func hash(words ...string) uint64 {

@@ -19,35 +19,35 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// maxFaults is how many faults of an archive are kept, for each repository and for
-// the archive.
+// maxFaults limits the faults that a result keeps for each repository, and for the
+// archive as a whole.
 const maxFaults = 20
 
 var (
-	errNotFetched = errors.New("checksum mismatch: the archive on disk differs from the download")
-	errNotRead    = errors.New("the Store did not read the whole archive")
+	errChecksum  = errors.New("checksum mismatch: the archive on disk differs from the download")
+	errShortRead = errors.New("the Store did not read the whole archive")
 )
 
 func archiveName(migration int64) string { return fmt.Sprintf("migration-%d.tar.gz", migration) }
 
-// path is where the archive is on disk.
-func (p *performance) path() string {
+// path returns the path of the archive on disk.
+func (p *performer) path() string {
 	return filepath.Join(p.job.Dir, archiveName(p.job.State.Migration))
 }
 
-// inStore is the archive's name in the Store.
-func (p *performance) inStore() string {
+// storeName returns the name of the archive in the Store.
+func (p *performer) storeName() string {
 	return path.Join(p.job.Run, archiveName(p.job.State.Migration))
 }
 
-// progress tells how much of the archive was fetched.
-func (p *performance) progress(written, total int64) {
+// progress emits an EventProgress.
+func (p *performer) progress(written, total int64) {
 	e := p.job.event(EventProgress)
 	e.Bytes, e.Size = written, total
 	p.job.emit(e)
 }
 
-func (p *performance) download(ctx context.Context) Result {
+func (p *performer) download(ctx context.Context) Result {
 	if err := p.disk.MkdirAll(p.job.Dir); err != nil {
 		return resultOf(err)
 	}
@@ -56,7 +56,7 @@ func (p *performance) download(ctx context.Context) Result {
 		return Result{Archive: &Archive{Name: archiveName(p.job.State.Migration), Size: fetched.Size, SHA256: fetched.SHA256}}
 	}
 	r := p.notFound(ctx, err)
-	if r.Class == ClassJob { // no later download continues this one, and others need the room
+	if r.Class == ClassJob { // no later download continues this download: free the disk
 		for _, suffix := range []string{".part", ".part.log"} {
 			_ = removeFile(p.disk, p.path()+suffix)
 		}
@@ -64,10 +64,9 @@ func (p *performance) download(ctx context.Context) Result {
 	return r
 }
 
-// verify reads the archive from disk. It compares the checksum with the
-// checksum of the download, and checks the content: the third proof of
-// coverage.
-func (p *performance) verify(ctx context.Context) Result {
+// verify reads the archive from disk. It compares the checksum with the checksum of
+// the download, and checks the content, which is the third proof of coverage.
+func (p *performer) verify(ctx context.Context) Result {
 	f, err := p.disk.Open(p.path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return p.damaged(err)
@@ -86,14 +85,14 @@ func (p *performance) verify(ctx context.Context) Result {
 	case err != nil:
 		return resultOf(err)
 	case info.Size() != want.Size || summary.SHA256 != want.SHA256:
-		return p.damaged(errNotFetched)
+		return p.damaged(errChecksum)
 	}
 	return p.verdict(summary, faults)
 }
 
-// examine verifies an archive. The error is one of the reader, or of the
-// context.
-func (p *performance) examine(ctx context.Context, r io.Reader) (*archive.Summary, *archive.FaultError, error) {
+// examine verifies an archive, and returns its faults. The error is from the reader
+// or the context.
+func (p *performer) examine(ctx context.Context, r io.Reader) (*archive.Summary, *archive.FaultError, error) {
 	start := p.job.Start
 	summary, err := archive.Verify(ctx, r, &archive.VerifyOptions{
 		ExcludeMetadata:    start.ExcludeMetadata,
@@ -112,9 +111,9 @@ func (p *performance) examine(ctx context.Context, r io.Reader) (*archive.Summar
 	return summary, faults, nil
 }
 
-// verdict lists the repositories that the archive lacks, and the repositories
-// that its faults condemn.
-func (p *performance) verdict(summary *archive.Summary, faults *archive.FaultError) Result {
+// verdict returns a result that lists the repositories that the archive lacks, and
+// the repositories that faults condemn.
+func (p *performer) verdict(summary *archive.Summary, faults *archive.FaultError) Result {
 	start := p.job.Start
 	whole := map[string]bool{}
 	for _, r := range summary.Repositories {
@@ -137,19 +136,19 @@ func (p *performance) verdict(summary *archive.Summary, faults *archive.FaultErr
 			r.Condemned = append(r.Condemned, owner)
 		}
 		if kept[owner]++; kept[owner] <= maxFaults && len(r.Faults) < 4*maxFaults {
-			r.Faults = append(r.Faults, Fault{owner, brief(f.Error())})
+			r.Faults = append(r.Faults, Fault{owner, shorten(f.Error())})
 		}
 	}
-	if faults.More > 0 { // they may belong to any repository
+	if faults.More > 0 { // the unlisted faults may belong to any repository
 		r.Unsound = true
 		r.Faults = append(r.Faults, Fault{"", fmt.Sprintf("and %d more", faults.More)})
 	}
 	return r
 }
 
-// faultOf returns the repository of the job that a fault belongs to, "" if it
-// belongs to the archive as a whole.
-func (p *performance) faultOf(f *archive.Fault) string {
+// faultOf returns the repository of the job that a fault belongs to, or "" if the
+// fault belongs to the archive as a whole.
+func (p *performer) faultOf(f *archive.Fault) string {
 	i := slices.IndexFunc(p.job.Repositories, func(name string) bool { return strings.EqualFold(name, f.Repository) })
 	if i < 0 {
 		return ""
@@ -157,17 +156,18 @@ func (p *performance) faultOf(f *archive.Fault) string {
 	return p.job.Repositories[i]
 }
 
-// damaged removes an archive that does not read back as it came.
-func (p *performance) damaged(reason error) Result {
+// damaged removes an archive that has changed since its download. Its result lets the
+// job download the archive again.
+func (p *performer) damaged(reason error) Result {
 	if err := removeFile(p.disk, p.path()); err != nil {
 		return resultOf(err)
 	}
-	return Result{Damaged: true, Reason: brief(reason.Error()), err: reason}
+	return Result{Damaged: true, Reason: shorten(reason.Error()), err: reason}
 }
 
-// store puts the archive into the Store. Without a Store it is in its place
-// already.
-func (p *performance) store(ctx context.Context) Result {
+// store puts the archive into the Store. Without a Store, it only checks that the
+// archive is still on disk.
+func (p *performer) store(ctx context.Context) Result {
 	if p.job.Store == nil {
 		r, _ := p.onDisk()
 		return r
@@ -183,25 +183,26 @@ func (p *performance) store(ctx context.Context) Result {
 	want := p.job.State.Archive
 	sum := sha256.New()
 	section := io.NewSectionReader(f, 0, want.Size)
-	if err := p.job.Store.Put(ctx, p.inStore(), io.TeeReader(section, sum), want.Size); err != nil {
+	if err := p.job.Store.Put(ctx, p.storeName(), io.TeeReader(section, sum), want.Size); err != nil {
 		if r, ok := p.onDisk(); !ok {
 			return r
 		}
-		return resultOf(&storeError{p.inStore(), err})
+		return resultOf(&storeError{p.storeName(), err})
 	}
-	// The Store has the bytes that it has read: compare them with the verified ones.
+	// The Store has stored the bytes that it has read: compare them with the verified
+	// bytes.
 	if hex.EncodeToString(sum.Sum(nil)) != want.SHA256 {
 		if at, _ := section.Seek(0, io.SeekCurrent); at == want.Size {
-			return p.damaged(errNotFetched)
+			return p.damaged(errChecksum)
 		}
-		return resultOf(&storeError{p.inStore(), errNotRead})
+		return resultOf(&storeError{p.storeName(), errShortRead})
 	}
 	return Result{InStore: true}
 }
 
-// onDisk checks that the archive is still in the folder, with its size. If it is
-// not, the result has it downloaded again.
-func (p *performance) onDisk() (Result, bool) {
+// onDisk reports whether the archive is still on disk, with its size. If it is not,
+// the result lets the job download the archive again.
+func (p *performer) onDisk() (Result, bool) {
 	info, err := p.disk.Lstat(p.path())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -209,12 +210,12 @@ func (p *performance) onDisk() (Result, bool) {
 	case err != nil:
 		return resultOf(err), false
 	case !info.Mode().IsRegular() || info.Size() != p.job.State.Archive.Size:
-		return p.damaged(errNotFetched), false
+		return p.damaged(errChecksum), false
 	}
 	return Result{}, true
 }
 
-// Clear removes an archive from the disk that the Store has.
+// Clear removes the archive from disk if the Store has it.
 func (j *Job) Clear() error {
 	if !j.State.InStore || j.State.Archive == nil || j.Stream {
 		return nil
@@ -222,10 +223,10 @@ func (j *Job) Clear() error {
 	return removeFile(cmp.Or[disk](j.disk, durable.OS{}), filepath.Join(j.Dir, j.State.Archive.Name))
 }
 
-// transfer moves the archive from GitHub to the Store in one pass, and verifies
-// it on the way. The Store sees the end of the archive only after the last byte was
-// read and the checksum is right; otherwise Put gets an error.
-func (p *performance) transfer(ctx context.Context) Result {
+// transfer moves the archive from GitHub to the Store in one pass, and verifies it on
+// the way. The reader of Put returns io.EOF only if the checksum is right; otherwise
+// it returns an error.
+func (p *performer) transfer(ctx context.Context) Result {
 	if p.job.Store == nil {
 		return resultOf(errors.New("a streamed archive needs a Store"))
 	}
@@ -238,29 +239,29 @@ func (p *performance) transfer(ctx context.Context) Result {
 	r, w := io.Pipe()
 	put := make(chan error, 1)
 	go func() {
-		err := p.job.Store.Put(ctx, p.inStore(), r, size)
-		_ = r.CloseWithError(errNotRead) // so that the writer does not wait for a Store that has returned
+		err := p.job.Store.Put(ctx, p.storeName(), r, size)
+		_ = r.CloseWithError(errShortRead) // so that the writer does not wait for a Store that has returned
 		put <- err
 	}()
 	written := int64(0)
-	passing := &passingReader{r: io.TeeReader(stream, w), seen: func(n int) {
+	counting := &countingReader{r: io.TeeReader(stream, w), seen: func(n int) {
 		written += int64(n)
 		p.progress(written, size)
 	}}
-	summary, faults, err := p.examine(ctx, passing)
+	summary, faults, err := p.examine(ctx, counting)
 	if err == nil {
-		_, err = io.Copy(io.Discard, passing) // the part after a fault
+		_, err = io.Copy(io.Discard, counting) // a fault may have ended the verification early
 	}
 	if err == nil && (stream.SHA256() == "" || stream.SHA256() != summary.SHA256) {
-		err = errNotFetched
+		err = errChecksum
 	}
 	_ = w.CloseWithError(err)
-	if putErr := <-put; putErr != nil && (err == nil || errors.Is(err, errNotRead)) {
-		err = &storeError{p.inStore(), putErr}
+	if putErr := <-put; putErr != nil && (err == nil || errors.Is(err, errShortRead)) {
+		err = &storeError{p.storeName(), putErr}
 	}
 	switch {
-	case errors.Is(err, errNotRead):
-		return resultOf(&storeError{p.inStore(), errNotRead})
+	case errors.Is(err, errShortRead):
+		return resultOf(&storeError{p.storeName(), errShortRead})
 	case err != nil:
 		return resultOf(err)
 	}
@@ -269,13 +270,13 @@ func (p *performance) transfer(ctx context.Context) Result {
 	return result
 }
 
-// A passingReader counts the bytes that it reads.
-type passingReader struct {
+// A countingReader calls seen with the length of each read.
+type countingReader struct {
 	r    io.Reader
 	seen func(n int)
 }
 
-func (r *passingReader) Read(p []byte) (int, error) {
+func (r *countingReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
 	if n > 0 {
 		r.seen(n)

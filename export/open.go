@@ -17,7 +17,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// open takes hold of Dir and finds the run to continue, or begins one.
+// open locks Dir, and continues the unfinished run in it or begins a new run.
 func open(ctx context.Context, acct Account, opts Options) (*run, error) {
 	if err := check(ctx, acct); err != nil {
 		return nil, err
@@ -74,11 +74,11 @@ func (r *run) open(ctx context.Context) error {
 	return r.begin(ctx, folders, before)
 }
 
-// identify finds the name of the account.
+// identify sets the name of the account.
 func (r *run) identify(ctx context.Context) (err error) {
 	var login, ghes string
 	if r.acct.Owner() == "" {
-		err = r.persist(ctx, func() (err error) {
+		err = r.retryRequest(ctx, func() (err error) {
 			login, ghes, err = tokenOwner(ctx, r.acct)
 			return err
 		})
@@ -89,9 +89,9 @@ func (r *run) identify(ctx context.Context) (err error) {
 	return err
 }
 
-// Identify checks whether the options fit the account, and returns the name of the
-// account for [NameRun] and [NewManifest]. For a user it asks GitHub for the login
-// of the token's owner. Run does the same; another driver calls Identify before
+// Identify checks the options against the account, and returns the name of the
+// account for [NameRun] and [NewManifest]. For a user's account it requests the login
+// of the token's owner. [Run] does the same; another driver calls Identify before
 // [Plan].
 func Identify(ctx context.Context, acct Account, opts Options) (name string, err error) {
 	if err := check(ctx, acct); err != nil {
@@ -106,24 +106,26 @@ func Identify(ctx context.Context, acct Account, opts Options) (name string, err
 	return accountName(acct, opts, login, ghes)
 }
 
-// accountName is the name of an account, with the login of a user. A GHES, of this
-// version, lacks some calls for users.
+// accountName returns the name of an account, with the login of a user. It returns an
+// error for options that need a call which a GHES does not have for users; ghes is
+// its version, and empty on other hosts.
 func accountName(acct Account, opts Options, login, ghes string) (string, error) {
 	if owner := acct.Owner(); owner != "" {
 		return acct.String(), checkOwner(owner, opts.Repositories)
 	}
-	asked := opts.Repositories != nil
+	lacksCalls := ghes != "" && opts.Repositories != nil
 	switch {
-	case asked && ghes != "" && opts.Start.LockRepositories:
+	case lacksCalls && opts.Start.LockRepositories:
 		return "", fmt.Errorf("LockRepositories: GitHub Enterprise Server %s has no call to unlock the repositories of a user", ghes)
-	case asked && ghes != "" && opts.DeleteArchives:
+	case lacksCalls && opts.DeleteArchives:
 		return "", fmt.Errorf("DeleteArchives: GitHub Enterprise Server %s has no call to delete the archives of a user", ghes)
 	}
 	return acct.String() + "/" + strings.ToLower(login), nil
 }
 
-// latest opens the newest run. If it is finished, latest closes and returns it;
-// if it was not even planned, it stays open to be planned.
+// latest opens the newest run that has a plan. If the run is unfinished, latest sets
+// r.journal to its journal. If the run is finished, latest closes and returns its
+// journal; r.journal is then an empty journal of a newer run without a plan, or nil.
 func (r *run) latest(folders []string) (before *journal, err error) {
 	for _, name := range slices.Backward(folders) {
 		j, err := openJournal(r.opts.disk, filepath.Join(r.opts.Dir, name))
@@ -154,8 +156,8 @@ func (r *run) latest(folders []string) (before *journal, err error) {
 	return nil, nil
 }
 
-// takesOver reports whether a journal is of this account. A journal of a former
-// name is rewritten in memory to the new one.
+// takesOver reports whether a journal belongs to this account. In a journal of a
+// former name, takesOver renames the repositories in memory.
 func (r *run) takesOver(j *journal) bool {
 	if j.header.Account == r.account {
 		return true
@@ -186,18 +188,19 @@ func (r *run) takesOver(j *journal) bool {
 	return false
 }
 
-// adopt makes a job part of the run.
+// adopt sets the fields of a job that the journal does not have, and counts its
+// repositories.
 func (r *run) adopt(job *Job) {
 	job.Dir, job.Store, job.Progress, job.disk = r.dir, r.opts.Store, r.emit, r.opts.disk
 	if job.isPlanned() {
 		r.all += len(job.Repositories)
 	}
-	r.highest = max(r.highest, job.State.Migration, slices.Max(append(job.State.Twins, 0)))
+	r.newest = max(r.newest, job.State.Migration, slices.Max(append(job.State.Twins, 0)))
 }
 
 // resume continues the run in r.journal.
 func (r *run) resume() error {
-	if reason := r.differs(r.journal.header); reason != "" {
+	if reason := r.optionDifference(r.journal.header); reason != "" {
 		return fmt.Errorf("%w: %s: %s", ErrUnfinished, r.dir, reason)
 	}
 	r.resumed = true
@@ -222,7 +225,7 @@ func (r *run) resume() error {
 			return err
 		}
 	}
-	return r.plan(unlockingOf(r.journal.jobs, false))
+	return r.plan(allTwinUnlocks(r.journal.jobs, false))
 }
 
 // header describes the run that the options ask for.
@@ -242,10 +245,10 @@ func (r *run) header() header {
 	}
 }
 
-// differs says how the options differ from the options of an unfinished run; it
-// returns "" if they are the same. Without Repositories only the Store must be
-// the same.
-func (r *run) differs(was *header) string {
+// optionDifference returns a sentence about the first difference between the options
+// and the options of an unfinished run, or "". Without Repositories, only the Store
+// must be the same.
+func (r *run) optionDifference(was *header) string {
 	is := r.header()
 	switch {
 	case was.Store && !is.Store:
@@ -270,19 +273,19 @@ func (r *run) differs(was *header) string {
 			return fmt.Sprintf("its %s is %v, not %v", d.what, d.was, d.is)
 		}
 	}
-	asked := map[string]bool{}
+	before := map[string]bool{}
 	for _, name := range requested(r.journal.jobs) {
-		asked[strings.ToLower(name)] = true
+		before[strings.ToLower(name)] = true
 	}
 	for _, name := range r.opts.Repositories {
-		if !asked[strings.ToLower(name)] {
+		if !before[strings.ToLower(name)] {
 			return name + " is not among its repositories"
 		}
 	}
 	return ""
 }
 
-// begin makes a new run. Before is the journal of the one before, if there is one.
+// begin begins a new run. Before is the journal of the run before, or nil.
 func (r *run) begin(ctx context.Context, folders []string, before *journal) error {
 	newest := ""
 	if len(folders) > 0 {
@@ -307,8 +310,8 @@ func (r *run) begin(ctx context.Context, folders []string, before *journal) erro
 		}
 		r.journal = j
 	}
-	// Also where the journal was there already: the call that made it may have
-	// ended before this.
+	// Sync the folders even if the journal existed already: the call that created it
+	// may have crashed before this.
 	for _, dir := range []string{r.dir, r.opts.Dir, filepath.Dir(r.opts.Dir)} {
 		if err := r.opts.disk.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
@@ -322,7 +325,7 @@ func (r *run) begin(ctx context.Context, folders []string, before *journal) erro
 		return err
 	}
 	r.tally = tally
-	if before != nil { // first: once the plan is whole, the old journal is not read again
+	if before != nil { // these come first: after the plan, no call reads the old journal again
 		jobs = slices.Concat(Debts(before.jobs, r.opts.Run), jobs)
 	}
 	if err := r.journal.begin(r.header(), jobs); err != nil {
@@ -336,7 +339,7 @@ func (r *run) begin(ctx context.Context, folders []string, before *journal) erro
 
 const runLayout = "20060102T150405Z"
 
-// isRunName reports whether a folder's name is the name of a run.
+// isRunName reports whether the name of a folder is the name of a run.
 func isRunName(name string) bool {
 	stem, suffix, _ := strings.Cut(name, "-")
 	_, err := time.Parse(runLayout, stem)
@@ -344,14 +347,15 @@ func isRunName(name string) bool {
 	return err == nil && hexErr == nil && (suffix == "" || len(suffix) == 6)
 }
 
-// NameRun names a run of the account that [Identify] returns: the result is for
-// Options.Run in [Plan]. It is unique, and sorts by time.
+// NameRun returns a unique name for a run, for Options.Run and [Plan]. Account is the
+// result of [Identify]. The names of an account sort by time.
 func NameRun(account string, now time.Time) string {
 	return path.Join(storePrefix(account), runName(now, ""))
 }
 
-// runName names a run by its time. The name sorts after the newest run whatever
-// the clock says, and no run in another folder or on another machine has it.
+// runName returns a name for a run at the time now. The name sorts after the name of
+// the newest run, even if the clock was set back. The random suffix makes it unique
+// across folders and machines.
 func runName(now time.Time, newest string) string {
 	stem, _, _ := strings.Cut(newest, "-")
 	if before, err := time.Parse(runLayout, stem); err == nil && !now.After(before.Add(time.Second)) {
