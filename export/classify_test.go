@@ -16,7 +16,7 @@ import (
 )
 
 func TestClassify(t *testing.T) {
-	status := func(code int) error { return fmt.Errorf("what was done: %w", &ghmigrate.APIError{StatusCode: code}) }
+	status := func(code int) error { return fmt.Errorf("start: %w", &ghmigrate.APIError{StatusCode: code}) }
 	for want, errs := range map[export.Class][]error{
 		export.ClassNone: {nil},
 		export.ClassRetry: {

@@ -1,8 +1,9 @@
-package export //nolint:testpackage // the core has no exported way to what is asserted
+package export //nolint:testpackage // the test reads unexported fields of jobs and the tally
 
-// This is a property test of the core alone, over random histories. Every
-// effect may succeed, fail with each class, or be interrupted. Batches end in
-// any order, and drivers stop anywhere. The checks hold for all histories.
+// This file tests the core alone, in random histories of a simulated driver. Every
+// effect may succeed, fail with each class, or be interrupted. Batches end in any
+// order, and the driver stops at any time. The file core_world_test.go simulates
+// GitHub, the disk and the Store.
 
 import (
 	"encoding/json"
@@ -21,27 +22,29 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/race"
 )
 
-// To try more: go test ./export -run TestCore -args -histories 100000.
+// To try more: go test ./export -run TestCore -args -histories 100000. CI does so every
+// night.
 var (
-	histories   = flag.Int("histories", 0, "how many random histories of the core; 0 picks")
-	fromHistory = flag.Uint64("from-history", 0, "the first of them, to repeat one")
+	histories   = flag.Int("histories", 0, "the number of random histories of the core; 0 for the default")
+	fromHistory = flag.Uint64("from-history", 0, "the seed of the first history")
 )
 
-// A simDriver drives jobs through a world, one effect after the other.
+// A simDriver is a driver that performs one effect after the other in a world.
 type simDriver struct {
 	w             *world
-	chance        *rand.Rand // of the driver alone
+	chance        *rand.Rand // decides what the driver does, and not what happens in the world
 	jobs          []*Job
 	known         map[string]*Job
 	tally         *Tally
-	cap           int
+	concurrency   int
 	patience      time.Duration
-	pCrash, pStop float64
-	calls, stops  int
-	falseStops    int
+	pCrash, pStop float64 // probabilities of a crash at an effect, and of a stop during a call
+	calls         int
+	stops         int // calls that ended with ErrSystemic
+	falseStops    int // of these, calls in which GitHub could have exported half of the rest
 	finished      bool
 	abandoned     bool
-	begun         time.Time
+	begun         time.Time // of the call
 	log           []string
 	logging       bool
 }
@@ -61,17 +64,18 @@ func (d *simDriver) add(jobs []*Job) {
 	}
 }
 
-// over plans the successors; a crash may come before they are saved.
+// over adds the successors of a job. A crash may come before they are saved.
 func (d *simDriver) over(j *Job) {
 	if d.chance.Float64() < d.pCrash {
-		d.tally.Over(j) // and lost
+		d.tally.Over(j) // the crash loses the result
 	}
 	next := append(d.tally.Over(j), j.twinUnlocks(d.known, false)...)
 	d.logf("over %s %v %s %q -> %d", j.ID, j.Repositories, j.State.Outcome, j.State.Reason, len(next))
 	d.add(next)
 }
 
-// reload is what another process reads of what was saved.
+// reload replaces the jobs and the tally by copies that have been through JSON, as
+// another process would decode them.
 func (d *simDriver) reload() {
 	for i, j := range d.jobs {
 		data, err := json.Marshal(j)
@@ -94,7 +98,8 @@ func (d *simDriver) reload() {
 	}
 }
 
-// call is one call of a driver: it ends when nothing can be done, or anywhere.
+// call is one call of the driver. It ends when no effect is possible, or at a random
+// time.
 func (d *simDriver) call() {
 	d.calls++
 	w := d.w
@@ -119,7 +124,7 @@ func (d *simDriver) call() {
 	system := false
 	for steps := 0; ; steps++ {
 		if steps > 30000 {
-			panic("no end of a call")
+			panic("the call does not end")
 		}
 		if !w.now.Before(stop) {
 			d.logf("stops")
@@ -147,7 +152,7 @@ func (d *simDriver) call() {
 			}
 			rest := d.tally.Rest(d.jobs)
 			if len(rest) > 0 && d.chance.Float64() < d.pCrash {
-				return // before they are saved
+				return // a crash before they are saved
 			}
 			if d.add(rest); len(rest) > 0 || d.late() {
 				continue
@@ -156,7 +161,7 @@ func (d *simDriver) call() {
 			return
 		}
 		due, later := d.due(pending, load, &system)
-		if !system && d.tally.doubts() && load.Running < d.cap {
+		if !system && d.tally.doubts() && load.Running < d.concurrency {
 			if p := d.tally.Probe(pending, load, w.now); p != nil {
 				d.tally.Ended(p)
 				continue
@@ -190,7 +195,7 @@ func (d *simDriver) load() (load Load, pending []*Job, live int) {
 	return load, pending, live
 }
 
-// due lists the jobs with an effect that is due, and when the next one will be.
+// due lists the jobs with an effect that is due. Later is the time of the next effect.
 func (d *simDriver) due(pending []*Job, load Load, system *bool) (due []*Job, later time.Time) {
 	w := d.w
 	sooner := func(t time.Time) {
@@ -200,7 +205,7 @@ func (d *simDriver) due(pending []*Job, load Load, system *bool) (due []*Job, la
 	}
 	for _, j := range d.jobs {
 		switch e, at := j.Next(w.now); {
-		case e == EffectStart && (*system || load.Running >= d.cap):
+		case e == EffectStart && (*system || load.Running >= d.concurrency):
 		case e == EffectStart:
 			at, err := d.tally.MayStart(j, load, w.now)
 			sooner(at)
@@ -246,7 +251,7 @@ func (d *simDriver) effect(j *Job) (stop bool) {
 	j.Begin(e, w.newest())
 	r := w.perform(j, e)
 	if d.chance.Float64() < d.pCrash {
-		j.Interrupted(w.now) // its effect happened, or not: nobody knows
+		j.Interrupted(w.now) // although the effect has happened
 		d.logf("crash in %s of %s", e, j.ID)
 		return d.chance.IntN(2) == 0
 	}
@@ -293,7 +298,7 @@ func (d *simDriver) systemic(pending []*Job) bool {
 	return true
 }
 
-// late adds the migrations of lost starts that came into being later.
+// late adds the late twins, and reports whether there are any.
 func (d *simDriver) late() (found bool) {
 	known := knownMigrations(d.jobs)
 	for _, j := range slices.Clone(d.jobs) {
@@ -312,21 +317,23 @@ func (d *simDriver) late() (found bool) {
 	return found
 }
 
+// A simResult is the result of one history.
 type simResult struct {
 	d       *simDriver
-	like    Options
+	opts    Options
 	rows    []Row
 	locked  []string
 	batches int
 	problem string
 }
 
-// simulate runs one history: the world by its seed, the driver by another.
+// simulate runs one history. The repositories and the options depend on seed alone; the
+// order of events depends on driverSeed too.
 func simulate(seed, driverSeed uint64, logging bool) (res *simResult) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	w := newWorld(r, seed, driverSeed)
 	dr := rand.New(rand.NewPCG(seed, driverSeed))
-	d := &simDriver{w: w, chance: dr, known: map[string]*Job{}, cap: 1 + dr.IntN(10), patience: 6 * time.Hour, logging: logging}
+	d := &simDriver{w: w, chance: dr, known: map[string]*Job{}, concurrency: 1 + dr.IntN(10), patience: 6 * time.Hour, logging: logging}
 	if r.IntN(2) == 0 {
 		d.pCrash = []float64{0.002, 0.03}[r.IntN(2)]
 	}
@@ -338,14 +345,14 @@ func simulate(seed, driverSeed uint64, logging bool) (res *simResult) {
 		Start: ghmigrate.StartMigrationRequest{LockRepositories: r.IntN(2) == 0}, Previous: &Manifest{},
 	}
 	if r.IntN(2) == 0 {
-		opts.Store, opts.Stream = nowhere{}, true
+		opts.Store, opts.Stream = nilStore{}, true
 	}
 	for _, name := range w.order {
 		if p := w.repos[name]; r.IntN(3) == 0 && (p.fails() && r.IntN(3) > 0 || r.IntN(30) == 0) {
 			opts.Previous.Repositories = append(opts.Previous.Repositories, Row{Repository: name})
 		}
 	}
-	res = &simResult{d: d, like: opts}
+	res = &simResult{d: d, opts: opts}
 	defer func() {
 		if p := recover(); p != nil {
 			res.problem = fmt.Sprint("panic: ", p)
@@ -367,14 +374,15 @@ func simulate(seed, driverSeed uint64, logging bool) (res *simResult) {
 	return res
 }
 
-// nowhere is a Store that nothing is put into.
-type nowhere struct{ Store }
+// A nilStore is a Store that the simulation does not call.
+type nilStore struct{ Store }
 
+// fails reports whether the repository can make the export of its batch fail.
 func (p *worldRepo) fails() bool {
 	return p.bad || p.relBad || p.attBad || p.crowd || p.indexed || p.nameless || p.stuck
 }
 
-// newWorld makes a world.
+// newWorld returns a random world.
 func newWorld(r *rand.Rand, seed, driverSeed uint64) *world {
 	epoch := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	w := &world{
@@ -405,7 +413,7 @@ func newWorld(r *rand.Rand, seed, driverSeed uint64) *world {
 		}
 		all = append(all, p)
 	}
-	if r.IntN(3) == 0 { // the bad ones come first
+	if r.IntN(3) == 0 { // the repositories that fail come first
 		slices.SortStableFunc(all, func(a, b *worldRepo) int {
 			return map[bool]int{true: 0, false: 1}[a.fails()] - map[bool]int{true: 0, false: 1}[b.fails()]
 		})
@@ -436,6 +444,7 @@ func newWorld(r *rand.Rand, seed, driverSeed uint64) *world {
 	return w
 }
 
+// beOdd gives the repository a random property that makes exports of it fail.
 func (p *worldRepo) beOdd(r *rand.Rand) {
 	switch r.IntN(14) {
 	case 0, 1, 2:
@@ -465,7 +474,7 @@ func (p *worldRepo) beOdd(r *rand.Rand) {
 	}
 }
 
-// check finds what must not be.
+// check sets res.problem to the first promise that the history breaks.
 func (res *simResult) check() {
 	d, w := res.d, res.d.w
 	fail := func(format string, args ...any) {
@@ -477,7 +486,7 @@ func (res *simResult) check() {
 		fail("the run never finishes")
 	}
 	if d.falseStops > 0 {
-		fail("a verdict of ErrSystemic, and half of what is left could be exported")
+		fail("a call ended with ErrSystemic, although GitHub could export half of the rest")
 	}
 	covered := map[string]int{}
 	for _, j := range d.jobs {
@@ -515,21 +524,21 @@ func (res *simResult) check() {
 	res.checkLocks(rows, fail)
 }
 
-// checkLocks finds locks that nobody releases, keeps or names.
+// checkLocks finds locks that the run has not released and does not list.
 func (res *simResult) checkLocks(rows map[string]*Row, fail func(string, ...any)) {
 	known := knownMigrations(res.d.jobs)
 	for id, m := range res.d.w.migrations {
 		for n := range m.locks {
 			name := lockName(n)
-			kept := res.like.KeepLocked && rows[name].OK()
+			kept := res.opts.KeepLocked && rows[name].OK()
 			if known[id] && !kept && !slices.Contains(res.locked, n) && !slices.Contains(res.locked, name) {
-				fail("%s stays locked by %d and is not named", n, id)
+				fail("migration %[2]d keeps %[1]s locked, and the manifest does not list it", n, id)
 			}
 		}
 	}
 }
 
-// bad counts the repositories that cost more than a start of their batch.
+// bad returns the number of repositories that cost more starts than their batch does.
 func (res *simResult) bad() (n int) {
 	for _, p := range res.d.w.repos {
 		if ok, dropped := res.d.w.alone(p); !ok || dropped > 0 || p.fails() || p.size > 20 || p.fault+p.wholeFault > 0 {
@@ -539,23 +548,23 @@ func (res *simResult) bad() (n int) {
 	return n
 }
 
-func TestCoreKeepsItsPromisesInRandomHistories(t *testing.T) {
+func TestCoreInRandomHistories(t *testing.T) {
 	n := *histories
 	switch {
 	case n > 0:
-	case race.Enabled: // no two goroutines meet here
+	case race.Enabled: // the core has no goroutines
 		n = 30
 	case testing.Short():
-		n = 300
+		n = 100
 	default:
-		n = 1000
+		n = 400
 	}
 	compared, stops := 0, 0
 	for i := range uint64(n) {
 		seed := *fromHistory + i
 		a := simulate(seed, 1, false)
 		if a.problem != "" {
-			tell(t, seed, 1)
+			failHistory(t, seed, 1)
 		}
 		stops += a.d.stops
 		if !a.d.w.static {
@@ -565,7 +574,7 @@ func TestCoreKeepsItsPromisesInRandomHistories(t *testing.T) {
 		require.LessOrEqual(t, extra, 31*a.bad()+26*a.d.stops, "starts of history %d", seed)
 		b := simulate(seed, 2, false)
 		if b.problem != "" {
-			tell(t, seed, 2)
+			failHistory(t, seed, 2)
 		}
 		if a.d.abandoned || b.d.abandoned {
 			continue
@@ -579,8 +588,8 @@ func TestCoreKeepsItsPromisesInRandomHistories(t *testing.T) {
 	t.Logf("%d histories, %d of them compared with another driver, %d calls ended in doubt", n, compared, stops)
 }
 
-// tell repeats a history and fails with what happened in it.
-func tell(t *testing.T, seed, driver uint64) {
+// failHistory repeats a history, and fails with its log.
+func failHistory(t *testing.T, seed, driver uint64) {
 	t.Helper()
 	res := simulate(seed, driver, true)
 	t.Fatalf("%s\nhistory %d, driver %d: %s", strings.Join(res.d.log, "\n"), seed, driver, res.problem)

@@ -1,7 +1,6 @@
-package export //nolint:testpackage // the core has no exported way to what is asserted
+package export //nolint:testpackage // the test reads unexported fields of jobs
 
-// A test of the core alone: a simulated GitHub, disk and store, see
-// core_test.go.
+// This file simulates GitHub, a disk and a Store for core_test.go.
 
 import (
 	"fmt"
@@ -14,29 +13,31 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// worldRepo is what a repository does to exports of it.
+// A worldRepo is a repository with the failures that it causes.
 type worldRepo struct {
 	name                          string
-	bad, relBad, attBad, crowd    bool // exports fail: always; with releases; with attachments too; beside others
-	indexed, nameless             bool // starts are refused
+	bad, relBad, attBad, crowd    bool // exports fail: always; with releases; with attachments too; with other repositories
+	indexed, nameless             bool // GitHub refuses starts: with the index of the repository, or without
 	namelessTill                  time.Time
 	deletedAt, renamedAt          time.Time
 	size                          int
-	refusedByStorage, storePoison bool
-	fault, wholeFault             int // how many exports of it have faults
-	missing, stuck                bool
+	refusedByStorage, storePoison bool // GitHub's storage refuses the download; the Store refuses the archive
+	fault, wholeFault             int  // the number of exports with a fault of the repository, or of the archive
+	missing, stuck                bool // the archive lacks the repository; the export does not end
 	exports                       int
 }
+
+// A worldMigration is a migration at GitHub.
 
 type worldMigration struct {
 	id                   int64
 	names, listed        []string
 	dropped              int
 	begun, ends, visible time.Time
-	never                bool
+	never                bool // the export does not end
 	outcome              Outcome
 	dead                 bool
-	locks                map[string]time.Time // when they land
+	locks                map[string]time.Time // the time when GitHub locks each repository
 	condemned, missing   []string
 	unsound              bool
 	size                 int
@@ -44,11 +45,12 @@ type worldMigration struct {
 	deleted              bool
 }
 
+// A window is the time from the first to the second element.
 type window [2]time.Time
 
 func (w window) has(t time.Time) bool { return !t.Before(w[0]) && t.Before(w[1]) }
 
-// A world is GitHub, a disk and a store, in which things go wrong.
+// A world is GitHub, a disk and a Store, with failures.
 type world struct {
 	chance                              *rand.Rand
 	now, epoch                          time.Time
@@ -61,16 +63,17 @@ type world struct {
 	pLost, pLostEffect, pLate, pFault   float64
 	pDead, pUnlock404, pDamage, pAbsent float64
 	starts                              int
-	static                              bool // what becomes of a set depends on the set alone
+	static                              bool // the outcome of an export depends on its repositories alone
 	stored                              map[int64]bool
 }
 
+// p returns true with the probability p.
 func (w *world) p(p float64) bool { return p > 0 && w.chance.Float64() < p }
 
 func (w *world) after(t time.Time) bool { return !t.IsZero() && !w.now.Before(t) }
 
-// alone reports whether a repository could be exported alone, and how much has to
-// be left out.
+// alone reports whether a repository can be exported alone, and how many options must
+// leave data out.
 func (w *world) alone(r *worldRepo) (bool, int) {
 	if r.bad || r.indexed || r.nameless || r.stuck || r.missing || r.fault > 1 || r.wholeFault > 1 || r.storePoison ||
 		r.refusedByStorage || !r.deletedAt.IsZero() || !r.renamedAt.IsZero() {
@@ -123,7 +126,7 @@ func (w *world) upTo(seconds int64) time.Duration {
 	return time.Duration(w.chance.Int64N(seconds)) * time.Second
 }
 
-// migrate decides what becomes of an export.
+// migrate creates a migration, and decides how its export ends.
 func (w *world) migrate(job *Job) *worldMigration {
 	w.starts++
 	w.next++
@@ -188,7 +191,7 @@ func (w *world) newest() (id int64) {
 	return id
 }
 
-// found lists the migrations that a search for a start of the job shows.
+// found lists the migrations that a search for a lost start of the job finds.
 func (w *world) found(job *Job, knows func(int64) bool) (found []Found) {
 	for _, id := range slices.Sorted(maps.Keys(w.migrations)) {
 		m := w.migrations[id]
@@ -199,7 +202,8 @@ func (w *world) found(job *Job, knows func(int64) bool) (found []Found) {
 	return found
 }
 
-// current is what a migration lists: before its end what was asked for.
+// current returns GitHub's list of the migration's repositories. Before the end of the
+// export these are the requested repositories.
 func (w *world) current(m *worldMigration) []string {
 	if !w.ended(m) {
 		return m.names
@@ -209,7 +213,7 @@ func (w *world) current(m *worldMigration) []string {
 
 func (w *world) ended(m *worldMigration) bool { return !m.never && !w.now.Before(m.ends) }
 
-// shows is what a poll shows of a migration.
+// shows returns the migration as a poll shows it.
 func (w *world) shows(id int64) *ghmigrate.Migration {
 	m := w.migrations[id]
 	shown := &ghmigrate.Migration{ID: id, State: ghmigrate.StateExporting}
@@ -273,7 +277,7 @@ func (w *world) perform(job *Job, e Effect) Result {
 		return w.store(m)
 	case EffectDelete:
 		if !w.stored[m.id] || m.unsound || len(m.condemned)+len(m.missing) > 0 || len(m.listed) != len(m.names) || !job.State.Verified {
-			panic(fmt.Sprintf("deleted what is not proved: %+v", job))
+			panic(fmt.Sprintf("the job deletes an archive without proof: %+v", job))
 		}
 		m.deleted = true
 	case EffectNone:
@@ -320,4 +324,5 @@ func (w *world) unlock(job *Job, m *worldMigration) Result {
 	return r
 }
 
+// lockName returns the name of a repository before it was renamed.
 func lockName(name string) string { return strings.TrimSuffix(name, "-renamed") }

@@ -3,35 +3,32 @@ package export_test
 import (
 	"bytes"
 	"errors"
-	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-func TestEventsTellWhatHappens(t *testing.T) {
+func TestEventsOfARun(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		var kinds []export.EventKind
 		last := export.Event{}
-		_, err := run(t, t.Context(), server, octo(t, server), export.Options{
-			Repositories: addRepositories(server, 2), Dir: t.TempDir(), DeleteArchives: true,
-			Start: ghmigrate.StartMigrationRequest{LockRepositories: true},
-			Progress: func(e export.Event) {
-				if e.Kind != export.EventProgress {
-					kinds = append(kinds, e.Kind)
-				}
-				assert.False(t, e.Time.IsZero())
-				assert.Equal(t, 2, e.All)
-				last = e
-			},
-		})
+		opts := locked(addRepositories(server, 2), t.TempDir())
+		opts.DeleteArchives = true
+		opts.Progress = func(e export.Event) {
+			if e.Kind != export.EventProgress {
+				kinds = append(kinds, e.Kind)
+			}
+			assert.False(t, e.Time.IsZero())
+			assert.Equal(t, 2, e.All)
+			last = e
+		}
+		_, err := run(t, server, opts)
 		require.NoError(t, err)
 		assert.Equal(t, []export.EventKind{
 			"begun", "starting", "started", "exported", "downloaded", "verified", "unlocked", "deleted", "over", "ended",
@@ -40,7 +37,7 @@ func TestEventsTellWhatHappens(t *testing.T) {
 	})
 }
 
-func TestEventsGoToALogWithStableKeys(t *testing.T) {
+func TestLogToWritesStableKeys(t *testing.T) {
 	var log bytes.Buffer
 	handler := slog.NewTextHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
@@ -48,10 +45,10 @@ func TestEventsGoToALogWithStableKeys(t *testing.T) {
 		}
 		return a
 	}})
-	tell := export.LogTo(slog.New(handler))
-	tell(export.Event{Kind: export.EventProgress})
-	tell(export.Event{Kind: export.EventDownloaded, Job: "3", Migration: 79, Repositories: 100, Bytes: 5, Size: 5, Done: 200, All: 300})
-	tell(export.Event{Kind: export.EventWaiting, Wait: time.Minute, Err: errors.New("rate limited")})
+	progress := export.LogTo(slog.New(handler))
+	progress(export.Event{Kind: export.EventProgress})
+	progress(export.Event{Kind: export.EventDownloaded, Job: "3", Migration: 79, Repositories: 100, Bytes: 5, Size: 5, Done: 200, All: 300})
+	progress(export.Event{Kind: export.EventWaiting, Wait: time.Minute, Err: errors.New("rate limited")})
 	slog.New(handler).Info("x", "event", export.Event{Kind: export.EventOver, Job: "1"})
 	assert.Equal(t, `level=INFO msg=export kind=downloaded batch=3 migration=79 repositories=100 bytes=5 size=5 done=200 all=300
 level=WARN msg=export kind=waiting repositories=0 wait=1m0s error="rate limited" done=0 all=0

@@ -11,32 +11,32 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// A checked account asks GraphQL whether a repository is locked, since REST
-// does not tell.
-type checked struct{ export.Account }
+// A lockChecker asks GitHub's GraphQL API whether a repository is locked, because the
+// REST API does not tell.
+type lockChecker struct{ export.Account }
 
-func (a checked) IsLocked(ctx context.Context, repository string) (bool, error) {
+func (a lockChecker) IsLocked(ctx context.Context, repository string) (bool, error) {
 	owner, name, _ := strings.Cut(repository, "/")
-	question := map[string]any{
+	query := map[string]any{
 		"query":     `query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { lockReason } }`,
 		"variables": map[string]string{"owner": owner, "name": name},
 	}
-	var answer struct {
+	var response struct {
 		Data struct {
 			Repository struct{ LockReason string }
 		}
 		Errors []struct{ Message string }
 	}
-	if _, err := a.Do(ctx, http.MethodPost, "/graphql", question, &answer); err != nil {
+	if _, err := a.Do(ctx, http.MethodPost, "/graphql", query, &response); err != nil {
 		return false, err
 	}
-	if len(answer.Errors) > 0 {
-		return false, fmt.Errorf("%s: %s", repository, answer.Errors[0].Message)
+	if len(response.Errors) > 0 {
+		return false, fmt.Errorf("%s: %s", repository, response.Errors[0].Message)
 	}
-	return answer.Data.Repository.LockReason == "MIGRATING", nil
+	return response.Data.Repository.LockReason == "MIGRATING", nil
 }
 
-// Which repositories does a migration hold locked?
+// List the repositories that migrations have locked, with the state of their locks.
 func ExampleLockChecker() {
 	ctx := context.Background()
 	server, acct, dir := exampleServer("octo-org/hello-world", "octo-org/spoon-knife")
@@ -49,7 +49,7 @@ func ExampleLockChecker() {
 	check(err)
 	check(acct.UnlockRepository(ctx, m.ID, "spoon-knife"))
 
-	for c, err := range export.LockCandidates(ctx, checked{acct}) {
+	for c, err := range export.LockCandidates(ctx, lockChecker{acct}) {
 		check(err)
 		fmt.Println(c.Repository, "is", c.State, "by migration", c.Migration)
 	}

@@ -13,18 +13,18 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// A service backs an organization up, again and again.
+// A service backs up an organization at intervals.
 type service struct {
 	client   *ghmigrate.Client
 	org, dir string
 	every    time.Duration
 	log      *slog.Logger
-	metrics  *expvar.Map // or whatever your metrics are
-	alive    func()      // tells who raises the alarm when no backup has succeeded for too long
+	metrics  *expvar.Map // or another metrics library
+	alive    func()      // resets the alarm that is raised when no backup succeeds for too long
 }
 
-// run returns when the context ends and what can be unlocked is. The next run,
-// in this process or another, goes on where this one was.
+// run backs up until the context ends. It returns up to two minutes later: export.Run
+// unlocks repositories first. The next run, in this process or another, continues.
 func (s *service) run(ctx context.Context) {
 	next := time.NewTicker(s.every)
 	defer next.Stop()
@@ -55,7 +55,7 @@ func (s *service) backUp(ctx context.Context) error {
 		Repositories:   names,
 		Dir:            s.dir,
 		DeleteArchives: true,
-		FinishFirst:    true, // a run that was stopped, and had other repositories
+		FinishFirst:    true, // an interrupted run may have had other repositories
 		Progress:       s.progress,
 	})
 	return err
@@ -81,7 +81,7 @@ func intVar(n int) *expvar.Int {
 	return v
 }
 
-// A service with a log, metrics and an end in good order.
+// A service with a log, metrics and a graceful shutdown.
 func Example_service() {
 	server, _, dir := exampleServer("octo-org/hello-world", "octo-org/spoon-knife")
 	defer server.Close()
@@ -94,7 +94,7 @@ func Example_service() {
 		every:   24 * time.Hour,
 		log:     slog.New(slog.DiscardHandler),
 		metrics: new(expvar.Map),
-		alive:   stop, // here it ends with the first backup
+		alive:   stop, // this example ends after the first backup
 	}
 	s.run(ctx)
 

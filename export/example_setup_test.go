@@ -9,8 +9,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// exampleServer is a GitHub for examples, with these repositories of the
-// organization octo-org, a client of it, and an empty folder.
+// exampleServer returns a fake GitHub with repositories of the organization octo-org,
+// the account of the organization, and an empty folder.
 func exampleServer(repositories ...string) (server *ghmigratetest.Server, acct export.Account, dir string) {
 	server = ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0))
 	for _, name := range repositories {
@@ -32,7 +32,7 @@ func exampleClient(server *ghmigratetest.Server) *ghmigrate.Client {
 	return client
 }
 
-// check ends an example that went wrong.
+// check panics if err is not nil.
 func check(err error) {
 	if err != nil {
 		panic(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// What would keep an export from succeeding, before it begins.
+// Check before an export whether it can succeed.
 func ExamplePreflight() {
 	server, acct, dir := exampleServer("octo-org/hello-world")
 	defer server.Close()
@@ -33,8 +33,8 @@ func ExamplePreflight() {
 	// Output: octocat is a member of the organization octo-org: only its owners can export it
 }
 
-// One repository cannot be exported: the others are, and the error says which
-// is missing.
+// One repository cannot be exported. Run exports the others, and the error lists the
+// missing repository.
 func ExamplePartialError() {
 	server, acct, dir := exampleServer("octo-org/hello-world")
 	defer server.Close()
@@ -46,7 +46,7 @@ func ExamplePartialError() {
 	})
 	partial, ok := errors.AsType[*export.PartialError](err)
 	if !ok {
-		fmt.Println(err) // nothing was begun, or nothing is missing
+		fmt.Println(err) // nil, or the reason why Run has started nothing
 		return
 	}
 	fmt.Println(manifest.Covered, "of", manifest.Requested)
@@ -66,11 +66,7 @@ func ExampleUnlock() {
 	server, acct, dir := exampleServer("octo-org/hello-world")
 	defer server.Close()
 	defer func() { check(os.RemoveAll(dir)) }()
-	_, err := acct.Start(ctx, ghmigrate.StartMigrationRequest{
-		Repositories:     []string{"octo-org/hello-world"},
-		LockRepositories: true,
-	})
-	check(err)
+	check(startLocking(ctx, acct, "octo-org/hello-world"))
 
 	fmt.Println("locked:", server.Locked("octo-org/hello-world"))
 	if err := export.Unlock(ctx, acct, "octo-org/hello-world"); err != nil {
@@ -82,17 +78,13 @@ func ExampleUnlock() {
 	// locked: false
 }
 
-// After a script that crashed: whatever migrations have locked.
+// Unlock all repositories that a crashed script has left locked.
 func ExampleUnlockAll() {
 	ctx := context.Background()
 	server, acct, dir := exampleServer("octo-org/hello-world")
 	defer server.Close()
 	defer func() { check(os.RemoveAll(dir)) }()
-	_, err := acct.Start(ctx, ghmigrate.StartMigrationRequest{
-		Repositories:     []string{"octo-org/hello-world"},
-		LockRepositories: true,
-	})
-	check(err)
+	check(startLocking(ctx, acct, "octo-org/hello-world"))
 
 	if err := export.UnlockAll(ctx, acct); err != nil {
 		fmt.Println(err)
@@ -101,7 +93,13 @@ func ExampleUnlockAll() {
 	// Output: locked: false
 }
 
-// Follow a run in a log.
+// startLocking starts a migration that locks a repository.
+func startLocking(ctx context.Context, acct export.Account, name string) error {
+	_, err := acct.Start(ctx, ghmigrate.StartMigrationRequest{Repositories: []string{name}, LockRepositories: true})
+	return err
+}
+
+// Log the progress of a run.
 func ExampleLogTo() {
 	server, acct, dir := exampleServer("octo-org/hello-world")
 	defer server.Close()
@@ -125,7 +123,7 @@ func ExampleLogTo() {
 	// msg=export kind=ended repositories=1 done=1 all=1
 }
 
-// stable leaves out what differs between two runs.
+// stable omits the attributes that differ between two runs.
 func stable(_ []string, a slog.Attr) slog.Attr {
 	switch a.Key {
 	case slog.TimeKey, "bytes", "size", "level":
@@ -134,8 +132,8 @@ func stable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// A workflow engine keeps the state of a job, and has it do one effect at a
-// time, each perhaps in another process.
+// A workflow engine keeps the state of a job as JSON, and performs one effect at a time.
+// Each effect may happen in another process.
 func ExampleStep() {
 	ctx := context.Background()
 	server, acct, dir := exampleServer("octo-org/hello-world")
@@ -156,12 +154,12 @@ func ExampleStep() {
 		time.Sleep(time.Until(at))
 		fmt.Println(effect)
 		job.Dir = filepath.Join(dir, "archives")
-		job.Save = func(j *export.Job) error { // before an effect, and after it
+		job.Save = func(j *export.Job) error { // called before and after an effect
 			state, err = json.Marshal(j)
 			return err
 		}
 		if err := export.Step(ctx, acct, &job); err != nil {
-			fmt.Println(err) // the job's state has what follows from it
+			fmt.Println(err) // the state of the job says when to retry
 		}
 	}
 	// Output:

@@ -12,11 +12,11 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// A folder is a Store on a disk that is mounted elsewhere.
+// A folder is a Store in a folder, such as the mount point of another disk.
 type folder string
 
-// Put returns nil only when the file is there whole and synced: the archive at
-// GitHub is deleted on its word.
+// Put returns nil only if the whole file is on disk: Run deletes the archive at GitHub
+// then.
 func (dir folder) Put(_ context.Context, name string, r io.Reader, size int64) error {
 	path := filepath.Join(string(dir), filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -36,13 +36,13 @@ func (dir folder) Put(_ context.Context, name string, r io.Reader, size int64) e
 	if err := os.Rename(path+".new", path); err != nil {
 		return err
 	}
-	// The name, and the name of the run's folder, must survive a power cut too.
+	// The names of the file and of the run's folder must survive a power cut too.
 	return errors.Join(syncFolder(filepath.Dir(path)), syncFolder(string(dir)))
 }
 
 func syncFolder(name string) error {
 	if runtime.GOOS == "windows" {
-		return nil // which keeps names by itself
+		return nil // Windows syncs folders by itself
 	}
 	d, err := os.Open(name)
 	if err != nil {
@@ -51,7 +51,7 @@ func syncFolder(name string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Archives go elsewhere when they are verified, and leave the folder.
+// Move verified archives from the run's folder into a Store.
 func ExampleStore() {
 	server, acct, dir := exampleServer("octo-org/hello-world")
 	defer server.Close()
@@ -62,7 +62,7 @@ func ExampleStore() {
 		Repositories:   []string{"octo-org/hello-world"},
 		Dir:            filepath.Join(dir, "runs"),
 		Store:          folder(vault),
-		DeleteArchives: true, // at GitHub, when the Store has them
+		DeleteArchives: true, // at GitHub, after the Store has them
 	})
 	if err != nil {
 		fmt.Println(err)

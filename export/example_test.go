@@ -10,7 +10,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// exportAll exports repositories of an account and says what is missing.
+// exportAll exports repositories of an account and prints the missing repositories.
 func exportAll(ctx context.Context, acct export.Account, names []string, dir string) error {
 	manifest, err := export.Run(ctx, acct, export.Options{
 		Repositories:   names, // "octo-org/hello-world", …
@@ -35,8 +35,8 @@ func exportAll(ctx context.Context, acct export.Account, names []string, dir str
 	return nil
 }
 
-// A list of repositories in, verified archives out. After a crash, or an error,
-// the same call goes on where it was.
+// Export a list of repositories into verified archives. After a crash or an error, the
+// same call continues the run.
 func ExampleRun() {
 	names := []string{"octo-org/hello-world"}
 	server, acct, dir := exampleServer(names...)

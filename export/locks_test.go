@@ -2,12 +2,11 @@ package export_test
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
-	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,50 +19,40 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-func locked(names []string, dir string) export.Options {
-	return export.Options{Repositories: names, Dir: dir, Start: ghmigrate.StartMigrationRequest{LockRepositories: true}}
-}
-
-func anyLocked(server *ghmigratetest.Server, names []string) bool {
-	return slices.ContainsFunc(names, server.Locked)
-}
-
 func TestEveryPageOfRepositoriesIsUnlocked(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 103)
 		opts := locked(names, t.TempDir())
 		opts.BatchSize = 103
-		_, err := run(t, t.Context(), server, octo(t, server), opts)
+		_, err := run(t, server, opts)
 		require.NoError(t, err)
 		assert.False(t, anyLocked(server, names))
 		unlocks := requests(server, http.MethodDelete, "/lock")
-		assert.Len(t, unlocks, 103, "one for each")
-		for i := 1; i < len(unlocks); i++ {
-			assert.GreaterOrEqual(t, unlocks[i].Time.Sub(unlocks[i-1].Time), time.Second)
-		}
+		assert.Len(t, unlocks, 103)
+		assertSecondsApart(t, unlocks)
 	})
 }
 
-func TestNothingIsUnlockedBeforeItsMigrationIsDone(t *testing.T) {
+func TestRunUnlocksOnlyAfterTheMigrationHasEnded(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		opts := locked(names, t.TempDir())
-		_, err := run(t, ctx, server, octo(t, server), opts)
+		_, err := runAs(t, ctx, server, octo(t, server), opts)
 		p := partial(t, err)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Empty(t, requests(server, http.MethodDelete, ""))
-		assert.Equal(t, names, p.Locked, "the rest is named")
+		assert.Equal(t, names, p.Locked)
 
 		time.Sleep(time.Hour)
-		_, err = run(t, t.Context(), server, octo(t, server), opts)
-		require.NoError(t, err, "the next call pays the debt")
+		_, err = run(t, server, opts)
+		require.NoError(t, err, "the next call unlocks")
 		assert.False(t, server.Locked(names[0]))
 	}, ghmigratetest.WithExportDuration(30*time.Minute))
 }
 
-func TestACancelledRunUnlocksWhatIsDone(t *testing.T) {
+func TestACanceledRunUnlocksExportedRepositories(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
@@ -81,9 +70,9 @@ func TestACancelledRunUnlocksWhatIsDone(t *testing.T) {
 			}
 		}
 		begun := time.Now()
-		_, err := run(t, ctx, server, octo(t, server), opts)
+		_, err := runAs(t, ctx, server, octo(t, server), opts)
 		require.ErrorIs(t, err, context.Canceled)
-		require.ErrorIs(t, err, assert.AnError, "the cause too")
+		require.ErrorIs(t, err, assert.AnError, "the cause")
 		assert.Equal(t, names[1:], partial(t, err).Locked)
 		assert.False(t, server.Locked(names[0]))
 		assert.True(t, server.Locked(names[1]))
@@ -91,26 +80,26 @@ func TestACancelledRunUnlocksWhatIsDone(t *testing.T) {
 	})
 }
 
-func TestALockThatLandsAfterTheEndIsReleasedToo(t *testing.T) {
+func TestALockAfterTheEndOfTheExportIsReleased(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
 		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
 			return ghmigratetest.Fate{Duration: 10 * time.Second, LocksAfter: 60 * time.Second}
 		})
-		// The first unlock is answered by nobody, its repetition by "not locked".
+		// The response to the first unlock is lost, and the retry gets "not locked".
 		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Reset: true})
-		_, err := run(t, t.Context(), server, octo(t, server), locked(names, t.TempDir()))
+		_, err := run(t, server, locked(names, t.TempDir()))
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
 		assert.False(t, anyLocked(server, names))
 	})
 }
 
-func TestNotLockedCountsOnlyWhileTheMigrationCanBeRead(t *testing.T) {
+func TestNotLockedIsTrustedOnlyIfTheMigrationCanBeRead(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
-		// The token loses some of its rights when the export has ended.
 		opts := locked(names, t.TempDir())
+		// The token loses some of its rights when the export has ended.
 		opts.Progress = func(e export.Event) {
 			if e.Kind == export.EventExported {
 				for _, path := range []string{"/orgs/octo/migrations/79", "/orgs/octo/migrations/79/repos/"} {
@@ -118,7 +107,7 @@ func TestNotLockedCountsOnlyWhileTheMigrationCanBeRead(t *testing.T) {
 				}
 			}
 		}
-		_, err := run(t, t.Context(), server, octo(t, server), opts)
+		_, err := run(t, server, opts)
 		p := partial(t, err)
 		assert.Equal(t, names, p.Locked)
 		assert.Empty(t, p.Repositories, "the archives are safe")
@@ -126,228 +115,317 @@ func TestNotLockedCountsOnlyWhileTheMigrationCanBeRead(t *testing.T) {
 
 		server.ClearFaults()
 		opts.Progress = nil
-		m, err := run(t, t.Context(), server, octo(t, server), opts)
-		require.NoError(t, err, "the journal keeps the debt, the next run pays it")
+		m, err := run(t, server, opts)
+		require.NoError(t, err, "the next run unlocks the repositories of this run")
 		assert.False(t, anyLocked(server, names))
 		assert.Equal(t, 1, m.Starts, "it is a new run")
 		assert.Empty(t, server.Migrations()[0].Locked)
 	})
 }
 
-func TestUnlockFindsTheMigration(t *testing.T) {
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		names := addRepositories(server, 110)
-		server.AddImport("octo", "succeeded")
-		acct := octo(t, server)
-		start := func(lock bool, repositories ...string) {
-			_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: repositories, LockRepositories: lock})
-			require.NoError(t, err)
-			time.Sleep(10 * time.Second)
-		}
-		start(true, names[:105]...)
-		start(true, names[105:]...)
-		for range 110 { // so that the migrations with locks are on another page
-			start(false, names[0])
-		}
-		require.NoError(t, export.Unlock(t.Context(), acct, names[104], "R109"))
-		assert.Equal(t, []bool{false, true, false}, []bool{server.Locked(names[104]), server.Locked(names[103]), server.Locked(names[109])})
-		require.NoError(t, export.Unlock(t.Context(), acct, names[104]), "not locked any more is fine")
-
-		err := export.Unlock(t.Context(), acct, "octo/none", names[5])
-		require.ErrorContains(t, err, "no migration of 127.0.0.1:8000/orgs/octo has locked octo/none")
-		assert.False(t, server.Locked(names[5]), "after all others are unlocked")
-
-		require.ErrorContains(t, export.Unlock(t.Context(), acct), "needs repositories")
-		require.ErrorContains(t, export.Unlock(t.Context(), acct, "a/b/c"), "want")
-
-		require.NoError(t, export.UnlockAll(t.Context(), acct))
-		assert.False(t, anyLocked(server, names))
-	}, ghmigratetest.WithRateLimit(1<<30))
-}
-
-func TestUnlockSaysWhatCannotBeUnlocked(t *testing.T) {
+func TestAPossibleLockIsListedBesideARefusedUnlock(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 2)
-		acct := octo(t, server)
-		for _, name := range names {
-			_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{name}, LockRepositories: true})
-			require.NoError(t, err)
-			time.Sleep(30 * time.Minute)
-		}
-		err := export.UnlockAll(t.Context(), acct)
-		require.ErrorContains(t, err, "octo/r001: migration 80 is exporting, and GitHub unlocks only after its end")
-		assert.False(t, server.Locked(names[0]), "the others are unlocked")
-
-		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Status: 403, Body: `{"message":"Must be an owner"}`, Times: -1})
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Duration: 10 * time.Second, LocksAfter: 60 * time.Second}
+		})
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Path: "/orgs/octo/migrations/79/repos/r000/lock", Status: 403, Body: `{"message":"no"}`, Times: -1})
+		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+		defer cancel()
+		_, err := runAs(t, ctx, server, octo(t, server), locked(names, t.TempDir()))
+		p := partial(t, err)
 		time.Sleep(time.Hour)
-		err = export.UnlockAll(t.Context(), acct)
-		require.ErrorContains(t, err, "octo/r001 may still be locked by migration 80")
-	}, ghmigratetest.WithExportDuration(50*time.Minute))
-}
-
-// A checker asks GraphQL.
-type checker struct{ export.Account }
-
-func (c checker) IsLocked(ctx context.Context, repository string) (bool, error) {
-	owner, name := filepath.Split(repository)
-	var answer struct {
-		Data struct {
-			Repository struct {
-				IsLocked   bool   `json:"isLocked"`
-				LockReason string `json:"lockReason"`
-			} `json:"repository"`
-		} `json:"data"`
-	}
-	_, err := c.Do(ctx, http.MethodPost, "/graphql", map[string]any{
-		"query":     `query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { isLocked lockReason } }`,
-		"variables": map[string]string{"owner": filepath.Dir(owner), "name": name},
-	}, &answer)
-	return answer.Data.Repository.IsLocked && answer.Data.Repository.LockReason == "MIGRATING", err
-}
-
-func TestLockCandidatesSayNoMoreThanGitHubTells(t *testing.T) {
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		names := addRepositories(server, 3)
-		acct := octo(t, server)
-		for i, name := range names {
-			_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: []string{name}, LockRepositories: i > 0})
-			require.NoError(t, err)
-			time.Sleep(time.Minute)
-		}
-		require.NoError(t, export.Unlock(t.Context(), acct, names[1]))
-		candidates, err := ghmigrate.Collect(export.LockCandidates(t.Context(), acct))
-		require.NoError(t, err)
-		assert.Equal(t, []export.Candidate{
-			{Repository: names[2], Migration: 81, Done: true, State: export.LockUnknown},
-			{Repository: names[1], Migration: 80, Done: true, State: export.LockUnknown},
-		}, candidates)
-
-		candidates, err = ghmigrate.Collect(export.LockCandidates(t.Context(), checker{acct}))
-		require.NoError(t, err)
-		assert.Equal(t, []export.LockState{export.Locked, export.NotLocked}, []export.LockState{candidates[0].State, candidates[1].State})
-
-		for c, err := range export.LockCandidates(t.Context(), acct) {
-			require.NoError(t, err)
-			assert.Equal(t, names[2], c.Repository)
-			break
-		}
-		server.Inject(ghmigratetest.Fault{Status: 403, Times: -1})
-		_, err = ghmigrate.Collect(export.LockCandidates(t.Context(), acct))
-		require.ErrorIs(t, err, ghmigrate.ErrForbidden)
+		assertLockedOrListed(t, server, names, p.Locked)
 	})
 }
 
-func TestAnArchiveThatDiedIsExportedAgain(t *testing.T) {
+func TestKeepLockedUnlocksRepositoriesThatWereNotExported(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 2)
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Missing: names[:1]}
+		})
+		opts := locked(names, t.TempDir())
+		opts.KeepLocked = true
+		_, err := run(t, server, opts)
+		p := partial(t, err)
+		require.Equal(t, names[:1], namesOf(p.Repositories))
+		assertLockedOrListed(t, server, names[:1], p.Locked)
+	})
+}
+
+func TestKeepLockedUnlocksTheTwinsOfRepositoriesThatWereNotExported(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Duration: 10 * time.Minute, Fails: true}
+		})
+		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 502, Applied: true, Hidden: 3 * time.Minute})
+		opts := locked(names, t.TempDir())
+		opts.KeepLocked = true
+		m, err := run(t, server, opts)
+		p := partial(t, err)
+		require.NotEmpty(t, m.Twins)
+		assert.Equal(t, names, namesOf(p.Repositories))
+		assertLockedOrListed(t, server, names, p.Locked)
+	})
+}
+
+func TestARefusedUnlockDoesNotStopTheRun(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 2)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Path: "/orgs/octo/migrations/79/repos/r000/lock", Status: 422, Body: `{"message":"no"}`, Times: -1})
+		opts := locked(names, t.TempDir())
+		opts.BatchSize, opts.Concurrency = 1, 1
+		m, err := run(t, server, opts)
+		assert.Equal(t, &export.PartialError{Locked: names[:1]}, partial(t, err))
+		assert.Equal(t, 2, m.Covered)
+	})
+}
+
+func TestAFailedUnlockDoesNotKeepOthersLocked(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 3)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Path: "/orgs/octo/migrations/79/repos/r000/lock", Status: 500, Times: -1})
+		_, err := run(t, server, locked(names, t.TempDir()))
+		assert.Equal(t, &export.PartialError{Locked: names[:1]}, partial(t, err), "the run is finished")
+		assert.False(t, server.Locked(names[1]))
+		assert.False(t, server.Locked(names[2]))
+	})
+}
+
+func TestARequestedRepositoryThatIsNotListedIsUnlocked(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 2)
+		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/79/repositories", Status: 200, Body: `[]`, Times: -1})
+		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/80/repositories", Status: 200, Body: `[]`, Times: -1})
+		m, _ := run(t, server, locked(names, t.TempDir()))
+		assertLockedOrListed(t, server, names, m.Locked)
+	})
+}
+
+// No call can release the locks of a migration that GitHub has deleted. If GitHub only
+// hides the migration from the token, the next run still tries to release its locks.
+func TestTheLocksOfAForgottenMigrationAreListedOnce(t *testing.T) {
+	for name, forgotten := range map[string]bool{"forgotten": true, "hidden from the token": false} {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				names := addRepositories(server, 1)
+				opts := locked(names, t.TempDir())
+				var exported atomic.Bool
+				server.InjectFunc(func(r ghmigratetest.Request, _ int) (ghmigratetest.Fault, bool) {
+					hidden := r.Method == http.MethodDelete || r.Path == "/orgs/octo/migrations/79" ||
+						r.Path == "/orgs/octo/migrations" && !forgotten
+					return ghmigratetest.Fault{Status: 404, Body: `{"message":"Not Found"}`}, exported.Load() && hidden
+				})
+				opts.Progress = func(e export.Event) {
+					if e.Kind == export.EventExported {
+						exported.Store(true)
+					}
+				}
+				_, err := run(t, server, opts)
+				assert.Equal(t, &export.PartialError{Locked: names}, partial(t, err))
+
+				opts.Progress = nil
+				exported.Store(false)
+				server.ClearRequests()
+				_, err = run(t, server, opts)
+				require.NoError(t, err, "the next run")
+				asked := len(requests(server, "", "/orgs/octo/migrations/79")) > 0
+				assert.Equal(t, !forgotten, asked)
+			})
+		})
+	}
+}
+
+// A GHES responds 404 to a call that it does not have for users, and GitHub responds
+// 404 to a token that has lost its rights. Neither response means that a repository is
+// not locked, or that an archive does not exist.
+func TestA404IsNotTakenForSuccess(t *testing.T) {
+	t.Run("Unlock", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			server.AddRepository("octocat/a")
+			acct := export.UserAccount(testclient.New(t, server))
+			startLocked(t, acct, "octocat/a")
+			time.Sleep(time.Minute)
+			require.ErrorContains(t, export.UnlockAll(t.Context(), acct), "octocat/a may still be locked by migration 79")
+		}, ghmigratetest.WithGHES())
+	})
+	t.Run("Step", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			server.AddRepository("octocat/a")
+			acct := export.UserAccount(testclient.New(t, server))
+			opts := locked([]string{"octocat/a"}, t.TempDir())
+			opts.DeleteArchives = true
+			job := planJob(t, opts)
+			for !job.Over() {
+				pause(job)
+				_ = export.Step(t.Context(), acct, job)
+			}
+			assert.True(t, job.State.Stored)
+			assert.False(t, job.State.Deleted)
+			assert.Equal(t, []string{"octocat/a"}, job.State.Locked)
+		}, ghmigratetest.WithGHES())
+	})
+	t.Run("Run", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			opts := locked(addRepositories(server, 1), t.TempDir())
+			opts.DeleteArchives = true
+			var exported atomic.Bool
+			opts.Progress = func(e export.Event) {
+				if e.Kind == export.EventExported {
+					exported.Store(true)
+				}
+			}
+			// The client takes the 404 after a 502 for the success of the first DELETE.
+			server.InjectFunc(func(r ghmigratetest.Request, before int) (ghmigratetest.Fault, bool) {
+				if r.Method == http.MethodDelete && before%2 == 0 {
+					return ghmigratetest.ServerError(502), true
+				}
+				hidden := r.Method == http.MethodDelete || r.Path == "/orgs/octo/migrations/79"
+				return ghmigratetest.Fault{Status: 404, Body: `{"message":"Not Found"}`}, exported.Load() && hidden
+			})
+			m, err := run(t, server, opts)
+			assert.Equal(t, &export.PartialError{Locked: opts.Repositories}, partial(t, err), "the run is finished")
+			assert.False(t, m.Repositories[0].Deleted)
+			assert.False(t, server.Migrations()[0].ArchiveDeleted)
+		})
+	})
+}
+
+func TestLockedListsTheRequestedNames(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		addRepositories(server, 1)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Status: 403, Body: `{"message":"no"}`, Times: -1})
+		_, err := run(t, server, locked([]string{"Octo/R000"}, t.TempDir()))
+		assert.Equal(t, []string{"Octo/R000"}, partial(t, err).Locked)
+	})
+}
+
+func TestAClockThatWasAheadIsNotWaitedFor(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		acct, dir := octo(t, server), t.TempDir()
+		_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: addRepositories(server, 1)})
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		writeJournal(t, filepath.Join(dir, "20000101T000000Z"),
+			`{"run": {"version": 2, "account": "127.0.0.1:8000/orgs/octo", "repositories": 1, "batch_size": 100, "start": {"LockRepositories":true}}}`,
+			`{"plan": [{"id": "1", "repositories": ["octo/r000"], "start": {"LockRepositories":true}}]}`,
+			`{"job": "1", "state": {"migration": 79, "outcome": "exported", "ended": "2000-02-01T00:00:00Z"}}`,
+		)
+		begun := time.Now()
+		_, err = runAs(t, t.Context(), server, acct, export.Options{Dir: dir})
+		require.NoError(t, err)
+		assert.Less(t, time.Since(begun), time.Hour)
+	})
+}
+
+func TestEachCallTriesToUnlockAgain(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
 		opts := locked(names, t.TempDir())
-		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
-		defer cancel()
-		_, err := run(t, ctx, server, octo(t, server), opts)
-		require.Error(t, err)
-		time.Sleep(10 * 24 * time.Hour)
-		m, err := run(t, t.Context(), server, octo(t, server), opts)
-		require.NoError(t, err)
-		assert.Equal(t, 2, m.Starts)
-		assert.EqualValues(t, 80, m.Repositories[0].Migration)
-		assert.False(t, server.Locked(names[0]))
-	})
-}
-
-func TestAMigrationThatVanishesIsStartedAgain(t *testing.T) {
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()}
-		opts.Progress = func(e export.Event) {
-			if e.Kind == export.EventStarted && e.Migration == 79 {
-				server.Forget(79)
-			}
-		}
-		m, err := run(t, t.Context(), server, octo(t, server), opts)
-		require.NoError(t, err)
-		assert.EqualValues(t, 80, m.Repositories[0].Migration)
-	})
-}
-
-// An archive that the disk has changed since it was fetched is fetched again,
-// and nothing is deleted at GitHub before it reads back as it was.
-func TestAnArchiveThatDoesNotReadBackIsFetchedAgain(t *testing.T) {
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), DeleteArchives: true}
-		damaged := 0
-		opts.Progress = func(e export.Event) {
-			switch e.Kind {
-			case export.EventDownloaded:
-				if damaged++; damaged == 1 {
-					archives, err := filepath.Glob(filepath.Join(opts.Dir, "*", "*.tar.gz"))
-					require.NoError(t, err)
-					data, err := os.ReadFile(archives[0])
-					require.NoError(t, err)
-					data[len(data)/2] ^= 1
-					require.NoError(t, os.WriteFile(archives[0], data, 0o600))
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Status: 403, Body: `{"message":"no"}`, Times: 3})
+		for range 2 {
+			ctx, cancel := context.WithCancel(t.Context())
+			opts.Progress = func(e export.Event) {
+				if e.Kind == export.EventExported || e.Kind == export.EventResumed {
+					cancel()
 				}
-			case export.EventDamaged:
-				assert.False(t, server.Migrations()[0].ArchiveDeleted)
-			default:
 			}
+			_, err := runAs(t, ctx, server, octo(t, server), opts)
+			require.Error(t, err)
 		}
-		_, err := run(t, t.Context(), server, octo(t, server), opts)
-		require.NoError(t, err)
-		assert.Equal(t, 2, damaged)
-		assert.Len(t, server.Migrations(), 1)
-		assert.True(t, server.Migrations()[0].ArchiveDeleted)
-	})
-}
-
-func TestAnArchiveGoesToTheStoreAndLeavesTheDisk(t *testing.T) {
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		store := newMemoryStore()
-		failures := 0
-		store.fail = func() bool { failures++; return failures < 3 }
-		opts := export.Options{Repositories: addRepositories(server, 2), Dir: t.TempDir(), BatchSize: 1, DeleteArchives: true, Store: store}
-		m, err := run(t, t.Context(), server, octo(t, server), opts)
-		require.NoError(t, err)
-		for _, row := range m.Repositories {
-			assert.Len(t, store.get(m.Run+"/"+row.Archive), int(row.Size))
-		}
-		var manifest export.Manifest
-		require.NoError(t, json.Unmarshal(store.get(m.Run+"/manifest.json"), &manifest))
-		assert.Equal(t, 2, manifest.Covered)
-		left, err := filepath.Glob(filepath.Join(m.Dir, "*.tar.gz"))
-		require.NoError(t, err)
-		assert.Empty(t, left)
-	})
-}
-
-// A lazy store takes the word of the reader for the deed.
-type lazyStore struct{}
-
-func (lazyStore) Put(context.Context, string, io.Reader, int64) error {
-	return nil
-}
-
-func TestAStoreThatHasNotReadAllIsNotBelieved(t *testing.T) {
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), DeleteArchives: true, Store: lazyStore{}}
-		m, err := run(t, t.Context(), server, octo(t, server), opts)
-		p := partial(t, err)
-		require.ErrorContains(t, p.Err, "the Store did not read the whole archive")
-		assert.False(t, server.Migrations()[0].ArchiveDeleted)
-		assert.Zero(t, m.Ended)
-	})
-}
-
-// If a migration can be read but its repositories cannot, they may still be
-// locked.
-func TestUnlockAllTellsWhatItCouldNotRead(t *testing.T) {
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		names := addRepositories(server, 1)
-		acct := octo(t, server)
-		_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: names, LockRepositories: true})
-		require.NoError(t, err)
+		opts.Progress = nil
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := runAs(t, ctx, server, octo(t, server), opts)
+		require.Error(t, err)
 		time.Sleep(time.Hour)
-		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/79/repositories", Status: http.StatusNotFound, Body: `{"message":"Not Found"}`, Times: -1})
-		err = export.UnlockAll(t.Context(), acct)
-		require.True(t, server.Locked(names[0]))
-		require.ErrorContains(t, err, "migration 79 may hold locks")
+		_, err = run(t, server, opts)
+		require.NoError(t, err, "GitHub would unlock by now")
+	})
+}
+
+// The retry of a DELETE that failed with 502 releases the lock.
+func TestARetriedUnlockThatSucceedsIsDone(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 5)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Status: 502})
+		_, err := run(t, server, locked(names, t.TempDir()))
+		require.NoError(t, err)
+		assert.Len(t, requests(server, http.MethodDelete, "/lock"), 6)
+	})
+}
+
+func TestASlowUnlockIsSentOnce(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 10)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Delay: 3 * time.Second, Times: -1})
+		_, err := run(t, server, locked(names, t.TempDir()))
+		require.NoError(t, err)
+		assert.Len(t, requests(server, http.MethodDelete, "/lock"), 10)
+	})
+}
+
+func TestUnlocksDoNotWaitForASlowStore(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := locked(addRepositories(server, 12), t.TempDir())
+		opts.BatchSize = 2
+		opts.Store = putFunc(func(ctx context.Context, name string, r io.Reader) error {
+			if strings.HasSuffix(name, ".tar.gz") {
+				time.Sleep(10 * time.Hour)
+			}
+			return discard(ctx, name, r)
+		})
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Duration: 10 * time.Minute, LocksAfter: 11 * time.Minute} // after the end
+		})
+		begun := time.Now()
+		checked := false
+		time.AfterFunc(20*time.Minute, func() {
+			checked = true
+			assert.False(t, anyLocked(server, opts.Repositories), "after %v", time.Since(begun))
+		})
+		_, err := run(t, server, opts)
+		require.NoError(t, err)
+		assert.True(t, checked)
+		assert.Greater(t, time.Since(begun), 10*time.Hour)
+	})
+}
+
+// During a rate limit, a canceled run leaves its locks to the next call.
+func TestACanceledRunSendsFewRequestsDuringARateLimit(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := locked(addRepositories(server, 30), t.TempDir())
+		opts.BatchSize, opts.Concurrency = 1, 30
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		time.AfterFunc(90*time.Second, func() {
+			limit := ghmigratetest.PrimaryRateLimit(time.Hour)
+			limit.Times = -1
+			server.Inject(limit)
+		})
+		_, err := runAs(t, ctx, server, octo(t, server), opts)
+		assert.Len(t, partial(t, err).Locked, 30)
+		assert.Less(t, refusals(server), 10)
+	}, ghmigratetest.WithExportDuration(time.Hour))
+}
+
+// Run releases the locks of a failed migration before it starts another.
+func TestAFailedBatchIsUnlockedBeforeItsRetry(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 2)
+		starts := 0
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			starts++
+			return ghmigratetest.Fate{Fails: starts == 1}
+		})
+		opts := locked(names, t.TempDir())
+		opts.KeepLocked = true
+		_, err := run(t, server, opts)
+		require.NoError(t, err)
+		migrations := server.Migrations()
+		assert.Empty(t, migrations[0].Locked)
+		assert.Equal(t, names, migrations[1].Locked, "the locks of the successful export")
 	})
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-func TestPreflightFindsNothingWrong(t *testing.T) {
+func TestPreflightWithoutProblems(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octo/a")
 		report, err := export.Preflight(t.Context(), octo(t, server), nil)
@@ -35,12 +35,12 @@ role: admin
 API version: 2022-11-28
 `, report.String())
 		for _, r := range server.Requests() {
-			assert.Equal(t, "GET", r.Method, "it changes nothing")
+			assert.Equal(t, "GET", r.Method)
 		}
 	})
 }
 
-func TestPreflightSaysWhatWouldFail(t *testing.T) {
+func TestPreflightReportsProblems(t *testing.T) {
 	with := func(opts ...ghmigratetest.Option) []ghmigratetest.Option { return opts }
 	for name, test := range map[string]struct {
 		server  []ghmigratetest.Option
@@ -61,7 +61,7 @@ func TestPreflightSaysWhatWouldFail(t *testing.T) {
 			server: with(ghmigratetest.WithToken("ghs_0123456789")),
 			want:   []string{"the token is fine-grained or of a GitHub App, and these cannot start migrations: make a personal access token (classic) with the scopes repo and admin:org"},
 		},
-		"a scope missing": {
+		"a missing scope": {
 			server: with(ghmigratetest.WithScopes("repo", "read:org")),
 			want:   []string{"the token lacks the scope admin:org: add it to the token in GitHub's settings"},
 		},
@@ -76,7 +76,7 @@ func TestPreflightSaysWhatWouldFail(t *testing.T) {
 			prepare: func(s *ghmigratetest.Server) { s.RequireSSO("octo") },
 			want:    []string{"the organization octo uses single sign-on: authorize the token for it at "},
 		},
-		"a mere member": {
+		"a member": {
 			prepare: func(s *ghmigratetest.Server) { s.SetRole("octo", "member") },
 			want:    []string{"octocat is a member of the organization octo: only its owners can export it"},
 		},
@@ -162,7 +162,7 @@ func TestPreflightWarns(t *testing.T) {
 	}, ghmigratetest.WithGHES())
 }
 
-func TestPreflightFailsWhereGitHubCannotBeAsked(t *testing.T) {
+func TestPreflightFailsIfGitHubCannotBeReached(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.Inject(ghmigratetest.Fault{Status: 503, Times: -1})
 		_, err := export.Preflight(t.Context(), octo(t, server), nil)

@@ -1,6 +1,9 @@
 package export_test
 
 import (
+	"context"
+	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -10,23 +13,17 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-func TestRunLeavesVerifiedArchivesAndNoTraces(t *testing.T) {
+func TestRunLeavesVerifiedArchivesAndNoLocks(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 7, ghmigratetest.WithIssues(2))
-		dir := filepath.Join(t.TempDir(), "backups")
-		m, err := run(t, t.Context(), server, octo(t, server), export.Options{
-			Repositories:   names,
-			Dir:            dir,
-			BatchSize:      3,
-			DeleteArchives: true,
-			Start:          ghmigrate.StartMigrationRequest{LockRepositories: true},
-		})
+		opts := locked(names, filepath.Join(t.TempDir(), "backups"))
+		opts.BatchSize, opts.DeleteArchives = 3, true
+		m, err := run(t, server, opts)
 		require.NoError(t, err)
 		assert.Equal(t, 7, m.Covered)
 		assert.Equal(t, 3, m.Starts)
@@ -56,38 +53,83 @@ func TestRunLeavesVerifiedArchivesAndNoTraces(t *testing.T) {
 	})
 }
 
-func TestRunKeepsTheArchivesAtGitHubUnlessToldOtherwise(t *testing.T) {
+func TestRunKeepsArchivesAtGitHubByDefault(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
-		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir()})
+		_, err := run(t, server, export.Options{Repositories: names, Dir: t.TempDir()})
 		require.NoError(t, err)
 		assert.False(t, server.Migrations()[0].ArchiveDeleted)
-		assert.Empty(t, requests(server, http.MethodDelete, ""), "nothing was locked, nothing is unlocked")
+		assert.Empty(t, requests(server, http.MethodDelete, ""), "no unlock either")
 	})
 }
 
-func TestStartsAreSerialAndASecondApart(t *testing.T) {
+func TestARunWithoutRepositoriesFinishesAtOnce(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		names := addRepositories(server, 5)
-		_, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 1})
+		addRepositories(server, 1)
+		dir := t.TempDir()
+		m, err := run(t, server, export.Options{Repositories: []string{}, Dir: dir})
 		require.NoError(t, err)
-		starts := requests(server, http.MethodPost, "")
-		require.Len(t, starts, 5)
-		for i := 1; i < len(starts); i++ {
-			assert.GreaterOrEqual(t, starts[i].Time.Sub(starts[i-1].Time), time.Second)
+		assert.NotZero(t, m.Ended)
+		assert.Empty(t, m.Repositories)
+		assert.Zero(t, posts(server))
+		_, err = export.Run(t.Context(), octo(t, server), export.Options{Dir: dir})
+		require.ErrorContains(t, err, "no repositories, and no unfinished run to continue")
+	})
+}
+
+func TestPollsAreConditional(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		_, err := run(t, server, export.Options{Repositories: addRepositories(server, 3), Dir: t.TempDir(), BatchSize: 1})
+		require.NoError(t, err)
+		polls, unchanged := 0, 0
+		for _, r := range requests(server, http.MethodGet, "/orgs/octo/migrations") {
+			if r.Path != "/orgs/octo/migrations" {
+				continue
+			}
+			polls++
+			if r.Status == http.StatusNotModified {
+				unchanged++
+			}
 		}
-	})
+		assert.Greater(t, unchanged, polls*8/10, "of %d polls", polls)
+	}, ghmigratetest.WithExportDuration(3*time.Hour))
 }
 
-func TestARunThatWasMovedAndLinkedIsContinued(t *testing.T) {
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		opts := export.Options{Repositories: addRepositories(server, 3), Dir: t.TempDir(), BatchSize: 1}
-		unfinished(t, server, opts)
-		was, is := filepath.Dir(journalOf(t, opts.Dir)), filepath.Join(t.TempDir(), "elsewhere")
-		require.NoError(t, os.Rename(was, is))
-		require.NoError(t, os.Symlink(is, was))
-		_, err := export.Run(t.Context(), octo(t, server), opts)
-		require.NoError(t, err)
-		assert.Len(t, server.Migrations(), 3, "nothing is exported twice")
+func TestTheErrorOfACanceledContextHasItsCause(t *testing.T) {
+	t.Run("Step while it verifies", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			job, acct := planJob(t, export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()}), octo(t, server)
+			for next(job) != export.EffectVerify {
+				pause(job)
+				require.NoError(t, export.Step(t.Context(), acct, job))
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancel(assert.AnError)
+			err := export.Step(ctx, acct, job)
+			require.ErrorIs(t, err, assert.AnError)
+			require.ErrorIs(t, err, context.Canceled)
+		})
+	})
+	t.Run("Run while it starts", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Stall: true, Applied: true})
+			time.AfterFunc(5*time.Second, func() { cancel(assert.AnError) })
+			_, err := runAs(t, ctx, server, octo(t, server), export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()})
+			require.ErrorIs(t, err, assert.AnError)
+			require.ErrorIs(t, err, context.Canceled)
+		})
+	})
+	t.Run("Run with a Store that returns another error", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			store := putFunc(func(ctx context.Context, _ string, _ io.Reader) error {
+				<-ctx.Done()
+				return errors.New("the bucket went away")
+			})
+			_, err := runAs(t, ctx, server, octo(t, server), export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), Store: store})
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		})
 	})
 }

@@ -1,10 +1,8 @@
 package export_test
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -24,21 +22,14 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// The figures of docs/measurements.md: go test ./export -run Scale -v -args -scale 100000.
+// The figures of docs/measurements.md come from
+// go test ./export -run ScaleOfALarge -v -timeout 1h -args -scale 100000.
 var (
-	scale     = flag.Int("scale", 300, "how many repositories the large organization has")
-	scaleLock = flag.Bool("scale-lock", false, "whether it is locked")
+	scale     = flag.Int("scale", 300, "the number of repositories of the large organization")
+	scaleLock = flag.Bool("scale-lock", false, "lock the repositories")
 )
 
-// A sinkStore keeps nothing.
-type sinkStore struct{}
-
-func (sinkStore) Put(_ context.Context, _ string, r io.Reader, _ int64) error {
-	_, err := io.Copy(io.Discard, r)
-	return err
-}
-
-// kindOf is which operation a request is.
+// kindOf returns the operation of a request.
 func kindOf(r ghmigratetest.Request) string {
 	switch {
 	case r.Origin == ghmigratetest.Storage:
@@ -54,7 +45,7 @@ func kindOf(r ghmigratetest.Request) string {
 	case strings.HasSuffix(r.Path, "/repositories"):
 		return "repositories"
 	}
-	return "poll" // of the list, or of one that is too old for its first pages
+	return "poll" // of the list, or of a single migration
 }
 
 func TestScaleOfALargeOrganization(t *testing.T) {
@@ -87,7 +78,7 @@ func TestScaleOfALargeOrganization(t *testing.T) {
 			Dir:            t.TempDir(),
 			DeleteArchives: true,
 			Concurrency:    100,
-			Store:          sinkStore{},
+			Store:          putFunc(discard),
 			Start:          ghmigrate.StartMigrationRequest{LockRepositories: *scaleLock},
 			Progress: func(export.Event) {
 				if events++; events%max(n/20, 1) == 0 {
@@ -120,33 +111,25 @@ func TestScaleOfALargeOrganization(t *testing.T) {
 	t.Logf("in %v of real time", time.Since(begunForReal).Round(time.Millisecond))
 }
 
-// A quota of 5,000 an hour is waited for, and fails nothing.
+// Run waits for a rate limit, and no export fails.
 func TestScaleWithinAQuota(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 60)
 		begun := time.Now()
 		waits := 0
-		m, err := run(t, t.Context(), server, octo(t, server), export.Options{
-			Repositories: names, Dir: t.TempDir(), BatchSize: 2, DeleteArchives: true,
-			Start: ghmigrate.StartMigrationRequest{LockRepositories: true},
-			Progress: func(e export.Event) {
-				if e.Kind == export.EventWaiting {
-					waits++
-				}
-			},
-		})
+		opts := locked(names, t.TempDir())
+		opts.BatchSize, opts.DeleteArchives = 2, true
+		opts.Progress = func(e export.Event) {
+			if e.Kind == export.EventWaiting {
+				waits++
+			}
+		}
+		m, err := run(t, server, opts)
 		require.NoError(t, err)
 		assert.Equal(t, 60, m.Covered)
 		assert.Positive(t, waits)
-		refused := 0
-		for _, r := range server.Requests() {
-			if r.Status == http.StatusForbidden || r.Status == http.StatusTooManyRequests {
-				refused++
-			}
-		}
-		t.Logf("%d requests were refused", refused)
-		assert.Less(t, refused, 60, "it waits, and does not ask again and again")
+		assert.Less(t, refusals(server), 60)
 		assert.Greater(t, time.Since(begun), 2*time.Hour)
-		assert.Len(t, server.Migrations(), 30, "nothing was started twice")
+		assert.Len(t, server.Migrations(), 30, "no batch was started twice")
 	}, ghmigratetest.WithRateLimit(50))
 }

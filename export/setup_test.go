@@ -1,12 +1,17 @@
 package export_test
 
+// What several tests share: a fake GitHub with repositories, calls of Run with the
+// checks that hold for all of them, and the requests that the fake has received.
+
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,11 +22,12 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/durable"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// addRepositories gives the fake GitHub repositories octo/r000, octo/r001, …
-// and returns their names.
+// addRepositories adds the repositories octo/r000, octo/r001, … to the fake, and
+// returns their names.
 func addRepositories(server *ghmigratetest.Server, n int, opts ...ghmigratetest.RepositoryOption) []string {
 	var names []string
 	for i := range n {
@@ -32,28 +38,43 @@ func addRepositories(server *ghmigratetest.Server, n int, opts ...ghmigratetest.
 	return names
 }
 
-// octo is the organization of the tests.
+// octo returns the account of the organization octo.
 func octo(t *testing.T, server *ghmigratetest.Server, opts ...ghmigrate.Option) export.Account {
 	t.Helper()
 	return export.OrgAccount(testclient.New(t, server, opts...), "octo")
 }
 
-// run calls Run, and checks what is true of every call of it: the manifest
-// accounts for everything, and the folder holds no secret.
-func run(t *testing.T, ctx context.Context, server *ghmigratetest.Server, acct export.Account, opts export.Options) (*export.Manifest, error) { //nolint:revive // t goes first
+// locked returns options for a run that locks the repositories.
+func locked(names []string, dir string) export.Options {
+	return export.Options{Repositories: names, Dir: dir, Start: ghmigrate.StartMigrationRequest{LockRepositories: true}}
+}
+
+// startLocked starts a migration that locks the repositories.
+func startLocked(t *testing.T, acct export.Account, names ...string) {
 	t.Helper()
-	m, err := export.Run(ctx, acct, opts)
+	_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: names, LockRepositories: true})
+	require.NoError(t, err)
+}
+
+// run calls Run for the organization octo: see runAs.
+func run(t *testing.T, server *ghmigratetest.Server, opts export.Options) (*export.Manifest, error) {
+	t.Helper()
+	return runAs(t, t.Context(), server, octo(t, server), opts)
+}
+
+// runAs calls Run, and checks the promises that hold for every call: the manifest has
+// a row for each repository, it is on disk when the run is finished, and the folder
+// holds no secret.
+func runAs(t *testing.T, ctx context.Context, server *ghmigratetest.Server, acct export.Account, opts export.Options) (*export.Manifest, error) { //nolint:revive // t goes first
+	t.Helper()
+	m, err := export.Run(ctx, acct, unsynced(opts))
 	if m == nil {
 		require.Error(t, err)
 		return nil, err
 	}
 	testclient.AssertNoSecret(t, allFiles(t, opts.Dir), server.Token())
-	var names []string
-	for _, row := range m.Repositories {
-		names = append(names, row.Repository)
-	}
 	if len(opts.Repositories) > 0 {
-		require.Equal(t, opts.Repositories, names, "one row each")
+		require.Equal(t, opts.Repositories, namesOf(m.Repositories), "one row each")
 	}
 	if err == nil {
 		require.Equal(t, m.Requested, m.Covered)
@@ -65,12 +86,72 @@ func run(t *testing.T, ctx context.Context, server *ghmigratetest.Server, acct e
 		var written export.Manifest
 		require.NoError(t, json.Unmarshal(data, &written))
 		written.Dir, written.Earlier = m.Dir, m.Earlier
-		assert.Equal(t, *m, written, "the manifest on disk is the one returned")
+		assert.Equal(t, *m, written, "the manifest on disk is the returned manifest")
 	}
 	return m, err
 }
 
-// allFiles returns the content of all files in a folder but archives.
+// leaveUnfinished leaves an unfinished run in opts.Dir.
+func leaveUnfinished(t *testing.T, server *ghmigratetest.Server, opts export.Options) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	m, err := export.Run(ctx, octo(t, server), unsynced(opts))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.NotNil(t, m)
+	require.Zero(t, m.Ended)
+}
+
+// partial returns the *PartialError that err must be.
+func partial(t *testing.T, err error) *export.PartialError {
+	t.Helper()
+	p, ok := errors.AsType[*export.PartialError](err)
+	require.True(t, ok, "%v", err)
+	return p
+}
+
+func namesOf(rows []export.Row) []string {
+	var names []string
+	for _, row := range rows {
+		names = append(names, row.Repository)
+	}
+	return names
+}
+
+// planJob returns the only job of a plan.
+func planJob(t *testing.T, opts export.Options) *export.Job {
+	t.Helper()
+	_, jobs, err := export.Plan(opts)
+	require.NoError(t, err)
+	require.Len(t, jobs, 1)
+	return jobs[0]
+}
+
+// nextProcess returns a copy of the job that has been through JSON, as another
+// process would decode it.
+func nextProcess(t *testing.T, job *export.Job) *export.Job {
+	t.Helper()
+	data, err := json.Marshal(job)
+	require.NoError(t, err)
+	next := &export.Job{}
+	require.NoError(t, json.Unmarshal(data, next))
+	return next
+}
+
+// pause waits until an effect of the job is due.
+func pause(job *export.Job) {
+	if effect, at := job.Next(time.Now()); effect == export.EffectNone && !at.IsZero() {
+		time.Sleep(time.Until(at))
+	}
+}
+
+// next returns the effect of a job that is due now.
+func next(job *export.Job) export.Effect {
+	effect, _ := job.Next(time.Now())
+	return effect
+}
+
+// allFiles returns the content of all files in a folder except archives.
 func allFiles(t *testing.T, dir string) string {
 	t.Helper()
 	var all strings.Builder
@@ -85,33 +166,36 @@ func allFiles(t *testing.T, dir string) string {
 	return all.String()
 }
 
-// journalOf is the journal of the only run in a folder.
-func journalOf(t *testing.T, dir string) string {
+// fileOfRun returns the path of the only file of all runs in dir that matches the
+// pattern.
+func fileOfRun(t *testing.T, dir, pattern string) string {
 	t.Helper()
-	journals, err := filepath.Glob(filepath.Join(dir, "*", "journal"))
+	files, err := filepath.Glob(filepath.Join(dir, "*", pattern))
 	require.NoError(t, err)
-	require.Len(t, journals, 1)
-	return journals[0]
+	require.Len(t, files, 1)
+	return files[0]
 }
 
-// pause waits until something is due for the job.
-func pause(job *export.Job) {
-	if effect, at := job.Next(time.Now()); effect == export.EffectNone && !at.IsZero() {
-		time.Sleep(time.Until(at))
+// writeJournal writes a journal to a new folder of a run.
+func writeJournal(t *testing.T, dir string, lines ...string) {
+	t.Helper()
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	f, err := durable.OS{}.OpenLocked(filepath.Join(dir, "journal"))
+	require.NoError(t, err)
+	log, err := durable.CreateLog(f)
+	require.NoError(t, err)
+	for _, line := range lines {
+		require.NoError(t, log.Append([]byte(line)))
 	}
+	require.NoError(t, log.Sync())
+	require.NoError(t, f.Close())
 }
 
-// next is the effect of a job that is due now.
-func next(job *export.Job) export.Effect {
-	effect, _ := job.Next(time.Now())
-	return effect
-}
-
-// posts counts the starts that the fake GitHub has seen.
+// posts returns the number of starts that the fake has received.
 func posts(server *ghmigratetest.Server) int { return len(requests(server, http.MethodPost, "")) }
 
-// requests returns the API's requests of a method, or of any, whose path has a
-// part.
+// requests returns the requests to the API whose path contains a part. An empty
+// method selects all methods.
 func requests(server *ghmigratetest.Server, method, part string) []ghmigratetest.Request {
 	var all []ghmigratetest.Request
 	for _, r := range server.Requests() {
@@ -120,4 +204,34 @@ func requests(server *ghmigratetest.Server, method, part string) []ghmigratetest
 		}
 	}
 	return all
+}
+
+// refusals returns the number of requests that a rate limit has refused.
+func refusals(server *ghmigratetest.Server) (n int) {
+	for _, r := range server.Requests() {
+		if r.Status == http.StatusForbidden || r.Status == http.StatusTooManyRequests {
+			n++
+		}
+	}
+	return n
+}
+
+// assertSecondsApart checks that a second passes between the requests.
+func assertSecondsApart(t *testing.T, all []ghmigratetest.Request) {
+	t.Helper()
+	for i := 1; i < len(all); i++ {
+		assert.GreaterOrEqual(t, all[i].Time.Sub(all[i-1].Time), time.Second)
+	}
+}
+
+func anyLocked(server *ghmigratetest.Server, names []string) bool {
+	return slices.ContainsFunc(names, server.Locked)
+}
+
+// assertLockedOrListed checks that every repository that is locked is in listed.
+func assertLockedOrListed(t *testing.T, server *ghmigratetest.Server, names, listed []string) {
+	t.Helper()
+	for _, name := range names {
+		assert.True(t, !server.Locked(name) || slices.Contains(listed, name), "%s is locked and not listed in %v", name, listed)
+	}
 }

@@ -2,9 +2,15 @@ package export_test
 
 import (
 	"context"
-	"os"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -14,47 +20,31 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// Where archives go is decided once for a run: some of them are there already.
-func TestARunIsContinuedWithAStoreOnlyIfItWasBegunWithOne(t *testing.T) {
-	for name, stores := range map[string][2]export.Store{
-		"begun without": {nil, newMemoryStore()},
-		"begun with":    {newMemoryStore(), nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				names := addRepositories(server, 2)
-				ctx, cancel := context.WithCancel(t.Context())
-				opts := export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 1, Concurrency: 1, Store: stores[0]}
-				opts.Progress = func(e export.Event) {
-					if e.Kind == export.EventStarting && e.Job == "2" {
-						cancel()
-					}
-				}
-				_, err := run(t, ctx, server, octo(t, server), opts)
-				require.Error(t, err)
-
-				opts.Progress, opts.Store = nil, stores[1]
-				_, err = run(t, t.Context(), server, octo(t, server), opts)
-				require.ErrorIs(t, err, export.ErrUnfinished)
-				opts.Repositories = nil
-				_, err = run(t, t.Context(), server, octo(t, server), opts)
-				require.ErrorIs(t, err, export.ErrUnfinished)
-
-				opts.Store = stores[0]
-				m, err := run(t, t.Context(), server, octo(t, server), opts)
-				require.NoError(t, err)
-				assert.Equal(t, 2, m.Covered)
-			})
-		})
-	}
+func TestAnArchiveGoesToTheStoreAndLeavesTheDisk(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		store := newMemoryStore()
+		failures := 0
+		store.fail = func() bool { failures++; return failures < 3 }
+		opts := export.Options{Repositories: addRepositories(server, 2), Dir: t.TempDir(), BatchSize: 1, DeleteArchives: true, Store: store}
+		m, err := run(t, server, opts)
+		require.NoError(t, err)
+		for _, row := range m.Repositories {
+			assert.Len(t, store.get(m.Run+"/"+row.Archive), int(row.Size))
+		}
+		var manifest export.Manifest
+		require.NoError(t, json.Unmarshal(store.get(m.Run+"/manifest.json"), &manifest))
+		assert.Equal(t, 2, manifest.Covered)
+		left, err := filepath.Glob(filepath.Join(m.Dir, "*.tar.gz"))
+		require.NoError(t, err)
+		assert.Empty(t, left)
+	})
 }
 
-func TestNothingIsCoveredBeforeTheStoreHasIt(t *testing.T) {
+func TestARepositoryIsCoveredOnlyWhenTheStoreHasItsArchive(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		names := addRepositories(server, 1)
 		store := newMemoryStore()
-		store.fail = func() bool { return len(store.objects) > 0 } // after the trial
-		m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), Store: store})
+		store.failAfterTrial()
+		m, err := run(t, server, export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), Store: store})
 		rows := partial(t, err).Repositories
 		assert.Zero(t, m.Covered)
 		require.Len(t, rows, 1)
@@ -62,36 +52,120 @@ func TestNothingIsCoveredBeforeTheStoreHasIt(t *testing.T) {
 	})
 }
 
-func TestAnArchiveThatHasLeftTheFolderIsFetchedAgain(t *testing.T) {
-	for name, store := range map[string]export.Store{"no Store": nil, "Store": newMemoryStore()} {
-		for _, at := range []export.EventKind{export.EventDownloaded, export.EventVerified} {
-			t.Run(name+", "+string(at), func(t *testing.T) {
-				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-					names := addRepositories(server, 1)
-					ctx, cancel := context.WithCancel(t.Context())
-					opts := locked(names, t.TempDir())
-					opts.DeleteArchives, opts.Store = true, store
-					opts.Progress = func(e export.Event) {
-						if e.Kind == at {
-							cancel()
-						}
-					}
-					_, err := run(t, ctx, server, octo(t, server), opts)
-					require.Error(t, err)
-					files, err := filepath.Glob(filepath.Join(opts.Dir, "*", "*.tar.gz"))
-					require.NoError(t, err)
-					require.Len(t, files, 1)
-					require.NoError(t, os.Remove(files[0]))
+func TestAStoreMustReadTheWholeArchive(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		store := putFunc(func(context.Context, string, io.Reader) error { return nil })
+		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), DeleteArchives: true, Store: store}
+		m, err := run(t, server, opts)
+		p := partial(t, err)
+		require.ErrorContains(t, p.Err, "the Store did not read the whole archive")
+		assert.False(t, server.Migrations()[0].ArchiveDeleted)
+		assert.Zero(t, m.Ended)
+	})
+}
 
-					opts.Progress = nil
-					m, err := run(t, t.Context(), server, octo(t, server), opts)
-					require.NoError(t, err)
-					assert.True(t, server.Migrations()[0].ArchiveDeleted)
-					if store == nil {
-						assert.FileExists(t, filepath.Join(m.Dir, m.Repositories[0].Archive))
-					}
-				})
-			})
+func TestAForeignObjectInTheStoreIsLeftAlone(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := export.Options{Repositories: addRepositories(server, 4), Dir: t.TempDir(), BatchSize: 2}
+		opts.Store = putFunc(func(ctx context.Context, name string, r io.Reader) error {
+			if path.Base(name) == "migration-79.tar.gz" {
+				return fmt.Errorf("%s: %w", name, fs.ErrExist)
+			}
+			return discard(ctx, name, r)
+		})
+		m, err := run(t, server, opts)
+		require.NoError(t, err, "the batch is divided, and the archives of its halves have other names")
+		assert.Equal(t, 4, m.Covered)
+	})
+}
+
+func TestAStoreThatRefusesTheTrialObjectFailsTheRun(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		store := newMemoryStore()
+		store.fail = func() bool { return true }
+		begun := time.Now()
+		m, err := export.Run(t.Context(), octo(t, server), export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), Store: store})
+		assert.Nil(t, m)
+		require.ErrorContains(t, err, "export: the Store refuses a trial object: put 127.0.0.1:8000/orgs/octo/trial.json: the bucket is on fire")
+		assert.Less(t, time.Since(begun), time.Minute)
+		assert.Zero(t, posts(server))
+
+		report, err := export.Preflight(t.Context(), octo(t, server), store)
+		require.NoError(t, err)
+		assert.False(t, report.OK())
+		assert.Contains(t, report.Problems[0], "the Store refuses a trial object")
+		store.fail = func() bool { return false }
+		report, err = export.Preflight(t.Context(), octo(t, server), store)
+		require.NoError(t, err)
+		assert.True(t, report.OK(), report)
+	})
+}
+
+func TestTwoAccountsShareAStore(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		store := newMemoryStore()
+		for _, name := range []string{"octo/r000", "hexo/r000", "octocat/r000"} {
+			server.AddRepository(name)
 		}
-	}
+		client := testclient.New(t, server)
+		accounts := map[string]export.Account{
+			"octo/r000": export.OrgAccount(client, "octo"), "hexo/r000": export.OrgAccount(client, "hexo"), "octocat/r000": export.UserAccount(client),
+		}
+		type result struct {
+			m   *export.Manifest
+			err error
+		}
+		results := make(chan result)
+		for name, acct := range accounts {
+			opts := export.Options{Repositories: []string{name}, Dir: t.TempDir(), Store: store}
+			go func() {
+				m, err := export.Run(t.Context(), acct, opts)
+				results <- result{m, err}
+			}()
+		}
+		for range accounts {
+			r := <-results
+			require.NoError(t, r.err)
+			row := r.m.Repositories[0]
+			assert.Len(t, store.get(r.m.Run+"/"+row.Archive), int(row.Size))
+			assert.NotEmpty(t, store.get(r.m.Run+"/manifest.json"))
+			assert.Regexp(t, `^127\.0\.0\.1:8000/(orgs/octo|orgs/hexo|users/octocat)/20000101T000000Z-[0-9a-f]{6}$`, r.m.Run)
+		}
+	})
+}
+
+func TestAnOutageOfTheStoreDoesNotStopExports(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := locked(addRepositories(server, 12), t.TempDir())
+		store := newMemoryStore()
+		store.failAfterTrial()
+		opts.BatchSize, opts.Store = 2, store
+		m, err := run(t, server, opts)
+		p := partial(t, err)
+		require.ErrorContains(t, p.Err, "the bucket is on fire")
+		assert.Zero(t, m.Ended, "the run is not finished")
+		assert.Equal(t, 6, m.Starts, "all batches were exported")
+		assert.Empty(t, m.Locked)
+		assert.Contains(t, m.Repositories[0].Error, "the next run continues it")
+
+		store.fail = func() bool { return false }
+		m, err = run(t, server, opts)
+		require.NoError(t, err)
+		assert.Equal(t, 6, m.Starts)
+	})
+}
+
+func TestAPathErrorOfTheStoreIsRetried(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		failed := false
+		store := putFunc(func(ctx context.Context, name string, r io.Reader) error {
+			if !failed {
+				failed = true
+				return &fs.PathError{Op: "write", Path: name, Err: errors.New("stale NFS handle")}
+			}
+			return discard(ctx, name, r)
+		})
+		_, err := run(t, server, export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), Store: store})
+		require.NoError(t, err)
+	})
 }

@@ -30,24 +30,25 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// How to prove more: go test ./export -run TestNothingIsLost -args -seeds 5000.
+// To try more: go test ./export -run TestNothingIsLost -args -seeds 5000. CI does so
+// every night.
 var (
-	seeds    = flag.Int("seeds", 0, "how many random runs; 0 picks")
-	fromSeed = flag.Uint64("from-seed", 0, "the first of them, to repeat one")
+	seeds    = flag.Int("seeds", 0, "the number of random trials; 0 for the default")
+	fromSeed = flag.Uint64("from-seed", 0, "the seed of the first trial")
 )
 
-// A trial is one account, exported through random trouble.
+// A trial is the export of one account with random failures and crashes.
 type trial struct {
 	t      *testing.T
 	seed   uint64
 	chance *rand.Rand
-	user   bool // and no organization
+	user   bool // the account is a user's
 	server *ghmigratetest.Server
 	disk   simulated
 	opts   export.Options
-	store  *memoryStore
-	calm   atomic.Bool         // no more trouble
-	kills  func(call int) bool // whether the process died, and not the machine
+	store  *memoryStore        // nil if the archives stay on disk
+	calm   atomic.Bool         // no more failures
+	kills  func(call int) bool // reports whether only the process stops after a call, and not the machine
 }
 
 func newTrial(t *testing.T, seed uint64, server *ghmigratetest.Server, repositories int) *trial {
@@ -69,7 +70,7 @@ func newTrial(t *testing.T, seed uint64, server *ghmigratetest.Server, repositor
 
 func (tr *trial) maybe(percent int) bool { return tr.chance.IntN(100) < percent }
 
-// randomize makes the organization and the options.
+// randomize adds the repositories, and chooses the options and the fates of exports.
 func (tr *trial) randomize() {
 	tr.opts.Start.LockRepositories = tr.maybe(60)
 	tr.opts.KeepLocked = tr.maybe(10)
@@ -112,8 +113,8 @@ func (tr *trial) randomize() {
 	})
 }
 
-// trouble makes one request in twenty go wrong.
-func (tr *trial) trouble() {
+// injectFailures makes one request in twenty fail, and three starts in ten.
+func (tr *trial) injectFailures() {
 	tr.server.Inject(ghmigratetest.FastChanges())
 	tr.server.InjectFunc(func(r ghmigratetest.Request, before int) (ghmigratetest.Fault, bool) {
 		h := fnv.New64a()
@@ -155,15 +156,15 @@ func (tr *trial) trouble() {
 		switch r.Method {
 		case http.MethodPost:
 			faults = append(faults, ghmigratetest.Fault{Status: 201, Body: `{}`, Applied: true, Hidden: hidden})
-		case http.MethodGet: // nobody can tell a stray 404 of an unlock from a true one
+		case http.MethodGet: // a DELETE gets no false 404: nobody could tell it from a true 404
 			faults = append(faults, page, ghmigratetest.Fault{Status: 404}, ghmigratetest.Fault{Status: 200, Body: `{}`}, ghmigratetest.Fault{Status: 200, Body: `null`})
 		}
 		return faults[chance.IntN(len(faults))], true
 	})
 }
 
-// once calls Run until it returns.
-func (tr *trial) once(ctx context.Context) (*export.Manifest, error) {
+// run calls Run once.
+func (tr *trial) run(ctx context.Context) (*export.Manifest, error) {
 	client := testclient.New(tr.t, tr.server)
 	acct := simulatedAccount{t: tr.t, disk: tr.disk, store: tr.store, name: tr.name()}
 	if tr.user {
@@ -177,19 +178,19 @@ func (tr *trial) once(ctx context.Context) (*export.Manifest, error) {
 	return export.Run(ctx, acct, export.OnDisk(tr.opts, tr.disk))
 }
 
-// untilDone calls Run until the run is finished. stop prepares what ends each
-// call early.
-func (tr *trial) untilDone(stop func(call int) context.Context) (*export.Manifest, error) {
+// untilFinished calls Run until the run is finished. After each call the process or
+// the machine stops. The function stop may end a call early: it returns the context of
+// the call.
+func (tr *trial) untilFinished(stop func(call int) context.Context) (*export.Manifest, error) {
 	for call := 0; ; call++ {
-		require.Less(tr.t, call, 100, "the run never ends")
+		require.Less(tr.t, call, 100, "the run never finishes")
 		if call > 12 {
 			tr.calm.Store(true)
 		}
-		ctx := stop(call)
-		m, err := tr.once(ctx)
+		m, err := tr.run(stop(call))
 		if m != nil && !tr.opts.KeepLocked {
 			for _, name := range tr.opts.Repositories {
-				assert.True(tr.t, !tr.server.Locked(name) || slices.Contains(m.Locked, name), "%s is locked, and call %d does not say so: %v", name, call, err)
+				assert.True(tr.t, !tr.server.Locked(name) || slices.Contains(m.Locked, name), "%s is locked, and call %d does not list it: %v", name, call, err)
 			}
 		}
 		if m != nil && !m.Ended.IsZero() {
@@ -210,8 +211,8 @@ func (tr *trial) untilDone(stop func(call int) context.Context) (*export.Manifes
 	}
 }
 
-// finished is what Run returned, had the machine not stopped after the very
-// last line of the journal was written, and before Run knew of it.
+// finished returns the manifest and the error of a finished run. The machine may have
+// stopped between the last line of the journal and the return of Run.
 func (tr *trial) finished() (*export.Manifest, error) {
 	if len(*tr.disk.runs) == 0 {
 		return nil, nil
@@ -219,27 +220,27 @@ func (tr *trial) finished() (*export.Manifest, error) {
 	folder := filepath.Join(simulatedDir, (*tr.disk.runs)[0])
 	journal, err := tr.disk.ReadFile(filepath.Join(folder, "journal"))
 	if err != nil || !strings.Contains(string(journal), ` {"end":`) {
-		return nil, nil //nolint:nilerr // no journal, no end
+		return nil, nil //nolint:nilerr // without a journal, the run is not finished
 	}
 	m := &export.Manifest{Dir: folder}
 	require.NoError(tr.t, json.Unmarshal(mustRead(tr.t, tr.disk, filepath.Join(folder, "manifest.json")), m))
 	return m, m.Err()
 }
 
-// check proves what a finished run promises.
+// check checks the promises about a finished run.
 func (tr *trial) check(m *export.Manifest, err error) {
 	t := tr.t
-	time.Sleep(15 * time.Minute)                                 // all migrations are done
-	tr.disk = tr.disk.with(tr.disk.PowerCut(tr.chance.Uint64())) // what is promised is on the disk
+	time.Sleep(15 * time.Minute)                                 // until all migrations have ended
+	tr.disk = tr.disk.with(tr.disk.PowerCut(tr.chance.Uint64())) // the disk loses all that was not synced
 	partial, _ := errors.AsType[*export.PartialError](err)
 	if partial == nil {
 		require.NoError(t, err)
 		partial = &export.PartialError{}
 	}
-	require.Len(t, *tr.disk.runs, 1, "a run that was cut short is continued")
+	require.Len(t, *tr.disk.runs, 1, "each call continues the run")
 	require.NoError(t, partial.Err)
 
-	// Every repository is in exactly one verified archive, or is named.
+	// Every repository is in exactly one verified archive, or is listed.
 	var missing []string
 	for _, row := range partial.Repositories {
 		missing = append(missing, row.Repository)
@@ -259,7 +260,7 @@ func (tr *trial) check(m *export.Manifest, err error) {
 
 	assert.Equal(t, reduced, partial.Reduced)
 
-	// What GitHub has done is known to the journal, and was needed.
+	// The journal has every migration, and no repository was exported twice.
 	known := map[int64]*export.Job{}
 	for _, job := range tr.disk.jobs() {
 		if job.State.Migration != 0 {
@@ -275,7 +276,7 @@ func (tr *trial) check(m *export.Manifest, err error) {
 			continue // an import
 		}
 		job := known[migration.ID]
-		if !assert.NotNil(t, job, "migration %d is known to nobody", migration.ID) {
+		if !assert.NotNil(t, job, "the journal does not have migration %d", migration.ID) {
 			continue
 		}
 		if s := job.State; s.Migration == migration.ID && s.Verified && len(s.Absent)+len(s.Missing)+len(s.Condemned) == 0 && !s.Unsound {
@@ -288,13 +289,13 @@ func (tr *trial) check(m *export.Manifest, err error) {
 	for name, ids := range whole {
 		assert.Len(t, ids, 1, "%s was exported more than once", name)
 	}
-	assert.Empty(t, m.Twins, "every lost answer was found within the time that is searched")
+	assert.Empty(t, m.Twins, "the search has found the migration of every lost start")
 	assert.Zero(t, m.Inferred)
 
-	// Nothing is locked that GitHub would unlock.
+	// Every repository that is locked against the options is listed.
 	for _, row := range m.Repositories {
 		if tr.server.Locked(row.Repository) && !(tr.opts.KeepLocked && row.Migration != 0) {
-			assert.Contains(t, partial.Locked, row.Repository, "locked, and nobody knows")
+			assert.Contains(t, partial.Locked, row.Repository, "locked and not listed")
 		}
 	}
 	assert.Equal(t, partial.Locked, m.Locked)
@@ -302,7 +303,7 @@ func (tr *trial) check(m *export.Manifest, err error) {
 	testclient.AssertNoSecret(t, tr.text(), tr.server.Token())
 }
 
-// name is what the account is called.
+// name returns the name of the account in a Store.
 func (tr *trial) name() string {
 	if tr.user {
 		return "127.0.0.1:8000/users/octocat"
@@ -321,38 +322,38 @@ func (tr *trial) checkManifestOnDisk(m *export.Manifest) {
 		assert.NotEmpty(tr.t, tr.store.get(path.Join(tr.name(), filepath.Base(folder), "manifest.json")))
 		assert.Empty(tr.t, slices.DeleteFunc(tr.disk.Names(slot(0)), func(name string) bool {
 			return name == "journal" || name == "manifest.json" || strings.HasSuffix(name, ".part")
-		}), "what the store has is not left on disk")
+		}), "no archive is both in the Store and on disk")
 	}
 	assert.Equal(tr.t, m.Dir, folder)
 }
 
+// text returns the journal and the manifest.
 func (tr *trial) text() string {
 	folder := filepath.Join(simulatedDir, (*tr.disk.runs)[0])
 	return string(mustRead(tr.t, tr.disk, filepath.Join(folder, "journal"))) + string(mustRead(tr.t, tr.disk, filepath.Join(folder, "manifest.json")))
 }
 
-// TestNothingIsLostInRandomTrouble exports an account while requests fail,
-// answers are lost, exports fail, disks fail, and the process or the machine
-// stops, as a seed decides.
-func TestNothingIsLostInRandomTrouble(t *testing.T) {
-	runs := *seeds
+// TestNothingIsLostInRandomTrials exports an account while requests, exports and the
+// disk fail, responses are lost, and the process or the machine stops. A seed decides
+// when.
+func TestNothingIsLostInRandomTrials(t *testing.T) {
+	trials := *seeds
 	switch {
-	case runs > 0:
-	case testing.Short():
-		runs = 20
-	case race.Enabled:
-		runs = 24
+	case trials > 0:
+	case testing.Short(), race.Enabled:
+		trials = 24
 	default:
-		runs = 200
+		trials = 80
 	}
-	for i := range runs {
+	for i := range trials {
 		seed := *fromSeed + uint64(i)
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				tr := newTrial(t, seed, server, 3+int(seed%7))
 				tr.randomize()
-				tr.trouble()
-				m, err := tr.untilDone(func(int) context.Context {
+				tr.injectFailures()
+				m, err := tr.untilFinished(func(int) context.Context {
 					ctx := t.Context()
 					if tr.calm.Load() {
 						return ctx
@@ -362,7 +363,7 @@ func TestNothingIsLostInRandomTrouble(t *testing.T) {
 						tr.disk.StopAfter(tr.chance.IntN(200))
 					case 1:
 						var cancel context.CancelFunc
-						longest := []int{1800, 60}[tr.chance.IntN(2)] // the starts are in the first minute
+						longest := []int{1800, 60}[tr.chance.IntN(2)] // Run starts all batches in the first minute
 						ctx, cancel = context.WithTimeout(ctx, time.Duration(tr.chance.IntN(longest))*time.Second)
 						t.Cleanup(cancel)
 					case 2:
@@ -379,20 +380,20 @@ func TestNothingIsLostInRandomTrouble(t *testing.T) {
 				tr.check(m, err)
 			}, ghmigratetest.WithRateLimit(1<<30))
 			if t.Failed() {
-				t.Logf("repeat it with -seeds 1 -from-seed %d", seed)
+				t.Logf("to repeat the trial: -seeds 1 -from-seed %d", seed)
 			}
 		})
 	}
 }
 
-// TestNothingIsLostWhereverItStops stops a run of three batches before, or in
-// the midst of, each single operation on its disk, every write to the journal
-// among them.
-func TestNothingIsLostWhereverItStops(t *testing.T) {
+// TestNothingIsLostWhereverTheMachineStops exports three batches once for each
+// operation on the disk. The machine stops before that operation, or in the middle of
+// it.
+func TestNothingIsLostWhereverTheMachineStops(t *testing.T) {
 	ops := 0
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		tr := threeBatches(t, server, 0)
-		m, err := tr.untilDone(func(int) context.Context { return t.Context() })
+		m, err := tr.untilFinished(func(int) context.Context { return t.Context() })
 		ops = tr.disk.Ops()
 		tr.check(m, err)
 	})
@@ -402,9 +403,10 @@ func TestNothingIsLostWhereverItStops(t *testing.T) {
 			continue
 		}
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			t.Parallel()
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				tr := threeBatches(t, server, uint64(n))
-				m, err := tr.untilDone(func(call int) context.Context {
+				m, err := tr.untilFinished(func(call int) context.Context {
 					if call == 0 {
 						tr.disk.StopAfter(n)
 					}
@@ -412,22 +414,23 @@ func TestNothingIsLostWhereverItStops(t *testing.T) {
 				})
 				tr.check(m, err)
 				require.NoError(t, err)
-				posts := len(requests(server, "POST", ""))
-				assert.Equal(t, 3, posts, "starts")
+				assert.Equal(t, 3, posts(server))
 			})
 		})
 	}
 }
 
-// When a sync fails, what was written can still be read, by the next process
-// too, but it is lost for good if the machine stops.
-func TestNothingIsLostThatAFailedSyncHasLost(t *testing.T) {
+// TestNothingIsLostAfterAFailedSync makes a sync of the journal fail. The next process
+// can still read the data that was written before, but the data is lost if the machine
+// stops.
+func TestNothingIsLostAfterAFailedSync(t *testing.T) {
 	for n := range 15 {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			t.Parallel()
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				tr := threeBatches(t, server, uint64(n))
 				tr.kills = func(call int) bool { return call == 0 }
-				m, err := tr.untilDone(func(call int) context.Context {
+				m, err := tr.untilFinished(func(call int) context.Context {
 					syncs := 0
 					switch call {
 					case 0:
@@ -452,6 +455,7 @@ func TestNothingIsLostThatAFailedSyncHasLost(t *testing.T) {
 	}
 }
 
+// threeBatches returns a trial of three batches without random failures.
 func threeBatches(t *testing.T, server *ghmigratetest.Server, seed uint64) *trial {
 	t.Helper()
 	tr := newTrial(t, seed, server, 3)

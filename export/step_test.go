@@ -1,7 +1,6 @@
 package export_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"path/filepath"
@@ -11,28 +10,56 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// again is the job as the next process has it.
-func again(t *testing.T, job *export.Job) *export.Job {
-	t.Helper()
-	data, err := json.Marshal(job)
-	require.NoError(t, err)
-	next := &export.Job{}
-	require.NoError(t, json.Unmarshal(data, next))
-	return next
+func TestStepDrivesAJobThatIsKeptAsJSON(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := locked(addRepositories(server, 2), t.TempDir())
+		opts.DeleteArchives = true
+		job, acct := planJob(t, opts), octo(t, server)
+		var effects, saved []export.Effect
+		for !job.Over() {
+			pause(job)
+			if next := next(job); len(effects) == 0 || effects[len(effects)-1] != next {
+				effects = append(effects, next)
+			}
+			job = nextProcess(t, job)
+			job.Save = func(j *export.Job) error { saved = append(saved, j.State.Intent); return nil }
+			require.NoError(t, export.Step(t.Context(), acct, job))
+		}
+		assert.Equal(t, []export.Effect{
+			export.EffectStart, export.EffectWait, export.EffectList, export.EffectUnlock, export.EffectDownload,
+			export.EffectVerify, export.EffectStore, export.EffectDelete,
+		}, effects)
+		assert.Equal(t, []export.Effect{
+			"start", "", "wait", "", "wait", "", "list", "", "unlock", "", "download", "", "verify", "", "store", "", "delete", "",
+		}, saved, "the intent before each effect, and no intent after it")
+		assert.FileExists(t, filepath.Join(job.Dir, job.State.Archive.Name))
+		assert.Empty(t, job.Successors())
+		assert.Equal(t, 1, posts(server))
+	})
+}
+
+func TestStepFindsALostStart(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		job, acct := planJob(t, export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()}), octo(t, server)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 502, Applied: true, Hidden: time.Minute})
+		for job.State.Migration == 0 {
+			pause(job)
+			_ = export.Step(t.Context(), acct, job)
+		}
+		assert.True(t, job.State.Adopted)
+		assert.Equal(t, 1, posts(server))
+	})
 }
 
 func TestStepsOfManyProcessesEnd(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
-		_, jobs, err := export.Plan(export.Options{Repositories: names, Dir: t.TempDir()})
-		require.NoError(t, err)
-		job, acct := jobs[0], octo(t, server)
+		job, acct := planJob(t, export.Options{Repositories: names, Dir: t.TempDir()}), octo(t, server)
 		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/79/archive", Status: 404, Body: `{"message":"Not Found"}`, Times: -1})
 		for range 100 {
 			if job.Over() {
@@ -40,13 +67,13 @@ func TestStepsOfManyProcessesEnd(t *testing.T) {
 			}
 			pause(job)
 			_ = export.Step(t.Context(), acct, job)
-			job = again(t, job)
+			job = nextProcess(t, job)
 		}
-		t.Fatal("100 steps, and still at ", next(job))
+		t.Fatal("the job is not over after 100 steps; its next effect is ", next(job))
 	})
 }
 
-// What was kept by another version may lack fields, or have more.
+// The JSON of another version may lack fields, or have more fields.
 func TestAJobOfAnotherVersionIsDrivenToItsEnd(t *testing.T) {
 	for name, state := range map[string]string{
 		"planned":  `{}`,
@@ -57,8 +84,7 @@ func TestAJobOfAnotherVersionIsDrivenToItsEnd(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names, acct := addRepositories(server, 1), octo(t, server)
 				if name != "planned" {
-					_, err := acct.Start(t.Context(), ghmigrate.StartMigrationRequest{Repositories: names, LockRepositories: true})
-					require.NoError(t, err)
+					startLocked(t, acct, names...)
 				}
 				time.Sleep(time.Hour)
 				var job export.Job
@@ -77,12 +103,10 @@ func TestAJobOfAnotherVersionIsDrivenToItsEnd(t *testing.T) {
 	}
 }
 
-// To call Step too soon is a waste of requests, and no more.
-func TestAMigrationThatIsNotShownYetIsNotStartedTwiceByHastySteps(t *testing.T) {
+// A driver that calls Step too soon only wastes requests.
+func TestStepsWithoutPausesDoNotStartAHiddenMigrationTwice(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		_, jobs, err := export.Plan(export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()})
-		require.NoError(t, err)
-		job, acct := jobs[0], octo(t, server)
+		job, acct := planJob(t, export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()}), octo(t, server)
 		server.Inject(ghmigratetest.Fault{Path: "/orgs/octo/migrations/79", Method: http.MethodGet, Status: 404, Body: `{"message":"Not Found"}`, Times: 4})
 		for steps := 0; !job.Over(); steps++ {
 			require.Less(t, steps, 300)
@@ -93,35 +117,28 @@ func TestAMigrationThatIsNotShownYetIsNotStartedTwiceByHastySteps(t *testing.T) 
 	})
 }
 
-// The caller of Step keeps the pauses between steps. Step keeps the pauses
-// within a step, and the folder.
-func TestStepMakesItsFolderAndKeepsThePausesWithin(t *testing.T) {
+// The driver pauses between steps, and Step pauses within a step.
+func TestStepCreatesTheFolderAndPausesBetweenUnlocks(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 5)
-		_, jobs, err := export.Plan(locked(names, filepath.Join(t.TempDir(), "new", "folder")))
-		require.NoError(t, err)
-		job, acct := jobs[0], octo(t, server)
+		job, acct := planJob(t, locked(names, filepath.Join(t.TempDir(), "new", "folder"))), octo(t, server)
 		for !job.Over() {
 			time.Sleep(time.Second)
 			pause(job)
 			require.NoError(t, export.Step(t.Context(), acct, job))
-			job = again(t, job)
+			job = nextProcess(t, job)
 		}
 		assert.True(t, job.State.Stored)
 		unlocks := requests(server, http.MethodDelete, "/lock")
 		require.Len(t, unlocks, 5)
-		for i := 1; i < len(unlocks); i++ {
-			assert.GreaterOrEqual(t, unlocks[i].Time.Sub(unlocks[i-1].Time), time.Second)
-		}
+		assertSecondsApart(t, unlocks)
 	})
 }
 
-func TestAStartThatCouldNotBeSavedIsNotSentAndNotLookedFor(t *testing.T) {
+func TestAStartThatCannotBeSavedIsNotSentAndNotSearchedFor(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
-		_, jobs, err := export.Plan(export.Options{Repositories: names, Dir: t.TempDir()})
-		require.NoError(t, err)
-		job, acct := jobs[0], octo(t, server)
+		job, acct := planJob(t, export.Options{Repositories: names, Dir: t.TempDir()}), octo(t, server)
 		job.Save = func(*export.Job) error { return assert.AnError }
 		require.ErrorIs(t, export.Step(t.Context(), acct, job), assert.AnError)
 		assert.Zero(t, job.State)
@@ -134,35 +151,4 @@ func TestAStartThatCouldNotBeSavedIsNotSentAndNotLookedFor(t *testing.T) {
 		assert.Equal(t, 1, export.Starts(job))
 		assert.Zero(t, time.Since(begun))
 	})
-}
-
-func TestUnlockHeedsTheOwner(t *testing.T) {
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		names := addRepositories(server, 1)
-		opts := locked(names, t.TempDir())
-		opts.KeepLocked = true
-		_, err := run(t, t.Context(), server, octo(t, server), opts)
-		require.NoError(t, err)
-		require.True(t, server.Locked(names[0]))
-		err = export.Unlock(t.Context(), octo(t, server), "other/r000")
-		require.Error(t, err)
-		assert.True(t, server.Locked(names[0]), "octo/r000 was unlocked for other/r000")
-	})
-}
-
-func TestNothingIsStartedAfterTheContextHasEnded(t *testing.T) {
-	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		names := addRepositories(server, 2)
-		ctx, cancel := context.WithCancel(t.Context())
-		opts := locked(names, t.TempDir())
-		opts.BatchSize = 1
-		opts.Progress = func(e export.Event) {
-			if e.Kind == export.EventStarting && e.Job == "2" {
-				cancel()
-			}
-		}
-		_, err := run(t, ctx, server, octo(t, server), opts)
-		require.ErrorIs(t, err, context.Canceled)
-		assert.Equal(t, 1, posts(server))
-	}, ghmigratetest.WithExportDuration(time.Hour))
 }

@@ -1,43 +1,27 @@
 package export_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"iter"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// A forgetful account does not list a repository in any migration.
-type forgetful struct {
-	export.Account
-	forgets string
-}
-
-func (a forgetful) ListRepositories(ctx context.Context, id int64, opts *ghmigrate.ListOptions) iter.Seq2[*ghmigrate.Repository, error] {
-	return func(yield func(*ghmigrate.Repository, error) bool) {
-		for repo, err := range a.Account.ListRepositories(ctx, id, opts) {
-			if (err != nil || repo.FullName != a.forgets) && !yield(repo, err) {
-				return
-			}
-		}
-	}
-}
-
-func TestWhatGitHubDoesNotListInTheMigrationIsNotCovered(t *testing.T) {
+func TestARepositoryThatGitHubDoesNotListIsNotCovered(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 3)
 		server.Inject(ghmigratetest.Fault{Path: "/repos/", Status: http.StatusOK, Body: `{"full_name":"octo/r001"}`, Times: -1})
-		m, err := run(t, t.Context(), server, forgetful{octo(t, server), names[1]}, export.Options{Repositories: names, Dir: t.TempDir(), DeleteArchives: true})
+		acct := omittingAccount{octo(t, server), names[1], func(int64) bool { return true }}
+		m, err := runAs(t, t.Context(), server, acct, export.Options{Repositories: names, Dir: t.TempDir(), DeleteArchives: true})
 		p := partial(t, err)
 		require.NoError(t, p.Err)
 		require.Equal(t, names[1:2], namesOf(p.Repositories))
@@ -49,10 +33,10 @@ func TestWhatGitHubDoesNotListInTheMigrationIsNotCovered(t *testing.T) {
 	})
 }
 
-func TestTheManifestIsDocumentedJSON(t *testing.T) {
+func TestManifestJSON(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)
-		m, err := run(t, t.Context(), server, octo(t, server), export.Options{Repositories: names, Dir: t.TempDir(), DeleteArchives: true})
+		m, err := run(t, server, export.Options{Repositories: names, Dir: t.TempDir(), DeleteArchives: true})
 		require.NoError(t, err)
 		row := &m.Repositories[0]
 		require.Len(t, row.SHA256, 64)
@@ -61,7 +45,7 @@ func TestTheManifestIsDocumentedJSON(t *testing.T) {
 		m.Ended, m.Run = m.Begun, m.Run[:len(m.Run)-6]+"…"
 		data, err := json.MarshalIndent(m, "", "  ")
 		require.NoError(t, err)
-		//nolint:testifylint // the order counts too, for who reads it
+		//nolint:testifylint // the order of the members counts too
 		assert.Equal(t, `{
   "version": 2,
   "account": "127.0.0.1:8000/orgs/octo",
@@ -94,37 +78,7 @@ func TestTheManifestIsDocumentedJSON(t *testing.T) {
 	})
 }
 
-// GitHub answers 404 to a token that has lost its rights: what it does not show
-// any more has not vanished.
-func TestLostRightsAreNotTakenForVanishedMigrations(t *testing.T) {
-	for _, when := range []export.EventKind{export.EventStarted, export.EventExported, "downloading"} {
-		t.Run(string(when), func(t *testing.T) {
-			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				opts := export.Options{Repositories: addRepositories(server, 2), Dir: t.TempDir(), BatchSize: 1}
-				opts.Progress = func(e export.Event) {
-					if e.Kind == when {
-						server.SetRole("octo", "member")
-					}
-				}
-				acct := choosy{octo(t, server), func(int64) error {
-					if when == "downloading" {
-						server.SetRole("octo", "member")
-					}
-					return nil
-				}}
-				_, err := run(t, t.Context(), server, acct, opts)
-				require.ErrorIs(t, partial(t, err).Err, ghmigrate.ErrNotFound)
-				server.SetRole("octo", "admin")
-				opts.Progress = nil
-				_, err = run(t, t.Context(), server, octo(t, server), opts)
-				require.NoError(t, err)
-				assert.Len(t, server.Migrations(), 2, "nothing is exported twice")
-			})
-		})
-	}
-}
-
-func TestAPartialErrorTellsTheFirstAndWhyOnOneLine(t *testing.T) {
+func TestPartialErrorNamesTheFirstRepositoryAndTheReason(t *testing.T) {
 	bad := export.Row{Repository: "octo/bad", Error: "the archive has faults", Faults: []string{"no HEAD", "no pack"}}
 	large := export.Row{Repository: "octo/large", Dropped: []string{"exclude_releases"}}
 	for want, err := range map[string]*export.PartialError{
@@ -142,20 +96,49 @@ func TestAPartialErrorTellsTheFirstAndWhyOnOneLine(t *testing.T) {
 	}
 }
 
-// Whatever is in a journal, it is read or refused.
-func FuzzJournal(f *testing.F) {
-	f.Add([]byte(`{"run":{"version":2,"repositories":1}}`), []byte(`{"plan":[{"id":"1","repositories":["a/b"],"start":{}}]}`), []byte(`{"job":"1","state":{"migration":79,"outcome":"failed"}}`))
-	f.Add([]byte(`{"run":{"version":2}}`), []byte(`{"plan":[null]}`), []byte(`{"job":"x","state":{}}`))
-	f.Add([]byte(`{"run":{"version":2}}`), []byte(`{"plan":[{"id":"1","repositories":["a","b"],"lineage":{"at":[1,-5]},"state":{"outcome":"refused","twins":[1,2]}}]}`), []byte(`{"end":{}}`))
-	f.Fuzz(func(t *testing.T, a, b, c []byte) {
-		jobs, err := export.Replay(a, b, c)
-		if err != nil {
-			return
-		}
-		for _, job := range jobs {
-			for _, next := range job.Successors() {
-				assert.False(t, next.Over() && !next.UnlockOnly)
-			}
-		}
-	})
+func TestRowErrorOfARenamedTransferredOrDeletedRepository(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*ghmigratetest.Server)
+		get    ghmigratetest.Fault // GitHub's response to a GET of the repository
+		want   string
+	}{
+		"renamed": {
+			func(s *ghmigratetest.Server) { s.RenameRepository("octo/r001", "octo/new") },
+			ghmigratetest.Fault{Status: http.StatusOK, Body: `{"full_name":"octo/new"}`},
+			"the repository was renamed to octo/new: export it under that name",
+		},
+		"transferred": {
+			func(s *ghmigratetest.Server) { s.RenameRepository("octo/r001", "other/r001") },
+			ghmigratetest.Fault{Status: http.StatusOK, Body: `{"full_name":"other/r001"}`},
+			"the repository was transferred to other/r001: export it from that account",
+		},
+		"deleted": {
+			func(s *ghmigratetest.Server) { s.RemoveRepository("octo/r001") },
+			ghmigratetest.Fault{Status: http.StatusNotFound, Body: `{"message":"Not Found"}`},
+			"the repository does not exist any more, or the token may not see it",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				server.AddRepository("other/there")
+				opts := locked(addRepositories(server, 4), t.TempDir())
+				server.InjectFunc(func(r ghmigratetest.Request, _ int) (ghmigratetest.Fault, bool) {
+					return test.get, strings.HasPrefix(r.Path, "/repos/octo/")
+				})
+				time.AfterFunc(30*time.Minute, func() { test.change(server) })
+				m, err := run(t, server, opts)
+				p := partial(t, err)
+				require.NoError(t, p.Err, "the run is finished")
+				require.Equal(t, opts.Repositories[1:2], namesOf(p.Repositories))
+				assert.Equal(t, test.want, p.Repositories[0].Error)
+				assert.Equal(t, 3, m.Covered)
+				for _, migration := range server.Migrations() {
+					for _, name := range migration.Locked {
+						assert.Contains(t, m.Locked, name, "locked and not listed")
+					}
+				}
+				assert.Empty(t, m.Locked)
+			}, ghmigratetest.WithExportDuration(time.Hour))
+		})
+	}
 }

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -25,11 +24,11 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable/simdisk"
 )
 
-// A simulated is a disk whose machine can stop. The simulated disk itself has
-// the folders that it began with: the folders of runs are slots, in order.
+// A simulated is the disk of a machine that can stop. A simdisk.Disk cannot create
+// folders, so the folders of runs are slots that it has from the beginning.
 type simulated struct {
 	*simdisk.Disk
-	runs *[]string // which folder is in which slot
+	runs *[]string // the names of the folders in the slots
 }
 
 const (
@@ -47,9 +46,10 @@ func newSimulated(seed uint64) simulated {
 
 func slot(i int) string { return fmt.Sprintf("%s/slot%d", simulatedDir, i) }
 
-// with is the same file system on another disk: what is left of it.
+// with returns the same file system on another disk, such as the disk after a crash.
 func (d simulated) with(disk *simdisk.Disk) simulated { return simulated{disk, d.runs} }
 
+// real returns the name on the simdisk.Disk.
 func (d simulated) real(name string) string {
 	for i, run := range *d.runs {
 		folder := filepath.Join(simulatedDir, run)
@@ -92,21 +92,14 @@ func (d simulated) Remove(name string) error { return d.Disk.Remove(d.real(name)
 
 func (d simulated) SyncDir(name string) error {
 	if name == filepath.Dir(simulatedDir) {
-		return nil // the folder itself is there from the beginning
+		return nil // the folder exists from the beginning
 	}
 	return d.Disk.SyncDir(d.real(name))
 }
 
 func (d simulated) ReadFile(name string) ([]byte, error) { return d.Disk.ReadFile(d.real(name)) }
 
-// journalLine is what a test reads of the journal.
-type journalLine struct {
-	Plan  []*export.Job `json:"plan"`
-	Job   string        `json:"job"`
-	State *export.State `json:"state"`
-}
-
-// jobs reads the latest journal: all jobs with their latest state.
+// jobs returns the jobs in the journal of the latest run, with their latest states.
 func (d simulated) jobs() []*export.Job {
 	if len(*d.runs) == 0 {
 		return nil
@@ -115,13 +108,13 @@ func (d simulated) jobs() []*export.Job {
 	if err != nil {
 		return nil
 	}
-	return jobsOf(data)
-}
-
-func jobsOf(journal []byte) []*export.Job {
 	var jobs []*export.Job
-	for text := range strings.Lines(string(journal)) {
-		var line journalLine
+	for text := range strings.Lines(string(data)) {
+		var line struct {
+			Plan  []*export.Job `json:"plan"`
+			Job   string        `json:"job"`
+			State *export.State `json:"state"`
+		}
 		if len(text) < 10 || json.Unmarshal([]byte(text[9:]), &line) != nil {
 			continue
 		}
@@ -135,15 +128,15 @@ func jobsOf(journal []byte) []*export.Job {
 	return jobs
 }
 
-// A simulatedAccount downloads to the simulated disk, and sees to it that no
-// archive is deleted before it is safe.
+// A simulatedAccount downloads to the simulated disk, and checks that no archive is
+// deleted at GitHub before its copy is safe.
 type simulatedAccount struct {
 	export.Account
 	t     *testing.T
 	open  func(ctx context.Context, id int64) (*ghmigrate.ArchiveStream, error)
 	disk  simulated
 	store *memoryStore // nil if the archives stay on disk
-	name  string       // of the account, as names in the store have it
+	name  string       // the name of the account in the store
 }
 
 func (a simulatedAccount) DownloadArchive(ctx context.Context, id int64, name string, _ *ghmigrate.DownloadOptions) (*ghmigrate.DownloadResult, error) {
@@ -180,7 +173,8 @@ func (a simulatedAccount) DeleteArchive(ctx context.Context, id int64) error {
 	return a.Account.DeleteArchive(ctx, id)
 }
 
-// holds tells whether an archive is where it belongs.
+// holds returns an error unless the archive is in the store, or on the disk without a
+// store.
 func (a simulatedAccount) holds(archive *export.Archive) error {
 	folder := (*a.disk.runs)[len(*a.disk.runs)-1]
 	var data []byte
@@ -193,46 +187,8 @@ func (a simulatedAccount) holds(archive *export.Archive) error {
 		}
 	}
 	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != archive.SHA256 {
-		return fmt.Errorf("%s: %d bytes, not those that were verified", archive.Name, len(data))
+		return fmt.Errorf("%s: the checksum of %d bytes is wrong", archive.Name, len(data))
 	}
-	return nil
-}
-
-// A memoryStore is a Store in memory that fails as often as it is told to.
-type memoryStore struct {
-	mu      sync.Mutex
-	objects map[string][]byte
-	fail    func() bool
-}
-
-func newMemoryStore() *memoryStore {
-	return &memoryStore{objects: map[string][]byte{}, fail: func() bool { return false }}
-}
-
-func (s *memoryStore) get(name string) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.objects[name]
-}
-
-func (s *memoryStore) Put(_ context.Context, name string, r io.Reader, size int64) error {
-	s.mu.Lock()
-	fails := s.fail()
-	s.mu.Unlock()
-	if fails {
-		_, _ = io.CopyN(io.Discard, r, max(size/2, 1))
-		return errors.New("the bucket is on fire")
-	}
-	data, err := io.ReadAll(r) // without the lock: r may wait for a network
-	if err != nil {
-		return err
-	}
-	if size >= 0 && int64(len(data)) != size {
-		return io.ErrUnexpectedEOF
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.objects[name] = data
 	return nil
 }
 
