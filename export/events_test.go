@@ -3,6 +3,7 @@ package export_test
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 

@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"os"
+	"runtime/debug"
 	"testing"
 
 	"github.com/ghmigrate/ghmigrate/export"
