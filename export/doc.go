@@ -19,10 +19,10 @@
 //
 // # Promises
 //
-// Every requested repository has exactly one [Row]. A repository is covered if
-// three proofs exist: the start requested it, GitHub lists it in the migration, and
-// the archive has its record and its Git data without a fault. If a proof is
-// missing, Run returns a [*PartialError] beside the manifest, and Row.Error says why.
+// Every requested repository has exactly one [Row]. Three proofs make a repository
+// covered. The start requested it. GitHub lists it in the migration. The archive has
+// its record and its Git data without a fault. If a proof is missing, Run returns a
+// [*PartialError] beside the manifest, and Row.Error says why.
 //
 // Run starts no migration twice. If the response to a start is lost, Run searches
 // the list of migrations for 90 seconds before it sends the start again. A match is
@@ -34,14 +34,14 @@
 // the repositories of a twin as soon as no job of the run exports them any more.
 //
 // Run deletes an archive at GitHub only after the journal on disk records three
-// facts: the recomputed SHA-256 is right, the archive is complete and has no fault,
-// and its copy is in the Store or in the run's folder.
+// facts. The recomputed SHA-256 is right. The archive is complete and has no fault.
+// Its copy is in the Store, or in the run's folder.
 //
 // Run unlocks repositories as soon as their export has ended, successfully or
-// not, and before the download. If GitHub responds that a repository is not locked,
-// Run trusts the response only if it can read the migration, the migration ended at
-// least two minutes ago, and its repositories were listed. PartialError.Locked lists
-// the repositories that may still be locked. The next Run in Dir unlocks them.
+// not, and before the download. It trusts GitHub's response "not locked" only if it
+// can read the migration and has listed its repositories, and only two minutes after
+// the end of the export. PartialError.Locked lists the repositories that may still be
+// locked. The next Run in Dir unlocks them.
 //
 // # Errors
 //

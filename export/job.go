@@ -238,7 +238,7 @@ func unmarshalObject(data []byte, parts ...any) error {
 
 // Next returns the effect that is due at now. If no effect is due, it returns
 // EffectNone and the time of the next effect. A zero time means that the job is
-// over or parked, or that it has no effects left besides those in except.
+// over or parked, or that except has all its effects.
 //
 // Next does not return the effects in except. A driver lists the effects under way
 // there: an unlock may run beside a transfer.

@@ -69,7 +69,7 @@ type Row struct {
 	Archive   string   `json:"archive,omitempty"`  // the name of the archive in the run's folder, or below Manifest.Run in the Store
 	Size      int64    `json:"size,omitzero"`      // the size of the archive in bytes
 	SHA256    string   `json:"sha256,omitempty"`   // of the archive, in hex
-	Options   []string `json:"options,omitempty"`  // the options of the start: those of the manifest, and Dropped
+	Options   []string `json:"options,omitempty"`  // the options of the start: the options of the manifest, and Dropped
 	Dropped   []string `json:"dropped,omitempty"`  // options that leave data out, because exports without them failed: "exclude_releases", "exclude_attachments"
 	Inferred  bool     `json:"inferred,omitzero"`  // the migration may be another program's
 	Faults    []string `json:"faults,omitempty"`   // faults of the repository in the archive, or of the archive as a whole

@@ -103,7 +103,7 @@ func (j *Job) searched(r Result, now time.Time) {
 // match lists the migrations that a lost start may have created, the lowest ID
 // first. A match has only repositories in names, and at least half of them: GitHub
 // leaves out repositories that were renamed or deleted. Of the migrations that
-// qualify, match lists those with the most repositories.
+// qualify, match lists the migrations with the most repositories.
 func match(names []string, found []Found) []int64 {
 	var best []int64
 	most := 0

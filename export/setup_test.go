@@ -62,9 +62,9 @@ func run(t *testing.T, server *ghmigratetest.Server, opts export.Options) (*expo
 	return runAs(t, t.Context(), server, octo(t, server), opts)
 }
 
-// runAs calls Run, and checks the promises that hold for every call: the manifest has
-// a row for each repository, it is on disk when the run is finished, and the folder
-// holds no secret.
+// runAs calls Run, and checks the promises that hold for every call. The manifest has a
+// row for each repository. It is on disk when the run is finished. The folder holds no
+// secret.
 func runAs(t *testing.T, ctx context.Context, server *ghmigratetest.Server, acct export.Account, opts export.Options) (*export.Manifest, error) { //nolint:revive // t goes first
 	t.Helper()
 	m, err := export.Run(ctx, acct, unsynced(opts))

@@ -39,6 +39,7 @@ func TestBadRepositoriesAreNoIncident(t *testing.T) {
 		"the whole last batch":       {24, 8, []int{16, 17, 18, 19, 20, 21, 22, 23}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, test.repositories)
 				var poison []string
@@ -128,6 +129,7 @@ func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
 		"one batch, and then its halves": {batch: 32},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				names := addRepositories(server, 32)
 				failing := true

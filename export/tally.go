@@ -141,7 +141,7 @@ type Load struct {
 // transfer counts as running: GitHub deletes archives after seven days.
 const slowTransfer = 24 * time.Hour
 
-// Weigh counts the jobs that are not over, and returns those that are to be started.
+// Weigh counts the jobs that are not over, and returns the jobs that are to be started.
 func Weigh(jobs []*Job, patience time.Duration, now time.Time) (load Load, pending []*Job) {
 	for _, j := range jobs {
 		s := &j.State
