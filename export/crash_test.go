@@ -337,6 +337,7 @@ func (tr *trial) text() string {
 // disk fail, responses are lost, and the process or the machine stops. A seed decides
 // when.
 func TestNothingIsLostInRandomTrials(t *testing.T) {
+	t.Parallel()
 	trials := *seeds
 	switch {
 	case trials > 0:
@@ -390,6 +391,7 @@ func TestNothingIsLostInRandomTrials(t *testing.T) {
 // operation on the disk. The machine stops before that operation, or in the middle of
 // it.
 func TestNothingIsLostWhereverTheMachineStops(t *testing.T) {
+	t.Parallel()
 	ops := 0
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		tr := threeBatches(t, server, 0)
@@ -424,6 +426,7 @@ func TestNothingIsLostWhereverTheMachineStops(t *testing.T) {
 // can still read the data that was written before, but the data is lost if the machine
 // stops.
 func TestNothingIsLostAfterAFailedSync(t *testing.T) {
+	t.Parallel()
 	for n := range 15 {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			t.Parallel()

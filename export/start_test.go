@@ -108,7 +108,7 @@ func TestTheLowestOfSeveralMatchesIsInferredAndNeverDeleted(t *testing.T) {
 		// start is lost.
 		acct := &startingAccount{Account: octo, beforeFirst: func(req ghmigrate.StartMigrationRequest) {
 			_, err := octo.Start(t.Context(), req)
-			assert.NoError(t, err)
+			assert.NoError(t, err) //nolint:testifylint // not the test's goroutine
 			server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 502, Applied: true})
 		}}
 		opts := locked(addRepositories(server, 1), t.TempDir())

@@ -62,6 +62,7 @@ func TestARepositoryThatFailsItsBatchIsIsolated(t *testing.T) {
 // Halving isolates a repository in a batch of any size, and Run does not take the
 // failed halves for an incident.
 func TestARepositoryInAFullBatchIsIsolated(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		repositories, batch int
 		poison              []int

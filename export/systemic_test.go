@@ -27,6 +27,7 @@ func failExportsOf(server *ghmigratetest.Server, names ...string) {
 }
 
 func TestBadRepositoriesAreNoIncident(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		repositories, batch int
 		bad                 []int
@@ -120,6 +121,7 @@ func TestFailuresOfAnEarlierCallAreNoIncident(t *testing.T) {
 }
 
 func TestAnIncidentIsNotTakenForBadRepositories(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		batch      int
 		locksAfter time.Duration
