@@ -16,8 +16,8 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// CheckEventFields finds documented properties of the webhook's payload that no field
-// takes.
+// CheckEventFields finds documented properties of the webhook's payload that have no
+// field.
 func CheckEventFields(d *Description) (count Count, problems []string) {
 	if d.Event == nil {
 		return Count{}, nil
@@ -34,17 +34,17 @@ func CheckEventFields(d *Description) (count Count, problems []string) {
 	return count, problems
 }
 
-// CheckEventDecoding sends the webhook with every payload that the description
-// allows, and finds what does not survive decoding and encoding.
+// CheckEventDecoding decodes and encodes every kind of payload that the description
+// allows, and finds the values that are lost.
 func CheckEventDecoding(ctx context.Context, d *Description) (problems []string) {
 	if d.Event == nil {
 		return nil
 	}
-	for _, payload := range bodies(d.Event) {
-		if payload.decodes {
-			continue // a payload without status or repository is refused
+	for _, payload := range schemaBodies(d.Event) {
+		if payload.onlyDecodes {
+			continue // the library rejects a payload without status or repository
 		}
-		event, err := receive(ctx, encode(payload.tree))
+		event, err := parseEvent(ctx, encode(payload.tree))
 		found := []string{fmt.Sprint(err)}
 		if err == nil {
 			found = payload.compare(d.Event, event)
@@ -56,7 +56,8 @@ func CheckEventDecoding(ctx context.Context, d *Description) (problems []string)
 	return problems
 }
 
-func receive(ctx context.Context, payload []byte) (*ghmigrate.RepositoryImportEvent, error) {
+// parseEvent signs a payload and parses it with the library.
+func parseEvent(ctx context.Context, payload []byte) (*ghmigrate.RepositoryImportEvent, error) {
 	secret := []byte("contract")
 	mac := hmac.New(sha256.New, secret)
 	mac.Write(payload)

@@ -12,10 +12,10 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// CheckFailures responds to every operation with each of its documented
-// failures. It finds failures that do not become an APIError, are not
-// recognized, or lose what GitHub said. An answer of 304, documented though
-// nothing was asked under a condition, must not pass for a success.
+// CheckFailures responds to every operation with each of its documented failures. It
+// finds failures that do not become an APIError, that match no error of the library,
+// or that lose details. A 304 is a failure, too: GitHub documents it, but the library
+// sends no conditional requests here.
 func CheckFailures(ctx context.Context, d *Description, exchanges []*Exchange) (count Count, problems []string) {
 	for _, operation := range d.Operations {
 		i := slices.IndexFunc(exchanges, func(x *Exchange) bool { return x.Operation == operation })
@@ -39,14 +39,15 @@ func CheckFailures(ctx context.Context, d *Description, exchanges []*Exchange) (
 	return count, problems
 }
 
+// checkFailure responds to the call of an exchange with each instance of the response.
 func (response Response) checkFailure(ctx context.Context, d *Description, x *Exchange) (problems []string) {
 	trees := []any{nil}
 	if response.Schema != nil {
 		trees = instances(response.Schema)
 	}
 	for _, tree := range trees {
-		r := &Recorder{Description: d, call: x.Call, answer: func(operation *Operation, req *http.Request) (int, http.Header, []byte) {
-			if operation != x.Operation { // why an archive is missing
+		r := &Recorder{Description: d, call: x.Call, respond: func(operation *Operation, req *http.Request) (int, http.Header, []byte) {
+			if operation != x.Operation { // the library asks why an archive is missing
 				return success(operation, req)
 			}
 			header := http.Header{"Content-Type": {"application/json"}}
@@ -65,10 +66,11 @@ func (response Response) checkFailure(ctx context.Context, d *Description, x *Ex
 	return problems
 }
 
+// checkError compares the error of a call with the failed response.
 func checkError(status int, tree any, err error) (problems []string) {
 	apiError, ok := errors.AsType[*ghmigrate.APIError](err)
 	if !ok {
-		return []string{fmt.Sprintf("the error is no APIError but a %T: %v", err, err)}
+		return []string{fmt.Sprintf("the error is not an APIError but a %T: %v", err, err)}
 	}
 	if apiError.StatusCode != status {
 		problems = append(problems, fmt.Sprintf("the error has the status %d", apiError.StatusCode))
@@ -77,15 +79,15 @@ func checkError(status int, tree any, err error) (problems []string) {
 		return problems
 	}
 	if kind := kindOf(status); kind == nil || !errors.Is(err, kind) {
-		problems = append(problems, fmt.Sprintf("the error is not recognized: %v", err))
+		problems = append(problems, fmt.Sprintf("the error matches no error of the library: %v", err))
 	}
-	said, _ := asDecoded(tree).(map[string]any)
-	if apiError.Message != said["message"] || apiError.DocumentationURL != said["documentation_url"] {
-		problems = append(problems, fmt.Sprintf("the error says %q and %q instead of %q and %q",
-			apiError.Message, apiError.DocumentationURL, said["message"], said["documentation_url"]))
+	sent, _ := asDecoded(tree).(map[string]any)
+	if apiError.Message != sent["message"] || apiError.DocumentationURL != sent["documentation_url"] {
+		problems = append(problems, fmt.Sprintf("the error has the message %q and the URL %q instead of %q and %q",
+			apiError.Message, apiError.DocumentationURL, sent["message"], sent["documentation_url"]))
 	}
 	var want []ghmigrate.ErrorDetail
-	details, _ := said["errors"].([]any)
+	details, _ := sent["errors"].([]any)
 	for _, item := range details {
 		detail, _ := item.(map[string]any)
 		text := func(name string) string { s, _ := detail[name].(string); return s }
@@ -106,13 +108,13 @@ func checkError(status int, tree any, err error) (problems []string) {
 // asDecoded returns a tree with the types that encoding/json gives it.
 func asDecoded(tree any) (decoded any) {
 	if err := json.Unmarshal(encode(tree), &decoded); err != nil {
-		panic(err) // it was encoded just now
+		panic(err) // encode returns valid JSON
 	}
 	return decoded
 }
 
-// kindOf says how the library's users recognize a documented failure. 503 is
-// that of source imports, which GitHub.com has retired.
+// kindOf returns the error that matches a documented failure. Only source imports
+// document 503.
 func kindOf(status int) error {
 	switch status {
 	case http.StatusUnauthorized:

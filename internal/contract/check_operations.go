@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A Count is how many of the documented things the library has.
+// A Count is how many of all documented items the library has.
 type Count struct{ Got, All int }
 
 func (c Count) String() string {
@@ -17,7 +17,8 @@ func (c Count) String() string {
 	return fmt.Sprintf("%d of %d", c.Got, c.All)
 }
 
-// CheckOperations finds operations that no method or several call.
+// CheckOperations finds operations that no method calls, and operations that several
+// methods call.
 func CheckOperations(d *Description, exchanges []*Exchange) (count Count, problems []string) {
 	callers := map[string][]string{}
 	for _, x := range exchanges {
@@ -29,7 +30,7 @@ func CheckOperations(d *Description, exchanges []*Exchange) (count Count, proble
 		count.All++
 		switch by := callers[operation.ID]; len(by) {
 		case 0:
-			problems = append(problems, fmt.Sprintf("%s (%s %s) is called by no method", operation.ID, operation.Method, operation.Path))
+			problems = append(problems, fmt.Sprintf("no method calls %s (%s %s)", operation.ID, operation.Method, operation.Path))
 		case 1:
 			count.Got++
 		default:
@@ -39,8 +40,7 @@ func CheckOperations(d *Description, exchanges []*Exchange) (count Count, proble
 	return count, problems
 }
 
-// CheckMethods finds methods that call more than one operation, or none of any
-// product.
+// CheckMethods finds methods that do not call exactly one operation.
 func CheckMethods(methods []Method, exchanges []*Exchange) (problems []string) {
 	called := map[string]map[string]bool{}
 	for _, x := range exchanges {
@@ -53,13 +53,13 @@ func CheckMethods(methods []Method, exchanges []*Exchange) (problems []string) {
 	}
 	for _, method := range methods {
 		if ids := slices.Sorted(maps.Keys(called[method.String()])); len(ids) != 1 {
-			problems = append(problems, fmt.Sprintf("%s calls %d operations of GitHub's: %s", method, len(ids), strings.Join(ids, ", ")))
+			problems = append(problems, fmt.Sprintf("%s calls %d operations: %s", method, len(ids), strings.Join(ids, ", ")))
 		}
 	}
 	return problems
 }
 
-// Lacking are the operations that other products have and this one has not.
+// Lacking returns the operations that other products have, and this product lacks.
 func Lacking(d *Description, all []*Description) []string {
 	others := map[string]bool{}
 	for _, other := range all {

@@ -11,7 +11,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// CheckRequests finds requests that are not as described.
+// CheckRequests finds requests that do not match the description.
 func CheckRequests(exchanges []*Exchange) (problems []string) {
 	for _, x := range exchanges {
 		if x.Operation == nil {
@@ -26,7 +26,7 @@ func CheckRequests(exchanges []*Exchange) (problems []string) {
 
 func (x *Exchange) checkRequest() (problems []string) {
 	x.input.Request = x.Request.Clone(x.Request.Context())
-	x.input.Request.Body = readCloser(x.Body)
+	x.input.Request.Body = readCloser(x.RequestBody)
 	if err := openapi3filter.ValidateRequest(x.Request.Context(), x.input); err != nil {
 		problems = append(problems, err.Error())
 	}
@@ -47,8 +47,8 @@ func (x *Exchange) checkRequest() (problems []string) {
 	return problems
 }
 
-// checkPath sees that the arguments are in the path in their order: all are
-// names and numbers, so a wrong order would pass for valid.
+// checkPath checks that the path has the arguments in the right order. In a wrong order
+// the path would be valid, too.
 func (x *Exchange) checkPath() []string {
 	var got []string
 	for segment := range strings.SplitSeq(x.Operation.Path, "/") {
@@ -62,8 +62,8 @@ func (x *Exchange) checkPath() []string {
 	return nil
 }
 
-// checkHeader compares the header with what GitHub asks for of every request,
-// which its OpenAPI description takes for granted.
+// checkHeader compares the header with the headers that GitHub documents for every
+// request. The OpenAPI description does not have them.
 // https://docs.github.com/rest/using-the-rest-api/getting-started-with-the-rest-api#headers
 func (x *Exchange) checkHeader() (problems []string) {
 	want := map[string]string{
@@ -72,7 +72,7 @@ func (x *Exchange) checkHeader() (problems []string) {
 		"User-Agent":           "ghmigrate",
 		"X-Github-Api-Version": x.description.Version,
 	}
-	if len(x.Body) > 0 {
+	if len(x.RequestBody) > 0 {
 		want["Content-Type"] = "application/json"
 	}
 	got := map[string]string{}
@@ -87,15 +87,15 @@ func (x *Exchange) checkHeader() (problems []string) {
 	return problems
 }
 
-// CheckParameters finds documented parameters that no call gives.
+// CheckParameters finds documented parameters that no call sends.
 func CheckParameters(d *Description, exchanges []*Exchange) (count Count, problems []string) {
 	for _, operation := range d.Operations {
 		for _, ref := range operation.Parameters {
 			count.All++
-			if slices.ContainsFunc(exchanges, func(x *Exchange) bool { return x.Operation == operation && x.gives(ref.Value) }) {
+			if slices.ContainsFunc(exchanges, func(x *Exchange) bool { return x.Operation == operation && x.sends(ref.Value) }) {
 				count.Got++
 			} else {
-				problems = append(problems, fmt.Sprintf("%s: no argument gives the parameter %s of the %s", operation.ID, ref.Value.Name, ref.Value.In))
+				problems = append(problems, fmt.Sprintf("%s: no argument sets the parameter %s of the %s", operation.ID, ref.Value.Name, ref.Value.In))
 			}
 		}
 	}
@@ -113,14 +113,15 @@ func CheckBodies(d *Description, exchanges []*Exchange) (count Count, problems [
 			}) {
 				count.Got++
 			} else {
-				problems = append(problems, fmt.Sprintf("%s: no argument gives the property %s of the body", operation.ID, path))
+				problems = append(problems, fmt.Sprintf("%s: no argument sets the property %s of the body", operation.ID, path))
 			}
 		}
 	}
 	return count, problems
 }
 
-func (x *Exchange) gives(parameter *openapi3.Parameter) bool {
+// sends reports whether the request has a parameter.
+func (x *Exchange) sends(parameter *openapi3.Parameter) bool {
 	switch parameter.In {
 	case openapi3.ParameterInPath:
 		return x.input.PathParams[parameter.Name] != ""
@@ -132,6 +133,7 @@ func (x *Exchange) gives(parameter *openapi3.Parameter) bool {
 	return false
 }
 
+// parameter returns a documented parameter, or nil.
 func (o *Operation) parameter(in, name string) *openapi3.Parameter {
 	for _, ref := range o.Parameters {
 		if ref.Value.In == in && (ref.Value.Name == name || in == openapi3.ParameterInHeader && strings.EqualFold(ref.Value.Name, name)) {
@@ -141,9 +143,8 @@ func (o *Operation) parameter(in, name string) *openapi3.Parameter {
 	return nil
 }
 
-// bodyProperties lists the paths that a request's body may have: the properties
-// of its schema, and properties that only an example has, as human_name of an
-// import.
+// bodyProperties returns the paths of the documented properties of the request's body.
+// Some properties are only in an example, such as human_name of an import.
 func (o *Operation) bodyProperties() []string {
 	if o.RequestBody == nil {
 		return nil
@@ -160,15 +161,17 @@ func (o *Operation) bodyProperties() []string {
 	return slices.Compact(all)
 }
 
+// bodyPaths returns the paths of the properties in the request's body.
 func (x *Exchange) bodyPaths() []string {
 	var tree any
-	if len(x.Body) == 0 || json.Unmarshal(x.Body, &tree) != nil {
+	if len(x.RequestBody) == 0 || json.Unmarshal(x.RequestBody, &tree) != nil {
 		return nil
 	}
 	return valuePaths(tree, "$")
 }
 
-// valuePaths are the paths of all properties in a value, as of PropertyPaths.
+// valuePaths returns the paths of all properties in a value, in the format of
+// PropertyPaths.
 func valuePaths(tree any, path string) []string {
 	var all []string
 	switch tree := tree.(type) {

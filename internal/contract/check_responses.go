@@ -12,8 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// CheckFields finds documented properties of success responses that no field
-// takes.
+// CheckFields finds documented properties of successful responses that have no field.
 func CheckFields(d *Description, exchanges []*Exchange) (count Count, problems []string) {
 	for _, operation := range d.Operations {
 		schema := operation.Success().Schema
@@ -39,7 +38,7 @@ func CheckFields(d *Description, exchanges []*Exchange) (count Count, problems [
 	return count, problems
 }
 
-// lookUp says why a path, as of PropertyPaths, leads to no field of a type.
+// lookUp returns why a type has no field for a path of PropertyPaths, or "".
 func lookUp(typ reflect.Type, path string) (reason string) {
 	for step := range strings.SplitSeq(strings.ReplaceAll(path, "[]", ".[]"), ".") {
 		for typ.Kind() == reflect.Pointer {
@@ -50,11 +49,11 @@ func lookUp(typ reflect.Type, path string) (reason string) {
 		case step == "[]" && typ.Kind() == reflect.Slice, step != "[]" && typ.Kind() == reflect.Map:
 			typ = typ.Elem()
 		case step == "[]":
-			return fmt.Sprintf("a %v is no list", typ)
+			return fmt.Sprintf("%v is not a list", typ)
 		case typ.Kind() == reflect.Interface:
 			return ""
 		case typ.Kind() != reflect.Struct:
-			return fmt.Sprintf("a %v has no %s", typ, step)
+			return fmt.Sprintf("%v has no %s", typ, step)
 		default:
 			fields := slices.DeleteFunc(reflect.VisibleFields(typ), func(f reflect.StructField) bool {
 				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -69,8 +68,8 @@ func lookUp(typ reflect.Type, path string) (reason string) {
 	return ""
 }
 
-// CheckDecoding gives every method each answer that its operation may give,
-// and finds what does not survive decoding and encoding.
+// CheckDecoding decodes and encodes sample bodies of the successful response of every
+// operation, and finds the values that are lost.
 func CheckDecoding(ctx context.Context, d *Description, exchanges []*Exchange) (problems []string) {
 	for _, operation := range d.Operations {
 		i := slices.IndexFunc(exchanges, func(x *Exchange) bool { return x.Operation == operation })
@@ -78,10 +77,10 @@ func CheckDecoding(ctx context.Context, d *Description, exchanges []*Exchange) (
 			continue
 		}
 		seen := map[string]bool{}
-		for _, answer := range operation.answers() {
-			for _, problem := range answer.check(ctx, d, exchanges[i].Call) {
+		for _, body := range operation.sampleBodies() {
+			for _, problem := range body.check(ctx, d, exchanges[i].Call) {
 				if !seen[problem] {
-					problems = append(problems, fmt.Sprintf("%s, %s: %s", operation.ID, answer.kind, problem))
+					problems = append(problems, fmt.Sprintf("%s, %s: %s", operation.ID, body.kind, problem))
 				}
 				seen[problem] = true
 			}
@@ -90,33 +89,34 @@ func CheckDecoding(ctx context.Context, d *Description, exchanges []*Exchange) (
 	return problems
 }
 
-// An answer is a body that an operation may give.
-type answer struct {
-	kind    string
-	tree    any
-	isWild  bool // may be invalid
-	decodes bool // decoding it must not fail; nothing more is asked
+// A sampleBody is a body of a response or of a webhook.
+type sampleBody struct {
+	kind         string
+	tree         any
+	mayBeInvalid bool // whether the body may violate the schema
+	onlyDecodes  bool // whether the check is only that decoding succeeds
 }
 
-// answers are the documented examples of a success, and what can be made of
-// its schema.
-func (o *Operation) answers() []answer {
-	var all []answer
+// sampleBodies returns the documented examples of the successful response, and bodies
+// made from its schema.
+func (o *Operation) sampleBodies() []sampleBody {
+	var all []sampleBody
 	response := o.Success()
 	for name, example := range response.Content.Get("application/json").Examples {
-		all = append(all, answer{kind: "documented example " + name, tree: example.Value.Value, isWild: true})
+		all = append(all, sampleBody{kind: "documented example " + name, tree: example.Value.Value, mayBeInvalid: true})
 	}
-	return append(all, bodies(response.Schema)...)
+	return append(all, schemaBodies(response.Schema)...)
 }
 
-// bodies are what can be made of a schema: all there is, null or nothing.
-func bodies(schema *openapi3.Schema) []answer {
-	var all []answer
+// schemaBodies returns bodies made from a schema: with all properties, with fewer, and
+// with null values.
+func schemaBodies(schema *openapi3.Schema) []sampleBody {
+	var all []sampleBody
 	for i, full := range instances(schema) {
-		all = append(all, answer{kind: fmt.Sprintf("instance %d", i), tree: full})
+		all = append(all, sampleBody{kind: fmt.Sprintf("instance %d", i), tree: full})
 	}
-	variant := func(kind string, change func(object, property *openapi3.Schema, name string, value any) (any, bool)) answer {
-		return answer{kind: kind, tree: rewrite(schema, instance(schema, 0), change)}
+	variant := func(kind string, change func(object, property *openapi3.Schema, name string, value any) (any, bool)) sampleBody {
+		return sampleBody{kind: kind, tree: rewrite(schema, instance(schema, 0), change)}
 	}
 	nulls := variant("null where allowed", func(_, property *openapi3.Schema, _ string, value any) (any, bool) {
 		if property.Nullable {
@@ -124,25 +124,25 @@ func bodies(schema *openapi3.Schema) []answer {
 		}
 		return value, true
 	})
-	least := variant("only what is required", func(object, _ *openapi3.Schema, name string, value any) (any, bool) {
+	least := variant("only required properties", func(object, _ *openapi3.Schema, name string, value any) (any, bool) {
 		return value, slices.Contains(object.Required, name)
 	})
-	recorded := variant("use_lfs as a text", func(_, _ *openapi3.Schema, name string, value any) (any, bool) {
+	recorded := variant("use_lfs as a string", func(_, _ *openapi3.Schema, name string, value any) (any, bool) {
 		if name == "use_lfs" {
 			return "undecided", true
 		}
 		return value, true
 	})
-	recorded.isWild = true
+	recorded.mayBeInvalid = true
 	null := variant("null everywhere", func(*openapi3.Schema, *openapi3.Schema, string, any) (any, bool) { return nil, true })
-	null.isWild, null.decodes = true, true
-	nothing := variant("nothing", func(*openapi3.Schema, *openapi3.Schema, string, any) (any, bool) { return nil, false })
-	nothing.isWild, nothing.decodes = true, true
+	null.mayBeInvalid, null.onlyDecodes = true, true
+	nothing := variant("no properties", func(*openapi3.Schema, *openapi3.Schema, string, any) (any, bool) { return nil, false })
+	nothing.mayBeInvalid, nothing.onlyDecodes = true, true
 	return append(all, nulls, least, recorded, null, nothing)
 }
 
-// rewrite copies a value of a schema and lets change decide what each property
-// becomes and whether it stays.
+// rewrite copies a value of a schema. change returns the new value of each property, and
+// whether the copy has the property.
 func rewrite(schema *openapi3.Schema, tree any, change func(object, property *openapi3.Schema, name string, value any) (any, bool)) any {
 	switch tree := tree.(type) {
 	case map[string]any:
@@ -170,13 +170,14 @@ func rewrite(schema *openapi3.Schema, tree any, change func(object, property *op
 	return tree
 }
 
-func (a answer) check(ctx context.Context, d *Description, call Call) []string {
+// check responds to a call with the body, and compares the result of the call.
+func (b sampleBody) check(ctx context.Context, d *Description, call Call) []string {
 	var schema *openapi3.Schema
-	r := &Recorder{Description: d, call: call, answer: func(operation *Operation, req *http.Request) (int, http.Header, []byte) {
+	r := &Recorder{Description: d, call: call, respond: func(operation *Operation, req *http.Request) (int, http.Header, []byte) {
 		response := operation.Success()
 		schema = response.Schema
-		a.tree = identified(schema, a.tree, req)
-		return response.Status, http.Header{"Content-Type": {"application/json"}}, encode(a.tree)
+		b.tree = identified(schema, b.tree, req)
+		return response.Status, http.Header{"Content-Type": {"application/json"}}, encode(b.tree)
 	}}
 	client, err := r.client()
 	if err != nil {
@@ -186,13 +187,12 @@ func (a answer) check(ctx context.Context, d *Description, call Call) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	return a.compare(schema, got)
+	return b.compare(schema, got)
 }
 
-// compare finds what of the answer is not in the value that it was decoded
-// into.
-func (a answer) compare(schema *openapi3.Schema, got any) []string {
-	if a.decodes {
+// compare finds the values of the body that are not in the decoded result.
+func (b sampleBody) compare(schema *openapi3.Schema, got any) []string {
+	if b.onlyDecodes {
 		return nil
 	}
 	encoded, err := json.Marshal(got)
@@ -200,15 +200,15 @@ func (a answer) compare(schema *openapi3.Schema, got any) []string {
 		return []string{err.Error()}
 	}
 	var want, back any
-	if err := json.Unmarshal(encode(a.tree), &want); err != nil {
+	if err := json.Unmarshal(encode(b.tree), &want); err != nil {
 		return []string{err.Error()}
 	}
 	if err := json.Unmarshal(encoded, &back); err != nil {
 		return []string{err.Error()}
 	}
-	if !a.isWild {
+	if !b.mayBeInvalid {
 		if err := schema.VisitJSON(want); err != nil {
-			return []string{"the answer is not valid: " + err.Error()}
+			return []string{"the sample body is not valid: " + err.Error()}
 		}
 	}
 	return lost(want, back, "$", secrets(reflect.ValueOf(got)))

@@ -31,14 +31,14 @@ func TestEveryOperationIsCalledByExactlyOneMethod(t *testing.T) {
 	noProblems(t, contract.CheckMethods(methods, all))
 }
 
-func TestEveryRequestIsAsDescribed(t *testing.T) {
+func TestEveryRequestMatchesTheDescription(t *testing.T) {
 	t.Parallel()
 	eachDescription(t, func(t *testing.T, _ *contract.Description, exchanges []*contract.Exchange) {
 		noProblems(t, contract.CheckRequests(exchanges))
 	})
 }
 
-func TestEveryParameterIsGivenByAnArgument(t *testing.T) {
+func TestEveryParameterIsSetByAnArgument(t *testing.T) {
 	t.Parallel()
 	eachDescription(t, func(t *testing.T, d *contract.Description, exchanges []*contract.Exchange) {
 		_, problems := contract.CheckParameters(d, exchanges)
@@ -48,7 +48,7 @@ func TestEveryParameterIsGivenByAnArgument(t *testing.T) {
 	})
 }
 
-func TestEveryPropertyOfAnAnswerHasAField(t *testing.T) {
+func TestEveryPropertyOfAResponseHasAField(t *testing.T) {
 	t.Parallel()
 	eachDescription(t, func(t *testing.T, d *contract.Description, exchanges []*contract.Exchange) {
 		_, problems := contract.CheckFields(d, exchanges)
@@ -56,14 +56,14 @@ func TestEveryPropertyOfAnAnswerHasAField(t *testing.T) {
 	})
 }
 
-func TestEveryAnswerSurvivesDecodingAndEncoding(t *testing.T) {
+func TestDecodingAndEncodingLoseNoValue(t *testing.T) {
 	t.Parallel()
 	eachDescription(t, func(t *testing.T, d *contract.Description, exchanges []*contract.Exchange) {
 		noProblems(t, contract.CheckDecoding(t.Context(), d, exchanges))
 	})
 }
 
-func TestTheWebhookIsDecodedWhole(t *testing.T) {
+func TestDecodingTheWebhookLosesNoValue(t *testing.T) {
 	t.Parallel()
 	example, err := os.ReadFile(filepath.Join("..", "..", "testdata", "repository_import.json"))
 	require.NoError(t, err)
@@ -79,17 +79,17 @@ func TestTheWebhookIsDecodedWhole(t *testing.T) {
 	})
 }
 
-func TestEveryFailureIsRecognized(t *testing.T) {
+func TestEveryFailureMatchesAnError(t *testing.T) {
 	t.Parallel()
 	eachDescription(t, func(t *testing.T, d *contract.Description, exchanges []*contract.Exchange) {
-		synctest.Test(t, func(t *testing.T) { // a 401 is asked again after a second
+		synctest.Test(t, func(t *testing.T) { // the library retries a 401 after a second
 			_, problems := contract.CheckFailures(t.Context(), d, exchanges)
 			noProblems(t, problems)
 		})
 	})
 }
 
-// What the library's own tests read is what GitHub documents today.
+// The examples that the library's tests read are the examples of the description.
 func TestTheExamplesInTestdataAreUpToDate(t *testing.T) {
 	t.Parallel()
 	want, err := contract.Examples(descriptions(t))
@@ -104,16 +104,16 @@ func TestTheExamplesInTestdataAreUpToDate(t *testing.T) {
 	require.NoError(t, err)
 	for _, file := range files {
 		name := filepath.Base(file)
-		if name != "repository_import.json" { // a webhook's; GitHub has no example
-			assert.Contains(t, want, name, "%s is no example of GitHub's any more", name)
+		if name != "repository_import.json" { // a webhook, for which GitHub has no example
+			assert.Contains(t, want, name, "%s is no longer an example of GitHub", name)
 		}
 	}
 }
 
-// A check that finds nothing must be one that would find something.
-func TestWhatIsNewInADescriptionIsNamed(t *testing.T) {
+// The checks find changes of a description, and name them.
+func TestChangesOfADescriptionAreNamed(t *testing.T) {
 	t.Parallel()
-	all, err := contract.Load(".", "api.github.com") // fresh ones, to be changed
+	all, err := contract.Load(".", "api.github.com") // the test changes this copy
 	require.NoError(t, err)
 	d := all[0]
 	find := func(id string) *contract.Operation {
@@ -136,17 +136,17 @@ func TestWhatIsNewInADescriptionIsNamed(t *testing.T) {
 
 	exchanges := exchangesWith(t, d)
 	_, problems := contract.CheckOperations(d, exchanges)
-	assert.Contains(t, problems, "migrations/of-late (POST /orgs/{org}/migrations/of_late) is called by no method")
+	assert.Contains(t, problems, "no method calls migrations/of-late (POST /orgs/{org}/migrations/of_late)")
 	_, problems = contract.CheckParameters(d, exchanges)
-	assert.Contains(t, problems, "migrations/list-for-org: no argument gives the parameter of_late of the query")
+	assert.Contains(t, problems, "migrations/list-for-org: no argument sets the parameter of_late of the query")
 	_, problems = contract.CheckBodies(d, exchanges)
-	assert.Contains(t, problems, "migrations/start-for-org: no argument gives the property $.of_late of the body")
+	assert.Contains(t, problems, "migrations/start-for-org: no argument sets the property $.of_late of the body")
 	_, problems = contract.CheckFields(d, exchanges)
 	assert.Contains(t, problems, "migrations/get-large-files: $[].of_late of the response is lost: ghmigrate.LargeFile has 0 fields for of_late")
 	assert.Contains(t, strings.Join(contract.CheckDecoding(t.Context(), d, exchanges), "\n"),
 		"migrations/get-large-files, instance 0: $[0].of_late is <nil> instead of ")
 	_, problems = contract.CheckFailures(t.Context(), d, exchanges)
-	assert.Contains(t, strings.Join(problems, "\n"), "migrations/get-status-for-org, status 418: the error is not recognized: ")
+	assert.Contains(t, strings.Join(problems, "\n"), "migrations/get-status-for-org, status 418: the error matches no error of the library: ")
 
 	delete(start.RequestBody.Value.Content.Get("application/json").Schema.Value.Properties, "exclude_releases")
 	list.Parameters = slices.DeleteFunc(list.Parameters, func(p *openapi3.ParameterRef) bool { return p.Value.Name == "exclude" })

@@ -14,7 +14,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/contract"
 )
 
-// The table that README shows is the one that is printed here.
+// TestCoverage prints the table of coverage, and checks that README shows the same table.
 func TestCoverage(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	require.NoError(t, err)
@@ -29,7 +29,7 @@ func TestCoverage(t *testing.T) {
 		for _, check := range []func(*contract.Description, []*contract.Exchange) (contract.Count, []string){
 			contract.CheckOperations, contract.CheckParameters, contract.CheckBodies, contract.CheckFields,
 			func(d *contract.Description, exchanges []*contract.Exchange) (count contract.Count, problems []string) {
-				synctest.Test(t, func(t *testing.T) { // a 401 is asked again after a second
+				synctest.Test(t, func(t *testing.T) { // the library retries a 401 after a second
 					count, problems = contract.CheckFailures(t.Context(), d, exchanges)
 				})
 				return count, problems
@@ -51,6 +51,6 @@ func TestCoverage(t *testing.T) {
 	fmt.Fprintln(t.Output(), table)
 	fmt.Fprintln(t.Output(), strings.Join(lacking, "\n"))
 	if !strings.Contains(string(readme), table) {
-		t.Error("README states another coverage than this")
+		t.Error("the table in README differs from this one")
 	}
 }

@@ -15,23 +15,23 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
 
-// baseVersion is the version of the API that a description describes; what
-// later ones break is beside it.
+// baseVersion is the version of the API that a document describes. The document has
+// the changes of later versions as patches.
 const baseVersion = "2022-11-28"
 
-// A Description is what GitHub says about the migration endpoints of one
-// product, in one version of the API.
+// A Description describes the migration endpoints of one product in one version of the
+// API.
 type Description struct {
 	Product    string // such as "api.github.com" or "ghes-3.19"
 	Version    string // such as "2022-11-28"
 	Operations []*Operation
-	Event      *openapi3.Schema // the payload of the webhook repository_import; nil if there is none
-	host       string           // for WithHost
-	server     string           // the API's root there
+	Event      *openapi3.Schema // the payload of the webhook repository_import; nil if there is no such webhook
+	host       string           // the argument of WithHost
+	server     string           // the base URL of the API
 	router     routers.Router
 }
 
-// An Operation is one endpoint.
+// An Operation is one operation of the API.
 type Operation struct {
 	ID     string // such as "migrations/list-for-org"
 	Method string
@@ -39,13 +39,13 @@ type Operation struct {
 	*openapi3.Operation
 }
 
-// Name is the product and the version.
+// Name returns the product and the version.
 func (d *Description) Name() string { return d.Product + " " + d.Version }
 
-// Load reads the descriptions of products from the npm package that is
-// installed below dir; without a name, it reads all products. It reads every
-// version of the API that changes one of the product's migration endpoints.
-// They are sorted by name.
+// Load returns the descriptions of products from the npm package that is installed
+// below dir, sorted by name. Without names of products, it reads all products. Each
+// product has a description for each version of the API that changes its migration
+// endpoints.
 func Load(dir string, products ...string) ([]*Description, error) {
 	documents, err := readPackage(dir, products)
 	if err != nil {
@@ -53,33 +53,35 @@ func Load(dir string, products ...string) ([]*Description, error) {
 	}
 	var all []*Description
 	for _, document := range documents {
-		of, err := document.Versions()
+		versions, err := document.Versions()
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, of...)
+		all = append(all, versions...)
 	}
 	return all, nil
 }
 
+// readPackage reads the documents of products from the npm package, if its version is
+// the pinned version.
 func readPackage(dir string, products []string) ([]*Document, error) {
 	const command = "in the root of the repository, run: npm ci --prefix internal/contract"
 	installed, err := packageVersion(filepath.Join(dir, "node_modules", "@octokit", "openapi", "package.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("GitHub's OpenAPI description is not there; %s", command)
+		return nil, fmt.Errorf("GitHub's OpenAPI description is not installed; %s", command)
 	} else if err != nil {
 		return nil, err
 	}
 	if pinned, err := pinnedVersion(filepath.Join(dir, "package.json")); err != nil {
 		return nil, err
 	} else if installed != pinned {
-		return nil, fmt.Errorf("GitHub's OpenAPI description is version %s, not %s; %s", installed, pinned, command)
+		return nil, fmt.Errorf("GitHub's OpenAPI description has version %s, not %s; %s", installed, pinned, command)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "node_modules", "@octokit", "openapi", "generated", "*.json"))
 	if err != nil {
 		return nil, err
 	}
-	// The others are the same with every reference replaced by its target.
+	// In a .deref.json file, the target replaces each reference.
 	files = slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, ".deref.json") })
 	if len(files) == 0 {
 		return nil, errors.New("GitHub's OpenAPI description is empty; " + command)
@@ -130,8 +132,8 @@ func readJSON(file string, out any) error {
 	return nil
 }
 
-// newDescription hands an excerpt of a document to the OpenAPI library. event
-// is the name of the schema that becomes Event.
+// newDescription parses an excerpt of a document with the OpenAPI library. event is the
+// name of the schema for Event.
 func newDescription(product, version string, excerpt map[string]any, event string) (*Description, error) {
 	fail := func(err error) (*Description, error) {
 		return nil, fmt.Errorf("description of %s, version %s: %w", product, version, err)
@@ -145,9 +147,9 @@ func newDescription(product, version string, excerpt map[string]any, event strin
 		return fail(err)
 	}
 	if len(doc.Servers) == 0 {
-		return fail(errors.New("it names no server"))
+		return fail(errors.New("there is no server"))
 	}
-	d := &Description{Product: product, Version: version, host: settle(doc.Servers), server: doc.Servers[0].URL}
+	d := &Description{Product: product, Version: version, host: resolveServers(doc.Servers), server: doc.Servers[0].URL}
 	d.router, err = gorillamux.NewRouter(doc)
 	if err != nil {
 		return fail(err)
@@ -165,9 +167,9 @@ func newDescription(product, version string, excerpt map[string]any, event strin
 	return d, nil
 }
 
-// settle decides where a server is that GitHub does not run, and returns what
-// the library is told of it.
-func settle(servers openapi3.Servers) (host string) {
+// resolveServers sets the host in the URL of a server that GitHub does not run. It
+// returns the host that the library connects to.
+func resolveServers(servers openapi3.Servers) (host string) {
 	host = "github.com"
 	for _, server := range servers {
 		if _, ok := server.Variables["hostname"]; ok {

@@ -1,30 +1,30 @@
-// Package contract checks the library against GitHub's own OpenAPI description
-// of the migration endpoints. Every request that the library sends and every
-// response that it decodes matches the description, for each product and each
-// version of the API. Every response of the fake GitHub in ghmigratetest does,
-// too.
+// Package contract checks the library against GitHub's OpenAPI description of the
+// migration endpoints, for each product and each version of the API. It checks every
+// request that the library sends, every response that the library decodes, and every
+// response of the fake GitHub in package ghmigratetest.
 //
 // The description is the npm package @octokit/openapi. package-lock.json pins
 // its version and its digest, and
 //
 //	npm ci --prefix internal/contract
 //
-// fetches it, from the root of the repository. The tests of this package are
-// the check, and they fail without it. What they cover is printed by
+// fetches it, from the root of the repository. The tests of this package are the
+// checks. They fail without the description. This command prints their coverage:
 //
 //	go test -C internal/contract -count=1 -v -run TestCoverage .
 //
-// To see what GitHub has changed since, install the latest package:
+// To find GitHub's later changes, install the latest package:
 //
 //	npm install --prefix internal/contract --save-exact @octokit/openapi@latest
 //	go generate -C internal/contract .
 //
-// The second command writes GitHub's documented examples to testdata of the
-// root, where the library's own tests read them.
+// The second command writes GitHub's documented examples to the root's testdata, from
+// which the library's own tests read them.
 //
-// Reflection and the description list everything, so that no list can miss an
-// item. A new operation, parameter or property in the description fails the
-// check by name, and so does a method or a field that is removed here.
+// The checks list methods and fields by reflection, and operations, parameters and
+// properties from the description. So a check fails, and names the item, if GitHub
+// adds an operation, parameter or property, or if the library loses a method or a
+// field.
 package contract
 
 //go:generate go run ./examples ../../testdata

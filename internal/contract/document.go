@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// A Document is the description of one product as GitHub publishes it. It has
-// some 13 MB, of which the migration endpoints are a hundredth: only what they
-// refer to is ever looked at.
+// A Document is the description of one product as GitHub publishes it. It has about
+// 13 MB. The migration endpoints are a hundredth of that, so the rest is not decoded.
 type Document struct {
 	product string
 	parts   struct {
@@ -32,18 +31,17 @@ func ReadDocument(product string, data []byte) (*Document, error) {
 	return doc, nil
 }
 
-// Versions are the descriptions of the migration endpoints in the version of
-// the API that the document describes and in every later one that breaks
-// something there.
+// Versions returns the descriptions of the migration endpoints in the version of the
+// API that the document describes, and in every later version that changes them.
 func (doc *Document) Versions() ([]*Description, error) {
 	var all []*Description
-	known := map[string]bool{}
+	done := map[string]bool{}
 	versions := []string{baseVersion}
 	for len(versions) > 0 {
 		version := versions[0]
-		known[version] = true
+		done[version] = true
 		e := excerpt{doc: doc, version: version, breaking: map[string]bool{}, components: map[string]any{}}
-		small, err := e.migrations()
+		endpoints, err := e.migrations()
 		if err != nil {
 			return nil, fmt.Errorf("description of %s, version %s: %w", doc.product, version, err)
 		}
@@ -51,13 +49,13 @@ func (doc *Document) Versions() ([]*Description, error) {
 		if err != nil {
 			return nil, fmt.Errorf("description of %s, version %s: %w", doc.product, version, err)
 		}
-		d, err := newDescription(doc.product, version, small, event)
+		d, err := newDescription(doc.product, version, endpoints, event)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, d)
 		for later := range e.breaking {
-			if !known[later] && !slices.Contains(versions, later) {
+			if !done[later] && !slices.Contains(versions, later) {
 				versions = append(versions, later)
 			}
 		}
@@ -66,15 +64,16 @@ func (doc *Document) Versions() ([]*Description, error) {
 	return all, nil
 }
 
-// An excerpt is the part of a document that the migration endpoints are
-// described by, in one version of the API.
+// An excerpt is the part of a document that describes the migration endpoints in one
+// version of the API.
 type excerpt struct {
 	doc        *Document
 	version    string
-	breaking   map[string]bool // the versions that break a part of it
+	breaking   map[string]bool // the versions that change a part of the excerpt
 	components map[string]any  // by section, then by name
 }
 
+// migrations returns the migration endpoints as an OpenAPI document.
 func (e *excerpt) migrations() (map[string]any, error) {
 	paths := map[string]any{}
 	for path, raw := range e.doc.parts.Paths {
@@ -90,15 +89,15 @@ func (e *excerpt) migrations() (map[string]any, error) {
 		}
 		paths[path] = item
 	}
-	// The components belong to event too.
+	// event adds to the components later.
 	return map[string]any{
 		"openapi": e.doc.parts.OpenAPI, "info": e.doc.parts.Info, "servers": e.doc.parts.Servers,
 		"paths": paths, "components": e.components,
 	}, nil
 }
 
-// event takes in the payload of the webhook repository_import and returns the
-// name of its schema, which is empty if there is no such webhook.
+// event includes the payload of the webhook repository_import. It returns the name of
+// the payload's schema, or "" if there is no such webhook.
 func (e *excerpt) event() (name string, err error) {
 	raw, ok := e.doc.parts.Webhooks["repository-import"]
 	if !ok {
@@ -122,11 +121,11 @@ func (e *excerpt) event() (name string, err error) {
 	return strings.TrimPrefix(ref, "#/components/schemas/"), e.includeComponent(ref)
 }
 
-// isMigrations tells whether a path is one of the library's, or GitHub counts
-// an operation there among the migrations.
+// isMigrations reports whether the library has the path, or GitHub counts one of its
+// operations among the migrations.
 func isMigrations(path string, item map[string]any) bool {
-	for _, ours := range []string{"/user/migrations", "/orgs/{org}/migrations", "/repos/{owner}/{repo}/import"} {
-		if path == ours || strings.HasPrefix(path, ours+"/") {
+	for _, prefix := range []string{"/user/migrations", "/orgs/{org}/migrations", "/repos/{owner}/{repo}/import"} {
+		if path == prefix || strings.HasPrefix(path, prefix+"/") {
 			return true
 		}
 	}
@@ -140,8 +139,8 @@ func isMigrations(path string, item map[string]any) bool {
 	return false
 }
 
-// include applies the breaking changes of the version to a part of the
-// document, in place, and takes in all that it then refers to.
+// include applies the breaking changes of the version to a part of the document, in
+// place. It then includes all components to which the part refers.
 func (e *excerpt) include(part any) error {
 	switch part := part.(type) {
 	case map[string]any:
@@ -166,17 +165,18 @@ func (e *excerpt) include(part any) error {
 	return nil
 }
 
+// includeComponent includes the component to which ref refers.
 func (e *excerpt) includeComponent(ref string) error {
 	path, ok := strings.CutPrefix(ref, "#/components/")
 	section, name, ok2 := strings.Cut(path, "/")
 	raw, ok3 := e.doc.parts.Components[section][name]
 	if !ok || !ok2 || !ok3 {
-		return fmt.Errorf("reference to %s, which is not there", ref)
+		return fmt.Errorf("reference to %s, which does not exist", ref)
 	}
 	if e.components[section] == nil {
 		e.components[section] = map[string]any{}
 	}
-	included := e.components[section].(map[string]any) //nolint:errcheck // it was put there as one
+	included := e.components[section].(map[string]any) //nolint:errcheck // sections are maps
 	if included[name] != nil {
 		return nil
 	}
@@ -188,6 +188,7 @@ func (e *excerpt) includeComponent(ref string) error {
 	return e.include(component)
 }
 
+// applyChanges applies the breaking changes of a part, up to the version.
 func (e *excerpt) applyChanges(part map[string]any) error {
 	const key = "x-github-breaking-changes"
 	list, ok := part[key].([]any)
@@ -199,7 +200,7 @@ func (e *excerpt) applyChanges(part map[string]any) error {
 		change, _ := item.(map[string]any)
 		version, _ := change["version"].(string)
 		if change["patch"] == nil || version == "" {
-			return fmt.Errorf("a breaking change of an unknown form: %v", change)
+			return fmt.Errorf("breaking change in an unknown format: %v", change)
 		}
 		e.breaking[version] = true
 		if version > e.version {

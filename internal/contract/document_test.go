@@ -14,7 +14,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/contract"
 )
 
-// document describes one operation, whose answer GitHub changes by patches.
+// document returns a document with one operation. The arguments are lists of breaking
+// changes of the operation and of the schema of its response.
 func document(ofOperation, ofSchema string) []byte {
 	return fmt.Appendf(nil, `{
 		"openapi": "3.0.3", "info": {"title": "GitHub", "version": "1"}, "servers": [{"url": "https://api.github.com"}],
@@ -39,6 +40,7 @@ func document(ofOperation, ofSchema string) []byte {
 	}`, ofOperation, ofSchema)
 }
 
+// change returns a breaking change.
 func change(version, patch string) string {
 	return fmt.Sprintf(`{"changeset": "of_late", "version": %q, "patch": %s}`, version, patch)
 }
@@ -50,7 +52,7 @@ func TestBreakingChangesAreApplied(t *testing.T) {
 		ofOperation, ofSchema string
 		want                  map[string][]string
 	}{
-		"none": {
+		"no changes": {
 			want: map[string][]string{"github 2022-11-28": {"$[].id", "$[].old"}},
 		},
 		"a merge patch removes a property": {
@@ -85,7 +87,7 @@ func TestBreakingChangesAreApplied(t *testing.T) {
 				"github 2026-03-10": {"$[].a/b", "$[].id", "$[].id.new"},
 			},
 		},
-		"a version breaks what those before it broke, too": {
+		"a version has the changes of earlier versions, too": {
 			ofSchema: change("2027-01-01", `{"properties": {"id": null}}`) + "," + change("2026-03-10", `{"properties": {"old": null}}`),
 			want: map[string][]string{
 				"github 2022-11-28": {"$[].id", "$[].old"},
@@ -113,30 +115,30 @@ func TestBreakingChangesAreApplied(t *testing.T) {
 	}
 }
 
-func TestADocumentThatIsNotUnderstoodIsAnError(t *testing.T) {
+func TestInvalidDocuments(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ ofOperation, ofSchema, want string }{
-		"a patch that is a text": {
-			ofSchema: change("2026-03-10", `"old"`), want: "a patch of an unknown form: old",
+		"a patch that is a string": {
+			ofSchema: change("2026-03-10", `"old"`), want: "patch in an unknown format: old",
 		},
 		"an operation that GitHub has never used": {
 			ofSchema: change("2026-03-10", `[{"op": "move", "path": "/properties/id", "from": "/properties/old"}]`),
-			want:     "an operation of an unknown form",
+			want:     "operation in an unknown format",
 		},
-		"a patch of what is not there": {
+		"a patch of a property that does not exist": {
 			ofSchema: change("2026-03-10", `[{"op": "replace", "path": "/properties/gone", "value": {}}]`),
-			want:     "replace /properties/gone: there is no such object",
+			want:     "replace /properties/gone: no such object",
 		},
 		"a patch through a reference": {
 			ofOperation: change("2026-03-10", `{"responses": {"200": {"content": {"application/json": {"schema": {"items": {"properties": {"old": null}}}}}}}}`),
-			want:        "items is #/components/schemas/migration, and what that refers to belongs to others too",
+			want:        "items is #/components/schemas/migration, a component that other parts share",
 		},
 		"a change without a version": {
-			ofSchema: `{"patch": {}}`, want: "a breaking change of an unknown form",
+			ofSchema: `{"patch": {}}`, want: "breaking change in an unknown format",
 		},
-		"a reference to nothing": {
+		"a reference to a missing component": {
 			ofSchema: change("2026-03-10", `{"properties": {"new": {"$ref": "#/components/schemas/gone"}}}`),
-			want:     "reference to #/components/schemas/gone, which is not there",
+			want:     "reference to #/components/schemas/gone, which does not exist",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -150,17 +152,17 @@ func TestADocumentThatIsNotUnderstoodIsAnError(t *testing.T) {
 	}
 }
 
-func TestADescriptionThatIsNotInstalledSaysHow(t *testing.T) {
+func TestTheErrorHasTheCommandThatInstallsTheDescription(t *testing.T) {
 	t.Parallel()
 	const command = "in the root of the repository, run: npm ci --prefix internal/contract"
 	dir := t.TempDir()
 	_, err := contract.Load(dir)
-	require.EqualError(t, err, "GitHub's OpenAPI description is not there; "+command)
+	require.EqualError(t, err, "GitHub's OpenAPI description is not installed; "+command)
 
 	installed := filepath.Join(dir, "node_modules", "@octokit", "openapi")
 	require.NoError(t, os.MkdirAll(installed, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(installed, "package.json"), []byte(`{"version": "22.0.0"}`), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "package.json"), []byte(`{"dependencies": {"@octokit/openapi": "23.0.2"}}`), 0o600))
 	_, err = contract.Load(dir)
-	require.EqualError(t, err, "GitHub's OpenAPI description is version 22.0.0, not 23.0.2; "+command)
+	require.EqualError(t, err, "GitHub's OpenAPI description has version 22.0.0, not 23.0.2; "+command)
 }

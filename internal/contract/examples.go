@@ -9,15 +9,14 @@ import (
 	"strings"
 )
 
-// Examples returns GitHub's documented examples of the successes of all
-// operations, each as the content of a file, by file name. A file has the name
-// of its operation, and a number if there are several.
+// Examples returns GitHub's documented examples of successful responses, each as the
+// content of a file, by file name. A file has the name of its operation, and a number
+// if the operation has several examples.
 //
-// For a later version of the API, GitHub documents no examples, or the old
-// examples with properties that the version leaves out. Then the example is the
-// old example without those properties, and the file name has the version. An
-// example that a product does not share with those before it has a file of its
-// own, that says the product.
+// For a later version of the API, GitHub documents no examples, or the old examples
+// with properties that the version removes. Examples then removes these properties
+// from the old example, and the file name has the version. If the example of a product
+// differs from the examples of earlier products, its file name has the product.
 func Examples(all []*Description) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, d := range all {
@@ -33,7 +32,7 @@ func Examples(all []*Description) (map[string][]byte, error) {
 			for _, name := range slices.Sorted(maps.Keys(examples)) {
 				tree := examples[name].Value.Value
 				if !isSame {
-					tree = only(tree, "$", declared)
+					tree = filterProperties(tree, "$", declared)
 				}
 				content, err := indent(tree)
 				if err != nil {
@@ -46,8 +45,7 @@ func Examples(all []*Description) (map[string][]byte, error) {
 	return files, nil
 }
 
-// addFile adds a file, unless there is one of the operation already with the
-// same content.
+// addFile adds a file, unless the operation has a file with the same content.
 func addFile(files map[string][]byte, d *Description, id, example string, content []byte) {
 	name := strings.TrimPrefix(id, "migrations/")
 	if example != "default" {
@@ -68,12 +66,12 @@ func addFile(files map[string][]byte, d *Description, id, example string, conten
 	files[name+version+".json"] = content
 }
 
-// base is the description of the same product in the first version.
+// base returns the description of the same product in the first version.
 func (d *Description) base(all []*Description) *Description {
 	return all[slices.IndexFunc(all, func(old *Description) bool { return old.Product == d.Product && old.Version == baseVersion })]
 }
 
-// operation is the one of an ID, nil if there is none.
+// operation returns the operation with an ID, or nil.
 func (d *Description) operation(id string) *Operation {
 	i := slices.IndexFunc(d.Operations, func(o *Operation) bool { return o.ID == id })
 	if i < 0 {
@@ -82,27 +80,28 @@ func (d *Description) operation(id string) *Operation {
 	return d.Operations[i]
 }
 
-// only returns a value with only the properties of some paths.
-func only(tree any, path string, declared []string) any {
+// filterProperties returns a value without the properties whose paths are not declared.
+func filterProperties(tree any, path string, declared []string) any {
 	switch tree := tree.(type) {
 	case map[string]any:
 		fresh := map[string]any{}
 		for name, value := range tree {
 			if slices.Contains(declared, path+"."+name) {
-				fresh[name] = only(value, path+"."+name, declared)
+				fresh[name] = filterProperties(value, path+"."+name, declared)
 			}
 		}
 		return fresh
 	case []any:
 		fresh := []any{}
 		for _, item := range tree {
-			fresh = append(fresh, only(item, path+"[]", declared))
+			fresh = append(fresh, filterProperties(item, path+"[]", declared))
 		}
 		return fresh
 	}
 	return tree
 }
 
+// indent returns a value as indented JSON.
 func indent(tree any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

@@ -18,37 +18,36 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// An Exchange is a request of the library and its answer.
+// An Exchange is a request of the library and its response.
 type Exchange struct {
-	Call      Call
-	Operation *Operation // nil if the product has none like it
-	Request   *http.Request
-	Body      []byte // of the request
-	Status    int
-	Header    http.Header // of the answer
-	Answer    []byte      // the answer's body
+	Call         Call
+	Operation    *Operation // nil if the product has no such operation
+	Request      *http.Request
+	RequestBody  []byte
+	Status       int         // of the response
+	Header       http.Header // of the response
+	ResponseBody []byte
 
 	description *Description
 	input       *openapi3filter.RequestValidationInput
 }
 
-// An answerer says what comes back for a request of an operation; the
-// operation is nil if the description has none like it.
-type answerer func(operation *Operation, req *http.Request) (status int, header http.Header, body []byte)
+// A responder returns the response to a request. The operation is nil if the
+// description has no such operation.
+type responder func(operation *Operation, req *http.Request) (status int, header http.Header, body []byte)
 
-// A Recorder is a transport that answers in GitHub's place and keeps what was
-// said.
+// A Recorder is a transport that responds instead of GitHub, and records each exchange.
 type Recorder struct {
 	Description *Description
-	Next        http.RoundTripper // asked for the answers
-	Base        string            // where Next has the API, in place of the described server
+	Next        http.RoundTripper // responds to requests, unless respond does
+	Base        string            // base URL of the API at Next, instead of the described server
 	Exchanges   []*Exchange
 
-	call   Call     // what is being called
-	answer answerer // asked in place of Next, if not nil
+	call    Call      // the current call
+	respond responder // if not nil, responds instead of Next
 }
 
-// client is a client of the described product that talks to the recorder.
+// client returns a client of the described product whose transport is the recorder.
 func (r *Recorder) client() (*ghmigrate.Client, error) {
 	return ghmigrate.NewClient(
 		ghmigrate.WithHost(r.Description.host),
@@ -60,37 +59,38 @@ func (r *Recorder) client() (*ghmigrate.Client, error) {
 	)
 }
 
-// RoundTrip answers a request.
+// RoundTrip implements [http.RoundTripper].
 func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := &Exchange{Call: r.call, Request: req.Clone(req.Context()), description: r.Description}
 	if req.Body != nil {
 		var err error
-		if x.Body, err = io.ReadAll(req.Body); err != nil {
+		if x.RequestBody, err = io.ReadAll(req.Body); err != nil {
 			return nil, err
 		}
 		req.Body.Close()
-		req.Body = readCloser(x.Body)
+		req.Body = readCloser(x.RequestBody)
 	}
 	if err := r.find(x); err != nil {
 		return nil, err
 	}
-	res, err := r.ask(x, req)
+	res, err := r.roundTrip(x, req)
 	if err != nil {
 		return nil, err
 	}
 	x.Status, x.Header = res.StatusCode, res.Header
-	x.Answer, err = io.ReadAll(res.Body)
+	x.ResponseBody, err = io.ReadAll(res.Body)
 	res.Body.Close()
-	res.Body = readCloser(x.Answer)
+	res.Body = readCloser(x.ResponseBody)
 	r.Exchanges = append(r.Exchanges, x)
 	return res, err
 }
 
-func (r *Recorder) ask(x *Exchange, req *http.Request) (*http.Response, error) {
-	if r.answer == nil {
+// roundTrip gets the response from respond or Next.
+func (r *Recorder) roundTrip(x *Exchange, req *http.Request) (*http.Response, error) {
+	if r.respond == nil {
 		return r.Next.RoundTrip(req)
 	}
-	status, header, body := r.answer(x.Operation, req)
+	status, header, body := r.respond(x.Operation, req)
 	return &http.Response{
 		StatusCode: status, Status: fmt.Sprint(status), Header: header, Request: req,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -98,7 +98,7 @@ func (r *Recorder) ask(x *Exchange, req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// find finds the operation that a request is of.
+// find sets the operation of an exchange.
 func (r *Recorder) find(x *Exchange) error {
 	d := r.Description
 	if below, ok := strings.CutPrefix(x.Request.URL.String(), r.Base+"/"); ok && r.Base != "" {
@@ -110,7 +110,7 @@ func (r *Recorder) find(x *Exchange) error {
 	}
 	route, params, err := d.router.FindRoute(x.Request)
 	if err != nil {
-		return nil //nolint:nilerr // the exchange has no operation then
+		return nil //nolint:nilerr // the exchange has no operation
 	}
 	for _, operation := range d.Operations {
 		if operation.Path == route.Path && operation.Method == route.Method {
@@ -124,7 +124,7 @@ func (r *Recorder) find(x *Exchange) error {
 		SkipSettingDefaults:               true,
 		AuthenticationFunc:                openapi3filter.NoopAuthenticationFunc,
 	}
-	// Otherwise an error prints whole schemas.
+	// By default an error prints the whole schema.
 	options.WithCustomSchemaErrorFunc(func(e *openapi3.SchemaError) string {
 		return "/" + strings.Join(e.JSONPointer(), "/") + ": " + e.Reason
 	})
@@ -134,11 +134,11 @@ func (r *Recorder) find(x *Exchange) error {
 	return nil
 }
 
-// Exchanges calls every method with every kind of arguments and returns what
-// was asked, each answered with a documented success. Problems are calls that
-// failed, and calls that do not send one request.
+// Exchanges calls every method with every kind of arguments, and returns the exchanges.
+// Each request gets a documented success. Problems are calls that fail, and calls that
+// do not send exactly one request.
 func (d *Description) Exchanges(ctx context.Context, methods []Method) (all []*Exchange, problems []string) {
-	r := &Recorder{Description: d, answer: success}
+	r := &Recorder{Description: d, respond: success}
 	client, err := r.client()
 	if err != nil {
 		return nil, []string{err.Error()}
@@ -159,8 +159,8 @@ func (d *Description) Exchanges(ctx context.Context, methods []Method) (all []*E
 	return all, problems
 }
 
-// success responds to an operation as its description says, with every property
-// there is. An object has the id that was asked for, and a list has one page.
+// success is a responder that returns the documented success with every property. An
+// object has the ID of the request, and a list has one page.
 func success(operation *Operation, req *http.Request) (int, http.Header, []byte) {
 	header := http.Header{
 		"Content-Type": {"application/json; charset=utf-8"},
@@ -180,9 +180,9 @@ func success(operation *Operation, req *http.Request) (int, http.Header, []byte)
 	return response.Status, header, encode(identified(response.Schema, instance(response.Schema, 0), req))
 }
 
-// identified returns an object with the properties that make it a response to
-// the request. It has the id of the path, or any id if the path has no id, and
-// the status of an import.
+// identified returns an object with the properties that the library requires of a
+// response to the request. These are the ID, which is the ID of the path if it has one,
+// and the status of an import.
 func identified(schema *openapi3.Schema, tree any, req *http.Request) any {
 	object, ok := tree.(map[string]any)
 	if !ok {
@@ -190,8 +190,8 @@ func identified(schema *openapi3.Schema, tree any, req *http.Request) any {
 	}
 	object = maps.Clone(object)
 	known := properties(schema)
-	if asked, err := strconv.Atoi(path.Base(req.URL.Path)); known["id"] != nil && err == nil {
-		object["id"] = asked
+	if id, err := strconv.Atoi(path.Base(req.URL.Path)); known["id"] != nil && err == nil {
+		object["id"] = id
 	} else if known["id"] != nil && object["id"] == nil {
 		object["id"] = 7
 	}

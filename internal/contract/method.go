@@ -12,12 +12,12 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// composed are the exported methods of a Client and its services that are no
-// single call of one operation, and why.
-func composed() map[string]string {
+// compositeMethods returns the exported methods of a Client and its services that do
+// not call exactly one operation, each with its behavior.
+func compositeMethods() map[string]string {
 	return map[string]string{
 		"Client.CloseIdleConnections":    "sends nothing",
-		"Client.Do":                      "calls what the caller names",
+		"Client.Do":                      "calls the endpoint that the caller names",
 		"Client.Host":                    "sends nothing",
 		"Client.RateLimit":               "sends nothing",
 		"OrgMigrations.DownloadArchive":  "ArchiveURL, then storage",
@@ -43,16 +43,17 @@ type Method struct {
 
 func (m Method) String() string { return m.Service + "." + m.Name }
 
-// Methods lists the library's methods that call one operation each, sorted.
-// Problems are the entries of the list of other methods that name none.
+// Methods returns the library's methods that call one operation each, sorted. Problems
+// are methods of Client that compositeMethods lacks, and entries of compositeMethods
+// that do not exist.
 func Methods() (methods []Method, problems []string) {
-	client, unseen := reflect.TypeFor[*ghmigrate.Client](), composed()
+	client, remaining := reflect.TypeFor[*ghmigrate.Client](), compositeMethods()
 	for m := range client.Methods() {
 		name := "Client." + m.Name
-		if _, ok := unseen[name]; !ok {
-			problems = append(problems, name+" belongs to no service and is not known to call no single operation")
+		if _, ok := remaining[name]; !ok {
+			problems = append(problems, name+" does not belong to a service, and compositeMethods does not have it")
 		}
-		delete(unseen, name)
+		delete(remaining, name)
 	}
 	for _, field := range reflect.VisibleFields(client.Elem()) {
 		if !field.IsExported() || field.Type.Kind() != reflect.Pointer {
@@ -61,21 +62,21 @@ func Methods() (methods []Method, problems []string) {
 		service := reflect.Zero(field.Type)
 		for m := range field.Type.Methods() {
 			method := Method{field.Name, m.Name, service.Method(m.Index).Type()}
-			if _, ok := unseen[method.String()]; ok {
-				delete(unseen, method.String())
+			if _, ok := remaining[method.String()]; ok {
+				delete(remaining, method.String())
 			} else {
 				methods = append(methods, method)
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(unseen)) {
-		problems = append(problems, name+" is known to call no single operation, but there is no such method")
+	for _, name := range slices.Sorted(maps.Keys(remaining)) {
+		problems = append(problems, name+" is in compositeMethods, but does not exist")
 	}
 	return methods, problems
 }
 
-// result is the type of one item of what the method returns beside its error;
-// nil if it returns nothing else.
+// result returns the type of the method's result or of an item of its sequence. It
+// returns nil if the method returns only an error.
 func (m Method) result() reflect.Type {
 	out := m.typ.Out(0)
 	switch {
@@ -90,21 +91,21 @@ func (m Method) result() reflect.Type {
 	return out
 }
 
-// isList tells whether the method returns a sequence.
+// isList reports whether the method returns a sequence.
 func (m Method) isList() bool { return m.typ.Out(0).Kind() == reflect.Func }
 
-// A Call is a method with its arguments.
+// A Call is a method with arguments.
 type Call struct {
 	Method Method
-	Kind   string          // "minimal", "maximal", or the field that is set alone
-	Names  []string        // the arguments that name or number something, in order
+	Kind   string          // "minimal", "maximal", or the only field that is set
+	Names  []string        // the arguments that are names or IDs, in order
 	args   []reflect.Value // without the context
 }
 
 func (c Call) String() string { return fmt.Sprintf("%s with %s arguments", c.Method, c.Kind) }
 
-// do calls the method and returns what it does: one value, or a slice of them;
-// nil if it returns an error alone.
+// do calls the method. It returns the result, or the items of a sequence as a slice. It
+// returns nil if the method returns only an error.
 func (c Call) do(ctx context.Context, client *ghmigrate.Client) (any, error) {
 	service := reflect.ValueOf(client).Elem().FieldByName(c.Method.Service)
 	out := service.MethodByName(c.Method.Name).Call(append([]reflect.Value{reflect.ValueOf(ctx)}, c.args...))
@@ -118,6 +119,7 @@ func (c Call) do(ctx context.Context, client *ghmigrate.Client) (any, error) {
 	return out[0].Interface(), nil
 }
 
+// collect returns the items of a sequence.
 func collect(seq iter.Seq2[reflect.Value, reflect.Value]) (any, error) {
 	all := []any{}
 	for item, errValue := range seq {
@@ -129,7 +131,7 @@ func collect(seq iter.Seq2[reflect.Value, reflect.Value]) (any, error) {
 	return all, nil
 }
 
-// What the arguments of calls name. Nothing of it has to exist.
+// The names and IDs in the arguments of calls.
 const (
 	anOrg = "octo-org"
 	aUser = "octocat"
@@ -137,8 +139,8 @@ const (
 	anID  = 79
 )
 
-// calls returns calls of the method with the fewest arguments, with the most,
-// and with each argument that excludes all others.
+// calls returns calls of the method with the fewest arguments, with the most arguments,
+// and with each field that excludes all others.
 func (m Method) calls() []Call {
 	all := []Call{m.call("minimal", nil), m.call("maximal", func(typ reflect.Type, field string) bool {
 		return !slices.Contains(exclusive(), typ.Name()+"."+field)
@@ -156,16 +158,16 @@ func (m Method) calls() []Call {
 	return all
 }
 
-// exclusive are the fields that may be set only if all others are zero.
+// exclusive returns the fields that may be set only if all other fields are zero.
 func exclusive() []string { return []string{"StartMigrationRequest.OrgMetadataOnly"} }
 
-// required are the fields without which a call is refused.
+// required returns the fields without which the library rejects a call.
 func required() []string {
 	return []string{"StartMigrationRequest.Repositories", "StartImportRequest.VCSURL"}
 }
 
-// call makes the arguments; set chooses the fields of structs that are not
-// zero; nil chooses the required fields.
+// call returns a call with arguments. set selects the struct fields that have a value.
+// If set is nil, these are the required fields.
 func (m Method) call(kind string, set func(typ reflect.Type, field string) bool) Call {
 	c := Call{Method: m, Kind: kind}
 	names := map[string][]string{
@@ -179,7 +181,7 @@ func (m Method) call(kind string, set func(typ reflect.Type, field string) bool)
 		switch {
 		case in == reflect.TypeFor[string]():
 			if len(names) == 0 {
-				panic(fmt.Sprintf("%s takes more names than a %s has", m, m.Service))
+				panic(fmt.Sprintf("%s has more names as arguments than expected of %s", m, m.Service))
 			}
 			arg.SetString(names[0])
 			c.Names, names = append(c.Names, names[0]), names[1:]
@@ -205,7 +207,7 @@ func (m Method) call(kind string, set func(typ reflect.Type, field string) bool)
 	return c
 }
 
-// fill gives a value to an argument, or to the fields of it that are to be set.
+// fill gives a value to an argument. In a struct, set selects the fields.
 func (m Method) fill(arg reflect.Value, set func(reflect.Type, string) bool) {
 	typ := arg.Type()
 	if typ == reflect.TypeFor[ghmigrate.LFSPreference]() {
@@ -236,11 +238,11 @@ func (m Method) fill(arg reflect.Value, set func(reflect.Type, string) bool) {
 			}
 		}
 	default:
-		panic(fmt.Sprintf("%s takes a %v, for which there is no value", m, typ))
+		panic(fmt.Sprintf("%s has an argument of type %v, for which fill has no value", m, typ))
 	}
 }
 
-// sample is a text that a field takes, where not any text will do.
+// sample returns a valid text for a field that does not accept every text.
 func (m Method) sample(field string) string {
 	switch field {
 	case "StartMigrationRequest.Repositories":
@@ -258,6 +260,7 @@ func (m Method) sample(field string) string {
 	return ""
 }
 
+// fillSample sets a string, or a slice with one string.
 func (m Method) fillSample(value reflect.Value, sample string) {
 	if value.Kind() == reflect.Slice {
 		value.Set(reflect.Append(value, reflect.ValueOf(sample).Convert(value.Type().Elem())))

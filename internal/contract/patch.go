@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// applyPatch changes part as GitHub writes its breaking changes: an object is
-// a merge patch (RFC 7396), an array is a JSON patch (RFC 6902).
+// applyPatch applies a patch of a breaking change to part. An object is a merge patch
+// (RFC 7396), and an array is a JSON patch (RFC 6902).
 func applyPatch(part map[string]any, patch any) error {
 	switch patch := patch.(type) {
 	case map[string]any:
@@ -21,9 +21,10 @@ func applyPatch(part map[string]any, patch any) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("a patch of an unknown form: %v", patch)
+	return fmt.Errorf("patch in an unknown format: %v", patch)
 }
 
+// mergePatch applies a merge patch.
 func mergePatch(part, patch map[string]any) error {
 	for key, value := range patch {
 		inner, isObject := value.(map[string]any)
@@ -35,11 +36,11 @@ func mergePatch(part, patch map[string]any) error {
 		case !isObject:
 			part[key] = value
 			continue
-		case inner["$ref"] != nil: // beside a reference nothing else counts
+		case inner["$ref"] != nil: // OpenAPI ignores other properties beside a reference
 			part[key] = inner
 			continue
 		case wasObject && old["$ref"] != nil:
-			return fmt.Errorf("%s is %v, and what that refers to belongs to others too", key, old["$ref"])
+			return fmt.Errorf("%s is %v, a component that other parts share", key, old["$ref"])
 		case !wasObject:
 			old = map[string]any{}
 			part[key] = old
@@ -51,14 +52,14 @@ func mergePatch(part, patch map[string]any) error {
 	return nil
 }
 
-// applyOperation does one operation of a JSON patch. GitHub uses add, remove
-// and replace.
+// applyOperation applies one operation of a JSON patch. GitHub uses add, remove and
+// replace.
 func applyOperation(part map[string]any, operation any) error {
 	object, _ := operation.(map[string]any)
 	op, _ := object["op"].(string)
 	pointer, _ := object["path"].(string)
 	if !strings.HasPrefix(pointer, "/") || !slices.Contains([]string{"add", "remove", "replace"}, op) {
-		return fmt.Errorf("an operation of an unknown form: %v", operation)
+		return fmt.Errorf("operation in an unknown format: %v", operation)
 	}
 	keys := strings.Split(pointer[1:], "/")
 	for i, key := range keys {
@@ -71,7 +72,7 @@ func applyOperation(part map[string]any, operation any) error {
 	target, ok := at.(map[string]any)
 	last := keys[len(keys)-1]
 	if !ok || op != "add" && target[last] == nil {
-		return fmt.Errorf("%s %s: there is no such object", op, pointer)
+		return fmt.Errorf("%s %s: no such object", op, pointer)
 	}
 	if op == "remove" {
 		delete(target, last)
@@ -81,6 +82,7 @@ func applyOperation(part map[string]any, operation any) error {
 	return nil
 }
 
+// child returns the value at a key of an object or an index of an array, or nil.
 func child(of any, key string) any {
 	switch of := of.(type) {
 	case map[string]any:

@@ -10,14 +10,14 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// A Response is one that an operation documents.
+// A Response is a documented response of an operation.
 type Response struct {
 	Status int
-	Schema *openapi3.Schema // nil if it has no body
+	Schema *openapi3.Schema // nil if the response has no body
 	*openapi3.Response
 }
 
-// documented are the responses of an operation, by status.
+// documented returns the responses of an operation, sorted by status.
 func (o *Operation) documented() []Response {
 	var all []Response
 	for status, ref := range o.Responses.Map() {
@@ -35,8 +35,8 @@ func (o *Operation) documented() []Response {
 	return all
 }
 
-// Success is the one response of an operation that is a success: it has a
-// status below 300, or leads to an archive.
+// Success returns the successful response of an operation, whose status is below 300,
+// or 302 for an archive. It panics if there is not exactly one such response.
 func (o *Operation) Success() Response {
 	all := slices.DeleteFunc(o.documented(), func(r Response) bool { return r.Status >= 300 && r.Status != 302 })
 	if len(all) != 1 {
@@ -45,10 +45,11 @@ func (o *Operation) Success() Response {
 	return all[0]
 }
 
+// encode returns a value of decoded JSON as JSON.
 func encode(tree any) []byte {
 	data, err := json.Marshal(tree)
 	if err != nil {
-		panic(err) // a tree of what JSON has
+		panic(err) // tree has only values of JSON
 	}
 	return data
 }

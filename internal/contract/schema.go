@@ -10,8 +10,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// properties returns the properties of a schema and of all schemas that it is
-// made of.
+// properties returns the properties of a schema and of the schemas that it combines.
 func properties(schema *openapi3.Schema) map[string]*openapi3.Schema {
 	all := map[string]*openapi3.Schema{}
 	for _, parts := range []openapi3.SchemaRefs{schema.AllOf, schema.OneOf, schema.AnyOf} {
@@ -25,8 +24,8 @@ func properties(schema *openapi3.Schema) map[string]*openapi3.Schema {
 	return all
 }
 
-// items is the schema of an array's elements, nil if the schema is not an
-// array's.
+// items returns the schema of an array's elements, or nil if the schema is not an
+// array.
 func items(schema *openapi3.Schema) *openapi3.Schema {
 	for _, parts := range []openapi3.SchemaRefs{schema.AllOf, schema.OneOf, schema.AnyOf} {
 		for _, part := range parts {
@@ -41,8 +40,8 @@ func items(schema *openapi3.Schema) *openapi3.Schema {
 	return schema.Items.Value
 }
 
-// PropertyPaths are the paths of all properties in a schema, such as
-// "$.owner.login" or "$[].id", sorted.
+// PropertyPaths returns the paths of all properties in a schema, sorted. A path is such
+// as "$.owner.login" or "$[].id".
 func PropertyPaths(schema *openapi3.Schema) []string {
 	var all []string
 	walkProperties(schema, "$", nil, func(path string, _ *openapi3.Schema) { all = append(all, path) })
@@ -50,8 +49,8 @@ func PropertyPaths(schema *openapi3.Schema) []string {
 	return all
 }
 
-// walkProperties does not follow a schema into itself: what holds for it once
-// holds below.
+// walkProperties calls visit with every property in a schema. It visits a schema that
+// contains itself only once.
 func walkProperties(schema *openapi3.Schema, path string, above []*openapi3.Schema, visit func(path string, property *openapi3.Schema)) {
 	if slices.Contains(above, schema) {
 		return
@@ -66,10 +65,9 @@ func walkProperties(schema *openapi3.Schema, path string, above []*openapi3.Sche
 	}
 }
 
-// instances returns values of a schema with every property, each value
-// different from the others. Every value of an enumeration and every
-// alternative occurs in one of them. Every boolean is true in one and false in
-// another.
+// instances returns values of a schema with every property. Every value of an
+// enumeration and every alternative occurs in one of the instances. Every boolean is
+// true in one instance and false in another. Other values differ within an instance.
 func instances(schema *openapi3.Schema) []any {
 	var all []any
 	for round := range rounds(schema, nil) {
@@ -78,11 +76,13 @@ func instances(schema *openapi3.Schema) []any {
 	return all
 }
 
+// instance returns the instance of a round.
 func instance(schema *openapi3.Schema, round int) any {
 	g := generator{round: round}
 	return g.value(schema, "$", nil)
 }
 
+// rounds returns how many instances a schema needs.
 func rounds(schema *openapi3.Schema, above []*openapi3.Schema) int {
 	if slices.Contains(above, schema) {
 		return 0
@@ -97,8 +97,7 @@ func rounds(schema *openapi3.Schema, above []*openapi3.Schema) int {
 	return n
 }
 
-// A generator makes an instance. A number says which of the values so far one
-// is, so that no two are alike.
+// A generator makes an instance. It counts the values, so that no two values are equal.
 type generator struct{ round, count int }
 
 func (g *generator) value(schema *openapi3.Schema, path string, above []*openapi3.Schema) any {
@@ -138,7 +137,7 @@ func (g *generator) object(schema *openapi3.Schema, path string, above []*openap
 	above = append(slices.Clip(above), schema)
 	all := properties(schema)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if all[name] != schema { // a schema within itself, once is enough
+		if all[name] != schema { // a schema does not contain itself again
 			object[name] = g.value(all[name], path+"."+name, above)
 		}
 	}
@@ -151,8 +150,8 @@ func (g *generator) object(schema *openapi3.Schema, path string, above []*openap
 	return object
 }
 
-// number is small enough for a JSON number of any reader, and beyond 32 bits
-// where that is documented.
+// number returns a number that every JSON decoder represents exactly. It exceeds 32
+// bits if the schema documents 64 bits.
 func (g *generator) number(schema *openapi3.Schema) any {
 	n := float64(g.count)
 	if schema.Format == "int64" {
@@ -167,11 +166,11 @@ func (g *generator) number(schema *openapi3.Schema) any {
 	return n
 }
 
-// text is a time in each of the forms that GitHub sends, a URL, or says where
-// it is, with characters that JSON may escape.
+// text returns a time in one of the formats that GitHub sends, a URL, or else the path
+// of the value with characters that JSON may escape.
 func (g *generator) text(schema *openapi3.Schema, path string) any {
 	switch {
-	case schema.Format == "date-time", strings.HasSuffix(path, "_at"): // some times are declared as mere texts
+	case schema.Format == "date-time", strings.HasSuffix(path, "_at"): // the description declares some times as plain strings
 		form := []string{"2015-07-%02dT15:33:%02d-07:00", "2020-09-%02dT03:06:%02d.000+02:00", "2018-09-%02dT11:58:%02dZ"}[g.round%3]
 		return fmt.Sprintf(form, 1+g.count%28, g.count%60)
 	case schema.Format == "uri":

@@ -11,7 +11,7 @@ import (
 
 var load = sync.OnceValues(func() ([]*contract.Description, error) { return contract.Load(".") })
 
-// descriptions holds the descriptions of all products and versions.
+// descriptions returns the descriptions of all products and versions.
 func descriptions(t *testing.T) []*contract.Description {
 	t.Helper()
 	all, err := load()
@@ -19,8 +19,8 @@ func descriptions(t *testing.T) []*contract.Description {
 	return all
 }
 
-// eachDescription runs a test with every description and with what the library
-// asks of a server that is as described.
+// eachDescription runs a test with every description, and with the exchanges of the
+// library with a server that matches the description.
 func eachDescription(t *testing.T, test func(t *testing.T, d *contract.Description, exchanges []*contract.Exchange)) {
 	t.Helper()
 	for _, d := range descriptions(t) {
@@ -31,6 +31,8 @@ func eachDescription(t *testing.T, test func(t *testing.T, d *contract.Descripti
 	}
 }
 
+// exchangesWith returns the exchanges of the library with a server that matches the
+// description.
 func exchangesWith(t *testing.T, d *contract.Description) []*contract.Exchange {
 	t.Helper()
 	methods, problems := contract.Methods()
@@ -40,7 +42,7 @@ func exchangesWith(t *testing.T, d *contract.Description) []*contract.Exchange {
 	return exchanges
 }
 
-// noProblems fails the test with each problem on a line of its own.
+// noProblems fails the test if there are problems, with an error for each.
 func noProblems(t *testing.T, problems []string) {
 	t.Helper()
 	for _, problem := range problems {

@@ -1,6 +1,6 @@
-// Command examples writes the documented examples of GitHub's OpenAPI
-// description into a folder, one file per response. It is run in the folder of
-// the module, where the description is installed:
+// Command examples writes the documented examples of GitHub's OpenAPI description to a
+// directory, one file for each response. It runs in the directory of the module, where
+// the description is installed:
 //
 //	go generate -C internal/contract .
 package main
@@ -22,7 +22,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("want the folder for the files, got %q", args)
+		return fmt.Errorf("want the directory for the files, got %q", args)
 	}
 	all, err := contract.Load(".")
 	if err != nil {
@@ -32,12 +32,12 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	folder, err := os.OpenRoot(args[0])
+	dir, err := os.OpenRoot(args[0])
 	if err != nil {
 		return err
 	}
 	for name, content := range files {
-		err = errors.Join(err, folder.WriteFile(name, content, 0o600))
+		err = errors.Join(err, dir.WriteFile(name, content, 0o600))
 	}
-	return errors.Join(err, folder.Close())
+	return errors.Join(err, dir.Close())
 }

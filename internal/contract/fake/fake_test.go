@@ -1,6 +1,6 @@
-// Package fake_test holds the fake GitHub of ghmigratetest to GitHub's
-// description. It is apart from the check of the library, because it is a
-// program that a removed method or field breaks.
+// Package fake_test checks the fake GitHub of package ghmigratetest against GitHub's
+// description. It is a package of its own because it calls methods by name: if the
+// library loses a method, only this package fails to build.
 package fake_test
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/contract"
 )
 
-// exports are the methods that both services for exports have.
+// exports has the methods that UserMigrations and OrgMigrations have in common.
 type exports struct {
 	start   func(ghmigrate.StartMigrationRequest) (*ghmigrate.Migration, error)
 	list    func(*ghmigrate.ListOptions) ([]*ghmigrate.Migration, error)
@@ -72,7 +72,7 @@ func ofUser(ctx context.Context, c *ghmigrate.Client) exports {
 	}
 }
 
-func TestTheFakeGitHubAnswersAsDescribed(t *testing.T) {
+func TestTheFakeMatchesTheDescription(t *testing.T) {
 	all, err := contract.Load("..")
 	require.NoError(t, err)
 	for _, d := range all {
@@ -107,18 +107,18 @@ func TestTheFakeGitHubAnswersAsDescribed(t *testing.T) {
 				}
 				refuse(t, server, r, d)
 
-				// GHES has other endpoints than GitHub.com, which the test asks for too.
+				// The test calls methods that the description of GHES lacks. The fake responds with 404.
 				exchanges := slices.DeleteFunc(r.Exchanges, func(x *contract.Exchange) bool {
 					return isGHES && x.Operation == nil && x.Status == http.StatusNotFound
 				})
-				for _, problem := range contract.CheckAnswers(exchanges, all) {
+				for _, problem := range contract.CheckFakeResponses(exchanges, all) {
 					t.Error(problem)
 				}
 				var described []string
 				for _, operation := range d.Operations {
 					described = append(described, operation.ID)
 				}
-				assert.Equal(t, described, contract.Answered(exchanges))
+				assert.Equal(t, described, contract.Succeeded(exchanges))
 				named := map[string]bool{}
 				for _, request := range server.Requests() {
 					named[request.Operation] = true
@@ -127,23 +127,23 @@ func TestTheFakeGitHubAnswersAsDescribed(t *testing.T) {
 					assert.True(t, named[id], "the fake has no operation %s", id)
 				}
 				if !t.Failed() {
-					t.Logf("%d answers are as described", len(exchanges))
+					t.Logf("%d responses match the description", len(exchanges))
 				}
 			})
 		})
 	}
 }
 
-// export leads exports of an account through their whole life. Without
-// management there are no Get, DeleteArchive and UnlockRepository.
+// export runs exports of an account from the start to the deletion of the archive. If
+// unmanaged is set, the product lacks Get, DeleteArchive and UnlockRepository.
 func export(t *testing.T, server *ghmigratetest.Server, s exports, owner string, unmanaged bool) {
 	t.Helper()
 	all := []string{owner + "/hello-world", owner + "/second", owner + "/third"}
-	gone := func(err error) {
+	requireNotFound := func(err error) {
 		t.Helper()
 		require.ErrorIs(t, err, ghmigrate.ErrNotFound)
 	}
-	look := func(id int64, want ghmigrate.MigrationState) {
+	checkState := func(id int64, want ghmigrate.MigrationState) {
 		t.Helper()
 		found, err := s.list(&ghmigrate.ListOptions{PerPage: 2})
 		require.NoError(t, err)
@@ -153,7 +153,7 @@ func export(t *testing.T, server *ghmigratetest.Server, s exports, owner string,
 		for _, options := range []*ghmigrate.GetOptions{nil, {OmitRepositories: true}} {
 			m, err := s.get(id, options)
 			if unmanaged {
-				gone(err)
+				requireNotFound(err)
 				continue
 			}
 			require.NoError(t, err)
@@ -172,56 +172,56 @@ func export(t *testing.T, server *ghmigratetest.Server, s exports, owner string,
 	require.ErrorIs(t, err, ghmigrate.ErrValidation)
 	m, err := s.start(ghmigrate.StartMigrationRequest{Repositories: all, LockRepositories: true})
 	require.NoError(t, err)
-	look(m.ID, ghmigrate.StatePending)
-	if owner == "octo-org" { // that a user's archive may be missing is not documented
+	checkState(m.ID, ghmigrate.StatePending)
+	if owner == "octo-org" { // GitHub does not document a 404 for the archive of a user
 		_, err = s.archive(m.ID)
 		require.ErrorIs(t, err, ghmigrate.ErrArchiveNotReady)
 	}
 	if !unmanaged {
-		gone(s.remove(m.ID))
+		requireNotFound(s.remove(m.ID))
 	}
 	server.Clock().Advance(30 * time.Minute)
-	look(m.ID, ghmigrate.StateExporting)
+	checkState(m.ID, ghmigrate.StateExporting)
 	server.Clock().Advance(time.Hour)
-	look(m.ID, ghmigrate.StateExported)
+	checkState(m.ID, ghmigrate.StateExported)
 	for _, options := range []*ghmigrate.ListOptions{nil, {PerPage: 1}, {Page: 7}} {
 		_, err = s.repos(m.ID, options)
 		require.NoError(t, err)
 	}
 	_, err = s.repos(999, nil)
-	gone(err)
+	requireNotFound(err)
 	_, err = s.archive(m.ID)
 	require.NoError(t, err)
 	if unmanaged {
-		gone(s.unlock(m.ID, "hello-world"))
-		gone(s.remove(m.ID))
+		requireNotFound(s.unlock(m.ID, "hello-world"))
+		requireNotFound(s.remove(m.ID))
 		return
 	}
 	require.NoError(t, s.unlock(m.ID, "hello-world"))
-	gone(s.unlock(m.ID, "hello-world"))
+	requireNotFound(s.unlock(m.ID, "hello-world"))
 	require.NoError(t, s.remove(m.ID))
 	if owner == "octo-org" {
 		_, err = s.archive(m.ID)
 		require.ErrorIs(t, err, ghmigrate.ErrArchiveGone)
 	}
-	look(m.ID, ghmigrate.StateExported)
+	checkState(m.ID, ghmigrate.StateExported)
 }
 
-// importAll leads imports of every kind through their whole life.
+// importAll runs imports of every kind from the start to the end.
 func importAll(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client) {
 	t.Helper()
-	s, ctx := client.SourceImports, t.Context() //nolint:staticcheck // deprecated, but held to its description all the same
-	works := "complete detecting importing mapping pushing"
+	s, ctx := client.SourceImports, t.Context() //nolint:staticcheck // deprecated, but checked
+	success := "complete detecting importing mapping pushing"
 	for i, kind := range []struct{ url, states string }{
-		{"git", works},
+		{"git", success},
 		{"private", "auth_failed complete detecting detection_needs_auth importing mapping pushing"},
 		{"multiple", "complete detecting detection_found_multiple importing mapping pushing"},
 		{"nothing", "detecting detection_found_nothing"},
 		{"tfvc", "choose complete detecting importing mapping pushing"},
-		{"subversion", works},
-		{"mercurial", works},
+		{"subversion", success},
+		{"mercurial", success},
 		{"broken", "detecting error importing"},
-		{"large", works},
+		{"large", success},
 	} {
 		repo := []string{"hello-world", "second", "third"}[i%3]
 		_, err := s.Get(ctx, "octocat", repo)
@@ -267,8 +267,7 @@ func importAll(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Cli
 	}
 }
 
-// refuse sees answers to a wrong token and to one without scopes, where they
-// are documented.
+// refuse sends requests with a wrong token and with a token without scopes.
 func refuse(t *testing.T, server *ghmigratetest.Server, r *contract.Recorder, d *contract.Description) {
 	t.Helper()
 	client, err := ghmigrate.NewClient(

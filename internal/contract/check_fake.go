@@ -11,14 +11,14 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// CheckAnswers finds responses of a fake server that are not as described. A
-// success must not have a property either that no product, in the same version
-// of the API, describes.
-func CheckAnswers(exchanges []*Exchange, all []*Description) (problems []string) {
+// CheckFakeResponses finds responses of a fake server that do not match the
+// description. It also finds properties of successful responses that no product
+// describes in the same version of the API.
+func CheckFakeResponses(exchanges []*Exchange, all []*Description) (problems []string) {
 	for _, x := range exchanges {
-		what := fmt.Sprintf("%d to %s %s", x.Status, x.Request.Method, x.Request.URL.RequestURI())
+		response := fmt.Sprintf("%d to %s %s", x.Status, x.Request.Method, x.Request.URL.RequestURI())
 		if x.Operation == nil {
-			problems = append(problems, what+": there is no such operation")
+			problems = append(problems, response+": there is no such operation")
 			continue
 		}
 		err := openapi3filter.ValidateResponse(x.Request.Context(), &openapi3filter.ResponseValidationInput{
@@ -29,28 +29,28 @@ func CheckAnswers(exchanges []*Exchange, all []*Description) (problems []string)
 			Options:                x.input.Options,
 		})
 		if err != nil {
-			problems = append(problems, fmt.Sprintf("%s: %v", what, err))
+			problems = append(problems, fmt.Sprintf("%s: %v", response, err))
 		}
 		for _, path := range x.undeclared(all) {
-			problems = append(problems, fmt.Sprintf("%s: %s is not declared", what, path))
+			problems = append(problems, fmt.Sprintf("%s: %s is not declared", response, path))
 		}
 	}
 	return problems
 }
 
-// withExcluded is the answer's body with what the request excluded: the
-// description requires it in spite of that.
+// withExcluded returns the body of the response with empty lists for the properties that
+// the request excluded, because the description requires these properties.
 func (x *Exchange) withExcluded() []byte {
 	excluded := x.Request.URL.Query()["exclude"]
 	var request struct {
 		Exclude []string `json:"exclude"`
 	}
-	if json.Unmarshal(x.Body, &request) == nil {
+	if json.Unmarshal(x.RequestBody, &request) == nil {
 		excluded = append(excluded, request.Exclude...)
 	}
 	var tree any
-	if len(excluded) == 0 || json.Unmarshal(x.Answer, &tree) != nil {
-		return x.Answer
+	if len(excluded) == 0 || json.Unmarshal(x.ResponseBody, &tree) != nil {
+		return x.ResponseBody
 	}
 	list, ok := tree.([]any)
 	if !ok {
@@ -66,11 +66,11 @@ func (x *Exchange) withExcluded() []byte {
 	return encode(tree)
 }
 
-// undeclared are the paths of the properties of an answer that no description
-// of the same version has.
+// undeclared returns the paths of the properties of the response that no description of
+// the same version has.
 func (x *Exchange) undeclared(all []*Description) []string {
 	var tree any
-	if x.Status >= 400 || json.Unmarshal(x.Answer, &tree) != nil {
+	if x.Status >= 400 || json.Unmarshal(x.ResponseBody, &tree) != nil {
 		return nil
 	}
 	declared := map[string]bool{}
@@ -91,8 +91,8 @@ func (x *Exchange) undeclared(all []*Description) []string {
 	})
 }
 
-// Answered are the operations that were answered with a success, sorted.
-func Answered(exchanges []*Exchange) []string {
+// Succeeded returns the IDs of the operations that succeeded, sorted.
+func Succeeded(exchanges []*Exchange) []string {
 	all := map[string]bool{}
 	for _, x := range exchanges {
 		if x.Operation != nil && x.Status < 400 {

@@ -11,9 +11,8 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// lost lists what of a value, null apart, is not the same after decoding and
-// encoding. A secret is encoded as REDACTED; secrets are the secrets that the
-// decoded value holds.
+// lost returns the values that differ after decoding and encoding, except null. A
+// secret is encoded as REDACTED. secrets has the secrets in the decoded value.
 func lost(want, got any, path string, secrets map[string]bool) []string {
 	switch want := want.(type) {
 	case nil:
@@ -53,6 +52,7 @@ func lost(want, got any, path string, secrets map[string]bool) []string {
 	return []string{fmt.Sprintf("%s is %.100v instead of %.100v", path, got, want)}
 }
 
+// sameTime reports whether two texts are the same time.
 func sameTime(want string, got any) bool {
 	text, _ := got.(string)
 	a, errA := time.Parse(time.RFC3339, want)
@@ -60,7 +60,7 @@ func sameTime(want string, got any) bool {
 	return errA == nil && errB == nil && a.Equal(b)
 }
 
-// secrets are the values of type Secret in a value.
+// secrets returns the values of type Secret in a value.
 func secrets(value reflect.Value) map[string]bool {
 	all := map[string]bool{}
 	collectSecrets(value, all)
@@ -72,7 +72,7 @@ func collectSecrets(value reflect.Value, into map[string]bool) {
 		into[value.String()] = true
 		return
 	}
-	switch value.Kind() { //nolint:exhaustive // the others hold nothing
+	switch value.Kind() { //nolint:exhaustive // the other kinds contain no values
 	case reflect.Pointer, reflect.Interface:
 		collectSecrets(value.Elem(), into)
 	case reflect.Slice:
