@@ -97,7 +97,7 @@ func TestMisuse(t *testing.T) {
 		"browse s3://b/a.tar.gz":                 "download it first",
 		"browse archive.tar.gz --run r":          "--run and --org are for a folder",
 		"extract a":                              "want the name of an archive and a folder",
-		"fake --rate -1":                         "a negative number",
+		"fake --rate -1":                         "--rate and --export-duration must not be negative",
 		"fake --faults nowhere":                  "nowhere",
 		"man":                                    "want a folder",
 		"version x":                              `unexpected argument "x"`,

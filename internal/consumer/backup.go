@@ -11,8 +11,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// Exports are what BackUp needs of *ghmigrate.UserMigrations, so that a test
-// can do without a server.
+// Exports has the methods of *ghmigrate.UserMigrations that BackUp calls, so that a
+// test needs no server.
 type Exports interface {
 	Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (*ghmigrate.Migration, error)
 	Wait(ctx context.Context, id int64) (*ghmigrate.Migration, error)
@@ -22,8 +22,8 @@ type Exports interface {
 	DeleteArchive(ctx context.Context, id int64) error
 }
 
-// BackUp exports repositories of the user, leaves a verified archive at path,
-// and nothing locked or stored at GitHub.
+// BackUp exports repositories of the user, and stores the verified archive at path. It
+// then unlocks the repositories and deletes GitHub's archive.
 func BackUp(ctx context.Context, exports Exports, path string, repositories ...string) (*archive.Summary, error) {
 	m, err := exports.Start(ctx, ghmigrate.StartMigrationRequest{Repositories: repositories, LockRepositories: true})
 	if err != nil {
@@ -33,6 +33,8 @@ func BackUp(ctx context.Context, exports Exports, path string, repositories ...s
 	return summary, errors.Join(err, unlock(ctx, exports, m.ID))
 }
 
+// fetch waits for an export, downloads and verifies its archive, and deletes the
+// archive at GitHub.
 func fetch(ctx context.Context, exports Exports, id int64, path string, repositories []string) (*archive.Summary, error) {
 	if _, err := exports.Wait(ctx, id); err != nil {
 		return nil, err
@@ -45,7 +47,7 @@ func fetch(ctx context.Context, exports Exports, id int64, path string, reposito
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	defer func() { _ = f.Close() }() // the file is only read
 	summary, err := archive.Verify(ctx, f, &archive.VerifyOptions{Repositories: repositories, SHA256: result.SHA256})
 	if err != nil {
 		return summary, err
@@ -53,6 +55,7 @@ func fetch(ctx context.Context, exports Exports, id int64, path string, reposito
 	return summary, exports.DeleteArchive(ctx, id)
 }
 
+// unlock unlocks the repositories of a migration.
 func unlock(ctx context.Context, exports Exports, id int64) error {
 	for repository, err := range exports.ListRepositories(ctx, id, nil) {
 		if err != nil {

@@ -22,17 +22,18 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// The services are what a program's own interfaces ask for.
+// The types of the library implement the interfaces of the program, and the other way
+// round.
 var (
 	_ consumer.Exports = (*ghmigrate.UserMigrations)(nil)
 	_ io.ReadCloser    = (*ghmigrate.ArchiveStream)(nil)
 	_ archive.Record   = (*archive.Issue)(nil)
-	_ export.Store     = shelf{}
+	_ export.Store     = memoryStore{}
 )
 
-// in runs a test in virtual time, against a fake GitHub with one repository of
-// a user and two of an organization.
-func in(t *testing.T, test func(t *testing.T, github *ghmigratetest.Server, client *ghmigrate.Client)) {
+// inBubble runs a test in virtual time, against a fake GitHub with one repository of a
+// user and two of an organization.
+func inBubble(t *testing.T, test func(t *testing.T, github *ghmigratetest.Server, client *ghmigrate.Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		github := ghmigratetest.NewServer(ghmigratetest.InMemory(), ghmigratetest.WithExportDuration(time.Hour))
@@ -52,7 +53,7 @@ func in(t *testing.T, test func(t *testing.T, github *ghmigratetest.Server, clie
 }
 
 func TestBackUp(t *testing.T) {
-	in(t, func(t *testing.T, github *ghmigratetest.Server, client *ghmigrate.Client) {
+	inBubble(t, func(t *testing.T, github *ghmigratetest.Server, client *ghmigrate.Client) {
 		path := filepath.Join(t.TempDir(), "backup.tar.gz")
 		summary, err := consumer.BackUp(t.Context(), client.UserMigrations, path, "octocat/hello-world")
 		require.NoError(t, err)
@@ -76,10 +77,10 @@ func TestBackUp(t *testing.T) {
 	})
 }
 
-// What cannot be exported is an error of a kind, and what was locked for it is
-// unlocked all the same.
-func TestBackUpOfWhatFails(t *testing.T) {
-	in(t, func(t *testing.T, github *ghmigratetest.Server, client *ghmigrate.Client) {
+// A failed export and a refused start are errors of their kind. The repositories of a
+// failed export are unlocked.
+func TestFailedBackUps(t *testing.T) {
+	inBubble(t, func(t *testing.T, github *ghmigratetest.Server, client *ghmigrate.Client) {
 		github.AddRepository("octocat/too-large", ghmigratetest.PoisonsExport())
 		path := filepath.Join(t.TempDir(), "backup.tar.gz")
 		_, err := consumer.BackUp(t.Context(), client.UserMigrations, path, "octocat/too-large")
@@ -89,43 +90,45 @@ func TestBackUpOfWhatFails(t *testing.T) {
 
 		_, err = consumer.BackUp(t.Context(), client.UserMigrations, path, "octocat/typo")
 		require.ErrorIs(t, err, ghmigrate.ErrValidation)
-		answer, ok := errors.AsType[*ghmigrate.APIError](err)
+		apiError, ok := errors.AsType[*ghmigrate.APIError](err)
 		require.True(t, ok)
-		assert.Equal(t, http.StatusUnprocessableEntity, answer.StatusCode)
+		assert.Equal(t, http.StatusUnprocessableEntity, apiError.StatusCode)
 	})
 }
 
-// noExports is a mock without a server: it fails at once.
-type noExports struct{ consumer.Exports }
+// failingExports is a mock whose exports fail.
+type failingExports struct{ consumer.Exports }
 
-var errNoExports = errors.New("no exports today")
+var errExport = errors.New("the export failed")
 
-func (noExports) Start(context.Context, ghmigrate.StartMigrationRequest) (*ghmigrate.Migration, error) {
+func (failingExports) Start(context.Context, ghmigrate.StartMigrationRequest) (*ghmigrate.Migration, error) {
 	return &ghmigrate.Migration{ID: 1, State: ghmigrate.StatePending}, nil
 }
 
-func (noExports) Wait(context.Context, int64) (*ghmigrate.Migration, error) { return nil, errNoExports }
+func (failingExports) Wait(context.Context, int64) (*ghmigrate.Migration, error) {
+	return nil, errExport
+}
 
-func (noExports) ListRepositories(context.Context, int64, *ghmigrate.ListOptions) iter.Seq2[*ghmigrate.Repository, error] {
+func (failingExports) ListRepositories(context.Context, int64, *ghmigrate.ListOptions) iter.Seq2[*ghmigrate.Repository, error] {
 	return func(yield func(*ghmigrate.Repository, error) bool) {
 		yield(&ghmigrate.Repository{Name: "hello-world", FullName: "octocat/hello-world"}, nil)
 	}
 }
 
-func (noExports) UnlockRepository(context.Context, int64, string) error {
+func (failingExports) UnlockRepository(context.Context, int64, string) error {
 	return ghmigrate.ErrNotFound
 }
 
 func TestBackUpWithoutAServer(t *testing.T) {
-	_, err := consumer.BackUp(t.Context(), noExports{}, "nowhere")
-	require.ErrorIs(t, err, errNoExports)
+	_, err := consumer.BackUp(t.Context(), failingExports{}, "nowhere")
+	require.ErrorIs(t, err, errExport)
 	require.NotErrorIs(t, err, ghmigrate.ErrNotFound)
 }
 
-// A shelf is a Store of the program's own.
-type shelf map[string][]byte
+// A memoryStore is a Store that the program implements.
+type memoryStore map[string][]byte
 
-func (s shelf) Put(_ context.Context, name string, r io.Reader, size int64) error {
+func (s memoryStore) Put(_ context.Context, name string, r io.Reader, size int64) error {
 	content, err := io.ReadAll(r)
 	if err == nil && int64(len(content)) != size {
 		err = io.ErrUnexpectedEOF
@@ -135,8 +138,8 @@ func (s shelf) Put(_ context.Context, name string, r io.Reader, size int64) erro
 }
 
 func TestExportOfAnOrganization(t *testing.T) {
-	in(t, func(t *testing.T, github *ghmigratetest.Server, client *ghmigrate.Client) {
-		store := shelf{}
+	inBubble(t, func(t *testing.T, github *ghmigratetest.Server, client *ghmigrate.Client) {
+		store := memoryStore{}
 		manifest, err := export.Run(t.Context(), export.OrgAccount(client, "octo-org"), export.Options{
 			Repositories:   []string{"octo-org/hello-world", "octo-org/spoon-knife"},
 			Dir:            t.TempDir(),

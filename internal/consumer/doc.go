@@ -1,5 +1,5 @@
-// Package consumer is a program that uses the library as anybody may. Its
-// module path lies outside of the library's, so it cannot import internal
-// packages. The checks build and test it outside of the checkout too, with the
-// library as the module proxy would serve it.
+// Package consumer is an example of a program that uses the library. Its module path
+// is outside of the library's, so that it cannot import internal packages. The checks
+// also build and test it outside of the checkout, with the library as the module
+// proxy serves it.
 package consumer

@@ -11,13 +11,13 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// during runs a command that finds the fake in its environment, and returns the
-// command's exit status.
-func during(ctx context.Context, args []string, fake *ghmigratetest.Server, stdout, stderr io.Writer) (int, error) {
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // running it is what was asked for
+// runCommand runs a command with the URL and the token of the fake in its environment,
+// and returns the command's exit status.
+func runCommand(ctx context.Context, args []string, fake *ghmigratetest.Server, stdout, stderr io.Writer) (int, error) {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // the user asks for this command
 	cmd.Env = append(os.Environ(), "GITHUB_TOKEN="+fake.Token(), "GITHUB_API_URL="+fake.URL())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, stdout, stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it may have to clean up
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // lets the command clean up
 	cmd.WaitDelay = 10 * time.Second
 	err := cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() > 0 {

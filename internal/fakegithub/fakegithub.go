@@ -1,5 +1,5 @@
-// Package fakegithub runs the fake GitHub of package ghmigratetest as a process:
-// it is `ghmigrate fake`.
+// Package fakegithub implements the command "ghmigrate fake", which runs the fake
+// GitHub of package ghmigratetest as a process.
 package fakegithub
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// Options say what the fake GitHub has and how it behaves.
+// Options are the options of the command.
 type Options struct {
 	addr           string
 	repositories   repositories
@@ -35,20 +35,20 @@ type Options struct {
 // Flags registers a flag for each option.
 func (o *Options) Flags(fs *flag.FlagSet) {
 	o.repositories = repositories{}
-	fs.StringVar(&o.addr, "addr", "127.0.0.1:0", "`HOST:PORT` where the API listens; port 0 picks a free one")
-	fs.Var(o.repositories, "repo", "a repository `OWNER/NAME[=PATH]`, with a clone of the Git repository at PATH or made up; repeatable. "+
-		"octocat is the user, other owners are organizations (default octo-org/hello-world)")
-	fs.Int64Var(&o.payload, "payload", 0, "put `BYTES` that do not compress into each repository, so that archives are large")
+	fs.StringVar(&o.addr, "addr", "127.0.0.1:0", "`HOST:PORT` on which the API listens; port 0 selects a free port")
+	fs.Var(o.repositories, "repo", "a repository `OWNER/NAME[=PATH]`: a clone of the Git repository at PATH, or a made-up commit; repeatable. "+
+		"octocat is the user, and other owners are organizations (default octo-org/hello-world)")
+	fs.Int64Var(&o.payload, "payload", 0, "add `BYTES` that do not compress to each repository, so that archives are large")
 	fs.Int64Var(&o.rate, "rate", 0, "send archives at `BYTES` a second per connection")
 	fs.DurationVar(&o.exportDuration, "export-duration", 2*time.Second, "how long an export takes")
-	fs.StringVar(&o.token, "token", "", "the `TOKEN` that the fake accepts; a new one if empty")
-	fs.BoolVar(&o.ghes, "ghes", false, "be a GitHub Enterprise Server")
-	fs.StringVar(&o.faults, "faults", "", "fail as the JSON in `FILE` says: docs/fake.md in the repository describes it")
-	fs.BoolVar(&o.strict, "strict", false, "refuse what GitHub forgives, such as a request without an API version")
+	fs.StringVar(&o.token, "token", "", "the `TOKEN` that the API accepts; a random token if empty")
+	fs.BoolVar(&o.ghes, "ghes", false, "act as a GitHub Enterprise Server")
+	fs.StringVar(&o.faults, "faults", "", "fail as the faults in the JSON `FILE` say; docs/fake.md in the repository describes the format")
+	fs.BoolVar(&o.strict, "strict", false, "refuse mistakes that GitHub tolerates, such as a request without an API version")
 }
 
-// repositories are the paths of Git repositories by full name. The path of a
-// made-up repository is empty.
+// repositories maps full names to paths of Git repositories. The path of a made-up
+// repository is empty.
 type repositories map[string]string
 
 // String implements [flag.Value].
@@ -61,13 +61,14 @@ func (r repositories) Set(value string) error {
 	return nil
 }
 
-// ErrUsage means that the options make no sense.
+// ErrUsage means that the options are invalid.
 var ErrUsage = errors.New("usage")
 
-// Run serves until ctx ends. If there is a command, Run serves as long as the
-// command runs, with GITHUB_TOKEN and GITHUB_API_URL in its environment, and
-// returns the command's exit status. Without a command stdout gets a shell script
-// that sets these variables. Stderr gets a line for each request.
+// Run runs the server. With a command, Run serves while the command runs, and returns
+// the command's exit status. The command has GITHUB_TOKEN and GITHUB_API_URL in its
+// environment. Without a command, Run serves until ctx ends, and writes a shell
+// script that sets these variables to stdout. Run writes a line for each request to
+// stderr.
 func Run(ctx context.Context, o *Options, command []string, stdout, stderr io.Writer) (status int, err error) {
 	faults, err := o.check()
 	if err != nil {
@@ -86,7 +87,7 @@ func Run(ctx context.Context, o *Options, command []string, stdout, stderr io.Wr
 	}
 	fake.Inject(faults...)
 	if len(command) > 0 {
-		return during(ctx, command, fake, stdout, stderr)
+		return runCommand(ctx, command, fake, stdout, stderr)
 	}
 	fmt.Fprintf(stdout, "export GITHUB_TOKEN=%s\nexport GITHUB_API_URL=%s\n", fake.Token(), fake.URL())
 	for _, name := range names {
@@ -97,10 +98,11 @@ func Run(ctx context.Context, o *Options, command []string, stdout, stderr io.Wr
 	return 0, nil
 }
 
-// check finds options that make no sense, and reads the file of faults.
+// check returns an error for invalid options. Otherwise it sets the default
+// repository, and reads the file of faults.
 func (o *Options) check() ([]ghmigratetest.Fault, error) {
 	if o.rate < 0 || o.payload < 0 || o.exportDuration < 0 {
-		return nil, fmt.Errorf("%w: a negative number", ErrUsage)
+		return nil, fmt.Errorf("%w: --payload, --rate and --export-duration must not be negative", ErrUsage)
 	}
 	if len(o.repositories) == 0 {
 		o.repositories = repositories{"octo-org/hello-world": ""}
@@ -128,7 +130,7 @@ func ReadFaults(name string) ([]ghmigratetest.Fault, error) {
 	return faults, nil
 }
 
-// start starts the server. It may run for weeks, so it keeps no requests.
+// start starts the server, which keeps no requests because it may run for weeks.
 func (o *Options) start(log io.Writer) (fake *ghmigratetest.Server, err error) {
 	opts := []ghmigratetest.Option{
 		ghmigratetest.WithAddr(o.addr),
@@ -150,27 +152,27 @@ func (o *Options) start(log io.Writer) (fake *ghmigratetest.Server, err error) {
 	return fake, err
 }
 
-// hint says what to do in another shell.
+// hint returns shell comments with commands to try in another shell.
 func hint(fullName string) string {
 	owner, _, _ := strings.Cut(fullName, "/")
 	account, path := "--org "+owner+" ", "/orgs/"+owner
 	if owner == "octocat" {
 		account, path = "", "/user"
 	}
-	return fmt.Sprintf("# In another shell, after these lines:\n"+
+	return fmt.Sprintf("# Run these lines in another shell, then for example:\n"+
 		"#   curl -H \"Authorization: Bearer $GITHUB_TOKEN\" $GITHUB_API_URL%s/migrations\n"+
 		"#   ghmigrate export %s--repos %s --out \"$(mktemp -d)\"\n"+
-		"# Stop it with Ctrl-C.\n", path, account, fullName)
+		"# Ctrl-C stops the server.\n", path, account, fullName)
 }
 
-// logger writes a line for each request. The line lacks the query, which may
-// hold a signature.
+// logger returns an observer that writes a line for each request. The line lacks the
+// query, which may have a signature.
 func logger(w io.Writer) func(ghmigratetest.Request) {
 	var mu sync.Mutex
 	return func(r ghmigratetest.Request) {
 		line := fmt.Sprintf("%s %s %s %d %d bytes", time.Now().Format(time.TimeOnly), r.Method, r.Path, r.Status, r.Size)
-		if part := r.Header.Get("Range"); part != "" {
-			line += ", asked for " + part
+		if byteRange := r.Header.Get("Range"); byteRange != "" {
+			line += ", range: " + byteRange
 		}
 		if r.Fault != "" {
 			line += ", fault: " + r.Fault

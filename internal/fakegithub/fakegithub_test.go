@@ -21,7 +21,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/fakegithub"
 )
 
-// run runs the fake as a program does: flags, then a command.
+// run parses the arguments, flags and then a command, and runs the fake.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (int, error) {
 	var opts fakegithub.Options
 	flags := flag.NewFlagSet("fake", flag.ContinueOnError)
@@ -40,13 +40,13 @@ func TestBadArguments(t *testing.T) {
 		status int
 		says   string
 	}{
-		"no command":                {[]string{"octo-org/a"}, 1, "octo-org/a"},
-		"a negative rate":           {[]string{"-rate", "-1"}, 2, "a negative number"},
-		"an address of no one here": {[]string{"-addr", "192.0.2.1:0"}, 1, "listen on 192.0.2.1:0"},
-		"a bare name":               {[]string{"-repo", "hello"}, 1, `"hello" is not owner/name`},
-		"no file of faults":         {[]string{"-faults", "/nowhere"}, 2, "/nowhere"},
-		"a file without faults":     {[]string{"-faults", notFaults}, 2, "read faults: invalid character"},
-		"no Git repository":         {[]string{"-repo", "o/a=/nowhere"}, 1, `FromGit("/nowhere")`},
+		"no command":                 {[]string{"octo-org/a"}, 1, "octo-org/a"},
+		"a negative rate":            {[]string{"-rate", "-1"}, 2, "--rate and --export-duration must not be negative"},
+		"an address of another host": {[]string{"-addr", "192.0.2.1:0"}, 1, "listen on 192.0.2.1:0"},
+		"a bare name":                {[]string{"-repo", "hello"}, 1, `"hello" is not owner/name`},
+		"a missing file of faults":   {[]string{"-faults", "/nowhere"}, 2, "/nowhere"},
+		"a file without faults":      {[]string{"-faults", notFaults}, 2, "read faults: invalid character"},
+		"a missing Git repository":   {[]string{"-repo", "o/a=/nowhere"}, 1, `FromGit("/nowhere")`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout output
@@ -72,7 +72,7 @@ func TestServesUntilStopped(t *testing.T) {
 		assert.NoError(t, err)
 		status <- s
 	}()
-	require.Eventually(t, func() bool { return strings.Contains(stdout.String(), "Ctrl-C") }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(stdout.String(), "Ctrl-C stops") }, time.Minute, time.Millisecond)
 	set := regexp.MustCompile(`(?m)^export GITHUB_TOKEN=(\S+)\nexport GITHUB_API_URL=(\S+)$`).FindStringSubmatch(stdout.String())
 	require.Len(t, set, 3, stdout.String())
 
@@ -89,7 +89,8 @@ func TestServesUntilStopped(t *testing.T) {
 		`\d\d:\d\d:\d\d POST /orgs/octo-org/migrations 201 \d+ bytes, fault: poison\n$`, log.String())
 }
 
-// ask sends a request about migrations, and returns the status of the response.
+// ask sends a request to the list of migrations, and returns the status of the
+// response.
 func ask(ctx context.Context, method, url, token, body string) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url+"/orgs/octo-org/migrations", strings.NewReader(body))
 	if err != nil {
@@ -112,7 +113,7 @@ func TestServesACommand(t *testing.T) {
 	assert.Regexp(t, `^\d\d:\d\d:\d\d GET /orgs/octo-org/migrations 200 2 bytes\n$`, log.String())
 }
 
-// An output takes what the fake and its command write at the same time.
+// An output is a buffer for concurrent writes of the fake and its command.
 type output struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -130,7 +131,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// TestMain is the command of TestServesACommand, too.
+// TestMain runs the tests, or is the command of TestServesACommand.
 func TestMain(m *testing.M) {
 	if !slices.Equal(os.Args[1:], []string{"asks"}) {
 		os.Exit(m.Run())

@@ -9,8 +9,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// add adds a repository: a clone of the Git repository at path, or a made-up
-// one if path is empty.
+// add adds a repository with a clone of the Git repository at path. If path is empty,
+// the repository is made up.
 func add(fake *ghmigratetest.Server, fullName, path string, opts ...ghmigratetest.RepositoryOption) error {
 	if path != "" {
 		opts = append(opts, ghmigratetest.FromGit(path))
@@ -18,9 +18,10 @@ func add(fake *ghmigratetest.Server, fullName, path string, opts ...ghmigratetes
 	return rescue(func() { fake.AddRepository(fullName, opts...) })
 }
 
-// AddCheckout adds a repository: a clone of the Git checkout around the working
-// directory, with this content besides. It returns the checkout's folder, or why
-// the repository had to be made up.
+// AddCheckout adds a repository with a clone of the Git checkout that contains the
+// working directory. It returns the directory of the checkout. If there is no usable
+// checkout, AddCheckout adds a made-up repository and returns the reason as an error.
+// content applies to the repository in both cases.
 func AddCheckout(fake *ghmigratetest.Server, fullName string, content ...ghmigratetest.RepositoryOption) (checkout string, err error) {
 	checkout, err = findCheckout()
 	if err == nil {
@@ -32,6 +33,8 @@ func AddCheckout(fake *ghmigratetest.Server, fullName string, content ...ghmigra
 	return checkout, err
 }
 
+// findCheckout returns the directory of the Git checkout that contains the working
+// directory.
 func findCheckout() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -47,7 +50,8 @@ func findCheckout() (string, error) {
 	}
 }
 
-// rescue turns a panic of the fake, which is made for tests, into an error.
+// rescue returns a panic of do as an error. The fake panics because it is made for
+// tests.
 func rescue(do func()) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
