@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// RequireSSO makes the API refuse the token for an organization until the token
-// is authorized for single sign-on, which never happens here. It panics if there
-// is no such organization.
+// RequireSSO makes the API refuse the token for an organization, as GitHub does
+// until the token is authorized for single sign-on. RequireSSO panics if there is
+// no such organization.
 func (s *Server) RequireSSO(org string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -18,9 +18,10 @@ func (s *Server) RequireSSO(org string) {
 }
 
 // SetRole sets the role of the token's user in an organization: "admin", as
-// GitHub calls owners, "member", or "" for no role. The user is an owner of
-// every organization by default. The operations for migrations are 404 for
-// everybody but owners. SetRole panics if there is no such organization or role.
+// GitHub calls owners, "member", or "" for no role. By default the user is an
+// owner of every organization. A user who is not an owner gets 404 from the
+// operations for migrations. SetRole panics if there is no such organization or
+// role.
 func (s *Server) SetRole(org, role string) {
 	if !slices.Contains([]string{"admin", "member", ""}, role) {
 		panic(fmt.Sprintf("ghmigratetest: SetRole: no role %q", role))
@@ -30,23 +31,24 @@ func (s *Server) SetRole(org, role string) {
 	s.organization("SetRole", org).role = role
 }
 
-// organization returns an organization. It panics if there is none, in the name
-// of the method that the test called. The caller holds s.mu.
-func (s *Server) organization(caller, login string) *account {
+// organization returns an organization. It panics if there is no such
+// organization, with the name of the method that the test called. The caller
+// holds s.mu.
+func (s *Server) organization(method, login string) *account {
 	a := s.accounts[strings.ToLower(login)]
 	if a == nil || a.kind != "Organization" {
-		panic(fmt.Sprintf("ghmigratetest: %s: no organization %s", caller, login))
+		panic(fmt.Sprintf("ghmigratetest: %s: no organization %s", method, login))
 	}
 	return a
 }
 
-// authenticate refuses a request without the server's token, and kinds of tokens
-// that the operation does not take.
+// authenticate returns a refusal and false if a request does not have the server's
+// token, or has a kind of token that the operation does not accept.
 func (s *Server) authenticate(c *call, r *http.Request) (response, bool) {
 	token := credential(r)
-	if kind := tokenKind(token); kind == "github_pat_" && !c.op.besides {
+	if kind := tokenKind(token); kind == "github_pat_" && !c.op.auxiliary {
 		return failure(http.StatusForbidden, "Resource not accessible by personal access token"), false
-	} else if kind != "" && !c.op.besides {
+	} else if kind != "" && !c.op.auxiliary {
 		return failure(http.StatusForbidden, "Resource not accessible by integration"), false
 	}
 	if token == "" {
@@ -62,7 +64,7 @@ func (s *Server) authenticate(c *call, r *http.Request) (response, bool) {
 // is the password, or the user name if the password is empty or "x-oauth-basic".
 func credential(r *http.Request) string {
 	if user, password, ok := r.BasicAuth(); ok {
-		if password == "" || password == "x-oauth-basic" { //nolint:gosec // no credential: GitHub takes it for none
+		if password == "" || password == "x-oauth-basic" { //nolint:gosec // GitHub ignores this password
 			return user
 		}
 		return password
@@ -74,8 +76,8 @@ func credential(r *http.Request) string {
 	return token
 }
 
-// tokenKind returns the prefix of a token that has no scopes and no access to
-// migrations, empty for classic ones.
+// tokenKind returns the prefix of a token without scopes and without access to
+// migrations. It returns "" for a classic token.
 func tokenKind(token string) string {
 	for _, prefix := range []string{"github_pat_", "ghs_", "ghu_"} {
 		if strings.HasPrefix(token, prefix) {
@@ -85,14 +87,15 @@ func tokenKind(token string) string {
 	return ""
 }
 
-// authorize refuses a request that the token, or its user, has no permission for.
+// authorize returns a refusal and false if the token or its user lacks the
+// permission for a request.
 func (s *Server) authorize(c *call) (response, bool) {
 	switch {
 	case c.account == nil:
 		return notFound(), false
 	case c.account.sso:
 		return s.ssoRequired(c.account), false
-	case c.account.role != "admin" && !c.op.besides:
+	case c.account.role != "admin" && !c.op.auxiliary:
 		return notFound(), false
 	case tokenKind(s.cfg.token) == "" && !s.hasScopes(c.op.scopes):
 		return failure(http.StatusForbidden, "Must have admin rights to Repository."), false

@@ -20,20 +20,22 @@ func TestUserAndTokenCanBeChosen(t *testing.T) {
 	assert.Equal(t, "mona", c.Migration(id).Owner)
 }
 
-// What each kind of token may: GET /user, the membership, the migrations of the
-// organization and of the user; and whether its scopes are told.
+// TestTokens checks, for each kind of token, the statuses of GET /user, of the
+// membership, and of the lists of migrations of the organization and the user. It
+// also checks which scopes the response lists.
 func TestTokens(t *testing.T) {
-	scopes := ghmigratetest.WithScopes
+	withScopes := ghmigratetest.WithScopes
 	for _, test := range []struct {
 		name string
 		opts []ghmigratetest.Option
 		want []int
-		told string
+
+		scopes string // X-OAuth-Scopes; "none": no such header
 	}{
 		{"classic", nil, []int{200, 200, 200, 200}, "admin:org, repo"},
-		{"without repo", []ghmigratetest.Option{scopes("admin:org")}, []int{200, 200, 403, 403}, "admin:org"},
-		{"that reads organizations", []ghmigratetest.Option{scopes("repo", "read:org")}, []int{200, 200, 403, 200}, "repo, read:org"},
-		{"without scopes", []ghmigratetest.Option{scopes()}, []int{200, 403, 403, 403}, ""},
+		{"without repo", []ghmigratetest.Option{withScopes("admin:org")}, []int{200, 200, 403, 403}, "admin:org"},
+		{"that reads organizations", []ghmigratetest.Option{withScopes("repo", "read:org")}, []int{200, 200, 403, 200}, "repo, read:org"},
+		{"without scopes", []ghmigratetest.Option{withScopes()}, []int{200, 403, 403, 403}, ""},
 		{"fine-grained", []ghmigratetest.Option{ghmigratetest.WithToken("github_pat_1")}, []int{200, 200, 403, 403}, "none"},
 		{"of an app's user", []ghmigratetest.Option{ghmigratetest.WithToken("ghu_1")}, []int{200, 200, 403, 403}, "none"},
 		{"of an app", []ghmigratetest.Option{ghmigratetest.WithToken("ghs_1")}, []int{403, 200, 403, 403}, "none"},
@@ -48,21 +50,21 @@ func TestTokens(t *testing.T) {
 				c.do("GET", "/orgs/octo/migrations", "").status,
 				c.do("GET", "/user/migrations", "").status,
 			})
-			told := "none"
+			got := "none"
 			if values, ok := user.header["X-Oauth-Scopes"]; ok {
-				told = values[0]
+				got = values[0]
 			}
-			assert.Equal(t, test.told, told)
+			assert.Equal(t, test.scopes, got)
 		})
 	}
 }
 
-// If a token needs several scopes, the error lists the missing scopes: a list
-// of all would be taken for a choice.
-func TestTheScopesThatATokenLacksAreTold(t *testing.T) {
+// X-Accepted-OAuth-Scopes lists only the scopes that the token lacks. A client would
+// read a list of all scopes as alternatives.
+func TestMissingScopesAreListed(t *testing.T) {
 	for _, test := range []struct {
 		has  []string
-		told string
+		want string
 	}{
 		{[]string{"repo", "admin:org"}, "admin:org, repo"},
 		{[]string{"repo"}, "admin:org"},
@@ -71,11 +73,11 @@ func TestTheScopesThatATokenLacksAreTold(t *testing.T) {
 	} {
 		c := newServer(t, ghmigratetest.WithScopes(test.has...))
 		c.AddRepository("octo/hello")
-		assert.Equal(t, test.told, c.do("GET", "/orgs/octo/migrations", "").header.Get("X-Accepted-Oauth-Scopes"), test.has)
+		assert.Equal(t, test.want, c.do("GET", "/orgs/octo/migrations", "").header.Get("X-Accepted-Oauth-Scopes"), test.has)
 	}
 }
 
-// As curl -u and many a client library send a token.
+// curl -u and many client libraries send a token with basic authentication.
 func TestBasicAuthentication(t *testing.T) {
 	c := newServer(t)
 	for userinfo, want := range map[string]int{
@@ -92,7 +94,7 @@ func TestBasicAuthentication(t *testing.T) {
 	}
 }
 
-func TestCredentialsGivenTwice(t *testing.T) {
+func TestHeadersGivenTwice(t *testing.T) {
 	for _, name := range []string{"Authorization", "X-Github-Api-Version"} {
 		for want, opts := range map[int][]ghmigratetest.Option{400: nil, 200: {ghmigratetest.Lenient()}} {
 			c := newServer(t, opts...)
@@ -115,17 +117,18 @@ func TestCredentialsGivenTwice(t *testing.T) {
 func TestTokensExpire(t *testing.T) {
 	at := time.Now().Add(time.Hour).Truncate(time.Second)
 	c := newServer(t, ghmigratetest.WithTokenExpiry(at))
-	a := c.do("GET", "/user", "")
-	require.Equal(t, http.StatusOK, a.status)
-	assert.Equal(t, at.UTC().Format("2006-01-02 15:04:05")+" UTC", a.header.Get("GitHub-Authentication-Token-Expiration"))
+	res := c.do("GET", "/user", "")
+	require.Equal(t, http.StatusOK, res.status)
+	assert.Equal(t, at.UTC().Format("2006-01-02 15:04:05")+" UTC", res.header.Get("GitHub-Authentication-Token-Expiration"))
 	c.Clock().Advance(time.Hour)
 	assert.Equal(t, http.StatusUnauthorized, c.do("GET", "/user", "").status)
 	c = newServer(t)
 	assert.Empty(t, c.do("GET", "/user", "").header.Get("GitHub-Authentication-Token-Expiration"))
 }
 
-// What each role may: the organization, the membership, the migrations, source
-// imports; and how many repositories it sees.
+// TestRoles checks, for each role, the statuses of GET for the organization, the
+// membership, the migrations and a source import. It also checks how many
+// repositories the user sees.
 func TestRoles(t *testing.T) {
 	for role, want := range map[string][]int{
 		"admin": {200, 200, 200, 200, 2}, "member": {200, 200, 404, 404, 2}, "": {200, 404, 404, 404, 1},
@@ -161,12 +164,12 @@ func TestSingleSignOn(t *testing.T) {
 		"/orgs/octo": 403, "/orgs/octo/repos": 403, "/user/memberships/orgs/octo": 403,
 		"/orgs/octo/migrations": 403, "/repos/octo/hello/import": 403, "/repos/other/hello/import": 404,
 	} {
-		a := c.do("GET", target, "")
-		assert.Equal(t, status, a.status, target)
+		res := c.do("GET", target, "")
+		assert.Equal(t, status, res.status, target)
 		if status == http.StatusForbidden {
-			assert.Contains(t, a.header.Get("X-GitHub-SSO"), "required; url=https://github.com/orgs/octo/sso?", target)
+			assert.Contains(t, res.header.Get("X-GitHub-SSO"), "required; url=https://github.com/orgs/octo/sso?", target)
 		} else {
-			assert.Empty(t, a.header.Get("X-GitHub-SSO"), target)
+			assert.Empty(t, res.header.Get("X-GitHub-SSO"), target)
 		}
 	}
 }

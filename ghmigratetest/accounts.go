@@ -12,23 +12,23 @@ type account struct {
 	id    int64
 	login string
 	kind  string // User or Organization
-	sso   bool   // single sign-on: refuses the token
-	role  string // of the token's user: admin, member or empty
+	sso   bool   // single sign-on refuses the token
+	role  string // role of the token's user: admin, member or empty
 
-	repositories []*repository // by age
-	sorted       []*repository // by name; nil until the next request for it
-	description  string        // the account as JSON, in repositories; empty until the first request for one
+	repositories []*repository // oldest first
+	sorted       []*repository // sorted by name; nil until the next request for a sorted list
+	json         string        // the simpleUser in the JSON of repositories; empty until the first request for one
 }
 
-// addAccount makes an account. The caller holds s.mu, or is NewServer.
+// addAccount adds an account. The caller holds s.mu, or is NewServer.
 func (s *Server) addAccount(login, kind string) *account {
 	a := &account{id: s.nextID("account"), login: login, kind: kind, role: "admin"}
 	s.accounts[strings.ToLower(login)] = a
 	return a
 }
 
-// ownerNamed returns the account of this name, and makes an organization if there
-// is none. The caller holds s.mu.
+// ownerNamed returns the account with this login. If there is no such account, it
+// adds an organization. The caller holds s.mu.
 func (s *Server) ownerNamed(login string) *account {
 	if a := s.accounts[strings.ToLower(login)]; a != nil {
 		return a
@@ -36,7 +36,7 @@ func (s *Server) ownerNamed(login string) *account {
 	return s.addAccount(login, "Organization")
 }
 
-// A simpleUser is GitHub's simple-user.
+// A simpleUser is simple-user of GitHub's OpenAPI description.
 type simpleUser struct {
 	Name              *string `json:"name"`
 	Email             *string `json:"email"`
@@ -90,7 +90,7 @@ func (s *Server) avatarURL(a *account) string {
 	return fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", a.id)
 }
 
-// nodeID returns a global id in GitHub's older form.
+// nodeID returns a global ID in GitHub's older format.
 func nodeID(kind string, id int64) string {
 	return base64.StdEncoding.EncodeToString([]byte("0" + strconv.Itoa(len(kind)) + ":" + kind + strconv.FormatInt(id, 10)))
 }

@@ -17,19 +17,19 @@ import (
 // A call is one request of an operation.
 type call struct {
 	op      *operation
-	vars    map[string]string // the segments of the path, unescaped
+	vars    map[string]string // the variable segments of the path, unescaped
 	query   url.Values
 	body    []byte
 	version string
-	account *account // the owner of the migrations
+	account *account // the account that the path names
 	now     time.Time
-	hidden  time.Duration // for how long nobody sees the migration that the call starts
-	fate    *Fate         // of the migration that the call starts, if a fault gives it
+	hidden  time.Duration // how long the migration that the call starts stays hidden
+	fate    *Fate         // the Fate of that migration, if a fault has one
 }
 
 // serveAPI serves one request of the API.
 func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
-	res := s.translate(s.respond(r), r)
+	res := s.rewriteURLs(s.respond(r), r)
 	h := w.Header()
 	maps.Copy(h, res.header)
 	h.Set("X-GitHub-Request-Id", requestID())
@@ -44,7 +44,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(res.body)
 }
 
-// requestID makes up an id in GitHub's form.
+// requestID returns a random request ID in GitHub's format.
 func requestID() string {
 	var b [14]byte
 	_, _ = rand.Read(b[:])
@@ -52,8 +52,8 @@ func requestID() string {
 	return fmt.Sprintf("%s:%s:%s:%s", x[:4], x[4:10], x[10:18], x[18:])
 }
 
-// respond checks a request in the order in which GitHub does, as far as that is
-// known, and calls the operation.
+// respond checks a request and runs its operation. The order of the checks is
+// GitHub's, as far as it is known.
 func (s *Server) respond(r *http.Request) response {
 	if r.Header.Get("User-Agent") == "" {
 		return response{
@@ -69,12 +69,12 @@ func (s *Server) respond(r *http.Request) response {
 	c := &call{now: s.clock.Now(), query: r.URL.Query()}
 	c.hidden, _ = r.Context().Value(hiddenKey{}).(time.Duration)
 	c.fate, _ = r.Context().Value(fateKey{}).(*Fate)
-	s.settle(c.now)
+	s.runDueEvents(c.now)
 	c.op, c.vars = s.route(r.Method, r.URL.EscapedPath())
 	if c.op == nil {
 		return notFound()
 	}
-	anonymous := c.op.anyone && r.Header.Get("Authorization") == ""
+	anonymous := c.op.allowsAnonymous && r.Header.Get("Authorization") == ""
 	if refusal, ok := s.authenticate(c, r); !ok && !anonymous {
 		return refusal
 	}
@@ -96,7 +96,7 @@ func (s *Server) respond(r *http.Request) response {
 	}
 	h := res.header
 	if !s.cfg.ghes {
-		quota.describe(h, s.cfg, c.op.resource)
+		quota.setHeader(h, s.cfg, c.op.resource)
 	} else {
 		h.Set("X-GitHub-Enterprise-Version", ghesVersion)
 	}
@@ -116,7 +116,8 @@ func (s *Server) respond(r *http.Request) response {
 	return res
 }
 
-// respondAuthenticated is respond for a request with a good token and a quota.
+// respondAuthenticated responds to a request with a valid token and a quota that
+// is not exhausted.
 func (s *Server) respondAuthenticated(c *call, r *http.Request) response {
 	var refusal response
 	if c.version, refusal = s.selectVersion(r); c.version == "" && !c.op.isGraphQL() {
@@ -159,12 +160,13 @@ func (s *Server) respondAuthenticated(c *call, r *http.Request) response {
 	return c.op.serve(s, c)
 }
 
-// The versions of the API that the server speaks.
+// The API versions that the server supports.
 const (
 	version2022 = "2022-11-28"
 	version2026 = "2026-03-10"
 )
 
+// selectVersion returns the API version of a request, or a refusal and no version.
 func (s *Server) selectVersion(r *http.Request) (string, response) {
 	switch version := r.Header.Get("X-GitHub-Api-Version"); {
 	case version == version2022 || version == version2026:
@@ -177,16 +179,18 @@ func (s *Server) selectVersion(r *http.Request) (string, response) {
 	return "", failure(http.StatusBadRequest, strict("The header X-GitHub-Api-Version is missing."))
 }
 
+// acceptable reports whether a request has one Accept header, for JSON.
 func acceptable(h http.Header) bool {
 	accept := h.Values("Accept")
 	return len(accept) == 1 && (accept[0] == "application/vnd.github+json" || accept[0] == "application/json")
 }
 
+// checkQuery returns an error for each parameter that GitHub does not document.
 func checkQuery(c *call) []fieldError {
 	var errs []fieldError
 	for name, values := range c.query {
 		if !slices.Contains(c.op.query, name) {
-			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: strict("is no parameter of this operation")})
+			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: strict("is not a parameter of this operation")})
 			continue
 		}
 		if len(values) > 1 {
@@ -199,7 +203,7 @@ func checkQuery(c *call) []fieldError {
 		case name == "type" && !slices.Contains([]string{"all", "public", "private", "forks", "sources", "member"}, values[0]),
 			name == "sort" && !slices.Contains([]string{"created", "updated", "pushed", "full_name"}, values[0]),
 			name == "direction" && !slices.Contains([]string{"asc", "desc"}, values[0]):
-			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: strict("is none of its values")})
+			errs = append(errs, fieldError{Field: name, Code: "invalid", Message: strict("is not one of the documented values")})
 		case name == "page" && (err != nil || n < 1),
 			name == "per_page" && (err != nil || n < 1 || n > 100),
 			name == "since" && (err != nil || n < 0):

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// SetArchive makes data the archive of a migration: now if the migration is
-// exported, else at the end of its export. Other data has another ETag. It
-// panics if there is no such migration.
+// SetArchive makes data the archive of a migration. If the migration is not exported
+// yet, storage serves data from the end of the export on. The ETag depends on data
+// alone. SetArchive panics if there is no such migration.
 func (s *Server) SetArchive(id int64, data []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -31,9 +31,11 @@ func (s *Server) SetArchive(id int64, data []byte) {
 // archiveLifetime is how long GitHub keeps archives.
 const archiveLifetime = 7 * 24 * time.Hour
 
-// hasArchive reports whether the migration has an archive, or had one.
+// hasArchive reports whether the migration has an archive, or had one before its
+// deletion.
 func (m *migration) hasArchive() bool { return m.state == stateExported && !m.isImport }
 
+// dropArchive deletes the archive of the migration.
 func (m *migration) dropArchive() {
 	m.gone = true
 	m.archiveMu.Lock()
@@ -65,8 +67,8 @@ func (s *Server) deleteArchive(_ *call, m *migration) response {
 	return response{status: http.StatusNoContent}
 }
 
-// makeArchive writes the archive of a migration, a copy made by archived, to a
-// file.
+// makeArchive writes the archive of a migration to a file in dir. m is a copy that
+// copyForArchive made.
 func (s *Server) makeArchive(m *migration, dir string) (_ *object, err error) {
 	f, err := os.CreateTemp(dir, "archive-")
 	if err != nil {
@@ -79,7 +81,7 @@ func (s *Server) makeArchive(m *migration, dir string) (_ *object, err error) {
 		}
 	}()
 	sum := sha256.New()
-	if err := s.writeExport(io.MultiWriter(untilClosed{s.closed}, sum, f), m); err != nil {
+	if err := s.writeArchive(io.MultiWriter(abortOnClose{s.closed}, sum, f), m); err != nil {
 		return nil, fmt.Errorf("make the archive of migration %d: %w", m.id, err)
 	}
 	info, err := f.Stat()
@@ -89,8 +91,8 @@ func (s *Server) makeArchive(m *migration, dir string) (_ *object, err error) {
 	return &object{path: f.Name(), size: info.Size(), etag: objectETag(sum.Sum(nil)), modified: m.updatedAt}, nil
 }
 
-// damaged returns the object that storage keeps in place of o. The caller holds
-// m.archiveMu.
+// damaged returns the object that storage keeps instead of o: o itself, or the
+// result of Fate.Damage. The caller holds m.archiveMu.
 func (m *migration) damaged(o *object) (*object, error) {
 	if m.fate.Damage == nil {
 		return o, nil
@@ -105,9 +107,9 @@ func (m *migration) damaged(o *object) (*object, error) {
 	return newObject(m.fate.Damage(data), o.modified), nil
 }
 
-// archived returns a copy of the migration for its archive, with copies of the
-// repositories that are not missing. The caller holds s.mu.
-func (m *migration) archived() *migration {
+// copyForArchive returns a copy of the migration, with copies of its repositories
+// that are not in Fate.Missing. The caller holds s.mu.
+func (m *migration) copyForArchive() *migration {
 	isMissing := func(r *repository) bool {
 		return slices.ContainsFunc(m.fate.Missing, func(name string) bool { return strings.EqualFold(name, r.fullName()) })
 	}
@@ -130,10 +132,11 @@ func (m *migration) archived() *migration {
 	}
 }
 
-// An untilClosed discards writes, and fails once its channel is closed.
-type untilClosed struct{ closed <-chan struct{} }
+// An abortOnClose is a writer that discards data, and fails after its channel is
+// closed.
+type abortOnClose struct{ closed <-chan struct{} }
 
-func (w untilClosed) Write(p []byte) (int, error) {
+func (w abortOnClose) Write(p []byte) (int, error) {
 	select {
 	case <-w.closed:
 		return 0, http.ErrServerClosed

@@ -25,14 +25,14 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// An unpacked archive: its entries in their order, and what the files hold.
+// An unpacked is an unpacked archive.
 type unpacked struct {
 	gzip    gzip.Header
-	entries []*tar.Header
-	files   map[string][]byte
+	entries []*tar.Header     // in the order of the archive
+	files   map[string][]byte // contents by name
 }
 
-// fetch downloads the archive of a migration and reads it to its end.
+// fetch downloads and unpacks the archive of a migration.
 func (c client) fetch(id int64) unpacked {
 	c.t.Helper()
 	return unpack(c.t, c.do("GET", c.signed(id), "").body)
@@ -61,7 +61,7 @@ func unpack(t *testing.T, data string) unpacked {
 	}
 }
 
-// writeTo lays the files out under dir, as tar would.
+// writeTo writes the directories and files below dir.
 func (u unpacked) writeTo(t *testing.T, dir string) {
 	t.Helper()
 	for _, h := range u.entries {
@@ -74,7 +74,7 @@ func (u unpacked) writeTo(t *testing.T, dir string) {
 	}
 }
 
-// top returns the names at the top, and of the folders there, sorted.
+// top returns the sorted names of the files and directories at the top level.
 func (u unpacked) top() []string {
 	var names []string
 	for name := range u.files {
@@ -87,6 +87,7 @@ func (u unpacked) top() []string {
 	return names
 }
 
+// records returns the records of all files of a kind.
 func (u unpacked) records(t *testing.T, kind string) []map[string]any {
 	t.Helper()
 	var all []map[string]any
@@ -108,12 +109,12 @@ func TestArchivesHaveGitHubsLayout(t *testing.T) {
 	c.AddRepository("octo/hello", ghmigratetest.WithIssues(250), ghmigratetest.WithAttachment("picture.png", []byte("PNG")))
 	c.AddRepository(long, ghmigratetest.Private(), ghmigratetest.WithAttachment("notes.unknown", nil))
 	id := c.exported(`{"repositories":["octo/hello","` + long + `"]}`)
-	a := c.do("GET", c.signed(id), "")
-	u := unpack(t, a.body)
+	res := c.do("GET", c.signed(id), "")
+	u := unpack(t, res.body)
 
-	assert.Equal(t, []byte{0x1f, 0x8b, 8, 0}, []byte(a.body[:4]), "no name and no comment")
-	assert.EqualValues(t, 3, a.body[9], "Unix")
-	modified, err := http.ParseTime(a.header.Get("Last-Modified"))
+	assert.Equal(t, []byte{0x1f, 0x8b, 8, 0}, []byte(res.body[:4]), "no name and no comment")
+	assert.EqualValues(t, 3, res.body[9], "Unix")
+	modified, err := http.ParseTime(res.header.Get("Last-Modified"))
 	require.NoError(t, err)
 	assert.True(t, modified.Equal(u.gzip.ModTime), "%v, %v", modified, u.gzip.ModTime)
 
@@ -125,7 +126,7 @@ func TestArchivesHaveGitHubsLayout(t *testing.T) {
 			made[h.Name] = true
 		}
 		if i > 0 {
-			assert.True(t, made["./"+strings.TrimPrefix(path.Dir(strings.TrimSuffix(h.Name, "/"))+"/", "./")], "the folder of %s has no entry before it", h.Name)
+			assert.True(t, made["./"+strings.TrimPrefix(path.Dir(strings.TrimSuffix(h.Name, "/"))+"/", "./")], "the directory of %s has no entry before it", h.Name)
 		}
 	}
 	assert.Equal(t, "./", u.entries[0].Name)
@@ -156,7 +157,7 @@ func TestArchivesHaveGitHubsLayout(t *testing.T) {
 	file := strings.TrimPrefix(attachments[0]["asset_url"].(string), "tarball://root/")
 	assert.Equal(t, "PNG", string(u.files[file]))
 
-	// Every reference leads to a record.
+	// Every reference is the URL of a record.
 	urls := make(map[any]bool)
 	for _, kind := range []string{"users", "organizations", "repositories", "issues"} {
 		for _, r := range u.records(t, kind) {
@@ -175,7 +176,7 @@ func TestArchivesHaveGitHubsLayout(t *testing.T) {
 	}
 }
 
-func TestArchivesLeaveOutWhatIsExcluded(t *testing.T) {
+func TestArchivesOmitExcludedContent(t *testing.T) {
 	const all = "attachments attachments_000001.json issue_comments_000001.json issues_000001.json organizations_000001.json " +
 		"releases releases_000001.json repositories repositories_000001.json schema.json users_000001.json"
 	for option, absent := range map[string]string{
@@ -269,9 +270,9 @@ func TestPayload(t *testing.T) {
 		c := newServer(t)
 		c.AddRepository(name, ghmigratetest.Payload(size))
 		id := c.exported(`{"repositories":["` + name + `"]}`)
-		a := c.do("GET", c.signed(id), "")
-		assert.Greater(t, len(a.body), size, "does not compress")
-		u := unpack(t, a.body)
+		res := c.do("GET", c.signed(id), "")
+		assert.Greater(t, len(res.body), size, "the payload does not compress")
+		u := unpack(t, res.body)
 		release := u.records(t, "releases")[0]
 		asset := release["release_assets"].([]any)[0].(map[string]any)["asset_url"].(string)
 		payload := u.files[strings.TrimPrefix(asset, "tarball://root/")]
@@ -282,7 +283,7 @@ func TestPayload(t *testing.T) {
 	assert.NotEqual(t, sha256.Sum256(payloads[0]), sha256.Sum256(payloads[2]))
 }
 
-func TestCloseLeavesNothingBehind(t *testing.T) {
+func TestCloseRemovesTemporaryFiles(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	t.Setenv("TMP", dir)
@@ -313,9 +314,9 @@ func TestAnArchiveThatCannotBeMade(t *testing.T) {
 	c.AddRepository("octo/hello")
 	location := c.signed(c.exported(hello))
 	require.NoError(t, os.RemoveAll(dir))
-	a := c.do("GET", location, "")
-	assert.Equal(t, http.StatusInternalServerError, a.status)
-	assert.Contains(t, a.body, "<Code>InternalError</Code>")
+	res := c.do("GET", location, "")
+	assert.Equal(t, http.StatusInternalServerError, res.status)
+	assert.Contains(t, res.body, "<Code>InternalError</Code>")
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	assert.Equal(t, http.StatusOK, c.do("GET", location, "").status)
 }

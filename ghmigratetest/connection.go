@@ -8,13 +8,13 @@ import (
 	"sync"
 )
 
-// A connection is a connection to one of the server's own listeners.
+// A connection is a client's connection to one of the server's own listeners.
 type connection struct {
 	net.Conn
 	number string
 }
 
-// connections numbers the connections that are open.
+// connections numbers the connections of a server.
 type connections struct {
 	mu     sync.Mutex
 	opened int
@@ -23,8 +23,9 @@ type connections struct {
 
 type connKey struct{}
 
-// connected is the ConnContext of the server's listeners.
-func (s *Server) connected(ctx context.Context, c net.Conn) context.Context {
+// connContext is the ConnContext function of the server's listeners. It numbers
+// the connection.
+func (s *Server) connContext(ctx context.Context, c net.Conn) context.Context {
 	l := &s.connections
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -37,8 +38,8 @@ func (s *Server) connected(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, &connection{c, number})
 }
 
-// changed is the ConnState of the server's listeners.
-func (s *Server) changed(c net.Conn, state http.ConnState) {
+// connState is the ConnState function of the server's listeners.
+func (s *Server) connState(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.conns.Add(1)
@@ -49,6 +50,7 @@ func (s *Server) changed(c net.Conn, state http.ConnState) {
 	}
 }
 
+// remove removes a connection and returns its number.
 func (l *connections) remove(c net.Conn) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,8 +59,8 @@ func (l *connections) remove(c net.Conn) string {
 	return number
 }
 
-// connectionOf identifies the connection of a request: by its number, or by
-// the client's address where another server accepted it.
+// connectionOf returns the number of a request's connection, or the client's
+// address if another server accepted the connection.
 func connectionOf(r *http.Request) string {
 	if c, ok := r.Context().Value(connKey{}).(*connection); ok {
 		return c.number

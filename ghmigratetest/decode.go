@@ -11,9 +11,10 @@ import (
 	"strings"
 )
 
-// decode reads the body of a call into v, a pointer to a struct with the
-// documented fields. encoding/json alone would accept null for every type, and
-// names in every case.
+// decode decodes the body of a call into v, a pointer to a struct with the
+// documented fields. It returns a refusal and false if the body is invalid. It
+// checks more than encoding/json, which accepts null for every type and ignores
+// the case of names.
 func (s *Server) decode(c *call, resource string, v any) (response, bool) {
 	if len(bytes.TrimSpace(c.body)) == 0 {
 		return response{}, true
@@ -42,13 +43,13 @@ func (s *Server) decode(c *call, resource string, v any) (response, bool) {
 		message := "must be a " + jsonType(rv.Field(i).Type())
 		if err := json.Unmarshal(raw, rv.Field(i).Addr().Interface()); err != nil {
 			errs = append(errs, fieldError{Resource: resource, Field: name, Code: "invalid", Message: message})
-		} else if string(raw) == "null" && !s.cfg.lenient && name != "repositories" { // which are then missing
+		} else if string(raw) == "null" && !s.cfg.lenient && name != "repositories" { // resolve reports these as missing
 			errs = append(errs, fieldError{Resource: resource, Field: name, Code: "invalid", Message: strict(message)})
 		}
 	}
 	for name := range fields {
 		if !slices.Contains(known, name) && !s.cfg.lenient {
-			errs = append(errs, fieldError{Resource: resource, Field: name, Code: "invalid", Message: strict("is no field of this request")})
+			errs = append(errs, fieldError{Resource: resource, Field: name, Code: "invalid", Message: strict("is not a field of this request")})
 		}
 	}
 	if len(errs) > 0 {
@@ -58,6 +59,7 @@ func (s *Server) decode(c *call, resource string, v any) (response, bool) {
 	return response{}, true
 }
 
+// jsonType returns the name of a type for messages.
 func jsonType(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Bool:

@@ -14,9 +14,9 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// The document of the fake has every field of a fault, and every fault in it
-// can be read.
-func TestDocumentOfFaults(t *testing.T) {
+// TestFaultsAreDocumented checks that docs/fake.md has every field of a fault, and
+// that ReadFaults reads every fault in it.
+func TestFaultsAreDocumented(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("..", "docs", "fake.md"))
 	require.NoError(t, err)
 	text := string(data)

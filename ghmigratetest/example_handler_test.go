@@ -1,9 +1,7 @@
 package ghmigratetest_test
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -12,7 +10,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// The fake behind a TLS server of the test: its URLs lead there.
+// The fake behind a TLS server of the test. URLs in responses lead to the TLS
+// server.
 func ExampleServer_Handler() {
 	srv := ghmigratetest.NewServer()
 	defer srv.Close()
@@ -20,12 +19,12 @@ func ExampleServer_Handler() {
 	front := httptest.NewTLSServer(srv.Handler())
 	defer front.Close()
 
-	location := startAt(front.Client(), front.URL+"/api/v3", srv.Token())
-	fmt.Println(strings.Replace(location, front.URL, "https://front", 1))
+	fmt.Println(startAt(front, srv.Token()))
 	// Output: https://front/api/v3/orgs/octo/migrations/79
 }
 
-// The fake behind a reverse proxy, which tells by which URL clients reach it.
+// The fake behind a reverse proxy, which passes on the URL of the client in
+// X-Forwarded headers.
 func ExampleServer_Handler_reverseProxy() {
 	srv := ghmigratetest.NewServer()
 	defer srv.Close()
@@ -39,21 +38,14 @@ func ExampleServer_Handler_reverseProxy() {
 	}})
 	defer front.Close()
 
-	location := startAt(front.Client(), front.URL+"/api/v3", srv.Token())
-	fmt.Println(strings.Replace(location, front.URL, "https://front", 1))
+	fmt.Println(startAt(front, srv.Token()))
 	// Output: https://front/api/v3/orgs/octo/migrations/79
 }
 
-// startAt starts a migration and returns the Location of the response.
-func startAt(hc *http.Client, baseURL, token string) string {
-	body := strings.NewReader(`{"repositories":["octo/hello"]}`)
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, baseURL+"/orgs/octo/migrations", body)
-	check(err)
-	req.Header.Set("Accept", "application/vnd.github+json")
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
-	res, err := hc.Do(req)
-	check(err)
+// startAt starts a migration at a server in front of the fake. It returns the
+// Location of the response, in which "front" replaces the host.
+func startAt(front *httptest.Server, token string) string {
+	res := send(front.Client(), "POST", front.URL+"/api/v3/orgs/octo/migrations", token, `{"repositories":["octo/hello"]}`)
 	res.Body.Close()
-	return res.Header.Get("Location")
+	return strings.Replace(res.Header.Get("Location"), front.URL, "https://front", 1)
 }

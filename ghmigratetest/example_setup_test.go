@@ -9,19 +9,25 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// ask sends a request to the API, as any client library would.
+// ask sends a request to the API, as any client library does.
 func ask(srv *ghmigratetest.Server, method, path, body string) *http.Response {
-	req, err := http.NewRequestWithContext(context.Background(), method, srv.URL()+path, strings.NewReader(body))
+	// The client drops the token when the API redirects it to storage.
+	return send(srv.Client(), method, srv.URL()+path, srv.Token(), body)
+}
+
+// send sends a request with the headers that the API requires.
+func send(client *http.Client, method, url, token, body string) *http.Response {
+	req, err := http.NewRequestWithContext(context.Background(), method, url, strings.NewReader(body))
 	check(err)
 	req.Header.Set("Accept", "application/vnd.github+json")
-	req.Header.Set("Authorization", "Bearer "+srv.Token())
+	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
-	res, err := srv.Client().Do(req) // leaves the token behind when it is redirected to storage
+	res, err := client.Do(req)
 	check(err)
 	return res
 }
 
-// stateOf reads the state of the migration that an answer tells of.
+// stateOf returns the state of the migration in a response.
 func stateOf(res *http.Response) string {
 	defer res.Body.Close()
 	var migration struct{ State string }
@@ -29,7 +35,7 @@ func stateOf(res *http.Response) string {
 	return migration.State
 }
 
-// check ends an example that went wrong.
+// check panics if an example fails.
 func check(err error) {
 	if err != nil {
 		panic(err)

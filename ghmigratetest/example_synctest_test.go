@@ -9,8 +9,9 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// An example that needs a *testing.T: in a bubble, an hour takes no time.
-func TestAnHourInNoTime(t *testing.T) {
+// TestExportInVirtualTime is an example that needs a *testing.T: in a synctest
+// bubble, an export of an hour takes no time.
+func TestExportInVirtualTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := ghmigratetest.NewServer(ghmigratetest.InMemory(), ghmigratetest.WithExportDuration(time.Hour))
 		defer server.Close()
@@ -23,15 +24,17 @@ func TestAnHourInNoTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := start(t.Context(), client)
+		m, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{
+			Repositories: []string{"octo-org/hello-world"},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		begun := time.Now()
+		start := time.Now()
 		if m, err = client.OrgMigrations.Wait(t.Context(), "octo-org", m.ID); err != nil {
 			t.Fatal(err)
 		}
-		if waited := time.Since(begun); m.State != ghmigrate.StateExported || waited < time.Hour {
+		if waited := time.Since(start); m.State != ghmigrate.StateExported || waited < time.Hour {
 			t.Errorf("%s after %v", m.State, waited)
 		}
 	})

@@ -11,7 +11,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// A migration from start to archive, with nothing but net/http.
+// A migration from its start to its archive, with net/http alone.
 func Example() {
 	srv := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(time.Hour))
 	defer srv.Close()
@@ -37,7 +37,7 @@ func Example() {
 	// 200 OK application/x-gzip true <nil>
 }
 
-// The next request is too many.
+// The next request exceeds a rate limit.
 func ExampleServer_Inject() {
 	srv := ghmigratetest.NewServer()
 	defer srv.Close()
@@ -54,8 +54,8 @@ func ExampleServer_Inject() {
 	// 200 OK
 }
 
-// The answer of a start is lost, although it has taken place; and every
-// download breaks after a kilobyte.
+// The response to a start is lost, although the start succeeded. Every download
+// breaks after a kilobyte.
 func ExampleFault() {
 	srv := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0))
 	defer srv.Close()
@@ -77,7 +77,7 @@ func ExampleFault() {
 	// 1024 unexpected EOF
 }
 
-// Every tenth request or so fails, and the same ones in every run.
+// About every tenth request fails, and the same requests fail in every run.
 func ExampleServer_InjectFunc() {
 	srv := ghmigratetest.NewServer()
 	defer srv.Close()
@@ -101,7 +101,7 @@ func ExampleServer_InjectFunc() {
 	// Output: 10 of 100 requests failed
 }
 
-// Migrations of many repositories fail, as at GitHub, and locks land late.
+// Migrations of more than one repository fail, and locks come late.
 func ExampleServer_SetFate() {
 	srv := ghmigratetest.NewServer()
 	defer srv.Close()
@@ -122,7 +122,7 @@ func ExampleServer_SetFate() {
 	// 80 exported [octo/hello]
 }
 
-// A week passes at once: the archive is gone.
+// The clock advances by a week, and the archive is deleted.
 func ExampleClock() {
 	srv := ghmigratetest.NewServer()
 	defer srv.Close()
@@ -140,8 +140,7 @@ func ExampleClock() {
 	// 404 Not Found
 }
 
-// What a program has asked for, in order: here, whether the token went to
-// storage too.
+// The list of requests shows whether a program sent its token to storage.
 func ExampleServer_Requests() {
 	srv := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0))
 	defer srv.Close()

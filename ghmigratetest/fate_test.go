@@ -12,12 +12,10 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-const helloLocked = `{"repositories":["octo/hello"],"lock_repositories":true}`
-
-// The state of octo/hello's migration, whether it is locked, and what unlock
-// answers, after 5, 20, 60 and 120 seconds; the export takes 100.
+// TestFates observes an export of 100 seconds after 5, 20, 60 and 120 seconds. It checks
+// the state, whether octo/hello is locked, and the status of an unlock.
 func TestFates(t *testing.T) {
-	type look struct {
+	type observation struct {
 		state  string
 		locked bool
 		unlock int
@@ -25,28 +23,28 @@ func TestFates(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		fate ghmigratetest.Fate
-		want [4]look
+		want [4]observation
 	}{
-		{"none", ghmigratetest.Fate{},
-			[4]look{{"pending", false, 404}, {"exporting", true, 404}, {"exporting", true, 404}, {"exported", true, 204}}},
+		{"the zero value", ghmigratetest.Fate{},
+			[4]observation{{"pending", false, 404}, {"exporting", true, 404}, {"exporting", true, 404}, {"exported", true, 204}}},
 		{"failing, with its locks", ghmigratetest.Fate{Fails: true},
-			[4]look{{"pending", false, 404}, {"exporting", true, 404}, {"exporting", true, 404}, {"failed", true, 204}}},
+			[4]observation{{"pending", false, 404}, {"exporting", true, 404}, {"exporting", true, 404}, {"failed", true, 204}}},
 		{"failing, without its locks", ghmigratetest.Fate{Fails: true, FreesLocks: true},
-			[4]look{{"pending", false, 404}, {"exporting", true, 404}, {"exporting", true, 404}, {"failed", false, 404}}},
+			[4]observation{{"pending", false, 404}, {"exporting", true, 404}, {"exporting", true, 404}, {"failed", false, 404}}},
 		{"quick", ghmigratetest.Fate{Duration: 55 * time.Second},
-			[4]look{{"pending", false, 404}, {"exporting", true, 404}, {"exported", true, 204}, {"exported", false, 404}}},
+			[4]observation{{"pending", false, 404}, {"exporting", true, 404}, {"exported", true, 204}, {"exported", false, 404}}},
 		{"endless", ghmigratetest.Fate{Duration: -1},
-			[4]look{{"pending", false, 404}, {"exporting", true, 404}, {"exporting", true, 404}, {"exporting", true, 404}}},
+			[4]observation{{"pending", false, 404}, {"exporting", true, 404}, {"exporting", true, 404}, {"exporting", true, 404}}},
 		{"locks early", ghmigratetest.Fate{LocksAfter: time.Second},
-			[4]look{{"pending", true, 404}, {"exporting", true, 404}, {"exporting", true, 404}, {"exported", true, 204}}},
+			[4]observation{{"pending", true, 404}, {"exporting", true, 404}, {"exporting", true, 404}, {"exported", true, 204}}},
 		{"locks late", ghmigratetest.Fate{LocksAfter: 50 * time.Second},
-			[4]look{{"pending", false, 404}, {"exporting", false, 404}, {"exporting", true, 404}, {"exported", true, 204}}},
+			[4]observation{{"pending", false, 404}, {"exporting", false, 404}, {"exporting", true, 404}, {"exported", true, 204}}},
 		{"locks after the end", ghmigratetest.Fate{LocksAfter: 110 * time.Second},
-			[4]look{{"pending", false, 404}, {"exporting", false, 404}, {"exporting", false, 404}, {"exported", true, 204}}},
+			[4]observation{{"pending", false, 404}, {"exporting", false, 404}, {"exporting", false, 404}, {"exported", true, 204}}},
 		{"locks of a failed export after its end", ghmigratetest.Fate{Fails: true, LocksAfter: 110 * time.Second},
-			[4]look{{"pending", false, 404}, {"exporting", false, 404}, {"exporting", false, 404}, {"failed", true, 204}}},
-		{"locks never", ghmigratetest.Fate{LocksAfter: -1},
-			[4]look{{"pending", false, 404}, {"exporting", false, 404}, {"exporting", false, 404}, {"exported", false, 404}}},
+			[4]observation{{"pending", false, 404}, {"exporting", false, 404}, {"exporting", false, 404}, {"failed", true, 204}}},
+		{"no locks", ghmigratetest.Fate{LocksAfter: -1},
+			[4]observation{{"pending", false, 404}, {"exporting", false, 404}, {"exporting", false, 404}, {"exported", false, 404}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := newServer(t, ghmigratetest.WithExportDuration(100*time.Second))
@@ -59,17 +57,17 @@ func TestFates(t *testing.T) {
 				return test.fate
 			})
 			id := c.start("/orgs/octo", helloLocked)
-			var got [4]look
+			var got [4]observation
 			for i, d := range []time.Duration{5 * time.Second, 15 * time.Second, 40 * time.Second, time.Minute} {
 				c.Clock().Advance(d)
-				got[i] = look{c.Migration(id).State, c.Locked("octo/hello"), c.do("DELETE", c.path(id)+"/repos/hello/lock", "").status}
+				got[i] = observation{c.Migration(id).State, c.Locked("octo/hello"), c.do("DELETE", c.path(id)+"/repos/hello/lock", "").status}
 			}
 			assert.Equal(t, test.want, got)
 		})
 	}
 }
 
-func TestFatesAreThoseOfTheStart(t *testing.T) {
+func TestAFateIsChosenAtTheStart(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	c.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate { return ghmigratetest.Fate{Fails: m.ID%2 == 0} })
@@ -82,8 +80,8 @@ func TestFatesAreThoseOfTheStart(t *testing.T) {
 		[]string{c.Migration(odd).State, c.Migration(even).State, c.Migration(last).State})
 }
 
-// Whoever locks first has the lock, not who was started first.
-func TestLocksComeInTheOrderOfTime(t *testing.T) {
+// The migration that locks first gets the lock, even if it started later.
+func TestTheFirstMigrationToLockGetsTheLock(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	c.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
@@ -95,7 +93,7 @@ func TestLocksComeInTheOrderOfTime(t *testing.T) {
 	assert.Equal(t, []string{"octo/hello"}, c.Migration(second).Locked)
 }
 
-func TestPoisonHasAntidotes(t *testing.T) {
+func TestPoisonsExportUnless(t *testing.T) {
 	for _, test := range []struct {
 		unless  []string
 		options string
@@ -120,7 +118,7 @@ func TestPoisonHasAntidotes(t *testing.T) {
 		func() { ghmigratetest.PoisonsExport("releases") })
 }
 
-func TestArchivesLackWhatIsMissing(t *testing.T) {
+func TestArchivesLackMissingRepositories(t *testing.T) {
 	c := newServer(t)
 	for _, name := range []string{"hello", "lost", "third"} {
 		c.AddRepository("octo/" + name)
@@ -149,7 +147,7 @@ func TestDamagedArchives(t *testing.T) {
 		damage func([]byte) []byte
 	}{
 		{"a byte flipped", func(b []byte) []byte { b[len(b)/2] ^= 1; return b }},
-		{"cut short", func(b []byte) []byte { return b[:len(b)-100] }},
+		{"truncated", func(b []byte) []byte { return b[:len(b)-100] }},
 		{"empty", func([]byte) []byte { return nil }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -165,17 +163,17 @@ func TestDamagedArchives(t *testing.T) {
 			})
 			location := c.signed(c.exported(hello))
 			for range 2 {
-				a := c.do("GET", location, "")
-				require.Equal(t, http.StatusOK, a.status)
-				assert.True(t, a.body == damaged && a.body != whole)
-				assert.Equal(t, strconv.Itoa(len(damaged)), a.header.Get("Content-Length"))
+				res := c.do("GET", location, "")
+				require.Equal(t, http.StatusOK, res.status)
+				assert.True(t, res.body == damaged && res.body != whole)
+				assert.Equal(t, strconv.Itoa(len(damaged)), res.header.Get("Content-Length"))
 			}
-			assert.NotEmpty(t, unpack(t, whole).files, "what is damaged was whole")
+			assert.NotEmpty(t, unpack(t, whole).files, "the original archive is valid")
 		})
 	}
 }
 
-func TestStartsThatAppearLate(t *testing.T) {
+func TestHiddenMigrations(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	c.Inject(ghmigratetest.Fault{Method: "POST", Applied: true, Status: 502, Hidden: time.Minute})
@@ -183,7 +181,7 @@ func TestStartsThatAppearLate(t *testing.T) {
 	require.Len(t, c.Migrations(), 1)
 	id := c.Migrations()[0].ID
 	next := c.start("/orgs/octo", hello)
-	seen := func() []int {
+	look := func() []int {
 		return []int{
 			len(c.do("GET", "/orgs/octo/migrations", "").list(t)),
 			c.do("GET", c.path(id), "").status,
@@ -193,9 +191,9 @@ func TestStartsThatAppearLate(t *testing.T) {
 		}
 	}
 	c.Clock().Advance(59 * time.Second)
-	assert.Equal(t, []int{1, 404, 404, 404, 200}, seen())
+	assert.Equal(t, []int{1, 404, 404, 404, 200}, look())
 	c.Clock().Advance(time.Second)
-	assert.Equal(t, []int{2, 200, 200, 302, 200}, seen())
+	assert.Equal(t, []int{2, 200, 200, 302, 200}, look())
 }
 
 func TestImportsAreListedAmongExports(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// AfterHeader is a value of CutAfter and StallAfter of a [Fault]: the header
-	// passes, and no byte of the body.
+	// AfterHeader is a value of CutAfter and StallAfter of a [Fault]: the client
+	// gets the header and no byte of the body.
 	AfterHeader = -1
 
 	// NoBody is a value of Body of a [Fault]: the response has an empty body.
@@ -18,115 +18,119 @@ const (
 // A Fault says which requests fail, and how they fail. The zero value selects
 // the next request and changes nothing.
 //
-// The server tries its faults in the order of their injection. A request
-// suffers the first fault that selects it, and later faults only after a fault
-// with Continue.
+// The server tries its faults in the order of their injection. The first fault
+// that selects a request affects it. Later faults affect it only if that fault
+// has Continue.
 //
-// A Fault is also JSON, with the names in the tags: see [ReadFaults].
+// [ReadFaults] reads faults from JSON, in which fields have the names of the tags.
 type Fault struct {
-	// Name is for people. [Request].Fault and the log of "ghmigrate fake" show it.
+	// Name identifies the fault in [Request].Fault and in the log of
+	// "ghmigrate fake".
 	Name string `json:"name,omitempty"`
 
-	// The selection. A fault selects the requests that meet all conditions.
+	// Selection: a fault selects the requests that meet all of its conditions.
 
 	Origin    Origin `json:"origin,omitempty"`     // AnyOrigin, API or Storage
-	Operation string `json:"operation,omitempty"`  // GitHub's operation ID, "migrations/start-for-org", or a pattern of path.Match
+	Operation string `json:"operation,omitempty"`  // GitHub's operation ID, such as "migrations/start-for-org", or a pattern of path.Match; empty: any
 	Method    string `json:"method,omitempty"`     // one method, or several separated by spaces; empty: any
-	Path      string `json:"path,omitempty"`       // pattern of path.Match for Request.Path unescaped, or, ending in "/", a prefix; empty: any
-	HasHeader string `json:"has_header,omitempty"` // the name of a header that the request has: "Range"
+	Path      string `json:"path,omitempty"`       // pattern of path.Match for the unescaped Request.Path, or a prefix that ends in "/"; empty: any
+	HasHeader string `json:"has_header,omitempty"` // the name of a header that the request has, such as "Range"
 
-	// Migration selects the requests about one migration: its operations, the
-	// requests for its archive, and the start that gets this ID.
+	// Migration selects the requests about one migration: operations on it, requests
+	// for its archive, and the start that gets this ID.
 	Migration int64 `json:"migration,omitempty"`
-	// Repository, "owner/name", selects the requests that name the repository,
-	// starts too, and the requests about a migration of it.
+	// Repository, "owner/name", selects the requests that name the repository in
+	// their path or as a repository to export, and the requests about a migration
+	// that holds it.
 	Repository string `json:"repository,omitempty"`
 
 	// From and Until limit the fault to a span of the server's time, counted
-	// from its injection. Until 0 is no end.
+	// from its injection. An Until of 0 means no end.
 	From  time.Duration `json:"from,omitempty"`
 	Until time.Duration `json:"until,omitempty"`
-	// Within selects a request that comes sooner than this after the previous
-	// request that met the conditions above.
+	// Within selects a request that comes less than this duration after the
+	// previous request that met the conditions above.
 	Within time.Duration `json:"within,omitempty"`
 
-	// Probability selects a request by chance; 0 means every request. Seed and
-	// the earlier requests of the same method, path and range decide, so that
-	// a run can be repeated whatever the order of concurrent requests.
+	// Probability selects requests by chance; 0 means every request. The choice
+	// depends on Seed and on the number of earlier requests with the same method,
+	// path and range. So it is the same in every run, in whatever order
+	// concurrent requests come.
 	Probability float64 `json:"probability,omitempty"`
 	Seed        uint64  `json:"seed,omitempty"`
 
-	// After is how many of these requests pass before the first that suffers.
+	// After is how many matching requests the fault spares first.
 	After int `json:"after,omitempty"`
-	// Times is how many requests suffer; a negative number means all. 0 means
-	// one, or all with Until, Within or Probability.
+	// Times is how many requests the fault affects; a negative number means all.
+	// 0 means one, or all if Until, Within or Probability is set.
 	Times int `json:"times,omitempty"`
 	// EachMigration makes After and Times count for each migration separately.
 	EachMigration bool `json:"each_migration,omitempty"`
 	// WholeConnections makes After, Probability and Times select connections:
-	// all matching requests of a selected connection suffer.
+	// the fault affects all matching requests of a selected connection.
 	WholeConnections bool `json:"whole_connections,omitempty"`
-	// Continue lets the request suffer later faults as well.
+	// Continue lets later faults affect the request, too.
 	Continue bool `json:"continue,omitempty"`
 
-	// Before the response.
+	// Effects before the response.
 
-	// Repositories maps "owner/name" to what becomes of the repository before
-	// the request is served: another "owner/name" for a rename or a transfer,
-	// "removed", "private", "public", or "taken down".
+	// Repositories changes repositories before the server serves the request. The
+	// keys are full names. The values are another "owner/name" for a rename or a
+	// transfer, "removed", "private", "public", or "taken down".
 	Repositories map[string]string `json:"repositories,omitempty"`
 
-	Applied bool          `json:"applied,omitempty"` // the request takes effect, and its true response is lost: for Status, Handler, Stall, or else Reset
-	Delay   time.Duration `json:"delay,omitempty"`   // the server waits for so long
-	Stall   bool          `json:"stall,omitempty"`   // no response comes until the client goes or the server is closed
+	Applied bool          `json:"applied,omitempty"` // the request takes effect, but its response is lost: the fault's Status, Handler or Stall replaces it, or else a Reset
+	Delay   time.Duration `json:"delay,omitempty"`   // how long the server delays the response
+	Stall   bool          `json:"stall,omitempty"`   // the server sends no response until the client disconnects or the server closes
 	Reset   bool          `json:"reset,omitempty"`   // the connection is reset instead of a response
 
-	// Hidden keeps the migration that the request starts out of lists, and its
-	// operations at 404, for so long. GitHub may create it after a 502. The
-	// export begins all the same.
+	// Hidden is how long lists omit the migration that the request starts, and
+	// its operations respond with 404. GitHub may create a migration after a 502.
+	// Hidden does not delay the export.
 	Hidden time.Duration `json:"hidden,omitempty"`
-	// Fate is what becomes of the migration that the request starts. It takes
-	// the place of the Fate that [Server.SetFate] gives. The first Fate counts
-	// if a request suffers several faults.
+	// Fate is the outcome of the migration that the request starts. It replaces
+	// the Fate that [Server.SetFate] chooses. If several faults affect the
+	// request, the first Fate counts.
 	Fate *Fate `json:"fate,omitempty"`
 
 	// The response.
 
-	// Status is the status of the response. 0 means the true response, with
-	// its true status.
+	// Status is the status of the response. 0 means the status of the true
+	// response.
 	Status int `json:"status,omitempty"`
-	// Header is set on the response; an empty list removes a header. A value
-	// may hold placeholders: {now} and {now+90s} are Unix times, {date} and
-	// {date-1m} HTTP dates, and {connection} is the connection's number.
-	// {elsewhere} is another URL of the requested resource, which this fault
-	// spares. An ETag with {connection} is the archive's in preconditions too.
+	// Header replaces headers of the response; an empty list removes a header.
+	// Values may have placeholders: {now} and {now+90s} are Unix times, {date}
+	// and {date-1m} are HTTP dates, and {connection} is the number of the
+	// connection. {elsewhere} is another URL of the requested resource. This
+	// fault does not select requests for that URL. Preconditions compare with an
+	// ETag that has {connection}.
 	Header http.Header `json:"header,omitempty"`
-	// Body is the body of the response. Without a Body, a Status from 400 on
-	// comes with the body that GitHub or S3 sends with it.
+	// Body is the body of the response. Without a Body, a Status of 400 or more
+	// has the body that GitHub or S3 sends with this status.
 	Body string `json:"body,omitempty"`
-	// Set replaces or adds values in the JSON of the true response. The keys
-	// are JSON Pointers (RFC 6901), in which * is every element or property:
-	// "/repositories/*/owner". "-" is a new element behind the last one, and the
-	// empty pointer is the whole body.
+	// Set replaces or adds values in the JSON of the true response. The keys are
+	// JSON Pointers (RFC 6901), such as "/repositories/*/owner". In them, * means
+	// every element or property, and - a new element after the last one. The empty
+	// pointer means the whole body.
 	Set map[string]any `json:"set,omitempty"`
-	// Remove lists JSON Pointers to values that the true response loses.
+	// Remove lists JSON Pointers to the values to remove from the true response.
 	Remove []string `json:"remove,omitempty"`
 
-	// Handler, if set, gives the response; next gives the true one.
+	// Handler, if set, sends the response; next sends the true response.
 	Handler func(w http.ResponseWriter, r *http.Request, next http.Handler) `json:"-"`
 
-	// How the body arrives.
+	// Transfer of the body.
 
 	Rate       int64 `json:"rate,omitempty"`        // bytes a second; 0: no limit
-	CutAfter   int64 `json:"cut_after,omitempty"`   // the connection ends after so many bytes of the body, or AfterHeader; 0: no cut
-	StallAfter int64 `json:"stall_after,omitempty"` // nothing more comes after so many bytes of the body, or AfterHeader; 0: no stall
+	CutAfter   int64 `json:"cut_after,omitempty"`   // after how many bytes of the body the connection breaks, or AfterHeader; 0: never
+	StallAfter int64 `json:"stall_after,omitempty"` // after how many bytes of the body the server sends nothing more, or AfterHeader; 0: never
 }
 
-// Inject makes requests fail. It panics if a fault makes no sense: a malformed
-// pattern, an unknown operation, a negative time.
+// Inject adds faults. It panics if a fault is invalid: a malformed pattern, an
+// unknown operation, a negative duration.
 //
-// net/http repeats a GET by itself if a connection that it has used before
-// breaks without a response: a Reset may then need Times.
+// net/http retries a GET if a reused connection breaks without a response. The
+// caller sees such a Reset only if Times covers the retry, too.
 func (s *Server) Inject(faults ...Fault) {
 	for _, f := range faults {
 		if err := f.check(); err != nil {
@@ -136,10 +140,11 @@ func (s *Server) Inject(faults ...Fault) {
 	}
 }
 
-// InjectFunc makes choose decide for each request whether and what it suffers,
-// if no fault of [Server.Inject] selects it. The selection of a returned Fault
-// does not matter. before counts the earlier requests of the same origin,
-// method and path, so that a choice by chance can be the same in every run:
+// InjectFunc makes the server call choose for each request that no fault of
+// [Server.Inject] selects. choose returns the fault that affects the request, and
+// true, or else false. The server ignores the selection and Continue of that fault.
+// before is the number of earlier requests with the same origin, method and path.
+// With it, a choice by chance can be the same in every run:
 //
 //	srv.InjectFunc(func(r ghmigratetest.Request, before int) (ghmigratetest.Fault, bool) {
 //		h := fnv.New64a()
@@ -148,11 +153,12 @@ func (s *Server) Inject(faults ...Fault) {
 //		return ghmigratetest.ServerError(502), chance.IntN(10) == 0
 //	})
 //
-// Calls come one at a time; choose must not inject or clear faults, nor change
-// the request. Another InjectFunc, nil too, or ClearFaults takes its place.
+// The server makes one call at a time. choose must not inject or clear faults, and
+// must not change the request. It remains until the next call of InjectFunc, which
+// may have nil, or of [Server.ClearFaults].
 func (s *Server) InjectFunc(choose func(r Request, before int) (Fault, bool)) {
 	s.faults.setFunc(choose)
 }
 
-// ClearFaults ends all faults.
+// ClearFaults removes all faults.
 func (s *Server) ClearFaults() { s.faults.clear() }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// check returns what makes no sense in a fault.
+// check returns an error that lists what is invalid in a fault.
 func (f *Fault) check() error {
 	problems := []error{f.checkSelection(), f.checkResponse()}
 	for name, d := range map[string]time.Duration{
@@ -20,8 +20,8 @@ func (f *Fault) check() error {
 			problems = append(problems, fmt.Errorf("%s is negative", name))
 		}
 	}
-	for name, becomes := range f.Repositories {
-		_, err := parseChange(becomes)
+	for name, value := range f.Repositories {
+		_, err := parseChange(value)
 		if strings.Count(name, "/") != 1 {
 			err = fmt.Errorf("%q is not owner/name", name)
 		}
@@ -35,12 +35,12 @@ func (f *Fault) check() error {
 	return errors.Join(problems...)
 }
 
-// checkHeader reports what net/http would leave out of a response, or what
-// Server.expand would not understand.
+// checkHeader returns an error for a header that net/http would drop, and for a
+// placeholder that Server.expand cannot parse.
 func checkHeader(name string, values []string) error {
-	const signs = "!#$%&'*+-.^_`|~"
+	const punctuation = "!#$%&'*+-.^_`|~"
 	if name == "" || strings.ContainsFunc(name, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune(signs, r)
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune(punctuation, r)
 	}) {
 		return fmt.Errorf("header: %q is not the name of a header", name)
 	}
@@ -67,7 +67,7 @@ func (f *Fault) checkSelection() error {
 	if f.Operation != "" {
 		known := operationIDs()
 		if !slices.ContainsFunc(known, func(id string) bool { return matchPattern(f.Operation, id) }) {
-			return fmt.Errorf("operation %q is none of %s", f.Operation, strings.Join(known, ", "))
+			return fmt.Errorf("operation %q is not one of %s", f.Operation, strings.Join(known, ", "))
 		}
 		if f.Origin == Storage {
 			return errors.New("storage has no operations")

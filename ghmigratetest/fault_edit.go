@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// editJSON removes values from a JSON text and sets others. A body that is not
-// JSON stays as it is.
+// editJSON removes values from a JSON text and sets others. It returns a body that
+// is not JSON unchanged.
 func editJSON(body []byte, set map[string]any, remove []string) []byte {
 	doc, err := parse(body)
 	if err != nil {
@@ -25,7 +25,7 @@ func editJSON(body []byte, set map[string]any, remove []string) []byte {
 	return encode(doc)
 }
 
-// parse decodes JSON and keeps the spelling of numbers.
+// parse decodes JSON and keeps the text of numbers.
 func parse(text []byte) (v any, err error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
@@ -33,7 +33,7 @@ func parse(text []byte) (v any, err error) {
 	return v, err
 }
 
-// tokens splits a JSON Pointer; the empty one has no tokens.
+// tokens returns the tokens of a JSON Pointer. The empty pointer has none.
 func tokens(pointer string) []string {
 	parts := strings.Split(pointer, "/")[1:]
 	for i, part := range parts {
@@ -42,9 +42,9 @@ func tokens(pointer string) []string {
 	return parts
 }
 
-// edit returns a node in which a copy of value replaces the value that the
-// tokens lead to. If value is nil, that value is removed, and keep is false for
-// the value itself.
+// edit returns a node in which a copy of value replaces the value at the tokens.
+// If value is nil, edit removes the value at the tokens instead; keep is false if
+// the node itself is to be removed.
 func edit(node any, tokens []string, value json.RawMessage) (edited any, keep bool) {
 	if len(tokens) == 0 {
 		if value == nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// Values reach the response as the JSON of a fault spells them.
+// A number has the same text in the response as in the JSON of the fault.
 func TestOddNumbers(t *testing.T) {
 	for _, number := range []string{"79.0", "1e400", "9007199254740993", "-0", "123456789012345678901234567890"} {
 		c := newServer(t)
@@ -23,8 +23,8 @@ func TestOddNumbers(t *testing.T) {
 	}
 }
 
-// Another value may go into one that the same fault has set. Requests that come at
-// the same time do not share it.
+// A fault may set a value inside of a value that it also sets. Concurrent requests do
+// not share the values.
 func TestAValueInsideASetValue(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")

@@ -10,36 +10,37 @@ import (
 	"strings"
 )
 
-// withFaults serves a request with the faults beyond a number that select it.
-func (s *Server) withFaults(about subject, beyond int, serve http.HandlerFunc) http.HandlerFunc {
+// withFaults returns a handler that serves a request with the faults that select
+// it. It skips the faults up to the number previous.
+func (s *Server) withFaults(cand candidate, previous int, serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		f, number, ok := s.faults.next(about, beyond)
+		f, number, ok := s.faults.next(cand, previous)
 		if !ok {
 			serve(w, r)
 			return
 		}
-		s.log.addFault(about.Request, f.Name)
+		s.log.addFault(cand.Request, f.Name)
 		next := serve
 		if f.Continue {
-			next = s.withFaults(about, number, serve)
+			next = s.withFaults(cand, number, serve)
 		}
-		s.suffer(f, about, w, r, next)
+		s.serveFaulty(f, cand, w, r, next)
 	}
 }
 
-// The keys under which a fault leaves orders for the handlers of its request.
+// The keys of the values that a fault adds to the context of a request.
 type (
 	hiddenKey struct{} // time.Duration: Fault.Hidden
 	fateKey   struct{} // *Fate: Fault.Fate
-	etagKey   struct{} // string: the ETag of the archive on this connection
+	etagKey   struct{} // string: the ETag of the archive, if it depends on the connection
 )
 
-// suffer serves a request with a fault.
-func (s *Server) suffer(f Fault, about subject, w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
-	r = s.prepare(f, about, r)
+// serveFaulty serves a request with a fault.
+func (s *Server) serveFaulty(f Fault, cand candidate, w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
+	r = s.prepare(f, cand, r)
 	if f.Applied {
 		applied := r.Clone(r.Context())
-		applied.Body = io.NopCloser(bytes.NewReader(about.Body))
+		applied.Body = io.NopCloser(bytes.NewReader(cand.Body))
 		serve(discard{}, applied)
 	}
 	if !s.sleep(r.Context(), f.Delay) {
@@ -55,13 +56,13 @@ func (s *Server) suffer(f Fault, about subject, w http.ResponseWriter, r *http.R
 		w = newPacedWriter(s, w, r, f.Rate)
 	}
 	if f.CutAfter != 0 || f.StallAfter != 0 {
-		w = &brokenWriter{ResponseWriter: w, s: s, r: r, fault: &f, left: f.reach()}
+		w = &brokenWriter{ResponseWriter: w, s: s, r: r, fault: &f, remaining: f.bodyLimit()}
 	}
 	if len(f.Header) > 0 {
 		w = &headerWriter{ResponseWriter: w, edit: func(h http.Header) {
 			for name, values := range f.Header {
 				if h.Del(name); len(values) > 0 {
-					h[http.CanonicalHeaderKey(name)] = s.expand(values, about, r)
+					h[http.CanonicalHeaderKey(name)] = s.expand(values, cand, r)
 				}
 			}
 		}}
@@ -70,7 +71,7 @@ func (s *Server) suffer(f Fault, about subject, w http.ResponseWriter, r *http.R
 	case f.Handler != nil:
 		f.Handler(w, r, serve)
 	case f.Status != 0:
-		f.respond(w, about.Origin)
+		f.respond(w, cand.Origin)
 	case f.Body != "" || len(f.Set) > 0 || len(f.Remove) > 0:
 		f.edit(w, r, serve)
 	default:
@@ -78,9 +79,9 @@ func (s *Server) suffer(f Fault, about subject, w http.ResponseWriter, r *http.R
 	}
 }
 
-// prepare changes the world before a request is served, and tells the handlers
-// about the fault.
-func (s *Server) prepare(f Fault, about subject, r *http.Request) *http.Request {
+// prepare makes the changes of a fault that come before the request is served. It
+// returns the request with the values that the handlers need.
+func (s *Server) prepare(f Fault, cand candidate, r *http.Request) *http.Request {
 	s.changeAll(f.Repositories)
 	ctx := r.Context()
 	if f.Hidden != 0 {
@@ -89,13 +90,13 @@ func (s *Server) prepare(f Fault, about subject, r *http.Request) *http.Request 
 	if f.Fate != nil && ctx.Value(fateKey{}) == nil {
 		ctx = context.WithValue(ctx, fateKey{}, f.Fate)
 	}
-	if etag := f.header("ETag"); len(etag) == 1 && s.expand(etag, about, r)[0] != etag[0] {
-		ctx = context.WithValue(ctx, etagKey{}, s.expand(etag, about, r)[0])
+	if etag := f.header("ETag"); len(etag) == 1 && s.expand(etag, cand, r)[0] != etag[0] {
+		ctx = context.WithValue(ctx, etagKey{}, s.expand(etag, cand, r)[0])
 	}
 	return r.WithContext(ctx)
 }
 
-// header returns the values that the fault sets.
+// header returns the values that the fault sets for a header.
 func (f *Fault) header(name string) []string {
 	for key, values := range f.Header {
 		if http.CanonicalHeaderKey(key) == http.CanonicalHeaderKey(name) {
@@ -109,12 +110,13 @@ func (f *Fault) header(name string) []string {
 func (f *Fault) respond(w http.ResponseWriter, origin Origin) {
 	body := f.Body
 	if body == "" {
-		body = usualBody(origin, f.Status)
+		body = defaultBody(origin, f.Status)
 	}
 	w.Header().Set("X-GitHub-Request-Id", requestID())
 	f.send(w, f.Status, body)
 }
 
+// send sends a response with a Content-Type that fits the body.
 func (f *Fault) send(w http.ResponseWriter, status int, body string) {
 	if body == NoBody {
 		body = ""
@@ -124,9 +126,10 @@ func (f *Fault) send(w http.ResponseWriter, status int, body string) {
 	_, _ = io.WriteString(w, body)
 }
 
-// edit sends the true response with another body, or with other values in it.
+// edit sends the true response with the body of the fault, or with the values
+// that the fault sets and removes.
 func (f *Fault) edit(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
-	known := r.Header.Get("If-None-Match")
+	ifNoneMatch := r.Header.Get("If-None-Match")
 	unconditional := r.Clone(r.Context())
 	unconditional.Header.Del("If-None-Match")
 	res := &recorder{header: make(http.Header), noBody: f.Body != ""}
@@ -145,15 +148,16 @@ func (f *Fault) edit(w http.ResponseWriter, r *http.Request, serve http.HandlerF
 	}
 	body := editJSON(res.body.Bytes(), f.Set, f.Remove)
 	h.Del("Content-Length")
-	if h.Get("ETag") != "" { // the client must not take the true response for this one
-		edited := withETag(response{status: res.status, header: h, body: body}, known)
+	if h.Get("ETag") != "" { // the edited response needs an ETag of its own
+		edited := withETag(response{status: res.status, header: h, body: body}, ifNoneMatch)
 		res.status, body = edited.status, edited.body
 	}
 	w.WriteHeader(res.status)
 	_, _ = w.Write(body)
 }
 
-// stall waits until the client has gone.
+// stall waits until the client disconnects or the server closes, and aborts the
+// response.
 func (s *Server) stall(r *http.Request) {
 	select {
 	case <-r.Context().Done():
@@ -162,7 +166,8 @@ func (s *Server) stall(r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// reset ends the connection, with a reset if it is a TCP connection.
+// reset breaks the connection of a request, with a reset if it is a TCP
+// connection.
 func reset(r *http.Request) {
 	if c, ok := r.Context().Value(connKey{}).(*connection); ok {
 		if tcp, ok := c.Conn.(*net.TCPConn); ok {
@@ -172,14 +177,14 @@ func reset(r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// A discard drops a response.
+// A discard is a ResponseWriter that drops the response.
 type discard http.Header
 
 func (d discard) Header() http.Header       { return http.Header(d) }
 func (discard) WriteHeader(int)             {}
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// A recorder keeps a response.
+// A recorder is a ResponseWriter that keeps the response.
 type recorder struct {
 	header http.Header
 	status int
@@ -203,9 +208,9 @@ func (w *recorder) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-// contentTypeOf returns the Content-Type of a body.
+// contentTypeOf returns the Content-Type that fits a body.
 func contentTypeOf(body string) string {
-	const start = 512
+	const start = 512 // bytes that DetectContentType reads
 	switch detected := http.DetectContentType([]byte(body[:min(len(body), start)])); {
 	case strings.HasPrefix(detected, "text/html"):
 		return detected

@@ -20,7 +20,7 @@ func TestOddValuesInTheTrueResponse(t *testing.T) {
 		name   string
 		fault  ghmigratetest.Fault
 		target string
-		want   map[string]any // parts of the response, by path
+		want   map[string]any // values in the response, by path
 	}{
 		{"a string for a number", ghmigratetest.Fault{Set: map[string]any{"/id": "79"}}, "", map[string]any{"id": "79", "state": "pending"}},
 		{"a fraction", ghmigratetest.Fault{Set: map[string]any{"/id": 79.5}}, "", map[string]any{"id": 79.5}},
@@ -51,25 +51,26 @@ func TestOddValuesInTheTrueResponse(t *testing.T) {
 			}
 			before := c.do("GET", target, "")
 			c.Inject(test.fault)
-			a := c.do("GET", target, "", "If-None-Match", before.header.Get("ETag"))
-			assert.Equal(t, http.StatusOK, a.status)
+			res := c.do("GET", target, "", "If-None-Match", before.header.Get("ETag"))
+			assert.Equal(t, http.StatusOK, res.status)
 			for path, want := range test.want {
-				assert.Equal(t, want, dig(decoded(t, a.body), path), path)
+				assert.Equal(t, want, dig(decode[any](t, res.body), path), path)
 			}
-			assert.NotEqual(t, before.header.Get("ETag"), a.header.Get("ETag"))
-			assert.Equal(t, before.body, c.do("GET", target, "", "If-None-Match", a.header.Get("ETag")).body, "the fault is over")
+			assert.NotEqual(t, before.header.Get("ETag"), res.header.Get("ETag"))
+			assert.Equal(t, before.body, c.do("GET", target, "", "If-None-Match", res.header.Get("ETag")).body, "the fault is over")
 		})
 	}
 }
 
-// The ETag of an odd response is its own: a request with it gets 304.
-func TestOddValuesHaveAValidator(t *testing.T) {
+// An edited response has its own ETag, and a request with this ETag gets 304.
+func TestEditedResponsesHaveTheirOwnETag(t *testing.T) {
 	c := newServer(t)
 	c.Inject(ghmigratetest.Fault{Times: -1, Set: map[string]any{"/login": 1}})
 	etag := c.do("GET", "/user", "").header.Get("ETag")
 	assert.Equal(t, http.StatusNotModified, c.do("GET", "/user", "", "If-None-Match", etag).status)
 }
 
+// dig returns the value at a path such as "repositories.0.name".
 func dig(v any, path string) any {
 	for token := range strings.SplitSeq(path, ".") {
 		switch node := v.(type) {
@@ -86,7 +87,7 @@ func dig(v any, path string) any {
 	return v
 }
 
-func TestAnotherBodyWithTheSameStatus(t *testing.T) {
+func TestAnotherBodyWithTheTrueStatus(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	for _, test := range []struct {
@@ -98,36 +99,36 @@ func TestAnotherBodyWithTheSameStatus(t *testing.T) {
 		{"an empty object", ghmigratetest.Fault{Body: "{}"}, "{}", "application/json; charset=utf-8"},
 		{"null", ghmigratetest.Fault{Set: map[string]any{"": nil}}, "null", "application/json; charset=utf-8"},
 		{"a message", ghmigratetest.Fault{Set: map[string]any{"": map[string]any{"message": "accepted"}}}, `{"message":"accepted"}`, "application/json; charset=utf-8"},
-		{"nothing", ghmigratetest.Fault{Body: ghmigratetest.NoBody}, "", "application/json; charset=utf-8"},
+		{"an empty body", ghmigratetest.Fault{Body: ghmigratetest.NoBody}, "", "application/json; charset=utf-8"},
 		{"a login page", ghmigratetest.Fault{Body: "<html><body>Log in</body></html>"}, "<html><body>Log in</body></html>", "text/html; charset=utf-8"},
-		{"half a response", ghmigratetest.Fault{Body: `{"id":7`}, `{"id":7`, "application/json; charset=utf-8"},
+		{"a truncated body", ghmigratetest.Fault{Body: `{"id":7`}, `{"id":7`, "application/json; charset=utf-8"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c.ClearFaults()
 			before := len(c.Migrations())
 			test.fault.Times = -1
 			c.Inject(test.fault)
-			a := c.do("POST", "/orgs/octo/migrations", hello)
-			assert.Equal(t, http.StatusCreated, a.status)
-			assert.Equal(t, test.body, a.body)
-			assert.Equal(t, test.typ, a.header.Get("Content-Type"))
-			assert.NotEmpty(t, a.header.Get("Location"), "the rest of the header is true")
+			res := c.do("POST", "/orgs/octo/migrations", hello)
+			assert.Equal(t, http.StatusCreated, res.status)
+			assert.Equal(t, test.body, res.body)
+			assert.Equal(t, test.typ, res.header.Get("Content-Type"))
+			assert.NotEmpty(t, res.header.Get("Location"), "the other headers are those of the true response")
 			assert.Len(t, c.Migrations(), before+1, "the start took effect")
-			a = c.do("GET", "/orgs/octo/migrations", "")
-			assert.Equal(t, http.StatusOK, a.status)
-			assert.Equal(t, test.body, a.body)
+			res = c.do("GET", "/orgs/octo/migrations", "")
+			assert.Equal(t, http.StatusOK, res.status)
+			assert.Equal(t, test.body, res.body)
 		})
 	}
 	c.ClearFaults()
 	c.Inject(ghmigratetest.HTMLError(0))
-	a := c.do("GET", "/user", "")
-	assert.Equal(t, http.StatusOK, a.status)
-	assert.Contains(t, a.body, "Unicorn")
-	assert.Empty(t, a.header.Get("ETag"))
+	res := c.do("GET", "/user", "")
+	assert.Equal(t, http.StatusOK, res.status)
+	assert.Contains(t, res.body, "Unicorn")
+	assert.Empty(t, res.header.Get("ETag"))
 }
 
-// A status alone comes with the body that GitHub, or storage, sends with it.
-func TestStrayStatuses(t *testing.T) {
+// A fault with a status alone has the body that GitHub or storage sends with it.
+func TestDefaultBodies(t *testing.T) {
 	c := newServer(t)
 	_, location := c.stored("0123456789")
 	for status, body := range map[int]string{
@@ -142,26 +143,26 @@ func TestStrayStatuses(t *testing.T) {
 		521: `{"message":"Server Error",`,
 	} {
 		c.Inject(ghmigratetest.Fault{Operation: "users/*", Status: status})
-		a := c.do("GET", "/user", "")
-		assert.Equal(t, status, a.status)
-		assert.Contains(t, a.body, body)
-		assert.Equal(t, http.StatusOK, c.do("GET", "/user", "").status, "a single one")
+		res := c.do("GET", "/user", "")
+		assert.Equal(t, status, res.status)
+		assert.Contains(t, res.body, body)
+		assert.Equal(t, http.StatusOK, c.do("GET", "/user", "").status, "the fault affects one request")
 	}
 	for status, code := range map[int]string{
 		400: "InvalidRequest", 403: "AccessDenied", 404: "NoSuchKey", 405: "MethodNotAllowed", 412: "PreconditionFailed",
 		416: "InvalidRange", 500: "InternalError", 501: "NotImplemented", 503: "SlowDown",
 	} {
 		c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Status: status})
-		a := c.do("GET", location, "")
-		assert.Equal(t, status, a.status)
-		assert.Contains(t, a.body, "<Code>"+code+"</Code>")
-		assert.Equal(t, "application/xml", a.header.Get("Content-Type"))
+		res := c.do("GET", location, "")
+		assert.Equal(t, status, res.status)
+		assert.Contains(t, res.body, "<Code>"+code+"</Code>")
+		assert.Equal(t, "application/xml", res.header.Get("Content-Type"))
 	}
 	c.Inject(ghmigratetest.Fault{Status: 502, Body: ghmigratetest.NoBody})
 	assert.Empty(t, c.do("GET", "/user", "").body)
 }
 
-func TestLagAfterTheStart(t *testing.T) {
+func TestAMigrationThatAppearsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newServer(t)
 		c.AddRepository("octo/hello")
@@ -177,7 +178,7 @@ func TestLagAfterTheStart(t *testing.T) {
 	})
 }
 
-func TestLagAfterTheEnd(t *testing.T) {
+func TestAnArchiveThatAppearsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newServer(t)
 		c.AddRepository("octo/hello")
@@ -217,7 +218,7 @@ func TestFateOfAFault(t *testing.T) {
 	assert.Equal(t, "failed", c.Migration(bad).State, "the first Fate counts")
 }
 
-func TestAStartIsCarriedOutAlthoughTheConnectionBroke(t *testing.T) {
+func TestAStartSucceedsAlthoughTheConnectionBreaks(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	c.Inject(ghmigratetest.Fault{Operation: "migrations/start-*", Applied: true})
@@ -251,10 +252,10 @@ func TestRateLimitsInAllForms(t *testing.T) {
 			{"only the message", ghmigratetest.SecondaryRateLimit(), map[string]string{"Retry-After": "", "X-RateLimit-Remaining": ""}},
 		} {
 			c.Inject(test.fault)
-			a := c.do("GET", "/user", "")
-			assert.Contains(t, a.body, "rate limit", test.name)
+			res := c.do("GET", "/user", "")
+			assert.Contains(t, res.body, "rate limit", test.name)
 			for name, value := range test.want {
-				assert.Equal(t, value, a.header.Get(name), "%s: %s", test.name, name)
+				assert.Equal(t, value, res.header.Get(name), "%s: %s", test.name, name)
 			}
 		}
 		c.Close()
@@ -271,10 +272,10 @@ func TestRedirectsOfTheAPI(t *testing.T) {
 	)
 	assert.Equal(t, "/login", c.do("GET", "/user", "").header.Get("Location"))
 	for range 2 {
-		a := c.do("GET", "/user/migrations?per_page=5", "")
-		assert.Equal(t, 301, a.status)
-		a = c.do("GET", strings.TrimSuffix(c.URL(), "/api/v3")+a.header.Get("Location"), "")
-		assert.Equal(t, 200, a.status, "also strictly")
-		assert.Equal(t, "[]", a.body)
+		res := c.do("GET", "/user/migrations?per_page=5", "")
+		assert.Equal(t, 301, res.status)
+		res = c.do("GET", strings.TrimSuffix(c.URL(), "/api/v3")+res.header.Get("Location"), "")
+		assert.Equal(t, 200, res.status, "the strict server accepts the URL")
+		assert.Equal(t, "[]", res.body)
 	}
 }

@@ -15,16 +15,16 @@ import (
 
 const digits = "0123456789"
 
-// What storage and the proxies before it were seen to do, each with the fault
-// that does it.
-func TestUnkindStorage(t *testing.T) {
+// TestRefusalsOfStorage has refusals that storage and its proxies were recorded to
+// send, each with the fault that sends it.
+func TestRefusalsOfStorage(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		fault  ghmigratetest.Fault
 		header []string // of the first request
 		status int
 		body   string
-		then   int // the status of a plain request
+		then   int // status of a second request, without the header
 	}{
 		{"refuses ranges", ghmigratetest.Fault{HasHeader: "Range", Status: 501},
 			[]string{"Range", "bytes=0-3"}, 501, "<Code>NotImplemented</Code>", 200},
@@ -42,32 +42,32 @@ func TestUnkindStorage(t *testing.T) {
 				test.fault.Times = -1
 			}
 			c.Inject(test.fault)
-			a := c.do("GET", location, "", test.header...)
-			assert.Equal(t, test.status, a.status)
-			assert.Contains(t, a.body, test.body)
-			a = c.do("GET", location, "")
-			assert.Equal(t, test.then, a.status)
-			assert.Equal(t, digits, a.body)
+			res := c.do("GET", location, "", test.header...)
+			assert.Equal(t, test.status, res.status)
+			assert.Contains(t, res.body, test.body)
+			res = c.do("GET", location, "")
+			assert.Equal(t, test.then, res.status)
+			assert.Equal(t, digits, res.body)
 		})
 	}
 }
 
-func TestStorageThatLabelsTheEncoding(t *testing.T) {
+func TestStorageThatSendsAContentEncoding(t *testing.T) {
 	c := newServer(t)
 	_, location := c.stored(digits)
 	c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Header: http.Header{"Content-Encoding": {"gzip"}}})
-	a := c.do("GET", location, "", "Accept-Encoding", "identity")
-	assert.Equal(t, "gzip", a.header.Get("Content-Encoding"))
-	assert.Equal(t, digits, a.body)
+	res := c.do("GET", location, "", "Accept-Encoding", "identity")
+	assert.Equal(t, "gzip", res.header.Get("Content-Encoding"))
+	assert.Equal(t, digits, res.body)
 }
 
 func TestStorageThatSendsNoLength(t *testing.T) {
 	c := newServer(t)
 	_, location := c.stored(digits)
 	c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Times: 2, Header: http.Header{"Content-Length": nil}})
-	a := c.do("GET", location, "")
-	assert.Empty(t, a.header.Get("Content-Length"))
-	assert.Equal(t, digits, a.body)
+	res := c.do("GET", location, "")
+	assert.Empty(t, res.header.Get("Content-Length"))
+	assert.Equal(t, digits, res.body)
 
 	c.ClearFaults()
 	c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Header: http.Header{"Content-Range": {"bytes 0-3/*"}}})
@@ -96,11 +96,11 @@ func TestStorageThatRedirects(t *testing.T) {
 	_, location := c.stored(digits)
 	c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Times: -1, Status: 307, Header: http.Header{"Location": {"{elsewhere}"}}})
 	for range 2 {
-		a := c.do("GET", location, "")
-		require.Equal(t, http.StatusTemporaryRedirect, a.status)
-		a = c.do("GET", c.StorageURL()+a.header.Get("Location"), "", "Range", "bytes=2-3")
-		assert.Equal(t, http.StatusPartialContent, a.status)
-		assert.Equal(t, "23", a.body)
+		res := c.do("GET", location, "")
+		require.Equal(t, http.StatusTemporaryRedirect, res.status)
+		res = c.do("GET", c.StorageURL()+res.header.Get("Location"), "", "Range", "bytes=2-3")
+		assert.Equal(t, http.StatusPartialContent, res.status)
+		assert.Equal(t, "23", res.body)
 	}
 }
 

@@ -15,12 +15,12 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-func TestFaultsHitTheRequestsThatTheyMatch(t *testing.T) {
+func TestSelectionAndCounts(t *testing.T) {
 	const list = "/orgs/octo/migrations"
 	for _, test := range []struct {
 		name  string
 		fault ghmigratetest.Fault
-		want  []int // of GET list, GET list, GET user's list, POST list, GET of storage
+		want  []int // statuses of GET list, GET list, GET the user's list, POST list, GET storage
 	}{
 		{"the next", ghmigratetest.Fault{}, []int{500, 200, 200, 201, 403}},
 		{"two", ghmigratetest.Fault{Times: 2}, []int{500, 500, 200, 201, 403}},
@@ -63,13 +63,13 @@ func TestFaultsComeOneAfterAnother(t *testing.T) {
 	assert.Equal(t, []int{500, 502, 200}, got)
 }
 
-func TestFaultsCanBeChosenAtEachRequest(t *testing.T) {
+func TestInjectFunc(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	var asked []string
 	c.InjectFunc(func(r ghmigratetest.Request, before int) (ghmigratetest.Fault, bool) {
 		asked = append(asked, r.Method+" "+r.Path+" "+strconv.Itoa(before)+" "+string(r.Body))
-		return ghmigratetest.Fault{Method: "PUT", Applied: true, Status: 502 + before}, r.Method == http.MethodPost && before < 2
+		return ghmigratetest.Fault{Method: "PUT", Continue: true, Applied: true, Status: 502 + before}, r.Method == http.MethodPost && before < 2
 	})
 	c.Inject(ghmigratetest.Fault{Method: "POST", After: 1, Status: 500})
 	var got []int
@@ -84,14 +84,14 @@ func TestFaultsCanBeChosenAtEachRequest(t *testing.T) {
 		"POST /orgs/octo/migrations 1 " + hello,
 		"POST /orgs/octo/migrations 2 " + hello,
 		"GET /orgs/octo/migrations 0 ",
-	}, asked, "the fault of Inject came first")
+	}, asked, "a fault of Inject takes precedence")
 
 	c.ClearFaults()
 	c.do("GET", "/orgs/octo/migrations", "")
 	assert.Len(t, asked, 4)
 }
 
-func TestFaultsOfAnswers(t *testing.T) {
+func TestFaultsOfResponses(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	for _, test := range []struct {
@@ -103,7 +103,7 @@ func TestFaultsOfAnswers(t *testing.T) {
 	}{
 		{"a status with header and body", ghmigratetest.Fault{Status: 418, Header: http.Header{"X-Pot": {"tea"}}, Body: `{"a":1}`},
 			418, map[string]string{"X-Pot": "tea", "Content-Type": "application/json; charset=utf-8"}, `{"a":1}`},
-		{"a header on the true answer", ghmigratetest.Fault{Header: http.Header{"Date": {"Sat, 01 Jan 2000 00:00:00 GMT"}, "Etag": nil}},
+		{"a header on the true response", ghmigratetest.Fault{Header: http.Header{"Date": {"Sat, 01 Jan 2000 00:00:00 GMT"}, "Etag": nil}},
 			200, map[string]string{"Date": "Sat, 01 Jan 2000 00:00:00 GMT", "ETag": "", "Cache-Control": "private, max-age=60"}, "[]"},
 		{"a handler", ghmigratetest.Fault{Handler: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			r.Header.Del("Authorization")
@@ -121,11 +121,11 @@ func TestFaultsOfAnswers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c.Inject(test.fault)
-			a := c.do("GET", "/orgs/octo/migrations", "")
-			assert.Equal(t, test.status, a.status)
-			assert.Contains(t, a.body, test.body)
+			res := c.do("GET", "/orgs/octo/migrations", "")
+			assert.Equal(t, test.status, res.status)
+			assert.Contains(t, res.body, test.body)
 			for name, value := range test.header {
-				assert.Equal(t, value, a.header.Get(name), name)
+				assert.Equal(t, value, res.header.Get(name), name)
 			}
 			requests := c.Requests()
 			assert.Equal(t, test.status, requests[len(requests)-1].Status)
@@ -157,9 +157,9 @@ func TestAppliedFaultsHaveTheirEffect(t *testing.T) {
 func TestFaultsOfConnections(t *testing.T) {
 	srv := ghmigratetest.NewServer()
 	defer srv.Close()
-	c := client{srv, t}
+	c := clientOf(t, srv)
 
-	// Not idempotent, else net/http would try again on its own.
+	// net/http does not retry a POST.
 	c.Inject(ghmigratetest.Fault{Reset: true})
 	_, err := c.send("POST", "/user/migrations", `{}`)
 	require.Error(t, err)
@@ -178,9 +178,9 @@ func TestFaultsOfConnections(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c.Inject(test.fault)
-			a, err := c.send("GET", location, "")
-			assert.Equal(t, 200, a.status)
-			assert.Equal(t, test.body, a.body)
+			res, err := c.send("GET", location, "")
+			assert.Equal(t, 200, res.status)
+			assert.Equal(t, test.body, res.body)
 			require.ErrorIs(t, err, test.err)
 		})
 	}
@@ -191,7 +191,7 @@ func TestFaultsInTime(t *testing.T) {
 		name  string
 		fault ghmigratetest.Fault
 		body  string
-		takes time.Duration // a minute is the client's patience
+		takes time.Duration // the client times out after a minute
 	}{
 		{"delay", ghmigratetest.Fault{Delay: 10 * time.Second}, "0123456789", 10 * time.Second},
 		{"stall", ghmigratetest.Fault{Stall: true}, "", time.Minute},
@@ -205,8 +205,8 @@ func TestFaultsInTime(t *testing.T) {
 				c.Client().Timeout = time.Minute
 				begun := time.Now()
 				c.Inject(test.fault)
-				a, err := c.send("GET", location, "")
-				assert.Equal(t, test.body, a.body)
+				res, err := c.send("GET", location, "")
+				assert.Equal(t, test.body, res.body)
 				assert.Equal(t, len(test.body) < 10, err != nil, "%v", err)
 				assert.Equal(t, test.takes, time.Since(begun))
 				c.Close()
@@ -215,8 +215,9 @@ func TestFaultsInTime(t *testing.T) {
 	}
 }
 
-// What storage could do wrong, and how a fault says it.
-func TestFaultsOfStorage(t *testing.T) {
+// TestWrongResponsesOfStorage has wrong responses of storage, each with the fault that
+// sends it.
+func TestWrongResponsesOfStorage(t *testing.T) {
 	without := func(header string) func(http.ResponseWriter, *http.Request, http.Handler) {
 		return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			r.Header.Del(header)
@@ -230,7 +231,7 @@ func TestFaultsOfStorage(t *testing.T) {
 		status       int
 		body         string
 		contentRange string
-		validators   string // the ETag with its digits left out, and whether there is Last-Modified
+		validators   string // the ETag without its digits, and whether there is a Last-Modified
 	}{
 		{"none", ghmigratetest.Fault{}, nil, 206, "345", "bytes 3-5/10", `"" true`},
 		{"ignored range", ghmigratetest.Fault{Handler: without("Range")}, nil, 200, "0123456789", "", `"" true`},
@@ -252,15 +253,15 @@ func TestFaultsOfStorage(t *testing.T) {
 			test.fault.Origin, test.fault.Times = ghmigratetest.Storage, -1
 			c.Inject(test.fault)
 			for range 2 {
-				a := c.do("GET", location, "", append([]string{"Range", "bytes=3-5"}, test.header...)...)
-				assert.Equal(t, test.status, a.status)
+				res := c.do("GET", location, "", append([]string{"Range", "bytes=3-5"}, test.header...)...)
+				assert.Equal(t, test.status, res.status)
 				if test.status < 300 {
-					assert.Equal(t, test.body, a.body)
+					assert.Equal(t, test.body, res.body)
 				}
-				assert.Equal(t, test.contentRange, a.header.Get("Content-Range"))
-				etag := strings.Trim(a.header.Get("ETag"), "W/\"")
-				validators := strings.Replace(a.header.Get("ETag"), etag, "", 1)
-				assert.Equal(t, test.validators, validators+" "+strconv.FormatBool(a.header.Get("Last-Modified") != ""))
+				assert.Equal(t, test.contentRange, res.header.Get("Content-Range"))
+				etag := strings.Trim(res.header.Get("ETag"), "W/\"")
+				validators := strings.Replace(res.header.Get("ETag"), etag, "", 1)
+				assert.Equal(t, test.validators, validators+" "+strconv.FormatBool(res.header.Get("Last-Modified") != ""))
 			}
 			assert.Equal(t, 200, c.do("GET", "/user/migrations", "").status, "the API is not affected")
 		})

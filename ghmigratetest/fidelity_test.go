@@ -17,44 +17,46 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// A fact is something that GitHub, or storage, was recorded or is documented to
-// send. A test of it sends a request and compares parts of the response.
+// A fact is a test of a response that GitHub or storage was recorded or is
+// documented to send.
 type fact struct {
 	opts  []ghmigratetest.Option
 	fault *ghmigratetest.Fault
-	ask   func(c client) answer
-	want  []string // patterns that the response, as text, matches
+	ask   func(c client) response
+	want  []string // patterns that match the text of the response
 }
 
-// asText writes a response as it is on the wire, header names in lower case.
-func (a answer) asText() string {
+// asText returns a response in the format of HTTP/1.1, with header names in lower
+// case.
+func (res response) asText() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "status: %d\n", a.status)
-	for _, name := range slices.Sorted(maps.Keys(a.header)) {
-		fmt.Fprintf(&b, "%s: %s\n", strings.ToLower(name), strings.Join(a.header[name], ", "))
+	fmt.Fprintf(&b, "status: %d\n", res.status)
+	for _, name := range slices.Sorted(maps.Keys(res.header)) {
+		fmt.Fprintf(&b, "%s: %s\n", strings.ToLower(name), strings.Join(res.header[name], ", "))
 	}
-	return b.String() + "\n" + a.body
+	return b.String() + "\n" + res.body
 }
 
-func get(target string) func(client) answer {
-	return func(c client) answer { return c.do("GET", target, "") }
+func get(target string) func(client) response {
+	return func(c client) response { return c.do("GET", target, "") }
 }
 
-// afterwards asks when migration 79 of octo/hello has been exported.
-func afterwards(ask func(c client) answer) func(client) answer {
-	return func(c client) answer {
+// afterExport returns a function that calls ask after the export of octo/hello as
+// migration 79.
+func afterExport(ask func(c client) response) func(client) response {
+	return func(c client) response {
 		c.exported(helloLocked)
 		return ask(c)
 	}
 }
 
-func fromStorage(header ...string) func(client) answer {
-	return afterwards(func(c client) answer { return c.do("GET", c.signed(79), "", header...) })
+func fromStorage(header ...string) func(client) response {
+	return afterExport(func(c client) response { return c.do("GET", c.signed(79), "", header...) })
 }
 
 func facts() map[string]fact {
 	const list, one = "/orgs/octo/migrations", "/orgs/octo/migrations/79"
-	start := func(c client) answer { return c.do("POST", list, hello) }
+	start := func(c client) response { return c.do("POST", list, hello) }
 	fault := func(f ghmigratetest.Fault) *ghmigratetest.Fault { return &f }
 	body := func(status int, text string) *ghmigratetest.Fault {
 		return &ghmigratetest.Fault{Status: status, Body: text}
@@ -72,7 +74,7 @@ func facts() map[string]fact {
 	}
 	ghes := []ghmigratetest.Option{ghmigratetest.WithGHES()}
 	imports := []ghmigratetest.Option{ghmigratetest.WithSourceImports()}
-	startImport := func(c client) answer {
+	startImport := func(c client) response {
 		return c.do("PUT", "/repos/octo/hello/import", `{"vcs_url":"https://svn.example.com","vcs":"subversion"}`)
 	}
 	return map[string]fact{
@@ -80,48 +82,48 @@ func facts() map[string]fact {
 		"Status and lists have a weak ETag and max-age 60": {ask: get(list), want: []string{
 			`etag: W/"`, `cache-control: private, max-age=60\n`,
 		}},
-		"A 304 answers a known ETag": {ask: func(c client) answer {
+		"A known ETag gets 304": {ask: func(c client) response {
 			return c.do("GET", list, "", "If-None-Match", c.do("GET", list, "").header.Get("ETag"))
 		}, want: []string{`status: 304\n`}},
-		"Links of an organization go to its ID": {ask: func(c client) answer {
+		"Links of an organization go to its ID": {ask: func(c client) response {
 			start(c)
 			start(c)
 			return c.do("GET", list+"?per_page=1", "")
 		}, want: []string{`link: <http.*/organizations/\d+/migrations\?page=2&per_page=1>; rel="next"`}},
-		"Lists are newest first": {ask: func(c client) answer {
+		"Lists are newest first": {ask: func(c client) response {
 			start(c)
 			start(c)
 			return c.do("GET", list+"?exclude=repositories", "")
 		}, want: []string{`(?s)"id":80,.*"id":79,`}},
-		"Time stamps with a numeric zone": {ask: func(c client) answer { c.AddImport("octo", "x"); start(c); start(c); return c.do("GET", list, "") },
+		"Time stamps with a numeric zone": {ask: func(c client) response { c.AddImport("octo", "x"); start(c); start(c); return c.do("GET", list, "") },
 			want: []string{`"created_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d-07:00"`}},
 		"Time stamps with milliseconds": {ask: start, want: []string{`"created_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000\+02:00"`}},
-		"Time stamps in UTC": {ask: func(c client) answer { start(c); return start(c) },
+		"Time stamps in UTC": {ask: func(c client) response { start(c); return start(c) },
 			want: []string{`"created_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`}},
 		"No archive_url while pending": {ask: start, want: []string{`"state":"pending"`, `"updated_at":"[^"]*"}$`}},
-		"archive_url and lock_repositories when exported": {ask: afterwards(get(one)), want: []string{
+		"archive_url and lock_repositories when exported": {ask: afterExport(get(one)), want: []string{
 			`"state":"exported"`, `"lock_repositories":true`, `"archive_url":"http.*/migrations/79/archive"`,
 		}},
-		"Imports in an organization's list": {ask: func(c client) answer { c.AddImport("octo", "imported"); return c.do("GET", list, "") },
+		"Imports in an organization's list": {ask: func(c client) response { c.AddImport("octo", "imported"); return c.do("GET", list, "") },
 			want: []string{`"state":"imported".*"repositories":\[\]`}},
-		"Version 2026-03-10 has simple repositories": {ask: func(c client) answer {
+		"Version 2026-03-10 has simple repositories": {ask: func(c client) response {
 			c.do("POST", list, hello)
 			return c.do("GET", one+"/repositories", "", "X-GitHub-Api-Version", "2026-03-10")
 		}, want: []string{`x-github-api-version-selected: 2026-03-10\n`, `"full_name":"octo/hello"`}},
-		"An unsupported version is 410": {ask: func(c client) answer { return c.do("GET", list, "", "X-GitHub-Api-Version", "1999-01-01") },
+		"An unsupported version is 410": {ask: func(c client) response { return c.do("GET", list, "", "X-GitHub-Api-Version", "1999-01-01") },
 			want: []string{`status: 410\n`}},
 
-		"The archive is a 302 with a signed URL": {ask: afterwards(get(one + "/archive")), want: []string{
+		"The archive is a 302 with a signed URL": {ask: afterExport(get(one + "/archive")), want: []string{
 			`status: 302\n`, `content-type: text/html;charset=utf-8\n`,
 			`location: http.*\?X-Amz-Algorithm=AWS4-HMAC-SHA256&.*X-Amz-Date=\d{8}T\d{6}Z&X-Amz-Expires=300&`, `\n\nhttp`,
 		}},
-		"The archive of GHES has a token in its URL": {opts: ghes, ask: afterwards(get(one + "/archive")), want: []string{
+		"The archive of GHES has a token in its URL": {opts: ghes, ask: afterExport(get(one + "/archive")), want: []string{
 			`location: http.*/storage/migrations/79/archive/[0-9a-f-]+\?token=`,
 		}},
-		"No archive yet, or no longer, is 404": {opts: []ghmigratetest.Option{ghmigratetest.WithExportDuration(time.Hour)}, ask: func(c client) answer { start(c); return c.do("GET", one+"/archive", "") }, want: []string{
+		"No archive yet, or no longer, is 404": {opts: []ghmigratetest.Option{ghmigratetest.WithExportDuration(time.Hour)}, ask: func(c client) response { start(c); return c.do("GET", one+"/archive", "") }, want: []string{
 			`status: 404\n`, `^(?s).*\{"message":"Not Found","documentation_url":"https://docs\.github\.com/`,
 		}},
-		"An archive dies after seven days": {ask: afterwards(func(c client) answer {
+		"An archive is deleted after seven days": {ask: afterExport(func(c client) response {
 			c.Clock().Advance(7 * 24 * time.Hour)
 			return c.do("GET", one+"/archive", "")
 		}), want: []string{`status: 404\n`}},
@@ -132,28 +134,28 @@ func facts() map[string]fact {
 		"Storage refuses an Authorization header": {ask: fromStorage("Authorization", "Bearer x"), want: []string{
 			`status: 400\n`, `<Code>InvalidArgument</Code><Message>Only one auth mechanism allowed`,
 		}},
-		"An expired URL is 403 AccessDenied": {ask: afterwards(func(c client) answer {
+		"An expired URL is 403 AccessDenied": {ask: afterExport(func(c client) response {
 			location := c.signed(79)
 			c.Clock().Advance(time.Hour)
 			return c.do("GET", location, "")
 		}), want: []string{`status: 403\n`, `content-type: application/xml\n`, `<Code>AccessDenied</Code><Message>Request has expired</Message>`}},
-		"Azure's form of an expired URL": {
+		"Azure's format of an expired URL": {
 			fault: storage(ghmigratetest.Fault{Status: 403, Body: `<?xml version="1.0"?><Error><Code>AuthenticationFailed</Code></Error>`}),
 			ask:   fromStorage(), want: []string{`status: 403\n`, `content-type: application/xml\n`, `AuthenticationFailed`},
 		},
 
-		"Bad credentials are 401": {ask: func(c client) answer { return c.do("GET", list, "", "Authorization", "Bearer ghp_x") },
+		"Bad credentials are 401": {ask: func(c client) response { return c.do("GET", list, "", "Authorization", "Bearer ghp_x") },
 			want: []string{`status: 401\n`, `"message":"Bad credentials"`}},
-		"No token is 401": {ask: func(c client) answer { return c.do("GET", list, "", "Authorization", "") },
+		"No token is 401": {ask: func(c client) response { return c.do("GET", list, "", "Authorization", "") },
 			want: []string{`status: 401\n`, `"message":"Requires authentication"`}},
-		"SSO is 403 with X-GitHub-SSO": {ask: func(c client) answer { c.RequireSSO("octo"); return c.do("GET", list, "") },
+		"SSO is 403 with X-GitHub-SSO": {ask: func(c client) response { c.RequireSSO("octo"); return c.do("GET", list, "") },
 			want: []string{`status: 403\n`, `x-github-sso: required; url=https://`}},
 		"Organizations missing from a list for SSO": {fault: header(0, "X-GitHub-SSO", "partial-results; organizations=21955855,20582480"),
 			ask: get("/user/migrations"), want: []string{`status: 200\n`, `x-github-sso: partial-results; organizations=`}},
 		"Missing scopes are 403 with both headers": {opts: []ghmigratetest.Option{ghmigratetest.WithScopes("repo")}, ask: get(list), want: []string{
 			`status: 403\n`, `x-oauth-scopes: repo\n`, `x-accepted-oauth-scopes: admin:org\n`,
 		}},
-		"Missing access is 404": {ask: func(c client) answer { c.SetRole("octo", "member"); return c.do("GET", list, "") }, want: []string{`status: 404\n`}},
+		"Missing access is 404": {ask: func(c client) response { c.SetRole("octo", "member"); return c.do("GET", list, "") }, want: []string{`status: 404\n`}},
 		"Fine-grained tokens are 403": {opts: []ghmigratetest.Option{ghmigratetest.WithToken("github_pat_x")}, ask: get(list), want: []string{
 			`status: 403\n`, `Resource not accessible by personal access token`,
 		}},
@@ -182,14 +184,14 @@ func facts() map[string]fact {
 		"Retry-After as a date, a fraction or nonsense": {fault: header(429, "Retry-After", "{date+1m}"), ask: get(list), want: []string{
 			`retry-after: \w{3}, \d\d \w{3} \d{4} [\d:]+ GMT\n`,
 		}},
-		"GHES has no rate limit headers": {opts: ghes, ask: func(c client) answer {
-			a := c.do("GET", list, "")
-			assert.Empty(c.t, a.header.Get("X-RateLimit-Limit"))
-			return a
+		"GHES has no rate limit headers": {opts: ghes, ask: func(c client) response {
+			res := c.do("GET", list, "")
+			assert.Empty(c.t, res.header.Get("X-RateLimit-Limit"))
+			return res
 		}, want: []string{`x-github-enterprise-version: 3\.19\.0\n`}},
 		"GHES lacks operations for users": {opts: ghes, ask: get("/user/migrations/79"), want: []string{`status: 404\n`}},
 
-		"Unknown repositories are 422 with an index": {ask: func(c client) answer { return c.do("POST", list, `{"repositories":["octo/none"]}`) }, want: []string{
+		"Unknown repositories are 422 with an index": {ask: func(c client) response { return c.do("POST", list, `{"repositories":["octo/none"]}`) }, want: []string{
 			`status: 422\n`, `"errors":\[\{"resource":"Migration","field":"repositories","index":0,"code":"invalid_value"\},` +
 				`\{"resource":"Migration","field":"repositories","code":"missing_field"\}\]`,
 		}},
@@ -199,36 +201,36 @@ func facts() map[string]fact {
 		"A value in an error":             {fault: body(422, `{"errors":[{"code":"custom","value":7}]}`), ask: start, want: []string{`"value":7`}},
 		"error in place of message":       {fault: body(400, `{"error":"bad request"}`), ask: start, want: []string{`status: 400\n`, `\{"error":`}},
 		"The endpoint was spammed":        {fault: fault(ghmigratetest.Fault{Status: 422}), ask: start, want: []string{`status: 422\n`, `endpoint has been spammed`}},
-		"A repository that was taken down is 451": {ask: func(c client) answer { c.UpdateRepository("octo/hello", ghmigratetest.TakenDown()); return start(c) },
+		"A repository that was taken down is 451": {ask: func(c client) response { c.UpdateRepository("octo/hello", ghmigratetest.TakenDown()); return start(c) },
 			want: []string{`status: 451\n`, `"block":\{`}},
-		"A failed export gives no reason": {fault: fault(ghmigratetest.Fault{Fate: &ghmigratetest.Fate{Fails: true}}), ask: afterwards(get(one)), want: []string{
+		"A failed export gives no reason": {fault: fault(ghmigratetest.Fault{Fate: &ghmigratetest.Fate{Fails: true}}), ask: afterExport(get(one)), want: []string{
 			`status: 200\n`, `"state":"failed"`,
 		}},
-		"A start that happened although it is 502": {fault: fault(ghmigratetest.Fault{Applied: true, Status: 502, Hidden: time.Second}), ask: func(c client) answer {
+		"A start that succeeded although it got 502": {fault: fault(ghmigratetest.Fault{Applied: true, Status: 502, Hidden: time.Second}), ask: func(c client) response {
 			assert.Equal(c.t, 502, start(c).status)
 			c.Clock().Advance(time.Second)
 			return c.do("GET", one, "")
 		}, want: []string{`status: 200\n`}},
 
-		"Properties change type":             {fault: fault(ghmigratetest.Fault{Set: map[string]any{"/state": []int{1}}}), ask: start, want: []string{`"state":\[1\]`}},
-		"200 and 202 with an empty object":   {fault: body(202, "{}"), ask: get(list), want: []string{`status: 202\n`, `\n\n\{\}$`}},
-		"A gateway's page with 200":          {fault: fault(ghmigratetest.HTMLError(0)), ask: get(list), want: []string{`status: 200\n`, `content-type: text/html`, `<html>`}},
-		"A web site's redirect to its login": {fault: header(302, "Location", "/login"), ask: get(list), want: []string{`status: 302\n`, `location: /login\n`}},
-		"A stray 401 to a good token":        {fault: fault(ghmigratetest.Fault{Status: 401}), ask: get(list), want: []string{`status: 401\n`, `Bad credentials`}},
-		"A stray 404 to what exists":         {fault: fault(ghmigratetest.Fault{Status: 404}), ask: get(list), want: []string{`status: 404\n`}},
-		"A 404 to what was just created":     {fault: fault(ghmigratetest.Fault{Hidden: time.Hour}), ask: func(c client) answer { start(c); return c.do("GET", one, "") }, want: []string{`status: 404\n`}},
-		"CDNs send 408 and 520 to 530":       {fault: fault(ghmigratetest.Fault{Status: 520}), ask: get(list), want: []string{`status: 520\n`}},
-		"Maintenance is 503":                 {fault: fault(ghmigratetest.Fault{Until: time.Hour, Status: 503}), ask: get(list), want: []string{`status: 503\n`}},
-		"A proxy that wants a login":         {fault: fault(ghmigratetest.Fault{Status: 407}), ask: get(list), want: []string{`status: 407\n`}},
-		"Storage that refuses ranges":        {fault: storage(ghmigratetest.Fault{HasHeader: "Range", Status: 501}), ask: fromStorage("Range", "bytes=0-1"), want: []string{`status: 501\n`}},
-		"Another ETag on each connection":    {fault: storage(ghmigratetest.Fault{Header: http.Header{"ETag": {`"{connection}"`}}}), ask: fromStorage(), want: []string{`etag: "\d+"\n`}},
-		"An archive labelled as encoded":     {fault: storage(ghmigratetest.Fault{Header: http.Header{"Content-Encoding": {"gzip"}}}), ask: fromStorage("Accept-Encoding", "identity"), want: []string{`content-encoding: gzip\n`}},
-		"Content-Range without a total":      {fault: storage(ghmigratetest.Fault{Header: http.Header{"Content-Range": {"bytes 0-1/*"}}}), ask: fromStorage("Range", "bytes=0-1"), want: []string{`content-range: bytes 0-1/\*\n`}},
-		"Storage that redirects":             {fault: storage(ghmigratetest.Fault{Status: 307, Header: http.Header{"Location": {"{elsewhere}"}}}), ask: fromStorage(), want: []string{`status: 307\n`, `location: /migration/`}},
-		"No Content-Length": {fault: storage(ghmigratetest.Fault{Header: http.Header{"Content-Length": nil}}), ask: func(c client) answer {
-			a := fromStorage()(c)
-			assert.Empty(c.t, a.header.Get("Content-Length"))
-			return a
+		"Properties change type":                  {fault: fault(ghmigratetest.Fault{Set: map[string]any{"/state": []int{1}}}), ask: start, want: []string{`"state":\[1\]`}},
+		"200 and 202 with an empty object":        {fault: body(202, "{}"), ask: get(list), want: []string{`status: 202\n`, `\n\n\{\}$`}},
+		"A gateway's page with 200":               {fault: fault(ghmigratetest.HTMLError(0)), ask: get(list), want: []string{`status: 200\n`, `content-type: text/html`, `<html>`}},
+		"A web site's redirect to its login":      {fault: header(302, "Location", "/login"), ask: get(list), want: []string{`status: 302\n`, `location: /login\n`}},
+		"A stray 401 for a valid token":           {fault: fault(ghmigratetest.Fault{Status: 401}), ask: get(list), want: []string{`status: 401\n`, `Bad credentials`}},
+		"A stray 404 for a migration that exists": {fault: fault(ghmigratetest.Fault{Status: 404}), ask: get(list), want: []string{`status: 404\n`}},
+		"A 404 for a new migration":               {fault: fault(ghmigratetest.Fault{Hidden: time.Hour}), ask: func(c client) response { start(c); return c.do("GET", one, "") }, want: []string{`status: 404\n`}},
+		"408 and 520 to 530 from CDNs":            {fault: fault(ghmigratetest.Fault{Status: 520}), ask: get(list), want: []string{`status: 520\n`}},
+		"Maintenance is 503":                      {fault: fault(ghmigratetest.Fault{Until: time.Hour, Status: 503}), ask: get(list), want: []string{`status: 503\n`}},
+		"A proxy that requires a login":           {fault: fault(ghmigratetest.Fault{Status: 407}), ask: get(list), want: []string{`status: 407\n`}},
+		"Storage that refuses ranges":             {fault: storage(ghmigratetest.Fault{HasHeader: "Range", Status: 501}), ask: fromStorage("Range", "bytes=0-1"), want: []string{`status: 501\n`}},
+		"Another ETag on each connection":         {fault: storage(ghmigratetest.Fault{Header: http.Header{"ETag": {`"{connection}"`}}}), ask: fromStorage(), want: []string{`etag: "\d+"\n`}},
+		"An archive labelled as encoded":          {fault: storage(ghmigratetest.Fault{Header: http.Header{"Content-Encoding": {"gzip"}}}), ask: fromStorage("Accept-Encoding", "identity"), want: []string{`content-encoding: gzip\n`}},
+		"Content-Range without a total":           {fault: storage(ghmigratetest.Fault{Header: http.Header{"Content-Range": {"bytes 0-1/*"}}}), ask: fromStorage("Range", "bytes=0-1"), want: []string{`content-range: bytes 0-1/\*\n`}},
+		"Storage that redirects":                  {fault: storage(ghmigratetest.Fault{Status: 307, Header: http.Header{"Location": {"{elsewhere}"}}}), ask: fromStorage(), want: []string{`status: 307\n`, `location: /migration/`}},
+		"No Content-Length": {fault: storage(ghmigratetest.Fault{Header: http.Header{"Content-Length": nil}}), ask: func(c client) response {
+			res := fromStorage()(c)
+			assert.Empty(c.t, res.header.Get("Content-Length"))
+			return res
 		}, want: []string{`status: 200\n`}},
 
 		"Source imports are retired, 410": {ask: get("/repos/octo/hello/import"), want: []string{`status: 410\n`}},
@@ -239,8 +241,8 @@ func facts() map[string]fact {
 	}
 }
 
-// The fake can produce everything that is known of GitHub. docs/fake.md says
-// where, in a table with these very facts.
+// TestFidelity checks that the fake can send every response that GitHub is known to
+// send. docs/fake.md lists these facts.
 func TestFidelity(t *testing.T) {
 	for name, fact := range facts() {
 		t.Run(name, func(t *testing.T) {
@@ -272,7 +274,7 @@ func TestFidelityIsDocumented(t *testing.T) {
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(facts())), documented)
 }
 
-// Each documented status of each documented operation.
+// TestDocumentedStatuses gets each documented status of each documented operation.
 func TestDocumentedStatuses(t *testing.T) {
 	const importing = "/repos/octo/hello/import"
 	for _, operation := range []struct {
@@ -313,11 +315,11 @@ func TestDocumentedStatuses(t *testing.T) {
 					require.Equal(t, 201, c.do("PUT", importing, `{"vcs_url":"https://svn.example.com/large"}`).status)
 				}
 				c.Clock().Advance(time.Minute)
-				if i > 0 { // the first is the success
+				if i > 0 { // the first status is the success
 					c.Inject(ghmigratetest.Fault{Status: status})
 				}
-				a := c.do(operation.method, operation.path, operation.body)
-				assert.Equal(t, status, a.status, a.body)
+				res := c.do(operation.method, operation.path, operation.body)
+				assert.Equal(t, status, res.status, res.body)
 			})
 		}
 	}

@@ -2,7 +2,7 @@ package ghmigratetest
 
 import (
 	"bytes"
-	"crypto/sha1" //nolint:gosec // git's objects are named by it
+	"crypto/sha1" //nolint:gosec // Git names objects by it
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,20 +15,21 @@ import (
 	"testing/fstest"
 )
 
-// CheckGit returns nil if [FromGit] can be used for dir. The error says why not:
-// no git on this machine, or no repository in dir.
+// CheckGit returns an error if [FromGit] cannot clone dir: there is no git on this
+// machine, or dir is not in a Git repository.
 func CheckGit(dir string) error {
 	_, err := git{}.run("-c", "safe.directory=*", "-C", dir, "rev-parse", "--git-dir")
 	return err
 }
 
-// A git runs git without the configuration of the machine and the user.
+// A git runs git. If config is set, git reads this file and not the configuration
+// of the machine and the user.
 type git struct{ config string }
 
 func (g git) run(args ...string) (string, error) {
-	cmd := exec.Command("git", args...) //nolint:gosec,noctx // fixed arguments; git ends on its own
+	cmd := exec.Command("git", args...) //nolint:gosec,noctx // the caller trusts dir; git ends by itself
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "GIT_") { // GIT_DIR is set for hooks
+		if !strings.HasPrefix(v, "GIT_") { // Git sets GIT_DIR for hooks
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
@@ -45,12 +46,13 @@ func (g git) run(args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// cloneBare makes bare a bare clone of the branches and tags of the repository
-// at dir, as GitHub would keep it, and returns the name of its default branch.
+// cloneBare clones the branches and tags of the repository at dir into the bare
+// repository bare, in the form that GitHub keeps. It returns the name of the
+// default branch.
 //
-// A checkout of a CI is often shallow, of another user and without a branch.
-// The clone is as shallow, its owner does not matter, and the commit that is
-// checked out gets a branch.
+// A CI checkout is often shallow, belongs to another user, and has no branch. The
+// clone is as shallow, ignores the owner, and has a branch for the checked-out
+// commit.
 func cloneBare(dir, bare string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -64,7 +66,7 @@ func cloneBare(dir, bare string) (string, error) {
 	source := func(args ...string) (string, error) { return g.run(append([]string{"-C", dir}, args...)...) }
 	target := func(args ...string) (string, error) { return g.run(append([]string{"-C", bare}, args...)...) }
 
-	gitDir, err := source("rev-parse", "--absolute-git-dir") // dir may be a folder in a checkout
+	gitDir, err := source("rev-parse", "--absolute-git-dir") // dir may be a subdirectory of a checkout
 	if err != nil {
 		return "", err
 	}
@@ -99,11 +101,11 @@ func cloneBare(dir, bare string) (string, error) {
 	return branch, nil
 }
 
-// internalURL is the URL in the config of a repository at GitHub.
+// internalURL is the remote URL in the configuration of a repository at GitHub.
 const internalURL = "10.0.0.1:/data/repositories/0/nw/00/00/00/1296269/1296269.git"
 
-// defaultBranch returns the branch for HEAD, and a refspec that creates the branch
-// if there is none yet.
+// defaultBranch returns the name of the branch for HEAD. If no branch has the
+// checked-out commit, it returns a new name and a refspec that creates the branch.
 func defaultBranch(source func(args ...string) (string, error)) (branch, refspec string, err error) {
 	heads, err := source("for-each-ref", "--format=%(objectname) %(refname:strip=2)", "refs/heads")
 	if err != nil {
@@ -133,7 +135,7 @@ func defaultBranch(source func(args ...string) (string, error)) (branch, refspec
 			return name, "+HEAD:refs/heads/" + name, nil
 		}
 	}
-	return "", "", errors.New("the commit that is checked out is on no branch, and all names for one are taken")
+	return "", "", errors.New("no branch has the checked-out commit, and main, master and head-of-checkout are taken")
 }
 
 // madeUpRepository returns the files of a bare repository with one commit.
@@ -157,8 +159,8 @@ func madeUpRepository(r *repository) fstest.MapFS {
 	blob := store("blob", []byte("# "+r.name+"\n"))
 	rawBlob, _ := hex.DecodeString(blob)
 	tree := store("tree", append([]byte("100644 README.md\x00"), rawBlob...))
-	who := fmt.Sprintf("Monalisa Octocat <octocat@users.noreply.github.com> %d +0000", born().Unix())
-	commit := store("commit", fmt.Appendf(nil, "tree %s\nauthor %s\ncommitter %s\n\nBegin %s\n", tree, who, who, r.name))
+	author := fmt.Sprintf("Monalisa Octocat <octocat@users.noreply.github.com> %d +0000", creationTime().Unix())
+	commit := store("commit", fmt.Appendf(nil, "tree %s\nauthor %s\ncommitter %s\n\nBegin %s\n", tree, author, author, r.name))
 
 	add("HEAD", []byte("ref: refs/heads/"+r.branch+"\n"))
 	add("config", []byte("[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n"+

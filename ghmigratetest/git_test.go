@@ -15,7 +15,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// git runs git in dir, away from the configuration of the machine.
+// git runs git in dir without the configuration of the machine, and returns its
+// output.
 func git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
@@ -35,7 +36,8 @@ func git(t *testing.T, dir string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// newGit makes a repository with two commits on trunk, one on topic and a tag.
+// newGit makes a Git repository with two commits, the branches trunk and topic, and a
+// tag.
 func newGit(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -49,8 +51,8 @@ func newGit(t *testing.T) string {
 	return dir
 }
 
-// export exports octo/hello, unpacks the archive and returns where its git
-// directory is, once git finds no fault in it.
+// export exports octo/hello, unpacks the archive, checks its Git repository with git
+// fsck, and returns the path of that repository.
 func export(t *testing.T, opts ...ghmigratetest.RepositoryOption) string {
 	t.Helper()
 	c := newServer(t)
@@ -68,7 +70,7 @@ func export(t *testing.T, opts ...ghmigratetest.RepositoryOption) string {
 	return bare
 }
 
-// cloned clones a bare repository and tells the subjects of its history.
+// cloned clones a bare repository, and returns the subjects of its commits.
 func cloned(t *testing.T, bare string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "clone")
@@ -76,7 +78,7 @@ func cloned(t *testing.T, bare string) string {
 	return strings.ReplaceAll(git(t, dir, "log", "--format=%s"), "\n", " ")
 }
 
-func TestMadeUpRepositoryIsValid(t *testing.T) {
+func TestMadeUpRepository(t *testing.T) {
 	bare := export(t)
 	assert.Equal(t, "Begin hello", cloned(t, bare))
 	assert.Equal(t, "ref: refs/heads/main", readFile(t, bare, "HEAD"))
@@ -121,13 +123,13 @@ func TestFromGit(t *testing.T) {
 			git(t, t.TempDir(), "clone", "--quiet", "--depth=1", "file://"+filepath.ToSlash(newGit(t)), dir)
 			return dir
 		}, "refs/heads/trunk refs/tags/v1", "two"},
-		{"a checkout of no branch, at the tip of one", func(t *testing.T) string {
+		{"a detached HEAD at the tip of a branch", func(t *testing.T) string {
 			t.Helper()
 			dir := newGit(t)
 			git(t, dir, "checkout", "--quiet", "--detach")
 			return dir
 		}, "refs/heads/topic refs/heads/trunk refs/tags/v1", "two one"},
-		{"a checkout of no branch, elsewhere", func(t *testing.T) string {
+		{"a detached HEAD elsewhere", func(t *testing.T) string {
 			t.Helper()
 			dir := newGit(t)
 			git(t, dir, "branch", "main")
@@ -135,7 +137,7 @@ func TestFromGit(t *testing.T) {
 			git(t, dir, "commit", "--quiet", "--allow-empty", "-m", "three")
 			return dir
 		}, "refs/heads/main refs/heads/master refs/heads/topic refs/heads/trunk refs/tags/v1", "three two one"},
-		{"a checkout as CI makes it", func(t *testing.T) string {
+		{"a checkout of CI", func(t *testing.T) string {
 			t.Helper()
 			source, dir := newGit(t), t.TempDir()
 			git(t, dir, "init", "--quiet")
@@ -143,7 +145,7 @@ func TestFromGit(t *testing.T) {
 			git(t, dir, "checkout", "--quiet", "--force", "refs/remotes/pull/1/merge")
 			return dir
 		}, "refs/heads/main", "two"},
-		{"a branch that is not born, besides others", func(t *testing.T) string {
+		{"an unborn branch beside others", func(t *testing.T) string {
 			t.Helper()
 			dir := newGit(t)
 			git(t, dir, "symbolic-ref", "HEAD", "refs/heads/unborn")
@@ -157,7 +159,7 @@ func TestFromGit(t *testing.T) {
 			refs := git(t, bare, "for-each-ref", "--format=%(refname)")
 			assert.Equal(t, test.refs, strings.ReplaceAll(refs, "\n", " "))
 			assert.Equal(t, test.log, cloned(t, bare))
-			assert.Equal(t, before, git(t, dir, "for-each-ref"), "the source is as before")
+			assert.Equal(t, before, git(t, dir, "for-each-ref"), "the source has not changed")
 			assert.Equal(t, "true", git(t, bare, "config", "remote.origin.mirror"))
 		})
 	}

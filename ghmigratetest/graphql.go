@@ -8,23 +8,23 @@ import (
 	"strings"
 )
 
-// The two queries that the server knows, without line breaks and commas. The
-// second takes either field or both.
+// The patterns of the two queries that the server knows, as normalizeQuery writes
+// them. The second query may have either field or both.
 const (
 	viewerQuery = `^(?:query ?\w* ?)?\{viewer\{login\}\}$`
 	lockQuery   = `^query ?\w*\(\$owner:String! ?\$name:String!\)\{repository\(owner:\$owner name:\$name\)` +
 		`\{((?:isLocked|lockReason)(?: (?:isLocked|lockReason))*)\}\}$`
 )
 
-// A graphQLError is an element of errors[] of GraphQL.
+// A graphQLError is an element of errors[] in a GraphQL response.
 type graphQLError struct {
 	Type    string   `json:"type,omitempty"`
 	Path    []string `json:"path,omitempty"`
 	Message string   `json:"message"`
 }
 
-// serveGraphQL answers who the user is, and whether a repository is locked,
-// which REST does not tell.
+// serveGraphQL serves the queries for the login of the user and for the lock of a
+// repository. REST does not report locks.
 func (s *Server) serveGraphQL(c *call) response {
 	var req struct {
 		Query     string            `json:"query"`
@@ -56,29 +56,31 @@ func (s *Server) serveGraphQL(c *call) response {
 	return graphQLResponse("repository", selected)
 }
 
-// normalizeQuery leaves one space between names, and none elsewhere.
+// normalizeQuery removes the spaces, line breaks and commas of a query, except for
+// one space between names.
 func normalizeQuery(query string) string {
 	query = regexp.MustCompile(`[\s,]+`).ReplaceAllString(query, " ")
 	return strings.TrimSpace(regexp.MustCompile(` ?([{}():]) ?`).ReplaceAllString(query, "$1"))
 }
 
-// graphQLResponse answers with one field of the query, which may be null.
+// graphQLResponse returns a response with one field of the query, whose value may be
+// null.
 func graphQLResponse(field string, value map[string]any, errs ...graphQLError) response {
-	answer := struct {
+	body := struct {
 		Data   map[string]any `json:"data,omitempty"`
 		Errors []graphQLError `json:"errors,omitempty"`
 	}{Errors: errs}
 	if field != "" {
-		answer.Data = map[string]any{field: value}
-		for i := range answer.Errors {
-			answer.Errors[i].Path = []string{field}
+		body.Data = map[string]any{field: value}
+		for i := range body.Errors {
+			body.Errors[i].Path = []string{field}
 		}
 	}
-	return jsonResponse(http.StatusOK, answer)
+	return jsonResponse(http.StatusOK, body)
 }
 
-// resolveRepository finds a repository, also by a former name: followRenames is
-// true by default.
+// resolveRepository finds a repository by its name or a former name, because
+// followRenames is true by default.
 func (s *Server) resolveRepository(owner, name string) (*repository, *graphQLError) {
 	r := s.repositoryNamed(owner, name)
 	if r == nil {

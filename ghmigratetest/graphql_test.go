@@ -11,15 +11,15 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-func TestGraphQLTellsWhatIsLocked(t *testing.T) {
+func TestGraphQL(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	id := c.exported(helloLocked)
 	ask := func(query, variables string) string {
-		a := c.do("POST", "/graphql", fmt.Sprintf(`{"query":%q,"variables":%s}`, query, variables), "X-GitHub-Api-Version", "", "Accept", "*/*")
-		require.Equal(t, http.StatusOK, a.status, a.body)
-		assert.Equal(t, "graphql", a.header.Get("X-RateLimit-Resource"))
-		return a.body
+		res := c.do("POST", "/graphql", fmt.Sprintf(`{"query":%q,"variables":%s}`, query, variables), "X-GitHub-Api-Version", "", "Accept", "*/*")
+		require.Equal(t, http.StatusOK, res.status, res.body)
+		assert.Equal(t, "graphql", res.header.Get("X-RateLimit-Resource"))
+		return res.body
 	}
 	const both = `query Locked($owner: String!, $name: String!) {
 		repository(owner: $owner, name: $name) { isLocked lockReason }
@@ -51,6 +51,6 @@ func TestGraphQLOfGHES(t *testing.T) {
 	query := `{"query":"{ viewer { login } }"}`
 	assert.Equal(t, http.StatusNotFound, c.do("POST", "/graphql", query).status)
 	root := c.URL()[:len(c.URL())-len("/v3")]
-	a := c.do("POST", root+"/graphql", query, "Authorization", "Bearer "+c.Token())
-	assert.JSONEq(t, `{"data":{"viewer":{"login":"octocat"}}}`, a.body)
+	res := c.do("POST", root+"/graphql", query, "Authorization", "Bearer "+c.Token())
+	assert.JSONEq(t, `{"data":{"viewer":{"login":"octocat"}}}`, res.body)
 }

@@ -15,26 +15,25 @@ import (
 // below /storage/, go to storage.
 //
 // Links, Location headers and signed URLs have the scheme, host and path prefix
-// by which the client reached the handler. A proxy tells them with
-// X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix;
-// http.StripPrefix needs nothing. The listener at [Server.URL] serves the same
-// handler, for proxies in front of it.
+// by which the client reached the handler. A proxy passes them in
+// X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix. A prefix that
+// http.StripPrefix removes needs no header. The listener at [Server.URL] serves
+// the same handler, for proxies in front of it.
 //
-// A Reset of a [Fault] aborts the response: only the server's own listeners can
-// reset a connection.
+// A Reset of a [Fault] aborts the response, because only the server's own
+// listeners can reset a connection.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveOrigins) }
 
+// storagePrefix is the path of storage below the handler.
 const storagePrefix = "/storage"
 
-// An entrance is how a client reaches the server other than by [Server.URL].
-type entrance struct {
-	api     string // scheme, host and prefix
-	storage string
-}
+// externalURLs are the URLs of the two origins for a client that does not use
+// [Server.URL], each with its scheme, host and path prefix.
+type externalURLs struct{ api, storage string }
 
-type entranceKey struct{}
+type externalURLsKey struct{}
 
-// serveOrigins tells the two origins apart.
+// serveOrigins passes a request to the API or to storage.
 func (s *Server) serveOrigins(w http.ResponseWriter, r *http.Request) {
 	scheme := cmp.Or(forwarded(r, "Proto"), "http")
 	if r.TLS != nil {
@@ -43,15 +42,15 @@ func (s *Server) serveOrigins(w http.ResponseWriter, r *http.Request) {
 	host := cmp.Or(forwarded(r, "Host"), r.Host)
 	isStorage := strings.HasPrefix(r.URL.Path, storagePrefix+"/")
 	if origin := scheme + "://" + host; origin != s.apiHost {
-		e := entrance{api: origin + prefixOf(r)}
+		e := externalURLs{api: origin + prefixOf(r)}
 		e.storage = e.api + storagePrefix
 		if s.cfg.storageHost != "" {
 			e.storage = scheme + "://" + s.cfg.storageHost
 			isStorage = strings.EqualFold(host, s.cfg.storageHost)
 		} else if s.cfg.ghes {
-			e.storage = e.api // where its paths begin with /storage anyway
+			e.storage = e.api // the paths of GHES begin with /storage anyway
 		}
-		r = r.WithContext(context.WithValue(r.Context(), entranceKey{}, e))
+		r = r.WithContext(context.WithValue(r.Context(), externalURLsKey{}, e))
 	}
 	if !isStorage {
 		s.receive(API, s.serveAPI).ServeHTTP(w, r)
@@ -64,15 +63,15 @@ func (s *Server) serveOrigins(w http.ResponseWriter, r *http.Request) {
 	storage.ServeHTTP(w, r)
 }
 
-// forwarded returns what the first proxy tells of the client's request: each
-// proxy may append to a list.
-func forwarded(r *http.Request, what string) string {
-	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-"+what), ",")
+// forwarded returns the value of an X-Forwarded header that the first proxy set.
+// Later proxies append to the list.
+func forwarded(r *http.Request, name string) string {
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-"+name), ",")
 	return strings.TrimSpace(first)
 }
 
-// prefixOf returns what was cut off the path of a request before the handler
-// got it.
+// prefixOf returns the path prefix that a proxy or http.StripPrefix removed from
+// the path of a request.
 func prefixOf(r *http.Request) string {
 	if prefix := forwarded(r, "Prefix"); prefix != "" {
 		return strings.TrimSuffix(prefix, "/")
@@ -88,9 +87,10 @@ func prefixOf(r *http.Request) string {
 	return prefix
 }
 
-// translate turns the URLs in a response of the API into URLs of the entrance.
-func (s *Server) translate(res response, r *http.Request) response {
-	e, ok := r.Context().Value(entranceKey{}).(entrance)
+// rewriteURLs replaces the server's own URLs in a response of the API by the
+// external URLs of the request.
+func (s *Server) rewriteURLs(res response, r *http.Request) response {
+	e, ok := r.Context().Value(externalURLsKey{}).(externalURLs)
 	if !ok {
 		return res
 	}
@@ -105,9 +105,9 @@ func (s *Server) translate(res response, r *http.Request) response {
 	return res
 }
 
-// signedHost returns the host that the signature of a request must be for.
+// signedHost returns the host that the signature of a storage request covers.
 func (s *Server) signedHost(r *http.Request) string {
-	if _, ok := r.Context().Value(entranceKey{}).(entrance); ok {
+	if _, ok := r.Context().Value(externalURLsKey{}).(externalURLs); ok {
 		return s.storageHost()
 	}
 	return r.Host

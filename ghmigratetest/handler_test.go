@@ -2,12 +2,12 @@ package ghmigratetest_test
 
 import (
 	"context"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,34 +18,35 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// However a caller mounts the handler, all URLs in responses lead back to it,
-// and an archive can be fetched by its signed URL.
-func TestHandlerBehindOthers(t *testing.T) {
-	hosts := func(hs *httptest.Server, alias ...string) *http.Client {
+// TestHandlerBehindOtherServers checks that all URLs in responses lead to the server
+// in front of the handler, and that an archive has a valid signed URL there.
+func TestHandlerBehindOtherServers(t *testing.T) {
+	// aliased returns a client that reaches hs at other addresses, too.
+	aliased := func(hs *httptest.Server, aliases ...string) *http.Client {
 		hc := hs.Client()
 		transport, ok := hc.Transport.(*http.Transport)
 		require.True(t, ok)
 		transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			for _, a := range alias {
-				if addr == a {
-					addr = hs.Listener.Addr().String()
-				}
+			if slices.Contains(aliases, addr) {
+				addr = hs.Listener.Addr().String()
 			}
 			return new(net.Dialer).DialContext(ctx, network, addr)
 		}
 		return hc
 	}
+	mountTLS := func(t *testing.T, srv *ghmigratetest.Server) (string, *http.Client) {
+		t.Helper()
+		hs := httptest.NewTLSServer(srv.Handler())
+		t.Cleanup(hs.Close)
+		return hs.URL, hs.Client()
+	}
 	for _, test := range []struct {
 		name    string
 		opts    []ghmigratetest.Option
 		mount   func(t *testing.T, srv *ghmigratetest.Server) (base string, hc *http.Client)
-		storage string // what signed URLs begin with, after the base without /api/v3
+		storage string // beginning of signed URLs; a path is relative to base
 	}{
-		{"a TLS server", nil, func(t *testing.T, srv *ghmigratetest.Server) (string, *http.Client) {
-			hs := httptest.NewTLSServer(srv.Handler())
-			t.Cleanup(hs.Close)
-			return hs.URL, hs.Client()
-		}, "/storage/migration/"},
+		{"a TLS server", nil, mountTLS, "/storage/migration/"},
 		{"HTTP/2", nil, func(t *testing.T, srv *ghmigratetest.Server) (string, *http.Client) {
 			hs := httptest.NewUnstartedServer(srv.Handler())
 			hs.EnableHTTP2 = true
@@ -53,11 +54,7 @@ func TestHandlerBehindOthers(t *testing.T) {
 			t.Cleanup(hs.Close)
 			return hs.URL, hs.Client()
 		}, "/storage/migration/"},
-		{"a TLS server with GHES", []ghmigratetest.Option{ghmigratetest.WithGHES()}, func(t *testing.T, srv *ghmigratetest.Server) (string, *http.Client) {
-			hs := httptest.NewTLSServer(srv.Handler())
-			t.Cleanup(hs.Close)
-			return hs.URL, hs.Client()
-		}, "/storage/migrations/"},
+		{"a TLS server with GHES", []ghmigratetest.Option{ghmigratetest.WithGHES()}, mountTLS, "/storage/migrations/"},
 		{"a path prefix", nil, func(t *testing.T, srv *ghmigratetest.Server) (string, *http.Client) {
 			mux := http.NewServeMux()
 			mux.Handle("/fakes/one/", http.StripPrefix("/fakes/one", srv.Handler()))
@@ -68,7 +65,7 @@ func TestHandlerBehindOthers(t *testing.T) {
 		{"two hosts", []ghmigratetest.Option{ghmigratetest.WithStorageHost("objects.example.com")}, func(t *testing.T, srv *ghmigratetest.Server) (string, *http.Client) {
 			hs := httptest.NewTLSServer(srv.Handler())
 			t.Cleanup(hs.Close)
-			return "https://example.com", hosts(hs, "example.com:443", "objects.example.com:443")
+			return "https://example.com", aliased(hs, "example.com:443", "objects.example.com:443")
 		}, "https://objects.example.com/migration/"},
 		{"a reverse proxy with TLS and a prefix", nil, func(t *testing.T, srv *ghmigratetest.Server) (string, *http.Client) {
 			target, err := url.Parse(strings.TrimSuffix(srv.URL(), "/api/v3"))
@@ -87,65 +84,47 @@ func TestHandlerBehindOthers(t *testing.T) {
 		}, "/storage/migration/"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			// On sockets: a ReverseProxy breaks if its target answers before the write of a request returns.
+			// The server needs sockets: a ReverseProxy fails if its target responds before the write of the request returns.
 			srv := ghmigratetest.NewServer(test.opts...)
 			t.Cleanup(srv.Close)
 			srv.AddRepository("octo/hello")
 			srv.AddRepository("octo/other")
 			base, hc := test.mount(t, srv)
-			hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-			do := func(method, target, body string) answer {
-				if strings.HasPrefix(target, "/") {
-					target = base + "/api/v3" + target
-				}
-				req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
-				require.NoError(t, err)
-				if strings.HasPrefix(target, base+"/api/") {
-					req.Header.Set("Authorization", "Bearer "+srv.Token())
-					req.Header.Set("Accept", "application/vnd.github+json")
-					req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
-				}
-				res, err := hc.Do(req)
-				require.NoError(t, err)
-				defer res.Body.Close()
-				data, err := io.ReadAll(res.Body)
-				require.NoError(t, err)
-				return answer{res.StatusCode, res.Header, string(data)}
-			}
-			a := do("POST", "/orgs/octo/migrations", `{"repositories":["octo/hello","octo/other"]}`)
-			require.Equal(t, http.StatusCreated, a.status, a.body)
+			c := client{srv, t, base + "/api/v3", hc}
+			res := c.do("POST", "/orgs/octo/migrations", `{"repositories":["octo/hello","octo/other"]}`)
+			require.Equal(t, http.StatusCreated, res.status, res.body)
 			self := base + "/api/v3/orgs/octo/migrations/79"
-			assert.Equal(t, self, a.header.Get("Location"))
-			assert.Equal(t, self, a.object(t)["url"])
-			assert.NotContains(t, a.body, srv.URL())
+			assert.Equal(t, self, res.header.Get("Location"))
+			assert.Equal(t, self, res.object(t)["url"])
+			assert.NotContains(t, res.body, srv.URL())
 			srv.Clock().Advance(time.Minute)
-			a = do("GET", "/orgs/octo/migrations/79/repositories?per_page=1", "")
-			next, _, _ := strings.Cut(strings.TrimPrefix(a.header.Get("Link"), "<"), ">")
+			res = c.do("GET", "/orgs/octo/migrations/79/repositories?per_page=1", "")
+			next, _, _ := strings.Cut(strings.TrimPrefix(res.header.Get("Link"), "<"), ">")
 			assert.True(t, strings.HasPrefix(next, base+"/api/v3/organizations/"), next)
-			assert.Equal(t, "octo/other", do("GET", next, "").list(t)[0]["full_name"])
+			assert.Equal(t, "octo/other", c.do("GET", next, "").list(t)[0]["full_name"])
 
-			a = do("GET", "/orgs/octo/migrations/79/archive", "")
-			require.Equal(t, http.StatusFound, a.status, a.body)
-			location := a.header.Get("Location")
-			assert.Equal(t, location, a.body)
+			res = c.do("GET", "/orgs/octo/migrations/79/archive", "")
+			require.Equal(t, http.StatusFound, res.status, res.body)
+			location := res.header.Get("Location")
+			assert.Equal(t, location, res.body)
 			want := test.storage
 			if strings.HasPrefix(want, "/") {
 				want = base + want
 			}
 			assert.True(t, strings.HasPrefix(location, want), location)
-			archive := do("GET", location, "")
+			archive := c.do("GET", location, "")
 			assert.Equal(t, http.StatusOK, archive.status, archive.body)
 			assert.Equal(t, "application/x-gzip", archive.header.Get("Content-Type"))
-			assert.Equal(t, http.StatusForbidden, do("GET", location+"0", "").status, "the signature counts")
+			assert.Equal(t, http.StatusForbidden, c.do("GET", location+"0", "").status, "a wrong signature")
 
 			srv.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Times: 2, Status: 307, Header: http.Header{"Location": {"{elsewhere}"}, "X-Connection": {"{connection}"}}})
-			a = do("GET", location, "")
-			assert.NotEmpty(t, a.header.Get("X-Connection"))
-			at, err := url.Parse(location)
+			res = c.do("GET", location, "")
+			assert.NotEmpty(t, res.header.Get("X-Connection"))
+			signed, err := url.Parse(location)
 			require.NoError(t, err)
-			there, err := at.Parse(a.header.Get("Location"))
+			redirected, err := signed.Parse(res.header.Get("Location"))
 			require.NoError(t, err)
-			assert.Equal(t, archive.body, do("GET", there.String(), "").body)
+			assert.Equal(t, archive.body, c.do("GET", redirected.String(), "").body)
 
 			var origins []ghmigratetest.Origin
 			for _, r := range srv.Requests() {
@@ -157,7 +136,8 @@ func TestHandlerBehindOthers(t *testing.T) {
 	}
 }
 
-// Each proxy may append to the headers of the one before. Hosts have no case.
+// Each proxy may append to the X-Forwarded headers of the previous proxy. Host names
+// are case-insensitive.
 func TestHandlerBehindTwoProxies(t *testing.T) {
 	srv := ghmigratetest.NewServer(ghmigratetest.WithStorageHost("storage.example.com"))
 	defer srv.Close()
@@ -184,7 +164,7 @@ func TestHandlerBehindTwoProxies(t *testing.T) {
 	assert.Equal(t, http.StatusOK, ask("GET", strings.Replace(location, "storage.example.com", "Storage.Example.COM", 1), "").Code)
 }
 
-// A middleware may pass on a request that it has made itself.
+// A middleware may pass on a request that it made, which may have a nil Body.
 func TestHandlerTakesARequestWithoutABody(t *testing.T) {
 	srv := ghmigratetest.NewServer()
 	defer srv.Close()
@@ -192,5 +172,5 @@ func TestHandlerTakesARequestWithoutABody(t *testing.T) {
 	require.NoError(t, err)
 	w := httptest.NewRecorder()
 	srv.Handler().ServeHTTP(w, r)
-	assert.Equal(t, http.StatusForbidden, w.Code, "it has no User-Agent")
+	assert.Equal(t, http.StatusForbidden, w.Code, "the request has no User-Agent")
 }

@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// listen opens both origins and makes the client that reaches them.
+// listen starts both origins and makes the client that reaches them.
 func (s *Server) listen() {
 	var o origins
 	if s.cfg.inMemory {
@@ -25,11 +25,11 @@ func (s *Server) listen() {
 	s.serve(o.storage, s.receive(Storage, s.serveStorage))
 }
 
-// origins are the listeners of a server, their host names, and how the server's
-// client dials them.
+// origins are the listeners of a server, their host names, and the dial function
+// of the server's client.
 //
-// Storage has another host name than the API, as it has at GitHub: net/http
-// drops the Authorization header of a redirect only when the name changes.
+// Storage has another host name than the API, as at GitHub: net/http drops the
+// Authorization header of a redirect only if the host name changes.
 type origins struct {
 	api, storage         net.Listener
 	apiHost, storageHost string // with ports
@@ -90,8 +90,8 @@ func (s *Server) serve(l net.Listener, h http.Handler) {
 	// No timeouts: tests have clients that are slow or idle.
 	srv := &http.Server{ //nolint:gosec // ReadHeaderTimeout, see above
 		Handler:     h,
-		ConnContext: s.connected,
-		ConnState:   s.changed,
+		ConnContext: s.connContext,
+		ConnState:   s.connState,
 	}
 	s.servers = append(s.servers, srv)
 	s.serving.Go(func() { _ = srv.Serve(l) })

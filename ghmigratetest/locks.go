@@ -10,13 +10,13 @@ import (
 func (s *Server) Locked(fullName string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settle(s.clock.Now())
+	s.runDueEvents(s.clock.Now())
 	r := s.repositories[strings.ToLower(fullName)]
 	return r != nil && r.lockedBy != nil
 }
 
-// lock locks the repositories of a migration that no other migration has locked.
-// GitHub does not document when it locks. The caller holds s.mu.
+// lock locks the repositories of a migration that have no lock. GitHub does not
+// document when it locks. The caller holds s.mu.
 func (s *Server) lock(m *migration, _ time.Time) {
 	for _, r := range m.repositories {
 		if r.lockedBy == nil {
@@ -25,7 +25,7 @@ func (s *Server) lock(m *migration, _ time.Time) {
 	}
 }
 
-// unlock serves the operation that unlocks one repository, by its present name.
+// unlock serves the operation that unlocks a repository by its current name.
 func (s *Server) unlock(c *call, m *migration) response {
 	if m.state != stateExported && m.state != stateFailed {
 		return notFound()
@@ -39,7 +39,7 @@ func (s *Server) unlock(c *call, m *migration) response {
 	return notFound()
 }
 
-// unlockAll removes the locks of a migration. The caller holds s.mu.
+// unlockAll releases the locks of a migration. The caller holds s.mu.
 func (m *migration) unlockAll() {
 	for _, r := range m.repositories {
 		if r.lockedBy == m {

@@ -12,36 +12,36 @@ import (
 	"time"
 )
 
-// A Migration is the state of a migration, for assertions.
+// A Migration is the state of a migration, for assertions in tests.
 type Migration struct {
 	ID             int64
 	GUID           string
 	Owner          string   // login of the organization or user
-	State          string   // pending, exporting, exported or failed; imports have others
-	Options        []string // the options that the start set to true, by GitHub's names
-	Repositories   []string
-	Locked         []string // the repositories that the migration locks now
-	ArchiveDeleted bool     // by a request, or because of its age
+	State          string   // pending, exporting, exported or failed; for an import, the state of AddImport
+	Options        []string // GitHub's names of the options that the start set to true
+	Repositories   []string // full names
+	Locked         []string // full names of the repositories that the migration locks now
+	ArchiveDeleted bool     // a request or the archive's age deleted the archive
 }
 
-// Migration returns the migration with this ID, of an organization or the user,
-// or the zero Migration if there is none.
+// Migration returns the migration with this ID. It returns the zero Migration if
+// there is no such migration.
 func (s *Server) Migration(id int64) Migration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settle(s.clock.Now())
+	s.runDueEvents(s.clock.Now())
 	if m := s.find(id); m != nil {
 		return m.view()
 	}
 	return Migration{}
 }
 
-// Migrations returns all migrations, oldest first, including migrations that a
-// Fault has hidden.
+// Migrations returns the migrations of all accounts, oldest first. The list includes
+// migrations that a [Fault] with Hidden keeps from requests.
 func (s *Server) Migrations() []Migration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settle(s.clock.Now())
+	s.runDueEvents(s.clock.Now())
 	all := make([]Migration, len(s.migrations))
 	for i, m := range s.migrations {
 		all[i] = m.view()
@@ -50,9 +50,9 @@ func (s *Server) Migrations() []Migration {
 }
 
 // AddImport adds an import to the migrations of an organization and returns its
-// ID. A new organization is made if there is none. GitHub lists imports among
-// the exports, although the REST API cannot start imports. They have no
-// repositories, no archive, and states that are not documented.
+// ID. It adds the organization if there is no such organization. GitHub lists
+// imports among the exports, although the REST API cannot start imports. Imports
+// have no repositories, no archive, and states that GitHub does not document.
 func (s *Server) AddImport(org, state string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +61,7 @@ func (s *Server) AddImport(org, state string) int64 {
 	return m.id
 }
 
-// Forget removes a migration, its locks and its archive without a trace.
+// Forget removes a migration, its locks and its archive.
 func (s *Server) Forget(id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,6 +76,7 @@ func (s *Server) Forget(id int64) {
 	})
 }
 
+// The states of an export.
 const (
 	statePending   = "pending"
 	stateExporting = "exporting"
@@ -83,6 +84,7 @@ const (
 	stateFailed    = "failed"
 )
 
+// A migration is an export of an account, or an import that AddImport added.
 type migration struct {
 	id           int64
 	guid         string
@@ -94,15 +96,16 @@ type migration struct {
 	fate         Fate
 	createdAt    time.Time
 	updatedAt    time.Time
-	hiddenUntil  time.Time // until then, requests do not see the migration
+	hiddenUntil  time.Time // before that time, the API responds as if there were no migration
 	gone         bool      // the archive was deleted, by a request or because of its age
 	deleted      bool      // the archive was deleted by a request
 
 	archiveMu sync.Mutex  // guards archive; taken after s.mu, or without it
-	archive   *object     // nil until it is made
-	stored    atomic.Bool // whether archive is made
+	archive   *object     // nil before the first request for the archive
+	stored    atomic.Bool // whether archive is set
 }
 
+// view returns the state of the migration. The caller holds s.mu.
 func (m *migration) view() Migration {
 	view := Migration{
 		ID:             m.id,
@@ -121,8 +124,8 @@ func (m *migration) view() Migration {
 	return view
 }
 
-// find returns a migration, or nil. The caller holds s.mu, as for all functions
-// below.
+// find returns the migration with an ID, or nil. The caller holds s.mu, as for all
+// functions below.
 func (s *Server) find(id int64) *migration {
 	i, ok := slices.BinarySearchFunc(s.migrations, id, func(m *migration, id int64) int { return cmp.Compare(m.id, id) })
 	if !ok {
@@ -131,7 +134,7 @@ func (s *Server) find(id int64) *migration {
 	return s.migrations[i]
 }
 
-// A migrationResource is GitHub's migration.
+// A migrationResource is migration of GitHub's OpenAPI description.
 type migrationResource struct {
 	ID                   int64             `json:"id"`
 	NodeID               string            `json:"node_id"`
@@ -181,10 +184,10 @@ func (s *Server) migrationResource(c *call, m *migration, omitRepositories bool)
 	}
 	if !omitRepositories {
 		for _, r := range m.repositories {
-			res.Repositories = append(res.Repositories, s.describe(nil, r, c.shape(fullShape)))
+			res.Repositories = append(res.Repositories, s.appendRepository(nil, r, c.repositoryFormat(fullRepository)))
 		}
 	}
-	// An archive that died of its age keeps its URL, which is a 404.
+	// GitHub keeps the URL of an archive that its age has deleted. The URL gets 404.
 	if m.hasArchive() && !m.deleted {
 		res.ArchiveURL = url + "/archive"
 	}
@@ -192,13 +195,13 @@ func (s *Server) migrationResource(c *call, m *migration, omitRepositories bool)
 }
 
 func (s *Server) listMigrations(c *call) response {
-	var mine []*migration
+	var listed []*migration
 	for _, m := range slices.Backward(s.migrations) {
 		if m.owner == c.account && m.visible(c.now) {
-			mine = append(mine, m)
+			listed = append(listed, m)
 		}
 	}
-	page, header := paginate(c, mine, s.listURL(c.account))
+	page, header := paginate(c, listed, s.listURL(c.account))
 	resources := make([]migrationResource, len(page))
 	for i, m := range page {
 		resources[i] = s.migrationResource(c, m, c.query.Get("exclude") == "repositories")
@@ -208,8 +211,8 @@ func (s *Server) listMigrations(c *call) response {
 	return res
 }
 
-// listURL returns the URL of an account's migrations in Link headers, which has
-// the ID of an organization.
+// listURL returns the URL of an account's migrations in Link headers. It has the ID
+// of an organization, not the login.
 func (s *Server) listURL(a *account) string {
 	if a.kind == "Organization" {
 		return fmt.Sprintf("%s/organizations/%d/migrations", s.URL(), a.id)
@@ -217,8 +220,8 @@ func (s *Server) listURL(a *account) string {
 	return s.URL() + "/user/migrations"
 }
 
-// ofMigration wraps an operation on one migration: the migration that the path
-// names, if it belongs to the account.
+// ofMigration returns an operation that calls serve with the migration that the
+// path names. The operation is 404 if the account has no such migration.
 func ofMigration(serve func(*Server, *call, *migration) response) func(*Server, *call) response {
 	return func(s *Server, c *call) response {
 		id, err := strconv.ParseInt(c.vars["id"], 10, 64)
@@ -229,6 +232,7 @@ func ofMigration(serve func(*Server, *call, *migration) response) func(*Server, 
 	}
 }
 
+// visible reports whether the API shows the migration.
 func (m *migration) visible(now time.Time) bool { return !now.Before(m.hiddenUntil) }
 
 func (s *Server) getMigration(c *call, m *migration) response {
@@ -240,23 +244,23 @@ func (s *Server) listRepositories(c *call, m *migration) response {
 	return s.repositoryPage(c, page, header)
 }
 
-// repositoryPage returns a page of a list of repositories.
+// repositoryPage returns a response with a page of a list of repositories.
 func (s *Server) repositoryPage(c *call, page []*repository, header http.Header) response {
 	body := append(make([]byte, 0, 8<<10*len(page)), '[')
 	for i, r := range page {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		body = s.describe(body, r, c.shape(minimalShape))
+		body = s.appendRepository(body, r, c.repositoryFormat(minimalRepository))
 	}
 	return response{status: http.StatusOK, header: header, body: append(body, ']')}
 }
 
-// shape returns the shape of repositories in the API version of the call. before
-// is the shape in version 2022-11-28.
-func (c *call) shape(before shape) shape {
+// repositoryFormat returns the format of repositories in the API version of the
+// call. old is the format in version 2022-11-28.
+func (c *call) repositoryFormat(old repositoryFormat) repositoryFormat {
 	if c.version == version2026 {
-		return simpleShape
+		return simpleRepository
 	}
-	return before
+	return old
 }

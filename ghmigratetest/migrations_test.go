@@ -24,15 +24,15 @@ func TestLifeOfAMigration(t *testing.T) {
 			c := newServer(t, ghmigratetest.WithExportDuration(100*time.Second))
 			owner := map[string]string{"/orgs/octo": "octo", "/user": "octocat"}[account]
 			c.AddRepository(owner + "/hello")
-			a := c.do("POST", account+"/migrations", `{"repositories":["`+owner+`/hello"],"lock_repositories":true}`)
-			require.Equal(t, http.StatusCreated, a.status, a.body)
-			self := a.object(t)["url"].(string)
-			id := int64(a.object(t)["id"].(float64))
-			assert.Equal(t, self, a.header.Get("Location"))
+			res := c.do("POST", account+"/migrations", `{"repositories":["`+owner+`/hello"],"lock_repositories":true}`)
+			require.Equal(t, http.StatusCreated, res.status, res.body)
+			self := res.object(t)["url"].(string)
+			id := int64(res.object(t)["id"].(float64))
+			assert.Equal(t, self, res.header.Get("Location"))
 			assert.Equal(t, c.URL()+account+"/migrations/"+itoa(id), self)
 
-			// What can be seen at a moment: the state, whether there is an
-			// archive_url, the archive's status, unlock's and delete's.
+			// look returns the state, whether there is an archive_url, the status of
+			// the archive, lock_repositories, and whether the repository is locked.
 			look := func() string {
 				m := c.do("GET", self, "").object(t)
 				_, has := m["archive_url"]
@@ -51,7 +51,7 @@ func TestLifeOfAMigration(t *testing.T) {
 			c.Clock().Advance(90 * time.Second)
 			assert.Equal(t, "exported true 302 true true", look())
 			assert.Equal(t, ghmigratetest.Migration{
-				ID: id, GUID: a.object(t)["guid"].(string), Owner: owner, State: "exported",
+				ID: id, GUID: res.object(t)["guid"].(string), Owner: owner, State: "exported",
 				Options: []string{"lock_repositories"}, Repositories: []string{owner + "/hello"}, Locked: []string{owner + "/hello"},
 			}, c.Migration(id))
 
@@ -69,16 +69,16 @@ func TestLifeOfAMigration(t *testing.T) {
 	}
 }
 
-func TestArchivesDieAfterSevenDays(t *testing.T) {
+func TestArchivesAreDeletedAfterSevenDays(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	id := c.exported(hello)
 	c.Clock().Advance(7*24*time.Hour - 2*time.Minute)
 	assert.Equal(t, http.StatusFound, c.do("GET", c.path(id)+"/archive", "").status)
 	c.Clock().Advance(2 * time.Minute)
-	a := c.do("GET", c.path(id)+"/archive", "")
-	assert.Equal(t, http.StatusNotFound, a.status)
-	assert.JSONEq(t, `{"message":"Not Found","documentation_url":"https://docs.github.com/rest/migrations","status":"404"}`, a.body)
+	res := c.do("GET", c.path(id)+"/archive", "")
+	assert.Equal(t, http.StatusNotFound, res.status)
+	assert.JSONEq(t, `{"message":"Not Found","documentation_url":"https://docs.github.com/rest/migrations","status":"404"}`, res.body)
 	assert.Equal(t, http.StatusNotFound, c.do("DELETE", c.path(id)+"/archive", "").status)
 	m := c.do("GET", c.path(id), "").object(t)
 	assert.Equal(t, "exported", m["state"])
@@ -103,8 +103,7 @@ func TestPoisonedExportsFail(t *testing.T) {
 func TestOneMigrationHoldsALock(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
-	lock := `{"repositories":["octo/hello"],"lock_repositories":true}`
-	first, second, third := c.start("/orgs/octo", lock), c.start("/orgs/octo", lock), c.start("/orgs/octo", hello)
+	first, second, third := c.start("/orgs/octo", helloLocked), c.start("/orgs/octo", helloLocked), c.start("/orgs/octo", hello)
 	c.Clock().Advance(time.Minute)
 	assert.Equal(t, http.StatusNotFound, c.do("DELETE", c.path(third)+"/repos/hello/lock", "").status)
 	assert.Equal(t, http.StatusNotFound, c.do("DELETE", c.path(second)+"/repos/hello/lock", "").status)
@@ -116,7 +115,7 @@ func TestOneMigrationHoldsALock(t *testing.T) {
 func TestForget(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
-	id := c.exported(`{"repositories":["octo/hello"],"lock_repositories":true}`)
+	id := c.exported(helloLocked)
 	other := c.exported(hello)
 	archive := c.do("GET", c.path(id)+"/archive", "").header.Get("Location")
 	c.Forget(id)
@@ -126,7 +125,7 @@ func TestForget(t *testing.T) {
 	assert.Zero(t, c.Migration(id))
 	c.Forget(c.start("/orgs/octo", helloLocked))
 	c.Clock().Advance(time.Minute)
-	assert.False(t, c.Locked("octo/hello"), "one that is to come comes no more")
+	assert.False(t, c.Locked("octo/hello"), "a later event of a forgotten migration does not lock")
 	assert.Equal(t, other, c.Migration(other).ID)
 }
 
@@ -151,7 +150,7 @@ func TestStartEchoesItsOptions(t *testing.T) {
 	assert.Empty(t, m["repositories"])
 }
 
-func TestRepositoriesCanBeLeftOut(t *testing.T) {
+func TestRepositoriesCanBeExcluded(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	c.AddRepository("octocat/mine")
@@ -161,39 +160,38 @@ func TestRepositoriesCanBeLeftOut(t *testing.T) {
 		c.path(org):                                     1,
 		c.path(org) + "?exclude=repositories":           0,
 		"/user/migrations/" + itoa(user):                1,
-		"/user/migrations/79?exclude=repositories":      -1, // the organization's
+		"/user/migrations/79?exclude=repositories":      -1, // the organization's migration
 		"/user/migrations/80?exclude=repositories":      0,
 		"/orgs/octo/migrations":                         1,
 		"/orgs/octo/migrations?exclude=repositories":    0,
 		"/user/migrations":                              1,
-		"/orgs/octo/migrations/80":                      -1, // the user's
+		"/orgs/octo/migrations/80":                      -1, // the user's migration
 		c.path(org) + "/repositories?page=2&per_page=1": -2,
 	} {
-		a := c.do("GET", target, "")
+		res := c.do("GET", target, "")
 		switch {
 		case n == -1:
-			assert.Equal(t, http.StatusNotFound, a.status, target)
+			assert.Equal(t, http.StatusNotFound, res.status, target)
 		case n == -2:
-			assert.Equal(t, "[]", a.body, target)
-		case strings.HasPrefix(a.body, "["):
-			assert.Len(t, a.list(t)[0]["repositories"], n, target)
+			assert.Equal(t, "[]", res.body, target)
+		case strings.HasPrefix(res.body, "["):
+			assert.Len(t, res.list(t)[0]["repositories"], n, target)
 		default:
-			assert.Len(t, a.object(t)["repositories"], n, target)
+			assert.Len(t, res.object(t)["repositories"], n, target)
 		}
 	}
 }
 
-// The names in GitHub's OpenAPI description, version 23.0.2 of
-// @octokit/openapi, in the order in which it has them; the count is enough to
-// see a change.
+// The numbers are the numbers of properties in GitHub's OpenAPI description, version
+// 23.0.2 of @octokit/openapi.
 func TestResourcesHaveAllProperties(t *testing.T) {
 	c := newServer(t, ghmigratetest.WithExportDuration(time.Hour))
 	c.AddRepository("octo/hello", ghmigratetest.Private(), ghmigratetest.WithIssues(3))
 	id := c.start("/orgs/octo", hello)
-	get := func(target, version string) answer { return c.do("GET", target, "", "X-GitHub-Api-Version", version) }
+	get := func(target, version string) response { return c.do("GET", target, "", "X-GitHub-Api-Version", version) }
 
 	full := get(c.path(id), "2022-11-28").object(t)
-	assert.Len(t, full, 16, "18 without archive_url, as it is not exported yet, and exclude")
+	assert.Len(t, full, 16, "18 properties, without archive_url, which only an exported migration has, and exclude")
 	assert.Len(t, full["owner"], 22)
 	repository := full["repositories"].([]any)[0].(map[string]any)
 	assert.Len(t, repository, 98)
@@ -213,7 +211,7 @@ func TestResourcesHaveAllProperties(t *testing.T) {
 	assert.Subset(t, slices.Collect(maps.Keys(minimal)), slices.Collect(maps.Keys(simple)))
 }
 
-func TestTimestampsComeInThreeForms(t *testing.T) {
+func TestTimestampsHaveThreeFormats(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	forms := []*regexp.Regexp{
@@ -253,36 +251,37 @@ func TestPages(t *testing.T) {
 	owner := c.do("GET", c.path(newestFirst[0]), "").object(t)["owner"].(map[string]any)["id"].(float64)
 	base := fmt.Sprintf("%s/organizations/%.0f/migrations", c.URL(), owner)
 
-	a := c.do("GET", "/orgs/octo/migrations?per_page=2&exclude=repositories", "")
-	assert.Equal(t, newestFirst[:2], ids(a.list(t)))
+	res := c.do("GET", "/orgs/octo/migrations?per_page=2&exclude=repositories", "")
+	assert.Equal(t, newestFirst[:2], ids(res.list(t)))
 	assert.Equal(t, fmt.Sprintf(`<%[1]s?exclude=repositories&page=2&per_page=2>; rel="next", `+
-		`<%[1]s?exclude=repositories&page=3&per_page=2>; rel="last"`, base), a.header.Get("Link"))
+		`<%[1]s?exclude=repositories&page=3&per_page=2>; rel="last"`, base), res.header.Get("Link"))
 
-	a = c.do("GET", next(t, a), "") // by the id of the organization
-	assert.Equal(t, newestFirst[2:4], ids(a.list(t)))
+	res = c.do("GET", next(t, res), "") // a URL with the ID of the organization
+	assert.Equal(t, newestFirst[2:4], ids(res.list(t)))
 	assert.Equal(t, fmt.Sprintf(`<%[1]s?exclude=repositories&page=1&per_page=2>; rel="prev", `+
 		`<%[1]s?exclude=repositories&page=3&per_page=2>; rel="next", `+
 		`<%[1]s?exclude=repositories&page=3&per_page=2>; rel="last", `+
-		`<%[1]s?exclude=repositories&page=1&per_page=2>; rel="first"`, base), a.header.Get("Link"))
+		`<%[1]s?exclude=repositories&page=1&per_page=2>; rel="first"`, base), res.header.Get("Link"))
 
-	a = c.do("GET", next(t, a), "")
-	assert.Equal(t, newestFirst[4:], ids(a.list(t)))
-	assert.NotContains(t, a.header.Get("Link"), "next")
+	res = c.do("GET", next(t, res), "")
+	assert.Equal(t, newestFirst[4:], ids(res.list(t)))
+	assert.NotContains(t, res.header.Get("Link"), "next")
 
 	for _, page := range []int{9, math.MaxInt} {
-		a = c.do("GET", fmt.Sprintf("/orgs/octo/migrations?per_page=2&page=%d", page), "")
-		assert.Equal(t, "[]", a.body)
-		assert.Contains(t, a.header.Get("Link"), `page=3&per_page=2>; rel="prev"`)
+		res = c.do("GET", fmt.Sprintf("/orgs/octo/migrations?per_page=2&page=%d", page), "")
+		assert.Equal(t, "[]", res.body)
+		assert.Contains(t, res.header.Get("Link"), `page=3&per_page=2>; rel="prev"`)
 	}
 
 	assert.Empty(t, c.do("GET", "/orgs/octo/migrations", "").header.Get("Link"), "one page")
-	a = c.do("GET", "/user/migrations?per_page=1", "")
-	assert.Contains(t, a.header.Get("Link"), "<"+c.URL()+"/user/migrations?page=2&per_page=1>; rel=\"next\"")
+	res = c.do("GET", "/user/migrations?per_page=1", "")
+	assert.Contains(t, res.header.Get("Link"), "<"+c.URL()+"/user/migrations?page=2&per_page=1>; rel=\"next\"")
 }
 
-func next(t *testing.T, a answer) string {
+// next returns the URL of the next page.
+func next(t *testing.T, res response) string {
 	t.Helper()
-	found := regexp.MustCompile(`<([^>]*)>; rel="next"`).FindStringSubmatch(a.header.Get("Link"))
+	found := regexp.MustCompile(`<([^>]*)>; rel="next"`).FindStringSubmatch(res.header.Get("Link"))
 	require.NotNil(t, found)
 	return found[1]
 }
@@ -298,26 +297,26 @@ func TestPagesOfRepositories(t *testing.T) {
 	var got []string
 	target := c.path(id) + "/repositories"
 	for range 2 {
-		a := c.do("GET", target, "")
-		for _, r := range a.list(t) {
+		res := c.do("GET", target, "")
+		for _, r := range res.list(t) {
 			got = append(got, r["full_name"].(string))
 		}
 		if len(got) == 30 {
-			target = next(t, a)
+			target = next(t, res)
 		}
 	}
-	assert.Equal(t, names, got, "thirty to a page, one repository only once")
+	assert.Equal(t, names, got, "thirty repositories on a page, and no repository twice")
 	u, err := url.Parse(target)
 	require.NoError(t, err)
 	assert.Regexp(t, `/api/v3/organizations/\d+/migrations/79/repositories$`, u.Path)
 	assert.Len(t, c.do("GET", c.path(id), "").object(t)["repositories"], 31)
 }
 
-func TestGHESLacksWhatGHESLacks(t *testing.T) {
+func TestOperationsOfGHES(t *testing.T) {
 	c := newServer(t, ghmigratetest.WithGHES(), ghmigratetest.WithSourceImports())
 	c.AddRepository("octo/hello")
 	c.AddRepository("octocat/mine")
-	org := c.start("/orgs/octo", `{"repositories":["octo/hello"],"lock_repositories":true}`)
+	org := c.start("/orgs/octo", helloLocked)
 	user := c.start("/user", `{"repositories":["octocat/mine"],"lock_repositories":true}`)
 	c.Clock().Advance(time.Minute)
 	mine := "/user/migrations/" + itoa(user)
@@ -330,9 +329,9 @@ func TestGHESLacksWhatGHESLacks(t *testing.T) {
 		"GET /repos/octo/hello/import",
 	} {
 		method, target, _ := strings.Cut(request, " ")
-		a := c.do(method, target, "")
-		got[request] = a.status
-		for name := range a.header {
+		res := c.do(method, target, "")
+		got[request] = res.status
+		for name := range res.header {
 			assert.NotContains(t, name, "Ratelimit")
 		}
 	}

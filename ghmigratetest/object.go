@@ -23,7 +23,8 @@ func newObject(data []byte, modified time.Time) *object {
 	return &object{data: data, size: int64(len(data)), etag: objectETag(sum[:]), modified: modified}
 }
 
-// objectETag returns an ETag of the length that S3's MD5 sums have.
+// objectETag returns a checksum as an ETag of the length of an MD5 checksum, which S3
+// uses.
 func objectETag(sum []byte) string { return `"` + hex.EncodeToString(sum[:16]) + `"` }
 
 // withETag returns the object with another ETag.
@@ -33,6 +34,7 @@ func (o *object) withETag(etag string) *object {
 	return &other
 }
 
+// open opens the object for reading.
 func (o *object) open() (io.ReadSeekCloser, error) {
 	if o.path != "" {
 		return os.Open(o.path)
@@ -40,6 +42,7 @@ func (o *object) open() (io.ReadSeekCloser, error) {
 	return readSeekNopCloser{bytes.NewReader(o.data)}, nil
 }
 
+// A readSeekNopCloser adds a Close method that does nothing.
 type readSeekNopCloser struct{ io.ReadSeeker }
 
 func (readSeekNopCloser) Close() error { return nil }

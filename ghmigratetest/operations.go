@@ -9,30 +9,34 @@ import (
 	"strings"
 )
 
-// An operation is one of the 22 that GitHub documents for migrations, or an
-// operation that programs need before an export.
+// An operation is one endpoint of the API: one of the 22 that GitHub documents for
+// migrations, or one that programs need before an export.
 type operation struct {
-	id       string // GitHub's, in its OpenAPI description
+	id       string // in GitHub's OpenAPI description
 	method   string
-	path     string // {name} stands for one segment
-	ghes     bool   // GHES has it too
-	query    []string
+	path     string   // {name} matches one segment
+	ghes     bool     // GHES has the operation, too
+	query    []string // the documented parameters
 	serve    func(*Server, *call) response
-	segments []string // of path
-	scopes   []string // that the token must have
-	anyone   bool     // a request without a token is fine
-	besides  bool     // not an operation for migrations: takes all kinds of tokens
+	segments []string // segments of path
+	scopes   []string // scopes that the token must have
 	resource string   // of the rate limit; empty: core
+
+	allowsAnonymous bool // allows a request without a token
+	auxiliary       bool // not an operation for migrations: allows all kinds of tokens and roles
 }
 
+// takesBody reports whether a request of the operation may have a body.
 func (op *operation) takesBody() bool {
 	return op.method == http.MethodPost || op.method == http.MethodPut || op.method == http.MethodPatch
 }
 
-// isSourceImport reports whether the operation was retired in 2024.
+// isSourceImport reports whether the operation belongs to source imports, which
+// GitHub retired in 2024.
 func (op *operation) isSourceImport() bool { return op.segments[1] == "repos" }
 
-// isGraphQL reports whether the rules of REST do not apply.
+// isGraphQL reports whether the operation is GraphQL, to which the rules of REST
+// do not apply.
 func (op *operation) isGraphQL() bool { return op.resource == "graphql" }
 
 func operations() []operation {
@@ -71,21 +75,21 @@ func operations() []operation {
 		{id: "migrations/get-large-files", method: http.MethodGet, path: imports + "/large_files", serve: ofImport((*Server).listLargeFiles)},
 		{id: "migrations/set-lfs-preference", method: http.MethodPatch, path: imports + "/lfs", serve: ofImport((*Server).setLFSPreference)},
 
-		{id: "users/get-authenticated", method: http.MethodGet, path: "/user", serve: (*Server).getUser, besides: true, ghes: true},
+		{id: "users/get-authenticated", method: http.MethodGet, path: "/user", serve: (*Server).getUser, auxiliary: true, ghes: true},
 		{id: "orgs/get-membership-for-authenticated-user", method: http.MethodGet, path: "/user/memberships/orgs/{org}", serve: (*Server).getMembership,
-			besides: true, ghes: true, scopes: []string{"read:org"}},
-		{id: "orgs/get", method: http.MethodGet, path: "/orgs/{org}", serve: (*Server).getOrganization, besides: true, ghes: true},
+			auxiliary: true, ghes: true, scopes: []string{"read:org"}},
+		{id: "orgs/get", method: http.MethodGet, path: "/orgs/{org}", serve: (*Server).getOrganization, auxiliary: true, ghes: true},
 		{id: "orgs/get-membership-for-user", method: http.MethodGet, path: "/orgs/{org}/memberships/{username}", serve: (*Server).getMembership,
-			besides: true, ghes: true, scopes: []string{"read:org"}},
+			auxiliary: true, ghes: true, scopes: []string{"read:org"}},
 		{id: "repos/list-for-org", method: http.MethodGet, path: "/orgs/{org}/repos", serve: (*Server).listOrganizationRepositories,
-			besides: true, ghes: true, query: query{page, perPage, "type", "sort", "direction"}},
-		{id: "meta/get", method: http.MethodGet, path: "/meta", serve: (*Server).getMeta, besides: true, ghes: true, anyone: true},
-		{id: "graphql", method: http.MethodPost, path: "/graphql", serve: (*Server).serveGraphQL, besides: true, ghes: true, resource: "graphql"},
+			auxiliary: true, ghes: true, query: query{page, perPage, "type", "sort", "direction"}},
+		{id: "meta/get", method: http.MethodGet, path: "/meta", serve: (*Server).getMeta, auxiliary: true, ghes: true, allowsAnonymous: true},
+		{id: "graphql", method: http.MethodPost, path: "/graphql", serve: (*Server).serveGraphQL, auxiliary: true, ghes: true, resource: "graphql"},
 	}
 	for i := range ops {
 		ops[i].segments = strings.Split(ops[i].path, "/")
 		ops[i].resource = cmp.Or(ops[i].resource, "core")
-		if ops[i].besides {
+		if ops[i].auxiliary {
 			continue
 		}
 		ops[i].scopes = []string{"repo"}
@@ -105,10 +109,11 @@ func operationIDs() []string {
 	return ids
 }
 
-// route returns the operation of a path and the values of its variables.
+// route returns the operation of a request and the variables of its path. The
+// operation is nil if there is none.
 func (s *Server) route(method, escapedPath string) (*operation, map[string]string) {
 	path, ok := strings.CutPrefix(escapedPath, basePath)
-	if s.cfg.ghes { // which has GraphQL beside /api/v3
+	if s.cfg.ghes { // GHES has GraphQL beside /api/v3
 		ok = ok && path != "/graphql"
 		if escapedPath == "/api/graphql" {
 			path, ok = "/graphql", true
@@ -125,7 +130,7 @@ func (s *Server) route(method, escapedPath string) (*operation, map[string]strin
 		}
 	}
 	segments = s.resolveOrganizationID(segments)
-	if method == http.MethodHead { // which net/http answers without a body
+	if method == http.MethodHead { // net/http sends no body in response to HEAD
 		method = http.MethodGet
 	}
 	for i := range s.operations {
@@ -140,8 +145,8 @@ func (s *Server) route(method, escapedPath string) (*operation, map[string]strin
 	return nil, nil
 }
 
-// resolveOrganizationID rewrites /organizations/ID, which GitHub's links have, to
-// /orgs/LOGIN.
+// resolveOrganizationID rewrites /organizations/ID to /orgs/LOGIN. GitHub's links
+// have the former.
 func (s *Server) resolveOrganizationID(segments []string) []string {
 	if len(segments) < 3 || segments[1] != "organizations" {
 		return segments
@@ -154,6 +159,7 @@ func (s *Server) resolveOrganizationID(segments []string) []string {
 	return segments
 }
 
+// match matches the segments of a path with a pattern, and returns the variables.
 func match(pattern, segments []string) (map[string]string, bool) {
 	if len(pattern) != len(segments) {
 		return nil, false

@@ -12,18 +12,18 @@ import (
 // maxBody limits the body of a request; GitHub's own limit is not known.
 const maxBody = 10 << 20
 
-// receive reads and records a request. The request then suffers its faults and
-// is served.
+// receive returns a handler that records each request, and serves it with the
+// faults that select it.
 func (s *Server) receive(origin Origin, serve http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Body == nil { // as only a client's request may have it
+		if r.Body == nil { // a middleware may pass on a client's request
 			r.Body = http.NoBody
 		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
-		r, redirected := withoutRedirect(r)
+		r, redirected := stripRedirectMark(r)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		entry := &Request{
 			Time:   s.clock.Now(),
@@ -34,11 +34,11 @@ func (s *Server) receive(origin Origin, serve http.HandlerFunc) http.Handler {
 			Header: r.Header.Clone(),
 			Body:   body,
 		}
-		about := s.identify(entry, r)
-		about.redirected = redirected
+		cand := s.newCandidate(entry, r)
+		cand.redirected = redirected
 		s.log.add(entry)
 		if s.cfg.observe != nil {
-			defer func() { s.cfg.observe(s.log.view(entry)) }() // also if the client is gone
+			defer func() { s.cfg.observe(s.log.view(entry)) }() // also if the connection breaks
 		}
 		w = &statusWriter{ResponseWriter: w, size: func(n int64) { s.log.addSize(entry, n) }, sending: func(status int) {
 			s.log.setStatus(entry, status)
@@ -46,10 +46,11 @@ func (s *Server) receive(origin Origin, serve http.HandlerFunc) http.Handler {
 				w.Header().Set("Date", s.clock.Now().Format(http.TimeFormat))
 			}
 		}}
-		s.withFaults(about, 0, serve)(w, r)
+		s.withFaults(cand, 0, serve)(w, r)
 	})
 }
 
+// relative returns a path of the API relative to the base URL.
 func relative(origin Origin, path string) string {
 	if below, ok := strings.CutPrefix(path, basePath+"/"); ok && origin == API {
 		return "/" + below
@@ -57,9 +58,10 @@ func relative(origin Origin, path string) string {
 	return path
 }
 
-// withoutRedirect removes the mark of a URL that {elsewhere} stands for.
-func withoutRedirect(r *http.Request) (*http.Request, bool) {
-	query, ok := strings.CutSuffix(r.URL.RawQuery, redirectedQuery)
+// stripRedirectMark removes redirectMark from the URL of a request, and reports
+// whether the URL had it.
+func stripRedirectMark(r *http.Request) (*http.Request, bool) {
+	query, ok := strings.CutSuffix(r.URL.RawQuery, redirectMark)
 	if !ok {
 		return r, false
 	}
@@ -68,11 +70,11 @@ func withoutRedirect(r *http.Request) (*http.Request, bool) {
 	return other, true
 }
 
-// identify tells what a request is about.
-func (s *Server) identify(entry *Request, r *http.Request) subject {
+// newCandidate returns a request with the properties by which faults select it.
+func (s *Server) newCandidate(entry *Request, r *http.Request) candidate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	about := subject{Request: entry, path: relative(entry.Origin, r.URL.Path), connection: connectionOf(r)}
+	cand := candidate{Request: entry, path: relative(entry.Origin, r.URL.Path), connection: connectionOf(r)}
 	var owner string
 	var vars map[string]string
 	if entry.Origin == API {
@@ -88,12 +90,12 @@ func (s *Server) identify(entry *Request, r *http.Request) subject {
 	} else if m := s.migrationAt(r.URL.Path); m != nil {
 		entry.Migration = m.id
 	}
-	about.migration = entry.Migration
+	cand.migration = entry.Migration
 	starts := strings.HasPrefix(entry.Operation, "migrations/start-for-")
 	if starts {
-		about.migration = s.lastID["migration"] + 1
+		cand.migration = s.lastID["migration"] + 1
 	}
-	about.mentions = func(fullName string) bool {
+	cand.mentions = func(fullName string) bool {
 		same := func(other string) bool { return strings.EqualFold(fullName, other) }
 		if starts {
 			return slices.ContainsFunc(startedNames(owner, entry.Body), same)
@@ -104,10 +106,10 @@ func (s *Server) identify(entry *Request, r *http.Request) subject {
 		return vars["repo"] != "" && same(owner+"/"+vars["repo"]) ||
 			m != nil && slices.ContainsFunc(m.repositories, func(r *repository) bool { return same(r.fullName()) })
 	}
-	return about
+	return cand
 }
 
-// startedNames returns the full names in the body of a start.
+// startedNames returns the full names of the repositories in the body of a start.
 func startedNames(owner string, body []byte) []string {
 	var req struct {
 		Repositories []string `json:"repositories"`
@@ -123,7 +125,8 @@ func startedNames(owner string, body []byte) []string {
 	return req.Repositories
 }
 
-// A statusWriter tells which status and how much of a body is being sent.
+// A statusWriter reports the status of a response before it is sent, and the size
+// of each part of its body.
 type statusWriter struct {
 	http.ResponseWriter
 	sending func(status int)
@@ -148,7 +151,7 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom keeps the way open for sendfile.
+// ReadFrom lets net/http use sendfile.
 func (w *statusWriter) ReadFrom(r io.Reader) (int64, error) {
 	if !w.sent {
 		w.WriteHeader(http.StatusOK)

@@ -11,8 +11,9 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// What becomes of repositories in the middle of a migration that locks them.
-func TestRepositoriesChangeInMidMigration(t *testing.T) {
+// TestRepositoriesChangeDuringAMigration changes repositories in the middle of a
+// migration that locks them.
+func TestRepositoriesChangeDuringAMigration(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(c client)
@@ -79,16 +80,16 @@ func TestRepositoriesChangeInMidMigration(t *testing.T) {
 	}
 }
 
-// A former name leads to nothing once the repository is gone.
+// A former name leads to no repository after the removal of the repository.
 func TestFormerNamesOfARemovedRepository(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/a")
 	c.RenameRepository("octo/a", "octo/b")
 	c.RenameRepository("octo/b", "octo/c")
 	found := func(name string) bool {
-		a := c.do("POST", "/graphql", `{"query":"query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { isLocked } }",
+		res := c.do("POST", "/graphql", `{"query":"query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { isLocked } }",
 			"variables":{"owner":"octo","name":"`+name+`"}}`)
-		return !strings.Contains(a.body, "NOT_FOUND")
+		return !strings.Contains(res.body, "NOT_FOUND")
 	}
 	for _, name := range []string{"a", "b", "c"} {
 		assert.True(t, found(name), name)
@@ -139,13 +140,13 @@ func TestTakenDownRepositories(t *testing.T) {
 	c.Inject(ghmigratetest.Fault{Operation: "users/*", Repositories: map[string]string{"octo/hello": "taken down"}})
 	assert.Equal(t, http.StatusCreated, c.do("POST", "/orgs/octo/migrations", hello).status)
 	c.do("GET", "/user", "")
-	for _, a := range []answer{
+	for _, res := range []response{
 		c.do("POST", "/orgs/octo/migrations", `{"repositories":["octo/other","octo/hello"]}`),
 		c.do("GET", "/repos/octo/hello/import", ""),
 	} {
-		assert.Equal(t, http.StatusUnavailableForLegalReasons, a.status)
-		assert.Equal(t, "dmca", a.object(t)["block"].(map[string]any)["reason"])
-		assert.Equal(t, "Repository access blocked", a.object(t)["message"])
+		assert.Equal(t, http.StatusUnavailableForLegalReasons, res.status)
+		assert.Equal(t, "dmca", res.object(t)["block"].(map[string]any)["reason"])
+		assert.Equal(t, "Repository access blocked", res.object(t)["message"])
 	}
 	assert.Equal(t, http.StatusNotFound, c.do("GET", "/repos/octo/other/import", "").status)
 }

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// Origin is one of the server's two origins. In JSON it is "api", "storage" or
+// An Origin is one of the server's two origins. In JSON it is "api", "storage" or
 // "".
 type Origin int
 
-// The origins. AnyOrigin is for a [Fault] of both.
+// The origins. AnyOrigin, in a [Fault], means both.
 const (
 	AnyOrigin Origin = iota
 	API
 	Storage
 )
 
-// UnmarshalText reads an origin of a fault in JSON.
+// UnmarshalText implements [encoding.TextUnmarshaler], for [ReadFaults].
 func (o *Origin) UnmarshalText(text []byte) error {
 	origin, ok := map[string]Origin{"": AnyOrigin, "api": API, "storage": Storage}[string(text)]
 	if !ok {
@@ -34,27 +34,29 @@ func (o *Origin) UnmarshalText(text []byte) error {
 type Request struct {
 	Time      time.Time // by the server's clock
 	Origin    Origin
-	Operation string // GitHub's operation ID, "migrations/start-for-org"; empty for storage and for unknown paths
-	Migration int64  // the migration that the path names, of storage too; 0: none
+	Operation string // GitHub's operation ID, such as "migrations/start-for-org"; empty for storage and for unknown paths
+	Migration int64  // the ID of the migration that the path names, also in storage; 0 if there is none
 	Method    string
-	Path      string // escaped as it came, below [Server.URL] or [Server.StorageURL]; unchanged if outside
+	Path      string // as the client escaped it; relative to [Server.URL] or [Server.StorageURL] if it is below
 	Query     url.Values
 	Header    http.Header
 	Body      []byte
-	Status    int    // of the response; 0 while there is none
-	Size      int64  // bytes of the response's body that were sent so far
-	Fault     string // the Name of the fault that the request suffered; several are separated by commas
+	Status    int    // status of the response; 0 before the server sends one
+	Size      int64  // bytes of the response's body that the server has sent
+	Fault     string // names of the faults that selected the request, separated by commas
 }
 
 // Requests returns the requests since [Server.ClearRequests] in the order in which
-// they came, including refused ones, or as many as [WithRequestLog] allows.
+// the server received them, including refused requests. [WithRequestLog] limits
+// the number.
 func (s *Server) Requests() []Request { return s.log.copy() }
 
-// ClearRequests makes [Server.Requests] start over.
+// ClearRequests empties the list of [Server.Requests].
 func (s *Server) ClearRequests() { s.log.clear() }
 
+// A requestLog records the requests of a server.
 type requestLog struct {
-	limit    int // negative: none
+	limit    int // how many requests to keep; negative: all
 	mu       sync.Mutex
 	requests []*Request
 }

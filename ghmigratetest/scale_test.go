@@ -15,12 +15,12 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/race"
 )
 
-// A hundred thousand repositories, all of them exported and listed, cost less
-// than a kilobyte each.
+// TestScale checks that a hundred thousand repositories that are exported and listed
+// take less than a kilobyte of memory each.
 func TestScale(t *testing.T) {
 	const batches, batch, bytesPerRepository = 1000, 100, 1 << 10
 	if race.Enabled {
-		t.Skip("one request after another, and the race detector takes memory")
+		t.Skip("the test sends one request at a time, and the race detector takes memory")
 	}
 	heap := func() int64 {
 		runtime.GC()

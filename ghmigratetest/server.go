@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A Server is a fake GitHub. One origin serves the Migrations API, and a second
-// one stores archives, as GitHub keeps archives in object storage. A Server is
+// A Server is a fake GitHub with two origins. One serves the Migrations API, and
+// the other one stores archives, as object storage does for GitHub. A Server is
 // safe for concurrent use.
 type Server struct {
 	cfg        config
@@ -34,23 +34,23 @@ type Server struct {
 	log    requestLog
 	faults faultList
 
-	mu           sync.Mutex // guards what follows
+	mu           sync.Mutex // guards the following fields
 	accounts     map[string]*account
 	user         *account
 	repositories map[string]*repository
 	former       map[string]*repository // renamed repositories, by their former names
-	migrations   []*migration           // by id
-	events       []event                // by time
-	decide       func(Migration) Fate
-	shapes       map[shape][]string // of repositories; nil until the first request for one
+	migrations   []*migration           // sorted by ID
+	events       []event                // sorted by time
+	chooseFate   func(Migration) Fate
+	templates    map[repositoryFormat][]string // nil until the first request for a repository
 	imports      map[*repository]*sourceImport
-	quotas       map[string]*quota // by resource
-	lastID       map[string]int64
-	dir          string // of temporary files; empty until one is needed
+	quotas       map[string]*quota // by resource of the rate limit
+	lastID       map[string]int64  // by kind: account, repository, migration, author
+	dir          string            // for temporary files; empty until the first one
 }
 
-// NewServer starts a server. It panics if it cannot listen. The caller must
-// Close it.
+// NewServer starts a server. It panics if the server cannot listen. The caller
+// should call [Server.Close] when finished.
 func NewServer(opts ...Option) *Server {
 	cfg := config{
 		addr:           "127.0.0.1:0",
@@ -93,9 +93,9 @@ func NewServer(opts ...Option) *Server {
 	return s
 }
 
-// Close stops both origins, breaks their connections and the connections of the
-// client, and removes the archives. It returns when all goroutines of the
-// server have ended.
+// Close stops both origins, closes their connections and the idle connections of
+// [Server.Client], and removes the archives. It returns when all goroutines of
+// the server have ended.
 func (s *Server) Close() {
 	s.closing.Do(func() {
 		close(s.closed)
@@ -113,8 +113,8 @@ func (s *Server) Close() {
 	})
 }
 
-// tempDir returns the folder of the server's temporary files. The caller
-// holds s.mu.
+// tempDir returns the directory of the server's temporary files, and creates it
+// at the first call. The caller holds s.mu.
 func (s *Server) tempDir() (string, error) {
 	if s.dir == "" {
 		dir, err := os.MkdirTemp("", "ghmigratetest-")
@@ -126,7 +126,8 @@ func (s *Server) tempDir() (string, error) {
 	return s.dir, nil
 }
 
-// sleep waits for d. It returns false if the request or the server ends first.
+// sleep waits for d, and reports whether d passed before the request or the
+// server ended.
 func (s *Server) sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -142,28 +143,30 @@ func (s *Server) sleep(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// URL returns the base URL of the API, without a slash at its end. The URL ends in
-// /api/v3, so that clients that use absolute paths fail.
+// URL returns the base URL of the API, without a trailing slash. Its path is
+// /api/v3, so that a client that drops the path of its base URL fails.
 func (s *Server) URL() string { return s.apiHost + basePath }
 
 const basePath = "/api/v3"
 
-// StorageURL returns the URL of storage, without a slash at its end. The host name
-// is another one than the API's, except with [WithGHES] or a [WithAddr] of the
-// network.
+// StorageURL returns the base URL of storage, without a trailing slash. Its host
+// name differs from the API's, except with [WithGHES], and except if [WithAddr]
+// names an address of the network.
 func (s *Server) StorageURL() string { return s.storageURL }
 
-// Client returns the client that reaches both origins, always the same client. Its
-// Transport is an *http.Transport. The client sends no token.
+// Client returns the HTTP client that reaches both origins. Every call returns the
+// same client. Its Transport is an *http.Transport, which sends no token.
 func (s *Server) Client() *http.Client { return s.client }
 
-// Token returns a classic personal access token that the API accepts.
+// Token returns the token that the API accepts: a classic personal access token,
+// or the token of [WithToken].
 func (s *Server) Token() string { return s.cfg.token }
 
 // Clock returns the clock of the server.
 func (s *Server) Clock() *Clock { return s.clock }
 
-// nextID returns the next ID of a kind. The caller holds s.mu, or is NewServer.
+// nextID returns the next ID of an account, repository, migration or author. The
+// caller holds s.mu, or is NewServer.
 func (s *Server) nextID(kind string) int64 {
 	s.lastID[kind]++
 	return s.lastID[kind]

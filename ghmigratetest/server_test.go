@@ -30,7 +30,7 @@ func TestOriginsAreTwoHosts(t *testing.T) {
 			}
 			srv := ghmigratetest.NewServer(opt)
 			defer srv.Close()
-			c := client{srv, t}
+			c := clientOf(t, srv)
 			srv.AddRepository("octo/hello")
 			api, err := url.Parse(srv.URL())
 			require.NoError(t, err)
@@ -48,13 +48,13 @@ func TestOriginsAreTwoHosts(t *testing.T) {
 	}
 }
 
-// What net/http does with a redirect to another host is enough: the token
-// stays behind.
-func TestPlainClientFollowsToTheArchive(t *testing.T) {
+// net/http drops the token in a redirect to another host, so that a plain client gets
+// the archive.
+func TestPlainClientFollowsTheRedirectToTheArchive(t *testing.T) {
 	srv := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(0))
 	defer srv.Close()
 	srv.AddRepository("octo/hello")
-	c := client{srv, t}
+	c := clientOf(t, srv)
 	id := c.start("/orgs/octo", hello)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL()+c.path(id)+"/archive", nil)
 	require.NoError(t, err)
@@ -68,11 +68,11 @@ func TestPlainClientFollowsToTheArchive(t *testing.T) {
 	assert.Equal(t, "application/x-gzip", res.Header.Get("Content-Type"))
 }
 
-func TestNewServerPanicsWhereItCannotListen(t *testing.T) {
+func TestNewServerPanicsIfItCannotListen(t *testing.T) {
 	assert.Panics(t, func() { ghmigratetest.NewServer(ghmigratetest.WithAddr("203.0.113.1:1")) })
 }
 
-func TestInMemoryReachesItsOwnOriginsOnly(t *testing.T) {
+func TestClientInMemoryReachesOnlyItsServer(t *testing.T) {
 	c := newServer(t)
 	_, err := c.send("GET", "http://127.0.0.3:8000/", "")
 	require.ErrorContains(t, err, "not an origin of this ghmigratetest server")
@@ -82,14 +82,14 @@ func TestInMemoryReachesItsOwnOriginsOnly(t *testing.T) {
 	require.Error(t, err)
 }
 
-// Nothing of the server keeps virtual time from passing, and nothing is left
-// of it after Close: synctest.Test would fail.
+// The server does not keep virtual time from advancing, and all of its goroutines end
+// at Close. Otherwise synctest.Test fails.
 func TestWaitsTakeNoTimeInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := ghmigratetest.NewServer(ghmigratetest.InMemory(), ghmigratetest.WithExportDuration(time.Hour))
 		defer srv.Close()
 		srv.AddRepository("octo/hello")
-		c := client{srv, t}
+		c := clientOf(t, srv)
 		id := c.start("/orgs/octo", hello)
 		var states []string
 		for range 5 {
@@ -98,8 +98,7 @@ func TestWaitsTakeNoTimeInABubble(t *testing.T) {
 		}
 		assert.Equal(t, []string{"pending", "exporting", "exporting", "exporting", "exported"}, states)
 
-		// A client of one's own, with a clone of the transport, whose
-		// connections stay idle.
+		// The connections of a clone of the transport stay idle.
 		clone := &http.Client{Transport: srv.Client().Transport.(*http.Transport).Clone()}
 		redirect := c.do("GET", c.path(id)+"/archive", "")
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, redirect.header.Get("Location"), nil)
@@ -166,7 +165,7 @@ func TestRequestsAreRecorded(t *testing.T) {
 	assert.Equal(t, "1", c.Requests()[0].Header.Get("X-Extra"), "a copy")
 }
 
-func TestRequestsCanBeForgotten(t *testing.T) {
+func TestRequestLog(t *testing.T) {
 	paths := func(c client) []string {
 		var all []string
 		for _, r := range c.Requests() {
@@ -185,20 +184,20 @@ func TestRequestsCanBeForgotten(t *testing.T) {
 	}
 }
 
-func TestServerTimeIsTheClocks(t *testing.T) {
+func TestServerTakesItsTimeFromTheClock(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	c.Clock().Advance(1000 * time.Hour)
-	a := c.do("POST", "/orgs/octo/migrations", hello)
-	date, err := http.ParseTime(a.header.Get("Date"))
+	res := c.do("POST", "/orgs/octo/migrations", hello)
+	date, err := http.ParseTime(res.header.Get("Date"))
 	require.NoError(t, err)
 	assert.WithinDuration(t, c.Clock().Now(), date, 5*time.Second)
-	created, err := time.Parse(time.RFC3339, a.object(t)["created_at"].(string))
+	created, err := time.Parse(time.RFC3339, res.object(t)["created_at"].(string))
 	require.NoError(t, err)
 	assert.WithinDuration(t, c.Clock().Now(), created, 5*time.Second)
 }
 
-func TestBadRepositoriesPanic(t *testing.T) {
+func TestBadArgumentsPanic(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	for _, name := range []string{"hello", "octo/", "/hello", "octo/he llo", "octo/..", "octo/hello/x", "OCTO/Hello"} {

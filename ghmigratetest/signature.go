@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// archivePath returns the path of an archive in storage.
+// archivePath returns the path of a migration's archive in storage.
 func (s *Server) archivePath(m *migration) string {
 	if s.cfg.ghes {
 		return fmt.Sprintf("/storage/migrations/%d/archive/%s", m.id, m.guid)
@@ -21,10 +21,11 @@ func (s *Server) archivePath(m *migration) string {
 	return fmt.Sprintf("/migration/%d/%d", m.owner.id, m.id)
 }
 
+// amzDate is the layout of X-Amz-Date.
 const amzDate = "20060102T150405Z"
 
-// signedURL returns a URL of an archive with a signature that expires. The caller
-// holds s.mu.
+// signedURL returns a URL of an archive whose signature expires. The caller holds
+// s.mu.
 func (s *Server) signedURL(m *migration, now time.Time) string {
 	path := s.archivePath(m)
 	q := make(url.Values)
@@ -49,15 +50,15 @@ func (s *Server) signedURL(m *migration, now time.Time) string {
 
 func (s *Server) storageHost() string { return strings.TrimPrefix(s.storageURL, "http://") }
 
-// sign returns the signature of a host, which may be empty, a path and a query.
+// sign returns the signature of a URL. The host is empty for GHES.
 func (s *Server) sign(host, path string, q url.Values) string {
 	mac := hmac.New(sha256.New, s.signingKey)
 	_, _ = io.WriteString(mac, host+path+"?"+q.Encode())
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// checkSignature refuses URLs that the server did not sign or that have expired,
-// in the order in which S3 checks.
+// checkSignature returns an error for a URL that the server did not sign or that
+// has expired. The order of the checks is S3's.
 func (s *Server) checkSignature(r *http.Request) *storageError {
 	if auth := r.Header.Get("Authorization"); auth != "" {
 		return &storageError{
@@ -85,7 +86,7 @@ func (s *Server) checkSignature(r *http.Request) *storageError {
 		q = url.Values{"expires": {unix}}
 	}
 	if signature == "" {
-		return &storageError{status: http.StatusForbidden, Code: "AccessDenied", Message: "Access Denied"}
+		return newStorageError(http.StatusForbidden)
 	}
 	// The signature covers the method: a URL for GET is not valid for HEAD.
 	if r.Method != http.MethodGet || !hmac.Equal([]byte(signature), []byte(s.sign(host, r.URL.Path, q))) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// An importRequest is the body of start.
+// An importRequest is the body of a request that starts an import.
 type importRequest struct {
 	VCSURL      string `json:"vcs_url"`
 	VCS         string `json:"vcs"`
@@ -18,8 +18,8 @@ type importRequest struct {
 	TFVCProject string `json:"tfvc_project"`
 }
 
-// An importUpdate is the body of update: credentials, one of the project_choices,
-// or nothing, which restarts the import.
+// An importUpdate is the body of a request that updates an import: credentials, or
+// one of the project_choices. An empty body restarts the import.
 type importUpdate struct {
 	VCS         string `json:"vcs"`
 	VCSUsername string `json:"vcs_username"`
@@ -28,6 +28,7 @@ type importUpdate struct {
 	HumanName   string `json:"human_name"`
 }
 
+// An importAuthor is an author of an import, as the API lists it.
 type importAuthor struct {
 	ID         int64  `json:"id"`
 	RemoteID   string `json:"remote_id"`
@@ -38,7 +39,7 @@ type importAuthor struct {
 	ImportURL  string `json:"import_url"`
 }
 
-// An importResource is GitHub's import.
+// An importResource is import of GitHub's OpenAPI description.
 type importResource struct {
 	VCS             *string         `json:"vcs"`
 	UseLFS          any             `json:"use_lfs"`
@@ -115,7 +116,8 @@ func (s *Server) importResource(i *sourceImport, now time.Time) importResource {
 	return res
 }
 
-// ofImport wraps an operation on the import that the path names.
+// ofImport returns an operation that calls serve with the import that the path
+// names. The operation is 404 if there is no such import.
 func ofImport(serve func(*Server, *call, *sourceImport) response) func(*Server, *call) response {
 	return func(s *Server, c *call) response {
 		if i := s.imports[s.repositoryNamed(c.vars["owner"], c.vars["repo"])]; i != nil {

@@ -29,30 +29,36 @@ func (c client) importStatus() string {
 	return c.do("GET", importPath, "").object(c.t)["status"].(string)
 }
 
+// requestsOfAnImport returns the method, path and body of each request about an
+// import that has started.
+func requestsOfAnImport() [][3]string {
+	return [][3]string{
+		{"GET", importPath}, {"PATCH", importPath}, {"DELETE", importPath},
+		{"GET", importPath + "/authors"}, {"PATCH", importPath + "/authors/1"},
+		{"GET", importPath + "/large_files"}, {"PATCH", importPath + "/lfs", `{"use_lfs":"opt_in"}`},
+	}
+}
+
 func TestSourceImportsAreRetired(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
-	for _, r := range [][3]string{
-		{"GET", importPath}, {"PUT", importPath, `{"vcs_url":"https://example.com/x"}`}, {"PATCH", importPath}, {"DELETE", importPath},
-		{"GET", importPath + "/authors"}, {"PATCH", importPath + "/authors/1"},
-		{"GET", importPath + "/large_files"}, {"PATCH", importPath + "/lfs", `{"use_lfs":"opt_in"}`},
-	} {
-		a := c.do(r[0], r[1], r[2])
-		assert.Equal(t, http.StatusGone, a.status, r)
-		assert.Contains(t, a.body, "retired")
+	for _, r := range append(requestsOfAnImport(), [3]string{"PUT", importPath, `{"vcs_url":"https://example.com/x"}`}) {
+		res := c.do(r[0], r[1], r[2])
+		assert.Equal(t, http.StatusGone, res.status, r)
+		assert.Contains(t, res.body, "retired")
 	}
 	assert.Equal(t, http.StatusUnauthorized, c.do("GET", importPath, "", "Authorization", "").status)
 }
 
-func TestLifeOfAnImport(t *testing.T) { synctest.Test(t, testLifeOfAnImport) }
+func TestLifeOfAnImport(t *testing.T) { synctest.Test(t, lifeOfAnImport) }
 
-func testLifeOfAnImport(t *testing.T) {
+func lifeOfAnImport(t *testing.T) {
 	t.Helper()
 	c := newImporter(t)
-	a := c.do("PUT", importPath, `{"vcs_url":"https://svn.example.com/subversion/large","vcs_username":"u","vcs_password":"hunter2"}`)
-	require.Equal(t, http.StatusCreated, a.status, a.body)
-	assert.Equal(t, c.URL()+importPath, a.header.Get("Location"))
-	assert.Nil(t, a.object(t)["vcs"], "not detected yet")
+	res := c.do("PUT", importPath, `{"vcs_url":"https://svn.example.com/subversion/large","vcs_username":"u","vcs_password":"hunter2"}`)
+	require.Equal(t, http.StatusCreated, res.status, res.body)
+	assert.Equal(t, c.URL()+importPath, res.header.Get("Location"))
+	assert.Nil(t, res.object(t)["vcs"], "not detected yet")
 
 	type seen struct {
 		status               string
@@ -65,9 +71,9 @@ func testLifeOfAnImport(t *testing.T) {
 	var got []seen
 	for _, at := range []int{0, 20, 30, 10, 30, 20} {
 		c.Clock().Advance(time.Duration(at) * time.Second)
-		a := c.do("GET", importPath, "")
-		assert.NotContains(t, a.body, "hunter2")
-		i := a.object(t)
+		res := c.do("GET", importPath, "")
+		assert.NotContains(t, res.body, "hunter2")
+		i := res.object(t)
 		got = append(got, seen{
 			i["status"].(string), i["vcs"], i["import_percent"], i["push_percent"], i["commit_count"], i["authors_count"],
 			int(i["large_files_count"].(float64)), len(c.do("GET", importPath+"/large_files", "").list(t)),
@@ -83,15 +89,10 @@ func testLifeOfAnImport(t *testing.T) {
 		{"complete", "subversion", 100.0, 100.0, 1042.0, 4.0, 3, 3, 4, 20},
 	}, got)
 
-	assert.Equal(t, http.StatusUnprocessableEntity, c.do("PUT", importPath, `{"vcs_url":"https://example.com/x"}`).status, "there is one")
+	assert.Equal(t, http.StatusUnprocessableEntity, c.do("PUT", importPath, `{"vcs_url":"https://example.com/x"}`).status, "there is an import already")
 	assert.Equal(t, "detecting", c.do("PATCH", importPath, "").object(t)["status"], "an update without parameters restarts it")
 	assert.Equal(t, http.StatusNoContent, c.do("DELETE", importPath, "").status)
-	for _, r := range [][3]string{
-		{"GET", importPath}, {"PATCH", importPath}, {"DELETE", importPath},
-		{"GET", importPath + "/authors"}, {"PATCH", importPath + "/authors/1"},
-		{"GET", importPath + "/large_files"}, {"PATCH", importPath + "/lfs", `{"use_lfs":"opt_in"}`},
-		{"PUT", "/repos/octo/none/import", `{"vcs_url":"https://example.com/x"}`},
-	} {
+	for _, r := range append(requestsOfAnImport(), [3]string{"PUT", "/repos/octo/none/import", `{"vcs_url":"https://example.com/x"}`}) {
 		assert.Equal(t, http.StatusNotFound, c.do(r[0], r[1], r[2]).status, r)
 	}
 	assert.Equal(t, http.StatusCreated, c.do("PUT", importPath, `{"vcs_url":"https://example.com/x"}`).status)
@@ -101,10 +102,10 @@ func TestImportsThatNeedSomething(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		start   string
-		status  string // when detection is over
+		status  string // after the detection
 		choices int
 		update  string
-		after   string // at once
+		after   string // status in the response to the update
 	}{
 		{"credentials", `{"vcs_url":"https://example.com/private"}`, "detection_needs_auth", 0,
 			`{"vcs_username":"u","vcs_password":"p"}`, "detecting"},
@@ -125,9 +126,9 @@ func TestImportsThatNeedSomething(t *testing.T) {
 			assert.Equal(t, test.status, i["status"])
 			choices, _ := i["project_choices"].([]any)
 			assert.Len(t, choices, test.choices)
-			a := c.do("PATCH", importPath, test.update)
-			require.Equal(t, http.StatusOK, a.status, a.body)
-			assert.Equal(t, test.after, a.object(t)["status"])
+			res := c.do("PATCH", importPath, test.update)
+			require.Equal(t, http.StatusOK, res.status, res.body)
+			assert.Equal(t, test.after, res.object(t)["status"])
 			c.Clock().Advance(100 * time.Second)
 			assert.Equal(t, "complete", c.importStatus())
 		})
@@ -159,8 +160,8 @@ func TestImportRequestsAreChecked(t *testing.T) {
 		"/lfs":       `{"use_lfs":true}`,
 		"/authors/x": `{}`,
 	} {
-		a := c.do("PATCH", importPath+target, body)
-		assert.GreaterOrEqual(t, a.status, 404, target)
+		res := c.do("PATCH", importPath+target, body)
+		assert.GreaterOrEqual(t, res.status, 404, target)
 	}
 	assert.Equal(t, http.StatusUnprocessableEntity, c.do("PATCH", importPath+"/lfs", `{"use_lfs":"maybe"}`).status)
 	assert.Equal(t, http.StatusUnprocessableEntity, c.do("PATCH", importPath, `{"url":"x"}`).status)
@@ -175,7 +176,7 @@ func TestAuthorsAreMapped(t *testing.T) {
 	require.Len(t, authors, 4)
 	assert.Len(t, authors[0], 7)
 	second := strconv.Itoa(int(authors[1]["id"].(float64)))
-	assert.Len(t, c.do("GET", importPath+"/authors?since="+second, "").list(t), 2, "those after the second")
+	assert.Len(t, c.do("GET", importPath+"/authors?since="+second, "").list(t), 2, "the authors after the second one")
 
 	mapped := c.do("PATCH", importPath+"/authors/"+second, `{"email":"hubot@github.com","name":"Hubot"}`).object(t)
 	assert.Equal(t, "Hubot", mapped["name"])
@@ -185,7 +186,7 @@ func TestAuthorsAreMapped(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, c.do("PATCH", importPath+"/authors/1", `{}`).status)
 }
 
-func TestLFSPreferenceHasTwoForms(t *testing.T) {
+func TestLFSPreferenceHasTwoTypes(t *testing.T) {
 	for name, test := range map[string]struct {
 		opts []ghmigratetest.Option
 		want []any

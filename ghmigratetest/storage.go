@@ -2,7 +2,6 @@ package ghmigratetest
 
 import (
 	"cmp"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,24 +9,7 @@ import (
 	"strings"
 )
 
-// A storageError is the XML of a failed response of storage.
-type storageError struct {
-	status        int
-	XMLName       xml.Name `xml:"Error"`
-	Code          string   `xml:"Code"`
-	Message       string   `xml:"Message"`
-	ArgumentName  string   `xml:"ArgumentName,omitempty"`
-	ArgumentValue string   `xml:"ArgumentValue,omitempty"`
-	Condition     string   `xml:"Condition,omitempty"`
-	AmzExpires    string   `xml:"X-Amz-Expires,omitempty"`
-	Expires       string   `xml:"Expires,omitempty"`
-	ServerTime    string   `xml:"ServerTime,omitempty"`
-	Key           string   `xml:"Key,omitempty"`
-	RequestID     string   `xml:"RequestId"`
-	HostID        string   `xml:"HostId"`
-}
-
-// serveStorage serves one request to storage.
+// serveStorage serves a request to storage.
 func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "AmazonS3")
 	w.Header().Set("X-Amz-Request-Id", requestID())
@@ -43,40 +25,28 @@ func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
 	s.sendObject(w, r, o)
 }
 
-func (e *storageError) send(w http.ResponseWriter) {
-	e.RequestID = w.Header().Get("X-Amz-Request-Id")
-	e.HostID = "fake"
-	body, err := xml.Marshal(e)
-	if err != nil {
-		panic(fmt.Sprintf("ghmigratetest: encode a response of storage: %v", err)) // cannot happen: all types are ours
-	}
-	w.Header().Set("Content-Type", "application/xml")
-	w.WriteHeader(e.status)
-	_, _ = io.WriteString(w, xml.Header+string(body)) // net/http sends no body for HEAD
-}
-
-// lookUp finds the archive that a URL is of, and makes it if this is the first
-// request for it.
+// lookUp returns the archive at the URL of a request. It makes the archive at the
+// first request.
 func (s *Server) lookUp(r *http.Request) (*object, *storageError) {
-	m, archived, dir, err := s.stored(r.URL.Path)
+	m, unmade, dir, err := s.stored(r.URL.Path)
 	if err != nil {
-		return nil, &storageError{status: http.StatusInternalServerError, Code: "InternalError", Message: err.Error()}
+		return nil, cannotMake(err)
 	}
 	if m == nil {
 		return nil, noSuchKey(r)
 	}
 	m.archiveMu.Lock()
 	defer m.archiveMu.Unlock()
-	if m.archive == nil && archived == nil { // deleted a moment ago
+	if m.archive == nil && unmade == nil { // deleted since s.stored
 		return nil, noSuchKey(r)
 	}
 	if m.archive == nil {
-		o, err := s.makeArchive(archived, dir)
+		o, err := s.makeArchive(unmade, dir)
 		if err == nil {
 			o, err = m.damaged(o)
 		}
 		if err != nil {
-			return nil, &storageError{status: http.StatusInternalServerError, Code: "InternalError", Message: err.Error()}
+			return nil, cannotMake(err)
 		}
 		m.archive = o
 		m.stored.Store(true)
@@ -84,22 +54,13 @@ func (s *Server) lookUp(r *http.Request) (*object, *storageError) {
 	return m.archive, nil
 }
 
-func noSuchKey(r *http.Request) *storageError {
-	return &storageError{
-		status:  http.StatusNotFound,
-		Code:    "NoSuchKey",
-		Message: "The specified key does not exist.",
-		Key:     strings.TrimPrefix(r.URL.Path, "/"),
-	}
-}
-
-// stored returns the migration whose archive is stored at path, if any. If the
-// archive has yet to be made, archived is a copy of the migration that nobody
-// changes, and dir the folder to make the archive in.
-func (s *Server) stored(path string) (m, archived *migration, dir string, err error) {
+// stored returns the migration whose archive is stored at path, or nil. If the
+// server has not made the archive yet, unmade is a copy of the migration that
+// never changes, and dir is the directory for the archive.
+func (s *Server) stored(path string) (m, unmade *migration, dir string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settle(s.clock.Now())
+	s.runDueEvents(s.clock.Now())
 	m = s.migrationAt(path)
 	switch {
 	case m == nil || !m.hasArchive() || m.gone:
@@ -108,11 +69,11 @@ func (s *Server) stored(path string) (m, archived *migration, dir string, err er
 		return m, nil, "", nil
 	}
 	dir, err = s.tempDir()
-	return m, m.archived(), dir, err
+	return m, m.copyForArchive(), dir, err
 }
 
-// migrationAt returns the migration whose archive is, or would be, stored at
-// path, if any. The caller holds s.mu.
+// migrationAt returns the migration whose archive has the path, or nil. The
+// archive need not exist. The caller holds s.mu.
 func (s *Server) migrationAt(path string) *migration {
 	for segment := range strings.SplitSeq(path, "/") {
 		if m := s.find(int64(atoi(segment))); m != nil && s.archivePath(m) == path {
@@ -122,34 +83,25 @@ func (s *Server) migrationAt(path string) *migration {
 	return nil
 }
 
-// sendObject sends an archive, or the range that the request asks for.
+// sendObject sends an archive, or the byte range that the request asks for.
 func (s *Server) sendObject(w http.ResponseWriter, r *http.Request, o *object) {
 	if etag, ok := r.Context().Value(etagKey{}).(string); ok {
 		o = o.withETag(etag)
 	}
 	if condition := failedCondition(r, o); condition != "" {
-		refusal := &storageError{
-			status:    http.StatusPreconditionFailed,
-			Code:      "PreconditionFailed",
-			Message:   "At least one of the pre-conditions you specified did not hold",
-			Condition: condition,
-		}
+		refusal := newStorageError(http.StatusPreconditionFailed)
+		refusal.Condition = condition
 		refusal.send(w)
 		return
 	}
 	first, n, status := int64(0), o.size, http.StatusOK
-	if spec := r.Header.Get("Range"); spec != "" && ifRange(r, o) {
+	if spec := r.Header.Get("Range"); spec != "" && ifRangeHolds(r, o) {
 		switch from, to, result := parseRange(spec, o.size); result {
 		case rangeUnsatisfiable:
 			w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", o.size))
-			refusal := &storageError{
-				status:  http.StatusRequestedRangeNotSatisfiable,
-				Code:    "InvalidRange",
-				Message: "The requested range is not satisfiable",
-			}
-			refusal.send(w)
+			newStorageError(http.StatusRequestedRangeNotSatisfiable).send(w)
 			return
-		case rangeGood:
+		case rangeValid:
 			first, n, status = from, to-from+1, http.StatusPartialContent
 			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, o.size))
 		case rangeIgnored:
@@ -160,7 +112,7 @@ func (s *Server) sendObject(w http.ResponseWriter, r *http.Request, o *object) {
 		defer f.Close()
 		_, err = f.Seek(first, io.SeekStart)
 	}
-	if err != nil { // deleted a moment ago
+	if err != nil { // deleted since lookUp
 		noSuchKey(r).send(w)
 		return
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// stored makes a migration with data as its archive, and returns its id and a
-// signed URL.
+// stored makes a migration with data as its archive, and returns the migration's ID
+// and a signed URL of the archive.
 func (c client) stored(data string) (int64, string) {
 	c.t.Helper()
 	c.AddRepository("octo/hello")
@@ -29,21 +29,22 @@ func (c client) stored(data string) (int64, string) {
 	return id, c.signed(id)
 }
 
+// signed returns a signed URL of the archive of a migration.
 func (c client) signed(id int64) string {
 	c.t.Helper()
-	a := c.do("GET", c.path(id)+"/archive", "")
-	require.Equal(c.t, http.StatusFound, a.status, a.body)
-	return a.header.Get("Location")
+	res := c.do("GET", c.path(id)+"/archive", "")
+	require.Equal(c.t, http.StatusFound, res.status, res.body)
+	return res.header.Get("Location")
 }
 
 func TestRedirectToTheArchive(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	id := c.exported(hello)
-	a := c.do("GET", c.path(id)+"/archive", "")
-	location := a.header.Get("Location")
-	assert.Equal(t, location, a.body)
-	assert.Equal(t, "text/html;charset=utf-8", a.header.Get("Content-Type"))
+	res := c.do("GET", c.path(id)+"/archive", "")
+	location := res.header.Get("Location")
+	assert.Equal(t, location, res.body)
+	assert.Equal(t, "text/html;charset=utf-8", res.header.Get("Content-Type"))
 	u, err := url.Parse(location)
 	require.NoError(t, err)
 	assert.Equal(t, c.StorageURL(), u.Scheme+"://"+u.Host)
@@ -57,22 +58,23 @@ func TestRedirectToTheArchive(t *testing.T) {
 	require.NoError(t, err)
 	assert.WithinDuration(t, c.Clock().Now(), signed, 5*time.Second)
 
-	a = c.do("GET", location, "")
-	assert.Equal(t, http.StatusOK, a.status)
-	assert.Equal(t, "application/x-gzip", a.header.Get("Content-Type"))
-	assert.Equal(t, "filename="+c.Migration(id).GUID+".tar.gz", a.header.Get("Content-Disposition"))
-	assert.Equal(t, "bytes", a.header.Get("Accept-Ranges"))
-	assert.Equal(t, strconv.Itoa(len(a.body)), a.header.Get("Content-Length"))
-	assert.Regexp(t, `^"[0-9a-f]{32}"$`, a.header.Get("ETag"))
-	assert.NotEmpty(t, a.header.Get("Last-Modified"))
-	assert.Equal(t, a, c.do("GET", c.signed(id), "", "X-Again", "1").without(a), "the same bytes each time")
+	res = c.do("GET", location, "")
+	assert.Equal(t, http.StatusOK, res.status)
+	assert.Equal(t, "application/x-gzip", res.header.Get("Content-Type"))
+	assert.Equal(t, "filename="+c.Migration(id).GUID+".tar.gz", res.header.Get("Content-Disposition"))
+	assert.Equal(t, "bytes", res.header.Get("Accept-Ranges"))
+	assert.Equal(t, strconv.Itoa(len(res.body)), res.header.Get("Content-Length"))
+	assert.Regexp(t, `^"[0-9a-f]{32}"$`, res.header.Get("ETag"))
+	assert.NotEmpty(t, res.header.Get("Last-Modified"))
+	assert.Equal(t, res, c.do("GET", c.signed(id), "", "X-Again", "1").withIDs(res), "every request gets the same bytes")
 }
 
-// without makes an answer equal to one that differs from it by its id only.
-func (a answer) without(of answer) answer {
-	a.header.Set("X-Amz-Request-Id", of.header.Get("X-Amz-Request-Id"))
-	a.header.Set("Date", of.header.Get("Date"))
-	return a
+// withIDs returns the response with the request ID and the date of another one.
+func (res response) withIDs(of response) response {
+	for _, name := range []string{"X-Amz-Request-Id", "Date"} {
+		res.header.Set(name, of.header.Get(name))
+	}
+	return res
 }
 
 func TestStorageRefusals(t *testing.T) {
@@ -91,11 +93,11 @@ func TestStorageRefusals(t *testing.T) {
 			status: 403, code: "AccessDenied", message: "Access Denied"},
 		{name: "a wrong signature", change: func(_ client, _ *url.URL, q url.Values) { q.Set("X-Amz-Signature", "00") },
 			status: 403, code: "SignatureDoesNotMatch", message: "does not match the signature you provided"},
-		{name: "a longer life than was signed", change: func(_ client, _ *url.URL, q url.Values) { q.Set("X-Amz-Expires", "3000") },
+		{name: "a longer lifetime than signed", change: func(_ client, _ *url.URL, q url.Values) { q.Set("X-Amz-Expires", "3000") },
 			status: 403, code: "SignatureDoesNotMatch", message: "does not match"},
-		{name: "another archive than was signed", change: func(_ client, u *url.URL, _ url.Values) { u.Path += "0" },
+		{name: "another archive than signed", change: func(_ client, u *url.URL, _ url.Values) { u.Path += "0" },
 			status: 403, code: "SignatureDoesNotMatch", message: "does not match"},
-		{name: "another method than was signed", method: "PUT",
+		{name: "another method than signed", method: "PUT",
 			status: 403, code: "SignatureDoesNotMatch", message: "does not match"},
 		{name: "HEAD", method: "HEAD", status: 403},
 		{name: "an expired URL", change: func(c client, _ *url.URL, _ url.Values) { c.Clock().Advance(5 * time.Minute) },
@@ -106,9 +108,9 @@ func TestStorageRefusals(t *testing.T) {
 			status: 412, code: "PreconditionFailed", message: "pre-conditions"},
 		{name: "an earlier date", header: []string{"If-Unmodified-Since", "Sat, 01 Jan 2000 00:00:00 GMT"},
 			status: 412, code: "PreconditionFailed", message: "pre-conditions"},
-		{name: "a range behind the end", header: []string{"Range", "bytes=10-"},
+		{name: "a range after the end", header: []string{"Range", "bytes=10-"},
 			status: 416, code: "InvalidRange", message: "not satisfiable"},
-		{name: "the last none", header: []string{"Range", "bytes=-0"},
+		{name: "the last 0 bytes", header: []string{"Range", "bytes=-0"},
 			status: 416, code: "InvalidRange", message: "not satisfiable"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -125,18 +127,18 @@ func TestStorageRefusals(t *testing.T) {
 			if method == "" {
 				method = "GET"
 			}
-			a := c.do(method, u.String(), "", test.header...)
-			assert.Equal(t, test.status, a.status, a.body)
+			res := c.do(method, u.String(), "", test.header...)
+			assert.Equal(t, test.status, res.status, res.body)
 			if test.status == http.StatusRequestedRangeNotSatisfiable {
-				assert.Equal(t, "bytes */10", a.header.Get("Content-Range"))
+				assert.Equal(t, "bytes */10", res.header.Get("Content-Range"))
 			}
 			if method == "HEAD" {
-				assert.Empty(t, a.body)
+				assert.Empty(t, res.body)
 				return
 			}
-			assert.Equal(t, "application/xml", a.header.Get("Content-Type"))
+			assert.Equal(t, "application/xml", res.header.Get("Content-Type"))
 			var body struct{ Code, Message string }
-			require.NoError(t, xml.Unmarshal([]byte(a.body), &body), a.body)
+			require.NoError(t, xml.Unmarshal([]byte(res.body), &body), res.body)
 			assert.Equal(t, test.code, body.Code)
 			assert.Contains(t, body.Message, test.message)
 		})
@@ -158,8 +160,8 @@ func TestRanges(t *testing.T) {
 		{"from the start", []string{"Range", "bytes=0-3"}, 206, "bytes 0-3/10", "0123"},
 		{"to the end", []string{"Range", "bytes=7-"}, 206, "bytes 7-9/10", "789"},
 		{"beyond the end", []string{"Range", "bytes=7-99"}, 206, "bytes 7-9/10", "789"},
-		{"the last", []string{"Range", "bytes=-2"}, 206, "bytes 8-9/10", "89"},
-		{"more than there are", []string{"Range", "bytes=-20"}, 206, "bytes 0-9/10", "0123456789"},
+		{"the last bytes", []string{"Range", "bytes=-2"}, 206, "bytes 8-9/10", "89"},
+		{"more bytes than exist", []string{"Range", "bytes=-20"}, 206, "bytes 0-9/10", "0123456789"},
 		{"several", []string{"Range", "bytes=0-1,3-4"}, 200, "", "0123456789"},
 		{"backwards", []string{"Range", "bytes=3-1"}, 200, "", "0123456789"},
 		{"in another unit", []string{"Range", "lines=0-1"}, 200, "", "0123456789"},
@@ -168,16 +170,16 @@ func TestRanges(t *testing.T) {
 		{"with its ETag", []string{"Range", "bytes=0-0", "If-Match", `"x", ` + etag}, 206, "bytes 0-0/10", "0"},
 		{"with any ETag", []string{"Range", "bytes=0-0", "If-Match", "*"}, 206, "bytes 0-0/10", "0"},
 		{"with its date", []string{"Range", "bytes=0-0", "If-Unmodified-Since", modified}, 206, "bytes 0-0/10", "0"},
-		{"if it is still the same", []string{"Range", "bytes=0-0", "If-Range", etag}, 206, "bytes 0-0/10", "0"},
-		{"if it were another", []string{"Range", "bytes=0-0", "If-Range", `"x"`}, 200, "", "0123456789"},
+		{"If-Range with its ETag", []string{"Range", "bytes=0-0", "If-Range", etag}, 206, "bytes 0-0/10", "0"},
+		{"If-Range with another ETag", []string{"Range", "bytes=0-0", "If-Range", `"x"`}, 200, "", "0123456789"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a := c.do("GET", location, "", test.header...)
-			assert.Equal(t, test.status, a.status)
-			assert.Equal(t, test.contentRange, a.header.Get("Content-Range"))
-			assert.Equal(t, test.body, a.body)
-			assert.Equal(t, etag, a.header.Get("ETag"))
-			assert.Equal(t, modified, a.header.Get("Last-Modified"))
+			res := c.do("GET", location, "", test.header...)
+			assert.Equal(t, test.status, res.status)
+			assert.Equal(t, test.contentRange, res.header.Get("Content-Range"))
+			assert.Equal(t, test.body, res.body)
+			assert.Equal(t, etag, res.header.Get("ETag"))
+			assert.Equal(t, modified, res.header.Get("Last-Modified"))
 		})
 	}
 
@@ -185,14 +187,14 @@ func TestRanges(t *testing.T) {
 	assert.Equal(t, http.StatusPreconditionFailed, c.do("GET", location, "", "Range", "bytes=5-", "If-Match", etag).status)
 	assert.NotEqual(t, etag, c.do("GET", location, "").header.Get("ETag"))
 	c.SetArchive(id, []byte("0123456789"))
-	assert.Equal(t, etag, c.do("GET", location, "").header.Get("ETag"), "the ETag tells the content")
+	assert.Equal(t, etag, c.do("GET", location, "").header.Get("ETag"), "the ETag depends on the content")
 	c.SetArchive(id, nil)
 	assert.Equal(t, http.StatusRequestedRangeNotSatisfiable, c.do("GET", location, "", "Range", "bytes=0-").status)
 	assert.Equal(t, http.StatusRequestedRangeNotSatisfiable, c.do("GET", location, "", "Range", "bytes=-1").status)
 	assert.Empty(t, c.do("GET", location, "").body)
 }
 
-// A file of a genuine export, not only bytes set by a test, is sent in ranges.
+// Storage serves ranges of an archive that the server made, which is in a file.
 func TestRangesOfAnExport(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello", ghmigratetest.Payload(1<<20))
@@ -203,13 +205,13 @@ func TestRangesOfAnExport(t *testing.T) {
 	assert.Equal(t, sha256.Sum256([]byte(whole.body[500000:600000])), sha256.Sum256([]byte(middle.body)))
 }
 
-// The host is signed too, as X-Amz-SignedHeaders says.
-func TestStorageKnowsItsName(t *testing.T) {
+// The signature covers the host, as X-Amz-SignedHeaders says.
+func TestSignatureCoversTheHost(t *testing.T) {
 	c := newServer(t)
 	_, location := c.stored("0123456789")
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, location, nil)
 	require.NoError(t, err)
-	req.Host = "api.github.com" // as of the request that was redirected
+	req.Host = "api.github.com" // the host of the redirected request
 	res, err := c.Client().Do(req)
 	require.NoError(t, err)
 	defer res.Body.Close()
@@ -266,7 +268,7 @@ func TestArchiveCanChangeWhileItIsDownloaded(t *testing.T) {
 		defer res.Body.Close()
 		data, err := io.ReadAll(res.Body)
 		require.NoError(t, err)
-		assert.Equal(t, strings.Repeat("x", 5000), string(data), "what is under way goes on")
+		assert.Equal(t, strings.Repeat("x", 5000), string(data), "a download that has begun continues")
 		assert.Len(t, c.do("GET", location, "").body, 6000)
 		c.Close()
 	})

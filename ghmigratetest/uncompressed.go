@@ -8,14 +8,14 @@ import (
 	"math"
 )
 
-// An uncompressed writes the data of one Write as zlib data without compression,
-// as git does with core.compression 0. An archive may have hundreds of objects,
-// and compress/zlib takes a millisecond to begin each.
+// An uncompressed writes the data of one Write in zlib's format without compression,
+// as Git does if core.compression is 0. An archive may have hundreds of objects, and
+// compress/zlib takes a millisecond to start each of them.
 type uncompressed struct{ w io.Writer }
 
 func (u uncompressed) Write(p []byte) (int, error) {
 	if len(p) > math.MaxUint16 {
-		return 0, errors.New("more than a stored block holds")
+		return 0, errors.New("data exceeds the size of a stored block")
 	}
 	b := []byte{0x78, 0x01, 0x01} // no compression; the last block, which is stored
 	n := uint16(len(p))           //nolint:gosec // fits: see above

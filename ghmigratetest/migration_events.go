@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// An event changes a migration at a time, without a request.
+// An event is a change of a migration at a set time.
 type event struct {
 	at        time.Time
 	migration *migration
-	happen    func(s *Server, m *migration, at time.Time)
+	apply     func(s *Server, m *migration, at time.Time)
 }
 
-// foretell schedules all events of a migration. The caller holds s.mu, as for all
-// functions below.
-func (s *Server) foretell(m *migration, fate *Fate) {
+// scheduleEvents schedules the events of a new migration. fate is the Fate of a
+// fault, or nil. The caller holds s.mu, as for all functions below.
+func (s *Server) scheduleEvents(m *migration, fate *Fate) {
 	switch {
 	case fate != nil:
 		m.fate = *fate
-	case s.decide != nil:
-		m.fate = s.decide(m.view())
+	case s.chooseFate != nil:
+		m.fate = s.chooseFate(m.view())
 	}
 	duration := m.fate.Duration
 	if duration == 0 {
@@ -41,10 +41,10 @@ func (s *Server) foretell(m *migration, fate *Fate) {
 	}
 }
 
-// schedule adds an event so long after the start. Events of one time happen in
-// the order in which they were added.
-func (s *Server) schedule(m *migration, after time.Duration, happen func(*Server, *migration, time.Time)) {
-	e := event{m.createdAt.Add(after), m, happen}
+// schedule adds an event. after is counted from the start of the migration. Events
+// at the same time run in the order in which they were added.
+func (s *Server) schedule(m *migration, after time.Duration, apply func(*Server, *migration, time.Time)) {
+	e := event{m.createdAt.Add(after), m, apply}
 	i, _ := slices.BinarySearchFunc(s.events, e.at, func(e event, at time.Time) int {
 		if e.at.After(at) {
 			return 1
@@ -54,20 +54,20 @@ func (s *Server) schedule(m *migration, after time.Duration, happen func(*Server
 	s.events = slices.Insert(s.events, i, e)
 }
 
-// settle runs the events that are due. The server has no timers: each request
-// calls settle first.
-func (s *Server) settle(now time.Time) {
+// runDueEvents runs the events that are due. The server has no timers. Instead, all
+// code that reads the state of migrations calls runDueEvents first.
+func (s *Server) runDueEvents(now time.Time) {
 	for len(s.events) > 0 && !now.Before(s.events[0].at) {
 		e := s.events[0]
 		s.events = s.events[1:]
-		e.happen(s, e.migration, e.at)
+		e.apply(s, e.migration, e.at)
 	}
 }
 
-// end ends an export as exported or failed.
+// end ends an export, which succeeds or fails.
 func (s *Server) end(m *migration, at time.Time) {
 	m.updatedAt = at
-	if m.fate.Fails || slices.ContainsFunc(m.repositories, func(r *repository) bool { return r.poison.spoils(m.options) }) {
+	if m.fate.Fails || slices.ContainsFunc(m.repositories, func(r *repository) bool { return r.poison.fails(m.options) }) {
 		m.state = stateFailed
 	} else {
 		m.state = stateExported

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// A pipeListener accepts connections that its dial makes from pipes. It blocks on
-// channels only, which synctest counts as idle.
+// A pipeListener is a net.Listener for connections in memory. It blocks on channels
+// only, so that time can advance in a synctest bubble.
 type pipeListener struct {
 	addr  pipeAddr
 	conns chan net.Conn
@@ -15,6 +15,7 @@ type pipeListener struct {
 	once  sync.Once
 }
 
+// A pipeAddr is the address of a pipeListener.
 type pipeAddr string
 
 func (pipeAddr) Network() string  { return "pipe" }
@@ -24,6 +25,7 @@ func newPipeListener(addr string) *pipeListener {
 	return &pipeListener{addr: pipeAddr(addr), conns: make(chan net.Conn), done: make(chan struct{})}
 }
 
+// dial connects to the listener.
 func (l *pipeListener) dial(ctx context.Context) (net.Conn, error) {
 	near, far := net.Pipe()
 	var err error

@@ -15,25 +15,25 @@ import (
 	"time"
 )
 
-// ReadFaults reads faults as JSON: a list of objects, or an object with the
-// list as its "faults". The tags of [Fault] and [Fate] define the names. Times
+// ReadFaults reads faults from JSON: a list of objects, or an object whose property
+// "faults" is the list. The tags of [Fault] and [Fate] are the names. Durations
 // are strings such as "90s" and "1h30m". The value of a header is a string, a
-// list of strings, or null to remove the header. A body that is not a string is
-// JSON, and an empty string is [NoBody].
+// list of strings, or null to remove the header. The body is a string, or any
+// other JSON value that the server sends as it is. An empty string is [NoBody].
 //
 //	[
 //	  {"operation": "migrations/get-status-*", "times": 2, "status": 404},
 //	  {"origin": "storage", "probability": 0.1, "cut_after": 100000}
 //	]
 //
-// An error names the fault and the field. [Server.Inject] takes the result;
-// "ghmigrate fake --faults" reads such a file.
+// An error names the fault and the field. "ghmigrate fake --faults" reads a file
+// in this format.
 func ReadFaults(r io.Reader) ([]Fault, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("read faults: %w", err)
 	}
-	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))) // as programs on Windows write it
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))) // programs on Windows write a byte order mark
 	list := json.RawMessage(data)
 	if len(data) > 0 && data[0] == '{' {
 		var file struct {
@@ -49,7 +49,7 @@ func ReadFaults(r io.Reader) ([]Fault, error) {
 	}
 	var texts []json.RawMessage
 	if err := json.Unmarshal(list, &texts); err != nil {
-		return nil, fmt.Errorf("read faults: %w", inWords(err))
+		return nil, fmt.Errorf("read faults: %w", plainError(err))
 	}
 	if texts == nil {
 		return nil, errors.New("read faults: null in place of the list")
@@ -67,7 +67,7 @@ func ReadFaults(r io.Reader) ([]Fault, error) {
 	return faults, nil
 }
 
-// UnmarshalJSON reads a fault as [ReadFaults] does.
+// UnmarshalJSON implements [json.Unmarshaler], for [ReadFaults].
 func (f *Fault) UnmarshalJSON(data []byte) error {
 	return unmarshal(data, f, map[string]func(json.RawMessage) (any, error){
 		"header": readHeader,
@@ -75,15 +75,16 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	})
 }
 
-// UnmarshalJSON reads a Fate as [ReadFaults] does.
+// UnmarshalJSON implements [json.Unmarshaler], for [ReadFaults].
 func (f *Fate) UnmarshalJSON(data []byte) error { return unmarshal(data, f, nil) }
 
-// unmarshal reads an object into a struct, whose durations are strings. special
-// converts what encoding/json would not read.
+// unmarshal decodes an object into a struct. Durations are strings, and an unknown
+// field is an error. special has functions for the fields that encoding/json
+// cannot decode.
 func unmarshal(data []byte, into any, special map[string]func(json.RawMessage) (any, error)) error {
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(data, &values); err != nil {
-		return inWords(err)
+		return plainError(err)
 	}
 	if values == nil {
 		return errors.New("null in place of an object")
@@ -109,9 +110,9 @@ func unmarshal(data []byte, into any, special map[string]func(json.RawMessage) (
 			raw = encode(value)
 		}
 		dec := json.NewDecoder(bytes.NewReader(raw))
-		dec.UseNumber() // 79.0 and 1e400 are odd values for Set
+		dec.UseNumber() // Set keeps the text of a number, such as 79.0 or 1e400
 		if err := dec.Decode(field.value.Addr().Interface()); err != nil {
-			return fmt.Errorf("%s: %w", field.name, inWords(err))
+			return fmt.Errorf("%s: %w", field.name, plainError(err))
 		}
 	}
 	for name := range values {
@@ -120,8 +121,9 @@ func unmarshal(data []byte, into any, special map[string]func(json.RawMessage) (
 	return nil
 }
 
-// inWords replaces what encoding/json says of Go's types.
-func inWords(err error) error {
+// plainError replaces an error of encoding/json about a Go type by an error about
+// a JSON type.
+func plainError(err error) error {
 	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	if !ok {
 		return err
@@ -137,7 +139,7 @@ func inWords(err error) error {
 	return fmt.Errorf("%s in place of %s", wrong.Value, cmp.Or(want, "a whole number"))
 }
 
-// A jsonField is a field of a struct that JSON has too.
+// A jsonField is a field of a struct that has a name in JSON.
 type jsonField struct {
 	name       string
 	value      reflect.Value
@@ -167,7 +169,7 @@ func readDuration(raw json.RawMessage) (any, error) {
 func readHeader(raw json.RawMessage) (any, error) {
 	var texts map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &texts); err != nil {
-		return nil, inWords(err)
+		return nil, plainError(err)
 	}
 	header := make(http.Header, len(texts))
 	for name, raw := range texts {

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// A startRequest is the body of start, with all documented fields.
+// A startRequest is the body of a request that starts a migration, with all
+// documented fields.
 type startRequest struct {
 	Repositories         []string `json:"repositories"`
 	LockRepositories     bool     `json:"lock_repositories"`
@@ -38,7 +39,7 @@ func (s *Server) startMigration(c *call) response {
 	if slices.ContainsFunc(repositories, func(r *repository) bool { return r.takenDown }) {
 		return blocked()
 	}
-	req.Repositories = nil // resolved
+	req.Repositories = nil // the migration has the resolved repositories
 	m := s.addMigration(&migration{
 		owner:        c.account,
 		options:      req,
@@ -47,16 +48,16 @@ func (s *Server) startMigration(c *call) response {
 		createdAt:    c.now,
 		hiddenUntil:  c.now.Add(c.hidden),
 	})
-	s.foretell(m, c.fate)
+	s.scheduleEvents(m, c.fate)
 	resource := s.migrationResource(c, m, slices.Contains(req.Exclude, "repositories"))
 	res := jsonResponse(http.StatusCreated, resource)
 	res.header = http.Header{"Location": {resource.URL}}
 	return res
 }
 
-// resolve finds the repositories that a migration is to hold. What it refuses
-// has the form that was recorded: an element with an index for each repository
-// that is not there, and another element if no repository remains.
+// resolve finds the repositories that a start names. It returns an error with an
+// index for each repository that does not exist, and one more error if no repository
+// remains. GitHub was recorded to send these errors.
 func (s *Server) resolve(c *call, req startRequest) ([]*repository, []fieldError) {
 	field := fieldError{Resource: "Migration", Field: "repositories"}
 	refuse := func(code, message string, index *int) fieldError {
@@ -104,12 +105,13 @@ func (s *Server) addMigration(m *migration) *migration {
 	return m
 }
 
+// A flag is an option of a start that is true or false.
 type flag struct {
 	name string
 	set  bool
 }
 
-// flags returns the options that are true or false.
+// flags returns all flags of the request.
 func (req startRequest) flags() []flag {
 	return []flag{
 		{"lock_repositories", req.LockRepositories},

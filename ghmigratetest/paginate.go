@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// paginate returns the page that a call asks for, and a Link header with URLs
-// below base that keep the call's other parameters.
+// paginate returns the page that a call asks for, and a Link header. The links have
+// the URL base and the call's other parameters.
 func paginate[T any](c *call, all []T, base string) ([]T, http.Header) {
 	page := max(atoi(c.query.Get("page")), 1)
 	perPage := atoi(c.query.Get("per_page"))
@@ -41,6 +41,7 @@ func paginate[T any](c *call, all []T, base string) ([]T, http.Header) {
 	return all[first:min(first+perPage, len(all))], header
 }
 
+// atoi returns the number in s, or 0.
 func atoi(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n

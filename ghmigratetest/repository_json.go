@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// A shape is one of the forms in which the API shows a repository.
-type shape int
+// A repositoryFormat is one of the formats in which the API describes a repository.
+type repositoryFormat int
 
 const (
-	fullShape    shape = iota // repository, of version 2022-11-28
-	minimalShape              // minimal-repository, of the same
-	simpleShape               // simple-repository, of version 2026-03-10
+	fullRepository    repositoryFormat = iota // repository, of version 2022-11-28
+	minimalRepository                         // minimal-repository, of the same
+	simpleRepository                          // simple-repository, of version 2026-03-10
 )
 
-// describe appends the JSON of a repository, in one of its shapes, to b. The
-// server keeps only the text that repositories have in common, because an
-// organization may have a hundred thousand. The caller holds s.mu.
-func (s *Server) describe(b []byte, r *repository, in shape) []byte {
-	if s.shapes == nil {
-		s.shapes = s.describeAny()
+// appendRepository appends the JSON of a repository to b. The server keeps only the
+// text that all repositories have in common, because an organization may have a
+// hundred thousand of them. The caller holds s.mu.
+func (s *Server) appendRepository(b []byte, r *repository, format repositoryFormat) []byte {
+	if s.templates == nil {
+		s.templates = s.repositoryTemplates()
 	}
-	if r.owner.description == "" {
-		r.owner.description = string(encode(s.simpleUser(r.owner)))
+	if r.owner.json == "" {
+		r.owner.json = string(encode(s.simpleUser(r.owner)))
 	}
 	visibility := "public"
 	if r.private {
@@ -34,7 +34,7 @@ func (s *Server) describe(b []byte, r *repository, in shape) []byte {
 	values := map[string]string{
 		"id":         strconv.FormatInt(r.id, 10),
 		"node_id":    nodeID("Repository", r.id),
-		"owner":      r.owner.description,
+		"owner":      r.owner.json,
 		"name":       r.name,
 		"full_name":  r.fullName(),
 		"private":    strconv.FormatBool(r.private),
@@ -42,10 +42,10 @@ func (s *Server) describe(b []byte, r *repository, in shape) []byte {
 		"branch":     string(encode(r.branch)),
 		"issues":     strconv.Itoa(r.issues),
 		"size":       strconv.FormatInt(108+r.payload>>10, 10),
-		"created_at": timestamp(born(), r.id),
-		"pushed_at":  timestamp(born().Add(time.Hour), r.id),
+		"created_at": timestamp(creationTime(), r.id),
+		"pushed_at":  timestamp(creationTime().Add(time.Hour), r.id),
 	}
-	for i, part := range s.shapes[in] {
+	for i, part := range s.templates[format] {
 		if i%2 == 1 {
 			part = values[part]
 		}
@@ -54,11 +54,12 @@ func (s *Server) describe(b []byte, r *repository, in shape) []byte {
 	return b
 }
 
-// describeAny returns the JSON of a repository in each shape, with every property
-// of GitHub's OpenAPI description, cut into parts. Every second part is the name
-// of a value that differs between repositories.
-func (s *Server) describeAny() map[shape][]string {
-	// within marks a value inside a string, whole one that is a property's value.
+// repositoryTemplates returns the JSON of a repository in each format, with every
+// property of GitHub's OpenAPI description, cut into parts. Every second part is the
+// name of a value that differs between repositories.
+func (s *Server) repositoryTemplates() map[repositoryFormat][]string {
+	// within marks a value inside a string. whole marks a value that is not a string,
+	// and loses its quotes.
 	within := func(name string) string { return "«" + name + "«" }
 	whole := func(name string) string { return "»" + within(name) + "»" }
 	name := within("full_name")
@@ -217,16 +218,17 @@ func (s *Server) describeAny() map[shape][]string {
 		text = strings.NewReplacer(`"»`, "", `»"`, "").Replace(text)
 		return strings.Split(text, "«")
 	}
-	return map[shape][]string{
-		fullShape:    cut(simple, common, full),
-		minimalShape: cut(simple, common, minimal),
-		simpleShape:  cut(simple),
+	return map[repositoryFormat][]string{
+		fullRepository:    cut(simple, common, full),
+		minimalRepository: cut(simple, common, minimal),
+		simpleRepository:  cut(simple),
 	}
 }
 
-// born returns the time when all repositories were created.
-func born() time.Time { return time.Date(2011, time.January, 26, 19, 1, 12, 0, time.UTC) }
+// creationTime returns the time when all repositories were created.
+func creationTime() time.Time { return time.Date(2011, time.January, 26, 19, 1, 12, 0, time.UTC) }
 
+// merge returns a map with the properties of all maps; later maps win.
 func merge(properties ...map[string]any) map[string]any {
 	all := make(map[string]any)
 	for _, m := range properties {
@@ -237,8 +239,8 @@ func merge(properties ...map[string]any) map[string]any {
 
 func encode(v any) json.RawMessage { return jsonResponse(0, v).body }
 
-// timestamp formats t in one of the three forms that GitHub mixes in one account.
-// The ID of the dated object selects the form.
+// timestamp formats t in one of the three formats that GitHub mixes in one account.
+// The ID of the dated object selects the format.
 func timestamp(t time.Time, id int64) string {
 	switch id % 3 {
 	case 0:

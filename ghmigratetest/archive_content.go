@@ -16,21 +16,21 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// writeExport writes the archive of a migration. It needs no lock, because the
+// writeArchive writes the archive of a migration. It needs no lock, because the
 // migration and its repositories are copies.
-func (s *Server) writeExport(w io.Writer, m *migration) error {
+func (s *Server) writeArchive(w io.Writer, m *migration) error {
 	opts := archive.WriterOptions{
 		ModTime: m.updatedAt,
 		Schema:  archive.Schema{Version: "1.0.1", GitHubSHA: "e00c8eee08dbff330139a0a24efb0d7b63da2152"},
-		Shallow: true, // a checkout of CI is
+		Shallow: true, // FromGit may clone a shallow checkout of CI
 	}
 	for _, r := range m.repositories {
 		if r.payload > 0 && m.includesReleases() {
 			opts.Level = -1 // payloads do not compress, and can be large
 		}
 	}
-	e := &export{Server: s, migration: m, archive: archive.NewWriter(w, &opts)}
-	steps := []func() error{e.gitData, e.repositoryRecords, e.organizations, e.users, e.discussion, e.releases, e.archive.Close}
+	e := &archiveContent{Server: s, migration: m, archive: archive.NewWriter(w, &opts)}
+	steps := []func() error{e.gitData, e.repositoryRecords, e.organizations, e.users, e.issues, e.releases, e.archive.Close}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -47,15 +47,15 @@ func (m *migration) includesReleases() bool {
 	return m.includesMetadata() && !m.options.ExcludeReleases
 }
 
-// An export writes one archive.
-type export struct {
+// An archiveContent writes the content of one archive.
+type archiveContent struct {
 	*Server
 	*migration
 	archive *archive.Writer
 }
 
-// gitData adds the bare repositories.
-func (e *export) gitData() error {
+// gitData writes the bare repositories.
+func (e *archiveContent) gitData() error {
 	if e.options.ExcludeGitData {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (e *export) gitData() error {
 	return nil
 }
 
-func (e *export) users() error {
+func (e *archiveContent) users() error {
 	if e.options.ExcludeMetadata {
 		return nil
 	}
@@ -85,16 +85,16 @@ func (e *export) users() error {
 			Primary:  true,
 			Verified: true,
 		}},
-		CreatedAt: archive.Time{Time: born()},
+		CreatedAt: archive.Time{Time: creationTime()},
 	})
 }
 
-func (e *export) userURL() archive.URL { return e.url(e.user.login) }
+func (e *archiveContent) userURL() archive.URL { return e.url(e.user.login) }
 
-// url returns the URL of a path on the web site.
-func (e *export) url(path string) archive.URL { return archive.URL(e.webURL + "/" + path) }
+// url returns the URL of a path on GitHub's web site.
+func (e *archiveContent) url(path string) archive.URL { return archive.URL(e.webURL + "/" + path) }
 
-func (e *export) organizations() error {
+func (e *archiveContent) organizations() error {
 	if e.owner.kind != "Organization" {
 		return nil
 	}
@@ -102,7 +102,7 @@ func (e *export) organizations() error {
 		URL:       e.url(e.owner.login),
 		Login:     e.owner.login,
 		Members:   []archive.OrganizationMember{{User: e.userURL(), Role: "admin", State: "active"}},
-		CreatedAt: archive.Time{Time: born()},
+		CreatedAt: archive.Time{Time: creationTime()},
 		MemberPrivileges: &archive.MemberPrivileges{
 			DefaultRepositoryPermission: "read",
 			MembersCanCreateTeams:       true,
@@ -110,7 +110,7 @@ func (e *export) organizations() error {
 	})
 }
 
-func (e *export) repositoryRecords() error {
+func (e *archiveContent) repositoryRecords() error {
 	for _, r := range e.migration.repositories {
 		label := func(name, color, description string) archive.Label {
 			return archive.Label{
@@ -118,7 +118,7 @@ func (e *export) repositoryRecords() error {
 				Name:        name,
 				Color:       color,
 				Description: description,
-				CreatedAt:   archive.Time{Time: born()},
+				CreatedAt:   archive.Time{Time: creationTime()},
 			}
 		}
 		err := e.archive.Write(&archive.Repository{
@@ -134,7 +134,7 @@ func (e *export) repositoryRecords() error {
 				label("good first issue", "7057ff", "Good for newcomers"),
 			},
 			Collaborators: []archive.Collaborator{{User: e.userURL(), Permission: "admin"}},
-			CreatedAt:     archive.Time{Time: born()},
+			CreatedAt:     archive.Time{Time: creationTime()},
 			GitURL:        "tarball://root/repositories/" + r.fullName() + ".git",
 			DefaultBranch: r.branch,
 		})
@@ -145,14 +145,14 @@ func (e *export) repositoryRecords() error {
 	return nil
 }
 
-// discussion adds issues, their comments and their attachments.
-func (e *export) discussion() error {
+// issues writes issues, their comments and their attachments.
+func (e *archiveContent) issues() error {
 	if !e.includesMetadata() {
 		return nil
 	}
 	for _, r := range e.migration.repositories {
 		for n := 1; n <= r.issues; n++ {
-			at := archive.Time{Time: born().Add(time.Duration(n) * time.Minute)}
+			at := archive.Time{Time: creationTime().Add(time.Duration(n) * time.Minute)}
 			err := e.archive.Write(&archive.Issue{
 				URL:        e.issueURL(r, n),
 				Repository: e.url(r.fullName()),
@@ -172,7 +172,7 @@ func (e *export) discussion() error {
 				User:      e.userURL(),
 				Body:      "Same here.",
 				Formatter: "markdown",
-				CreatedAt: archive.Time{Time: born().Add(time.Duration(n) * time.Hour)},
+				CreatedAt: archive.Time{Time: creationTime().Add(time.Duration(n) * time.Hour)},
 			})
 			if err != nil {
 				return err
@@ -185,11 +185,11 @@ func (e *export) discussion() error {
 	return nil
 }
 
-func (e *export) issueURL(r *repository, n int) archive.URL {
+func (e *archiveContent) issueURL(r *repository, n int) archive.URL {
 	return e.url(fmt.Sprintf("%s/issues/%d", r.fullName(), n))
 }
 
-func (e *export) attachmentsOf(r *repository) error {
+func (e *archiveContent) attachmentsOf(r *repository) error {
 	if e.options.ExcludeAttachments {
 		return nil
 	}
@@ -210,7 +210,7 @@ func (e *export) attachmentsOf(r *repository) error {
 			AssetName:        a.name,
 			AssetContentType: contentType(a.name),
 			AssetURL:         "tarball://root/" + name,
-			CreatedAt:        archive.Time{Time: born()},
+			CreatedAt:        archive.Time{Time: creationTime()},
 		})
 		if err != nil {
 			return err
@@ -219,6 +219,7 @@ func (e *export) attachmentsOf(r *repository) error {
 	return nil
 }
 
+// contentType returns the media type of a file.
 func contentType(name string) string {
 	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
 		return t
@@ -226,14 +227,14 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
-// guid returns an ID that depends on the words alone.
+// guid returns an ID that is a hash of the words.
 func guid(words ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-// releases adds the releases of Payload.
-func (e *export) releases() error {
+// releases writes the releases of repositories with Payload.
+func (e *archiveContent) releases() error {
 	if !e.includesReleases() {
 		return nil
 	}
@@ -256,10 +257,10 @@ func (e *export) releases() error {
 				AssetName:        "payload.bin",
 				AssetContentType: "application/octet-stream",
 				AssetURL:         "tarball://root/" + name,
-				CreatedAt:        archive.Time{Time: born()},
+				CreatedAt:        archive.Time{Time: creationTime()},
 			}},
-			PublishedAt: archive.Time{Time: born()},
-			CreatedAt:   archive.Time{Time: born()},
+			PublishedAt: archive.Time{Time: creationTime()},
+			CreatedAt:   archive.Time{Time: creationTime()},
 		})
 		if err != nil {
 			return err

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A pacedWriter sends a body at a steady rate.
+// A pacedWriter sends a body at a constant rate.
 type pacedWriter struct {
 	http.ResponseWriter
 	s     *Server
@@ -19,8 +19,8 @@ func newPacedWriter(s *Server, w http.ResponseWriter, r *http.Request, rate int6
 	return &pacedWriter{ResponseWriter: w, s: s, r: r, start: time.Now(), rate: rate}
 }
 
-// Write sends data in portions, twenty a second or as many as there are bytes,
-// each when it is due to have arrived.
+// Write sends data in portions, twenty or fewer a second. It delays each portion
+// until the rate allows its last byte.
 func (p *pacedWriter) Write(data []byte) (written int, err error) {
 	for written < len(data) {
 		portion := data[written:min(len(data), written+int(max(p.rate/20, 1)))]

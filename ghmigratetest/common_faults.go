@@ -1,15 +1,14 @@
 package ghmigratetest
 
 import (
-	"encoding/xml"
 	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 )
 
-// PrimaryRateLimit answers as the API does when the hour's requests are used
-// up, with the reset so far ahead.
+// PrimaryRateLimit returns a fault that responds as the API does when no requests
+// remain in the hour. reset is the time until the limit is reset.
 func PrimaryRateLimit(reset time.Duration) Fault {
 	return Fault{
 		Origin: API,
@@ -28,8 +27,9 @@ func PrimaryRateLimit(reset time.Duration) Fault {
 const rateLimitBody = `{"message":"API rate limit exceeded for user ID 583231.",` +
 	`"documentation_url":"https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api","status":"403"}`
 
-// SecondaryRateLimit answers as the API does when requests come too fast, in
-// the form that only its message tells: no header, no documentation URL.
+// SecondaryRateLimit returns a fault that responds as the API does to requests that
+// come too fast. Only the message says so: the response has no Retry-After header
+// and no documentation URL.
 func SecondaryRateLimit() Fault {
 	return Fault{
 		Origin: API,
@@ -38,7 +38,8 @@ func SecondaryRateLimit() Fault {
 	}
 }
 
-// SecondaryRateLimitAfter is a secondary rate limit with a Retry-After header.
+// SecondaryRateLimitAfter returns a [SecondaryRateLimit] whose response has a
+// Retry-After header of d, in whole seconds, and a documentation URL.
 func SecondaryRateLimitAfter(d time.Duration) Fault {
 	f := SecondaryRateLimit()
 	f.Header = http.Header{"Retry-After": {strconv.Itoa(int((d + time.Second - 1) / time.Second))}}
@@ -47,9 +48,9 @@ func SecondaryRateLimitAfter(d time.Duration) Fault {
 	return f
 }
 
-// FastChanges answers with a secondary rate limit whenever a request that
-// changes something comes less than a second after another one. GitHub asks
-// for that pause.
+// FastChanges returns a fault that limits changes. It responds with a secondary rate
+// limit to a POST, PUT, PATCH or DELETE that comes less than a second after the
+// previous one. GitHub asks clients to wait a second.
 func FastChanges() Fault {
 	f := SecondaryRateLimitAfter(time.Minute)
 	f.Method = "POST PUT PATCH DELETE"
@@ -57,7 +58,8 @@ func FastChanges() Fault {
 	return f
 }
 
-// ServerError answers with this status and a JSON body as the API does.
+// ServerError returns a fault that responds with status and a JSON body, as the API
+// does.
 func ServerError(status int) Fault {
 	return Fault{
 		Origin: API,
@@ -66,8 +68,9 @@ func ServerError(status int) Fault {
 	}
 }
 
-// HTMLError answers with this status and a page of HTML, as GitHub's load
-// balancers and other gateways do. Status 0 is the true response's.
+// HTMLError returns a fault that responds with status and an HTML page, as GitHub's
+// load balancers and other gateways do. A status of 0 means the status of the true
+// response.
 func HTMLError(status int) Fault {
 	return Fault{
 		Status: status,
@@ -77,13 +80,13 @@ func HTMLError(status int) Fault {
 	}
 }
 
-// usualBody returns the body that GitHub, or storage, sends with a status.
-func usualBody(origin Origin, status int) string {
+// defaultBody returns the body that GitHub, or storage, usually sends with a status.
+func defaultBody(origin Origin, status int) string {
 	switch {
 	case status < http.StatusBadRequest:
 		return ""
 	case origin == Storage:
-		return usualStorageBody(status)
+		return newStorageError(status).body(requestID())
 	case status == http.StatusTooManyRequests:
 		return SecondaryRateLimit().Body
 	case status == http.StatusUnavailableForLegalReasons:
@@ -101,38 +104,4 @@ func usualBody(origin Origin, status int) string {
 		message = "Server Error"
 	}
 	return string(failure(status, message).body)
-}
-
-// blocked is the response for a repository that was taken down.
-func blocked() response {
-	return jsonResponse(http.StatusUnavailableForLegalReasons, map[string]any{
-		"message": "Repository access blocked",
-		"block": map[string]any{
-			"reason":     "dmca",
-			"created_at": "2019-02-26T19:26:49Z",
-			"html_url":   "https://github.com/github/dmca/blob/master/2019/02/2019-02-26-example.md",
-		},
-	})
-}
-
-func usualStorageBody(status int) string {
-	e := map[int]storageError{
-		http.StatusForbidden:                    {Code: "AccessDenied", Message: "Access Denied"},
-		http.StatusNotFound:                     {Code: "NoSuchKey", Message: "The specified key does not exist."},
-		http.StatusMethodNotAllowed:             {Code: "MethodNotAllowed", Message: "The specified method is not allowed against this resource."},
-		http.StatusPreconditionFailed:           {Code: "PreconditionFailed", Message: "At least one of the pre-conditions you specified did not hold"},
-		http.StatusRequestedRangeNotSatisfiable: {Code: "InvalidRange", Message: "The requested range is not satisfiable"},
-		http.StatusInternalServerError:          {Code: "InternalError", Message: "We encountered an internal error. Please try again."},
-		http.StatusNotImplemented:               {Code: "NotImplemented", Message: "A header you provided implies functionality that is not implemented"},
-		http.StatusServiceUnavailable:           {Code: "SlowDown", Message: "Please reduce your request rate."},
-	}[status]
-	if e.Code == "" {
-		e = storageError{Code: "InvalidRequest", Message: http.StatusText(status)}
-	}
-	e.RequestID, e.HostID = requestID(), "fake"
-	body, err := xml.Marshal(e)
-	if err != nil {
-		panic(fmt.Sprintf("ghmigratetest: encode a response of storage: %v", err)) // cannot happen: all types are ours
-	}
-	return xml.Header + string(body)
 }

@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// elsewhere is the placeholder for another URL of what was requested.
+// elsewhere is the placeholder for another URL of the requested resource.
 const elsewhere = "{elsewhere}"
 
-// redirectedQuery marks such a URL.
-const redirectedQuery = "fake_redirected=1"
+// redirectMark is the end of the query of such a URL.
+const redirectMark = "fake_redirected=1"
 
+// placeholders returns the pattern of all placeholders.
 func placeholders() *regexp.Regexp {
 	return regexp.MustCompile(`\{(now|date|connection|elsewhere)([+-][0-9a-z.]+)?\}`)
 }
 
 // expand replaces the placeholders in the values of a header.
-func (s *Server) expand(values []string, about subject, r *http.Request) []string {
+func (s *Server) expand(values []string, cand candidate, r *http.Request) []string {
 	placeholder := placeholders()
 	expanded := make([]string, len(values))
 	for i, value := range values {
@@ -32,13 +33,13 @@ func (s *Server) expand(values []string, about subject, r *http.Request) []strin
 			case "date":
 				return at.Format(http.TimeFormat)
 			case "connection":
-				return about.connection
+				return cand.connection
 			}
 			separator := "?"
 			if r.URL.RawQuery != "" {
 				separator = "&"
 			}
-			return forwarded(r, "Prefix") + r.RequestURI + separator + redirectedQuery
+			return forwarded(r, "Prefix") + r.RequestURI + separator + redirectMark
 		})
 	}
 	return expanded

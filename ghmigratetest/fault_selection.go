@@ -11,46 +11,47 @@ import (
 	"time"
 )
 
-// A subject is a request as the selection of a fault sees it.
-type subject struct {
+// A candidate is a request that a fault may select.
+type candidate struct {
 	*Request
 	path       string // unescaped
-	migration  int64  // also the ID that a start is going to get
+	migration  int64  // also the ID that a start will get
 	connection string
 	redirected bool // the client followed {elsewhere}
 	// mentions reports whether the request is about a repository.
 	mentions func(fullName string) bool
 }
 
-// A faultList holds the faults of a server.
+// A faultList holds the faults of a server and selects the fault of a request.
 type faultList struct {
-	mu     sync.Mutex
-	number int
-	list   []*injected
-	choose func(r Request, before int) (Fault, bool)
-	asked  map[asked]int
+	mu       sync.Mutex
+	number   int // of the latest fault
+	list     []*injectedFault
+	choose   func(r Request, before int) (Fault, bool)
+	requests map[requestKey]int // how many requests choose was called for
 }
 
-// An asked identifies the requests that faultList.choose counts together.
-type asked struct {
+// A requestKey identifies the requests that InjectFunc counts together.
+type requestKey struct {
 	origin       Origin
 	method, path string
 }
 
-// An injected fault remembers what it has selected so far.
-type injected struct {
+// An injectedFault is a fault with the state of its selection.
+type injectedFault struct {
 	Fault
-	number      int // 1 for the first that was injected
-	since       time.Time
-	last        time.Time        // when the previous request met the conditions
-	counts      map[int64]*count // by migration, or all at 0
-	drawn       map[uint64]int   // draws by hash of what was asked
-	connections map[string]bool  // whether a connection is selected
+	number      int                 // 1 for the first that was injected
+	since       time.Time           // when the fault was injected
+	last        time.Time           // when the previous request met the conditions
+	counters    map[int64]*counters // by migration ID; without EachMigration, under 0
+	draws       map[uint64]int      // how many draws were made, by hash of the request
+	connections map[string]bool     // by number: whether the connection is selected
 }
 
-// A count is what remains of After and Times.
-type count struct{ after, times int }
+// counters are what remains of After and Times.
+type counters struct{ after, times int }
 
+// add adds a fault at a time of the server.
 func (l *faultList) add(f Fault, now time.Time) {
 	if f.Times == 0 {
 		f.Times = 1
@@ -64,12 +65,12 @@ func (l *faultList) add(f Fault, now time.Time) {
 	if f.Name == "" {
 		f.Name = fmt.Sprintf("fault %d", l.number)
 	}
-	l.list = append(l.list, &injected{
+	l.list = append(l.list, &injectedFault{
 		Fault:       f,
 		number:      l.number,
 		since:       now,
-		counts:      make(map[int64]*count),
-		drawn:       make(map[uint64]int),
+		counters:    make(map[int64]*counters),
+		draws:       make(map[uint64]int),
 		connections: make(map[string]bool),
 	})
 }
@@ -77,7 +78,7 @@ func (l *faultList) add(f Fault, now time.Time) {
 func (l *faultList) setFunc(choose func(Request, int) (Fault, bool)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.choose, l.asked = choose, make(map[asked]int)
+	l.choose, l.requests = choose, make(map[requestKey]int)
 }
 
 func (l *faultList) clear() {
@@ -87,7 +88,7 @@ func (l *faultList) clear() {
 	l.list = nil
 }
 
-// forget drops what is known of a connection that has ended.
+// forget removes the state of a connection that has ended.
 func (l *faultList) forget(connection string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,30 +97,32 @@ func (l *faultList) forget(connection string) {
 	}
 }
 
-// next returns the first fault beyond a number that selects the request.
-func (l *faultList) next(r subject, beyond int) (f Fault, number int, ok bool) {
+// next returns the first fault that selects the request, and its number. It skips
+// the faults up to the number previous.
+func (l *faultList) next(r candidate, previous int) (f Fault, number int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, f := range l.list {
-		if f.number > beyond && f.selects(r) {
+		if f.number > previous && f.selects(r) {
 			return f.Fault, f.number, true
 		}
 	}
 	if l.choose == nil {
 		return Fault{}, 0, false
 	}
-	about := asked{r.Origin, r.Method, r.Path}
-	before := l.asked[about]
-	l.asked[about]++
+	key := requestKey{r.Origin, r.Method, r.Path}
+	before := l.requests[key]
+	l.requests[key]++
 	f, ok = l.choose(*r.Request, before)
+	f.Continue = false // there is no later fault
 	if f.Name == "" {
 		f.Name = "fault of InjectFunc"
 	}
 	return f, l.number, ok
 }
 
-// selects decides about a request, and counts it.
-func (f *injected) selects(r subject) bool {
+// selects reports whether the fault selects a request, and updates the counters.
+func (f *injectedFault) selects(r candidate) bool {
 	if !f.matches(r) || !f.inSpan(r.Time) {
 		return false
 	}
@@ -131,11 +134,11 @@ func (f *injected) selects(r subject) bool {
 		}
 	}
 	if !f.WholeConnections {
-		return f.counted(r)
+		return f.selectsByCount(r)
 	}
 	selected, known := f.connections[r.connection]
 	if !known {
-		selected = f.counted(r)
+		selected = f.selectsByCount(r)
 		f.connections[r.connection] = selected
 	}
 	return selected
@@ -143,7 +146,7 @@ func (f *injected) selects(r subject) bool {
 
 // matches reports whether the request meets the conditions that do not depend
 // on earlier requests.
-func (f *Fault) matches(r subject) bool {
+func (f *Fault) matches(r candidate) bool {
 	switch {
 	case f.Origin != AnyOrigin && f.Origin != r.Origin,
 		f.Method != "" && !slices.Contains(strings.Fields(f.Method), r.Method),
@@ -167,21 +170,22 @@ func matchPath(pattern, p string) bool {
 	return strings.HasSuffix(pattern, "/") && strings.HasPrefix(p, pattern) || matchPattern(pattern, p)
 }
 
-func (f *injected) inSpan(now time.Time) bool {
+// inSpan applies From and Until.
+func (f *injectedFault) inSpan(now time.Time) bool {
 	age := now.Sub(f.since)
 	return age >= f.From && (f.Until == 0 || age < f.Until)
 }
 
-// counted applies After, Probability and Times.
-func (f *injected) counted(r subject) bool {
+// selectsByCount applies After, Probability and Times.
+func (f *injectedFault) selectsByCount(r candidate) bool {
 	var key int64
 	if f.EachMigration {
 		key = r.migration
 	}
-	c := f.counts[key]
+	c := f.counters[key]
 	if c == nil {
-		c = &count{f.After, f.Times}
-		f.counts[key] = c
+		c = &counters{after: f.After, times: f.Times}
+		f.counters[key] = c
 	}
 	switch {
 	case c.times == 0:
@@ -198,22 +202,23 @@ func (f *injected) counted(r subject) bool {
 	return true
 }
 
-// draw decides by chance. The decision depends on the fault, on its seed, on
-// what is asked for and on how often it was asked for before.
-func (f *injected) draw(r subject) bool {
+// draw selects a request by chance. The choice depends on the fault, on its seed,
+// on the method, path and range of the request, and on the number of earlier
+// draws for these.
+func (f *injectedFault) draw(r candidate) bool {
 	if f.Probability == 0 {
 		return true
 	}
 	h := fnv.New64a()
 	_, _ = fmt.Fprintf(h, "%d %d %d %s %s %s", f.Seed, f.number, r.Origin, r.Method, r.path, r.Header.Get("Range"))
-	what := h.Sum64()
-	_ = binary.Write(h, binary.BigEndian, int64(f.drawn[what]))
-	f.drawn[what]++
+	request := h.Sum64()
+	_ = binary.Write(h, binary.BigEndian, int64(f.draws[request]))
+	f.draws[request]++
 	return float64(mix(h.Sum64())>>11)/(1<<53) < f.Probability
 }
 
-// mix spreads the bits of a hash: the bits of FNV differ too little for short
-// texts.
+// mix spreads the bits of a hash, because FNV hashes of short texts differ in few
+// bits.
 func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb

@@ -16,7 +16,7 @@ import (
 
 func TestReadFaults(t *testing.T) {
 	const text = `{
-		"$comment": "everything that a fault has",
+		"$comment": "every field of a fault",
 		"faults": [{
 			"name": "all", "origin": "api", "operation": "migrations/*", "method": "GET POST", "path": "/orgs/", "has_header": "Range",
 			"migration": 79, "repository": "octo/hello", "from": "90s", "until": "1h30m", "within": "1s",
@@ -63,8 +63,8 @@ func TestReadFaults(t *testing.T) {
 	}, faults)
 }
 
-// Every field of a Fault and a Fate has a name in JSON, but functions.
-func TestFaultsInJSONHaveEveryField(t *testing.T) {
+// Every field of Fault and Fate has a name in JSON, except functions.
+func TestEveryFieldOfAFaultHasAJSONName(t *testing.T) {
 	for _, typ := range []reflect.Type{reflect.TypeFor[ghmigratetest.Fault](), reflect.TypeFor[ghmigratetest.Fate]()} {
 		for field := range typ.Fields() {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
@@ -77,7 +77,7 @@ func TestFaultsInJSONHaveEveryField(t *testing.T) {
 	}
 }
 
-func TestReadFaultsSaysWhatIsWrong(t *testing.T) {
+func TestErrorsOfReadFaults(t *testing.T) {
 	for text, message := range map[string]string{
 		``:              "unexpected end of JSON input",
 		`7`:             "read faults: number in place of a list",
@@ -91,7 +91,7 @@ func TestReadFaultsSaysWhatIsWrong(t *testing.T) {
 		`[{"status":"500"}]`:                      "fault 1: status: string in place of a whole number",
 		`[{"status":5000}]`:                       "status 5000 is not between 200 and 599",
 		`[{"origin":"s3"}]`:                       `origin: "s3" is not api or storage`,
-		`[{"operation":"start"}]`:                 `operation "start" is none of`,
+		`[{"operation":"start"}]`:                 `operation "start" is not one of`,
 		`[{"header":{"A":1}}]`:                    "header: A is not a string, a list of strings or null",
 		`[{"fate":{"failed":true}}]`:              `fate: unknown field "failed"; the fields are duration, fails,`,
 		`[{"fate":{"duration":1}}]`:               "fate: duration: 1 is not a string",
@@ -113,7 +113,7 @@ func TestReadFaultsSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// Programs on Windows begin a file with a byte order mark.
+// Programs on Windows write a byte order mark at the beginning of a file.
 func TestReadFaultsWithAByteOrderMark(t *testing.T) {
 	for _, text := range []string{`[{"status":500}]`, `{"faults":[{"status":500}]}`} {
 		faults, err := ghmigratetest.ReadFaults(strings.NewReader("\ufeff" + text))

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// A headerWriter edits the header of a response before it is sent.
+// A headerWriter edits the header of a response before sending it.
 type headerWriter struct {
 	http.ResponseWriter
 	edit func(http.Header)
@@ -20,7 +20,7 @@ func (w *headerWriter) WriteHeader(status int) {
 	hadLength := w.Header().Get("Content-Length") != ""
 	w.edit(w.Header())
 	w.ResponseWriter.WriteHeader(status)
-	if hadLength && w.Header().Get("Content-Length") == "" { // else net/http counts a short body
+	if hadLength && w.Header().Get("Content-Length") == "" { // otherwise net/http sends the length of a short body
 		_ = http.NewResponseController(w.ResponseWriter).Flush()
 	}
 }
@@ -34,47 +34,50 @@ func (w *headerWriter) Write(p []byte) (int, error) {
 
 func (w *headerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// reach returns how many bytes of the body pass before it is cut or stalls.
-func (f *Fault) reach() int64 {
-	reach := int64(math.MaxInt64)
+// bodyLimit returns how many bytes of the body the server sends before the cut or
+// the stall.
+func (f *Fault) bodyLimit() int64 {
+	limit := int64(math.MaxInt64)
 	for _, n := range []int64{f.CutAfter, f.StallAfter} {
 		if n != 0 {
-			reach = min(reach, max(n, 0))
+			limit = min(limit, max(n, 0))
 		}
 	}
-	return reach
+	return limit
 }
 
-// A brokenWriter sends the beginning of a body.
+// A brokenWriter sends the beginning of a body, then stalls or breaks the
+// connection.
 type brokenWriter struct {
 	http.ResponseWriter
-	s     *Server
-	r     *http.Request
-	fault *Fault
-	left  int64
+	s         *Server
+	r         *http.Request
+	fault     *Fault
+	remaining int64 // bytes of the body before the end
 }
 
 func (w *brokenWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
-	if status >= http.StatusOK && w.left == 0 {
+	if status >= http.StatusOK && w.remaining == 0 {
 		w.end()
 	}
 }
 
 func (w *brokenWriter) Write(p []byte) (int, error) {
-	n := min(int64(len(p)), w.left)
+	n := min(int64(len(p)), w.remaining)
 	if _, err := w.ResponseWriter.Write(p[:n]); err != nil {
 		return 0, err
 	}
-	if w.left -= n; w.left == 0 {
+	if w.remaining -= n; w.remaining == 0 {
 		w.end()
 	}
 	return len(p), nil
 }
 
+// end stalls or breaks the connection.
 func (w *brokenWriter) end() {
 	_ = http.NewResponseController(w.ResponseWriter).Flush()
-	if w.fault.StallAfter != 0 && max(w.fault.StallAfter, 0) == w.fault.reach() {
+	if w.fault.StallAfter != 0 && max(w.fault.StallAfter, 0) == w.fault.bodyLimit() {
 		w.s.stall(w.r)
 	}
 	panic(http.ErrAbortHandler)

@@ -16,12 +16,12 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// Every condition of a fault selects the requests that it names, and no other.
-func TestSelectionOfAFault(t *testing.T) {
+// TestConditions checks which requests each condition of a fault selects.
+func TestConditions(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		fault ghmigratetest.Fault
-		want  string // the requests below that suffer
+		want  string // names of the selected requests
 	}{
 		{"every request", ghmigratetest.Fault{}, "start79 start80 list get79 get80 unlock80 archive80 storage80 user"},
 		{"an operation", ghmigratetest.Fault{Operation: "migrations/list-for-org"}, "list"},
@@ -38,15 +38,15 @@ func TestSelectionOfAFault(t *testing.T) {
 			c := newServer(t)
 			c.AddRepository("octo/hello")
 			c.AddRepository("octo/other")
-			test.fault.Header, test.fault.Times = http.Header{"X-Suffers": {"yes"}}, -1
+			test.fault.Header, test.fault.Times = http.Header{"X-Selected": {"yes"}}, -1
 			c.Inject(test.fault)
 			var got []string
-			send := func(name, method, target, body string, header ...string) answer {
-				a := c.do(method, target, body, header...)
-				if a.header.Get("X-Suffers") != "" {
+			send := func(name, method, target, body string, header ...string) response {
+				res := c.do(method, target, body, header...)
+				if res.header.Get("X-Selected") != "" {
 					got = append(got, name)
 				}
-				return a
+				return res
 			}
 			send("start79", "POST", "/orgs/octo/migrations", hello)
 			send("start80", "POST", "/orgs/octo/migrations", `{"repositories":["octo/other"],"lock_repositories":true}`)
@@ -78,7 +78,7 @@ func TestFaultsCountForEachMigration(t *testing.T) {
 	assert.Equal(t, []int{200, 404, 404, 200, 200, 404}, got)
 }
 
-func TestFaultsLastForASpanOfServerTime(t *testing.T) {
+func TestFaultsInASpanOfTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newServer(t)
 		c.Inject(ghmigratetest.Fault{From: 10 * time.Minute, Until: 40 * time.Minute, Status: 503})
@@ -99,19 +99,19 @@ func TestFastChangesAreLimited(t *testing.T) {
 		c.Inject(ghmigratetest.FastChanges())
 		start := func() int { return c.do("POST", "/orgs/octo/migrations", hello).status }
 		assert.Equal(t, 201, start())
-		assert.Equal(t, 200, c.do("GET", "/orgs/octo/migrations", "").status, "reading may be fast")
+		assert.Equal(t, 200, c.do("GET", "/orgs/octo/migrations", "").status, "a GET is not a change")
 		time.Sleep(time.Second - 1)
-		a := c.do("POST", "/orgs/octo/migrations", hello)
-		assert.Equal(t, 403, a.status)
-		assert.Equal(t, "60", a.header.Get("Retry-After"))
+		res := c.do("POST", "/orgs/octo/migrations", hello)
+		assert.Equal(t, 403, res.status)
+		assert.Equal(t, "60", res.header.Get("Retry-After"))
 		time.Sleep(time.Second)
 		assert.Equal(t, 201, start())
 		c.Close()
 	})
 }
 
-// A probability gives its share, the same with the same seed, in whatever
-// order concurrent requests come.
+// A fault with a Probability selects about that share of the requests. With the same
+// Seed it selects the same requests, in whatever order concurrent requests come.
 func TestFaultsByChance(t *testing.T) {
 	run := func(seed uint64, reverse bool) (failed []string) {
 		c := newServer(t)
@@ -130,28 +130,28 @@ func TestFaultsByChance(t *testing.T) {
 		var group sync.WaitGroup
 		for _, id := range ids {
 			group.Go(func() {
-				a := c.do("GET", fmt.Sprintf("/none/%d", id), "")
+				res := c.do("GET", fmt.Sprintf("/none/%d", id), "")
 				mu.Lock()
 				defer mu.Unlock()
-				failed = append(failed, fmt.Sprint(id, " ", a.status, " ", a.header.Get("X-Github-Media-Type") == ""))
+				failed = append(failed, fmt.Sprint(id, " ", res.status, " ", res.header.Get("X-Github-Media-Type") == ""))
 			})
 		}
 		group.Wait()
 		slices.Sort(failed)
 		return failed
 	}
-	share := func(failed []string, what string) int {
+	count := func(failed []string, text string) int {
 		n := 0
 		for _, f := range failed {
-			if strings.Contains(f, what) {
+			if strings.Contains(f, text) {
 				n++
 			}
 		}
 		return n
 	}
 	first := run(1, false)
-	assert.InDelta(t, 150, share(first, " 502 true"), 40, "three tenths of 500")
-	assert.InDelta(t, 175, share(first, " 404 true"), 40, "half of the rest: the faults are independent")
+	assert.InDelta(t, 150, count(first, " 502 true"), 40, "three tenths of 500")
+	assert.InDelta(t, 175, count(first, " 404 true"), 40, "half of the other requests: the faults are independent")
 	assert.Equal(t, first, run(1, true))
 	assert.NotEqual(t, first, run(2, false))
 
@@ -161,19 +161,19 @@ func TestFaultsByChance(t *testing.T) {
 	for range 200 {
 		again = append(again, fmt.Sprint(c.do("GET", "/user", "").status))
 	}
-	assert.InDelta(t, 100, share(again, "502"), 30, "requests for one path are drawn separately")
+	assert.InDelta(t, 100, count(again, "502"), 30, "requests for one path are drawn separately")
 }
 
 func TestFaultsOfWholeConnections(t *testing.T) {
 	srv := ghmigratetest.NewServer()
 	defer srv.Close()
-	c := client{srv, t}
+	c := clientOf(t, srv)
 	c.Inject(ghmigratetest.Fault{WholeConnections: true, After: 1, Header: http.Header{"X-Connection": {"{connection}"}}})
 	var got []string
 	for range 3 {
 		for range 2 {
-			a := c.do("GET", "/user", "")
-			got = append(got, a.header.Get("X-Connection"))
+			res := c.do("GET", "/user", "")
+			got = append(got, res.header.Get("X-Connection"))
 		}
 		c.Client().CloseIdleConnections()
 	}
@@ -189,8 +189,8 @@ func TestFaultsThatContinue(t *testing.T) {
 	)
 	var got []string
 	for range 3 {
-		a := c.do("GET", "/user", "")
-		got = append(got, fmt.Sprint(a.status, " ", a.header.Get("X-One")))
+		res := c.do("GET", "/user", "")
+		got = append(got, fmt.Sprint(res.status, " ", res.header.Get("X-One")))
 	}
 	assert.Equal(t, []string{"502 1", "502 1", "500 1"}, got)
 	requests := c.Requests()
@@ -200,39 +200,39 @@ func TestFaultsThatContinue(t *testing.T) {
 	assert.Positive(t, requests[2].Size)
 }
 
-func TestObserverSeesEachRequestWhenItsResponseHasEnded(t *testing.T) {
-	var seen []string
+func TestObserverIsCalledWhenAResponseEnds(t *testing.T) {
+	var observed []string
 	c := newServer(t, ghmigratetest.WithRequestLog(0), ghmigratetest.WithObserver(func(r ghmigratetest.Request) {
-		seen = append(seen, fmt.Sprint(r.Method, " ", r.Path, " ", r.Status, " ", r.Size, " ", r.Fault))
+		observed = append(observed, fmt.Sprint(r.Method, " ", r.Path, " ", r.Status, " ", r.Size, " ", r.Fault))
 	}))
 	c.do("GET", "/orgs/octo/migrations", "")
 	c.Inject(ghmigratetest.Fault{Name: "gone", Reset: true})
 	_, err := c.send("POST", "/user/migrations", "{}")
 	require.Error(t, err)
 	c.Close()
-	assert.Equal(t, []string{"GET /orgs/octo/migrations 404 100 ", "POST /user/migrations 0 0 gone"}, seen)
+	assert.Equal(t, []string{"GET /orgs/octo/migrations 404 100 ", "POST /user/migrations 0 0 gone"}, observed)
 }
 
-func TestInjectRefusesNonsense(t *testing.T) {
+func TestInjectRefusesInvalidFaults(t *testing.T) {
 	c := newServer(t)
 	for message, fault := range map[string]ghmigratetest.Fault{
-		`operation "migrations/start" is none of migrations/list-for-org`: {Operation: "migrations/start"},
-		`method: "post" is not one of`:                                    {Method: "post"},
-		`path "[": syntax error in pattern`:                               {Path: "["},
-		"storage has no operations":                                       {Operation: "graphql", Origin: ghmigratetest.Storage},
-		`repository "hello" is not owner/name`:                            {Repository: "hello"},
-		"probability 2 is not between 0 and 1":                            {Probability: 2},
-		"until 1m0s is not later than from 1m0s":                          {From: time.Minute, Until: time.Minute},
-		"after is negative":                                               {After: -1},
-		"delay is negative":                                               {Delay: -1},
-		"status 99 is not between 200 and 599":                            {Status: 99},
-		"which storage does not send":                                     {Origin: ghmigratetest.Storage, Remove: []string{"/id"}},
-		"set and remove change the true response":                         {Status: 200, Set: map[string]any{"/id": 1}},
-		`set: "id" is not a JSON Pointer`:                                 {Set: map[string]any{"id": 1}},
-		`remove: "" is not a JSON Pointer to a value`:                     {Remove: []string{""}},
-		"rate is negative":                                                {Rate: -1},
-		"cut_after or stall_after is below -1":                            {CutAfter: -2},
-		`repositories: octo/a: "gone" is not owner/name, nor one of`:      {Repositories: map[string]string{"octo/a": "gone"}},
+		`operation "migrations/start" is not one of migrations/list-for-org`: {Operation: "migrations/start"},
+		`method: "post" is not one of`:                                       {Method: "post"},
+		`path "[": syntax error in pattern`:                                  {Path: "["},
+		"storage has no operations":                                          {Operation: "graphql", Origin: ghmigratetest.Storage},
+		`repository "hello" is not owner/name`:                               {Repository: "hello"},
+		"probability 2 is not between 0 and 1":                               {Probability: 2},
+		"until 1m0s is not later than from 1m0s":                             {From: time.Minute, Until: time.Minute},
+		"after is negative":                                                  {After: -1},
+		"delay is negative":                                                  {Delay: -1},
+		"status 99 is not between 200 and 599":                               {Status: 99},
+		"which storage does not send":                                        {Origin: ghmigratetest.Storage, Remove: []string{"/id"}},
+		"set and remove change the true response":                            {Status: 200, Set: map[string]any{"/id": 1}},
+		`set: "id" is not a JSON Pointer`:                                    {Set: map[string]any{"id": 1}},
+		`remove: "" is not a JSON Pointer to a value`:                        {Remove: []string{""}},
+		"rate is negative":                                                   {Rate: -1},
+		"cut_after or stall_after is below -1":                               {CutAfter: -2},
+		`repositories: octo/a: "gone" is not owner/name, nor one of`:         {Repositories: map[string]string{"octo/a": "gone"}},
 	} {
 		assert.Panics(t, func() { c.Inject(fault) }, message)
 		func() {

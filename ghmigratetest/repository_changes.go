@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// A change is what becomes of a repository.
+// A change is a change of a repository: a rename, a transfer or a new state.
 type change struct {
-	owner, name string // of a rename or a transfer
-	state       string // else one of changedStates
+	owner, name string // the new full name, if state is empty
+	state       string // one of the states below, or empty
 }
 
 // The states that Fault.Repositories gives to a repository.
@@ -21,36 +21,37 @@ const (
 	takenDown = "taken down"
 )
 
-func parseChange(becomes string) (change, error) {
+// parseChange parses a value of Fault.Repositories.
+func parseChange(value string) (change, error) {
 	states := []string{removed, private, public, takenDown}
-	if slices.Contains(states, becomes) {
-		return change{state: becomes}, nil
+	if slices.Contains(states, value) {
+		return change{state: value}, nil
 	}
-	owner, name, ok := strings.Cut(becomes, "/")
+	owner, name, ok := strings.Cut(value, "/")
 	if !ok || !validName(owner) || !validName(name) {
-		return change{}, fmt.Errorf("%q is not owner/name, nor one of %q", becomes, states)
+		return change{}, fmt.Errorf("%q is not owner/name, nor one of %q", value, states)
 	}
 	return change{owner: owner, name: name}, nil
 }
 
-// RenameRepository gives a repository another full name, "owner/name". With
-// another owner it is a transfer. Migrations that hold the repository list it
-// by its new full name, and unlock it by its new name. It panics if there is no
-// such repository, or if the new name is malformed or taken.
+// RenameRepository changes the full name, "owner/name", of a repository. With
+// another owner the repository is transferred. Migrations that hold the repository
+// list it by its new full name, and unlock it by its new name. RenameRepository
+// panics if there is no such repository, or if the new name is malformed or taken.
 func (s *Server) RenameRepository(fullName, newFullName string) {
 	s.mustChange("RenameRepository", fullName, newFullName)
 }
 
-// RemoveRepository deletes a repository. Migrations no longer list it, their
-// archives lack it, and nothing can unlock it. It panics if there is no such
-// repository.
+// RemoveRepository deletes a repository. Migrations no longer list it, archives that
+// are made later lack it, and no request can unlock it. RemoveRepository panics if
+// there is no such repository.
 func (s *Server) RemoveRepository(fullName string) {
 	s.mustChange("RemoveRepository", fullName, removed)
 }
 
-// UpdateRepository applies options to a repository that exists: [Private] or
-// [TakenDown] in the middle of a migration. It panics if there is no such
-// repository, and FromGit has no effect.
+// UpdateRepository applies options to a repository, such as [Private] or [TakenDown]
+// in the middle of a migration. [FromGit] has no effect. UpdateRepository panics if
+// there is no such repository.
 func (s *Server) UpdateRepository(fullName string, opts ...RepositoryOption) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,16 +64,18 @@ func (s *Server) UpdateRepository(fullName string, opts ...RepositoryOption) {
 	}
 }
 
-func (s *Server) mustChange(caller, fullName, becomes string) {
+// mustChange changes a repository. It panics if the change fails, with the name of
+// the method that the test called.
+func (s *Server) mustChange(method, fullName, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.change(fullName, becomes); err != nil {
-		panic(fmt.Sprintf("ghmigratetest: %s: %v", caller, err))
+	if err := s.change(fullName, value); err != nil {
+		panic(fmt.Sprintf("ghmigratetest: %s: %v", method, err))
 	}
 }
 
-// changeAll makes the changes of a fault. A change that was made before, or
-// that cannot be made, is skipped.
+// changeAll makes the changes of a fault. It skips a change that fails, because an
+// earlier request may have made the change already.
 func (s *Server) changeAll(changes map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,18 +84,18 @@ func (s *Server) changeAll(changes map[string]string) {
 	}
 }
 
-// change changes a repository. The caller holds s.mu.
-func (s *Server) change(fullName, becomes string) error {
+// change makes the change that value describes. The caller holds s.mu.
+func (s *Server) change(fullName, value string) error {
 	key := strings.ToLower(fullName)
 	r := s.repositories[key]
-	c, err := parseChange(becomes)
+	c, err := parseChange(value)
 	switch {
 	case err != nil:
 		return err
 	case r == nil:
 		return fmt.Errorf("no repository %s", fullName)
 	}
-	s.settle(s.clock.Now())
+	s.runDueEvents(s.clock.Now())
 	switch c.state {
 	case removed:
 		s.detach(r)
@@ -107,9 +110,9 @@ func (s *Server) change(fullName, becomes string) error {
 	case takenDown:
 		r.takenDown = true
 	default:
-		newKey := strings.ToLower(becomes)
+		newKey := strings.ToLower(value)
 		if other := s.repositories[newKey]; other != nil && other != r {
-			return fmt.Errorf("%s exists", becomes)
+			return fmt.Errorf("%s exists", value)
 		}
 		s.detach(r)
 		s.former[key] = r
@@ -119,14 +122,14 @@ func (s *Server) change(fullName, becomes string) error {
 	return nil
 }
 
-// attach makes a repository one of its owner's. The caller holds s.mu.
+// attach adds a repository to its owner. The caller holds s.mu.
 func (s *Server) attach(r *repository) {
 	s.repositories[strings.ToLower(r.fullName())] = r
 	r.owner.repositories = append(r.owner.repositories, r)
 	r.owner.sorted = nil
 }
 
-// detach is the reverse of attach. The caller holds s.mu.
+// detach removes a repository from its owner. The caller holds s.mu.
 func (s *Server) detach(r *repository) {
 	delete(s.repositories, strings.ToLower(r.fullName()))
 	r.owner.repositories = slices.DeleteFunc(r.owner.repositories, func(other *repository) bool { return other == r })

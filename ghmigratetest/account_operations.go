@@ -10,9 +10,8 @@ import (
 	"strings"
 )
 
-// The operations that a program needs before an export: the user, the user's
-// role, and the repositories.
-
+// getUser serves the user of the token. Like the following functions, it serves an
+// operation that programs need before an export.
 func (s *Server) getUser(*call) response {
 	if strings.HasPrefix(s.cfg.token, "ghs_") {
 		return failure(http.StatusForbidden, "Resource not accessible by integration")
@@ -32,8 +31,8 @@ func (s *Server) getUser(*call) response {
 		"public_gists":              0,
 		"followers":                 0,
 		"following":                 0,
-		"created_at":                timestamp(born(), s.user.id),
-		"updated_at":                timestamp(born(), s.user.id),
+		"created_at":                timestamp(creationTime(), s.user.id),
+		"updated_at":                timestamp(creationTime(), s.user.id),
 		"private_gists":             0,
 		"total_private_repos":       private,
 		"owned_private_repos":       private,
@@ -44,11 +43,11 @@ func (s *Server) getUser(*call) response {
 	return jsonResponse(http.StatusOK, user)
 }
 
-// properties returns the properties of a resource, to which others are added.
+// properties returns the properties of a resource as a map.
 func properties(resource any) map[string]any {
 	var m map[string]any
 	if err := json.Unmarshal(encode(resource), &m); err != nil {
-		panic(fmt.Sprintf("ghmigratetest: decode a resource: %v", err)) // cannot happen: all resources are objects
+		panic(fmt.Sprintf("ghmigratetest: decode a resource: %v", err)) // all resources are objects
 	}
 	return m
 }
@@ -76,8 +75,8 @@ func (s *Server) getOrganization(c *call) response {
 		"following":                 0,
 		"html_url":                  s.webURL + "/" + c.account.login,
 		"type":                      c.account.kind,
-		"created_at":                timestamp(born(), c.account.id),
-		"updated_at":                timestamp(born(), c.account.id),
+		"created_at":                timestamp(creationTime(), c.account.id),
+		"updated_at":                timestamp(creationTime(), c.account.id),
 		"archived_at":               nil,
 	})
 	if c.account.role != "" {
@@ -97,7 +96,7 @@ func (s *Server) getOrganization(c *call) response {
 	return jsonResponse(http.StatusOK, org)
 }
 
-// A simpleOrganization is GitHub's organization-simple.
+// A simpleOrganization is organization-simple of GitHub's OpenAPI description.
 type simpleOrganization struct {
 	Login            string  `json:"login"`
 	ID               int64   `json:"id"`
@@ -130,10 +129,11 @@ func (s *Server) simpleOrganization(a *account) simpleOrganization {
 	}
 }
 
-// getMembership serves the membership of the token's user, the only member.
+// getMembership serves the membership of the token's user, who is the only member
+// of an organization.
 func (s *Server) getMembership(c *call) response {
-	login, others := c.vars["username"]
-	if c.account.role == "" || others && !strings.EqualFold(login, s.user.login) {
+	login, named := c.vars["username"]
+	if c.account.role == "" || named && !strings.EqualFold(login, s.user.login) {
 		return notFound()
 	}
 	return jsonResponse(http.StatusOK, map[string]any{
@@ -147,8 +147,8 @@ func (s *Server) getMembership(c *call) response {
 	})
 }
 
-// listOrganizationRepositories leaves out the repositories that the token or the
-// role may not see. The orders by creation, update and push are the same.
+// listOrganizationRepositories serves the repositories that the token and the role
+// may see. Sorting by creation, update and push gives the same order.
 func (s *Server) listOrganizationRepositories(c *call) response {
 	all, direction := c.account.repositories, "desc"
 	if c.query.Get("sort") == "full_name" {
@@ -166,8 +166,8 @@ func (s *Server) listOrganizationRepositories(c *call) response {
 	return s.repositoryPage(c, page, header)
 }
 
-// byName returns the repositories by name. The sorted list is kept until the
-// repositories change.
+// byName returns the repositories sorted by name. The account keeps the sorted list
+// until its repositories change.
 func (a *account) byName() []*repository {
 	if a.sorted == nil {
 		a.sorted = slices.SortedFunc(slices.Values(a.repositories), func(r, other *repository) int {
@@ -177,7 +177,7 @@ func (a *account) byName() []*repository {
 	return a.sorted
 }
 
-// ghesVersion is the version that a server with WithGHES reports.
+// ghesVersion is the version of a server with WithGHES.
 const ghesVersion = "3.19.0"
 
 func (s *Server) getMeta(*call) response {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// failedCondition returns the name of the condition that does not hold.
+// failedCondition returns the name of the precondition that a request fails, or
+// "".
 func failedCondition(r *http.Request, o *object) string {
 	if match := r.Header.Get("If-Match"); match != "" {
 		for etag := range strings.SplitSeq(match, ",") {
@@ -24,22 +25,24 @@ func failedCondition(r *http.Request, o *object) string {
 	return ""
 }
 
-// ifRange reports whether the request has no If-Range, or one that holds.
-func ifRange(r *http.Request, o *object) bool {
+// ifRangeHolds reports whether a request has no If-Range, or one that matches the
+// object.
+func ifRangeHolds(r *http.Request, o *object) bool {
 	validator := r.Header.Get("If-Range")
 	return validator == "" || validator == o.etag ||
 		validator == o.modified.UTC().Format(http.TimeFormat)
 }
 
+// A rangeResult is the result of parsing a Range header.
 type rangeResult int
 
 const (
-	rangeGood rangeResult = iota
+	rangeValid rangeResult = iota
 	rangeIgnored
 	rangeUnsatisfiable
 )
 
-// parseRange reads a Range header. Several ranges are ignored, as S3 does.
+// parseRange parses a Range header. It ignores several ranges, as S3 does.
 func parseRange(spec string, size int64) (first, last int64, result rangeResult) {
 	bounds, ok := strings.CutPrefix(spec, "bytes=")
 	from, to, ok2 := strings.Cut(bounds, "-")
@@ -54,7 +57,7 @@ func parseRange(spec string, size int64) (first, last int64, result rangeResult)
 		case n == 0 || size == 0:
 			return 0, 0, rangeUnsatisfiable
 		}
-		return max(size-n, 0), size - 1, rangeGood
+		return max(size-n, 0), size - 1, rangeValid
 	}
 	first, err := parseOffset(from)
 	if err != nil {
@@ -69,7 +72,7 @@ func parseRange(spec string, size int64) (first, last int64, result rangeResult)
 	if first >= size {
 		return 0, 0, rangeUnsatisfiable
 	}
-	return first, min(last, size-1), rangeGood
+	return first, min(last, size-1), rangeValid
 }
 
 // parseOffset parses digits without a sign.

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// A sourceImport is an import of a repository from another system. Words in its
-// vcs_url, which the package comment lists, decide what becomes of the import.
+// A sourceImport is an import of a repository from another version control system.
+// Words in its vcs_url, which the package comment lists, change its course.
 type sourceImport struct {
 	repository *repository
 	request    importRequest
-	begun      time.Time // the latest run
+	begun      time.Time // when the latest run began
 	useLFS     string
 	authors    []*importAuthor
 }
 
-// status returns the status of the import, and how many percent of that step are
-// done.
+// status returns the status of the import, and the progress of that step in
+// percent.
 func (i *sourceImport) status(now time.Time, duration time.Duration) (string, int64) {
 	done := 100.0
 	if duration > 0 {
@@ -28,22 +28,22 @@ func (i *sourceImport) status(now time.Time, duration time.Duration) (string, in
 		return "detecting", part(0, 10)
 	}
 	switch {
-	case i.says("nothing"):
+	case i.urlContains("nothing"):
 		return "detection_found_nothing", 0
-	case i.says("multiple") && detecting:
+	case i.urlContains("multiple") && detecting:
 		return "detection_found_multiple", 0
-	case i.says("private") && i.request.VCSPassword == "":
+	case i.urlContains("private") && i.request.VCSPassword == "":
 		if detecting {
 			return "detection_needs_auth", 0
 		}
 		return "auth", 0
-	case i.says("private") && i.request.VCSPassword == "wrong":
+	case i.urlContains("private") && i.request.VCSPassword == "wrong":
 		return "auth_failed", 0
 	case i.vcs(true) == "tfvc" && i.request.TFVCProject == "":
 		return "choose", 0
 	case done < 50:
 		return "importing", part(0, 50)
-	case i.says("broken"):
+	case i.urlContains("broken"):
 		return "error", 0
 	case done < 70:
 		return "mapping", part(50, 70)
@@ -53,25 +53,26 @@ func (i *sourceImport) status(now time.Time, duration time.Duration) (string, in
 	return "complete", 100
 }
 
-func (i *sourceImport) says(word string) bool { return strings.Contains(i.request.VCSURL, word) }
+// urlContains reports whether the vcs_url contains a word.
+func (i *sourceImport) urlContains(word string) bool { return strings.Contains(i.request.VCSURL, word) }
 
-// vcs returns the version control system, "" before it is detected.
+// vcs returns the version control system, or "" before its detection.
 func (i *sourceImport) vcs(detected bool) string {
 	if i.request.VCS != "" || !detected {
 		return i.request.VCS
 	}
 	for _, vcs := range systems() {
-		if i.says(vcs) {
+		if i.urlContains(vcs) {
 			return vcs
 		}
 	}
 	return "git"
 }
 
-// systems are the version control systems that GitHub names.
+// systems returns the version control systems that GitHub documents.
 func systems() []string { return []string{"subversion", "git", "mercurial", "tfvc"} }
 
-// imported reports whether the import has found authors and large files.
+// imported reports whether an import with this status has authors and large files.
 func imported(status string) bool {
 	return status == "mapping" || status == "pushing" || status == "complete"
 }
@@ -103,7 +104,7 @@ func statusText(status string) string {
 	return "Failed"
 }
 
-// projectChoices returns the projects to choose from.
+// projectChoices returns the projects from which the client must choose.
 func (i *sourceImport) projectChoices(status string) []projectChoice {
 	switch status {
 	case "choose":
@@ -120,15 +121,16 @@ func (i *sourceImport) projectChoices(status string) []projectChoice {
 	return nil
 }
 
+// A projectChoice is an element of project_choices.
 type projectChoice struct {
 	VCS         string `json:"vcs"`
 	TFVCProject string `json:"tfvc_project,omitempty"`
 	HumanName   string `json:"human_name"`
 }
 
-// largeFiles returns the files over 100 MB.
+// largeFiles returns the files that are larger than 100 MB.
 func (i *sourceImport) largeFiles() []largeFile {
-	if !i.says("large") {
+	if !i.urlContains("large") {
 		return nil
 	}
 	return []largeFile{
@@ -138,6 +140,7 @@ func (i *sourceImport) largeFiles() []largeFile {
 	}
 }
 
+// A largeFile is a large file of an import, as the API lists it.
 type largeFile struct {
 	RefName string `json:"ref_name"`
 	Path    string `json:"path"`

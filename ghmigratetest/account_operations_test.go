@@ -10,7 +10,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-func TestOverview(t *testing.T) {
+func TestAccountOperations(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")
 	c.AddRepository("octo/secret", ghmigratetest.Private())
@@ -36,11 +36,11 @@ func TestOverview(t *testing.T) {
 
 func TestVersionOfGHES(t *testing.T) {
 	c := newServer(t, ghmigratetest.WithGHES())
-	a := c.do("GET", "/meta", "", "Authorization", "")
-	assert.Equal(t, http.StatusOK, a.status)
-	assert.Equal(t, "3.19.0", a.object(t)["installed_version"])
-	assert.Equal(t, "3.19.0", a.header.Get("X-GitHub-Enterprise-Version"))
-	assert.Empty(t, a.header.Get("X-OAuth-Scopes"))
+	res := c.do("GET", "/meta", "", "Authorization", "")
+	assert.Equal(t, http.StatusOK, res.status)
+	assert.Equal(t, "3.19.0", res.object(t)["installed_version"])
+	assert.Equal(t, "3.19.0", res.header.Get("X-GitHub-Enterprise-Version"))
+	assert.Empty(t, res.header.Get("X-OAuth-Scopes"))
 	assert.Equal(t, http.StatusUnauthorized, c.do("GET", "/meta", "", "Authorization", "Bearer wrong").status)
 	assert.Equal(t, http.StatusUnauthorized, c.do("GET", "/user", "", "Authorization", "").status)
 }
