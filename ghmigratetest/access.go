@@ -32,7 +32,7 @@ func (s *Server) SetRole(org, role string) {
 }
 
 // organization returns an organization. It panics if there is no such
-// organization, with the name of the method that the test called. The caller
+// organization; the message names the method that the test called. The caller
 // holds s.mu.
 func (s *Server) organization(method, login string) *account {
 	a := s.accounts[strings.ToLower(login)]

@@ -96,7 +96,7 @@ func (s *Server) getOrganization(c *call) response {
 	return jsonResponse(http.StatusOK, org)
 }
 
-// A simpleOrganization is organization-simple of GitHub's OpenAPI description.
+// A simpleOrganization has the schema organization-simple of GitHub's OpenAPI description.
 type simpleOrganization struct {
 	Login            string  `json:"login"`
 	ID               int64   `json:"id"`

@@ -36,7 +36,7 @@ func (s *Server) ownerNamed(login string) *account {
 	return s.addAccount(login, "Organization")
 }
 
-// A simpleUser is simple-user of GitHub's OpenAPI description.
+// A simpleUser has the schema simple-user of GitHub's OpenAPI description.
 type simpleUser struct {
 	Name              *string `json:"name"`
 	Email             *string `json:"email"`

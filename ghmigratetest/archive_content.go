@@ -29,8 +29,8 @@ func (s *Server) writeArchive(w io.Writer, m *migration) error {
 			opts.Level = -1 // payloads do not compress, and can be large
 		}
 	}
-	e := &archiveContent{Server: s, migration: m, archive: archive.NewWriter(w, &opts)}
-	steps := []func() error{e.gitData, e.repositoryRecords, e.organizations, e.users, e.issues, e.releases, e.archive.Close}
+	c := &archiveContent{Server: s, migration: m, archive: archive.NewWriter(w, &opts)}
+	steps := []func() error{c.gitData, c.repositoryRecords, c.organizations, c.users, c.issues, c.releases, c.archive.Close}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -55,30 +55,30 @@ type archiveContent struct {
 }
 
 // gitData writes the bare repositories.
-func (e *archiveContent) gitData() error {
-	if e.options.ExcludeGitData {
+func (c *archiveContent) gitData() error {
+	if c.options.ExcludeGitData {
 		return nil
 	}
-	for _, r := range e.migration.repositories {
+	for _, r := range c.migration.repositories {
 		var bare fs.FS = madeUpRepository(r)
 		if r.bare != "" {
 			bare = os.DirFS(r.bare)
 		}
-		if err := e.archive.AddRepository(r.fullName(), bare); err != nil {
+		if err := c.archive.AddRepository(r.fullName(), bare); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *archiveContent) users() error {
-	if e.options.ExcludeMetadata {
+func (c *archiveContent) users() error {
+	if c.options.ExcludeMetadata {
 		return nil
 	}
-	u := e.user
-	return e.archive.Write(&archive.User{
-		URL:       e.userURL(),
-		AvatarURL: e.avatarURL(u),
+	u := c.user
+	return c.archive.Write(&archive.User{
+		URL:       c.userURL(),
+		AvatarURL: c.avatarURL(u),
 		Login:     u.login,
 		Emails: []archive.Email{{
 			Address:  fmt.Sprintf("%d+%s@users.noreply.github.com", u.id, u.login),
@@ -89,19 +89,19 @@ func (e *archiveContent) users() error {
 	})
 }
 
-func (e *archiveContent) userURL() archive.URL { return e.url(e.user.login) }
+func (c *archiveContent) userURL() archive.URL { return c.url(c.user.login) }
 
 // url returns the URL of a path on GitHub's web site.
-func (e *archiveContent) url(path string) archive.URL { return archive.URL(e.webURL + "/" + path) }
+func (c *archiveContent) url(path string) archive.URL { return archive.URL(c.webURL + "/" + path) }
 
-func (e *archiveContent) organizations() error {
-	if e.owner.kind != "Organization" {
+func (c *archiveContent) organizations() error {
+	if c.owner.kind != "Organization" {
 		return nil
 	}
-	return e.archive.Write(&archive.Organization{
-		URL:       e.url(e.owner.login),
-		Login:     e.owner.login,
-		Members:   []archive.OrganizationMember{{User: e.userURL(), Role: "admin", State: "active"}},
+	return c.archive.Write(&archive.Organization{
+		URL:       c.url(c.owner.login),
+		Login:     c.owner.login,
+		Members:   []archive.OrganizationMember{{User: c.userURL(), Role: "admin", State: "active"}},
 		CreatedAt: archive.Time{Time: creationTime()},
 		MemberPrivileges: &archive.MemberPrivileges{
 			DefaultRepositoryPermission: "read",
@@ -110,20 +110,20 @@ func (e *archiveContent) organizations() error {
 	})
 }
 
-func (e *archiveContent) repositoryRecords() error {
-	for _, r := range e.migration.repositories {
+func (c *archiveContent) repositoryRecords() error {
+	for _, r := range c.migration.repositories {
 		label := func(name, color, description string) archive.Label {
 			return archive.Label{
-				URL:         e.url(r.fullName() + "/labels/" + url.PathEscape(name)),
+				URL:         c.url(r.fullName() + "/labels/" + url.PathEscape(name)),
 				Name:        name,
 				Color:       color,
 				Description: description,
 				CreatedAt:   archive.Time{Time: creationTime()},
 			}
 		}
-		err := e.archive.Write(&archive.Repository{
-			URL:          e.url(r.fullName()),
-			Owner:        e.url(r.owner.login),
+		err := c.archive.Write(&archive.Repository{
+			URL:          c.url(r.fullName()),
+			Owner:        c.url(r.owner.login),
 			Name:         r.name,
 			Private:      r.private,
 			HasIssues:    true,
@@ -133,7 +133,7 @@ func (e *archiveContent) repositoryRecords() error {
 				label("bug", "d73a4a", "Something isn't working"),
 				label("good first issue", "7057ff", "Good for newcomers"),
 			},
-			Collaborators: []archive.Collaborator{{User: e.userURL(), Permission: "admin"}},
+			Collaborators: []archive.Collaborator{{User: c.userURL(), Permission: "admin"}},
 			CreatedAt:     archive.Time{Time: creationTime()},
 			GitURL:        "tarball://root/repositories/" + r.fullName() + ".git",
 			DefaultBranch: r.branch,
@@ -146,30 +146,30 @@ func (e *archiveContent) repositoryRecords() error {
 }
 
 // issues writes issues, their comments and their attachments.
-func (e *archiveContent) issues() error {
-	if !e.includesMetadata() {
+func (c *archiveContent) issues() error {
+	if !c.includesMetadata() {
 		return nil
 	}
-	for _, r := range e.migration.repositories {
+	for _, r := range c.migration.repositories {
 		for n := 1; n <= r.issues; n++ {
 			at := archive.Time{Time: creationTime().Add(time.Duration(n) * time.Minute)}
-			err := e.archive.Write(&archive.Issue{
-				URL:        e.issueURL(r, n),
-				Repository: e.url(r.fullName()),
-				User:       e.userURL(),
+			err := c.archive.Write(&archive.Issue{
+				URL:        c.issueURL(r, n),
+				Repository: c.url(r.fullName()),
+				User:       c.userURL(),
 				Title:      fmt.Sprintf("Issue %d", n),
 				Body:       "It says \"a < b && c\".\r\n\r\nČeština, 日本語, 🙂",
-				Labels:     []archive.URL{e.url(r.fullName() + "/labels/bug")},
+				Labels:     []archive.URL{c.url(r.fullName() + "/labels/bug")},
 				CreatedAt:  at,
 				UpdatedAt:  at,
 			})
 			if err != nil {
 				return err
 			}
-			err = e.archive.Write(&archive.IssueComment{
-				URL:       e.issueURL(r, n) + archive.URL(fmt.Sprintf("#issuecomment-%d", r.id+int64(n))),
-				Issue:     e.issueURL(r, n),
-				User:      e.userURL(),
+			err = c.archive.Write(&archive.IssueComment{
+				URL:       c.issueURL(r, n) + archive.URL(fmt.Sprintf("#issuecomment-%d", r.id+int64(n))),
+				Issue:     c.issueURL(r, n),
+				User:      c.userURL(),
 				Body:      "Same here.",
 				Formatter: "markdown",
 				CreatedAt: archive.Time{Time: creationTime().Add(time.Duration(n) * time.Hour)},
@@ -178,35 +178,35 @@ func (e *archiveContent) issues() error {
 				return err
 			}
 		}
-		if err := e.attachmentsOf(r); err != nil {
+		if err := c.attachmentsOf(r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *archiveContent) issueURL(r *repository, n int) archive.URL {
-	return e.url(fmt.Sprintf("%s/issues/%d", r.fullName(), n))
+func (c *archiveContent) issueURL(r *repository, n int) archive.URL {
+	return c.url(fmt.Sprintf("%s/issues/%d", r.fullName(), n))
 }
 
-func (e *archiveContent) attachmentsOf(r *repository) error {
-	if e.options.ExcludeAttachments {
+func (c *archiveContent) attachmentsOf(r *repository) error {
+	if c.options.ExcludeAttachments {
 		return nil
 	}
 	for i, a := range r.attachments {
 		id := guid("attachment", r.fullName(), fmt.Sprint(i))
 		name := "attachments/" + id + "/" + a.name
-		f, err := e.archive.Create(name, int64(len(a.data)))
+		f, err := c.archive.Create(name, int64(len(a.data)))
 		if err == nil {
 			_, err = f.Write(a.data)
 		}
 		if err != nil {
 			return err
 		}
-		err = e.archive.Write(&archive.Attachment{
+		err = c.archive.Write(&archive.Attachment{
 			URL:              archive.URL("https://github.com/user-attachments/assets/" + id),
-			Issue:            e.issueURL(r, 1),
-			User:             e.userURL(),
+			Issue:            c.issueURL(r, 1),
+			User:             c.userURL(),
 			AssetName:        a.name,
 			AssetContentType: contentType(a.name),
 			AssetURL:         "tarball://root/" + name,
@@ -234,26 +234,26 @@ func guid(words ...string) string {
 }
 
 // releases writes the releases of repositories with Payload.
-func (e *archiveContent) releases() error {
-	if !e.includesReleases() {
+func (c *archiveContent) releases() error {
+	if !c.includesReleases() {
 		return nil
 	}
-	for _, r := range e.migration.repositories {
+	for _, r := range c.migration.repositories {
 		if r.payload <= 0 {
 			continue
 		}
 		name := "releases/" + guid("release", r.fullName()) + "/payload.bin"
-		err := e.archive.Write(&archive.Release{
-			URL:             e.url(r.fullName() + "/releases/tag/v1.0.0"),
-			Repository:      e.url(r.fullName()),
-			User:            e.userURL(),
+		err := c.archive.Write(&archive.Release{
+			URL:             c.url(r.fullName() + "/releases/tag/v1.0.0"),
+			Repository:      c.url(r.fullName()),
+			User:            c.userURL(),
 			Name:            "v1.0.0",
 			TagName:         "v1.0.0",
 			State:           "published",
 			PendingTag:      "v1.0.0",
 			TargetCommitish: r.branch,
 			ReleaseAssets: []archive.ReleaseAsset{{
-				User:             e.userURL(),
+				User:             c.userURL(),
 				AssetName:        "payload.bin",
 				AssetContentType: "application/octet-stream",
 				AssetURL:         "tarball://root/" + name,
@@ -265,7 +265,7 @@ func (e *archiveContent) releases() error {
 		if err != nil {
 			return err
 		}
-		f, err := e.archive.Create(name, r.payload)
+		f, err := c.archive.Create(name, r.payload)
 		if err == nil {
 			_, err = io.CopyN(f, rand.NewChaCha8(sha256.Sum256([]byte(r.fullName()))), r.payload)
 		}

@@ -87,7 +87,7 @@ func prefixOf(r *http.Request) string {
 	return prefix
 }
 
-// rewriteURLs replaces the server's own URLs in a response of the API by the
+// rewriteURLs replaces the server's own URLs in a response of the API with the
 // external URLs of the request.
 func (s *Server) rewriteURLs(res response, r *http.Request) response {
 	e, ok := r.Context().Value(externalURLsKey{}).(externalURLs)

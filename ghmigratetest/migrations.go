@@ -134,7 +134,7 @@ func (s *Server) find(id int64) *migration {
 	return s.migrations[i]
 }
 
-// A migrationResource is migration of GitHub's OpenAPI description.
+// A migrationResource has the schema migration of GitHub's OpenAPI description.
 type migrationResource struct {
 	ID                   int64             `json:"id"`
 	NodeID               string            `json:"node_id"`
@@ -221,7 +221,7 @@ func (s *Server) listURL(a *account) string {
 }
 
 // ofMigration returns an operation that calls serve with the migration that the
-// path names. The operation is 404 if the account has no such migration.
+// path names. It responds with 404 if the account has no such migration.
 func ofMigration(serve func(*Server, *call, *migration) response) func(*Server, *call) response {
 	return func(s *Server, c *call) response {
 		id, err := strconv.ParseInt(c.vars["id"], 10, 64)

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// paginate returns the page that a call asks for, and a Link header. The links have
-// the URL base and the call's other parameters.
+// paginate returns the page that a call asks for, and a Link header. The links begin
+// with base and keep the call's other parameters.
 func paginate[T any](c *call, all []T, base string) ([]T, http.Header) {
 	page := max(atoi(c.query.Get("page")), 1)
 	perPage := atoi(c.query.Get("per_page"))

@@ -64,7 +64,7 @@ func (s *Server) UpdateRepository(fullName string, opts ...RepositoryOption) {
 	}
 }
 
-// mustChange changes a repository. It panics if the change fails, with the name of
+// mustChange changes a repository. It panics if the change fails; the message names
 // the method that the test called.
 func (s *Server) mustChange(method, fullName, value string) {
 	s.mu.Lock()

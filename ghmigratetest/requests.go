@@ -37,7 +37,7 @@ type Request struct {
 	Operation string // GitHub's operation ID, such as "migrations/start-for-org"; empty for storage and for unknown paths
 	Migration int64  // the ID of the migration that the path names, also in storage; 0 if there is none
 	Method    string
-	Path      string // as the client escaped it; relative to [Server.URL] or [Server.StorageURL] if it is below
+	Path      string // as the client escaped it; relative to [Server.URL] or [Server.StorageURL], or whole if it is not below these
 	Query     url.Values
 	Header    http.Header
 	Body      []byte

@@ -12,7 +12,7 @@ import (
 )
 
 // A response is a complete response of the API. The server builds it under its
-// lock, and sends it without.
+// lock, and sends it after it releases the lock.
 type response struct {
 	status int
 	header http.Header

@@ -39,7 +39,7 @@ type importAuthor struct {
 	ImportURL  string `json:"import_url"`
 }
 
-// An importResource is import of GitHub's OpenAPI description.
+// An importResource has the schema import of GitHub's OpenAPI description.
 type importResource struct {
 	VCS             *string         `json:"vcs"`
 	UseLFS          any             `json:"use_lfs"`
@@ -117,7 +117,7 @@ func (s *Server) importResource(i *sourceImport, now time.Time) importResource {
 }
 
 // ofImport returns an operation that calls serve with the import that the path
-// names. The operation is 404 if there is no such import.
+// names. It responds with 404 if there is no such import.
 func ofImport(serve func(*Server, *call, *sourceImport) response) func(*Server, *call) response {
 	return func(s *Server, c *call) response {
 		if i := s.imports[s.repositoryNamed(c.vars["owner"], c.vars["repo"])]; i != nil {

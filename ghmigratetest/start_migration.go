@@ -124,7 +124,7 @@ func (req startRequest) flags() []flag {
 	}
 }
 
-// names returns the names of the flags that are set.
+// names returns the names of the flags that are true.
 func (req startRequest) names() []string {
 	var names []string
 	for _, f := range req.flags() {
