@@ -32,10 +32,10 @@ type Fate struct {
 	Damage func(archive []byte) []byte `json:"-"`
 }
 
-// SetFate makes the server call choose for the Fate of each migration that starts
-// from now on. A nil function means no Fate. The argument of choose is the migration
-// at its start, with its ID, Repositories and Options. The server makes one call at
-// a time, in the order of the starts. choose must not call the server.
+// SetFate makes choose return the Fate of each migration that starts from now on. If
+// choose is nil, migrations have no Fate. The argument of choose is the migration at
+// its start, with its ID, Repositories and Options. The server makes one call at a
+// time, in the order of the starts. choose must not call the server.
 //
 //	srv.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
 //		return ghmigratetest.Fate{Fails: len(m.Repositories) > 50}

@@ -102,8 +102,8 @@ type Fault struct {
 	// Values may have placeholders: {now} and {now+90s} are Unix times, {date}
 	// and {date-1m} are HTTP dates, and {connection} is the number of the
 	// connection. {elsewhere} is another URL of the requested resource. This
-	// fault does not select requests for that URL. Preconditions compare with an
-	// ETag that has {connection}.
+	// fault does not select requests for that URL. Storage compares preconditions
+	// with an ETag that has {connection}, too.
 	Header http.Header `json:"header,omitempty"`
 	// Body is the body of the response. Without a Body, a Status of 400 or more
 	// has the body that GitHub or S3 sends with this status.
