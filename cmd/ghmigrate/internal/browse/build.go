@@ -16,29 +16,29 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// maxFaults bounds the faults that the index keeps of an archive.
+// maxFaults bounds the faults in the index, for each archive.
 const maxFaults = 1000
 
 // build completes the index. Each archive is one transaction: after an interruption,
-// what is committed counts, and the rest is read again.
+// build reads only the archives that are not committed.
 func (l *Library) build(ctx context.Context, opts Options) error {
 	db, err := openDatabase(ctx, l.indexFile(), false)
 	if err != nil {
 		return l.rebuild(ctx, opts, err)
 	}
-	done, err := indexed(ctx, db)
+	done, complete, err := indexState(ctx, db)
 	if err != nil {
 		_ = db.Close()
 		return l.rebuild(ctx, opts, err)
 	}
-	if done < 0 {
+	if complete {
 		return db.Close()
 	}
 	err = l.buildFrom(ctx, db, done, opts)
 	return errors.Join(err, db.Close())
 }
 
-// rebuild begins anew after a damaged index. A second failure is final.
+// rebuild removes a damaged index and builds a new one. A second failure is final.
 func (l *Library) rebuild(ctx context.Context, opts Options, cause error) error {
 	if ctx.Err() != nil {
 		return cause
@@ -50,36 +50,34 @@ func (l *Library) rebuild(ctx context.Context, opts Options, cause error) error 
 	}
 	db, err := openDatabase(ctx, l.indexFile(), false)
 	if err != nil {
-		return fmt.Errorf("begin the index anew after %w: %w", cause, err)
+		return fmt.Errorf("rebuild the index after %w: %w", cause, err)
 	}
-	done, err := indexed(ctx, db)
+	done, _, err := indexState(ctx, db)
 	if err == nil {
 		err = l.buildFrom(ctx, db, done, opts)
 	}
 	return errors.Join(err, db.Close())
 }
 
-// indexed returns the number of archives that an index has, or -1 if it is complete.
-// It makes the tables of a new index.
-func indexed(ctx context.Context, db *sql.DB) (int, error) {
-	var tables, done int
-	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE name = 'complete'`).Scan(&tables); err != nil {
-		return 0, err
+// indexState returns the number of archives in an index, and whether the index is
+// complete. It makes the tables of a new index.
+func indexState(ctx context.Context, db *sql.DB) (done int, complete bool, err error) {
+	var hasTables bool
+	if err := db.QueryRowContext(ctx, `SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'complete'`).Scan(&hasTables); err != nil {
+		return 0, false, err
 	}
-	if tables == 0 {
-		return 0, inTransaction(ctx, db, func(tx *sql.Tx) error {
+	if !hasTables {
+		return 0, false, inTransaction(ctx, db, func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, createTables)
 			return err
 		})
 	}
-	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM complete`).Scan(&done); err != nil || done > 0 {
-		return -1, err
-	}
-	err := db.QueryRowContext(ctx, `SELECT count(*) FROM archive`).Scan(&done)
-	return done, err
+	err = db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM archive), (SELECT count(*) > 0 FROM complete)`).Scan(&done, &complete)
+	return done, complete, err
 }
 
-// buildFrom reads the archives after the first ones, and completes the index.
+// buildFrom reads the archives that come after the first done ones, and completes the
+// index.
 func (l *Library) buildFrom(ctx context.Context, db *sql.DB, done int, opts Options) error {
 	for i, a := range l.archives[done:] {
 		name := filepath.Base(a.path)
@@ -105,7 +103,7 @@ func (l *Library) buildFrom(ctx context.Context, db *sql.DB, done int, opts Opti
 	})
 }
 
-// inTransaction commits what do has done, or undoes it.
+// inTransaction calls do in a transaction, and commits it if do succeeds.
 func inTransaction(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -117,8 +115,8 @@ func inTransaction(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) erro
 	return tx.Commit()
 }
 
-// indexArchive reads an archive in one goroutine, collects its words in a second one,
-// and writes its rows in a third one.
+// indexArchive adds an archive to the index. One goroutine reads the archive, a second
+// one collects its words, and the caller's goroutine writes its rows.
 func indexArchive(ctx context.Context, tx *sql.Tx, id int64, a archiveFile, progress func(bytes, size int64)) error {
 	f, err := os.Open(a.path)
 	if err != nil {
@@ -135,11 +133,11 @@ func indexArchive(ctx context.Context, tx *sql.Tx, id int64, a archiveFile, prog
 	defer cancel(nil)
 	batches, words := make(chan batch, 2), make(chan batch, 2)
 	var work sync.WaitGroup
-	var read readResult
+	var result readResult
 	work.Go(func() {
 		defer close(words)
 		defer close(batches)
-		read = readArchive(ctx, &watched{Reader: f, update: progress, size: a.size}, w.last, func(b batch) bool {
+		result = readArchive(ctx, &progressReader{Reader: f, update: progress, size: a.size}, w.last, func(b batch) bool {
 			for _, to := range []chan<- batch{words, batches} {
 				select {
 				case to <- b:
@@ -163,52 +161,52 @@ func indexArchive(ctx context.Context, tx *sql.Tx, id int64, a archiveFile, prog
 	work.Go(func() { consume(words, func(b batch) error { return w.words.write(ctx, tx, b) }) })
 	consume(batches, func(b batch) error { return w.write(ctx, b) })
 	work.Wait()
-	if err := cmp.Or(context.Cause(ctx), read.err); err != nil {
+	if err := cmp.Or(context.Cause(ctx), result.err); err != nil {
 		return err
 	}
-	if err := errors.Join(w.placeMissing(ctx), w.texts.flush(ctx), w.words.flush(ctx, tx, true)); err != nil {
+	if err := errors.Join(w.addUnrecorded(ctx), w.blocks.flush(ctx), w.words.flush(ctx, tx, true)); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO archive VALUES(?, ?, ?, ?, ?)`, id, a.path, a.size, read.schema, read.entries)
+	_, err = tx.ExecContext(ctx, `INSERT INTO archive VALUES(?, ?, ?, ?, ?)`, id, a.path, a.size, result.schema, result.entries)
 	return err
 }
 
-// watched tells how much of an archive is read.
-type watched struct {
+// A progressReader reports the progress of a reader, once for each MiB.
+type progressReader struct {
 	io.Reader
 	update     func(bytes, size int64)
 	read, size int64
-	told       int64
+	reported   int64
 }
 
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.Reader.Read(p)
-	w.read += int64(n)
-	if w.read-w.told >= 1<<20 || err != nil {
-		w.told = w.read
-		w.update(w.read, w.size)
+func (r *progressReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.read += int64(n)
+	if r.read-r.reported >= 1<<20 || err != nil {
+		r.reported = r.read
+		r.update(r.read, r.size)
 	}
 	return n, err
 }
 
-// A batch is some of what an archive has.
+// A batch is a part of the content of an archive, on its way to the index.
 type batch struct {
 	rows   []*row
 	files  []archive.Entry // files outside of repositories
-	git    []string        // repositories, "owner/name" or "owner/name.wiki"
+	git    []string        // repositories with Git data: "owner/name" or "owner/name.wiki"
 	faults []string
 	size   int
 }
 
-// readResult is what readArchive knows when all batches are sent.
+// A readResult is the result of readArchive, besides the batches.
 type readResult struct {
 	schema  string
 	entries int64
-	err     error // of the disk, or the context's
+	err     error // a failed read or a canceled context; faults of the archive are in batches
 }
 
-// readArchive sends the rows of an archive, whose IDs come after last. The batches are small enough to bound
-// the memory, whatever the archive holds.
+// readArchive passes the content of an archive to use, in batches of about 1 MiB. The IDs
+// of its records follow last. It stops when use returns false.
 func readArchive(ctx context.Context, r io.Reader, last int64, use func(batch) bool) (res readResult) {
 	var b batch
 	var faults int
@@ -220,14 +218,14 @@ func readArchive(ctx context.Context, r io.Reader, last int64, use func(batch) b
 		b = batch{}
 		return true
 	}
-	fault := func(err error) {
+	addFault := func(err error) {
 		f, ok := errors.AsType[*archive.Fault](err)
 		if !ok {
 			res.err = err
 			return
 		}
-		if faults++; faults <= maxFaults {
-			b.faults = append(b.faults, cut(f.Error(), 2000))
+		if faults++; faults <= maxFaults { // the extraction counts the others
+			b.faults = append(b.faults, truncate(f.Error(), 2000))
 		}
 	}
 	reader, err := archive.NewReader(r, nil)
@@ -240,7 +238,7 @@ func readArchive(ctx context.Context, r io.Reader, last int64, use func(batch) b
 			return readResult{err: ctx.Err()}
 		}
 		if err != nil {
-			if fault(err); res.err != nil {
+			if addFault(err); res.err != nil {
 				return res
 			}
 			continue
@@ -257,7 +255,7 @@ func readArchive(ctx context.Context, r io.Reader, last int64, use func(batch) b
 		}
 		for record, err := range e.Records() {
 			if err != nil {
-				if fault(err); res.err != nil {
+				if addFault(err); res.err != nil {
 					return res
 				}
 				continue
@@ -285,5 +283,5 @@ func readSchema(e *archive.Entry) string {
 	if err != nil || json.Unmarshal(data, &s) != nil {
 		return ""
 	}
-	return cut(s.Version, 50)
+	return truncate(s.Version, 50)
 }

@@ -12,24 +12,25 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// A row is what the index has of a record besides its text in the archive.
+// A row is a record on its way to the index: the columns of the table record, and the
+// texts for the search.
 type row struct {
 	id        int64
 	kind      kind
 	url       archive.URL
-	parent    archive.URL // the record that this one is shown in
-	thread    archive.URL // the issue, pull request, discussion, release or commit above all of its parents
+	parent    archive.URL // the record inside which a page shows this record
+	thread    archive.URL // the issue, pull request, discussion, release or commit of the conversation
 	repo      archive.URL
 	number    int64
-	created   int64 // Unix time; 0 if it is not known
+	created   int64 // Unix time; 0 if unknown
 	updated   int64
 	state     state
 	author    string // the last part of the user's URL
 	title     string
 	milestone archive.URL
 	labels    []archive.URL
-	body      string            // for the search alone
-	files     map[string]string // the types of the files that the record links to, by entry
+	body      string            // the text for the search
+	files     map[string]string // the declared types of the files of the record, by entry name
 	raw       json.RawMessage
 }
 
@@ -74,16 +75,16 @@ func describe(r archive.Record) *row {
 	case *archive.PullRequestReviewComment:
 		d.part(r.PullRequest, firstURL(r.PullRequestReviewThread, r.InReplyTo, r.PullRequestReview, r.PullRequest), r.User, r.Body, r.CreatedAt)
 	case *archive.CommitComment:
-		commit := commitKey(r.Repository, r.CommitID)
+		commit := commitURL(r.Repository, r.CommitID)
 		d.part(commit, commit, r.User, r.Body, r.CreatedAt)
 		d.repo = r.Repository
 	case *archive.Attachment:
 		d.part(threadOf(r.Parent()), r.Parent(), r.User, "", r.CreatedAt)
-		d.repo, d.title = r.Repository, cut(r.AssetName, maxTitle)
+		d.repo, d.title = r.Repository, truncate(r.AssetName, maxTitle)
 		d.file(r.AssetURL, r.AssetContentType)
 	case *archive.RepositoryFile:
 		d.part("", "", r.User, "", r.CreatedAt)
-		d.repo, d.title = r.Repository, cut(r.FileName, maxTitle)
+		d.repo, d.title = r.Repository, truncate(r.FileName, maxTitle)
 		d.file(r.FileURL, r.FileContentType)
 	default:
 		d.other(r)
@@ -91,33 +92,33 @@ func describe(r archive.Record) *row {
 	return d
 }
 
-// other describes the records that are not in a conversation.
+// other fills in a record that is not part of a conversation.
 func (d *row) other(r archive.Record) {
 	switch r := r.(type) {
 	case *archive.Repository:
-		d.title, d.body, d.created = cut(repositoryName(r), maxTitle), r.Description, unix(r.CreatedAt)
+		d.title, d.body, d.created = truncate(repositoryName(r), maxTitle), r.Description, unix(r.CreatedAt)
 	case *archive.User:
-		d.title, d.author, d.body, d.created = cut(r.Login, maxTitle), login(r.URL), r.Name, unix(r.CreatedAt)
+		d.title, d.author, d.body, d.created = truncate(r.Login, maxTitle), login(r.URL), r.Name, unix(r.CreatedAt)
 	case *archive.Organization:
-		d.title, d.body, d.created = cut(r.Login, maxTitle), r.Name+"\n"+r.Description, unix(r.CreatedAt)
+		d.title, d.body, d.created = truncate(r.Login, maxTitle), r.Name+"\n"+r.Description, unix(r.CreatedAt)
 	case *archive.Team:
-		d.title, d.body, d.parent, d.created = cut(r.Name, maxTitle), r.Description, r.Organization, unix(r.CreatedAt)
+		d.title, d.body, d.parent, d.created = truncate(r.Name, maxTitle), r.Description, r.Organization, unix(r.CreatedAt)
 	case *archive.Label:
-		d.title, d.repo = cut(r.Name, maxTitle), r.Repository
+		d.title, d.repo = truncate(r.Name, maxTitle), r.Repository
 	case *archive.DiscussionCategory:
-		d.title, d.repo, d.body = cut(r.Name, maxTitle), r.Repository, r.Description
+		d.title, d.repo, d.body = truncate(r.Name, maxTitle), r.Repository, r.Description
 	case *archive.Project:
-		d.title, d.body, d.author = cut(r.Name, maxTitle), r.Body, login(r.Creator)
+		d.title, d.body, d.author = truncate(r.Name, maxTitle), r.Body, login(r.Creator)
 	case *archive.ProtectedBranch:
-		d.title, d.repo = cut(r.Name, maxTitle), r.RepositoryURL
+		d.title, d.repo = truncate(r.Name, maxTitle), r.RepositoryURL
 	case *archive.Unknown:
-		d.title = cut(r.Type, maxTitle)
+		d.title = truncate(r.Type, maxTitle)
 		d.discussionComment(r)
 	}
 }
 
-// discussionComment recognizes comments on discussions. No public archive has them,
-// so that package archive has no type for them.
+// discussionComment fills in a comment on a discussion. Package archive has no type for
+// such comments, because no public archive has any.
 func (d *row) discussionComment(r *archive.Unknown) {
 	if r.Type != "discussion_comment" {
 		return
@@ -130,8 +131,8 @@ func (d *row) discussionComment(r *archive.Unknown) {
 	d.part(c.Discussion, c.Discussion, c.User, c.Body, c.CreatedAt)
 }
 
-// An unknownComment is a comment on a discussion, as far as it can be guessed from
-// the other comments.
+// An unknownComment is the presumed form of a comment on a discussion: the form of other
+// comments.
 type unknownComment struct {
 	Discussion archive.URL  `json:"discussion"`
 	User       archive.URL  `json:"user"`
@@ -139,9 +140,9 @@ type unknownComment struct {
 	CreatedAt  archive.Time `json:"created_at"`
 }
 
-// item fills in a record with a page of its own.
+// item fills in a record that has a page.
 func (d *row) item(repo, user archive.URL, title, body string, created, updated archive.Time) {
-	d.repo, d.author, d.title, d.body = repo, login(user), cut(title, maxTitle), body
+	d.repo, d.author, d.title, d.body = repo, login(user), truncate(title, maxTitle), body
 	d.created, d.updated = unix(created), max(unix(created), unix(updated))
 	d.thread, d.number = d.url, d.url.Number()
 }
@@ -151,7 +152,8 @@ func (d *row) part(thread, parent, user archive.URL, body string, created archiv
 	d.thread, d.parent, d.author, d.body, d.created = thread, parent, login(user), body, unix(created)
 }
 
-// file notes the type of a file. Some exporters percent-encode the names in links.
+// file adds the declared type of a file. Some exporters percent-encode the names in
+// links.
 func (d *row) file(link, contentType string) {
 	name, err := archive.EntryName(link)
 	if err != nil {
@@ -193,17 +195,18 @@ func releaseTitle(r *archive.Release) string {
 	return r.TagName
 }
 
-// commitKey is the URL of a commit, which is no record but has comments.
-func commitKey(repo archive.URL, sha string) archive.URL { return repo + "/commit/" + archive.URL(sha) }
+// commitURL returns the URL of a commit. A commit is not a record, but comments on it
+// are.
+func commitURL(repo archive.URL, sha string) archive.URL { return repo + "/commit/" + archive.URL(sha) }
 
-// threadOf returns the URL of the issue or pull request above a review or comment.
+// threadOf returns the URL of the issue or pull request of a review or comment.
 func threadOf(parent archive.URL) archive.URL {
 	u, _, _ := strings.Cut(string(parent), "#")
 	u = strings.TrimSuffix(strings.TrimSuffix(u, "/files"), "/diffs")
 	return archive.URL(u)
 }
 
-// login returns the name of a user, which is the last part of the URL.
+// login returns the login of a user: the last part of the URL.
 func login(user archive.URL) string {
 	name := path.Base(strings.TrimRight(string(user), "/"))
 	if name == "." || name == "/" {
@@ -212,10 +215,11 @@ func login(user archive.URL) string {
 	if plain, err := url.PathUnescape(name); err == nil {
 		name = plain
 	}
-	return cut(name, 100)
+	return truncate(name, 100)
 }
 
-// repositoryName returns OWNER/NAME of a repository, as its Git data is called.
+// repositoryName returns the OWNER/NAME of a repository: the name of its Git data, or else
+// the end of its URL.
 func repositoryName(r *archive.Repository) string {
 	if entry, err := archive.EntryName(r.GitURL); err == nil {
 		if name, ok := strings.CutPrefix(entry, "repositories/"); ok && strings.Count(name, "/") == 1 {
@@ -259,7 +263,7 @@ func unix(t archive.Time) int64 {
 	return t.Unix()
 }
 
-// timeOf is the time of the index; zero if it is not known.
+// timeOf returns the time for a Unix time in the index. 0 means unknown: the zero time.
 func timeOf(seconds int64) time.Time {
 	if seconds == 0 {
 		return time.Time{}
@@ -267,8 +271,8 @@ func timeOf(seconds int64) time.Time {
 	return time.Unix(seconds, 0).UTC()
 }
 
-// cut shortens a text to n bytes and a mark.
-func cut(s string, n int) string {
+// truncate truncates a text to n bytes, and adds an ellipsis.
+func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
@@ -279,3 +283,13 @@ func cut(s string, n int) string {
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// isSearchable reports whether the search can find a record.
+func (d *row) isSearchable() bool {
+	switch d.kind {
+	case kindEvent, kindThread, kindLabel, kindCategory, kindProtectedBranch, kindUnknown:
+		return false
+	default:
+		return d.title != "" || d.body != ""
+	}
+}

@@ -1,6 +1,7 @@
 package browse
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -17,7 +18,8 @@ import (
 //go:embed search.js
 var searchScript []byte
 
-// CheckExport reports why a folder cannot take an export: it has to be missing or empty.
+// CheckExport returns an error if a folder exists and is not empty: Export would not write
+// into it.
 func CheckExport(dir string) error {
 	entries, err := os.ReadDir(dir)
 	switch {
@@ -32,9 +34,10 @@ func CheckExport(dir string) error {
 	}
 }
 
-// Export writes the pages of the library as files, and returns the name of the first
-// one. It begins there and follows every link. The pages work from a file and from any
-// web server. Only their search has a script.
+// Export writes the pages of the library as files into a folder, and returns the path of
+// the first page. It writes the pages that the first page leads to, over any number of
+// links. A browser can open the pages from files or from any web server. Only the search
+// has a script.
 func (l *Library) Export(ctx context.Context, dir string, opts Options) (first string, err error) {
 	if err := CheckExport(dir); err != nil {
 		return "", err
@@ -43,7 +46,7 @@ func (l *Library) Export(ctx context.Context, dir string, opts Options) (first s
 	if err := l.Wait(ctx); err != nil {
 		return "", err
 	}
-	s, err := newSite(ctx, l)
+	s, err := newSite(l)
 	if err != nil {
 		return "", err
 	}
@@ -73,6 +76,7 @@ type exporter struct {
 	queue []target
 }
 
+// visit adds a target to the queue, once.
 func (x *exporter) visit(t target) {
 	if !x.seen[t] {
 		x.seen[t] = true
@@ -80,7 +84,7 @@ func (x *exporter) visit(t target) {
 	}
 }
 
-// pages writes all pages, and the files that they link to.
+// pages writes all pages and the files of the archive to which they link.
 func (x *exporter) pages(ctx context.Context, opts Options) error {
 	for name, content := range map[string][]byte{"-/style.css": styleSheet, "-/icon.svg": iconFile, "-/search.js": searchScript} {
 		if err := x.write(name, content); err != nil {
@@ -116,22 +120,22 @@ func (x *exporter) page(ctx context.Context, t target) error {
 		return err
 	}
 	l := &links{root: strings.Repeat("../", strings.Count(t.path, "/")), written: true, visit: x.visit}
-	p, err := x.make(ctx, l, t.path, query)
+	p, err := x.pageAt(ctx, l, t.path, query)
 	if errors.Is(err, errNotFound) {
 		p = &page{Template: "error", Title: "Not Found", Data: errorPage{"The archive does not have this page."}}
-		(&request{site: x.site, ctx: ctx, links: l}).complete(p)
+		(&request{site: x.site, ctx: ctx, links: l}).fillLayout(p)
 	} else if err != nil {
 		return err
 	}
-	var b strings.Builder
-	if err := x.site.write(&b, p); err != nil {
+	var b bytes.Buffer
+	if err := x.writePage(&b, p); err != nil {
 		return err
 	}
-	return x.write(t.fileName(), []byte(b.String()))
+	return x.write(t.fileName(), b.Bytes())
 }
 
-// copyFile writes a file of the archive. A file that could not be unpacked has a note
-// in its place.
+// copyFile writes a file of the archive. For a file that could not be unpacked, it writes
+// a note.
 func (x *exporter) copyFile(ctx context.Context, t target) (err error) {
 	f, err := x.store.file(ctx, `id = ?`, t.file)
 	if err != nil {
@@ -153,6 +157,7 @@ func (x *exporter) copyFile(ctx context.Context, t target) (err error) {
 	return errors.Join(err, w.Close())
 }
 
+// write writes a file. It keeps an existing file: see create.
 func (x *exporter) write(name string, content []byte) error {
 	w, err := x.create(name)
 	if errors.Is(err, fs.ErrExist) {
@@ -165,17 +170,11 @@ func (x *exporter) write(name string, content []byte) error {
 	return errors.Join(err, w.Close())
 }
 
-// create creates a file. Two names of users that differ in case alone are one file on
-// some systems: the first one stays.
+// create creates a file. It fails if the file exists: on some systems, the pages of two
+// users whose logins differ only in case have the same file.
 func (x *exporter) create(name string) (*os.File, error) {
 	if err := x.root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o700); err != nil {
 		return nil, err
 	}
 	return x.root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
-
-// Folder returns the folder of the index.
-func (l *Library) Folder() string { return l.dir }
-
-// Wait waits until the archives are unpacked.
-func (l *Library) Wait(ctx context.Context) error { return l.files.wait(ctx) }

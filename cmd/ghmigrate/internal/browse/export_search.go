@@ -3,7 +3,6 @@ package browse
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -12,20 +11,21 @@ import (
 	"unicode/utf8"
 )
 
-// perBlock is the number of pages in one file of the search's index.
+// perBlock is the number of pages in a block. search.js has the same number.
 const perBlock = 500
 
-// A foundPage is a page that the search of an export finds.
+// A foundPage is a page that the search of an export can find.
 type foundPage struct {
 	Title string `json:"t"`
-	Where string `json:"w"` // the kind, the repository and the number
+	Where string `json:"w"` // the repository, the kind and the number
 	Date  string `json:"d"`
-	File  string `json:"f"` // from the folder of the export
+	File  string `json:"f"` // relative to the folder of the export
 }
 
-// index writes the index of the search: the pages, in blocks, and the words, in a file
-// for each beginning of two characters. The script of the search reads the files that
-// it needs. A browser lets a page that comes from a file read no other file but scripts.
+// index writes the index of the search. The pages are in blocks, one file each. The words
+// are in a file for each pair of first characters. Search.js loads the files that it
+// needs. The files are scripts, because a page that a browser opened from a file can load
+// nothing else.
 func (x *exporter) index(ctx context.Context) error {
 	pageOf, err := x.foundPages(ctx)
 	if err != nil {
@@ -34,8 +34,8 @@ func (x *exporter) index(ctx context.Context) error {
 	return x.wordFiles(ctx, pageOf)
 }
 
-// foundPages writes the blocks of pages, the newest first, and returns the number of
-// the page of each record; -1 for a record without one.
+// foundPages writes the blocks of pages, the newest first. It returns the number of the
+// page for each record, by ID; -1 for a record without a page.
 func (x *exporter) foundPages(ctx context.Context) ([]int32, error) {
 	last, err := x.store.count(ctx, `SELECT coalesce(max(id), 0) FROM record`)
 	if err != nil {
@@ -96,11 +96,12 @@ func (x *exporter) foundPages(ctx context.Context) ([]int32, error) {
 	if err := errors.Join(rows.Err(), flush()); err != nil {
 		return nil, err
 	}
-	return pageOf, x.partsOf(ctx, pageOf, byKey)
+	return pageOf, x.addParts(ctx, pageOf, byKey)
 }
 
-// partsOf gives the comments and reviews the pages of their conversations.
-func (x *exporter) partsOf(ctx context.Context, pageOf []int32, byKey map[int64]int32) error {
+// addParts sets the pages of comments, reviews and attachments: the pages of their
+// conversations.
+func (x *exporter) addParts(ctx context.Context, pageOf []int32, byKey map[int64]int32) error {
 	rows, err := x.store.db.QueryContext(ctx, `SELECT id, thread FROM record WHERE thread <> 0 AND kind BETWEEN ? AND ?`, kindComment, kindAttachment)
 	if err != nil {
 		return err
@@ -118,8 +119,8 @@ func (x *exporter) partsOf(ctx context.Context, pageOf []int32, byKey map[int64]
 	return rows.Err()
 }
 
-// wordFiles writes the files of words. A word has two lists of pages: pages with the
-// word in the title, and all others.
+// wordFiles writes the files of words. A word has two lists of pages: the pages with the
+// word in the title, and the other pages with the word.
 func (x *exporter) wordFiles(ctx context.Context, pageOf []int32) error {
 	rows, err := x.store.db.QueryContext(ctx, `SELECT word, field, ids FROM word ORDER BY word`)
 	if err != nil {
@@ -178,15 +179,9 @@ func beginningOf(word string) string {
 	return word[:one+two]
 }
 
+// appendPages appends the pages of the records in a posting.
 func appendPages(list []int32, ids []byte, pageOf []int32) []int32 {
-	id := int64(0)
-	for len(ids) > 0 {
-		d, n := binary.Uvarint(ids)
-		if n <= 0 {
-			break
-		}
-		ids = ids[n:]
-		id += int64(d) //nolint:gosec // as it was written
+	for id := range postingIDs(ids) {
 		if id < int64(len(pageOf)) && pageOf[id] >= 0 {
 			list = append(list, pageOf[id])
 		}
@@ -194,8 +189,8 @@ func appendPages(list []int32, ids []byte, pageOf []int32) []int32 {
 	return list
 }
 
-// differences replaces each number but the first by how much it is more than the one
-// before.
+// differences replaces each number after the first by its difference to the previous
+// number.
 func differences(list []int32) []int32 {
 	for i := len(list) - 1; i > 0; i-- {
 		list[i] -= list[i-1]
@@ -203,9 +198,9 @@ func differences(list []int32) []int32 {
 	return list
 }
 
-// script writes a file of the index: a call of a function of search.js.
+// script writes a file of the index: a call of the function loaded of search.js.
 func (x *exporter) script(name string, value any) error {
-	data, err := json.Marshal(value) // it escapes what could end a script
+	data, err := json.Marshal(value) // Marshal escapes "<", so that the value cannot end a script element
 	if err != nil {
 		return err
 	}

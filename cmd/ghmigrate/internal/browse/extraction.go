@@ -1,6 +1,7 @@
 package browse
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,29 +16,29 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/report"
 )
 
-// An extraction unpacks the archives into the cache, in a goroutine of its own: the
-// records can be read meanwhile. Extract of package archive checks what it unpacks.
+// An extraction unpacks the archives into the cache folder in the background, while the
+// server shows their records. archive.Extract verifies an archive as it unpacks it.
 type extraction struct {
 	lib    *Library
 	cancel context.CancelFunc
 	done   chan struct{}
 
 	mu    sync.Mutex
-	ready []bool // by archive
+	ready []bool // which archives are unpacked
 	found []extractionResult
-	err   error // the disk's
+	err   error // a failed write, read or lock: no more archives are unpacked
 }
 
-// An extractionResult is what an extraction has found, as it is kept in the cache.
+// An extractionResult is the JSON file that the extraction of an archive leaves.
 type extractionResult struct {
 	Faults []string `json:"faults"`
 	More   int      `json:"more"` // faults that are not in Faults
 }
 
-// errUnpacking means that the files of an archive are not there yet.
+// errUnpacking means that an archive is not unpacked yet.
 var errUnpacking = errors.New("the archive is still being unpacked")
 
-// startExtraction begins to unpack what is not yet in the cache.
+// startExtraction unpacks the archives that are not in the cache folder yet.
 func startExtraction(ctx context.Context, l *Library, opts Options) *extraction {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	x := &extraction{
@@ -69,13 +70,13 @@ func startExtraction(ctx context.Context, l *Library, opts Options) *extraction 
 	return x
 }
 
-// stop ends the extraction. What is not complete is removed at the next start.
+// stop stops the extraction. The next one removes an incomplete folder.
 func (x *extraction) stop() {
 	x.cancel()
 	<-x.done
 }
 
-// wait waits for the end of the extraction.
+// wait waits until the extraction ends.
 func (x *extraction) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -91,7 +92,7 @@ func (x *extraction) dir(i int) string {
 	return filepath.Join(x.lib.dir, fmt.Sprintf("files-%d", i+1))
 }
 
-// load reads the result of an extraction that is complete.
+// load reads the result of a complete extraction.
 func (x *extraction) load(i int) error {
 	data, err := os.ReadFile(x.dir(i) + ".json")
 	if err != nil {
@@ -107,15 +108,15 @@ func (x *extraction) load(i int) error {
 	return nil
 }
 
-// extract unpacks an archive. The file beside the folder is written last: it tells
-// that the folder is complete.
+// extract unpacks an archive. It writes the result beside the folder last: the result
+// means that the folder is complete.
 func (x *extraction) extract(ctx context.Context, i int, opts Options) error {
 	lock, err := lockWhenFree(ctx, filepath.Join(x.lib.dir, "files.lock"))
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if x.load(i) == nil { // another process has done it
+	if x.load(i) == nil { // another process has unpacked it
 		return nil
 	}
 	dir := x.dir(i)
@@ -129,7 +130,7 @@ func (x *extraction) extract(ctx context.Context, i int, opts Options) error {
 	}
 	defer func() { _ = f.Close() }()
 	name := filepath.Base(a.path)
-	r := &watched{Reader: f, update: opts.Progress("unpacking " + name), size: a.size}
+	r := &progressReader{Reader: f, update: opts.Progress("unpacking " + name), size: a.size}
 	verify, err := x.excluded(ctx, i)
 	if err != nil {
 		return err
@@ -141,7 +142,7 @@ func (x *extraction) extract(ctx context.Context, i int, opts Options) error {
 	}
 	result := extractionResult{More: more}
 	for _, f := range faults {
-		result.Faults = append(result.Faults, cut(f.Text, 2000))
+		result.Faults = append(result.Faults, truncate(f.Text, 2000))
 	}
 	if len(result.Faults) > 0 {
 		opts.Say("%s has %d faults: the first page shows them", name, len(result.Faults)+result.More)
@@ -156,20 +157,20 @@ func (x *extraction) extract(ctx context.Context, i int, opts Options) error {
 	return x.load(i)
 }
 
-// excluded returns how an archive is verified: what it has nothing of was left out by
-// the export, and is not a fault. The first page says so.
+// excluded returns the options for verifying an archive. A part of which the archive has
+// nothing counts as excluded from the export, and not as a fault. The first page says so.
 func (x *extraction) excluded(ctx context.Context, i int) (*archive.VerifyOptions, error) {
 	opts := &archive.VerifyOptions{SkipReferences: true}
 	for _, part := range []struct {
 		excluded *bool
-		question string
+		count    string
 	}{
 		{&opts.ExcludeGitData, `SELECT count(*) FROM git WHERE archive = ?`},
 		{&opts.ExcludeMetadata, `SELECT count(*) FROM record WHERE archive = ? AND kind BETWEEN 1 AND 13`},
 		{&opts.ExcludeAttachments, `SELECT count(*) FROM file WHERE archive = ? AND name NOT LIKE 'releases/%'`},
 		{&opts.ExcludeReleases, `SELECT count(*) FROM file WHERE archive = ? AND name LIKE 'releases/%'`},
 	} {
-		n, err := x.lib.store.count(ctx, part.question, i)
+		n, err := x.lib.store.count(ctx, part.count, i)
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +179,7 @@ func (x *extraction) excluded(ctx context.Context, i int) (*archive.VerifyOption
 	return opts, nil
 }
 
-// isReady reports whether an archive is unpacked. The error tells why it never will be.
+// isReady reports whether an archive is unpacked. The error tells why it will not be.
 func (x *extraction) isReady(i int64) (bool, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -188,15 +189,19 @@ func (x *extraction) isReady(i int64) (bool, error) {
 	return x.ready[i], x.err
 }
 
+// check returns an error for an archive that is not unpacked.
+func (x *extraction) check(i int64) error {
+	ready, err := x.isReady(i)
+	if ready {
+		return nil
+	}
+	return cmp.Or(err, errUnpacking)
+}
+
 // open opens an unpacked file.
 func (x *extraction) open(i int64, name string) (fs.File, error) {
-	ready, err := x.isReady(i)
-	switch {
-	case ready:
-	case err != nil:
+	if err := x.check(i); err != nil {
 		return nil, err
-	default:
-		return nil, errUnpacking
 	}
 	root, err := os.OpenRoot(x.dir(int(i)))
 	if err != nil {
@@ -212,13 +217,8 @@ func (x *extraction) open(i int64, name string) (fs.File, error) {
 
 // repository returns the folder of a bare repository.
 func (x *extraction) repository(i int64, name string) (string, error) {
-	ready, err := x.isReady(i)
-	switch {
-	case ready:
-	case err != nil:
+	if err := x.check(i); err != nil {
 		return "", err
-	default:
-		return "", errUnpacking
 	}
 	dir := filepath.Join(x.dir(int(i)), "repositories", filepath.FromSlash(name)+".git")
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
@@ -227,7 +227,8 @@ func (x *extraction) repository(i int64, name string) (string, error) {
 	return dir, nil
 }
 
-// faults returns what is wrong with the archives.
+// faults returns the faults of the archives, the number of further faults, and whether
+// all archives are unpacked.
 func (x *extraction) faults() (faults []string, more int, all bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

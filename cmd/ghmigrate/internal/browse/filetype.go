@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// rasterTypes are the images that are shown: a browser decodes them and runs nothing.
-// An SVG is a document with scripts, and not one of them.
+// rasterTypes are the types of images that pages show. They hold no scripts. SVG is
+// missing because an SVG is a document that may hold scripts.
 var rasterTypes = map[string]bool{
 	"image/png": true, "image/jpeg": true, "image/gif": true, "image/webp": true, "image/bmp": true,
 }
@@ -22,9 +22,8 @@ func mediaType(declared string) string {
 	return t
 }
 
-// servedType returns the type with which a file is sent, from the declared one and
-// from the first bytes of the file. Shown is false for a file that is only for
-// downloading.
+// servedType returns the Content-Type for a file, from its declared type and its first
+// bytes. Shown is false for a file that a browser may only download.
 func servedType(declared string, head []byte) (contentType string, shown bool) {
 	t := mediaType(declared)
 	switch {
@@ -40,8 +39,8 @@ func servedType(declared string, head []byte) (contentType string, shown bool) {
 	return "application/octet-stream", false
 }
 
-// passive are the extensions of files that a browser shows without running anything,
-// or does not show at all.
+// passive are the extensions of files in which a browser runs nothing: it shows the file
+// without scripts, or does not show it.
 var passive = map[string]bool{
 	".png": true, ".jpg": true, ".jpeg": true, ".gif": true, ".webp": true, ".bmp": true, ".txt": true, ".log": true,
 	".zip": true, ".gz": true, ".tgz": true, ".tar": true, ".xz": true, ".bz2": true, ".7z": true, ".zst": true,
@@ -49,7 +48,8 @@ var passive = map[string]bool{
 	".pdf": true, ".docx": true, ".xlsx": true, ".pptx": true, ".odt": true, ".ods": true,
 }
 
-// isPassive reports whether a file can have its own name in an export.
+// isPassive reports whether a file keeps its extension in an export. A web server may
+// derive the Content-Type from the extension, so that a browser could run other files.
 func isPassive(name, contentType string) bool {
 	ext := strings.ToLower(path.Ext(name))
 	if t := mediaType(contentType); rasterTypes[t] || t == "text/plain" {

@@ -3,14 +3,15 @@ package browse
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"strings"
 
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// A kind is the type of a record, as a number of the index.
+// A kind is the type of a record, as a number in the index.
 type kind int
 
-// The kinds. Their numbers are part of the index: see indexVersion.
+// The numbers of the kinds are part of the index: see indexVersion.
 const (
 	kindUnknown kind = iota
 	kindIssue
@@ -36,7 +37,7 @@ const (
 	kindProtectedBranch
 )
 
-// kindNames has the words of each kind for people, one and many.
+// kindNames has the singular and the plural name of each kind.
 var kindNames = [...][2]string{
 	kindUnknown:         {"other record", "other records"},
 	kindIssue:           {"issue", "issues"},
@@ -64,8 +65,14 @@ var kindNames = [...][2]string{
 
 func (k kind) String() string { return kindNames[k][0] }
 
-// plural returns the word for several records of the kind.
+// plural returns the name of several records of the kind.
 func (k kind) plural() string { return kindNames[k][1] }
+
+// hyphenated returns the name of the kind for anchors and style sheets.
+func (k kind) hyphenated() string { return strings.ReplaceAll(k.String(), " ", "-") }
+
+// capitalized returns a text with a capital first letter, which must be ASCII.
+func capitalized(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // kindOf returns the kind of a record.
 func kindOf(r archive.Record) kind {
@@ -117,16 +124,16 @@ func kindOf(r archive.Record) kind {
 	}
 }
 
-// hasAuthor reports whether records of the kind tell who wrote them.
+// hasAuthor reports whether records of the kind name their author.
 func (k kind) hasAuthor() bool { return k >= kindIssue && k <= kindRepositoryFile }
 
-// A state is where an issue, a pull request, a milestone or a release stands.
+// A state is the state of an issue, a pull request, a milestone or a release.
 type state int
 
 const (
 	stateNone state = iota
 	stateOpen
-	stateDraft // a pull request that is open, or a release that is not published
+	stateDraft // an open pull request, or an unpublished release
 	stateClosed
 	stateMerged
 	statePrerelease
@@ -136,8 +143,8 @@ var stateNames = [...]string{"", "open", "draft", "closed", "merged", "prereleas
 
 func (s state) String() string { return stateNames[s] }
 
-// keyOf returns the number by which the index finds a URL. It is 0 for no URL.
-// A reader of the index compares the URL, too: different URLs may have one key.
+// keyOf returns the key of a URL in the index: 63 bits of a checksum; 0 for an empty URL.
+// The index takes different URLs to have different keys.
 func keyOf(url archive.URL) int64 {
 	if url == "" {
 		return 0

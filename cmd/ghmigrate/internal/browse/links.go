@@ -6,22 +6,23 @@ import (
 	"strings"
 )
 
-// links makes the addresses in a page. An address of the server begins with the token.
-// An address of an export is the relative name of a file.
+// links makes the addresses on a page. An address of a server begins with the token. An
+// address in an export is a relative file name.
 type links struct {
-	root    string // what leads to the first page
-	visit   func(target)
-	written bool // for an export
+	root    string       // the prefix that leads to the first page
+	visit   func(target) // called for each link of an export
+	written bool         // the page is part of an export
 }
 
-// A target is a page or a file that an exported page links to.
+// A target is a page or a file to which an exported page links.
 type target struct {
 	path   string
 	params string // of a list: "state=closed&page=2"
-	file   int64  // the number of a file, if it is one
+	file   int64  // the ID of a file; 0 for a page
 }
 
-// page returns the address of a page. The parameters are pairs.
+// page returns the address of a page. The parameters are names and values. A parameter
+// with an empty value is left out.
 func (l *links) page(name string, params ...string) string {
 	query := url.Values{}
 	for i := 0; i+1 < len(params); i += 2 {
@@ -62,14 +63,14 @@ func (l *links) file(f *storedFile) string {
 	return l.root + name
 }
 
-// asset returns the address of a style sheet or the like.
+// asset returns the address of a file of the program, such as the style sheet.
 func (l *links) asset(name string) string { return l.root + "-/" + name }
 
-// address returns the place of a file in the addresses. A file that a browser must not
-// run has an extension that no browser runs, whatever server has the export later.
+// address returns the path of a file in addresses. If a browser could run the file, the
+// name ends in ".bin": no web server tells a browser to run such a file.
 func (f *storedFile) address() string {
 	name := pathPart(path.Base(f.name))
-	if isCut(name) {
+	if isTruncated(name) {
 		name = "file" + pathPart(path.Ext(f.name))
 	}
 	if !isPassive(name, f.contentType) {

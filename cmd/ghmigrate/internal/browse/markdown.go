@@ -19,23 +19,25 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// maxMarkdown bounds the texts that are read as Markdown, in bytes. GitHub takes 64 KiB
-// of characters. A longer text is shown as it is.
+// maxMarkdown bounds the texts that are rendered as Markdown, in bytes. A longer text is
+// shown as plain text. GitHub accepts 65,536 characters.
 const maxMarkdown = 256 << 10
 
 // maxShown bounds the length of a text on a page, in bytes.
 const maxShown = 1 << 20
 
-// A markdown turns texts of an archive into HTML. The texts are hostile: goldmark's
-// HTML is sanitized, and then each link and image is decided on.
+// A markdown renders texts of an archive as HTML. The texts are hostile: bluemonday
+// sanitizes the HTML of goldmark, and a resolver replaces the address of each link and
+// image.
 type markdown struct {
-	comment, document goldmark.Markdown
-	policy            *bluemonday.Policy
+	comment  goldmark.Markdown // a line end is a line break
+	document goldmark.Markdown // a line end is a space
+	policy   *bluemonday.Policy
 }
 
 func newMarkdown() *markdown {
 	return &markdown{
-		comment:  newGoldmark(goldmarkhtml.WithHardWraps(), goldmarkhtml.WithUnsafe()), // line ends count in comments
+		comment:  newGoldmark(goldmarkhtml.WithHardWraps(), goldmarkhtml.WithUnsafe()),
 		document: newGoldmark(goldmarkhtml.WithUnsafe()),
 		policy:   newPolicy(),
 	}
@@ -48,8 +50,8 @@ func newGoldmark(opts ...renderer.Option) goldmark.Markdown {
 	)
 }
 
-// newPolicy returns what the HTML of a text may have: nothing with a style, an ID, a
-// script, or an address that is loaded.
+// newPolicy returns the policy for the HTML of a text. It allows no styles, no IDs, no
+// scripts, and no addresses except of links and images.
 func newPolicy() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowElements(
@@ -74,21 +76,21 @@ func newPolicy() *bluemonday.Policy {
 	return p
 }
 
-// A place is where a text stands: it decides what references in it mean.
-type place struct {
-	// link returns the address inside the archive of a URL; empty if it is elsewhere.
+// A resolver finds the pages and images to which a text refers. Its functions return an
+// empty address for a target that the archive does not have.
+type resolver struct {
+	// link returns the address of the page for a URL.
 	link func(url string) string
-	// image returns the address of an image of the archive; empty if there is none.
+	// image returns the address of the image with a URL.
 	image func(url string) string
-	// reference returns the address of #12, owner/repo#12, @user or a commit; empty if
-	// the archive does not have it.
+	// reference returns the address of the page for #12, owner/repo#12, @user or a commit.
 	reference func(text string) string
-	// document reads the text as a file of a repository.
+	// document means that the text is a file of a repository, and not a comment.
 	document bool
 }
 
-// render returns a text as HTML that is safe to show.
-func (m *markdown) render(text string, at *place) template.HTML {
+// render renders a text as safe HTML.
+func (m *markdown) render(text string, r *resolver) template.HTML {
 	if strings.TrimSpace(text) == "" {
 		return ""
 	}
@@ -96,66 +98,66 @@ func (m *markdown) render(text string, at *place) template.HTML {
 		return plainText(text)
 	}
 	engine := m.comment
-	if at.document {
+	if r.document {
 		engine = m.document
 	}
 	var b bytes.Buffer
 	if err := engine.Convert([]byte(text), &b); err != nil {
 		return plainText(text)
 	}
-	return template.HTML(at.finish(m.policy.SanitizeBytes(b.Bytes()))) //nolint:gosec // it is sanitized
+	return template.HTML(r.finish(m.policy.SanitizeBytes(b.Bytes()))) //nolint:gosec // the HTML is sanitized
 }
 
-// plainText returns a text as it is.
+// plainText renders a text as plain text.
 func plainText(text string) template.HTML {
 	note := ""
 	if len(text) > maxShown {
-		text = cut(text, maxShown)
-		note = `<p class="note">The text is longer than a page can show. The record has all of it.</p>`
+		text = truncate(text, maxShown)
+		note = `<p class="note">The text is longer than a page can show.</p>`
 	}
-	return template.HTML(`<pre class="long">` + html.EscapeString(text) + `</pre>` + note) //nolint:gosec // it is escaped
+	return template.HTML(`<pre class="long">` + html.EscapeString(text) + `</pre>` + note) //nolint:gosec // the text is escaped
 }
 
-// finish decides on each link and image of sanitized HTML, and makes links of
-// references. The HTML is parsed as a browser would, and every tag is written anew: no
-// text can close an element of the page around it.
-func (at *place) finish(sanitized []byte) string {
+// finish replaces the addresses in sanitized HTML and makes links of references. It parses
+// the HTML as a browser does, and writes every tag anew. Therefore, no text can close an
+// element of the page around it.
+func (r *resolver) finish(sanitized []byte) string {
 	body := &nethtml.Node{Type: nethtml.ElementNode, Data: "div", DataAtom: atom.Div}
 	nodes, err := nethtml.ParseFragment(bytes.NewReader(sanitized), body)
-	if err != nil { // too deep
+	if err != nil { // the elements are nested too deeply
 		return `<pre class="long">` + html.EscapeString(string(sanitized)) + `</pre>`
 	}
 	var out strings.Builder
 	for _, n := range nodes {
-		at.write(&out, n, inside{})
+		r.write(&out, n, ancestors{})
 	}
 	return out.String()
 }
 
-// inside tells what an element is in.
-type inside struct{ link, code bool }
+// ancestors tells whether a node is inside a link or inside code.
+type ancestors struct{ link, code bool }
 
-func (at *place) write(out *strings.Builder, n *nethtml.Node, in inside) {
+func (r *resolver) write(out *strings.Builder, n *nethtml.Node, in ancestors) {
 	if n.Type == nethtml.TextNode {
 		if in.link || in.code {
 			out.WriteString(html.EscapeString(n.Data))
 		} else {
-			at.references(out, n.Data)
+			r.references(out, n.Data)
 		}
 		return
 	}
 	if n.Type != nethtml.ElementNode {
 		return
 	}
-	before, after := beginning(n), "</"+n.Data+">"
+	before, after := startTag(n), "</"+n.Data+">"
 	switch n.Data {
 	case "a":
-		before = at.anchor(attribute(n, "href"))
-		if in.link = before != ""; !in.link { // it leads nowhere
+		before = r.anchor(attribute(n, "href"))
+		if in.link = before != ""; !in.link { // the link is plain text
 			before, after = "<span>", "</span>"
 		}
 	case "img":
-		out.WriteString(at.picture(n, in.link))
+		out.WriteString(r.picture(n, in.link))
 		return
 	case "input":
 		box := "☐"
@@ -172,13 +174,13 @@ func (at *place) write(out *strings.Builder, n *nethtml.Node, in inside) {
 	}
 	out.WriteString(before)
 	for c := range n.ChildNodes() {
-		at.write(out, c, in)
+		r.write(out, c, in)
 	}
 	out.WriteString(after)
 }
 
-// beginning returns the tag that begins an element, without addresses.
-func beginning(n *nethtml.Node) string {
+// startTag returns the start tag of an element, without addresses.
+func startTag(n *nethtml.Node) string {
 	var b strings.Builder
 	b.WriteString("<" + n.Data)
 	for _, a := range n.Attr {
@@ -203,10 +205,10 @@ func hasAttribute(n *nethtml.Node, name string) bool {
 	return slices.ContainsFunc(n.Attr, func(a nethtml.Attribute) bool { return a.Key == name })
 }
 
-// anchor returns the beginning of a link, inside the archive or to another site; empty
-// for any other link.
-func (at *place) anchor(href string) string {
-	if inside := at.link(href); inside != "" {
+// anchor returns the start tag of a link, to a page of the archive or to another site. It
+// is empty for any other address.
+func (r *resolver) anchor(href string) string {
+	if inside := r.link(href); inside != "" {
 		return `<a href="` + html.EscapeString(inside) + `">`
 	}
 	if outside := outsideAddress(href); outside != "" {
@@ -215,7 +217,8 @@ func (at *place) anchor(href string) string {
 	return ""
 }
 
-// outsideAddress returns an address that may stand in a link; empty for all others.
+// outsideAddress returns the address of a link to another site; empty for an address
+// that is not safe or not absolute.
 func outsideAddress(href string) string {
 	u, err := url.Parse(strings.TrimSpace(href))
 	if err != nil {
@@ -232,11 +235,11 @@ func outsideAddress(href string) string {
 	return ""
 }
 
-// picture returns an image of the archive, or a link to one elsewhere: a page never
-// asks another host for anything.
-func (at *place) picture(n *nethtml.Node, inLink bool) string {
+// picture returns an image of the archive. An image of another site becomes a link,
+// because a page sends no requests to other hosts.
+func (r *resolver) picture(n *nethtml.Node, inLink bool) string {
 	src, alt := attribute(n, "src"), attribute(n, "alt")
-	if inside := at.image(src); inside != "" {
+	if inside := r.image(src); inside != "" {
 		var img strings.Builder
 		img.WriteString(`<img loading="lazy" src="` + html.EscapeString(inside) + `" alt="` + html.EscapeString(alt) + `"`)
 		for _, name := range []string{"width", "height"} {
@@ -262,17 +265,17 @@ func (at *place) picture(n *nethtml.Node, inLink bool) string {
 		html.EscapeString("["+text+", at "+host+"]") + `</a>`
 }
 
-// referencePattern finds what may be a reference. The first group is what is before it.
+// referencePattern matches what may be a reference. The second group is the reference.
 var referencePattern = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(^|[^\w/&@#.-])((?:[\w-]+/[\w.-]+)?#[0-9]{1,9}\b|GH-[0-9]{1,9}\b|@[A-Za-z0-9][A-Za-z0-9-]{0,38}\b|\b[0-9a-f]{7,40}\b)`)
 })
 
-// references writes text, and links of the references in it.
-func (at *place) references(out *strings.Builder, text string) {
+// references writes a text, with links for the references in it.
+func (r *resolver) references(out *strings.Builder, text string) {
 	last := 0
 	for _, m := range referencePattern().FindAllStringSubmatchIndex(text, -1) {
 		from, to := m[4], m[5]
-		address := at.reference(text[from:to])
+		address := r.reference(text[from:to])
 		if address == "" {
 			continue
 		}

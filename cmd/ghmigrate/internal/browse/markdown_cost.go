@@ -2,15 +2,14 @@ package browse
 
 import "strings"
 
-// Limits of what is read as Markdown: goldmark takes time that grows with the square of
-// some texts, and a hostile text of 256 KiB may take minutes.
+// The time that goldmark takes grows with the square of the length of some texts: a
+// hostile text of 256 KiB may take minutes. These limits are far beyond what people write.
 const (
-	maxInlineCost = 50_000_000 // of a paragraph: its length times its characters that may begin something
-	maxMarkers    = 50         // the quotes and lists that a line may begin
+	maxInlineCost = 50_000_000 // the length of a paragraph times its characters that may begin an inline element
+	maxMarkers    = 50         // the quotes and list items that one line may begin
 )
 
-// isCostly reports whether a text would take too long as Markdown. No text of a person
-// does.
+// isCostly reports whether goldmark would take too long for a text.
 func isCostly(text string) bool {
 	length, openers := 0, 0
 	for line := range strings.Lines(text) {
@@ -20,7 +19,7 @@ func isCostly(text string) bool {
 		}
 		if m := markers(line); m > maxMarkers {
 			return true
-		} else if m > 0 && strings.TrimLeft(line, " \t")[0] != '>' { // a list: each of its items is a paragraph
+		} else if m > 0 && strings.TrimLeft(line, " \t")[0] != '>' { // each list item is a paragraph
 			length, openers = 0, 0
 		}
 		length += len(line)
@@ -37,7 +36,7 @@ func isCostly(text string) bool {
 	return false
 }
 
-// markers counts the quotes and lists that a line begins.
+// markers counts the quotes and list items that a line begins.
 func markers(line string) int {
 	n := 0
 	for {

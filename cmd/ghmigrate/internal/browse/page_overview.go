@@ -11,25 +11,26 @@ import (
 
 // An overview is the first page.
 type overview struct {
-	Archives     []archiveRow
-	Faults       []string
-	MoreFaults   int
-	Checked      bool // all archives are unpacked, and so checked
-	Failed       string
-	ReadFaults   []string // of the records
-	Repositories []repositoryRow
-	Records      []recordCount
-	People       link
-	Organization []organizationView
-	Missing      []string
+	Archives      []archiveRow
+	Faults        []string
+	MoreFaults    int
+	Checked       bool     // all archives are unpacked and verified
+	Failed        string   // why unpacking failed
+	ReadFaults    []string // the faults from indexing; empty when Checked, because Faults has them
+	Repositories  []repositoryRow
+	Records       []recordCount
+	People        link
+	Organizations []organizationView
+	Missing       []string
 }
 
+// An archiveRow is a row of the table of archives.
 type archiveRow struct {
 	Path, Schema  string
 	Size, Entries int64
 }
 
-// A repositoryRow has the counts of a repository.
+// A repositoryRow is a repository in the list, with its counts.
 type repositoryRow struct {
 	link
 	Description                                   string
@@ -38,41 +39,18 @@ type repositoryRow struct {
 	HasRecord, HasGit, HasWiki, Private, Archived bool
 }
 
-type recordCount struct {
-	link
-	Count int64
-}
-
-type organizationView struct {
-	Login, Name, Description, Email, Location string
-	Website                                   string
-	Members                                   []member
-	Teams                                     []teamView
-}
-
-type member struct {
-	person
-	Role string
-}
-
-type teamView struct {
-	Name, Description, Privacy string
-	Members                    []member
-	Repositories               []string
-}
-
+// overview makes the first page.
 func (r *request) overview() (*page, error) {
 	var o overview
 	var err error
 	o.Archives, err = queryAll(r.ctx, r.store, func(rows *sql.Rows) (a archiveRow, err error) {
-		return a, rows.Scan(&a.Path, &a.Size, &a.Schema, &a.Entries)
+		err = rows.Scan(&a.Path, &a.Size, &a.Schema, &a.Entries)
+		return a, err
 	}, `SELECT path, size, schema, entries FROM archive ORDER BY id`)
 	if err != nil {
 		return nil, err
 	}
-	o.ReadFaults, err = queryAll(r.ctx, r.store, func(rows *sql.Rows) (text string, err error) {
-		return text, rows.Scan(&text)
-	}, `SELECT text FROM fault LIMIT 100`)
+	o.ReadFaults, err = queryAll(r.ctx, r.store, scanColumn[string], `SELECT text FROM fault LIMIT 100`)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +71,7 @@ func (r *request) overview() (*page, error) {
 	if o.Records, err = r.recordCounts(); err != nil {
 		return nil, err
 	}
-	if o.Organization, err = r.organizations(); err != nil {
+	if o.Organizations, err = r.organizations(); err != nil {
 		return nil, err
 	}
 	o.People = link{"All users", r.links.page("-/users")}
@@ -117,7 +95,8 @@ func (r *request) repositoryRows(owner string) ([]repositoryRow, error) {
 		n    int64
 	}
 	cells, err := queryAll(r.ctx, r.store, func(rows *sql.Rows) (c cell, err error) {
-		return c, rows.Scan(&c.repo, &c.kind, &c.st, &c.n)
+		err = rows.Scan(&c.repo, &c.kind, &c.st, &c.n)
+		return c, err
 	}, `SELECT repo, kind, state, n FROM tally WHERE kind BETWEEN 1 AND 5`)
 	if err != nil {
 		return nil, err
@@ -147,7 +126,7 @@ func (r *request) repositoryRows(owner string) ([]repositoryRow, error) {
 			row.Releases += c.n
 		case kindMilestone:
 			row.Milestones += c.n
-		default: // not in the cells
+		default: // the query selects no other kinds
 		}
 	}
 	var all []repositoryRow
@@ -166,7 +145,7 @@ func (r *request) repositoryRows(owner string) ([]repositoryRow, error) {
 		if repo.record != 0 {
 			row.HasRecord = true
 			if record, err := read[archive.Repository](r.ctx, r.store, repo.record); err == nil {
-				row.Description, row.Private, row.Archived = cut(record.Description, 300), record.Private, record.IsArchived
+				row.Description, row.Private, row.Archived = truncate(record.Description, 300), record.Private, record.IsArchived
 			}
 		}
 		all = append(all, row)
@@ -179,7 +158,7 @@ func (r *request) hasGit(name string) (bool, error) {
 	return n > 0, err
 }
 
-// owner shows the repositories of an account.
+// owner makes the page of the repositories of an account.
 func (r *request) owner(name string) (*page, error) {
 	rows, err := r.repositoryRows(name)
 	if err != nil {
@@ -191,78 +170,8 @@ func (r *request) owner(name string) (*page, error) {
 	return &page{Template: "owner", Title: fromPart(name), Data: rows}, nil
 }
 
-func (r *request) recordCounts() ([]recordCount, error) {
-	return queryAll(r.ctx, r.store, func(rows *sql.Rows) (c recordCount, err error) {
-		var k kind
-		err = rows.Scan(&k, &c.Count)
-		c.Text = k.plural()
-		if k < 0 || int(k) >= len(kindNames) {
-			return c, fmt.Errorf("kind %d", k)
-		}
-		if !r.links.written || k == kindUnknown { // all others have pages of their own
-			c.Href = r.links.page("-/records/" + itoa(int64(k)))
-		}
-		return c, err
-	}, `SELECT kind, sum(n) FROM tally GROUP BY kind ORDER BY sum(n) DESC`)
-}
-
-func (r *request) organizations() ([]organizationView, error) {
-	found, err := r.store.entries(r.ctx, `kind = ? ORDER BY title LIMIT 100`, kindOrganization)
-	if err != nil {
-		return nil, err
-	}
-	var all []organizationView
-	for _, e := range found {
-		record, err := read[archive.Organization](r.ctx, r.store, e.id)
-		if err != nil {
-			continue // the records have it
-		}
-		o := organizationView{
-			Login: cut(record.Login, 100), Name: cut(record.Name, 200), Description: cut(record.Description, 1000),
-			Email: cut(record.Email, 200), Location: cut(record.Location, 200), Website: cut(record.Website, 200),
-		}
-		for _, m := range record.Members {
-			if len(o.Members) == 1000 {
-				break
-			}
-			o.Members = append(o.Members, member{r.personOf(login(m.User)), strings.ReplaceAll(m.Role, "_", " ")})
-		}
-		if o.Teams, err = r.teams(e.key); err != nil {
-			return nil, err
-		}
-		all = append(all, o)
-	}
-	return all, nil
-}
-
-func (r *request) teams(organization int64) ([]teamView, error) {
-	found, err := r.store.entries(r.ctx, `kind = ? AND parent = ? AND kind IN (12, 17) ORDER BY title LIMIT 500`, kindTeam, organization)
-	if err != nil {
-		return nil, err
-	}
-	var all []teamView
-	for _, e := range found {
-		record, err := read[archive.Team](r.ctx, r.store, e.id)
-		if err != nil {
-			continue
-		}
-		t := teamView{Name: cut(record.Name, 200), Description: cut(record.Description, 500), Privacy: cut(record.Privacy, 50)}
-		for _, m := range record.Members {
-			if len(t.Members) < 500 {
-				t.Members = append(t.Members, member{r.personOf(login(m.User)), m.Role})
-			}
-		}
-		for _, p := range record.Permissions {
-			if len(t.Repositories) < 500 {
-				t.Repositories = append(t.Repositories, nameOfURL(p.Repository)+": "+cut(p.Access, 20))
-			}
-		}
-		all = append(all, t)
-	}
-	return all, nil
-}
-
-// missing says what the archives do not have and one might look for.
+// missing returns sentences about data that the archives do not have, but that a reader
+// may look for.
 func (r *request) missing(o *overview) ([]string, error) {
 	var all []string
 	has := map[string]int64{}
@@ -274,17 +183,17 @@ func (r *request) missing(o *overview) ([]string, error) {
 		return nil, err
 	}
 	if gits == 0 && len(o.Repositories) > 0 {
-		all = append(all, "No repository has Git data: the export left it out (exclude_git_data), or it is in another archive.")
+		all = append(all, "No repository has Git data: the export excluded it (exclude_git_data), or it is in another archive.")
 	}
 	if has["issues"]+has["pull requests"]+has["milestones"]+has["releases"] == 0 {
-		all = append(all, "There are no issues, pull requests, milestones and releases: the export left them out (exclude_metadata), or there are none.")
+		all = append(all, "There are no issues, pull requests, milestones and releases: the export excluded them (exclude_metadata), or the repositories have none.")
 	}
 	files, err := r.store.count(r.ctx, `SELECT count(*) FROM file`)
 	if err != nil {
 		return nil, err
 	}
 	if attached := has["attachments"] + has["files"]; attached > files {
-		all = append(all, fmt.Sprintf("%s of attachments, but %s: the export left them out (exclude_attachments), or they are lost.",
+		all = append(all, fmt.Sprintf("%s of attachments, but %s: the export excluded the files (exclude_attachments), or the files are lost.",
 			table.Plural(int(attached), "record"), table.Plural(int(files), "file")))
 	}
 	without := 0
@@ -294,9 +203,9 @@ func (r *request) missing(o *overview) ([]string, error) {
 		}
 	}
 	if without > 0 {
-		all = append(all, table.Plural(without, "repository")+" named by other records, but without a record.")
+		all = append(all, table.Plural(without, "repository")+" without a record: only other records name the repository.")
 	}
 	return append(all,
-		"GitHub exports no comments on discussions, no objects of Git LFS, and nothing of Projects, packages, Actions, rulesets, issue types and sub-issues.",
+		"GitHub does not export comments on discussions, Git LFS objects, Projects, packages, Actions, rulesets, issue types and sub-issues.",
 	), nil
 }

@@ -1,23 +1,16 @@
 package browse
 
-import (
-	"encoding/json"
-	"slices"
+import "iter"
 
-	"github.com/ghmigrate/ghmigrate/archive"
-)
-
-// A searchPage is what a search has found.
+// A searchPage is the page of a search, with its results.
 type searchPage struct {
 	Words, Kind, Repository string
-	Kinds                   []link
 	Rows                    []itemRow
-	Found                   int64
+	Found                   int64 // the records with all words, of all kinds and repositories
 	Pager                   pager
-	Repositories            []string
 }
 
-// search shows the records with some words: records with the words in the title come first.
+// search makes the page of a search.
 func (r *request) search() (*page, error) {
 	v := &searchPage{Words: r.query.Get("q"), Kind: r.query.Get("kind"), Repository: r.query.Get("repo")}
 	p := &page{Template: "search", Title: "Search", Data: v, HasForm: r.links.written, Query: v.Words}
@@ -25,26 +18,39 @@ func (r *request) search() (*page, error) {
 	if r.links.written || q.empty() {
 		return p, nil
 	}
-	ids, err := r.ranked(q)
+	all, titles, err := r.store.find(r.ctx, q)
 	if err != nil {
 		return nil, err
 	}
+	v.Found = all.len()
 	wanted := map[kind]bool{}
-	for k := range kindNames {
-		if v.Kind == "" || kind(k).plural() == v.Kind {
-			wanted[kind(k)] = true
+	for i := range kindNames {
+		k := kind(i)
+		if v.Kind != "" && v.Kind != k.plural() {
+			continue
+		}
+		wanted[k] = true
+		if v.Kind != "" {
+			if all, titles, err = r.onlyRare(k, all, titles); err != nil {
+				return nil, err
+			}
 		}
 	}
 	var repo int64
 	if v.Repository != "" {
-		if found, err := r.store.repository(r.ctx, `name = ?`, v.Repository); err == nil {
-			repo = found.key
+		found, err := r.store.repository(r.ctx, `name = ? COLLATE NOCASE`, v.Repository)
+		if isNotFound(err) {
+			return p, nil
 		}
+		if err != nil {
+			return nil, err
+		}
+		repo = found.key
 	}
 	skip, n := (r.pageNumber()-1)*perPage, int64(0)
 	more := false
-	for _, id := range ids {
-		if v.Kind == "" && repo == 0 && len(q.phrases) == 0 && n < skip { // nothing to look at
+	for id := range ranked(all, titles) {
+		if v.Kind == "" && repo == 0 && len(q.phrases) == 0 && n < skip { // without a filter, each record is a result
 			n++
 			continue
 		}
@@ -64,35 +70,48 @@ func (r *request) search() (*page, error) {
 		}
 		v.Rows = append(v.Rows, row)
 	}
-	v.Found = int64(len(ids))
 	v.Pager = r.pagerOf("-/search", more, "q", v.Words, "kind", v.Kind, "repo", v.Repository)
-	p.Title = "Search: " + cut(v.Words, 100)
+	p.Title = "Search: " + truncate(v.Words, 100)
 	return p, nil
 }
 
-// ranked returns what a query finds: titles first, and then the newest.
-func (r *request) ranked(q query) ([]int64, error) {
-	all, titles, err := r.store.find(r.ctx, q)
+// onlyRare removes the records of other kinds from sets of records, if the archive has few
+// records of a kind. It saves a search from reading most of the other records.
+func (r *request) onlyRare(k kind, all, titles idSet) (allOfKind, titlesOfKind idSet, err error) {
+	n, err := r.store.count(r.ctx, `SELECT coalesce(sum(n), 0) FROM tally WHERE kind = ?`, k)
+	if err != nil || n > maxMatches {
+		return all, titles, err
+	}
+	ids, err := queryAll(r.ctx, r.store, scanColumn[int64], `SELECT id FROM record WHERE kind = ?`, k)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	rest := make([]int64, 0, len(all))
-	inTitle := make(map[int64]bool, len(titles))
-	for _, id := range titles {
-		inTitle[id] = true
+	var ofKind idSet
+	for _, id := range ids {
+		ofKind.add(id)
 	}
-	for _, id := range all {
-		if !inTitle[id] {
-			rest = append(rest, id)
-		}
-	}
-	slices.Reverse(titles)
-	slices.Reverse(rest)
-	return append(titles, rest...), nil
+	return all.intersection(ofKind), titles.intersection(ofKind), nil
 }
 
-// result returns the row of a record that was found. Its link leads to the record
-// inside its conversation.
+// ranked yields the records that a query finds: first the matches in titles, then the
+// others, each from the last record of the archive to the first.
+func ranked(all, titles idSet) iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for id := range titles.descending() {
+			if !yield(id) {
+				return
+			}
+		}
+		for id := range all.descending() {
+			if !titles.has(id) && !yield(id) {
+				return
+			}
+		}
+	}
+}
+
+// result returns the row of a record that was found, unless the filters exclude it. The
+// link of the row leads to the record inside its conversation.
 func (r *request) result(id int64, q query, wanted map[kind]bool, repo int64) (itemRow, bool, error) {
 	e, err := r.store.one(r.ctx, `id = ?`, id)
 	if err != nil {
@@ -112,8 +131,8 @@ func (r *request) result(id int64, q query, wanted map[kind]bool, repo int64) (i
 	if repo != 0 && top.repo != repo && e.repo != repo {
 		return itemRow{}, false, nil
 	}
-	text := r.textOf(id)
-	if !q.holds(e.title + "\n" + text) {
+	text := r.textOf(e)
+	if !q.hasPhrases(e.title + "\n" + text) {
 		return itemRow{}, false, nil
 	}
 	rows, err := r.itemRows([]*entry{top}, true)
@@ -139,105 +158,28 @@ func nilIfNotFound(err error) error {
 	return err
 }
 
-// textOf returns the text of a record that a search looks at.
-func (r *request) textOf(id int64) string {
+// textOf returns the text of a record that the search looks at, besides the title.
+func (r *request) textOf(e *entry) string {
 	record, err := read[struct {
 		Body        string `json:"body"`
 		Description string `json:"description"`
 		Name        string `json:"name"`
-	}](r.ctx, r.store, id)
+	}](r.ctx, r.store, e.id)
 	if err != nil {
 		return "" // a record that does not fit its type has no text
 	}
-	return record.Body + record.Description
+	text := record.Body + record.Description
+	if e.kind == kindUser || e.kind == kindOrganization { // the title is the login
+		text = record.Name + "\n" + text
+	}
+	return text
 }
 
-// maxMatches bounds the records whose issues a list with words is made of.
-const maxMatches = 20_000
-
-// threadsWith returns the issues or the like that have words themselves or in their
-// comments.
-func (r *request) threadsWith(q query, repo int64, k kind) ([]int64, error) {
-	ids, _, err := r.store.find(r.ctx, q)
-	if err != nil {
-		return nil, err
+// searchedKinds returns the names of the kinds that the form of the search offers.
+func searchedKinds() []string {
+	var all []string
+	for _, k := range []kind{kindIssue, kindPull, kindComment, kindReview, kindReviewComment, kindDiscussion, kindRelease, kindMilestone, kindCommitComment, kindAttachment, kindUser} {
+		all = append(all, k.plural())
 	}
-	if len(q.phrases) > 0 {
-		var kept []int64
-		for _, id := range ids[:min(len(ids), 20_000)] {
-			e, err := r.store.one(r.ctx, `id = ?`, id)
-			if err != nil {
-				continue
-			}
-			if q.holds(e.title + "\n" + r.textOf(id)) {
-				kept = append(kept, id)
-			}
-		}
-		ids = kept
-	}
-	if len(ids) > maxMatches {
-		ids = ids[len(ids)-maxMatches:] // the latest of the archive
-	}
-	found, err := r.store.entries(r.ctx, `repo = ? AND kind = ? AND kind BETWEEN 1 AND 5 AND key IN (SELECT thread FROM record WHERE id IN (SELECT value FROM json_each(?)))`, repo, k, jsonOf(ids))
-	if err != nil {
-		return nil, err
-	}
-	all := make([]int64, 0, len(found))
-	for _, e := range found {
-		all = append(all, e.id)
-	}
-	return all, nil
-}
-
-func jsonOf(ids []int64) string {
-	if len(ids) == 0 {
-		return "[]"
-	}
-	data, err := json.Marshal(ids)
-	if err != nil {
-		return "[]"
-	}
-	return string(data)
-}
-
-// addressOf returns where a record is shown; empty if it has no place of its own.
-func (r *request) addressOf(e *entry) string {
-	switch e.kind {
-	case kindUser:
-		return r.links.page(userPath(e.author))
-	case kindRepository:
-		if repo, err := r.store.repository(r.ctx, `key = ?`, e.key); err == nil {
-			return r.links.page(repo.slug)
-		}
-		return ""
-	case kindOrganization, kindTeam:
-		return r.links.page("")
-	case kindCommitComment:
-		c, err := read[archive.CommitComment](r.ctx, r.store, e.id)
-		repo, missing := r.store.repository(r.ctx, `key = ?`, e.repo)
-		if err != nil || missing != nil || !isSHA(c.CommitID) {
-			return ""
-		}
-		return r.links.page(repo.slug+"/commit/"+c.CommitID) + "#" + anchorOf(e)
-	default: // in a conversation, or nowhere
-	}
-	top := e
-	if e.kind > kindMilestone {
-		var err error
-		if top, err = r.store.one(r.ctx, `key = ? AND key <> 0`, e.thread); err != nil {
-			return ""
-		}
-	}
-	if top.kind < kindIssue || top.kind > kindMilestone {
-		return ""
-	}
-	repo, err := r.store.repository(r.ctx, `key = ?`, top.repo)
-	if err != nil {
-		return ""
-	}
-	address := itemPath(repo, top)
-	if top == e {
-		return r.links.page(address)
-	}
-	return r.links.page(address, "page", r.threadPageOf(top, e)) + "#" + anchorOf(e)
+	return all
 }

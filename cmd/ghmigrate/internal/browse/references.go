@@ -4,7 +4,6 @@ import (
 	"errors"
 	"html/template"
 	"net/url"
-	"path"
 	"regexp"
 	"strings"
 	"time"
@@ -14,15 +13,14 @@ import (
 
 func isNotFound(err error) bool { return errors.Is(err, errNotFound) }
 
-// Bounds of a page, which hostile texts would exceed: the time for its Markdown, and
-// the references that are looked up.
+// Bounds for each page, against hostile texts.
 const (
-	markdownTime  = 3 * time.Second
-	maxReferences = 5000
+	markdownTime  = 3 * time.Second // for Markdown: later texts are plain text
+	maxReferences = 5000            // references that are looked up: the others are plain text
 )
 
-// render returns a text of this repository as HTML.
-func (p *repositoryPage) render(text string, at *place) template.HTML {
+// render renders a text of this repository as HTML.
+func (p *repositoryPage) render(text string, resolve *resolver) template.HTML {
 	if p.markdownSpent > markdownTime {
 		return plainText(text)
 	}
@@ -35,14 +33,14 @@ func (p *repositoryPage) render(text string, at *place) template.HTML {
 		}
 	}
 	p.git.learn(p.ctx, p.repo.name, commits)
-	return p.markdown.render(text, at)
+	return p.markdown.render(text, resolve)
 }
 
 var commitPattern = regexp.MustCompile(`\b[0-9a-f]{7,40}\b`)
 
-// place returns how the references in a text of this repository are read.
-func (p *repositoryPage) place() *place {
-	return &place{link: p.inside, image: p.image, reference: func(text string) string {
+// resolver returns the resolver for a text of this repository.
+func (p *repositoryPage) resolver() *resolver {
+	return &resolver{link: p.inside, image: p.image, reference: func(text string) string {
 		address, known := p.references[text]
 		if !known && len(p.references) < maxReferences {
 			address = p.reference(text)
@@ -55,7 +53,8 @@ func (p *repositoryPage) place() *place {
 	}}
 }
 
-// inside returns the page of the record with a URL; empty if the archive has none.
+// inside returns the address of the page for a URL; empty if the archive has no such
+// page.
 func (r *request) inside(address string) string {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil || u.Host == "" {
@@ -69,13 +68,13 @@ func (r *request) inside(address string) string {
 		}
 		return r.addressOf(e)
 	}
-	if n, isComment := strings.CutPrefix(u.Fragment, "discussion_r"); isComment { // as GitHub's pages call a review comment
+	if n, isComment := strings.CutPrefix(u.Fragment, "discussion_r"); isComment { // the form of a review comment in the addresses of GitHub's pages
 		u.Fragment = ""
 		if e, err := r.store.lookup(r.ctx, archive.URL(u.String()+"/files#r"+n)); err == nil {
 			return r.addressOf(e)
 		}
 	}
-	if u.Fragment != "" || u.RawQuery != "" { // a place on a page
+	if u.Fragment != "" || u.RawQuery != "" { // try the URL of the page alone
 		u.Fragment, u.RawFragment, u.RawQuery = "", "", ""
 		return r.inside(u.String())
 	}
@@ -91,7 +90,8 @@ func (r *request) inside(address string) string {
 	return ""
 }
 
-// image returns the address of an image of the archive that a text shows.
+// image returns the address of the image with a URL; empty if the archive has no such
+// image.
 func (r *request) image(address string) string {
 	e, err := r.store.lookup(r.ctx, archive.URL(strings.TrimSpace(address)))
 	if err != nil {
@@ -104,25 +104,8 @@ func (r *request) image(address string) string {
 	return href
 }
 
-// fileOf returns the address of the file of an attachment, and whether it is shown.
-func (r *request) fileOf(e *entry) (href string, raster bool) {
-	switch e.kind {
-	case kindAttachment:
-		if a, err := read[archive.Attachment](r.ctx, r.store, e.id); err == nil {
-			v, _ := r.fileView(a.AssetURL, a.AssetName, a.AssetContentType)
-			return v.Href, v.Image
-		}
-	case kindRepositoryFile:
-		if f, err := read[archive.RepositoryFile](r.ctx, r.store, e.id); err == nil {
-			v, _ := r.fileView(f.FileURL, f.FileName, f.FileContentType)
-			return v.Href, v.Image
-		}
-	default: // it has no file
-	}
-	return "", false
-}
-
-// reference returns the address of #12, owner/repo#12, GH-12, @user or a commit.
+// reference returns the address of the page for #12, owner/repo#12, GH-12, @user or a
+// commit; empty if the archive has no such page.
 func (p *repositoryPage) reference(text string) string {
 	switch {
 	case strings.HasPrefix(text, "@"):
@@ -142,7 +125,7 @@ func (p *repositoryPage) reference(text string) string {
 			return ""
 		}
 		return p.numbered(repo, n)
-	case strings.Trim(text, "0123456789") == "": // a number, and no commit that people would name
+	case strings.Trim(text, "0123456789") == "": // only digits: a number rather than a commit
 		return ""
 	case p.git.has(p.ctx, p.repo.name, text):
 		return p.links.page(p.repo.slug + "/commit/" + text)
@@ -151,26 +134,12 @@ func (p *repositoryPage) reference(text string) string {
 	}
 }
 
-// numbered returns the address of an issue, a pull request or a discussion.
+// numbered returns the address of the issue, pull request or discussion with a number.
 func (r *request) numbered(repo *repository, n string) string {
-	e, err := r.store.one(r.ctx, `repo = ? AND kind IN (?, ?, ?) AND number = ? AND kind BETWEEN 1 AND 5 AND number <> 0 ORDER BY kind`,
+	e, err := r.store.one(r.ctx, `repo = ? AND kind IN (?, ?, ?) AND number = ? AND `+isItem+` AND number <> 0 ORDER BY kind`,
 		repo.key, kindIssue, kindPull, kindDiscussion, number(n))
 	if err != nil {
 		return ""
 	}
 	return r.links.page(itemPath(repo, e))
-}
-
-// readmePlace returns how the references in a README are read: relative links lead
-// nowhere, because the pages have no files of the repository.
-func (p *repositoryPage) readmePlace() *place {
-	at := p.place()
-	at.document = true
-	at.link = func(address string) string {
-		if strings.HasPrefix(address, "#") || path.IsAbs(address) {
-			return ""
-		}
-		return p.inside(address)
-	}
-	return at
 }

@@ -1,16 +1,16 @@
-// The search of an exported backup. It reads the index beside it, in -/search: files
-// that call loaded. Nothing is sent anywhere.
+// The search of an exported backup. It loads the index from the scripts in -/search, which
+// call the function loaded. It sends nothing to any server.
 "use strict";
 {
 	const perBlock = 500, shown = 200;
-	const known = new Map(); // the values of the files of the index, by name
-	const waiting = new Map();
+	const known = new Map(); // the values of loaded files, by name
+	const waiting = new Map(); // the promises of requested files, by name
 
 	self.loaded = (name, value) => {
 		known.set(name, value);
 	};
 
-	// load reads a file of the index. A file that is not there has no words.
+	// load returns the value of a file of the index. It is undefined if there is no such file.
 	function load(name) {
 		if (known.has(name)) return Promise.resolve(known.get(name));
 		if (!waiting.has(name)) {
@@ -26,7 +26,7 @@
 
 	const unspaced = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}]/u;
 
-	// words splits a text as the index does.
+	// words splits a text into words, as eachWord in words.go does.
 	function words(text) {
 		const all = [];
 		let word = "";
@@ -43,8 +43,8 @@
 
 	const hex = text => Array.from(new TextEncoder().encode(text), b => b.toString(16).padStart(2, "0")).join("");
 
-	// pagesWith returns two sets of pages: with the word in the title, and with the
-	// word anywhere. The last word may be the beginning of one.
+	// pagesWith returns two sets of pages: those with the word in the title, and those with
+	// the word anywhere. With prefix, words that begin with the word count, too.
 	async function pagesWith(word, prefix) {
 		const titles = new Set(), all = new Set();
 		const start = [...word].slice(0, 2).join("");

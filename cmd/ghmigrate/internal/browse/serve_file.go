@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// serveFile sends a file of the archive: an image or plain text for showing, anything
-// else for downloading.
+// serveFile sends a file of the archive. The browser shows an image or plain text, and
+// downloads any other file.
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, address string) {
 	parts := strings.Split(address, "/")
 	if len(parts) != 4 {
@@ -20,24 +20,24 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, address strin
 	}
 	f, err := s.site.store.file(r.Context(), `id = ?`, number(parts[2]))
 	if err != nil {
-		http.Error(w, "404 the archive does not have this file", http.StatusNotFound)
+		http.Error(w, "404 not found: the archive does not have this file", http.StatusNotFound)
 		return
 	}
 	content, err := s.site.lib.files.open(f.archive, f.name)
 	switch {
 	case errors.Is(err, errUnpacking):
 		w.Header().Set("Retry-After", "5")
-		http.Error(w, "503 the archive is still being unpacked: load this address again in a moment", http.StatusServiceUnavailable)
+		http.Error(w, "503 service unavailable: the archive is still being unpacked: load this address again in a moment", http.StatusServiceUnavailable)
 		return
 	case err != nil:
-		http.Error(w, "404 the file could not be unpacked", http.StatusNotFound)
+		http.Error(w, "404 not found: the file could not be unpacked", http.StatusNotFound)
 		return
 	}
 	defer func() { _ = content.Close() }()
 	b := bufio.NewReader(content)
 	head, err := b.Peek(512)
 	if err != nil && !errors.Is(err, io.EOF) {
-		http.Error(w, "500 "+err.Error(), http.StatusInternalServerError)
+		http.Error(w, "500 internal server error: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	contentType, shown := servedType(f.contentType, head)

@@ -2,6 +2,7 @@ package browse
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log"
 	"net/http"
@@ -10,22 +11,23 @@ import (
 	"strings"
 )
 
-// isGit reports whether git asks for a repository with a path.
+// isGit reports whether a path is one that git requests to clone or fetch.
 func isGit(path string) bool {
 	return strings.HasSuffix(path, ".git/info/refs") || strings.HasSuffix(path, ".git/git-upload-pack")
 }
 
-// maxGitRequest bounds what git may send, in bytes: the commits that it wants and has.
+// maxGitRequest bounds the body of a request of git, in bytes. The body names the commits
+// that git wants and has.
 const maxGitRequest = 64 << 20
 
-// serveGit lets git clone a repository, by git's own http-backend. It only reads.
+// serveGit serves git clone and git fetch of a repository, with git's own http-backend.
 func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, path string) {
 	slug, rest, _ := strings.Cut(path, ".git/")
 	switch {
 	case rest == "info/refs" && r.Method == http.MethodGet && r.URL.Query().Get("service") == "git-upload-pack":
 	case rest == "git-upload-pack" && r.Method == http.MethodPost:
 	default:
-		http.Error(w, "403 only git clone and git fetch, by the smart protocol", http.StatusForbidden)
+		http.Error(w, "403 forbidden: the server supports only git clone and git fetch with the smart protocol", http.StatusForbidden)
 		return
 	}
 	name, err := s.site.store.gitName(r.Context(), slug)
@@ -41,10 +43,10 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, path string) {
 		if reason == "" {
 			reason = err.Error()
 		}
-		http.Error(w, "404 "+reason, http.StatusNotFound)
+		http.Error(w, "404 not found: "+reason, http.StatusNotFound)
 		return
 	}
-	// The address below the folder of the repository is all that the program gets to see.
+	// The program gets the path without the token and the owner.
 	inside := r.Clone(r.Context())
 	inside.URL.Path = "/" + filepath.Base(dir) + "/" + rest
 	env := append(gitEnvironment(),
@@ -53,10 +55,10 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, path string) {
 	if protocol := r.Header.Get("Git-Protocol"); protocol == "version=2" || protocol == "version=1" {
 		env = append(env, "GIT_PROTOCOL="+protocol)
 	}
-	if len(inside.TransferEncoding) > 0 { // CGI wants to know the length
+	if len(inside.TransferEncoding) > 0 { // CGI needs the length
 		body, err := io.ReadAll(http.MaxBytesReader(w, inside.Body, maxGitRequest))
 		if err != nil {
-			http.Error(w, "413 the request is too large", http.StatusRequestEntityTooLarge)
+			http.Error(w, "413 request entity too large", http.StatusRequestEntityTooLarge)
 			return
 		}
 		inside.Body, inside.ContentLength, inside.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
@@ -66,4 +68,19 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, path string) {
 		Logger: log.New(io.Discard, "", 0), Stderr: io.Discard,
 	}
 	backend.ServeHTTP(w, inside)
+}
+
+// gitName returns the name of the Git data with a slug: "owner/name" or
+// "owner/name.wiki".
+func (s *store) gitName(ctx context.Context, slug string) (string, error) {
+	names, err := queryAll(ctx, s, scanColumn[string], `SELECT name FROM git`)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		if strings.EqualFold(slugOf(name), slug) {
+			return name, nil
+		}
+	}
+	return "", errNotFound
 }

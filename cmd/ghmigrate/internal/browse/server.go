@@ -1,6 +1,7 @@
 package browse
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	_ "embed"
@@ -22,26 +23,26 @@ var styleSheet []byte
 var iconFile []byte
 
 // contentPolicy lets a page load its style sheet and images from the server, and
-// nothing else. There are no scripts.
+// nothing else. It forbids all scripts: the pages have none.
 const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// A Server shows a library to the user of this computer.
+// A Server serves the pages of a Library to the user of this computer.
 type Server struct {
 	site     *site
 	listener net.Listener
-	hosts    []string // with the port: the hosts that a request may name
+	hosts    []string // the values that the Host of a request may have
 	log      *slog.Logger
 }
 
-// Listen begins to listen on the loopback interface. Port 0 picks a free port. A nil
-// logger means no log.
+// Listen returns a Server that listens on the loopback interface. Port 0 picks a free
+// port. A nil logger discards the log. The caller calls Serve, and then Close.
 func (l *Library) Listen(ctx context.Context, port int, log *slog.Logger) (*Server, error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSite(ctx, l)
+	s, err := newSite(l)
 	if err != nil {
 		_ = listener.Close()
 		return nil, err
@@ -55,11 +56,11 @@ func (l *Library) Listen(ctx context.Context, port int, log *slog.Logger) (*Serv
 	return server, nil
 }
 
-// URL returns the address of the first page. Its token keeps out the other users and
-// the other programs of this computer.
+// URL returns the address of the first page. Other users and programs of this computer
+// do not know the token in the address, and cannot read the pages.
 func (s *Server) URL() string { return "http://" + s.hosts[0] + "/" + s.site.lib.token + "/" }
 
-// Serve answers requests until the context ends.
+// Serve serves requests until the context is canceled, and then returns nil.
 func (s *Server) Serve(ctx context.Context) error {
 	server := &http.Server{
 		Handler:           s,
@@ -81,7 +82,7 @@ func (s *Server) Serve(ctx context.Context) error {
 // Close stops listening.
 func (s *Server) Close() error { return s.listener.Close() }
 
-// ServeHTTP checks where a request comes from, and answers it.
+// ServeHTTP checks the origin and the token of a request, and serves it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", contentPolicy)
@@ -99,7 +100,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	token, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if subtle.ConstantTimeCompare([]byte(token), []byte(s.site.lib.token)) != 1 {
-		http.Error(w, "404 not found: the address needs the token that ghmigrate browse has printed", http.StatusNotFound)
+		http.Error(w, "404 not found: the address lacks the token that ghmigrate browse printed", http.StatusNotFound)
 		return
 	}
 	s.log.Debug("request", "method", r.Method, "path", path)
@@ -126,9 +127,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse tells why the server refuses a request. Another site has made the browser
-// send it (the headers of Fetch Metadata, Origin). Or the name of another site leads to
-// this computer (Host: DNS rebinding).
+// refuse returns why the server refuses a request; empty if it does not. The Host of
+// another site means DNS rebinding: its name leads to this computer. Origin and
+// Sec-Fetch-Site tell that a page of another site caused the request.
 func (s *Server) refuse(r *http.Request) string {
 	if !slices.Contains(s.hosts, strings.ToLower(r.Host)) {
 		return "the request is for another host"
@@ -147,13 +148,13 @@ func (s *Server) refuse(r *http.Request) string {
 	}
 }
 
-// An errorPage says that something is not there.
+// An errorPage says why there is no page.
 type errorPage struct{ Text string }
 
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request, path string) {
 	l := &links{root: "/" + s.site.lib.token + "/"}
 	status := http.StatusOK
-	p, err := s.site.make(r.Context(), l, path, r.URL.Query())
+	p, err := s.site.pageAt(r.Context(), l, path, r.URL.Query())
 	if err != nil {
 		status = http.StatusNotFound
 		text := "The archive does not have this page. GitHub may have it, or it was deleted before the export."
@@ -165,15 +166,15 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request, path string) 
 			status, text = http.StatusInternalServerError, "The page cannot be shown: "+err.Error()
 		}
 		p = &page{Template: "error", Title: http.StatusText(status), Data: errorPage{text}}
-		(&request{site: s.site, ctx: r.Context(), links: l}).complete(p)
+		(&request{site: s.site, ctx: r.Context(), links: l}).fillLayout(p)
 	}
-	var b strings.Builder
-	if err := s.site.write(&b, p); err != nil {
+	var b bytes.Buffer
+	if err := s.site.writePage(&b, p); err != nil {
 		s.log.Error("page failed", "path", path, "error", err)
-		http.Error(w, "500 the page cannot be shown: "+err.Error(), http.StatusInternalServerError)
+		http.Error(w, "500 internal server error: the page cannot be shown: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(b.String()))
+	_, _ = w.Write(b.Bytes())
 }

@@ -18,17 +18,17 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// A site makes the pages of a library, for the server and for an export.
+// A site makes the pages of a Library, for a Server and for an export.
 type site struct {
 	lib       *Library
 	store     *store
-	git       *git
+	git       *gitRunner
 	markdown  *markdown
 	templates *template.Template
 	title     string
 }
 
-func newSite(ctx context.Context, l *Library) (*site, error) {
+func newSite(l *Library) (*site, error) {
 	t, err := template.New("").Funcs(template.FuncMap{
 		"count": table.Count,
 		"size":  table.Size,
@@ -48,7 +48,7 @@ func newSite(ctx context.Context, l *Library) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{lib: l, store: l.store, git: newGit(ctx, l), markdown: newMarkdown(), templates: t}
+	s := &site{lib: l, store: l.store, git: newGitRunner(l), markdown: newMarkdown(), templates: t}
 	s.title = filepath.Base(l.archives[0].path)
 	if len(l.archives) > 1 {
 		s.title = filepath.Base(filepath.Dir(l.archives[0].path))
@@ -56,7 +56,7 @@ func newSite(ctx context.Context, l *Library) (*site, error) {
 	return s, nil
 }
 
-// A page is what a template shows.
+// A page is the data of a template and of the layout around it.
 type page struct {
 	Template string
 	Title    string
@@ -66,58 +66,61 @@ type page struct {
 	Data     any
 
 	Home, Style, Icon, Search, Script string // addresses
-	Query                             string // what was searched for
-	Static                            bool   // a page of an export
-	HasForm                           bool   // a script of the export's search is on the page
+	Query                             string // the words of a search
+	Static                            bool   // the page is part of an export
+	HasForm                           bool   // the page has the search of an export, and its script
 }
 
-// A link leads to a page. An empty Href is text alone.
+// A link leads to a page. Without an Href, it is plain text.
 type link struct{ Text, Href string }
 
 // A tab leads to a part of a repository.
 type tab struct {
 	link
 	Count   int64
-	More    bool // there are more than Count
+	More    bool // Count is a lower bound
 	Current bool
 }
 
 // A request is for one page.
 type request struct {
 	*site
-	ctx   context.Context //nolint:containedctx // it lives as long as the request
+	ctx   context.Context //nolint:containedctx // a request lives as long as its context
 	links *links
 	query url.Values
 }
 
-// make returns the page with a path, which has no slash at its ends.
-func (s *site) make(ctx context.Context, l *links, path string, query url.Values) (*page, error) {
+// pageAt makes the page at a path. The path neither begins nor ends with a slash.
+func (s *site) pageAt(ctx context.Context, l *links, path string, query url.Values) (*page, error) {
 	r := &request{site: s, ctx: ctx, links: l, query: query}
 	p, err := r.route(path)
 	if err != nil {
 		return nil, err
 	}
-	r.complete(p)
+	r.fillLayout(p)
 	return p, nil
 }
 
-func (r *request) complete(p *page) {
+// fillLayout sets the fields of a page that the layout shows.
+func (r *request) fillLayout(p *page) {
 	p.Site, p.Static = r.title, r.links.written
 	p.Home, p.Search = r.links.page(""), r.links.page("-/search")
 	p.Style, p.Icon, p.Script = r.links.asset("style.css"), r.links.asset("icon.svg"), r.links.asset("search.js")
 }
 
-// write writes a page as HTML.
-func (s *site) write(w io.Writer, p *page) error { return s.templates.ExecuteTemplate(w, "layout", p) }
+// writePage writes a page as HTML.
+func (s *site) writePage(w io.Writer, p *page) error {
+	return s.templates.ExecuteTemplate(w, "layout", p)
+}
 
-// route finds the function for a path.
+// route calls the function that makes the page at a path.
 func (r *request) route(path string) (*page, error) {
 	if path == "" {
 		return r.overview()
 	}
 	parts := strings.Split(path, "/")
 	if parts[0] == "-" {
-		return r.routeOwn(parts[1:])
+		return r.routeGeneral(parts[1:])
 	}
 	if len(parts) < 2 {
 		return r.owner(parts[0])
@@ -129,8 +132,8 @@ func (r *request) route(path string) (*page, error) {
 	return r.routeRepository(&repositoryPage{request: r, repo: repo}, parts[2:])
 }
 
-// routeOwn finds the pages that belong to no repository.
-func (r *request) routeOwn(parts []string) (*page, error) {
+// routeGeneral makes the pages below "-/", which belong to no repository.
+func (r *request) routeGeneral(parts []string) (*page, error) {
 	switch {
 	case len(parts) == 1 && parts[0] == "search":
 		return r.search()
@@ -149,6 +152,7 @@ func (r *request) routeOwn(parts []string) (*page, error) {
 	}
 }
 
+// routeRepository makes the pages of a repository. Parts is the path below it.
 func (r *request) routeRepository(p *repositoryPage, parts []string) (*page, error) {
 	name, arg := "", ""
 	if len(parts) > 0 {
@@ -185,54 +189,11 @@ func (r *request) routeRepository(p *repositoryPage, parts []string) (*page, err
 	}
 }
 
+// number returns the number in an address, or 0 for anything else.
 func number(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
 		return 0
 	}
 	return n
-}
-
-// itemPath returns the path of an issue, a pull request, a discussion, a release or a
-// milestone. The path has the number or tag that names the item, or else its number in
-// the index.
-func itemPath(repo *repository, e *entry) string {
-	section := map[kind]string{
-		kindIssue: "issues", kindPull: "pull", kindDiscussion: "discussions", kindRelease: "releases", kindMilestone: "milestones",
-	}[e.kind]
-	if e.number > 0 {
-		return repo.slug + "/" + section + "/" + itoa(e.number)
-	}
-	return repo.slug + "/" + section + "/id-" + itoa(e.id)
-}
-
-// userPath returns the path of a user's page.
-func userPath(login string) string { return "-/users/" + pathPart(login) }
-
-// A person is a user, for a template.
-type person struct{ Name, Href string }
-
-func (r *request) personOf(login string) person {
-	if login == "" {
-		return person{Name: "deleted account"}
-	}
-	return person{login, r.links.page(userPath(login))}
-}
-
-// labelColor returns the color of a label as SVG takes it.
-func labelColor(hex string) string {
-	hex = strings.TrimPrefix(hex, "#")
-	if (len(hex) == 3 || len(hex) == 6) && strings.Trim(strings.ToLower(hex), "0123456789abcdef") == "" {
-		return "#" + hex
-	}
-	return "gray"
-}
-
-// searchedKinds are the kinds that a search can be narrowed to.
-func searchedKinds() []string {
-	var all []string
-	for _, k := range []kind{kindIssue, kindPull, kindComment, kindReview, kindReviewComment, kindDiscussion, kindRelease, kindMilestone, kindCommitComment, kindAttachment, kindUser} {
-		all = append(all, k.plural())
-	}
-	return all
 }

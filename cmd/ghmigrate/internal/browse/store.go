@@ -16,7 +16,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// openDatabase opens an index for building, or for reading alone.
+// openDatabase opens an index for building, or read-only.
 func openDatabase(ctx context.Context, name string, readOnly bool) (*sql.DB, error) {
 	params := url.Values{}
 	pragma := func(p string) { params.Add("_pragma", p) }
@@ -28,7 +28,7 @@ func openDatabase(ctx context.Context, name string, readOnly bool) (*sql.DB, err
 		pragma("cache_size(-8192)") // KiB, for each connection
 		pragma("query_only(on)")
 	} else {
-		// A transaction that only adds pages has next to nothing to put into the journal.
+		// A transaction that only adds pages writes almost nothing to the journal.
 		pragma("page_size(16384)")
 		pragma("journal_mode(truncate)")
 		pragma("synchronous(normal)")
@@ -57,7 +57,7 @@ func openDatabase(ctx context.Context, name string, readOnly bool) (*sql.DB, err
 // A store reads a complete index.
 type store struct {
 	db     *sql.DB
-	blocks blocks
+	blocks blockReader
 }
 
 func openStore(ctx context.Context, name string) (*store, error) {
@@ -70,7 +70,7 @@ func openStore(ctx context.Context, name string) (*store, error) {
 
 func (s *store) close() error { return s.db.Close() }
 
-// query yields the rows of a question.
+// queryAll returns the rows of a query.
 func queryAll[T any](ctx context.Context, s *store, scan func(*sql.Rows) (T, error), text string, args ...any) (all []T, err error) {
 	rows, err := s.db.QueryContext(ctx, text, args...)
 	if err != nil {
@@ -87,7 +87,7 @@ func queryAll[T any](ctx context.Context, s *store, scan func(*sql.Rows) (T, err
 	return all, rows.Err()
 }
 
-// count answers a question whose answer is a number; 0 if there is none.
+// count returns the number that a query selects; 0 if it selects no row.
 func (s *store) count(ctx context.Context, text string, args ...any) (n int64, err error) {
 	err = s.db.QueryRowContext(ctx, text, args...).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -96,10 +96,10 @@ func (s *store) count(ctx context.Context, text string, args ...any) (n int64, e
 	return n, err
 }
 
-// errNotFound means that the archive does not have something.
+// errNotFound means that the archive does not have a record, a file or a repository.
 var errNotFound = errors.New("not in the archive")
 
-// An entry is a record as the index has it.
+// An entry is a row of the table record.
 type entry struct {
 	id               int64
 	kind             kind
@@ -123,12 +123,12 @@ func scanEntry(rows *sql.Rows) (*entry, error) {
 		&e.state, &e.milestone, &e.author, &e.title)
 }
 
-// entries returns records; where has everything after WHERE.
+// entries returns the records that a condition selects. Where is the SQL after WHERE.
 func (s *store) entries(ctx context.Context, where string, args ...any) ([]*entry, error) {
 	return queryAll(ctx, s, scanEntry, `SELECT `+entryColumns+` FROM record WHERE `+where, args...)
 }
 
-// one returns the first record.
+// one returns the first record that a condition selects.
 func (s *store) one(ctx context.Context, where string, args ...any) (*entry, error) {
 	all, err := s.entries(ctx, where+` LIMIT 1`, args...)
 	if err == nil && len(all) == 0 {
@@ -140,7 +140,7 @@ func (s *store) one(ctx context.Context, where string, args ...any) (*entry, err
 	return all[0], nil
 }
 
-// lookup finds the record with a URL.
+// lookup returns the record with a URL.
 func (s *store) lookup(ctx context.Context, url archive.URL) (*entry, error) {
 	if url == "" {
 		return nil, errNotFound
@@ -148,12 +148,12 @@ func (s *store) lookup(ctx context.Context, url archive.URL) (*entry, error) {
 	return s.one(ctx, `key = ? AND key <> 0 ORDER BY kind`, keyOf(url))
 }
 
-// raw returns the text of a record in the archive.
+// raw returns the JSON of a record.
 func (s *store) raw(ctx context.Context, id int64) ([]byte, error) {
-	return s.blocks.text(ctx, s.db, id)
+	return s.blocks.read(ctx, s.db, id)
 }
 
-// read decodes a record.
+// read decodes the JSON of a record.
 func read[T any](ctx context.Context, s *store, id int64) (*T, error) {
 	raw, err := s.raw(ctx, id)
 	if err != nil {
@@ -166,13 +166,13 @@ func read[T any](ctx context.Context, s *store, id int64) (*T, error) {
 	return v, nil
 }
 
-// A repository of the index.
+// A repository is a row of the table repo.
 type repository struct {
 	key    int64
-	record int64 // 0 if the archive has no record of it
+	record int64 // the ID of its record; 0 without one
 	url    archive.URL
 	name   string // OWNER/NAME
-	slug   string // its place in the addresses
+	slug   string // its part of the addresses: OWNER/NAME, encoded
 }
 
 const repositoryColumns = `key, record, url, name, slug`
@@ -193,7 +193,7 @@ func (s *store) repository(ctx context.Context, where string, arg any) (*reposit
 	return all[0], nil
 }
 
-// A label of a repository.
+// A label is a row of the table label, and the address of its page.
 type label struct {
 	Name, Color, Description string
 	Href                     string
@@ -206,18 +206,18 @@ func scanLabel(rows *sql.Rows) (label, error) {
 	return l, err
 }
 
-// A storedFile is an attachment, a release asset or a file of a repository, that the
-// archive has.
+// A storedFile is a file in the archive: an attachment, a release asset or a
+// repository file.
 type storedFile struct {
 	id      int64
 	name    string // of the entry
 	archive int64
 	size    int64
-	// contentType is what the record of the file tells; empty if there is none.
+	// contentType is the type that the record of the file declares; empty without one.
 	contentType string
 }
 
-// file finds a file by its number or its link.
+// file returns the file that a condition selects.
 func (s *store) file(ctx context.Context, where string, arg any) (*storedFile, error) {
 	var f storedFile
 	err := s.db.QueryRowContext(ctx, `SELECT id, file.name, archive, size, coalesce(type, '') FROM file LEFT JOIN declared ON declared.name = file.name WHERE `+where, arg).
@@ -228,7 +228,8 @@ func (s *store) file(ctx context.Context, where string, arg any) (*storedFile, e
 	return &f, err
 }
 
-// fileOf finds the file that a link names.
+// fileOf returns the file that a link of a record names. Some exporters percent-encode
+// the names in links.
 func (s *store) fileOf(ctx context.Context, link string) (*storedFile, error) {
 	name, err := archive.EntryName(link)
 	if err != nil {
@@ -243,4 +244,8 @@ func (s *store) fileOf(ctx context.Context, link string) (*storedFile, error) {
 	return f, err
 }
 
-func scanInt(rows *sql.Rows) (n int64, err error) { return n, rows.Scan(&n) }
+// scanColumn scans a row of one column.
+func scanColumn[T any](rows *sql.Rows) (v T, err error) {
+	err = rows.Scan(&v)
+	return v, err
+}

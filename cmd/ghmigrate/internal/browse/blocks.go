@@ -11,25 +11,24 @@ import (
 	"github.com/klauspost/compress/s2"
 )
 
-// The texts of records are kept in blocks of consecutive records, compressed together:
-// the records of a type are alike. A block has the length of each text, and then the
-// texts.
-
-// blockSize is the size of the texts in a block from which on it is full.
+// blockSize is the size of the JSON in a full block, in bytes. A block may be larger by
+// one record.
 const blockSize = 64 << 10
 
-// A textWriter writes blocks.
-type textWriter struct {
+// A blockWriter writes the JSON of records to the table text, in compressed blocks of
+// consecutive records. Compression works well because records of a type are alike. A
+// block has the number of records, the length of each one's JSON, and then all the JSON.
+type blockWriter struct {
 	insert *sql.Stmt
 	first  int64 // the ID of the first record of the block
+	n      int   // the number of records in the block
 	sizes  []byte
 	texts  []byte
-	n      int
 	packed []byte
 }
 
-// add adds the text of a record. IDs are consecutive.
-func (w *textWriter) add(ctx context.Context, id int64, text []byte) error {
+// add adds the JSON of a record. IDs are consecutive.
+func (w *blockWriter) add(ctx context.Context, id int64, text []byte) error {
 	if w.n == 0 {
 		w.first = id
 	}
@@ -43,7 +42,7 @@ func (w *textWriter) add(ctx context.Context, id int64, text []byte) error {
 }
 
 // flush writes the block.
-func (w *textWriter) flush(ctx context.Context) error {
+func (w *blockWriter) flush(ctx context.Context) error {
 	if w.n == 0 {
 		return nil
 	}
@@ -58,21 +57,22 @@ func (w *textWriter) flush(ctx context.Context) error {
 	return err
 }
 
-// blocks reads blocks, and keeps the last ones: a page shows records that stand
-// together.
-type blocks struct {
+// A blockReader reads the JSON of records. It caches the blocks that it read last,
+// because a page often shows neighboring records.
+type blockReader struct {
 	mu   sync.Mutex
-	kept [16]keptBlock
-	next int
+	kept [16]unpackedBlock
+	next int // the element of kept that the next block replaces
 }
 
-type keptBlock struct {
-	first int64
+// An unpackedBlock has the JSON of consecutive records.
+type unpackedBlock struct {
+	first int64 // the ID of the first record
 	texts [][]byte
 }
 
-// text returns the text of a record.
-func (b *blocks) text(ctx context.Context, db *sql.DB, id int64) ([]byte, error) {
+// read returns the JSON of a record.
+func (b *blockReader) read(ctx context.Context, db *sql.DB, id int64) ([]byte, error) {
 	b.mu.Lock()
 	for _, k := range &b.kept {
 		if i := id - k.first; i >= 0 && i < int64(len(k.texts)) {
@@ -81,7 +81,7 @@ func (b *blocks) text(ctx context.Context, db *sql.DB, id int64) ([]byte, error)
 		}
 	}
 	b.mu.Unlock()
-	var k keptBlock
+	var k unpackedBlock
 	var packed []byte
 	err := db.QueryRowContext(ctx, `SELECT first, block FROM text WHERE first <= ? ORDER BY first DESC LIMIT 1`, id).Scan(&k.first, &packed)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -97,7 +97,7 @@ func (b *blocks) text(ctx context.Context, db *sql.DB, id int64) ([]byte, error)
 	if i >= int64(len(k.texts)) {
 		return nil, errNotFound
 	}
-	if len(packed) < 4*blockSize { // a huge one is not kept
+	if len(packed) < 4*blockSize { // a huge block stays out of the cache
 		b.mu.Lock()
 		b.kept[b.next] = k
 		b.next = (b.next + 1) % len(b.kept)
@@ -123,7 +123,7 @@ func unpackBlock(packed []byte) ([][]byte, error) {
 	texts := make([][]byte, 0, len(sizes))
 	for _, size := range sizes {
 		if size > uint64(len(block)) {
-			return nil, errors.New("read a block of the index: it is too short")
+			return nil, errors.New("read a block of the index: the block is too short")
 		}
 		texts, block = append(texts, block[:size:size]), block[size:]
 	}

@@ -16,12 +16,12 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// indexVersion is part of the name of a cache folder: an index of another version is
-// built anew. Raise it with every change of the tables or of what they hold.
-const indexVersion = 1
+// indexVersion is part of the name of a cache folder, so that an index of another
+// version is not opened. Every change of the tables or their content raises it.
+const indexVersion = 2
 
-// A Library is one archive, or the archives of a run, with their index. It is safe
-// for concurrent use.
+// A Library is one archive, or the archives of a run, with an index. It is safe for
+// concurrent use.
 type Library struct {
 	dir      string // the cache folder
 	archives []archiveFile
@@ -39,14 +39,15 @@ type archiveFile struct {
 
 // Options are the options of Open.
 type Options struct {
-	// Archives are the paths of the archives. They are shown as one.
+	// Archives are the paths of the archives. The pages show them as one archive.
 	Archives []string
-	// Cache is the folder of all indexes; empty: the user's cache folder.
+	// Cache is the folder for the indexes of all libraries. The default is a folder in
+	// the user's cache folder.
 	Cache string
-	// Progress returns the function that takes the progress through an archive; nil:
-	// nobody watches.
+	// Progress is called for each pass over an archive, and returns the function that
+	// takes the progress. Nil means no progress.
 	Progress func(name string) func(bytes, size int64)
-	// Say takes a line for people; nil: nobody reads.
+	// Say takes lines for people. Nil discards them.
 	Say func(format string, args ...any)
 }
 
@@ -60,8 +61,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Open opens the index of archives, and builds it first if there is none. A build
-// that was interrupted goes on with the archives that are missing. Call Close.
+// Open opens the index of archives, and builds it first if there is none. After an
+// interruption, Open reads only the archives that the index does not have. It unpacks
+// the archives in the background: see Wait. The caller calls Close.
 func Open(ctx context.Context, opts Options) (*Library, error) {
 	opts = opts.withDefaults()
 	archives, err := statAll(opts.Archives)
@@ -83,7 +85,7 @@ func Open(ctx context.Context, opts Options) (*Library, error) {
 	return l, nil
 }
 
-// prepare completes the index, in one process at a time.
+// prepare reads the token and builds the index. A lock keeps out other processes.
 func (l *Library) prepare(ctx context.Context, opts Options) error {
 	lock, err := lockWhenFree(ctx, filepath.Join(l.dir, "index.lock"))
 	if err != nil {
@@ -96,7 +98,7 @@ func (l *Library) prepare(ctx context.Context, opts Options) error {
 	return l.build(ctx, opts)
 }
 
-// lockWhenFree takes a lock, and waits for another process that has it.
+// lockWhenFree takes a lock, and waits as long as another process holds it.
 func lockWhenFree(ctx context.Context, name string) (io.Closer, error) {
 	for {
 		lock, err := durable.OS{}.OpenLocked(name)
@@ -113,7 +115,7 @@ func lockWhenFree(ctx context.Context, name string) (io.Closer, error) {
 	}
 }
 
-// Close closes the index. The files of the cache stay.
+// Close stops the unpacking and closes the index. The cache folder stays.
 func (l *Library) Close() error {
 	l.files.stop()
 	return l.store.close()
@@ -143,9 +145,9 @@ func statAll(paths []string) ([]archiveFile, error) {
 	return all, nil
 }
 
-// cacheFolder returns the folder of the archives' index, and makes it. Its name
-// depends on the paths, sizes and times of the archives: a changed archive gets
-// another one.
+// cacheFolder makes the folder for the index of archives, and returns its path. The name
+// depends on the paths, sizes and times of the archives: a changed archive gets a new
+// folder.
 func cacheFolder(root string, archives []archiveFile) (string, error) {
 	if root == "" {
 		caches, err := os.UserCacheDir()
@@ -170,7 +172,8 @@ func cacheFolder(root string, archives []archiveFile) (string, error) {
 	return dir, os.MkdirAll(dir, 0o700)
 }
 
-// plainName keeps of a name what every file system and every address takes.
+// plainName replaces the characters of a name that a file system may reject, and
+// truncates the name.
 func plainName(name string, longest int) string {
 	plain := strings.Map(func(r rune) rune {
 		switch {
@@ -183,8 +186,8 @@ func plainName(name string, longest int) string {
 	return strings.Trim(plain[:min(len(plain), longest)], ".")
 }
 
-// readToken reads the token in the addresses of the pages, or makes one. It stays
-// with the index, so that bookmarks stay good.
+// readToken returns the token in the addresses of the pages. It makes the token once and
+// keeps it beside the index, so that bookmarks work with the next server.
 func readToken(dir string) (string, error) {
 	name := filepath.Join(dir, "token")
 	data, err := os.ReadFile(name)
@@ -196,3 +199,9 @@ func readToken(dir string) (string, error) {
 	token := hex.EncodeToString(random[:])
 	return token, durable.WriteFile(durable.OS{}, name, []byte(token+"\n"))
 }
+
+// Folder returns the cache folder of the library: the index and the unpacked files.
+func (l *Library) Folder() string { return l.dir }
+
+// Wait waits until the archives are unpacked. It returns an error if unpacking failed.
+func (l *Library) Wait(ctx context.Context) error { return l.files.wait(ctx) }

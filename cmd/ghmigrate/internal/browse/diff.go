@@ -1,0 +1,66 @@
+package browse
+
+import (
+	"strings"
+
+	"github.com/ghmigrate/ghmigrate/archive"
+)
+
+// A hunkLine is a line of a diff.
+type hunkLine struct{ Class, Text string }
+
+// lines names the lines that a review thread is about, such as "lines 3 to 4, outdated".
+func lines(r *archive.PullRequestReviewThread) string {
+	line, start := r.Line, r.StartLine
+	if line == nil {
+		line, start = r.OriginalLine, r.OriginalStartLine
+	}
+	text := ""
+	switch {
+	case line == nil:
+	case start != nil && *start != *line:
+		text = "lines " + itoa(*start) + " to " + itoa(*line)
+	default:
+		text = "line " + itoa(*line)
+	}
+	if r.Outdated || r.Line == nil && r.OriginalLine != nil {
+		text += ", outdated"
+	}
+	return strings.TrimPrefix(text, ", ")
+}
+
+// maxHunk bounds the lines of the diff of a review thread. The last line is the line that
+// the thread is about, so that the first lines are left out.
+const maxHunk = 16
+
+// hunk returns the last lines of a diff.
+func hunk(diff string) []hunkLine {
+	if diff == "" {
+		return nil
+	}
+	all := strings.Split(strings.TrimRight(truncate(strings.ReplaceAll(diff, "\r\n", "\n"), 64<<10), "\n"), "\n")
+	var shown []hunkLine
+	if len(all) > maxHunk {
+		if strings.HasPrefix(all[0], "@@") {
+			shown = append(shown, diffLine(all[0]))
+		}
+		all = all[len(all)-maxHunk:]
+	}
+	for _, l := range all {
+		shown = append(shown, diffLine(l))
+	}
+	return shown
+}
+
+func diffLine(text string) hunkLine {
+	l := hunkLine{Text: truncate(text, 1000)}
+	switch {
+	case strings.HasPrefix(text, "@@"):
+		l.Class = "at"
+	case strings.HasPrefix(text, "+"):
+		l.Class = "add"
+	case strings.HasPrefix(text, "-"):
+		l.Class = "del"
+	}
+	return l
+}
