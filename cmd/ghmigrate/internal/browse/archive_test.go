@@ -2,12 +2,9 @@ package browse_test
 
 import (
 	"bytes"
-	"context"
 	"image"
 	"image/color"
 	"image/png"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/archive"
-	"github.com/ghmigrate/ghmigrate/cmd/ghmigrate/internal/browse"
 )
 
 const (
@@ -27,12 +23,15 @@ const (
 	app  = org + "/app"
 )
 
-// at is a time in the archive of the tests.
+// lostCommit is a commit that the Git data of the archive lack.
+const lostCommit = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
+
+// at returns the time some hours after the creation of the first issue.
 func at(hours int) archive.Time {
 	return archive.Time{Time: time.Date(2024, 5, 6, 7, 0, 0, 0, time.UTC).Add(time.Duration(hours) * time.Hour)}
 }
 
-// picture is a PNG.
+// picture returns a PNG of 320 by 160 pixels.
 func picture(t *testing.T) []byte {
 	t.Helper()
 	img := image.NewRGBA(image.Rect(0, 0, 320, 160))
@@ -46,8 +45,8 @@ func picture(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// bareRepository makes a repository with two commits, and returns its folder and the
-// first commit.
+// bareRepository makes a bare repository with two commits. It returns the folder and the
+// ID of the first commit.
 func bareRepository(t *testing.T, readme string) (dir, first string) {
 	t.Helper()
 	work, dir := t.TempDir(), filepath.Join(t.TempDir(), "app.git")
@@ -75,7 +74,7 @@ func bareRepository(t *testing.T, readme string) (dir, first string) {
 	return dir, first
 }
 
-// An archiveWriter writes an archive for a test.
+// An archiveWriter writes the archive of a test.
 type archiveWriter struct {
 	t *testing.T
 	w *archive.Writer
@@ -109,14 +108,16 @@ func writeArchive(t *testing.T, fill func(archiveWriter)) string {
 	return path
 }
 
-// user is the record of an account.
+// user returns the record of an account.
 func user(login, name string) *archive.User {
 	return &archive.User{URL: host + "/" + archive.URL(login), Login: login, Name: name, Emails: []archive.Email{{Address: login + "@example.com", Primary: true}}}
 }
 
-const readme = "# The app\n\nIt crashes, see #1 and [the docs](docs/x.md).\n\n![shot](https://elsewhere.example/pixel.png)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+const readme = "# The app\n\nIt crashes, see #1 and [the docs](docs/x.md).\n\n" +
+	"[an issue](../../issues/1), [the license](/LICENSE), [no issue](../../issues/99), [a heading](#the-app), ![logo](logo.png)\n\n" +
+	"![shot](https://elsewhere.example/pixel.png)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
 
-// sampleArchive writes an archive with at least one record of each kind that has a page.
+// sampleArchive writes an archive with a record of each kind that has a page.
 func sampleArchive(t *testing.T) string {
 	t.Helper()
 	repository, first := bareRepository(t, readme)
@@ -126,7 +127,7 @@ func sampleArchive(t *testing.T) string {
 	hunk := "@@ -1,3 +1,4 @@\n package main\n \n-func main() {}\n+func main() {\n+\trun()"
 	return writeArchive(t, func(a archiveWriter) {
 		a.records(
-			// Comments may come before what they are about.
+			// A comment may come before its issue.
 			&archive.IssueComment{URL: issue + "#issuecomment-11", Issue: issue, User: hubot, Formatter: "markdown", CreatedAt: at(2),
 				Body:      "Same here, @mona. It began with " + first + ", I think, and `#1` is code.\n\n- [x] reproduced\n- [ ] mended\n\n<details><summary>The log</summary>\n\n```\npanic: runtime error: index out of range\n```\n</details>",
 				Reactions: []archive.Reaction{{User: mona, Content: archive.ReactionPlusOne}, {User: hubot, Content: archive.ReactionPlusOne}, {Content: archive.ReactionRocket}}},
@@ -166,6 +167,7 @@ func sampleArchive(t *testing.T) string {
 			&archive.Release{URL: app + "/releases/tag/v1.0", Repository: app, User: mona, Name: "The first", TagName: "v1.0", Body: "Fewer crashes", State: "published", TargetCommitish: "main", CreatedAt: at(40), PublishedAt: at(40),
 				ReleaseAssets: []archive.ReleaseAsset{{User: mona, AssetName: "app.zip", AssetContentType: "application/zip", AssetURL: "tarball://root/releases/aa/app.zip"}}},
 			&archive.CommitComment{URL: app + "/commit/" + archive.URL(first) + "#commitcomment-5", Repository: app, User: hubot, Body: "A fine beginning", Formatter: "markdown", CommitID: first, CreatedAt: at(3)},
+			&archive.CommitComment{URL: app + "/commit/" + lostCommit + "#commitcomment-6", Repository: app, User: hubot, Body: "On a lost commit", Formatter: "markdown", CommitID: lostCommit, CreatedAt: at(4)},
 			&archive.Attachment{URL: shot, Issue: issue, User: mona, AssetName: "shot.png", AssetContentType: "image/png", AssetURL: "tarball://root/attachments/0000/shot.png", CreatedAt: at(0)},
 			&archive.Attachment{URL: shot + "2", IssueComment: issue + "#issuecomment-11", User: hubot, AssetName: "log.txt", AssetContentType: "text/plain", AssetURL: "tarball://root/attachments/1111/log.txt", CreatedAt: at(2)},
 			&archive.Attachment{URL: shot + "3", IssueComment: issue + "#issuecomment-11", User: hubot, AssetName: "lost.png", AssetContentType: "image/png", AssetURL: "tarball://root/attachments/2222/lost.png", CreatedAt: at(2)},
@@ -177,76 +179,4 @@ func sampleArchive(t *testing.T) string {
 		a.file("releases/aa/app.zip", []byte("PK\x03\x04"))
 		require.NoError(t, a.w.AddRepository("octo-org/app", os.DirFS(repository)))
 	})
-}
-
-// A visitor reads the pages of a server.
-type visitor struct {
-	t      *testing.T
-	server *browse.Server
-}
-
-// openLibrary opens archives with a cache of their own.
-func openLibrary(t *testing.T, archives ...string) *browse.Library {
-	t.Helper()
-	l, err := browse.Open(t.Context(), browse.Options{Archives: archives, Cache: t.TempDir()})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	return l
-}
-
-// visit serves archives until the test ends.
-func visit(t *testing.T, archives ...string) visitor {
-	t.Helper()
-	l := openLibrary(t, archives...)
-	require.NoError(t, l.Wait(t.Context()))
-	return serve(t, l)
-}
-
-func serve(t *testing.T, l *browse.Library) visitor {
-	t.Helper()
-	server, err := l.Listen(t.Context(), 0, nil)
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		require.NoError(t, <-done)
-	})
-	return visitor{t, server}
-}
-
-// A response of the server, without its body.
-type response struct {
-	StatusCode int
-	Header     http.Header
-}
-
-// get returns a response and its body.
-func (v visitor) get(path string) (response, string) {
-	v.t.Helper()
-	return v.do(http.MethodGet, v.server.URL()+path, nil)
-}
-
-func (v visitor) do(method, address string, change func(*http.Request)) (response, string) {
-	v.t.Helper()
-	req, err := http.NewRequestWithContext(v.t.Context(), method, address, nil)
-	require.NoError(v.t, err)
-	if change != nil {
-		change(req)
-	}
-	resp, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(req)
-	require.NoError(v.t, err)
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	require.NoError(v.t, err)
-	return response{resp.StatusCode, resp.Header}, string(body)
-}
-
-// page returns a page, which has to be there.
-func (v visitor) page(path string) string {
-	v.t.Helper()
-	resp, body := v.get(path)
-	require.Equal(v.t, http.StatusOK, resp.StatusCode, "%s: %s", path, body)
-	return body
 }

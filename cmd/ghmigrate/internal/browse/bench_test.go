@@ -23,8 +23,8 @@ var (
 	benchFile    = flag.String("browse.file", "", "keep the archive of the benchmark in this file, and use it if it is there")
 )
 
-// benchArchive writes an archive: of ten records one is an issue, four are comments,
-// and five are events. Its words are as frequent as the words of a language.
+// benchArchive writes an archive. Of ten records, one is an issue, four are comments, and
+// five are events. The frequencies of its words follow Zipf's law, as in a language.
 func benchArchive(b *testing.B) string {
 	b.Helper()
 	path := *benchFile
@@ -94,14 +94,14 @@ func benchArchive(b *testing.B) string {
 	return path
 }
 
-// BenchmarkOpen measures how long it takes to make an index, beside Verify of the same
-// archive, to open it again, and to answer.
+// BenchmarkOpen measures the time to build an index, to verify the same archive, to open
+// the index again, and to serve pages.
 func BenchmarkOpen(b *testing.B) {
 	path, cache := benchArchive(b), b.TempDir()
 	f, err := os.Open(path)
 	require.NoError(b, err)
 	begun := time.Now()
-	_, _ = archive.Verify(b.Context(), f, nil) // its fault is the missing Git data
+	_, _ = archive.Verify(b.Context(), f, nil) // the only fault is that the archive has no Git data
 	verify := time.Since(begun).Seconds()
 	require.NoError(b, f.Close())
 	for b.Loop() {
@@ -126,8 +126,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// benchPages measures the slowest of some pages: the most frequent words, deep pages of
-// lists, filters.
+// benchPages measures the slowest of three requests for each of some pages.
 func benchPages(b *testing.B, l *browse.Library) {
 	b.Helper()
 	server, err := l.Listen(b.Context(), 0, nil)
@@ -140,12 +139,12 @@ func benchPages(b *testing.B, l *browse.Library) {
 		require.Equal(b, http.StatusOK, rec.Code)
 		return rec.Body.String()
 	}
-	// The first words of a text are likely to be frequent ones.
+	// The first words of a text are probably frequent ones.
 	_, body, _ := strings.Cut(get("octo-org/app/issues/1"), `<div class="body"><p>`)
 	words := strings.Fields(body)
 	for name, path := range map[string]string{
 		"overview": "", "repository": "octo-org/app", "issue": "octo-org/app/issues/7", "list": "octo-org/app/issues?page=9", "label": "octo-org/app/issues?label=bug",
-		"search-one": "-/search?q=" + words[0], "search-two": "-/search?q=" + words[0] + "+" + words[1], "list-search": "octo-org/app/issues?q=" + words[0],
+		"search-one": "-/search?q=" + words[0], "search-two": "-/search?q=" + words[0] + "+" + words[1], "list-search": "octo-org/app/issues?q=" + words[0], "search-kind": "-/search?kind=users&q=" + words[0],
 	} {
 		worst := time.Duration(0)
 		for range 3 {

@@ -26,18 +26,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A tab is a tab of a headless Chromium, which notes what it asks for.
+// A tab is a tab of a headless Chromium. It records the requests of its pages.
 type tab struct {
 	t   *testing.T
 	ctx context.Context //nolint:containedctx // chromedp keeps its browser there
 
 	mu      sync.Mutex
-	asked   []string // the addresses
+	asked   []string // the addresses of requests
 	dialogs int
 }
 
-// chromium starts a browser. `.ci/run pages` has one, and asks for these tests by
-// TEST_PAGES: then a missing browser is a failure.
+// chromium starts a browser. It skips the test if TEST_PAGES is not set, and fails the test
+// if there is no browser. `.ci/run pages` sets TEST_PAGES.
 func chromium(t *testing.T) *tab {
 	t.Helper()
 	if os.Getenv("TEST_PAGES") == "" {
@@ -60,7 +60,7 @@ func chromium(t *testing.T) *tab {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(func() {
-		_ = chromedp.Cancel(ctx) // waits for the end of the browser, which writes to its folder
+		_ = chromedp.Cancel(ctx) // waits until the browser no longer writes to its folder
 		cancel()
 	})
 	b := &tab{t: t, ctx: ctx}
@@ -82,6 +82,7 @@ func chromium(t *testing.T) *tab {
 	return b
 }
 
+// run performs actions. It fails the test after 30 seconds.
 func (b *tab) run(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
@@ -89,8 +90,8 @@ func (b *tab) run(actions ...chromedp.Action[chromedp.Void]) {
 	require.NoError(b.t, chromedp.Do(ctx, actions...))
 }
 
-// value evaluates an expression in the page. The debugger may do what the policy of
-// the page forbids to scripts.
+// value evaluates an expression in the page. The Content-Security-Policy of the page does
+// not restrict the debugger.
 func value[T any](b *tab, expression string) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
@@ -100,8 +101,8 @@ func value[T any](b *tab, expression string) T {
 	return v
 }
 
-// A person finds an issue by a word, reads its thread, opens an attachment, follows a
-// reference, and clones.
+// TestPersonInABrowser finds an issue by a word, reads its thread, opens an attachment,
+// follows a reference, and clones the repository.
 func TestPersonInABrowser(t *testing.T) {
 	b := chromium(t)
 	v := visit(t, sampleArchive(t))
@@ -110,11 +111,11 @@ func TestPersonInABrowser(t *testing.T) {
 	b.run(chromedp.WaitVisible(chromedp.CSS(`.snippet mark`)))
 	b.run(chromedp.Click(chromedp.CSS(`.rows .title`), chromedp.NodeVisible), chromedp.WaitVisible(chromedp.CSS(`.post.comment`)))
 	assert.Equal(t, "Crash on the first start · migration-79.tar.gz", value[string](b, "document.title"))
-	assert.Regexp(t, `#comment-\d+$`, value[string](b, "location.href"), "it leads to the comment")
+	assert.Regexp(t, `#comment-\d+$`, value[string](b, "location.href"), "the result leads to the comment")
 	assert.True(t, value[bool](b, `document.querySelector(".body img").naturalWidth === 320`), "the attachment is shown")
 	thread := value[string](b, "location.href")
 	b.run(chromedp.Click(`//a[text()="log.txt"]`))
-	assert.Eventually(t, func() bool { // its sandbox keeps out the debugger's scripts, too
+	assert.Eventually(t, func() bool { // the sandbox of the file keeps out the debugger, too
 		at, err := chromedp.Run(b.ctx, chromedp.NavigationEntries())
 		return err == nil && strings.HasSuffix(at.Entries[at.CurrentIndex].URL, "/log.txt")
 	}, 10*time.Second, 20*time.Millisecond)
@@ -128,34 +129,34 @@ func TestPersonInABrowser(t *testing.T) {
 	b.onlyFrom(v.server.URL())
 }
 
-// onlyFrom fails if the tab has asked for anything elsewhere.
+// onlyFrom fails the test if the tab requested any other address, or opened a dialog.
 func (b *tab) onlyFrom(prefixes ...string) {
 	b.t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, address := range b.asked {
-		ok := strings.HasPrefix(address, "data:") // icons of Chromium's own, which leave no machine
+		ok := strings.HasPrefix(address, "data:") // Chromium's own icons: no request leaves the computer
 		for _, p := range prefixes {
 			ok = ok || strings.HasPrefix(address, p)
 		}
-		assert.True(b.t, ok, "the page asks for %.200s", address)
+		assert.True(b.t, ok, "the page requests %.200s", address)
 	}
 	assert.Zero(b.t, b.dialogs)
 }
 
-// A canary is a server that must not be asked for anything.
+// canary starts a server that fails the test if it gets a request.
 func canary(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/favicon.ico" {
-			t.Errorf("the canary was asked for %s", r.URL)
+			t.Errorf("the canary got a request for %s", r.URL)
 		}
 	}))
 	t.Cleanup(s.Close)
 	return s.URL + "/"
 }
 
-// whatRuns finds what could run or load something in a page.
+// whatRuns returns the elements of a page that could run or load something.
 const whatRuns = `(() => {
 	const bad = [];
 	if (window.ran) bad.push("a script has run");
@@ -170,8 +171,8 @@ const whatRuns = `(() => {
 	return bad;
 })()`
 
-// Nothing of a hostile archive runs, and nothing is asked of another host, on any page
-// and in any file.
+// TestHostileArchiveInABrowser opens the pages and files of a hostile archive. No script
+// runs, and no other host gets a request.
 func TestHostileArchiveInABrowser(t *testing.T) {
 	b := chromium(t)
 	v := visit(t, hostileArchive(t, canary(t)))
@@ -179,7 +180,7 @@ func TestHostileArchiveInABrowser(t *testing.T) {
 	require.NoError(t, err)
 	seen, queue := map[string]bool{}, []string{v.server.URL(), v.server.URL() + "-/search?q=script", v.server.URL() + "octo-org/app/issues?q=script&author=%22%3E%3Cscript%3E&state=open"}
 	visited, files := 0, 0
-	sections := map[string]int{} // a few of each kind of page
+	sections := map[string]int{} // the number of visited pages, by kind
 	digits := regexp.MustCompile(`\d+|~[0-9a-f]{2}`)
 	for len(queue) > 0 {
 		address := queue[0]
@@ -219,8 +220,8 @@ func TestHostileArchiveInABrowser(t *testing.T) {
 	b.onlyFrom(v.server.URL())
 }
 
-// Nothing of a hostile archive runs in an export either, and its search works from a
-// file.
+// TestExportInABrowser opens an export from files. The search works. In the export of a
+// hostile archive, no script runs.
 func TestExportInABrowser(t *testing.T) {
 	b := chromium(t)
 	dir := exported(t, sampleArchive(t))
@@ -248,7 +249,7 @@ func TestExportInABrowser(t *testing.T) {
 	b.onlyFrom("file://")
 }
 
-// looks are the kinds of pages.
+// looks has a path for each kind of page.
 var looks = map[string]string{
 	"overview": "", "repository": "octo-org/app", "issues": "octo-org/app/issues", "issue": "octo-org/app/issues/1", "pull-request": "octo-org/app/pull/2",
 	"pulls": "octo-org/app/pulls?q=crash", "discussion": "octo-org/app/discussions/4", "releases": "octo-org/app/releases", "milestone": "octo-org/app/milestones/1",
@@ -256,8 +257,9 @@ var looks = map[string]string{
 	"missing": "octo-org/empty", "not-found": "octo-org/app/issues/99",
 }
 
-// Each kind of page is accessible, and fits at 400 and at 1600 pixels, in light and in
-// dark. SCREENSHOTS names a folder for pictures of them, for people.
+// TestLooksInABrowser checks each kind of page for accessibility and for overflow, at 400
+// and at 1600 pixels, in light and in dark. It writes pictures of the pages into the folder
+// SCREENSHOTS, if that is set.
 func TestLooksInABrowser(t *testing.T) {
 	b := chromium(t)
 	v := visit(t, sampleArchive(t))

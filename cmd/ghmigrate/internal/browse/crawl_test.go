@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// crawl follows every link of the pages, each of which has to be there, and returns
-// the pages by their paths.
+// crawl follows every link of the pages, and returns the pages by their paths. It fails
+// the test if a link leads to no page.
 func (v visitor) crawl() map[string]string {
 	v.t.Helper()
 	address := regexp.MustCompile(`(?:href|src)="(/[^"#]*)`)
@@ -44,20 +44,21 @@ func (v visitor) crawl() map[string]string {
 	return pages
 }
 
-// Every link leads to a page that is there.
+// TestLinks follows every link of the pages.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	pages := visit(t, sampleArchive(t)).crawl()
 	assert.Greater(t, len(pages), 80)
 }
 
-// The pages of real exports are whole. They are beside the project, where there are any.
+// TestRealExports follows every link of the pages of real exports. It looks for the exports
+// beside the repository.
 func TestRealExports(t *testing.T) {
 	t.Parallel()
 	found, err := filepath.Glob("../../../../../shared/samples/*/*/schema.json")
 	require.NoError(t, err)
 	if len(found) == 0 {
-		t.Skip("no samples of real exports here")
+		t.Skip("there are no samples of real exports")
 	}
 	for _, schema := range found {
 		path := filepath.Join(t.TempDir(), "real.tar.gz")

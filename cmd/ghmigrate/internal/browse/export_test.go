@@ -16,7 +16,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/cmd/ghmigrate/internal/browse"
 )
 
-// exported exports archives, and returns the folder.
+// exported exports archives, and returns the folder of the export.
 func exported(t *testing.T, archives ...string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "pages")
@@ -26,7 +26,8 @@ func exported(t *testing.T, archives ...string) string {
 	return dir
 }
 
-// Every link of an exported page leads to a file of the export, or to another site.
+// TestExport checks that every link of an exported page leads to a file of the export or
+// to another site.
 func TestExport(t *testing.T) {
 	t.Parallel()
 	dir := exported(t, sampleArchive(t))
@@ -77,7 +78,7 @@ func TestExport(t *testing.T) {
 	}
 	html, err := filepath.Glob(filepath.Join(dir, "-", "file", "*", "*.html"))
 	require.NoError(t, err)
-	assert.Empty(t, html, "a web server would run it")
+	assert.Empty(t, html, "a web server would send it as HTML")
 	bin, err := filepath.Glob(filepath.Join(dir, "-", "file", "*", "report.html.bin"))
 	require.NoError(t, err)
 	assert.Len(t, bin, 1)

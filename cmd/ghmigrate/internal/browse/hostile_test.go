@@ -12,8 +12,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// attacks returns texts that run a script or ask a host for something if a page shows
-// them carelessly. What runs sets window.ran and asks the canary.
+// attacks returns texts that run a script or send a request to the canary, unless a page
+// escapes or sanitizes them. The scripts set window.ran and send a request.
 func attacks(canary string) []string {
 	run := "window.ran=1;fetch('" + canary + "ran')"
 	return []string{
@@ -36,7 +36,7 @@ func attacks(canary string) []string {
 	}
 }
 
-// fill puts a text into each string of a value, and a time into each time.
+// fill sets each string in a value to a text, and each time to at(1).
 func fill(v reflect.Value, text string) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -69,8 +69,8 @@ func fill(v reflect.Value, text string) {
 	}
 }
 
-// hostileArchive writes an archive with attacks in every text of every type of record,
-// in the names of files and in their contents.
+// hostileArchive writes an archive with attacks in every text of every type of record, in
+// the names of files and in their content.
 func hostileArchive(t *testing.T, canary string) string {
 	t.Helper()
 	repository, _ := bareRepository(t, strings.Join(attacks(canary), "\n\n"))
@@ -80,7 +80,8 @@ func hostileArchive(t *testing.T, canary string) string {
 	return writeArchive(t, func(a archiveWriter) {
 		n := 0
 		for _, text := range attacks(canary) {
-			// One record of each type with the attack in every field, and URLs that fit.
+			// One record of each type with the attack in every field, except for the URLs that
+			// connect the records.
 			for _, r := range []archive.Record{
 				&archive.Repository{}, &archive.Issue{}, &archive.PullRequest{}, &archive.Discussion{}, &archive.Release{}, &archive.Milestone{},
 				&archive.IssueComment{}, &archive.IssueEvent{}, &archive.PullRequestReview{}, &archive.PullRequestReviewThread{},
@@ -135,7 +136,7 @@ func hostileArchive(t *testing.T, canary string) string {
 			&archive.Issue{URL: app + "/issues/3", Repository: app, Title: strings.Repeat("W", 2<<20), Body: strings.Repeat("<script>x</script>", 1<<17), CreatedAt: at(0)},
 			&archive.Attachment{URL: app + "/liar", Issue: app + "/issues/1", AssetName: "liar.png", AssetContentType: "image/png", AssetURL: "tarball://root/attachments/4/liar.png"},
 			&archive.Attachment{URL: app + "/text", Issue: app + "/issues/1", AssetName: "x.txt", AssetContentType: "text/plain", AssetURL: "tarball://root/attachments/5/x.txt"},
-			// A review comment that is above itself.
+			// Two review comments that reply to each other.
 			&archive.PullRequestReviewComment{URL: app + "/pull/2/files#r1", PullRequest: app + "/pull/2", InReplyTo: app + "/pull/2/files#r2", Body: "a", CreatedAt: at(1)},
 			&archive.PullRequestReviewComment{URL: app + "/pull/2/files#r2", PullRequest: app + "/pull/2", InReplyTo: app + "/pull/2/files#r1", Body: "b", CreatedAt: at(1)},
 		)
@@ -148,6 +149,7 @@ func hostileArchive(t *testing.T, canary string) string {
 	})
 }
 
+// plainRune replaces a rune that the name of a repository in an archive cannot have.
 func plainRune(r rune) rune {
 	if r >= 'a' && r <= 'z' || strings.ContainsRune(`<>"' =`, r) {
 		return r
