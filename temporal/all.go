@@ -11,21 +11,21 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// Orders say what [ExportAll] exports.
+// Orders are the argument of [ExportAll].
 type Orders struct {
 	Orders []Order `json:"orders"`
 	// Concurrency limits the exports that run at the same time: 10 by default.
 	Concurrency int `json:"concurrency,omitempty"`
-	// MaxEvents is as in Order.
+	// MaxEvents is as in [Order].
 	MaxEvents int `json:"max_events,omitempty"`
 
-	// Continued has the results of an ExportAll that continues as new. Leave it empty.
+	// Continued has the state of an ExportAll that continues as new. Leave it empty.
 	Continued []Summary `json:"continued,omitempty"`
 }
 
-// Summaries are the result of [ExportAll], one for each order, in the order in which
-// the exports ended.
+// Summaries are the result of [ExportAll].
 type Summaries struct {
+	// Exports has a Summary for each order, in the order in which the exports ended.
 	Exports []Summary `json:"exports"`
 }
 
@@ -35,9 +35,9 @@ func (s *Summaries) OK() bool {
 }
 
 // ExportAll is the workflow that exports many accounts, such as the organizations of
-// an enterprise: each by an [Export] of its own. An export that fails does not end the
-// others: its Summary has a Problem. A canceled ExportAll cancels all its exports,
-// waits for them, and returns a canceled error whose details are the [Summaries].
+// an enterprise. It starts an [Export] for each. If one fails, its Summary has a
+// Problem, and the others go on. A canceled ExportAll cancels its exports, waits for
+// them, and returns a canceled error whose details are the [Summaries].
 func ExportAll(ctx workflow.Context, orders Orders) (*Summaries, error) {
 	all := &Summaries{Exports: orders.Continued}
 	running := map[string]bool{}
@@ -51,7 +51,7 @@ func ExportAll(ctx workflow.Context, orders Orders) (*Summaries, error) {
 	if err != nil {
 		return nil, err
 	}
-	lasting, cancel := workflow.NewDisconnectedContext(ctx)
+	detached, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	pending := orders.Orders
 	for {
@@ -61,9 +61,9 @@ func ExportAll(ctx workflow.Context, orders Orders) (*Summaries, error) {
 			order := pending[0]
 			id := order.WorkflowID()
 			running[id] = true
-			done := workflow.ExecuteChildWorkflow(child(ctx, id, enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL), ExportWorkflow, order)
-			workflow.Go(lasting, func(lasting workflow.Context) {
-				all.Exports = append(all.Exports, summaryOf(lasting, order, done))
+			done := workflow.ExecuteChildWorkflow(forChild(ctx, id, enums.PARENT_CLOSE_POLICY_REQUEST_CANCEL), ExportWorkflow, order)
+			workflow.Go(detached, func(detached workflow.Context) {
+				all.Exports = append(all.Exports, summaryOf(detached, order, done))
 				delete(running, id)
 			})
 		}
@@ -78,13 +78,13 @@ func ExportAll(ctx workflow.Context, orders Orders) (*Summaries, error) {
 			return nil, workflow.NewContinueAsNewError(ctx, ExportAllWorkflow, orders)
 		}
 		before := len(running)
-		if err := workflow.Await(lasting, func() bool { return len(running) < before }); err != nil {
+		if err := workflow.Await(detached, func() bool { return len(running) < before }); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// check finds errors that need no request to be seen.
+// check finds errors that no request is needed for.
 func (o Orders) check() error {
 	if len(o.Orders) == 0 && len(o.Continued) == 0 {
 		return errors.New("there are no Orders")
@@ -96,7 +96,7 @@ func (o Orders) check() error {
 	for i, order := range o.Orders {
 		id := order.WorkflowID()
 		if seen[id] {
-			return fmt.Errorf("order %d is for an account that is there already: %s", i, id)
+			return fmt.Errorf("order %d is for an account that has an order already: %s", i, id)
 		}
 		seen[id] = true
 		if err := order.check(); err != nil {
@@ -106,7 +106,8 @@ func (o Orders) check() error {
 	return nil
 }
 
-// summaryOf waits for an export.
+// summaryOf waits for an export and returns its summary. The summary of a canceled
+// export is in the error.
 func summaryOf(ctx workflow.Context, order Order, done workflow.ChildWorkflowFuture) Summary {
 	var s Summary
 	err := done.Get(ctx, &s)

@@ -14,7 +14,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
-// A worker of one's own: with another way to tokens, a codec, or interceptors.
+// A worker that gets its tokens in another way, or has a codec or interceptors.
 func ExampleRegister() { //nolint:testableexamples // it needs a server
 	ctx := context.Background()
 	conn, err := client.Dial(client.Options{}) // DataConverter: a codec that encrypts

@@ -1,13 +1,15 @@
 package temporal
 
-// For the replay of histories, and for a token's workflow that ends too early.
+// The workflow of a token has no exported names. Tests replay its histories, and run it
+// alone.
 const (
 	TokenWorkflow = tokenWorkflow
 	LeaseSignal   = leaseSignal
+	GrantSignal   = grantSignal
 )
 
 var ShareToken = shareToken
 
 type TokenState = tokenState
 
-type LeaseRequest = leaseRequest
+type TokenMessage = tokenMessage

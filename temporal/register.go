@@ -12,7 +12,7 @@ const (
 	ExportAllWorkflow = "ghmigrate.ExportAll"
 )
 
-// The names by which histories know workflows and activities.
+// The names of the other workflow and of the activities, in histories.
 const (
 	tokenWorkflow = "ghmigrate.Token"
 
@@ -27,8 +27,8 @@ const (
 	finishActivity    = "ghmigrate.Finish"
 )
 
-// Register registers the workflows and the activities with a worker of a task queue.
-// Transfers need another worker: see [RegisterTransfers].
+// Register registers the workflows, and all activities except for transfers, with the
+// worker of a task queue. Transfers need another worker: see [RegisterTransfers].
 func Register(w worker.Registry, a *Activities) {
 	for name, f := range map[string]any{ExportWorkflow: Export, ExportAllWorkflow: ExportAll, tokenWorkflow: shareToken} {
 		w.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
@@ -41,9 +41,9 @@ func Register(w worker.Registry, a *Activities) {
 	}
 }
 
-// RegisterTransfers registers the activity that moves archives with a worker of a
-// [TransferQueue]. That worker has no workflows: see
-// [worker.Options].DisableWorkflowWorker. One process may have both workers.
+// RegisterTransfers registers the activity that moves archives with the worker of a
+// [TransferQueue]. Set [worker.Options].DisableWorkflowWorker for that worker. One
+// process may have both workers.
 func RegisterTransfers(w worker.ActivityRegistry, a *Activities) {
 	w.RegisterActivityWithOptions(a.transfer, activity.RegisterOptions{Name: transferActivity})
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
-// Histories that were recorded before are replayed without a difference: exports
-// that are open when workers are upgraded go on. To record them anew:
+// TestReplay replays recorded histories with the workflows as they are now. If it
+// passes, exports that are open when workers are upgraded go on. To record the
+// histories again:
 //
 //	go test -tags e2e ./internal/e2e -record
 func TestReplay(t *testing.T) {

@@ -10,54 +10,57 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// GitHub counts requests by token, and wants requests that change something one at
-// a time. So there is a workflow for each token: exports ask it for the lease of the
-// token before such a request, and tell it of rate limits. It tells the other exports.
+// This file shares a token among exports. GitHub limits requests by token, and asks
+// clients to send requests that change something one at a time. So each token has a
+// workflow. An export asks it for the lease of the token before it sends such a
+// request, and reports rate limits. The workflow forwards them to the other exports.
 
 const (
-	leaseSignal = "ghmigrate.lease" // from an export to the token's workflow
-	grantSignal = "ghmigrate.grant" // and back: the ticket
-	limitSignal = "ghmigrate.limit" // to all exports: how long GitHub wants no request
+	leaseSignal = "ghmigrate.lease" // from an export to the workflow of the token: a tokenMessage
+	grantSignal = "ghmigrate.grant" // to the export that gets the lease: its ticket
+	limitSignal = "ghmigrate.limit" // to the other exports: how long a rate limit lasts
 
-	leaseGap  = time.Second      // between two leases, as GitHub asks for
-	leaseTime = 20 * time.Minute // after which a lease ends by itself
-	idleTime  = time.Hour        // after which the token's workflow ends
+	leaseGap   = time.Second      // between two leases, as GitHub asks for
+	leaseCheck = 20 * time.Minute // after which a holder is asked whether it still has the lease
+	idleTime   = time.Hour        // after which the workflow of the token ends
 )
 
-// A leaseRequest asks for the lease, gives it back, or tells of a rate limit.
-type leaseRequest struct {
-	Workflow string        `json:"workflow"`
-	Ticket   string        `json:"ticket,omitempty"`
+// A tokenMessage asks for the lease, gives it back, or reports a rate limit.
+type tokenMessage struct {
+	Workflow string        `json:"workflow"`         // the ID of the export
+	Ticket   string        `json:"ticket,omitempty"` // of the lease; empty to report a rate limit
 	Release  bool          `json:"release,omitempty"`
-	Wait     time.Duration `json:"wait,omitempty"` // how long GitHub wants no request
+	Wait     time.Duration `json:"wait,omitempty"` // how long a rate limit lasts
 }
 
-// tokenState is what the workflow of a token remembers.
+// tokenState is the state that the workflow of a token carries from one history to the
+// next.
 type tokenState struct {
-	Queue   []leaseRequest `json:"queue,omitempty"`
-	Holder  leaseRequest   `json:"holder,omitzero"`
-	Expires time.Time      `json:"expires,omitzero"` // the holder's lease
-	Next    time.Time      `json:"next,omitzero"`    // when the next lease may begin
-	Gate    time.Time      `json:"gate,omitzero"`
+	Queue   []tokenMessage `json:"queue,omitempty"`
+	Holder  tokenMessage   `json:"holder,omitzero"`
+	Expires time.Time      `json:"expires,omitzero"`  // when the holder is asked
+	Next    time.Time      `json:"next,omitzero"`     // when the next lease may begin
+	Gate    time.Time      `json:"gate,omitzero"`     // the end of a rate limit
 	Members []string       `json:"members,omitempty"` // exports that use the token, by workflow ID
 }
 
+// tokenID returns the ID of the workflow of a token.
 func tokenID(token string) string { return "ghmigrate/tokens/" + token }
 
-// shareToken is the workflow of a token. It ends when no export has asked for an
-// hour.
+// shareToken is the workflow of a token. It ends when no export has sent a message for
+// an hour.
 func shareToken(ctx workflow.Context, s tokenState) error {
 	requests := workflow.GetSignalChannel(ctx, leaseSignal)
 	for {
 		for {
-			var r leaseRequest
+			var r tokenMessage
 			if !requests.ReceiveAsync(&r) {
 				break
 			}
 			s.receive(ctx, r)
 		}
 		wait := s.grant(ctx)
-		if requests.Len() > 0 { // the next history would not have them
+		if requests.Len() > 0 { // continuing as new would lose them
 			continue
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
@@ -73,8 +76,8 @@ func shareToken(ctx workflow.Context, s tokenState) error {
 	}
 }
 
-// receive notes a request.
-func (s *tokenState) receive(ctx workflow.Context, r leaseRequest) {
+// receive applies a message to the state.
+func (s *tokenState) receive(ctx workflow.Context, r tokenMessage) {
 	now := workflow.Now(ctx)
 	if !slices.Contains(s.Members, r.Workflow) {
 		s.Members = append(s.Members, r.Workflow)
@@ -85,34 +88,38 @@ func (s *tokenState) receive(ctx workflow.Context, r leaseRequest) {
 	}
 	switch {
 	case !r.Release && r.Ticket == s.Holder.Ticket:
-		s.Holder = leaseRequest{} // it has not heard that it has the lease
+		s.Holder = tokenMessage{} // the grant was lost: grant again
 		s.Queue = slices.Insert(s.Queue, 0, r)
 	case !r.Release:
-		if !slices.ContainsFunc(s.Queue, func(q leaseRequest) bool { return q.Ticket == r.Ticket }) {
+		if !slices.ContainsFunc(s.Queue, func(q tokenMessage) bool { return q.Ticket == r.Ticket }) {
 			s.Queue = append(s.Queue, r)
 		}
 	case r.Ticket == "":
 	case r.Ticket == s.Holder.Ticket:
-		s.Holder, s.Next = leaseRequest{}, now.Add(leaseGap)
+		s.Holder, s.Next = tokenMessage{}, now.Add(leaseGap)
 	default:
-		s.Queue = slices.DeleteFunc(s.Queue, func(q leaseRequest) bool { return q.Ticket == r.Ticket })
+		s.Queue = slices.DeleteFunc(s.Queue, func(q tokenMessage) bool { return q.Ticket == r.Ticket })
 	}
 }
 
-// broadcast tells all other exports of a rate limit, and forgets exports that have
+// broadcast forwards a rate limit to all other exports, and removes exports that have
 // ended.
-func (s *tokenState) broadcast(ctx workflow.Context, r leaseRequest) {
+func (s *tokenState) broadcast(ctx workflow.Context, r tokenMessage) {
 	s.Members = slices.DeleteFunc(s.Members, func(id string) bool {
 		return id != r.Workflow && workflow.SignalExternalWorkflow(ctx, id, "", limitSignal, r.Wait).Get(ctx, nil) != nil
 	})
 }
 
-// grant gives the lease to the next in the queue, if it may have it, and returns
-// how long to wait for the next change.
+// grant gives the lease to the first export in the queue, if the lease is free, and
+// returns how long to wait for the next change. A holder that keeps the lease for long
+// gets its grant again: an export that does not wait for the lease gives it back, and
+// the signal fails if the export has ended.
 func (s *tokenState) grant(ctx workflow.Context) time.Duration {
 	now := workflow.Now(ctx)
 	if s.Holder.Ticket != "" && !now.Before(s.Expires) {
-		s.Holder = leaseRequest{}
+		holder := s.Holder
+		s.Holder = tokenMessage{}
+		s.give(ctx, holder)
 	}
 	for s.Holder.Ticket == "" && len(s.Queue) > 0 {
 		if wait := max(s.Next.Sub(now), s.Gate.Sub(now)); wait > 0 {
@@ -120,10 +127,7 @@ func (s *tokenState) grant(ctx workflow.Context) time.Duration {
 		}
 		next := s.Queue[0]
 		s.Queue = s.Queue[1:]
-		if workflow.SignalExternalWorkflow(ctx, next.Workflow, "", grantSignal, next.Ticket).Get(ctx, nil) != nil {
-			continue // it has ended
-		}
-		s.Holder, s.Expires = next, workflow.Now(ctx).Add(leaseTime)
+		s.give(ctx, next)
 	}
 	if s.Holder.Ticket != "" {
 		return s.Expires.Sub(workflow.Now(ctx))
@@ -131,12 +135,19 @@ func (s *tokenState) grant(ctx workflow.Context) time.Duration {
 	return idleTime
 }
 
-// lease waits for the lease of the token, and returns a function that gives it back
-// and tells how long GitHub wants no request.
+// give gives the lease to an export, unless the export has ended.
+func (s *tokenState) give(ctx workflow.Context, r tokenMessage) {
+	if workflow.SignalExternalWorkflow(ctx, r.Workflow, "", grantSignal, r.Ticket).Get(ctx, nil) == nil {
+		s.Holder, s.Expires = r, workflow.Now(ctx).Add(leaseCheck)
+	}
+}
+
+// lease waits for the lease of the token. It returns a function that gives the lease
+// back, and reports how long a rate limit lasts.
 func (x *exporter) lease(ctx workflow.Context) (release func(wait time.Duration)) {
 	x.tickets++
 	info := workflow.GetInfo(ctx)
-	r := leaseRequest{Workflow: info.WorkflowExecution.ID, Ticket: fmt.Sprintf("%s/%d", info.WorkflowExecution.RunID, x.tickets)}
+	r := tokenMessage{Workflow: info.WorkflowExecution.ID, Ticket: fmt.Sprintf("%s/%d", info.WorkflowExecution.RunID, x.tickets)}
 	x.granted[r.Ticket] = false
 	x.signalToken(ctx, r)
 	_ = workflow.Await(ctx, func() bool { return x.granted[r.Ticket] })
@@ -147,60 +158,61 @@ func (x *exporter) lease(ctx workflow.Context) (release func(wait time.Duration)
 	}
 }
 
-// remindAfter is how long an export waits for a lease before it asks again.
-const remindAfter = time.Hour
+// repeatAfter is how long an export waits for a lease before it repeats its request.
+const repeatAfter = time.Hour
 
-// remind asks again for leases that are not granted: somebody may have terminated the
-// workflow of the token.
-func (x *exporter) remind(ctx workflow.Context) {
+// repeatRequests repeats requests for leases that are not granted: somebody may have
+// terminated the workflow of the token.
+func (x *exporter) repeatRequests(ctx workflow.Context) {
 	for {
-		waiting := x.waiting()
+		waiting := x.waitingTickets()
 		if len(waiting) == 0 {
-			if workflow.Await(ctx, func() bool { return len(x.waiting()) > 0 }) != nil {
+			if workflow.Await(ctx, func() bool { return len(x.waitingTickets()) > 0 }) != nil {
 				return
 			}
 			continue
 		}
-		if workflow.Sleep(ctx, remindAfter) != nil {
+		if workflow.Sleep(ctx, repeatAfter) != nil {
 			return
 		}
-		for _, ticket := range x.waiting() {
+		for _, ticket := range x.waitingTickets() {
 			if slices.Contains(waiting, ticket) {
-				x.signalToken(ctx, leaseRequest{Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Ticket: ticket})
+				x.signalToken(ctx, tokenMessage{Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Ticket: ticket})
 			}
 		}
 	}
 }
 
-// waiting lists the tickets that are not granted.
-func (x *exporter) waiting() []string {
+// waitingTickets returns the tickets of the leases that are not granted.
+func (x *exporter) waitingTickets() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(x.granted)), func(ticket string) bool { return x.granted[ticket] })
 }
 
-// report tells the token's workflow of a rate limit.
-func (x *exporter) report(ctx workflow.Context, wait time.Duration) {
-	x.signalToken(ctx, leaseRequest{Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Release: true, Wait: wait})
+// reportLimit reports a rate limit to the workflow of the token.
+func (x *exporter) reportLimit(ctx workflow.Context, wait time.Duration) {
+	x.signalToken(ctx, tokenMessage{Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Release: true, Wait: wait})
 }
 
 // signalToken signals the workflow of the token, and starts it if it does not run.
-func (x *exporter) signalToken(ctx workflow.Context, r leaseRequest) {
-	if x.token.Lock(ctx) != nil {
+func (x *exporter) signalToken(ctx workflow.Context, r tokenMessage) {
+	if x.signaling.Lock(ctx) != nil {
 		return
 	}
-	defer x.token.Unlock()
+	defer x.signaling.Unlock()
 	id := tokenID(x.order.token())
 	for {
 		if workflow.SignalExternalWorkflow(ctx, id, "", leaseSignal, r).Get(ctx, nil) == nil {
 			return
 		}
-		start := workflow.ExecuteChildWorkflow(child(ctx, id, enums.PARENT_CLOSE_POLICY_ABANDON), tokenWorkflow, tokenState{})
-		if err := start.GetChildWorkflowExecution().Get(ctx, nil); err != nil && workflow.Sleep(ctx, time.Second) != nil { // another export has started it
+		start := workflow.ExecuteChildWorkflow(forChild(ctx, id, enums.PARENT_CLOSE_POLICY_ABANDON), tokenWorkflow, tokenState{})
+		if err := start.GetChildWorkflowExecution().Get(ctx, nil); err != nil && workflow.Sleep(ctx, time.Second) != nil { // after an error: another export has started it
 			return
 		}
 	}
 }
 
-// receiveGrants receives leases. One that nobody waits for is given back.
+// receiveGrants receives leases. It gives back a lease that is not needed, such as one
+// of an earlier run with this workflow ID.
 func (x *exporter) receiveGrants(ctx workflow.Context) {
 	grants := workflow.GetSignalChannel(ctx, grantSignal)
 	for {
@@ -210,11 +222,11 @@ func (x *exporter) receiveGrants(ctx workflow.Context) {
 			x.granted[ticket] = true
 			continue
 		}
-		x.signalToken(ctx, leaseRequest{Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Ticket: ticket, Release: true})
+		x.signalToken(ctx, tokenMessage{Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Ticket: ticket, Release: true})
 	}
 }
 
-// receiveLimits receives the rate limits that other exports have met.
+// receiveLimits receives the rate limits of other exports.
 func (x *exporter) receiveLimits(ctx workflow.Context) {
 	limits := workflow.GetSignalChannel(ctx, limitSignal)
 	for {

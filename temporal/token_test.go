@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -14,15 +15,15 @@ import (
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
-// A request that comes while the token's workflow is about to continue as new is part
-// of what continues.
-func TestATokenThatContinuesLosesNoRequest(t *testing.T) {
+// A request that arrives while the workflow of the token is about to continue as new
+// is part of the next state.
+func TestATokenThatContinuesAsNewLosesNoRequest(t *testing.T) {
 	env := new(testsuite.WorkflowTestSuite).NewTestWorkflowEnvironment()
 	env.RegisterWorkflow(temporal.ShareToken)
 	env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).After(10 * time.Second).Return(nil)
-	first, second := temporal.LeaseRequest{Workflow: "a", Ticket: "1"}, temporal.LeaseRequest{Workflow: "b", Ticket: "2"}
+	first, second := temporal.TokenMessage{Workflow: "a", Ticket: "1"}, temporal.TokenMessage{Workflow: "b", Ticket: "2"}
 	env.RegisterDelayedCallback(func() { env.SignalWorkflow(temporal.LeaseSignal, first) }, time.Second)
-	env.RegisterDelayedCallback(func() { // while the first one is granted
+	env.RegisterDelayedCallback(func() { // while the first lease is granted
 		env.SetContinueAsNewSuggested(true)
 		env.SignalWorkflow(temporal.LeaseSignal, second)
 	}, 5*time.Second)
@@ -32,6 +33,64 @@ func TestATokenThatContinuesLosesNoRequest(t *testing.T) {
 	var s temporal.TokenState
 	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &s))
 	assert.Equal(t, first, s.Holder)
-	assert.Equal(t, []temporal.LeaseRequest{second}, s.Queue)
+	assert.Equal(t, []temporal.TokenMessage{second}, s.Queue)
 	assert.Equal(t, []string{"a", "b"}, s.Members)
+}
+
+// A holder that keeps the lease for long is asked whether it still has it. Its lease
+// ends only when it gives the lease back, or when its workflow has ended.
+func TestALeaseEndsWithItsHolder(t *testing.T) {
+	const kept = 50 * time.Minute // asked twice
+	for name, ended := range map[string]bool{"released": false, "ended": true} {
+		t.Run(name, func(t *testing.T) {
+			env := new(testsuite.WorkflowTestSuite).NewTestWorkflowEnvironment()
+			env.RegisterWorkflow(temporal.ShareToken)
+			first, second := temporal.TokenMessage{Workflow: "a", Ticket: "1"}, temporal.TokenMessage{Workflow: "b", Ticket: "2"}
+			begun := env.Now()
+			grants := map[string][]time.Duration{}
+			env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, temporal.GrantSignal, mock.Anything).Return(
+				func(_, id, _, _ string, _ any) error {
+					grants[id] = append(grants[id], env.Now().Sub(begun).Truncate(time.Minute))
+					if id == "a" && ended && len(grants["a"]) == 3 {
+						return serviceerror.NewNotFound("the workflow has ended")
+					}
+					return nil
+				})
+			env.RegisterDelayedCallback(func() { env.SignalWorkflow(temporal.LeaseSignal, first) }, 0)
+			env.RegisterDelayedCallback(func() { env.SignalWorkflow(temporal.LeaseSignal, second) }, time.Second)
+			if !ended {
+				first.Release = true
+				env.RegisterDelayedCallback(func() { env.SignalWorkflow(temporal.LeaseSignal, first) }, kept)
+			}
+			second.Release = true
+			env.RegisterDelayedCallback(func() { env.SignalWorkflow(temporal.LeaseSignal, second) }, time.Hour+time.Minute)
+			env.ExecuteWorkflow(temporal.ShareToken, temporal.TokenState{})
+			require.NoError(t, env.GetWorkflowError())
+			want := map[string][]time.Duration{"a": {0, 20 * time.Minute, 40 * time.Minute}, "b": {kept}}
+			if ended {
+				want["b"] = []time.Duration{40 * time.Minute, time.Hour}
+			}
+			assert.Equal(t, want, grants)
+		})
+	}
+}
+
+// If somebody terminates the workflow of the token, the export repeats its request for
+// the lease.
+func TestALostRequestForALeaseIsRepeated(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		w.prepare = func() {
+			begun := 0
+			w.env.RegisterWorkflowWithOptions(func(ctx workflow.Context, s temporal.TokenState) error {
+				if begun++; begun == 1 { // it receives the request, and ends
+					workflow.GetSignalChannel(ctx, temporal.LeaseSignal).Receive(ctx, nil)
+					return nil
+				}
+				return temporal.ShareToken(ctx, s)
+			}, workflow.RegisterOptions{Name: temporal.TokenWorkflow, DisableAlreadyRegisteredCheck: true})
+		}
+		w.mustExport(temporal.Order{Start: locking})
+		assert.Equal(t, 1, w.starts())
+	})
 }

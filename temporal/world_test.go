@@ -33,7 +33,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
-// A world is a fake GitHub and a bucket, for workflows in the SDK's test suite. The
+// A world runs workflows in the SDK's test suite, with a fake GitHub and a bucket. The
 // clock of the fake follows the virtual time of the workflow.
 type world struct {
 	*testing.T
@@ -41,18 +41,18 @@ type world struct {
 	client  *ghmigrate.Client
 	bucket  *blob.Bucket
 	scratch string
-	names   []string // of octo-org
+	names   []string // the repositories of octo-org
 
 	mu     sync.Mutex
-	ticked time.Time // the workflow's time at the latest tick
+	ticked time.Time // the time of the workflow at the latest tick
 
 	env     *testsuite.TestWorkflowEnvironment
-	prepare func()                                   // called before each run of a workflow
-	wrap    func(acct export.Account) export.Account // of every account
-	restart bool                                     // every run is told to continue as new after a minute
+	prepare func()                                   // prepares env before each run of a workflow
+	wrap    func(acct export.Account) export.Account // wraps every account
+	restart bool                                     // suggest after a minute that each run continues as new
 }
 
-// inWorld runs a test in a bubble, where no wait takes time.
+// inWorld runs a test with a world in a synctest bubble.
 func inWorld(t *testing.T, test func(t *testing.T, w *world), opts ...ghmigratetest.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t, append(opts, ghmigratetest.InMemory())...)) })
@@ -97,7 +97,8 @@ func (w *world) account(_ context.Context, order temporal.Order) (export.Account
 	return w.wrap(export.OrgAccount(w.client, order.Organization)), nil
 }
 
-// tick moves the clock of the fake as far as the workflow's has moved since.
+// tick advances the clock of the fake as far as the time of the workflow has advanced
+// since the latest tick.
 func (w *world) tick() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,7 +109,7 @@ func (w *world) tick() {
 	w.ticked = now
 }
 
-// run runs a workflow under an ID. If it continues as new, run goes on with it.
+// run runs a workflow with an ID, and the runs that continue it.
 func (w *world) run(id string, run any, arg any) (result converter.EncodedValue, err error) {
 	w.Helper()
 	start := time.Now()
@@ -124,7 +125,7 @@ func (w *world) run(id string, run any, arg any) (result converter.EncodedValue,
 		temporal.RegisterTransfers(w.env, activities)
 		w.prepare()
 		w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).
-			Return(serviceerror.NewNotFound("no such workflow")).Maybe() // the token's, before it is started
+			Return(serviceerror.NewNotFound("no such workflow")).Maybe() // the workflow of the token, before it is started
 		if w.restart {
 			w.env.RegisterDelayedCallback(func() { w.env.SetContinueAsNewSuggested(true) }, time.Minute)
 		}
@@ -142,6 +143,7 @@ func (w *world) run(id string, run any, arg any) (result converter.EncodedValue,
 	}
 }
 
+// encoded is the result of the workflow in a test environment.
 type encoded struct {
 	*testsuite.TestWorkflowEnvironment
 }
@@ -149,7 +151,7 @@ type encoded struct {
 func (e encoded) HasValue() bool       { return true }
 func (e encoded) Get(result any) error { return e.GetWorkflowResult(result) }
 
-// export exports octo-org.
+// export exports octo-org, and returns the summary.
 func (w *world) export(order temporal.Order) (*temporal.Summary, error) {
 	w.Helper()
 	order.Organization = "octo-org"
@@ -162,8 +164,8 @@ func (w *world) export(order temporal.Order) (*temporal.Summary, error) {
 	return &s, nil
 }
 
-// mustExport exports octo-org, and checks that every repository is in a whole
-// archive in the bucket, or in the missing ones.
+// mustExport exports octo-org, and checks that every repository is in a whole archive
+// in the bucket, except for the missing ones.
 func (w *world) mustExport(order temporal.Order, missing ...string) (*temporal.Summary, *export.Manifest) {
 	w.Helper()
 	s, err := w.export(order)
@@ -172,7 +174,7 @@ func (w *world) mustExport(order temporal.Order, missing ...string) (*temporal.S
 	return s, m
 }
 
-// check checks a finished export, and returns its manifest.
+// check checks the manifest of a finished export, and returns it.
 func (w *world) check(s *temporal.Summary, names []string, missing ...string) *export.Manifest {
 	w.Helper()
 	m := w.manifest(s.Manifest)
@@ -183,12 +185,11 @@ func (w *world) check(s *temporal.Summary, names []string, missing ...string) *e
 	var rows []string
 	for _, row := range m.Repositories {
 		rows = append(rows, row.Repository)
-		switch lost := slices.Contains(missing, row.Repository); {
-		case lost:
+		if slices.Contains(missing, row.Repository) {
 			assert.NotEmpty(w, row.Error)
-		default:
+		} else {
 			assert.True(w, row.OK(), "%s: %s", row.Repository, row.Error)
-			w.whole(m, row)
+			w.checkArchive(m, row)
 		}
 		assert.False(w, w.github.Locked(row.Repository), "%s is locked", row.Repository)
 	}
@@ -197,8 +198,8 @@ func (w *world) check(s *temporal.Summary, names []string, missing ...string) *e
 	return m
 }
 
-// whole checks the archive of a row in the bucket.
-func (w *world) whole(m *export.Manifest, row export.Row) {
+// checkArchive checks that the archive of a row is whole in the bucket.
+func (w *world) checkArchive(m *export.Manifest, row export.Row) {
 	w.Helper()
 	data, err := w.bucket.ReadAll(w.Context(), path.Join(m.Run, row.Archive))
 	require.NoError(w, err)
@@ -206,6 +207,7 @@ func (w *world) whole(m *export.Manifest, row export.Row) {
 	assert.Equal(w, row.SHA256, hex.EncodeToString(sum[:]))
 }
 
+// manifest reads a manifest from the bucket.
 func (w *world) manifest(name string) *export.Manifest {
 	w.Helper()
 	data, err := w.bucket.ReadAll(w.Context(), name)
@@ -215,5 +217,5 @@ func (w *world) manifest(name string) *export.Manifest {
 	return &m
 }
 
-// starts counts the migrations that GitHub has.
+// starts returns the number of migrations that GitHub has.
 func (w *world) starts() int { return len(w.github.Migrations()) }

@@ -1,0 +1,157 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/ghmigrate/ghmigrate/blobstore"
+	"github.com/ghmigrate/ghmigrate/export"
+)
+
+// A task is an effect of a job, for an activity.
+type task struct {
+	Order  Order         `json:"order"`
+	Job    *export.Job   `json:"job"`
+	Effect export.Effect `json:"effect"`
+	Now    time.Time     `json:"now"` // the time of the workflow
+}
+
+// An effectResult is the result of one effect of a task.
+type effectResult struct {
+	Effect export.Effect `json:"effect"`
+	Result export.Result `json:"result"`
+}
+
+// A taskResult has the results of a task: a transfer performs several effects.
+type taskResult struct {
+	Results []effectResult `json:"results"`
+	Wait    time.Duration  `json:"wait,omitzero"` // how long all exports with the token must pause
+}
+
+// perform performs one effect, except for the effects that move an archive.
+func (a *Activities) perform(ctx context.Context, t task) (*taskResult, error) {
+	stop := heartbeat(ctx)
+	defer stop()
+	acct, err := a.account(ctx, t.Order)
+	if err != nil {
+		return nil, err
+	}
+	c := t.clock(ctx)
+	r := c.perform(ctx, acct, t.Job, t.Effect)
+	if ctx.Err() != nil && r.Class != export.ClassNone {
+		return nil, context.Cause(ctx)
+	}
+	return &taskResult{[]effectResult{{t.Effect, r}}, max(r.After, quotaPause(acct))}, nil
+}
+
+var errStopping = errors.New("the worker stops and hands the transfer over")
+
+// transfer downloads, verifies and stores an archive. It is one activity because these
+// effects need the same disk. If the worker stops, another worker continues at once.
+func (a *Activities) transfer(ctx context.Context, t task) (*taskResult, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-activity.GetWorkerStopChannel(ctx):
+			cancel(errStopping)
+		case <-ctx.Done():
+		}
+	}()
+	acct, err := a.account(ctx, t.Order)
+	if err != nil {
+		return nil, err
+	}
+	job := t.Job
+	job.Dir = filepath.Join(a.Scratch, filepath.FromSlash(job.Run))
+	job.Store = blobstore.New(a.Bucket)
+	log := logTo(activity.GetLogger(ctx).Info)
+	progress := new(transferProgress)
+	stop := heartbeat(ctx, progress.get)
+	defer stop()
+	job.Progress = func(e export.Event) {
+		progress.set(e)
+		log(e)
+	}
+	result, c := new(taskResult), t.clock(ctx)
+	for effect := t.Effect; ; {
+		r := c.perform(ctx, acct, job, effect)
+		if err := context.Cause(ctx); err != nil && r.Class != export.ClassNone {
+			return nil, handOver(err)
+		}
+		job.Apply(effect, r, c.now())
+		result.Results = append(result.Results, effectResult{effect, r})
+		result.Wait = max(r.After, quotaPause(acct))
+		if err := job.Clear(); err != nil {
+			activity.GetLogger(ctx).Warn("remove an archive that the bucket has", "error", err)
+		}
+		effect, _ = job.Next(c.now(), export.EffectUnlock, export.EffectDelete, export.EffectList)
+		if r.Class != export.ClassNone || !slices.Contains(transfers, effect) {
+			return result, nil
+		}
+	}
+}
+
+// handOver makes Temporal retry at once, if the error is that the worker stops.
+func handOver(err error) error {
+	if !errors.Is(err, errStopping) {
+		return err
+	}
+	return temporal.NewApplicationErrorWithOptions(err.Error(), "stopping", temporal.ApplicationErrorOptions{
+		NextRetryDelay: time.Millisecond, Category: temporal.ApplicationErrorCategoryBenign, // no alert
+	})
+}
+
+// A newestResult has the ID of the newest migration of the account, 0 if there is none.
+type newestResult struct {
+	Newest int64         `json:"newest"`
+	Wait   time.Duration `json:"wait,omitzero"` // how long a rate limit lasts
+}
+
+// newest asks GitHub for the newest migration of the account.
+func (a *Activities) newest(ctx context.Context, order Order) (*newestResult, error) {
+	acct, err := a.account(ctx, order)
+	if err != nil {
+		return nil, err
+	}
+	id, err := export.Newest(ctx, acct)
+	if wait := rateLimitPause(err); wait > 0 {
+		return &newestResult{Wait: wait}, nil
+	}
+	if err != nil {
+		return nil, retryRefusal(ctx, err)
+	}
+	return &newestResult{Newest: id, Wait: quotaPause(acct)}, nil
+}
+
+// A clock tells the time of the workflow, for the times in jobs. The clock of this
+// machine may be ahead.
+type clock struct{ ahead time.Duration }
+
+// clock compares the clocks when the activity starts.
+func (t task) clock(ctx context.Context) clock {
+	info := activity.GetInfo(ctx)
+	return clock{time.Since(t.Now.Add(info.StartedTime.Sub(info.ScheduledTime)))}
+}
+
+func (c clock) now() time.Time { return time.Now().Add(-c.ahead) }
+
+// perform calls export.Perform, which uses the clock of this machine, and converts the
+// times that it reads and returns.
+func (c clock) perform(ctx context.Context, acct export.Account, job *export.Job, effect export.Effect) export.Result {
+	dated := *job
+	if !dated.State.Ended.IsZero() {
+		dated.State.Ended = dated.State.Ended.Add(c.ahead)
+	}
+	r := export.Perform(ctx, acct, &dated, effect)
+	if !r.Asked.IsZero() {
+		r.Asked = r.Asked.Add(-c.ahead)
+	}
+	return r
+}

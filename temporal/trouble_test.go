@@ -1,0 +1,179 @@
+package temporal_test
+
+import (
+	"context"
+	"flag"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/temporal"
+)
+
+// If the response to a start is lost, the export finds the migration and does not send
+// the start again.
+func TestTheResponseToAStartIsLost(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(4)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/start-*", Applied: true, Reset: true})
+		s, _ := w.mustExport(temporal.Order{BatchSize: 2, Start: locking})
+		assert.Equal(t, 1, s.Adopted)
+		assert.Equal(t, 2, w.starts())
+	})
+}
+
+// If GitHub shows the migration of a lost start only after the search, the migration is
+// unlocked.
+func TestALateTwinIsUnlocked(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/start-*", Applied: true, Status: 502, Hidden: 130 * time.Second, Fate: &ghmigratetest.Fate{LocksAfter: 120 * time.Second, Duration: 3 * time.Minute}})
+		_, m := w.mustExport(temporal.Order{BatchSize: 2, Start: locking})
+		assert.Equal(t, 2, w.starts())
+		assert.Len(t, m.Twins, 1)
+	})
+}
+
+// dying is an account whose worker dies after it has sent a start.
+type dying struct {
+	export.Account
+	once *sync.Once
+}
+
+func (d dying) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (m *ghmigrate.Migration, err error) {
+	m, err = d.Account.Start(ctx, req)
+	d.once.Do(func() { panic("the worker dies") })
+	return m, err
+}
+
+func TestAWorkerDiesBetweenAStartAndItsReport(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(4)
+		once := new(sync.Once)
+		w.wrap = func(acct export.Account) export.Account { return dying{acct, once} }
+		s, _ := w.mustExport(temporal.Order{BatchSize: 2, Start: locking})
+		assert.Equal(t, 1, s.Adopted)
+		assert.Equal(t, 2, w.starts())
+	})
+}
+
+// If GitHub refuses the token for hours, the export takes longer and loses nothing.
+func TestTheTokenIsRefusedForHours(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(4)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/*", From: 90 * time.Second, Until: 3 * time.Hour, Status: 401})
+		begun := w.github.Clock().Now()
+		w.mustExport(temporal.Order{BatchSize: 1, Concurrency: 1, Start: locking})
+		assert.Greater(t, w.github.Clock().Now().Sub(begun), 3*time.Hour)
+	})
+}
+
+// If GitHub refuses the token for good, the export ends after a day of pauses.
+func TestTheTokenIsRefusedForGood(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/*", From: 10 * time.Second, Until: 1000 * time.Hour, Status: 401})
+		s, err := w.export(temporal.Order{BatchSize: 1, Start: locking})
+		require.NoError(t, err)
+		assert.Contains(t, s.Problem, "401")
+		assert.Len(t, s.Locked, 2)
+		assert.True(t, w.manifest(s.Manifest).Ended.IsZero())
+	})
+}
+
+// An export unlocks the repositories that the export before has left locked.
+func TestTheNextExportUnlocks(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/unlock-repo-*", Times: -1, Status: 403})
+		s, err := w.export(temporal.Order{Start: locking})
+		require.NoError(t, err)
+		assert.Len(t, s.Locked, 2)
+		w.github.ClearFaults()
+		w.mustExport(temporal.Order{})
+	})
+}
+
+// When GitHub fails every export, the workflow ends with a row for each repository.
+func TestGitHubFailsEveryExport(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(60)
+		w.github.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate { return ghmigratetest.Fate{Fails: true} })
+		s, _ := w.mustExport(temporal.Order{BatchSize: 2, Start: locking}, w.names...)
+		assert.Less(t, s.Starts, 120)
+	})
+}
+
+// If GitHub exports again after a pause, everything is exported.
+func TestAnIncidentPasses(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(40)
+		until := w.github.Clock().Now().Add(40 * time.Minute)
+		w.github.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Fails: w.github.Clock().Now().Before(until)}
+		})
+		w.mustExport(temporal.Order{BatchSize: 2, Start: locking})
+	})
+}
+
+var seeds = flag.Int("seeds", 10, "number of seeds of TestRandomFaults")
+
+// With random faults, the manifest has a row for every repository, it lists the
+// repositories that stay locked, and it counts every start.
+func TestRandomFaults(t *testing.T) {
+	for seed := range uint64(*seeds) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.add(9)
+				w.add(1, ghmigratetest.PoisonsExport())
+				w.add(4)
+				chance := rand.New(rand.NewPCG(seed, 1))
+				rate := chance.Float64() / 8
+				statuses := []int{500, 502, 503, 429, 404, 403}
+				begun := false
+				w.github.InjectFunc(func(r ghmigratetest.Request, _ int) (ghmigratetest.Fault, bool) {
+					begun = begun || r.Operation == "migrations/start-for-org"
+					if !begun || r.Origin == ghmigratetest.API && !strings.HasPrefix(r.Operation, "migrations/") || chance.Float64() > rate {
+						return ghmigratetest.Fault{}, false
+					}
+					f := ghmigratetest.ServerError(statuses[chance.IntN(len(statuses))])
+					if f.Status == 429 {
+						f = ghmigratetest.SecondaryRateLimitAfter(time.Minute)
+					}
+					if f.Status == 404 && r.Operation == "migrations/unlock-repo-for-org" { // it means that there is no lock
+						f.Status = 403
+					}
+					f.Applied = f.Status >= 500 && chance.IntN(2) == 0
+					return f, true
+				})
+				s, err := w.export(temporal.Order{BatchSize: 4, Start: locking, DeleteArchives: chance.IntN(2) == 0, Stream: chance.IntN(2) == 0})
+				require.NoError(t, err)
+				w.github.ClearFaults()
+				m := w.manifest(s.Manifest)
+				require.Len(t, m.Repositories, len(w.names))
+				for i, row := range m.Repositories {
+					assert.Equal(t, w.names[i], row.Repository)
+					if row.OK() {
+						w.checkArchive(m, row)
+					} else {
+						assert.NotEmpty(t, row.Error)
+					}
+					if w.github.Locked(row.Repository) {
+						assert.Contains(t, m.Locked, row.Repository)
+					}
+				}
+				assert.GreaterOrEqual(t, s.Covered, len(w.names)-3, s.Problem)
+				assert.LessOrEqual(t, w.starts(), m.Starts)
+			})
+		})
+	}
+}
