@@ -11,22 +11,22 @@ import (
 )
 
 func TestParseMakesOrders(t *testing.T) {
-	p, err := parse([]string{"--org", "octo-org,octo-two", "--lock", "--batch", "5", "--token", "acme"})
+	o, err := parse([]string{"--org", "octo-org,octo-two", "--lock", "--batch", "5", "--token", "acme"})
 	require.NoError(t, err)
-	assert.Equal(t, "ghmigrate/all", p.id)
-	orders := p.orders().Orders
+	assert.Equal(t, "ghmigrate/all", o.id)
+	orders := o.orders().Orders
 	require.Len(t, orders, 2)
 	assert.Equal(t, "octo-two", orders[1].Organization)
 	assert.Equal(t, 5, orders[1].BatchSize)
 	assert.True(t, orders[1].Start.LockRepositories)
 
-	p, err = parse([]string{"--token", "acme"})
+	o, err = parse([]string{"--token", "acme"})
 	require.NoError(t, err)
-	assert.Equal(t, "ghmigrate/users/acme", p.id)
+	assert.Equal(t, "ghmigrate/users/acme", o.id)
 
 	for _, args := range [][]string{
 		{"--attach", "--detach"}, {"--attach", "--cancel"}, {"--keep-locked"}, {"--org", "a/b"}, {"--org", "a,,b"}, {"x"},
-		{"--org", "a,b", "--repos", "a/x"}, {"--orgs-file", "absent"},
+		{"--org", "a,b", "--repos", "a/x"}, {"--org", "a,b", "--repos-object", "x"}, {"--orgs-file", "absent"},
 	} {
 		_, err := parse(args)
 		require.Error(t, err, args)

@@ -18,27 +18,28 @@ import (
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
-// A follower tells how an export goes.
+// A follower prints the progress of a workflow, and its result.
 type follower struct {
 	client.Client
 	id        string
 	out, errw io.Writer
 
 	all  bool              // the workflow is ExportAll
-	told map[string]string // what was said last about each export
+	told map[string]string // the latest line about each export, by workflow ID
 }
 
 // progressEvery is how often the follower asks for progress.
 const progressEvery = 5 * time.Second
 
-// An outcome is how the workflow ended.
+// An outcome is the end of the workflow.
 type outcome struct {
-	result any // *temporal.Summary or *temporal.Summaries; nil if there is none
+	result any // *temporal.Summary or *temporal.Summaries; nil if the workflow failed
 	ok     bool
 	err    error
 }
 
-// follow waits for the end of the workflow, and returns the exit status.
+// follow waits for the end of the workflow, and returns the exit status. The first
+// interrupt cancels the workflow, and the second one ends the wait.
 func (f *follower) follow(ctx context.Context, interrupts <-chan os.Signal) (status int, err error) {
 	info, err := f.DescribeWorkflow(ctx, f.id, "")
 	if err != nil {
@@ -58,30 +59,31 @@ func (f *follower) follow(ctx context.Context, interrupts <-chan os.Signal) (sta
 			f.progress(ctx)
 		case <-interrupts:
 			if canceled {
-				return statusUnfinished, fmt.Errorf("%s goes on without this program: --attach follows it", f.id)
+				return statusUnfinished, fmt.Errorf("%s goes on: follow it with --attach", f.id)
 			}
 			canceled = true
 			if err := f.CancelWorkflow(ctx, f.id, ""); err != nil {
 				return statusFailed, fmt.Errorf("cancel %s: %w", f.id, err)
 			}
-			f.say("%s: canceling: the export releases its locks first. A second Ctrl-C does not wait for that", f.id)
+			f.say("%s: canceling; the export releases its locks first (a second Ctrl-C does not wait)", f.id)
 		}
 	}
 }
 
-// wait returns the outcome of the workflow, and of the runs that continue it.
+// wait returns the outcome of the workflow, after all runs that continue it as new.
 func (f *follower) wait(ctx context.Context) outcome {
 	run := f.GetWorkflow(ctx, f.id, "")
 	if f.all {
 		s := new(temporal.Summaries)
-		return finished(run.Get(ctx, s), s, s.OK)
+		return outcomeOf(run.Get(ctx, s), s, s.OK)
 	}
 	s := new(temporal.Summary)
-	return finished(run.Get(ctx, s), s, s.OK)
+	return outcomeOf(run.Get(ctx, s), s, s.OK)
 }
 
-// finished returns an outcome. The summary of a canceled export is in the error.
-func finished(err error, summary any, ok func() bool) outcome {
+// outcomeOf returns the outcome of a workflow. The summary of a canceled workflow is in
+// the error.
+func outcomeOf(err error, summary any, ok func() bool) outcome {
 	if err == nil {
 		return outcome{result: summary, ok: ok()}
 	}
@@ -111,7 +113,7 @@ func (f *follower) report(o outcome) (status int, err error) {
 	return statusDone, nil
 }
 
-// cause returns the error of the workflow without Temporal's names around it.
+// cause returns the error of the workflow without the names that Temporal adds.
 func cause(err error) error {
 	if failed, ok := errors.AsType[*sdktemporal.ApplicationError](err); ok {
 		return errors.New(failed.Message()) //nolint:err113 // for people
@@ -119,8 +121,8 @@ func cause(err error) error {
 	return err
 }
 
-// progress says how the exports go, if it has changed. Errors are not told: the next
-// progress may come.
+// progress prints the progress of each export, if it has changed. It ignores errors:
+// the next query may succeed.
 func (f *follower) progress(ctx context.Context) {
 	ids := []string{f.id}
 	if f.all {
@@ -146,7 +148,7 @@ func (f *follower) progress(ctx context.Context) {
 	}
 }
 
-// transfers returns the archives of an export that are under way.
+// transfers returns the transfers of an export that are under way.
 func (f *follower) transfers(ctx context.Context, id string) (all []temporal.Transfer) {
 	info, err := f.DescribeWorkflow(ctx, id, "")
 	if err != nil {
@@ -161,7 +163,7 @@ func (f *follower) transfers(ctx context.Context, id string) (all []temporal.Tra
 	return all
 }
 
-// describe returns a line about an export.
+// describe returns a line about the progress of an export.
 func describe(p *temporal.Progress, transfers []temporal.Transfer) string {
 	parts := []string{fmt.Sprintf("%d of %d repositories, %s", p.Done, p.All, table.Size(p.Bytes))}
 	for _, count := range []struct {
@@ -188,6 +190,7 @@ func describe(p *temporal.Progress, transfers []temporal.Transfer) string {
 	return strings.Join(parts, "; ")
 }
 
+// say prints a line for people.
 func (f *follower) say(format string, args ...any) {
 	fmt.Fprintf(f.errw, format+"\n", args...)
 }

@@ -1,5 +1,5 @@
-// Export starts an export on a Temporal server, follows it, and cancels it. Workers
-// carry it out: see the program worker.
+// Export starts an export on a Temporal server, follows it, or cancels it. Workers
+// perform it: see the program worker.
 package main
 
 import (
@@ -31,15 +31,15 @@ Export exports organizations into the bucket of the workers: all repositories, o
 --repos. Without --org, it exports the repositories of the token's owner.
 
 The first Ctrl-C cancels the export: the program waits until all locks are released. The
-second Ctrl-C leaves that to the workers.
+second Ctrl-C ends the program, and the workers go on.
 
 Standard output gets the summary as JSON. Exit status: 0 every repository is in an archive;
-1 failed, or some are missing; 2 wrong usage; 3 not finished.
+1 the export failed, or repositories are missing; 2 wrong usage; 3 not finished.
 
 ` + cli.Environment
 
 func main() {
-	p, err := parse(os.Args[1:])
+	o, err := parse(os.Args[1:])
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return
@@ -48,8 +48,8 @@ func main() {
 		os.Exit(statusMisused)
 	}
 	interrupts := make(chan os.Signal, 2)
-	signal.Notify(interrupts, os.Interrupt) // SIGTERM ends the program, and not the export
-	status, err := run(context.Background(), p, interrupts)
+	signal.Notify(interrupts, os.Interrupt) // SIGTERM ends the program and not the export
+	status, err := run(context.Background(), o, interrupts)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "export:", err)
 	}
@@ -57,29 +57,29 @@ func main() {
 }
 
 // run does what the flags say, and returns the exit status.
-func run(ctx context.Context, p *plan, interrupts <-chan os.Signal) (status int, err error) {
+func run(ctx context.Context, o *options, interrupts <-chan os.Signal) (status int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	conn, err := p.Dial(ctx, client.Options{Logger: sdklog.NewStructuredLogger(log)})
+	conn, err := o.Dial(ctx, client.Options{Logger: sdklog.NewStructuredLogger(log)})
 	if err != nil {
 		return statusFailed, err
 	}
 	defer conn.Close()
-	f := &follower{Client: conn, id: p.id, out: os.Stdout, errw: os.Stderr}
+	f := &follower{Client: conn, id: o.id, out: os.Stdout, errw: os.Stderr}
 	switch {
-	case p.cancel:
-		if err := conn.CancelWorkflow(ctx, p.id, ""); err != nil {
-			return statusFailed, fmt.Errorf("cancel %s: %w", p.id, err)
+	case o.cancel:
+		if err := conn.CancelWorkflow(ctx, o.id, ""); err != nil {
+			return statusFailed, fmt.Errorf("cancel %s: %w", o.id, err)
 		}
-		f.say("%s: canceling", p.id)
-	case !p.attach:
-		if err := p.start(ctx, conn); err != nil {
+		f.say("%s: canceling", o.id)
+	case !o.attach:
+		if err := o.start(ctx, conn); err != nil {
 			return statusFailed, err
 		}
-		f.say("%s: started", p.id)
+		f.say("%s: started", o.id)
 	}
-	if p.detach {
+	if o.detach {
 		return statusDone, nil
 	}
 	return f.follow(ctx, interrupts)

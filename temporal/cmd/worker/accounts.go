@@ -13,18 +13,18 @@ import (
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
-// accounts makes one client for each token: a client knows how many requests its
-// token has left.
+// accounts has one client for each token. The client counts the requests that its token
+// has left.
 type accounts struct {
 	getenv func(string) string
 	log    *slog.Logger
 
 	mu      sync.Mutex
-	clients map[string]*ghmigrate.Client // by variable
+	clients map[string]*ghmigrate.Client // by environment variable
 }
 
-// newAccounts returns the accounts that the environment has tokens for. Environ has
-// the form of [os.Environ].
+// newAccounts returns accounts with a client for each token in the environment. Environ
+// has the form of [os.Environ].
 func newAccounts(environ []string, getenv func(string) string, log *slog.Logger) (*accounts, error) {
 	a := &accounts{getenv: getenv, log: log, clients: map[string]*ghmigrate.Client{}}
 	for _, entry := range environ {
@@ -42,7 +42,7 @@ func newAccounts(environ []string, getenv func(string) string, log *slog.Logger)
 	return a, nil
 }
 
-// account returns the account of an order.
+// account returns the account of an order. It is the Account of [temporal.Activities].
 func (a *accounts) account(_ context.Context, order temporal.Order) (export.Account, error) {
 	client, err := a.client(variable(order.Token))
 	if err != nil {
@@ -54,6 +54,7 @@ func (a *accounts) account(_ context.Context, order temporal.Order) (export.Acco
 	return export.OrgAccount(client, order.Organization), nil
 }
 
+// client returns the client for the token in an environment variable.
 func (a *accounts) client(variable string) (*ghmigrate.Client, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -86,7 +87,7 @@ const (
 	tokenPrefix  = "GHMIGRATE_TOKEN_" //nolint:gosec // as above
 )
 
-// variable names the environment variable of a token.
+// variable returns the name of the environment variable of a token.
 func variable(token string) string {
 	if token == "" {
 		return defaultToken

@@ -1,6 +1,6 @@
-// Worker carries out the exports that a Temporal server has queued: it sends the
-// requests to GitHub, and moves archives into a bucket. Run as many workers as the
-// transfers need, on as many machines.
+// Worker performs the exports of a Temporal server: it sends requests to GitHub, and
+// moves archives into a bucket. Run as many workers, on as many machines, as the
+// transfers need.
 package main
 
 import (
@@ -24,14 +24,14 @@ import (
 
 const introduction = `Usage: worker --bucket URL [flags]
 
-Worker carries out exports: see https://github.com/ghmigrate/ghmigrate/blob/main/docs/temporal.md
+Worker performs exports: see https://github.com/ghmigrate/ghmigrate/blob/main/docs/temporal.md
 
-GITHUB_TOKEN is a personal access token (classic). An order that names a token, such as
-"acme-2", gets the one in GHMIGRATE_TOKEN_ACME_2. GH_HOST or GITHUB_API_URL names a GitHub
-other than github.com.
+GITHUB_TOKEN is a personal access token (classic). GHMIGRATE_TOKEN_ACME_2 is the token for
+orders that name the token "acme-2". GH_HOST or GITHUB_API_URL names a GitHub other than
+github.com.
 
 ` + cli.Environment + `
-On SIGTERM, the worker takes nothing more and hands its transfers over to other workers.
+On SIGTERM, the worker takes no new work and hands its transfers over to other workers.
 `
 
 // options are the flags of the program.
@@ -70,11 +70,11 @@ func parse(args []string) (*options, error) {
 	flags := flag.NewFlagSet("worker", flag.ContinueOnError)
 	cli.Usage(flags, os.Stderr, introduction)
 	o.Flags(flags)
-	flags.StringVar(&o.queue, "queue", "ghmigrate", "`name` of the task queue; transfers have one of their own beside it")
+	flags.StringVar(&o.queue, "queue", "ghmigrate", "`name` of the task queue; the task queue for transfers is NAME-transfers")
 	flags.StringVar(&o.bucket, "bucket", "", "`URL` of the bucket for archives and manifests: s3://, azblob:// or file://")
-	flags.StringVar(&o.scratch, "scratch", filepath.Join(os.TempDir(), "ghmigrate"), "`folder` for archives on their way; workers that share it resume each other's downloads")
-	flags.IntVar(&o.requests, "requests", 20, "`number` of requests and decisions at the same time; 0: this worker moves archives only")
-	flags.IntVar(&o.transfers, "transfers", 3, "`number` of archives at the same time; 0: this worker moves none")
+	flags.StringVar(&o.scratch, "scratch", filepath.Join(os.TempDir(), "ghmigrate"), "`folder` for archives between download and upload; workers that share it resume each other's downloads")
+	flags.IntVar(&o.requests, "requests", 20, "`number` of requests at the same time; 0: this worker only moves archives")
+	flags.IntVar(&o.transfers, "transfers", 3, "`number` of archives at the same time; 0: this worker moves no archives")
 	flags.StringVar(&o.metrics, "metrics", "", "`host:port` to serve /metrics for Prometheus, and /healthz")
 	flags.DurationVar(&o.drain, "drain", 10*time.Second, "how long the worker waits for its activities after SIGTERM")
 	if err := flags.Parse(args); err != nil {

@@ -18,8 +18,9 @@ import (
 	"go.temporal.io/sdk/contrib/opentelemetry"
 )
 
-// A monitor serves the metrics of Temporal's SDK, of the Go runtime and of the
-// process as /metrics, and /healthz: 200 as long as the worker takes work, else 503.
+// A monitor serves /metrics, with the metrics of Temporal's SDK, of the Go runtime and
+// of the process. It also serves /healthz: 200 while the worker takes work, otherwise
+// 503.
 type monitor struct {
 	working atomic.Bool
 	metrics client.MetricsHandler

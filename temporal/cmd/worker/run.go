@@ -17,7 +17,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
-// run works until the context is canceled, or a worker fails for good.
+// run runs the workers until the context is canceled or a worker fails.
 func run(ctx context.Context, o *options, getenv func(string) string, log *slog.Logger) error {
 	accounts, err := newAccounts(os.Environ(), getenv, log)
 	if err != nil {
@@ -61,27 +61,27 @@ func run(ctx context.Context, o *options, getenv func(string) string, log *slog.
 	log.Info("working", "queue", o.queue, "requests", o.requests, "transfers", o.transfers)
 	select {
 	case <-ctx.Done():
-		log.Info("stopping: transfers are handed over")
+		log.Info("stopping, and handing transfers over")
 		return nil
 	case err := <-failed:
 		return err
 	}
 }
 
-// bucketTime limits the first look at the bucket.
-const bucketTime = 30 * time.Second
+// bucketTimeout limits the check of the bucket.
+const bucketTimeout = 30 * time.Second
 
-// openBucket opens the bucket, and checks that it is there.
+// openBucket opens the bucket, and checks that the worker has access to it.
 func openBucket(ctx context.Context, url string) (*blob.Bucket, error) {
 	bucket, err := blob.OpenBucket(ctx, url)
 	if err != nil {
 		return nil, fmt.Errorf("--bucket: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, bucketTime)
+	ctx, cancel := context.WithTimeout(ctx, bucketTimeout)
 	defer cancel()
 	ok, err := bucket.IsAccessible(ctx)
 	if err == nil && !ok {
-		err = errors.New("the bucket is not there, or the credentials give no access")
+		err = errors.New("the bucket does not exist, or the credentials give no access to it")
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--bucket: %w", err), bucket.Close())
@@ -89,15 +89,16 @@ func openBucket(ctx context.Context, url string) (*blob.Bucket, error) {
 	return bucket, nil
 }
 
-// heartbeats is how often the server hears of an activity, at most. It is how long
-// a cancel may take to reach a transfer.
-const heartbeats = 5 * time.Second
+// heartbeatThrottle is the time between two heartbeats that the SDK sends to the server.
+// A cancel takes as long to reach a transfer.
+const heartbeatThrottle = 5 * time.Second
 
-// workers makes a worker for requests and one for transfers, as the flags want.
+// workers returns a worker for requests and a worker for transfers, unless the flags
+// exclude one.
 func (o *options) workers(conn client.Client, a *temporal.Activities, fail func(error)) (workers []worker.Worker) {
 	opts := worker.Options{
 		WorkerStopTimeout: o.drain, OnFatalError: fail,
-		MaxHeartbeatThrottleInterval: heartbeats, DefaultHeartbeatThrottleInterval: heartbeats,
+		MaxHeartbeatThrottleInterval: heartbeatThrottle, DefaultHeartbeatThrottleInterval: heartbeatThrottle,
 	}
 	if o.requests > 0 {
 		opts.MaxConcurrentActivityExecutionSize = o.requests

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// scratchAge is the age of a folder that no export needs: GitHub has deleted the
-// archives after seven days.
+// scratchAge is the age at which sweep removes the folder of a run. GitHub deletes
+// archives after seven days, so that no export needs the folder any more.
 const scratchAge = 8 * 24 * time.Hour
 
 // runFolder matches the last part of a run's name: see [export.NameRun].
 var runFolder = regexp.MustCompile(`^\d{8}T\d{6}Z-[0-9a-f]+$`)
 
-// sweep removes the folders of runs in which nothing has changed since a time. Other
-// workers may sweep the same folder.
+// sweep removes the folders of runs that have not changed since a time. Other workers
+// may sweep the same scratch folder.
 func sweep(scratch string, before time.Time, log *slog.Logger) error {
 	root, err := os.OpenRoot(scratch)
 	if err != nil {
@@ -31,9 +31,9 @@ func sweep(scratch string, before time.Time, log *slog.Logger) error {
 		if err != nil || !d.IsDir() || !runFolder.MatchString(d.Name()) {
 			return err
 		}
-		changed, err := newest(root.FS(), path)
+		changed, err := lastChange(root.FS(), path)
 		if err == nil && changed.Before(before) {
-			log.Info("remove an old folder", "folder", path)
+			log.Info("removing an old folder", "folder", path)
 			err = root.RemoveAll(path)
 		}
 		if err != nil {
@@ -43,8 +43,8 @@ func sweep(scratch string, before time.Time, log *slog.Logger) error {
 	})
 }
 
-// newest returns when a folder, or anything in it, has changed.
-func newest(fsys fs.FS, folder string) (at time.Time, err error) {
+// lastChange returns when a folder or a file in it has last changed.
+func lastChange(fsys fs.FS, folder string) (at time.Time, err error) {
 	err = fs.WalkDir(fsys, folder, func(_ string, d fs.DirEntry, err error) error {
 		if err == nil {
 			var info fs.FileInfo

@@ -42,7 +42,7 @@ func TestSweepRemovesOldRuns(t *testing.T) {
 	old := now.Add(-9 * 24 * time.Hour)
 	account := filepath.Join(scratch, "api.github.com", "orgs", "octo-org")
 	for folder, changed := range map[string]time.Time{
-		"20261101T100000Z-5f1c2a": old, // and so is its file
+		"20261101T100000Z-5f1c2a": old, // its file is old too
 		"20261101T100000Z-aaaaaa": old, // but its file is new
 		"20261129T100000Z-bbbbbb": now,
 		"notes":                   old,

@@ -21,17 +21,17 @@ import (
 
 const bucketName = "backups"
 
-// secretKey is the bucket's secret. No history has it.
+// secretKey is the secret key of the bucket. No history may have it.
 const secretKey = "hunter2-hunter2-hunter2"
 
-// A bucket is a server with S3's API.
+// A bucket is a server with the API of S3.
 type bucket struct {
 	*testing.T
 	backend *s3mem.Backend
 	server  *httptest.Server
 
-	failing  atomic.Bool  // all requests get a 503
-	refused  atomic.Int32 // requests that did
+	failing  atomic.Bool  // respond to all requests with 503
+	failed   atomic.Int32 // requests that got 503
 	readOnly atomic.Bool
 }
 
@@ -42,7 +42,7 @@ func newBucket(t *testing.T) *bucket {
 	api := gofakes3.New(b.backend, gofakes3.WithoutVersioning()).Server()
 	b.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if b.failing.Load() {
-			b.refused.Add(1)
+			b.failed.Add(1)
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
@@ -65,7 +65,7 @@ func (b *bucket) env() []string {
 	return []string{"AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=" + secretKey, "AWS_EC2_METADATA_DISABLED=true"}
 }
 
-// read returns an object.
+// read returns the content of an object.
 func (b *bucket) read(name string) []byte {
 	b.Helper()
 	object, err := b.backend.GetObject(bucketName, name, nil)
@@ -76,6 +76,7 @@ func (b *bucket) read(name string) []byte {
 	return data
 }
 
+// sum returns the SHA-256 of an object, in hex.
 func (b *bucket) sum(name string) string {
 	b.Helper()
 	sum := sha256.Sum256(b.read(name))

@@ -1,7 +1,6 @@
-// Package e2e tests exports with real parts: a Temporal server, two workers and the
-// program export are processes that the tests kill, freeze and restart. The fake
-// GitHub and the bucket are in the process of the tests, which disturb and inspect
-// them.
+// Package e2e has only tests: of exports from end to end. A Temporal server, the workers
+// and the program export are processes, which the tests kill, freeze and restart. The
+// fake GitHub and the bucket run in the process of the tests.
 //
 //	go test -tags e2e ./internal/e2e
 //

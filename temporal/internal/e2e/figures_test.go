@@ -14,15 +14,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
-var figures = flag.Int("figures", 0, "measure an export of so many jobs, in four organizations with a token each")
+var figures = flag.Int("figures", 0, "measure exports of this number of jobs, in four organizations with a token each")
 
-// TestFigures measures what docs/measurements.md tells. It needs -figures 1000
+// TestFigures measures the figures of docs/measurements.md. Run it with -figures 1000
 // -timeout 30m.
 func TestFigures(t *testing.T) {
 	if *figures == 0 {
@@ -31,14 +30,14 @@ func TestFigures(t *testing.T) {
 	s, err := newServer(filepath.Join(t.TempDir(), "own"))
 	require.NoError(t, err)
 	t.Cleanup(func() { s.kill() })
-	w := newWorld(t, s, ghmigratetest.WithRateLimit(1_000_000)) // the four tokens are one to the fake
+	w := newWorld(t, s, ghmigratetest.WithRateLimit(1_000_000)) // to the fake, the four tokens are one
 	orders := temporal.Orders{Concurrency: 4}
 	for i := range 4 {
 		org := fmt.Sprintf("octo-%d", i+1)
 		w.add(org, *figures/4)
 		orders.Orders = append(orders.Orders, temporal.Order{Organization: org, Token: org, BatchSize: 1})
 	}
-	w.workOnOwnDisks()
+	w.startWorkersWithOwnDisks()
 	begun := time.Now()
 	run := w.startAll(orders)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -67,32 +66,23 @@ func TestFigures(t *testing.T) {
 	t.Logf("requests to GitHub's API: %v", requests)
 }
 
-// sizes logs the events and bytes of all histories, by kind of workflow.
+// sizes logs the events and bytes of all histories, by type of workflow.
 func (w *world) sizes() {
 	type total struct{ runs, events, bytes int64 }
 	totals := map[string]total{}
-	var page []byte
-	for {
-		list, err := w.client.ListWorkflow(w.Context(), &workflowservice.ListWorkflowExecutionsRequest{NextPageToken: page})
+	for _, info := range w.executions() {
+		described, err := w.client.DescribeWorkflow(w.Context(), info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
 		require.NoError(w, err)
-		for _, info := range list.GetExecutions() {
-			described, err := w.client.DescribeWorkflow(w.Context(), info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
-			require.NoError(w, err)
-			i := described.RawResponse.GetWorkflowExecutionInfo()
-			t := totals[info.GetType().GetName()]
-			t.runs, t.events, t.bytes = t.runs+1, t.events+i.GetHistoryLength(), t.bytes+i.GetHistorySizeBytes()
-			totals[info.GetType().GetName()] = t
-		}
-		if page = list.GetNextPageToken(); len(page) == 0 {
-			break
-		}
+		i := described.RawResponse.GetWorkflowExecutionInfo()
+		t := totals[info.GetType().GetName()]
+		totals[info.GetType().GetName()] = total{t.runs + 1, t.events + i.GetHistoryLength(), t.bytes + i.GetHistorySizeBytes()}
 	}
 	for kind, t := range totals {
 		w.Logf("%s: %d runs, %d events, %d bytes", kind, t.runs, t.events, t.bytes)
 	}
 }
 
-// memory tells how much memory a process has, and had at most.
+// memory returns the memory of a process, now and at its peak.
 func memory(p *process) string {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid()))
 	if err != nil {

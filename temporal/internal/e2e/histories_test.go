@@ -16,6 +16,7 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -25,17 +26,17 @@ import (
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
-var record = flag.Bool("record", false, "write histories for TestReplay of package temporal")
+var record = flag.Bool("record", false, "write the histories for TestReplay of package temporal")
 
 // A history has the events of one run of a workflow.
 type history struct {
-	workflow, kind string
-	events         *historypb.History
+	id, kind string // of the workflow
+	events   *historypb.History
 }
 
-// inspect checks that no history and no log has the token, the secret of the bucket,
-// or a signature of a URL, and that the workflows are deterministic.
-func (w *world) inspect() {
+// checkHistories checks that no history and no log has the token, the secret key of the
+// bucket, or the signature of a URL, and that the workflows are deterministic.
+func (w *world) checkHistories() {
 	w.Helper()
 	secrets := []string{token, secretKey}
 	for _, r := range w.github.Requests() {
@@ -44,13 +45,13 @@ func (w *world) inspect() {
 		}
 	}
 	for _, h := range w.histories() {
-		data, err := proto.Marshal(h.events) // payloads are plain in it
+		data, err := proto.Marshal(h.events) // payloads are not encoded
 		require.NoError(w, err)
 		for _, secret := range secrets {
-			assert.False(w, bytes.Contains(data, []byte(secret)), "the history of %s has %q", h.workflow, secret)
+			assert.False(w, bytes.Contains(data, []byte(secret)), "the history of %s has %q", h.id, secret)
 		}
 		if h.kind == temporal.ExportWorkflow {
-			assert.True(w, bytes.Contains(data, []byte(`"organization":"`)), "payloads can be searched")
+			assert.True(w, bytes.Contains(data, []byte(`"organization":"`)), "payloads are plain JSON")
 		}
 		w.replay(h)
 	}
@@ -61,37 +62,44 @@ func (w *world) inspect() {
 	}
 }
 
-// replay replays a history. The name of the token's workflow is for the tests of package
-// temporal: its function has no exported name.
+// replay replays a history of Export or ExportAll. The workflow of a token has no
+// exported name: only the tests of package temporal can replay it.
 func (w *world) replay(h history) {
 	w.Helper()
 	r := worker.NewWorkflowReplayer()
 	r.RegisterWorkflowWithOptions(temporal.Export, workflow.RegisterOptions{Name: temporal.ExportWorkflow})
 	r.RegisterWorkflowWithOptions(temporal.ExportAll, workflow.RegisterOptions{Name: temporal.ExportAllWorkflow})
 	if h.kind == temporal.ExportWorkflow || h.kind == temporal.ExportAllWorkflow {
-		assert.NoError(w, r.ReplayWorkflowHistory(nil, h.events), h.workflow)
+		assert.NoError(w, r.ReplayWorkflowHistory(nil, h.events), h.id)
 	}
 }
 
 // histories returns the histories of all workflows of the test.
 func (w *world) histories() (all []history) {
 	w.Helper()
+	for _, info := range w.executions() {
+		id := info.GetExecution()
+		all = append(all, history{id.GetWorkflowId(), info.GetType().GetName(), w.events(id.GetWorkflowId(), id.GetRunId())})
+	}
+	return all
+}
+
+// executions returns all runs of workflows of the test, the newest first.
+func (w *world) executions() (all []*workflowpb.WorkflowExecutionInfo) {
+	w.Helper()
 	var page []byte
 	for {
 		list, err := w.client.ListWorkflow(w.Context(), &workflowservice.ListWorkflowExecutionsRequest{NextPageToken: page})
 		require.NoError(w, err)
-		for _, info := range list.GetExecutions() {
-			id := info.GetExecution()
-			all = append(all, history{id.GetWorkflowId(), info.GetType().GetName(), w.events(id.GetWorkflowId(), id.GetRunId())})
-		}
+		all = append(all, list.GetExecutions()...)
 		if page = list.GetNextPageToken(); len(page) == 0 {
-			break
+			require.NotEmpty(w, all)
+			return all
 		}
 	}
-	require.NotEmpty(w, all)
-	return all
 }
 
+// events returns the history of one run.
 func (w *world) events(workflow, run string) *historypb.History {
 	w.Helper()
 	h := new(historypb.History)
@@ -104,14 +112,15 @@ func (w *world) events(workflow, run string) *historypb.History {
 	return h
 }
 
-// The names of workers and of their task queues have the name of the machine.
+// Recorded histories have no names of machines: these are in the identities of workers
+// and in the names of their task queues.
 var (
 	identity    = regexp.MustCompile(`("identity": *)"[^"]*"`)
 	stickyQueue = regexp.MustCompile(`("name": *)"[^":]*(:[0-9a-f-]{36}")`)
 )
 
-// record writes the histories of the test, with -record: the first run of each
-// workflow.
+// record writes the history of the first run of each workflow of the test, if -record
+// is set.
 func (w *world) record() {
 	w.Helper()
 	if !*record {
@@ -119,13 +128,13 @@ func (w *world) record() {
 	}
 	seen := map[string]bool{}
 	for _, h := range slices.Backward(w.histories()) { // the oldest comes last
-		if seen[h.workflow] {
+		if seen[h.id] {
 			continue
 		}
-		seen[h.workflow] = true
+		seen[h.id] = true
 		data, err := temporalproto.CustomJSONMarshalOptions{Indent: "  "}.Marshal(h.events)
 		require.NoError(w, err)
-		name := strings.TrimPrefix(w.Name(), "Test") + "-" + strings.ReplaceAll(strings.TrimPrefix(h.workflow, "ghmigrate/"), "/", "-") + ".json"
+		name := strings.TrimPrefix(w.Name(), "Test") + "-" + strings.ReplaceAll(strings.TrimPrefix(h.id, "ghmigrate/"), "/", "-") + ".json"
 		dir := filepath.Join("..", "..", "testdata", "histories")
 		require.NoError(w, os.MkdirAll(dir, 0o750))
 		data = identity.ReplaceAll(data, []byte(`$1"worker"`))

@@ -6,24 +6,20 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 )
 
-// bin has the programs under test.
+// bin is the folder of the programs under test.
 var bin string
 
-// shared is the Temporal server of all tests that kill no server.
+// shared is the Temporal server of the tests that kill no server.
 var shared *server
 
-// parallel is how many tests run at the same time: they mostly wait.
+// parallel is the number of tests that run at the same time: they mostly wait.
 const parallel = 24
 
 func TestMain(m *testing.M) {
@@ -34,6 +30,7 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
+// run builds the programs, starts the shared server and runs the tests.
 func run(m *testing.M) int {
 	if testing.Short() || flag.Lookup("test.list").Value.String() != "" {
 		return m.Run()
@@ -56,7 +53,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// build builds the programs into a folder that later runs use again.
+// build builds the programs into a folder in the user's cache, where later runs find
+// them.
 func build() error {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -69,75 +67,6 @@ func build() error {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", program, err, out)
 		}
-	}
-	return nil
-}
-
-// namespaces is how many namespaces a server has: one for each test.
-const namespaces = 40
-
-// A server is a Temporal server.
-type server struct {
-	dir     string
-	port    int
-	used    atomic.Int32 // namespaces
-	process *process
-}
-
-func (s *server) address() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
-
-// newServer starts a server whose database is in a new folder.
-func newServer(dir string) (*server, error) {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
-	}
-	port, err := freePorts(8)
-	if err != nil {
-		return nil, err
-	}
-	s := &server{dir: dir, port: port}
-	return s, s.start()
-}
-
-// start starts the server, or starts it again.
-func (s *server) start() error {
-	names := make([]string, namespaces)
-	for i := range names {
-		names[i] = namespace(i)
-	}
-	p, err := startProcess("devserver", nil, "--port", strconv.Itoa(s.port), "--db", filepath.Join(s.dir, "temporal.db"), "--namespace", strings.Join(names, ","))
-	if err != nil {
-		return err
-	}
-	s.process = p
-	return p.await(s.address(), 2*time.Minute)
-}
-
-func (s *server) kill() { s.process.kill() }
-
-// newNamespace returns the name of a namespace that no other test uses.
-func (s *server) newNamespace() string { return namespace(int(s.used.Add(1)) - 1) }
-
-func namespace(i int) string { return fmt.Sprintf("test-%d", i) }
-
-// freePorts finds consecutive ports that nothing listens on, below the ports that the
-// system gives to connections.
-func freePorts(n int) (first int, err error) {
-	for first = 20000 + os.Getpid()%1000*10; first < 32000; first += n {
-		if err = listenable(first, n); err == nil {
-			return first, nil
-		}
-	}
-	return 0, err
-}
-
-func listenable(first, n int) error {
-	for port := first; port < first+n; port++ {
-		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			return err
-		}
-		l.Close()
 	}
 	return nil
 }

@@ -19,16 +19,16 @@ import (
 // A process is a program that a test has started.
 type process struct {
 	cmd    *exec.Cmd
-	output *output
-	result *output       // standard output alone
+	output *output       // standard output and standard error
+	stdout *output       // standard output alone
 	ended  chan struct{} // closed when the process is over
 }
 
-// startProcess starts one of the programs. Its environment has nothing of the test's
-// own, but for what a program needs to run.
+// startProcess starts one of the programs. Of the environment of the test, the program
+// gets only PATH.
 func startProcess(program string, env []string, args ...string) (*process, error) {
-	p := &process{cmd: exec.CommandContext(context.Background(), filepath.Join(bin, program), args...), output: new(output), result: new(output), ended: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = io.MultiWriter(p.output, p.result), p.output
+	p := &process{cmd: exec.CommandContext(context.Background(), filepath.Join(bin, program), args...), output: new(output), stdout: new(output), ended: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = io.MultiWriter(p.output, p.stdout), p.output
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir()}, env...)
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 
 func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 
-// kill kills the process, whatever it does, and waits for its end.
+// kill kills the process, even if it is frozen, and waits for its end.
 func (p *process) kill() {
 	p.signal(syscall.SIGKILL)
 	<-p.ended
@@ -56,11 +56,11 @@ func (p *process) wait(limit time.Duration) (status int, err error) {
 	case <-p.ended:
 		return p.cmd.ProcessState.ExitCode(), nil
 	case <-time.After(limit):
-		return 0, fmt.Errorf("%s runs after %v:\n%s", p.cmd.Path, limit, p.output)
+		return 0, fmt.Errorf("%s still runs after %v:\n%s", p.cmd.Path, limit, p.output)
 	}
 }
 
-// await waits until the process has written something.
+// await waits until the output of the process has a text.
 func (p *process) await(text string, limit time.Duration) error {
 	deadline := time.After(limit)
 	for !strings.Contains(p.output.String(), text) {

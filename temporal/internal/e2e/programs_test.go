@@ -19,7 +19,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// program runs a program to its end, and returns its exit status and its output.
+// program runs a program to its end, and returns the exit status and the output.
 func (w *world) program(env []string, name string, args ...string) (status int, output string) {
 	w.Helper()
 	p, err := startProcess(name, env, args...)
@@ -30,13 +30,13 @@ func (w *world) program(env []string, name string, args ...string) (status int, 
 	return status, p.output.String()
 }
 
-// Workers that cannot work say why, and end at once.
-func TestWorkerRefusesBadFlags(t *testing.T) {
+// A worker that cannot work prints an error and ends at once.
+func TestWorkersThatCannotWork(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shared)
-	without := func(name string) []string {
-		return slices.DeleteFunc(w.env(), func(v string) bool { return strings.HasPrefix(v, name) })
-	}
+	tokenless := slices.DeleteFunc(w.env(), func(v string) bool {
+		return strings.HasPrefix(v, "GITHUB_TOKEN=") || strings.HasPrefix(v, "GHMIGRATE_TOKEN_")
+	})
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	bucket := "--bucket=" + w.bucket.url()
@@ -50,17 +50,13 @@ func TestWorkerRefusesBadFlags(t *testing.T) {
 		"no bucket":        {w.env(), []string{scratch}, 2, "--bucket is missing"},
 		"nothing to do":    {w.env(), []string{bucket, "--requests=0", "--transfers=0"}, 2, "nothing to do"},
 		"unknown scheme":   {w.env(), []string{"--bucket=ftp://host/x", scratch}, 1, "ftp"},
-		"absent bucket":    {w.env(), []string{"--bucket=" + strings.Replace(w.bucket.url(), bucketName, "other-"+bucketName, 1), scratch}, 1, "the bucket is not there"},
+		"absent bucket":    {w.env(), []string{"--bucket=" + strings.Replace(w.bucket.url(), bucketName, "other-"+bucketName, 1), scratch}, 1, "the bucket does not exist"},
 		"absent namespace": {w.env(), []string{bucket, scratch, "--namespace=nowhere"}, 1, `no namespace \"nowhere\"`},
 		"no server":        {w.env(), []string{bucket, scratch, "--address=127.0.0.1:1"}, 1, "connect to Temporal at 127.0.0.1:1"},
-		"no token":         {without("GITHUB_TOKEN="), []string{bucket, scratch}, 0, ""}, // replaced below
+		"no token":         {tokenless, []string{bucket, scratch}, 1, "no token: set GITHUB_TOKEN"},
 		"scratch":          {w.env(), []string{bucket, "--scratch=" + file}, 1, "--scratch"},
 		"metrics":          {w.env(), []string{bucket, scratch, "--metrics=nowhere"}, 1, "--metrics"},
 	} {
-		if name == "no token" {
-			c.env = slices.DeleteFunc(c.env, func(v string) bool { return strings.HasPrefix(v, "GHMIGRATE_TOKEN_") })
-			c.status, c.says = 1, "no token: set GITHUB_TOKEN"
-		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			status, output := w.program(c.env, "worker", c.args...)
@@ -70,8 +66,8 @@ func TestWorkerRefusesBadFlags(t *testing.T) {
 	}
 }
 
-// Exports that cannot be done fail at once, and say why.
-func TestExportsThatCannotBeDone(t *testing.T) {
+// An impossible export fails at once and prints the reason.
+func TestImpossibleExports(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shared, ghmigratetest.WithExportDuration(time.Hour))
 	w.add("octo-org", 1)
@@ -80,7 +76,7 @@ func TestExportsThatCannotBeDone(t *testing.T) {
 	w.github.RequireSSO("octo-two")
 	w.github.SetRole("octo-three", "member")
 	w.github.AddImport("octo-empty", "complete")
-	w.work(t.TempDir())
+	w.startWorker(t.TempDir())
 	names := filepath.Join(t.TempDir(), "names")
 	require.NoError(t, os.WriteFile(names, []byte("\n"), 0o600))
 	for _, c := range []struct {
@@ -109,13 +105,13 @@ func TestExportsThatCannotBeDone(t *testing.T) {
 	assert.Equal(t, 1, status, output)
 	assert.Contains(t, output, "AccessDenied")
 	assert.Empty(t, slices.DeleteFunc(w.github.Migrations(), func(m ghmigratetest.Migration) bool { return m.Owner == "octo-empty" }))
-	w.inspect()
+	w.checkHistories()
 }
 
 func TestWorkerServesMetricsAndHealth(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shared)
-	p := w.work(t.TempDir(), "--metrics", "127.0.0.1:0")
+	p := w.startWorker(t.TempDir(), "--metrics", "127.0.0.1:0")
 	address := regexp.MustCompile(`"msg":"metrics","address":"([^"]+)"`).FindStringSubmatch(p.output.String())
 	require.Len(t, address, 2)
 	get := func(path string) (int, string) {

@@ -20,7 +20,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
-// late holds a request back until release is closed.
+// late delays a request until release is closed.
 func late(arrived, release chan struct{}) func(http.ResponseWriter, *http.Request, http.Handler) {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		close(arrived)
@@ -36,24 +36,24 @@ func TestServerKilled(t *testing.T) {
 	t.Cleanup(func() { s.kill() })
 	w := newWorld(t, s)
 	names := w.add("octo-org", 6, ghmigratetest.Payload(500_000))
-	w.workOnOwnDisks()
-	o := order(locking)
+	w.startWorkersWithOwnDisks()
+	o := order()
 	o.BatchSize = 2
 	run := w.start(o)
-	w.until("GitHub has a migration", func() bool { return len(w.github.Migrations()) > 0 })
+	w.awaitMigration()
 	s.kill()
 	require.NoError(t, s.start())
-	sum := w.finish(run)
-	w.complete(sum, names)
-	assert.Equal(t, 3, sum.Starts)
+	summary := w.finish(run)
+	w.checkComplete(summary, names)
+	assert.Equal(t, 3, summary.Starts)
 }
 
-// The first Ctrl-C of the program export cancels the export.
+// The first Ctrl-C in the program export cancels the export.
 func TestCancelWhileEverythingIsLocked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shared, ghmigratetest.WithExportDuration(15*time.Second))
 	names := w.add("octo-org", 4)
-	w.workOnOwnDisks()
+	w.startWorkersWithOwnDisks()
 	p, err := startProcess("export", w.env(), "--org", "octo-org", "--lock", "--batch", "2")
 	require.NoError(t, err)
 	t.Cleanup(p.kill)
@@ -65,7 +65,7 @@ func TestCancelWhileEverythingIsLocked(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, status, p.output)
 	var s temporal.Summary
-	require.NoError(t, json.Unmarshal([]byte(p.result.String()), &s))
+	require.NoError(t, json.Unmarshal([]byte(p.stdout.String()), &s))
 	assert.NotEmpty(t, s.Problem)
 	assert.Empty(t, s.Locked)
 	w.check(&s, names)
@@ -77,8 +77,8 @@ func TestPoisonedRepository(t *testing.T) {
 	w := newWorld(t, shared)
 	names := w.add("octo-org", 6)
 	w.github.UpdateRepository(names[4], ghmigratetest.PoisonsExport())
-	w.workApart()
-	o := order(locking)
+	w.startSeparateWorkers()
+	o := order()
 	o.BatchSize = 3
 	s := w.finish(w.start(o))
 	assert.False(t, s.OK())
@@ -93,14 +93,14 @@ func TestTokenRefusedForAWhile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shared)
 	names := w.add("octo-org", 4)
-	w.workOnOwnDisks()
-	o := order(locking)
+	w.startWorkersWithOwnDisks()
+	o := order()
 	o.BatchSize = 1
 	run := w.start(o)
-	w.until("GitHub has a migration", func() bool { return len(w.github.Migrations()) > 0 })
+	w.awaitMigration()
 	const refusals = 8
 	w.github.Inject(ghmigratetest.Fault{Name: "refusal", Origin: ghmigratetest.API, Status: http.StatusUnauthorized, Times: refusals})
-	w.complete(w.finish(run), names)
+	w.checkComplete(w.finish(run), names)
 	refused := 0
 	for _, r := range w.github.Requests() {
 		if r.Fault == "refusal" {
@@ -114,18 +114,18 @@ func TestBucketFailsForAWhile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shared)
 	names := w.add("octo-org", 4, ghmigratetest.Payload(500_000))
-	w.workOnOwnDisks()
-	o := order(locking)
+	w.startWorkersWithOwnDisks()
+	o := order()
 	o.BatchSize = 1
 	run := w.start(o)
-	w.until("GitHub has a migration", func() bool { return len(w.github.Migrations()) > 0 })
+	w.awaitMigration()
 	w.bucket.failing.Store(true)
-	w.until("the bucket has refused requests", func() bool { return w.bucket.refused.Load() > 12 })
+	w.until("the bucket has failed", func() bool { return w.bucket.failed.Load() > 12 })
 	w.bucket.failing.Store(false)
-	w.complete(w.finish(run), names)
+	w.checkComplete(w.finish(run), names)
 }
 
-// The program export starts an ExportAll for two organizations with one token.
+// The program export exports two organizations with one token.
 func TestTwoOrganizationsWithOneToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shared)
@@ -133,7 +133,7 @@ func TestTwoOrganizationsWithOneToken(t *testing.T) {
 	fast.Name = "fast"
 	w.github.Inject(fast)
 	one, two := w.add("octo-org", 4), w.add("octo-two", 4)
-	w.workOnOwnDisks()
+	w.startWorkersWithOwnDisks()
 	limited := ghmigratetest.SecondaryRateLimitAfter(3 * time.Second)
 	limited.Operation, limited.After = "migrations/start-for-org", 3
 	w.github.Inject(limited)
@@ -144,12 +144,12 @@ func TestTwoOrganizationsWithOneToken(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, status, p.output)
 	var all temporal.Summaries
-	require.NoError(t, json.Unmarshal([]byte(p.result.String()), &all))
+	require.NoError(t, json.Unmarshal([]byte(p.stdout.String()), &all))
 	require.Len(t, all.Exports, 2)
 	names := map[string][]string{"octo-org": one, "octo-two": two}
 	for i := range all.Exports {
 		s := &all.Exports[i]
-		w.complete(s, names[filepath.Base(s.Account)])
+		w.checkComplete(s, names[filepath.Base(s.Account)])
 		assert.Equal(t, 2, s.Starts)
 	}
 	changes := w.changes()
@@ -160,8 +160,8 @@ func TestTwoOrganizationsWithOneToken(t *testing.T) {
 	w.record()
 }
 
-// Two hundred jobs continue as new again and again. They have four tokens, so that
-// the second that GitHub wants between two starts does not make the test slow.
+// The exports of two hundred jobs continue as new several times. They have four tokens,
+// so that the second between two starts does not make the test slow.
 func TestManyJobsContinueAsNew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shared)
@@ -174,7 +174,7 @@ func TestManyJobsContinueAsNew(t *testing.T) {
 			Start: ghmigrate.StartMigrationRequest{ExcludeMetadata: true},
 		})
 	}
-	w.workOnOwnDisks()
+	w.startWorkersWithOwnDisks()
 	run := w.startAll(orders)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -183,7 +183,7 @@ func TestManyJobsContinueAsNew(t *testing.T) {
 	require.Len(t, all.Exports, 4)
 	for i := range all.Exports {
 		s := &all.Exports[i]
-		w.complete(s, names[filepath.Base(s.Account)])
+		w.checkComplete(s, names[filepath.Base(s.Account)])
 		assert.Equal(t, 50, s.Starts)
 		assert.Positive(t, s.Continued)
 	}

@@ -29,31 +29,30 @@ const (
 	queue = "ghmigrate"
 	token = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
 
-	// patience is how long a test waits for anything: a worker that dies is missed
-	// after half a minute.
+	// patience limits the waits of a test. Temporal notices after half a minute that a
+	// worker has died.
 	patience = 3 * time.Minute
 )
 
-// A world is what one test has for itself: a namespace, a GitHub, a bucket and
-// workers.
+// A world has a namespace, a fake GitHub, a bucket and workers for one test.
 type world struct {
 	*testing.T
-	server  *server
-	github  *ghmigratetest.Server
-	bucket  *bucket
-	client  client.Client
-	space   string // the namespace
-	workers []*process
+	server    *server
+	namespace string
+	github    *ghmigratetest.Server
+	bucket    *bucket
+	client    client.Client
+	workers   []*process
 }
 
 func newWorld(t *testing.T, s *server, opts ...ghmigratetest.Option) *world {
 	t.Helper()
 	opts = append([]ghmigratetest.Option{ghmigratetest.WithToken(token), ghmigratetest.WithExportDuration(time.Second)}, opts...)
-	w := &world{T: t, server: s, github: ghmigratetest.NewServer(opts...), bucket: newBucket(t), space: s.newNamespace()}
+	w := &world{T: t, server: s, github: ghmigratetest.NewServer(opts...), bucket: newBucket(t), namespace: s.newNamespace()}
 	t.Cleanup(w.github.Close)
 	var err error
 	w.client, err = client.Dial(client.Options{
-		HostPort: s.address(), Namespace: w.space, Logger: sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(t.Output(), nil))),
+		HostPort: s.address(), Namespace: w.namespace, Logger: sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(t.Output(), nil))),
 	})
 	require.NoError(t, err)
 	t.Cleanup(w.client.Close)
@@ -61,7 +60,7 @@ func newWorld(t *testing.T, s *server, opts ...ghmigratetest.Option) *world {
 	return w
 }
 
-// end kills the workers, and shows what they wrote if the test has failed.
+// end kills the workers. If the test has failed, it shows their output.
 func (w *world) end() {
 	for i, p := range w.workers {
 		p.kill()
@@ -71,16 +70,17 @@ func (w *world) end() {
 	}
 }
 
-// env is the environment of workers.
+// env returns the environment of the programs.
 func (w *world) env() []string {
-	return append(w.bucket.env(), "GITHUB_TOKEN="+token, "GHMIGRATE_TOKEN_OCTO_1="+token, "GHMIGRATE_TOKEN_OCTO_2="+token,
+	return append(w.bucket.env(),
+		"GITHUB_TOKEN="+token, "GHMIGRATE_TOKEN_OCTO_1="+token, "GHMIGRATE_TOKEN_OCTO_2="+token,
 		"GHMIGRATE_TOKEN_OCTO_3="+token, "GHMIGRATE_TOKEN_OCTO_4="+token,
 		"GITHUB_API_URL="+w.github.URL(),
-		"TEMPORAL_ADDRESS="+w.server.address(), "TEMPORAL_NAMESPACE="+w.space)
+		"TEMPORAL_ADDRESS="+w.server.address(), "TEMPORAL_NAMESPACE="+w.namespace)
 }
 
-// work starts a worker, and waits until it works.
-func (w *world) work(scratch string, flags ...string) *process {
+// startWorker starts a worker, and waits until it takes work.
+func (w *world) startWorker(scratch string, flags ...string) *process {
 	w.Helper()
 	p, err := startProcess("worker", w.env(), append([]string{"--bucket", w.bucket.url(), "--scratch", scratch}, flags...)...)
 	require.NoError(w, err)
@@ -89,24 +89,24 @@ func (w *world) work(scratch string, flags ...string) *process {
 	return p
 }
 
-// workOnOwnDisks starts two workers, each with a disk of its own.
-func (w *world) workOnOwnDisks(flags ...string) {
+// startWorkersWithOwnDisks starts two workers with a scratch folder each.
+func (w *world) startWorkersWithOwnDisks(flags ...string) {
 	w.Helper()
 	for range 2 {
-		w.work(w.TempDir(), flags...)
+		w.startWorker(w.TempDir(), flags...)
 	}
 }
 
-// workOnSharedDisk starts two workers with one disk.
-func (w *world) workOnSharedDisk(flags ...string) {
+// startWorkersWithSharedDisk starts two workers with one scratch folder.
+func (w *world) startWorkersWithSharedDisk(flags ...string) {
 	w.Helper()
 	scratch := filepath.Join(w.TempDir(), "scratch")
 	for range 2 {
-		w.work(scratch, flags...)
+		w.startWorker(scratch, flags...)
 	}
 }
 
-// add adds repositories to an organization, and returns their names.
+// add adds n repositories to an organization, and returns their names.
 func (w *world) add(org string, n int, opts ...ghmigratetest.RepositoryOption) []string {
 	var names []string
 	for i := range n {
@@ -125,14 +125,14 @@ func (w *world) start(order temporal.Order) client.WorkflowRun {
 	return run
 }
 
-// workApart starts a worker for requests, and one for transfers.
-func (w *world) workApart() {
+// startSeparateWorkers starts a worker for requests and a worker for transfers.
+func (w *world) startSeparateWorkers() {
 	w.Helper()
-	w.work(w.TempDir(), "--transfers", "0")
-	w.work(w.TempDir(), "--requests", "0")
+	w.startWorker(w.TempDir(), "--transfers", "0")
+	w.startWorker(w.TempDir(), "--requests", "0")
 }
 
-// startAll starts exports of many organizations.
+// startAll starts an ExportAll.
 func (w *world) startAll(orders temporal.Orders) client.WorkflowRun {
 	w.Helper()
 	run, err := w.client.ExecuteWorkflow(w.Context(), client.StartWorkflowOptions{ID: "ghmigrate/all", TaskQueue: queue}, temporal.ExportAllWorkflow, orders)
@@ -140,7 +140,7 @@ func (w *world) startAll(orders temporal.Orders) client.WorkflowRun {
 	return run
 }
 
-// finish waits for the end of an export, and returns its summary.
+// finish waits for the end of an export, and returns the summary.
 func (w *world) finish(run client.WorkflowRun) *temporal.Summary {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), patience)
@@ -150,13 +150,19 @@ func (w *world) finish(run client.WorkflowRun) *temporal.Summary {
 	return s
 }
 
-// until waits until something is so.
-func (w *world) until(what string, so func() bool) {
+// until waits until a condition holds.
+func (w *world) until(what string, holds func() bool) {
 	w.Helper()
-	require.Eventually(w, so, patience, 20*time.Millisecond, what)
+	require.Eventually(w, holds, patience, 20*time.Millisecond, what)
 }
 
-// fetched is how many bytes storage has sent.
+// awaitMigration waits until GitHub has a migration.
+func (w *world) awaitMigration() {
+	w.Helper()
+	w.until("GitHub has a migration", func() bool { return len(w.github.Migrations()) > 0 })
+}
+
+// fetched returns the number of bytes that storage has sent.
 func (w *world) fetched() (n int64) {
 	for _, r := range w.github.Requests() {
 		if r.Origin == ghmigratetest.Storage {
@@ -166,7 +172,7 @@ func (w *world) fetched() (n int64) {
 	return n
 }
 
-// changes are the requests that change something, in the order in which they came.
+// changes returns the requests that change something at GitHub, in their order.
 func (w *world) changes() (all []ghmigratetest.Request) {
 	for _, r := range w.github.Requests() {
 		if r.Origin == ghmigratetest.API && r.Method != http.MethodGet && !strings.HasSuffix(r.Path, "/graphql") {
@@ -176,14 +182,14 @@ func (w *world) changes() (all []ghmigratetest.Request) {
 	return all
 }
 
-// pending returns the activity of a type that a worker performs, and that worker.
-func (w *world) pending(run client.WorkflowRun, activity string) (*workflowpb.PendingActivityInfo, *process) {
+// activity returns the pending activity of a type, and the worker that performs it.
+func (w *world) activity(run client.WorkflowRun, kind string) (*workflowpb.PendingActivityInfo, *process) {
 	info, err := w.client.DescribeWorkflow(w.Context(), run.GetID(), "")
 	if err != nil {
 		return nil, nil
 	}
 	for _, a := range info.RawResponse.GetPendingActivities() {
-		if a.GetActivityType().GetName() != activity {
+		if a.GetActivityType().GetName() != kind {
 			continue
 		}
 		id, _, _ := strings.Cut(a.GetLastWorkerIdentity(), "@")
@@ -195,40 +201,40 @@ func (w *world) pending(run client.WorkflowRun, activity string) (*workflowpb.Pe
 	return nil, nil
 }
 
-// performer waits until a worker performs an activity, and returns the worker.
-func (w *world) performer(run client.WorkflowRun, activity string) (worker *process) {
+// awaitWorker waits until a worker performs an activity, and returns the worker.
+func (w *world) awaitWorker(run client.WorkflowRun, kind string) (worker *process) {
 	w.Helper()
-	w.until("a worker performs "+activity, func() bool {
-		_, worker = w.pending(run, activity)
+	w.until("a worker performs "+kind, func() bool {
+		_, worker = w.activity(run, kind)
 		return worker != nil
 	})
 	return worker
 }
 
-// slow makes storage slow until the faults are cleared.
-func (w *world) slow() {
+// slowStorage makes storage slow until the faults are cleared.
+func (w *world) slowStorage() {
 	w.github.Inject(ghmigratetest.Fault{Name: "slow", Origin: ghmigratetest.Storage, Times: -1, Rate: 500_000})
 }
 
-// transferred waits until storage has sent some bytes, and returns the worker that
-// fetches them.
-func (w *world) transferred(run client.WorkflowRun, bytes int64) *process {
+// awaitTransfer waits until storage has sent a number of bytes, and returns the worker
+// of the transfer.
+func (w *world) awaitTransfer(run client.WorkflowRun, bytes int64) *process {
 	w.Helper()
-	w.until("an archive is on its way", func() bool { return w.fetched() > bytes })
-	return w.performer(run, "ghmigrate.Transfer")
+	w.until("storage has sent a part of the archive", func() bool { return w.fetched() > bytes })
+	return w.awaitWorker(run, "ghmigrate.Transfer")
 }
 
-// complete checks the result of an export that has everything.
-func (w *world) complete(s *temporal.Summary, names []string) {
+// checkComplete checks the result of an export that has exported every repository.
+func (w *world) checkComplete(s *temporal.Summary, names []string) {
 	w.Helper()
 	assert.True(w, s.OK(), s.Problem)
 	assert.Equal(w, len(names), s.Covered)
 	w.check(s, names)
 }
 
-// check checks what holds for every export. Starts are counted, the manifest accounts
-// for each repository, and objects are whole. Nothing is locked, and no history has a
-// secret.
+// check checks the rules of every export. The manifest counts all starts and has a row
+// for each repository, and archives in the bucket are whole. No repository is locked,
+// and no history has a secret.
 func (w *world) check(s *temporal.Summary, names []string) {
 	w.Helper()
 	m := w.bucket.manifest(s.Manifest)
@@ -239,7 +245,7 @@ func (w *world) check(s *temporal.Summary, names []string) {
 			started++
 		}
 	}
-	assert.Equal(w, started, m.Starts, "all starts are counted")
+	assert.Equal(w, started, m.Starts, "the manifest counts all starts")
 	assert.Equal(w, m.Starts, s.Starts)
 	rows := make([]string, 0, len(names))
 	for _, row := range m.Repositories {
@@ -250,16 +256,16 @@ func (w *world) check(s *temporal.Summary, names []string) {
 		}
 	}
 	slices.Sort(rows)
-	assert.Equal(w, names, rows, "the manifest accounts for each repository")
+	assert.Equal(w, names, rows, "the manifest has a row for each repository")
 	for _, name := range names {
 		assert.False(w, w.github.Locked(name), name)
 	}
-	w.inspect()
+	w.checkHistories()
 }
 
-// order is an order that makes pauses short.
-func order(start ghmigrate.StartMigrationRequest) temporal.Order {
-	return temporal.Order{Organization: "octo-org", Start: start, Pause: 5 * time.Second}
+// order returns an order for octo-org with a short pause, which locks repositories.
+func order() temporal.Order {
+	return temporal.Order{Organization: "octo-org", Start: locking, Pause: 5 * time.Second}
 }
 
 var locking = ghmigrate.StartMigrationRequest{LockRepositories: true}

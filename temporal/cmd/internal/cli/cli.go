@@ -1,5 +1,5 @@
-// Package cli has what the programs worker and export share: flags, and the
-// connection to Temporal.
+// Package cli has the flags and the connection to Temporal that the programs worker and
+// export share.
 package cli
 
 import (
@@ -16,14 +16,14 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 )
 
-// Environment is the part of a program's help that tells how it finds Temporal.
-const Environment = `The environment and the configuration file of the temporal command name the server:
-TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY for Temporal Cloud, TEMPORAL_TLS,
-TEMPORAL_TLS_CLIENT_CERT_PATH, TEMPORAL_TLS_CLIENT_KEY_PATH, TEMPORAL_TLS_SERVER_CA_CERT_PATH.
-Flags come first.
+// Environment is the part of a program's help about the connection to Temporal.
+const Environment = `The Temporal server comes from flags, from the environment, or from the configuration file of
+the temporal command, in this order. Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
+TEMPORAL_API_KEY for Temporal Cloud, TEMPORAL_TLS, TEMPORAL_TLS_CLIENT_CERT_PATH,
+TEMPORAL_TLS_CLIENT_KEY_PATH, TEMPORAL_TLS_SERVER_CA_CERT_PATH.
 `
 
-// Usage makes a flag set print its flags with two dashes, below an introduction.
+// Usage makes a flag set print its help: an introduction, then the flags with two dashes.
 func Usage(flags *flag.FlagSet, out io.Writer, introduction string) {
 	flags.SetOutput(out)
 	flags.Usage = func() {
@@ -41,30 +41,30 @@ func Usage(flags *flag.FlagSet, out io.Writer, introduction string) {
 	}
 }
 
-// A Connection tells how to reach Temporal.
+// A Connection has the flags for the connection to Temporal.
 type Connection struct {
 	Address   string // empty: from the environment
 	Namespace string // empty: from the environment
 }
 
-// Flags adds the flags of a connection.
+// Flags adds the flags to a flag set.
 func (c *Connection) Flags(flags *flag.FlagSet) {
 	flags.StringVar(&c.Address, "address", "", "`host:port` of the Temporal server; by default from the environment, or else 127.0.0.1:7233")
 	flags.StringVar(&c.Namespace, "namespace", "", "`name` of the namespace; by default from the environment, or else \"default\"")
 }
 
-// dialTime limits how long Dial tries.
-const dialTime = 15 * time.Second
+// dialTimeout limits Dial.
+const dialTimeout = 15 * time.Second
 
-// Dial connects to the server, and checks that the namespace is there. The address,
-// the namespace and the credentials in opts are replaced.
+// Dial connects to the server, and checks that the namespace exists. It replaces the
+// address, the namespace and the credentials in opts.
 func (c *Connection) Dial(ctx context.Context, opts client.Options) (client.Client, error) {
-	found, err := envconfig.LoadDefaultClientOptions()
+	loaded, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
-		return nil, fmt.Errorf("the configuration of Temporal: %w", err)
+		return nil, fmt.Errorf("read the configuration of Temporal: %w", err)
 	}
-	opts.HostPort, opts.Namespace, opts.Identity = found.HostPort, found.Namespace, found.Identity
-	opts.Credentials, opts.ConnectionOptions, opts.HeadersProvider = found.Credentials, found.ConnectionOptions, found.HeadersProvider
+	opts.HostPort, opts.Namespace, opts.Identity = loaded.HostPort, loaded.Namespace, loaded.Identity
+	opts.Credentials, opts.ConnectionOptions, opts.HeadersProvider = loaded.Credentials, loaded.ConnectionOptions, loaded.HeadersProvider
 	if c.Address != "" {
 		opts.HostPort = c.Address
 	}
@@ -77,7 +77,7 @@ func (c *Connection) Dial(ctx context.Context, opts client.Options) (client.Clie
 	if opts.Namespace == "" {
 		opts.Namespace = client.DefaultNamespace
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := client.DialContext(ctx, opts)
 	if err != nil {
@@ -88,9 +88,9 @@ func (c *Connection) Dial(ctx context.Context, opts client.Options) (client.Clie
 		conn.Close()
 		return nil, fmt.Errorf("no namespace %q in Temporal at %s", opts.Namespace, opts.HostPort)
 	}
-	if _, denied := errors.AsType[*serviceerror.PermissionDenied](err); err != nil && !denied { // a key may be good for workflows alone
+	if _, denied := errors.AsType[*serviceerror.PermissionDenied](err); err != nil && !denied { // a key may permit workflows only
 		conn.Close()
-		return nil, fmt.Errorf("namespace %q of Temporal at %s: %w", opts.Namespace, opts.HostPort, err)
+		return nil, fmt.Errorf("check namespace %q of Temporal at %s: %w", opts.Namespace, opts.HostPort, err)
 	}
 	return conn, nil
 }
