@@ -1,3 +1,3 @@
-// Package tools holds no code: its module pins the linter, which the checks run,
-// apart from the library's dependencies.
+// Package tools has no code. Its module pins the version of the linter, apart from the
+// dependencies of the library.
 package tools

@@ -1,3 +1,3 @@
-// Package actionlint holds no code: its module pins actionlint, which cannot be
-// built with what the linter in module tools needs.
+// Package actionlint has no code. Its module pins the version of actionlint, which
+// cannot be built with the dependencies of the module tools.
 package actionlint

@@ -4,8 +4,8 @@
 //
 //	go run -C tools ./release -version v0.1.0 -tree COPY -proxy DIR
 //
-// The tree is a copy of the checkout, which changes. Go's environment says where
-// other modules come from, and where they are cached.
+// The program changes the tree, which is a copy of the checkout. Other modules come from
+// GOPROXY and the module cache of Go's environment.
 package main
 
 import (
@@ -25,8 +25,8 @@ import (
 
 const library = "github.com/ghmigrate/ghmigrate"
 
-// released are the folders of the modules, each after the modules that it
-// needs.
+// released are the folders of the released modules, each after the modules that it
+// requires.
 var released = []string{".", "blobstore", "cmd/ghmigrate", "temporal"}
 
 func main() {
@@ -40,6 +40,7 @@ func main() {
 	}
 }
 
+// run prepares and serves the modules, one after the other.
 func run(version, tree, proxy string) error {
 	if version == "" || tree == "" || proxy == "" {
 		return errors.New("want -version, -tree and -proxy")
@@ -68,10 +69,11 @@ func run(version, tree, proxy string) error {
 	return nil
 }
 
-// isOwn reports whether a module is one of this repository.
+// isOwn reports whether a module is of this repository.
 func isOwn(path string) bool { return path == library || strings.HasPrefix(path, library+"/") }
 
-// pin makes a module need the version of the library, and no replace directive.
+// pin makes a go.mod file require the version of the modules of this repository, without
+// replace directives.
 func pin(name, version string) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
@@ -97,10 +99,10 @@ func pin(name, version string) error {
 	if data, err = file.Format(); err != nil {
 		return err
 	}
-	return os.WriteFile(name, data, 0o644) //nolint:gosec // as git has it
+	return os.WriteFile(name, data, 0o644) //nolint:gosec // the mode that git has
 }
 
-// tidy adds the checksums of the library to go.sum.
+// tidy adds the checksums of the modules of this repository to go.sum.
 func tidy(dir, proxy string) error {
 	others, err := exec.Command("go", "env", "GOPROXY").Output() //nolint:noctx // go ends by itself
 	if err != nil {
@@ -115,12 +117,12 @@ func tidy(dir, proxy string) error {
 	return nil
 }
 
-// serve writes a version of a module into the proxy.
+// serve writes the files of a version of a module into the proxy.
 func serve(tree, folder, version, proxy string) error {
 	m := module.Version{Path: strings.TrimSuffix(library+"/"+folder, "/."), Version: version}
 	dir := filepath.Join(tree, filepath.FromSlash(folder))
 	at := filepath.Join(proxy, filepath.FromSlash(m.Path), "@v")
-	if err := os.MkdirAll(at, 0o755); err != nil { //nolint:gosec // a proxy is for all
+	if err := os.MkdirAll(at, 0o755); err != nil { //nolint:gosec // everybody may read a proxy
 		return err
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
@@ -154,8 +156,8 @@ func serve(tree, folder, version, proxy string) error {
 	return nil
 }
 
-// addLicense adds the license of the repository to a module that has none, as Go
-// does when it makes the zip of a nested module from a repository.
+// addLicense copies the license of the repository into a nested module, as Go does when
+// it makes the zip of the module from a repository. Remove removes the copy.
 func addLicense(tree, dir string) (remove func() error, err error) {
 	name := filepath.Join(dir, "LICENSE")
 	if _, err := os.Stat(name); err == nil {
@@ -165,5 +167,5 @@ func addLicense(tree, dir string) (remove func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return func() error { return os.Remove(name) }, os.WriteFile(name, data, 0o644) //nolint:gosec // as git has it
+	return func() error { return os.Remove(name) }, os.WriteFile(name, data, 0o644) //nolint:gosec // the mode that git has
 }
