@@ -1,4 +1,4 @@
-// Package check has only tests, of the repository as a whole: the snippets and
-// output in its documents, its links, its exported surface, and the English of
-// its comments.
+// Package check has only tests, of the repository as a whole. They check the code and
+// the output in documents, links, the exported surface, the changelog, and the English
+// of comments.
 package check

@@ -8,7 +8,7 @@ import (
 	"go/doc/comment"
 	"go/parser"
 	"go/token"
-	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -20,9 +20,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every link in a doc comment, such as [Client] or [http.Client], leads to
-// what is there, in this repository or in the standard library. Of other
-// modules, only that the package is imported is known.
+// TestDocLinksResolve checks that every link in a doc comment, such as [Client] or
+// [http.Client], leads to an identifier of this repository or of the standard library.
+// For other modules, it checks only that the package is imported.
 func TestDocLinksResolve(t *testing.T) {
 	checkout(t)
 	packages := newPackages(t)
@@ -40,51 +40,42 @@ func TestDocLinksResolve(t *testing.T) {
 	assert.NotZero(t, links)
 }
 
-// A goPackage is a package of which doc comments are checked, or to which they
-// lead.
+// A goPackage is a package whose doc comments are checked, or the target of a link.
 type goPackage struct {
 	doc      *doc.Package
 	imports  map[string]string // path by name, of all files
 	comments []docComment
 }
 
+// A docComment is a doc comment, and its place in a file.
 type docComment struct{ where, text string }
 
+// goPackages are the packages that links may lead to.
 type goPackages struct {
 	own    []*goPackage
-	byPath map[string]*goPackage // the own packages, and packages of the standard library as they are needed
+	byPath map[string]*goPackage // own, and packages of the standard library as links need them
 }
 
 // newPackages parses the packages of all modules of the repository.
 func newPackages(t *testing.T) *goPackages {
 	t.Helper()
 	packages := &goPackages{byPath: make(map[string]*goPackage)}
-	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.IsDir() {
-			return err
+	files := map[string][]string{}
+	for _, name := range filesOf(t, ".go") {
+		if !strings.HasSuffix(name, "_test.go") {
+			files[path.Dir(name)] = append(files[path.Dir(name)], name)
 		}
-		if base := entry.Name(); name != "." && (strings.HasPrefix(base, ".") || base == "testdata" || base == "node_modules") {
-			return fs.SkipDir
-		}
-		files, err := filepath.Glob(filepath.Join(name, "*.go"))
-		if err != nil {
-			return err
-		}
-		files = slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, "_test.go") })
-		if len(files) > 0 {
-			importPath := path.Join("github.com/ghmigrate/ghmigrate", filepath.ToSlash(name))
-			p := parsePackage(t, importPath, files)
-			packages.own = append(packages.own, p)
-			packages.byPath[importPath] = p
-		}
-		return nil
-	})
-	require.NoError(t, err)
+	}
+	for _, dir := range slices.Sorted(maps.Keys(files)) {
+		importPath := path.Join("github.com/ghmigrate/ghmigrate", dir)
+		p := parsePackage(t, importPath, files[dir])
+		packages.own = append(packages.own, p)
+		packages.byPath[importPath] = p
+	}
 	return packages
 }
 
-// parsePackage reads a package with what it does not export: a comment may
-// lead there too.
+// parsePackage reads a package with its unexported identifiers: links may lead to them.
 func parsePackage(t *testing.T, importPath string, names []string) *goPackage {
 	t.Helper()
 	p := &goPackage{imports: make(map[string]string)}
@@ -111,7 +102,7 @@ func parsePackage(t *testing.T, importPath string, names []string) *goPackage {
 	return p
 }
 
-// docComments returns the comments of a file that document something.
+// docComments returns the doc comments of a file.
 func docComments(fset *token.FileSet, file *ast.File) []docComment {
 	var comments []docComment
 	for node := range ast.Preorder(file) {
@@ -140,8 +131,8 @@ func docComments(fset *token.FileSet, file *ast.File) []docComment {
 	return comments
 }
 
-// links returns all that looks like a link to an identifier. The import path
-// of a package that the files do not import is its name after a question mark.
+// links returns all links to identifiers. For a package that the files do not import,
+// the import path is a question mark and the name.
 func (p *goPackage) links(text string) []*comment.DocLink {
 	parser := comment.Parser{
 		LookupSym: func(string, string) bool { return true },
@@ -189,7 +180,7 @@ func (p *goPackage) links(text string) []*comment.DocLink {
 	return links
 }
 
-// broken says why a link of package p leads nowhere, if it does.
+// broken returns why a link of package p is broken, or an empty string.
 func (packages *goPackages) broken(t *testing.T, p *goPackage, link *comment.DocLink) string {
 	t.Helper()
 	if name, unknown := strings.CutPrefix(link.ImportPath, "?"); unknown {
@@ -235,7 +226,7 @@ func (packages *goPackages) find(t *testing.T, importPath string) *goPackage {
 	return packages.byPath[importPath]
 }
 
-// docName is a link as it is written.
+// docName returns a link as it is written.
 func docName(link *comment.DocLink) string {
 	return strings.Join(slices.DeleteFunc([]string{link.ImportPath, link.Recv, link.Name}, func(s string) bool { return s == "" }), ".")
 }

@@ -3,18 +3,11 @@ package check_test
 import (
 	"flag"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -24,15 +17,15 @@ import (
 type document struct {
 	name   string // relative to the repository, with slashes
 	lines  []string
-	prose  []string
+	prose  []string // lines, with empty lines instead of code
 	blocks []codeBlock
 }
 
-// A codeBlock is what stands between two fences.
+// A codeBlock has the lines between two fences.
 type codeBlock struct {
-	line     int    // of the opening fence, from 1
-	language string // after the opening fence
-	before   string // the nearest line above that is not empty
+	line     int    // the number of the opening fence, from 1
+	language string // the text after the opening fence
+	before   string // the last line before the block that is not empty
 	lines    []string
 }
 
@@ -40,31 +33,15 @@ type codeBlock struct {
 func readDocuments(t *testing.T) []document {
 	t.Helper()
 	var documents []document
-	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
-		switch base := entry.Name(); {
-		case err != nil:
-			return err
-		case entry.IsDir():
-			hidden := strings.HasPrefix(base, ".") && name != "." && name != ".github"
-			if hidden || base == "node_modules" || base == "testdata" {
-				return fs.SkipDir
-			}
-		case filepath.Ext(name) == ".md":
-			text, err := os.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			documents = append(documents, parseDocument(filepath.ToSlash(name), string(text)))
-		}
-		return nil
-	})
-	require.NoError(t, err)
-	require.NotEmpty(t, documents)
+	for _, name := range filesOf(t, ".md") {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		documents = append(documents, parseDocument(name, string(text)))
+	}
 	return documents
 }
 
-// parseDocument separates prose from code. Lines of code are empty in prose,
-// so that line numbers stay.
+// parseDocument separates prose from code.
 func parseDocument(name, text string) document {
 	d := document{name: name, lines: strings.Split(text, "\n")}
 	before, fence := "", ""
@@ -92,8 +69,8 @@ func parseDocument(name, text string) document {
 	return d
 }
 
-// Go code in a document is code that is compiled: each block stands in the
-// file that the comment above it names.
+// TestDocumentsShowCodeThatCompiles looks for each block of Go code in the file that
+// the comment above it names.
 func TestDocumentsShowCodeThatCompiles(t *testing.T) {
 	checkout(t)
 	marker := regexp.MustCompile(`^<!-- from (\S+) -->$`)
@@ -110,15 +87,15 @@ func TestDocumentsShowCodeThatCompiles(t *testing.T) {
 			source, err := os.ReadFile(filepath.FromSlash(found[1]))
 			require.NoError(t, err, where)
 			missing, ok := quoted(block.lines, strings.Split(string(source), "\n"))
-			assert.True(t, ok, "%s: %s does not have this block; it goes wrong at: %s", where, found[1], missing)
+			assert.True(t, ok, "%s: %s does not have this block: no line %q", where, found[1], missing)
 		}
 	}
 }
 
-// quoted reports whether the lines of a block follow each other somewhere in a
-// file, all indented by as much more. A line … stands for lines that are left
-// out, none of which is indented less. Otherwise it returns the line that the
-// best attempt did not find.
+// quoted reports whether a file has the lines of a block in a row, with any further
+// indentation that is the same for all lines. A line … stands for omitted lines, which
+// are not indented less than the block. If the file does not have the block, quoted
+// returns the first line of it that is missing.
 func quoted(block, file []string) (missing string, ok bool) {
 	best := 0
 	for start, line := range file {
@@ -135,8 +112,8 @@ func quoted(block, file []string) (missing string, ok bool) {
 	return block[best], false
 }
 
-// quotedAt returns how many lines of the block the file has, from its first
-// line on.
+// quotedAt returns how many lines of the block the file has, from the first line of
+// the file.
 func quotedAt(block, file []string, indent string) int {
 	n := 0
 	skipping := false
@@ -187,13 +164,13 @@ func TestQuoted(t *testing.T) {
 }
 
 var (
-	command = flag.String("command", "", "the command that printed what -printed has")
-	printed = flag.String("printed", "", "a file with what -command printed")
+	command = flag.String("command", "", "the command whose output is in the file of -printed")
+	printed = flag.String("printed", "", "a file with the output of -command")
 )
 
-// What documents say that a command prints, it prints, but for times, sums,
-// sizes and paths. Commands take their time: the checks run them, and then this
-// test with each.
+// TestDocumentsShowWhatIsPrinted compares the output of a command with the documents
+// that show it, except for times, checksums, sizes and paths. The script .ci/run runs
+// the commands, and this test for each.
 func TestDocumentsShowWhatIsPrinted(t *testing.T) {
 	if *printed == "" {
 		t.Skip("no -command, no -printed")
@@ -201,7 +178,7 @@ func TestDocumentsShowWhatIsPrinted(t *testing.T) {
 	checkout(t)
 	output, err := os.ReadFile(*printed)
 	require.NoError(t, err)
-	lines := strings.Split(anyTime(string(output)), "\n")
+	lines := strings.Split(maskOutput(string(output)), "\n")
 	shown := 0
 	for _, d := range readDocuments(t) {
 		for _, block := range d.blocks {
@@ -209,16 +186,16 @@ func TestDocumentsShowWhatIsPrinted(t *testing.T) {
 				continue
 			}
 			shown++
-			block.lines = strings.Split(anyTime(strings.Join(block.lines, "\n")), "\n")
+			block.lines = strings.Split(maskOutput(strings.Join(block.lines, "\n")), "\n")
 			missing, ok := quoted(block.lines, lines)
-			assert.True(t, ok, "%s:%d: %s does not print this: %s\nIt prints:\n%s", d.name, block.line, *command, missing, output)
+			assert.True(t, ok, "%s:%d: %s does not print %q. It prints:\n%s", d.name, block.line, *command, missing, output)
 		}
 	}
 	assert.NotZero(t, shown, "no document shows what %s prints", *command)
 }
 
-// anyTime makes equal what differs from one run, and one machine, to another.
-func anyTime(text string) string {
+// maskOutput replaces the parts of an output that differ between runs and machines.
+func maskOutput(text string) string {
 	for pattern, same := range map[string]string{
 		`\b[0-9a-f]{64}\b`:                  "SHA256",
 		`\b\d\d:\d\d:\d\d\b`:                "TIME",
@@ -231,147 +208,4 @@ func anyTime(text string) string {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, same)
 	}
 	return text
-}
-
-// A link in a document that points into this repository leads to a file or a
-// folder that is there, and its #anchor to a headline.
-func TestLinksInDocumentsResolve(t *testing.T) {
-	checkout(t)
-	documents := readDocuments(t)
-	headlines := make(map[string][]string)
-	for _, d := range documents {
-		headlines[d.name] = d.anchors()
-	}
-	for _, d := range documents {
-		for _, link := range d.links() {
-			where := fmt.Sprintf("%s:%d: %s", d.name, link.line, link.target)
-			if strings.Contains(link.target, "://") || strings.HasPrefix(link.target, "mailto:") {
-				continue
-			}
-			file, anchor, hasAnchor := strings.Cut(link.target, "#")
-			target := d.name
-			if file != "" {
-				target = path.Join(path.Dir(d.name), file)
-				if !assert.True(t, fs.ValidPath(target), "%s leads out of the repository", where) {
-					continue
-				}
-				if _, err := os.Stat(filepath.FromSlash(target)); err != nil {
-					t.Errorf("%s: %v", where, err)
-				}
-			}
-			if hasAnchor {
-				assert.Contains(t, headlines[target], anchor, "%s: no such headline in %s", where, target)
-			}
-		}
-	}
-}
-
-type link struct {
-	line   int
-	target string
-}
-
-// links returns the targets of inline links, pictures and link definitions,
-// outside of code.
-func (d document) links() []link {
-	code := regexp.MustCompile("`[^`]*`")
-	target := regexp.MustCompile(`\]\(\s*<?([^)\s>]+)>?[^)]*\)|^\s*\[[^\]]+\]:\s+<?([^\s>]+)|(?:href|src)="([^"]+)"`)
-	var links []link
-	for i, line := range d.prose {
-		for _, found := range target.FindAllStringSubmatch(code.ReplaceAllString(line, "`"), -1) {
-			links = append(links, link{i + 1, found[1] + found[2] + found[3]})
-		}
-	}
-	return links
-}
-
-// anchors returns the names that GitHub gives to the headlines.
-func (d document) anchors() []string {
-	headline := regexp.MustCompile(`^#{1,6}\s+(.+?)\s*#*$`)
-	linked := regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
-	var anchors []string
-	times := make(map[string]int)
-	for _, line := range d.prose {
-		found := headline.FindStringSubmatch(line)
-		if found == nil {
-			continue
-		}
-		anchor := strings.Map(func(r rune) rune {
-			switch {
-			case r == ' ':
-				return '-'
-			case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
-				return unicode.ToLower(r)
-			}
-			return -1
-		}, linked.ReplaceAllString(found[1], "$1"))
-		times[anchor]++
-		if n := times[anchor] - 1; n > 0 {
-			anchor += "-" + strconv.Itoa(n)
-		}
-		anchors = append(anchors, anchor)
-	}
-	return anchors
-}
-
-// A command that runs an example names one that exists, and flags that it has.
-func TestCommandsInDocumentsExist(t *testing.T) {
-	checkout(t)
-	command := regexp.MustCompile("go run -C examples \\./([^\\s`]+)([^`]*)")
-	seen := 0
-	for _, d := range readDocuments(t) {
-		for i, line := range d.lines {
-			line, _, _ = strings.Cut(strings.TrimSuffix(line, "-->"), " #")
-			for _, found := range command.FindAllStringSubmatch(line, -1) {
-				if found[1] == "mine" {
-					continue // the reader's own
-				}
-				seen++
-				where := fmt.Sprintf("%s:%d", d.name, i+1)
-				flags := flagsOf(t, filepath.Join("examples", found[1]))
-				for word := range strings.FieldsSeq(found[2]) {
-					if name, ok := strings.CutPrefix(word, "-"); ok {
-						name, _, _ = strings.Cut(strings.TrimPrefix(name, "-"), "=")
-						assert.Contains(t, flags, name, "%s: %s has no such flag", where, found[1])
-					}
-				}
-			}
-		}
-	}
-	assert.NotZero(t, seen, "no document runs an example")
-}
-
-// flagsOf returns the names of the flags that a program defines: what package
-// flag's functions are called with first, or second when a variable comes
-// before it.
-func flagsOf(t *testing.T, dir string) []string {
-	t.Helper()
-	definition := regexp.MustCompile(`^(Bool|Duration|Float64|Int|Int64|String|Text|Uint|Uint64)?(Var|Func)?$`)
-	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	require.NoError(t, err)
-	require.NotEmpty(t, names, "%s is no program", dir)
-	flags := []string{"h", "help"}
-	for _, name := range names {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		require.NoError(t, err)
-		for node := range ast.Preorder(file) {
-			call, ok := node.(*ast.CallExpr)
-			if !ok || len(call.Args) < 3 {
-				continue
-			}
-			selector, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok || !definition.MatchString(selector.Sel.Name) {
-				continue
-			}
-			for _, arg := range call.Args[:2] {
-				if literal, ok := arg.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-					flag, err := strconv.Unquote(literal.Value)
-					require.NoError(t, err)
-					flags = append(flags, flag)
-					break
-				}
-			}
-		}
-	}
-	return flags
 }

@@ -5,8 +5,6 @@ import (
 	"go/doc/comment"
 	"go/parser"
 	"go/token"
-	"io/fs"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,11 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mostWords is the most words that a sentence of a comment has.
-const mostWords = 30
+// maxWords limits the words of a sentence.
+const maxWords = 30
 
-// avoided are phrases that comments do not use: a pronoun stands where a noun
-// belongs, or a negated noun where a verb does. The value says what to write.
+// avoided has phrases that comments must not have, because they have a pronoun instead
+// of a noun or a negated noun instead of a verb. The values say what to write.
 var avoided = map[string]string{
 	`(none|neither) (is|are|was|were|of (them|it|these|those))`:                   "name the thing: no response is, no repository was",
 	`(is|are|was|were) none`:                                                      "there is no response, or: the list is empty",
@@ -34,20 +32,19 @@ var avoided = map[string]string{
 // comments of all modules.
 func TestSentencesOfCommentsAreShort(t *testing.T) {
 	eachSentence(t, func(where token.Position, sentence string) {
-		if n := len(strings.Fields(sentence)); n > mostWords {
+		if n := len(strings.Fields(sentence)); n > maxWords {
 			t.Errorf("%s: %d words: %s", where, n, sentence)
 		}
 	})
 }
 
-// TestCommentsUsePlainWords looks for the avoided phrases in the comments of all
-// modules.
+// TestCommentsUsePlainWords looks for avoided phrases in the comments of all modules.
 func TestCommentsUsePlainWords(t *testing.T) {
 	patterns := map[*regexp.Regexp]string{}
 	for pattern, instead := range avoided {
 		patterns[regexp.MustCompile(`(?i)\b(`+pattern+`)\b`)] = instead
 	}
-	there := regexp.MustCompile(`(?i)\bthere (is|are|was|were) no(ne)?\b`) // as the standard library says it
+	there := regexp.MustCompile(`(?i)\bthere (is|are|was|were) no(ne)?\b`) // common in the standard library
 	eachSentence(t, func(where token.Position, sentence string) {
 		sentence = there.ReplaceAllString(sentence, "there is")
 		for pattern, instead := range patterns {
@@ -58,30 +55,19 @@ func TestCommentsUsePlainWords(t *testing.T) {
 	})
 }
 
-// eachSentence calls check with every sentence of the comments of all modules.
-// Code and headings are no sentences.
+// eachSentence calls check with every sentence in the comments of all modules, except
+// for code and headings.
 func eachSentence(t *testing.T, check func(where token.Position, sentence string)) {
 	t.Helper()
 	checkout(t)
 	n := 0
-	require.NoError(t, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if base := entry.Name(); entry.IsDir() && path != "." && (strings.HasPrefix(base, ".") || base == "testdata" || base == "node_modules") {
-			return fs.SkipDir
-		}
-		if entry.IsDir() || !strings.HasSuffix(path, ".go") {
-			return nil
-		}
+	for _, name := range filesOf(t, ".go") {
 		fset := token.NewFileSet()
-		file, err := parser.ParseFile(fset, path, nil, parser.ParseComments|parser.SkipObjectResolution)
-		if err != nil {
-			return err
-		}
+		file, err := parser.ParseFile(fset, name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		require.NoError(t, err)
 		for _, group := range file.Comments {
 			if strings.HasPrefix(group.Text(), "Output:") || strings.HasPrefix(group.Text(), "Unordered output:") {
-				continue // what an Example prints
+				continue // the output of an Example
 			}
 			for _, text := range texts(group) {
 				for _, sentence := range sentences(text) {
@@ -90,8 +76,7 @@ func eachSentence(t *testing.T, check func(where token.Position, sentence string
 				}
 			}
 		}
-		return nil
-	}))
+	}
 	require.NotZero(t, n)
 }
 
@@ -116,6 +101,7 @@ func texts(group *ast.CommentGroup) []string {
 	return all
 }
 
+// plain returns a text without its markup.
 func plain(parts []comment.Text) string {
 	var b strings.Builder
 	for _, part := range parts {
@@ -133,8 +119,10 @@ func plain(parts []comment.Text) string {
 	return b.String()
 }
 
+// sentenceEnd matches the end of a sentence and the space after it.
 var sentenceEnd = regexp.MustCompile(`[.!?][)"']*(\s+|$)`)
 
+// sentences divides a text into sentences.
 func sentences(text string) []string {
 	var all []string
 	for text != "" {

@@ -21,9 +21,9 @@ import (
 
 var updateAPI = flag.Bool("update-api", false, "write the exported surface to api/")
 
-// The exported surface is what the files in api say, one feature a line, so
-// that a change of it is seen where changes are read. A line that goes, or
-// that becomes another, may break a program; a line that comes does not.
+// TestExportedSurfaceIsTheBaseline compares the exported surface with the files in api,
+// which have a line for each feature. So every change of the surface is in the diff. A
+// line that a change removes or alters may break a program; a new line does not.
 func TestExportedSurfaceIsTheBaseline(t *testing.T) {
 	checkout(t)
 	packages := exportedSurface(t)
@@ -41,8 +41,8 @@ func TestExportedSurfaceIsTheBaseline(t *testing.T) {
 	}
 	for name, now := range packages {
 		text, err := os.ReadFile(name)
-		require.NoError(t, err, "a new package?")
-		before := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+		require.NoError(t, err, "is the package new?")
+		before := lines(string(text))
 		for _, line := range without(before, now) {
 			t.Errorf("%s: incompatible, gone: %s", name, line)
 		}
@@ -51,11 +51,11 @@ func TestExportedSurfaceIsTheBaseline(t *testing.T) {
 		}
 	}
 	if t.Failed() {
-		t.Log("If that is meant: go test ./internal/check -run TestExportedSurface -update-api, and for what is gone say in CHANGELOG.md why")
+		t.Log("If this is intended, run: go test ./internal/check -run TestExportedSurface -update-api. CHANGELOG.md must say why something is gone")
 	}
 }
 
-// without returns the lines that are not among others.
+// without returns the lines that others, which are sorted, do not have.
 func without(lines, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
 		_, found := slices.BinarySearch(others, line)
@@ -63,8 +63,8 @@ func without(lines, others []string) []string {
 	})
 }
 
-// exportedSurface returns the sorted features of each package that others can
-// import, by the name of its file. It reads what the compiler wrote of them.
+// exportedSurface returns the sorted features of each package that users can import, by
+// the name of its file. It reads the export data of the compiler.
 func exportedSurface(t *testing.T) map[string][]string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}\t{{.Module}}", "./...")
@@ -95,13 +95,14 @@ func exportedSurface(t *testing.T) map[string][]string {
 	return packages
 }
 
-// A surface writes what a package exports, one line for each thing that can be
-// named or that a type promises.
+// A surface collects the features of a package: a line for each exported name, and for
+// each promise of a type.
 type surface struct {
-	own   *types.Package // its types are named without it
+	own   *types.Package // names of its types have no qualifier
 	lines []string
 }
 
+// features returns the sorted features of a package.
 func features(pkg *types.Package) []string {
 	s := &surface{own: pkg}
 	for _, name := range pkg.Scope().Names() {
@@ -124,12 +125,13 @@ func features(pkg *types.Package) []string {
 	return s.lines
 }
 
+// add adds a line.
 func (s *surface) add(format string, args ...any) {
 	s.lines = append(s.lines, fmt.Sprintf(format, args...))
 }
 
-// addType writes what a type is, its exported fields and its exported methods,
-// including methods of embedded types.
+// addType adds the lines of a type: its kind, its exported fields and its exported
+// methods, including the methods of embedded types.
 func (s *surface) addType(object *types.TypeName) {
 	if object.IsAlias() {
 		s.add("type %s = %s", object.Name(), s.nameOf(types.Unalias(object.Type())))
@@ -142,7 +144,7 @@ func (s *surface) addType(object *types.TypeName) {
 	}
 	switch under := named.Underlying().(type) {
 	case *types.Interface:
-		// One line for all methods: one more breaks who implements it.
+		// One line for all methods, because another method breaks implementations.
 		var methods []string
 		for method := range under.Methods() {
 			methods = append(methods, method.Name()+s.signature(method.Signature()))
@@ -176,8 +178,8 @@ func (s *surface) addType(object *types.TypeName) {
 	}
 }
 
-// signature writes a signature without the names of its parameters, which a
-// caller cannot use.
+// signature returns a signature without the names of its parameters, which no caller
+// depends on.
 func (s *surface) signature(of *types.Signature) string {
 	parameters := s.tuple(of.Params())
 	if of.Variadic() {
@@ -195,6 +197,7 @@ func (s *surface) signature(of *types.Signature) string {
 	return fmt.Sprintf("%s(%s)%s", s.typeParameters(of.TypeParams()), strings.Join(parameters, ", "), results)
 }
 
+// tuple returns the types of parameters or results.
 func (s *surface) tuple(variables *types.Tuple) []string {
 	var names []string
 	for variable := range variables.Variables() {
@@ -203,6 +206,7 @@ func (s *surface) tuple(variables *types.Tuple) []string {
 	return names
 }
 
+// typeParameters returns a list of type parameters, in brackets.
 func (s *surface) typeParameters(list *types.TypeParamList) string {
 	var names []string
 	for parameter := range list.TypeParams() {
@@ -214,7 +218,7 @@ func (s *surface) typeParameters(list *types.TypeParamList) string {
 	return "[" + strings.Join(names, ", ") + "]"
 }
 
-// nameOf writes a type with the names of packages instead of their paths.
+// nameOf returns a type with the names of packages instead of their paths.
 func (s *surface) nameOf(of types.Type) string {
 	return types.TypeString(of, func(p *types.Package) string {
 		if p == s.own {
