@@ -37,7 +37,7 @@ type decision struct {
 	Wake time.Duration `json:"wake,omitzero"` // decide again after this time, also without news; 0: only with news
 }
 
-// A step is an effect of a batch that is to begin.
+// A step is an effect of a batch to begin.
 type step struct {
 	N      int           `json:"n"`
 	Effect export.Effect `json:"effect"`

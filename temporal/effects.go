@@ -14,11 +14,11 @@ import (
 // begin performs a step in a coroutine. Transfers get ctx, so that a cancel ends them;
 // all other effects get detached.
 func (x *exporter) begin(ctx, detached workflow.Context, s step) {
-	effects := []export.Effect{s.Effect}
-	do := x.read
+	chosen, effects, do := detached, []export.Effect{s.Effect}, x.read
+	moves := slices.Contains(transfers, s.Effect)
 	switch {
-	case slices.Contains(transfers, s.Effect):
-		effects, do, detached = transfers, x.transfer, ctx
+	case moves:
+		chosen, effects, do = ctx, transfers, x.transfer
 		x.moving++
 	case s.Effect == export.EffectStart:
 		do = x.start
@@ -28,11 +28,11 @@ func (x *exporter) begin(ctx, detached workflow.Context, s step) {
 	}
 	x.active++
 	x.busy[s.N] = append(x.busy[s.N], effects...)
-	workflow.Go(detached, func(ctx workflow.Context) {
+	workflow.Go(chosen, func(ctx workflow.Context) {
 		result := do(ctx, s)
 		x.active--
 		x.busy[s.N] = slices.DeleteFunc(x.busy[s.N], func(e export.Effect) bool { return slices.Contains(effects, e) })
-		if len(effects) > 1 {
+		if moves {
 			x.moving--
 		}
 		if s.Effect == export.EffectStart {

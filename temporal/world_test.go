@@ -97,8 +97,7 @@ func (w *world) account(_ context.Context, order temporal.Order) (export.Account
 	return w.wrap(export.OrgAccount(w.client, order.Organization)), nil
 }
 
-// tick advances the clock of the fake as far as the time of the workflow has advanced
-// since the latest tick.
+// tick advances the clock of the fake by the workflow's time since the latest tick.
 func (w *world) tick() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

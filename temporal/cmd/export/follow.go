@@ -24,8 +24,8 @@ type follower struct {
 	id        string
 	out, errw io.Writer
 
-	all  bool              // the workflow is ExportAll
-	told map[string]string // the latest line about each export, by workflow ID
+	all     bool              // the workflow is ExportAll
+	printed map[string]string // the latest line about each export, by workflow ID
 }
 
 // progressEvery is how often the follower asks for progress.
@@ -138,13 +138,13 @@ func (f *follower) progress(ctx context.Context) {
 			continue
 		}
 		line := describe(&p, f.transfers(ctx, id))
-		if f.told == nil {
-			f.told = map[string]string{}
+		if f.printed == nil {
+			f.printed = map[string]string{}
 		}
-		if f.told[id] != line {
+		if f.printed[id] != line {
 			f.say("%s: %s", id, line)
 		}
-		f.told[id] = line
+		f.printed[id] = line
 	}
 }
 

@@ -27,8 +27,8 @@ const (
 
 const introduction = `Usage: export [--org NAME]... [flags]
 
-Export exports organizations into the bucket of the workers: all repositories, or those of
---repos. Without --org, it exports the repositories of the token's owner.
+Export exports organizations into the bucket of the workers: all repositories, or only the
+repositories of --repos. Without --org, it exports the repositories of the token's owner.
 
 The first Ctrl-C cancels the export: the program waits until all locks are released. The
 second Ctrl-C ends the program, and the workers go on.
