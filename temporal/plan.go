@@ -90,8 +90,7 @@ func (a *Activities) namedRepositories(ctx context.Context, order Order) ([]stri
 	return names, nil
 }
 
-// listRepositories returns all repositories of the account, except for those that the
-// order skips.
+// listRepositories returns all repositories of the account that the order does not skip.
 func listRepositories(ctx context.Context, acct export.Account, order Order) (names []string, err error) {
 	for repo, err := range export.Repositories(ctx, acct) {
 		if err != nil {

@@ -112,8 +112,8 @@ func (s *tokenState) broadcast(ctx workflow.Context, r tokenMessage) {
 
 // grant gives the lease to the first export in the queue, if the lease is free, and
 // returns how long to wait for the next change. A holder that keeps the lease for long
-// gets its grant again: an export that does not wait for the lease gives it back, and
-// the signal fails if the export has ended.
+// gets its grant again. An export that does not need the lease gives it back. If the
+// export has ended, the signal fails, and the lease is free.
 func (s *tokenState) grant(ctx workflow.Context) time.Duration {
 	now := workflow.Now(ctx)
 	if s.Holder.Ticket != "" && !now.Before(s.Expires) {

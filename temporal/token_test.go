@@ -45,7 +45,9 @@ func TestALeaseEndsWithItsHolder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			env := new(testsuite.WorkflowTestSuite).NewTestWorkflowEnvironment()
 			env.RegisterWorkflow(temporal.ShareToken)
-			first, second := temporal.TokenMessage{Workflow: "a", Ticket: "1"}, temporal.TokenMessage{Workflow: "b", Ticket: "2"}
+			send := func(after time.Duration, m temporal.TokenMessage) {
+				env.RegisterDelayedCallback(func() { env.SignalWorkflow(temporal.LeaseSignal, m) }, after)
+			}
 			begun := env.Now()
 			grants := map[string][]time.Duration{}
 			env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, temporal.GrantSignal, mock.Anything).Return(
@@ -56,14 +58,12 @@ func TestALeaseEndsWithItsHolder(t *testing.T) {
 					}
 					return nil
 				})
-			env.RegisterDelayedCallback(func() { env.SignalWorkflow(temporal.LeaseSignal, first) }, 0)
-			env.RegisterDelayedCallback(func() { env.SignalWorkflow(temporal.LeaseSignal, second) }, time.Second)
+			send(0, temporal.TokenMessage{Workflow: "a", Ticket: "1"})
+			send(time.Second, temporal.TokenMessage{Workflow: "b", Ticket: "2"})
 			if !ended {
-				first.Release = true
-				env.RegisterDelayedCallback(func() { env.SignalWorkflow(temporal.LeaseSignal, first) }, kept)
+				send(kept, temporal.TokenMessage{Workflow: "a", Ticket: "1", Release: true})
 			}
-			second.Release = true
-			env.RegisterDelayedCallback(func() { env.SignalWorkflow(temporal.LeaseSignal, second) }, time.Hour+time.Minute)
+			send(kept+11*time.Minute, temporal.TokenMessage{Workflow: "b", Ticket: "2", Release: true})
 			env.ExecuteWorkflow(temporal.ShareToken, temporal.TokenState{})
 			require.NoError(t, env.GetWorkflowError())
 			want := map[string][]time.Duration{"a": {0, 20 * time.Minute, 40 * time.Minute}, "b": {kept}}
