@@ -13,12 +13,14 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// An account is whose migrations a command is about.
+// An account is the organization or user of a command. Unlike the methods of
+// [export.Account], deleteArchive and unlockRepository succeed if the retry of a lost
+// request gets 404.
 type account struct {
 	export.Account
-	archiveURL func(ctx context.Context, id int64) (ghmigrate.SignedURL, error)
-	remove     func(ctx context.Context, id int64) error
-	unlock     func(ctx context.Context, id int64, repo string) error
+	archiveURL       func(ctx context.Context, id int64) (ghmigrate.SignedURL, error)
+	deleteArchive    func(ctx context.Context, id int64) error
+	unlockRepository func(ctx context.Context, id int64, repo string) error
 }
 
 // accountFlags adds the flags that name the account and the host.
@@ -31,16 +33,17 @@ func (a *app) accountFlags(cmd *cobra.Command) *cobra.Command {
 
 func (a *app) hostFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&a.choice.Host, "host", "", "the `HOST` of another GitHub: octocorp.ghe.com for GHE.com, ghes.example.com for a GitHub Enterprise Server")
-	flags.StringVar(&a.choice.BaseURL, "base-url", "", "the root `URL` of its API, spelled out")
+	flags.StringVar(&a.choice.Host, "host", "", "the `HOST` of another GitHub, such as octocorp.ghe.com or ghes.example.com")
+	flags.StringVar(&a.choice.BaseURL, "base-url", "", "the root `URL` of the API, in place of --host")
 	flags.BoolVar(&a.ghAuth, "gh-auth", false, "use the token that gh has stored for the host")
 }
 
 func (a *app) pollFlag(cmd *cobra.Command) {
-	cmd.Flags().DurationVar(&a.pollInterval, "poll-interval", 5*time.Second, "`TIME` between the first polls for the state of a migration; it grows to a minute")
+	cmd.Flags().DurationVar(&a.pollInterval, "poll-interval", 5*time.Second, "poll the state of a migration every `TIME` at first; the interval grows to a minute")
 }
 
-// client connects to GitHub.
+// client returns a client for the host and the token that the flags and the
+// environment name.
 func (a *app) client(ctx context.Context) (*ghmigrate.Client, error) {
 	target, err := host.Find(a.choice, a.getenv)
 	if err != nil {
@@ -63,7 +66,7 @@ func (a *app) client(ctx context.Context) (*ghmigrate.Client, error) {
 	}
 	if a.log != nil {
 		opts = append(opts, ghmigrate.WithLogger(a.log))
-	} else if !a.eventsTell {
+	} else if !a.hideWarnings {
 		opts = append(opts, ghmigrate.WithLogger(a.show.Warnings()))
 	}
 	if a.pollInterval > 0 {
@@ -74,13 +77,12 @@ func (a *app) client(ctx context.Context) (*ghmigrate.Client, error) {
 		return nil, misuse{err}
 	}
 	if a.log != nil {
-		a.log.Debug("connected", "host", target.Name, "token_from", a.token.Source)
+		a.log.Debug("using token", "host", target.Name, "token_from", a.token.Source)
 	}
 	return client, nil
 }
 
-// account connects to GitHub and returns the account that --org names, or else
-// the token owner's.
+// account returns the organization that --org names, or else the token's owner.
 func (a *app) account(ctx context.Context) (*account, error) {
 	if strings.Contains(a.org, "/") {
 		return nil, misused("--org is %q: want a bare name such as octo-org", a.org)
@@ -99,24 +101,52 @@ func (a *app) account(ctx context.Context) (*account, error) {
 		archiveURL: func(ctx context.Context, id int64) (ghmigrate.SignedURL, error) {
 			return orgs.ArchiveURL(ctx, org, id)
 		},
-		remove: func(ctx context.Context, id int64) error { return orgs.DeleteArchive(ctx, org, id) },
-		unlock: func(ctx context.Context, id int64, repo string) error {
+		deleteArchive: func(ctx context.Context, id int64) error { return orgs.DeleteArchive(ctx, org, id) },
+		unlockRepository: func(ctx context.Context, id int64, repo string) error {
 			return orgs.UnlockRepository(ctx, org, id, repo)
 		},
 	}, nil
 }
 
-// migrations reads the IDs of migrations, and then connects as account does.
+// migrations returns the account, and the IDs of migrations in the arguments.
 func (a *app) migrations(ctx context.Context, args []string) (*account, []int64, error) {
-	numbers, err := ids(args)
+	ids, err := parseIDs(args)
 	if err != nil {
 		return nil, nil, err
 	}
 	acct, err := a.account(ctx)
-	return acct, numbers, err
+	return acct, ids, err
 }
 
-// repositoryName completes a bare name by the organization.
+// eachMigration calls do for each migration in the arguments, until do fails.
+func (a *app) eachMigration(ctx context.Context, args []string, do func(acct *account, id int64) error) error {
+	acct, ids, err := a.migrations(ctx, args)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := do(acct, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repositoryNames returns the full names of repositories.
+func (a *app) repositoryNames(args []string) ([]string, error) {
+	names := make([]string, 0, len(args))
+	for _, arg := range args {
+		name, err := a.repositoryName(strings.TrimSpace(arg))
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// repositoryName returns the full name of a repository. It adds the organization of
+// --org to a bare name.
 func (a *app) repositoryName(name string) (string, error) {
 	if !strings.Contains(name, "/") && a.org != "" {
 		name = a.org + "/" + name
@@ -131,13 +161,13 @@ func (a *app) repositoryName(name string) (string, error) {
 	return name, nil
 }
 
-// again is the command line of another command for the same account.
-func (a *app) again(command string, args ...string) string {
+// commandLine returns the command line of a command for the same account and host.
+func (a *app) commandLine(command string, args ...string) string {
 	words := []string{"ghmigrate", command}
 	if a.org != "" {
 		words = append(words, "--org", a.org)
 	}
-	switch { // or a token could go to another host
+	switch { // without the flag, the token could go to another host
 	case a.choice.Host != "":
 		words = append(words, "--host", a.choice.Host)
 	case a.choice.BaseURL != "":
@@ -149,15 +179,15 @@ func (a *app) again(command string, args ...string) string {
 	return strings.Join(append(words, args...), " ")
 }
 
-// startFlags adds the options of a migration.
+// startFlags adds the flags for the options of a migration.
 func startFlags(cmd *cobra.Command, req *ghmigrate.StartMigrationRequest) {
 	flags := cmd.Flags()
 	flags.BoolVar(&req.LockRepositories, "lock", false, "lock the repositories while GitHub exports them")
-	flags.BoolVar(&req.ExcludeMetadata, "exclude-metadata", false, "no issues, pull requests and the like, only Git data")
-	flags.BoolVar(&req.ExcludeGitData, "exclude-git-data", false, "no Git repositories")
-	flags.BoolVar(&req.ExcludeAttachments, "exclude-attachments", false, "no files attached to issues and pull requests")
-	flags.BoolVar(&req.ExcludeReleases, "exclude-releases", false, "no releases")
-	flags.BoolVar(&req.ExcludeOwnerProjects, "exclude-owner-projects", false, "no projects of the organization or user")
+	flags.BoolVar(&req.ExcludeMetadata, "exclude-metadata", false, "leave out issues, pull requests and other metadata: only Git data")
+	flags.BoolVar(&req.ExcludeGitData, "exclude-git-data", false, "leave out Git repositories")
+	flags.BoolVar(&req.ExcludeAttachments, "exclude-attachments", false, "leave out files attached to issues and pull requests")
+	flags.BoolVar(&req.ExcludeReleases, "exclude-releases", false, "leave out releases")
+	flags.BoolVar(&req.ExcludeOwnerProjects, "exclude-owner-projects", false, "leave out projects of the organization or user")
 }
 
 func idText(id int64) string { return fmt.Sprint(id) }

@@ -19,24 +19,28 @@ import (
 
 const browseHelp = `Browse shows an archive, or all archives of a run, in a web browser: repositories,
 issues, pull requests with their reviews, releases, milestones, discussions and
-attachments, with a search over all texts, and git clone of each repository.
+attachments. It has a full-text search, and serves each repository for git clone.
 
-The argument is the path of an archive, of the manifest.json or the folder of a run,
-of a folder of runs, whose newest finished run is shown, or of a folder of archives.
+The argument is the path of one of these:
+
+  - an archive
+  - a folder of archives
+  - the folder or the manifest.json of a run
+  - a folder of runs: browse shows the newest finished run
 
 Browse prints the address of the first page, and serves the pages until Ctrl-C. Only
-this computer reaches them, and only with the token in the address. The pages have no
-scripts, load nothing from other sites, and change nothing.
+this computer can reach the server, and only with the token in the address. The pages
+have no scripts, load nothing from other sites, and change nothing.
 
-The first call reads the archive, makes an index, and unpacks it beside the index, in
-the user's cache folder. Later calls open at once. To remove all of that, remove the
-folder that -v prints.
+The first call unpacks the archive and makes an index, in the user's cache folder.
+Later calls open the index. To free the space, remove the folder that -v prints.
 
-With --export, browse writes the pages as files into a new or empty folder, for a web
-server or for keeping, and serves nothing. Exit status 0 means that it was stopped by
-Ctrl-C, or has written all files; 3 that it was stopped before that.`
+With --export, browse serves nothing. It writes the pages as files into a new or empty
+folder, for a web server or for keeping. Exit status 0 means that all files are
+written, or that Ctrl-C stopped the server; 3 means that Ctrl-C stopped browse before.`
 
-// browseMemory is the limit of Go's memory, in bytes. SQLite has some more.
+// browseMemory is the memory limit of the Go runtime, in bytes. SQLite's memory does
+// not count.
 const browseMemory = 176 << 20
 
 type browseFlags struct {
@@ -65,16 +69,16 @@ func (a *app) browse() *cobra.Command {
 			return a.browseNamed(cmd.Context(), args[0], flags)
 		},
 	}
-	cmd.Flags().IntVar(&flags.port, "port", 0, "the `PORT` on 127.0.0.1, so that bookmarks stay good; 0 picks one")
-	cmd.Flags().StringVar(&flags.export, "export", "", "write the pages as files into `DIR`, and print the name of the first")
-	cmd.Flags().StringVar(&flags.cache, "cache", "", "keep the index in `DIR`, not in the user's cache folder")
-	cmd.Flags().StringVar(&flags.run, "run", "", "the `NAME` of a run that is not the newest")
-	cmd.Flags().StringVar(&a.org, "org", "", "the runs of the organization `NAME`")
+	cmd.Flags().IntVar(&flags.port, "port", 0, "listen on this `PORT` of 127.0.0.1, so that bookmarks stay valid; 0 picks one")
+	cmd.Flags().StringVar(&flags.export, "export", "", "write the pages as files into `DIR`, and print the path of the first page")
+	cmd.Flags().StringVar(&flags.cache, "cache", "", "keep the index in `DIR` instead of the user's cache folder")
+	cmd.Flags().StringVar(&flags.run, "run", "", "show the run with this `NAME`, not the newest")
+	cmd.Flags().StringVar(&a.org, "org", "", "show the runs of the organization `NAME`")
 	return cmd
 }
 
 func (a *app) browseNamed(ctx context.Context, name string, flags browseFlags) (err error) {
-	archives, err := a.browsed(ctx, name, flags.run)
+	archives, err := a.archivePaths(ctx, name, flags.run)
 	if err != nil {
 		return err
 	}
@@ -84,7 +88,7 @@ func (a *app) browseNamed(ctx context.Context, name string, flags browseFlags) (
 		}
 	}
 	opts := browse.Options{Archives: archives, Cache: flags.cache, Progress: a.show.Transfer, Say: a.show.Say}
-	// The index needs far less. The limit keeps the garbage of a large archive small.
+	// The index needs far less. With a limit, Go collects garbage earlier.
 	debug.SetMemoryLimit(browseMemory)
 	library, err := browse.Open(ctx, opts)
 	if err != nil {
@@ -109,12 +113,12 @@ func (a *app) browseNamed(ctx context.Context, name string, flags browseFlags) (
 	if err := a.print(server.URL(), nil); err != nil {
 		return err
 	}
-	a.show.Say("open the address in a browser; Ctrl-C ends")
+	a.show.Say("open the address in a browser; Ctrl-C stops the server")
 	return server.Serve(ctx)
 }
 
-// browsed returns the paths of the archives that an argument names.
-func (a *app) browsed(ctx context.Context, name, wanted string) ([]string, error) {
+// archivePaths returns the paths of the archives that the argument of browse names.
+func (a *app) archivePaths(ctx context.Context, name, wanted string) ([]string, error) {
 	if backups.IsURL(name) || name == "-" {
 		return nil, misused("browse reads an archive several times: download it first")
 	}
@@ -124,30 +128,14 @@ func (a *app) browsed(ctx context.Context, name, wanted string) ([]string, error
 		}
 		return []string{name}, nil
 	}
-	if loose, err := looseArchives(name); err != nil || len(loose) > 0 {
-		return loose, err
+	if archives, err := archivesInFolder(name); err != nil || len(archives) > 0 {
+		return archives, err
 	}
-	root, run := runsOf(name)
-	if run != "" && wanted != "" {
-		return nil, misused("--run is for a folder of runs, not for one run")
-	}
-	if run == "" {
-		run = wanted
-	}
-	place, err := backups.Open(ctx, root)
+	place, accounts, err := a.openRuns(ctx, name, wanted)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = place.Close() }()
-	account := ""
-	if a.org != "" {
-		account = "orgs/" + a.org
-	}
-	runs, err := place.Runs(ctx, account)
-	if err != nil {
-		return nil, err
-	}
-	accounts := shown(byAccount(runs), run)
 	switch len(accounts) {
 	case 0:
 		return nil, fmt.Errorf("no runs and no archives in %s", name)
@@ -156,27 +144,27 @@ func (a *app) browsed(ctx context.Context, name, wanted string) ([]string, error
 		return nil, misused("%s has runs of %d accounts: name one with --org, or the folder of a run", name, len(accounts))
 	}
 	newest := accounts[0][len(accounts[0])-1]
-	archives := archivesOf(place, newest)
+	archives := archivesOfRun(place, newest)
 	if len(archives) == 0 {
 		return nil, fmt.Errorf("the run %s has no archives", place.Location(newest.Path("")))
 	}
 	return archives, nil
 }
 
-// archivesOf returns the archives of a run, without archives that its manifest does not
-// count.
-func archivesOf(place *backups.Place, run *backups.Run) []string {
-	counted := map[string]bool{}
+// archivesOfRun returns the archives of a run. Of a finished run, it returns only the
+// archives that the manifest names for a repository.
+func archivesOfRun(place *backups.Place, run *backups.Run) []string {
+	inManifest := map[string]bool{}
 	if run.Manifest != nil {
 		for _, row := range run.Manifest.Repositories {
 			if row.OK() {
-				counted[row.Archive] = true
+				inManifest[row.Archive] = true
 			}
 		}
 	}
 	var all []string
 	for name := range run.Files {
-		if strings.HasSuffix(name, ".tar.gz") && (run.Manifest == nil || counted[name]) {
+		if strings.HasSuffix(name, ".tar.gz") && (run.Manifest == nil || inManifest[name]) {
 			all = append(all, place.Location(run.Path(name)))
 		}
 	}
@@ -184,13 +172,13 @@ func archivesOf(place *backups.Place, run *backups.Run) []string {
 	return all
 }
 
-// looseArchives returns the archives in a folder that is not one of runs.
-func looseArchives(dir string) ([]string, error) {
+// archivesInFolder returns the archives in a folder that is not the folder of a run.
+func archivesInFolder(dir string) ([]string, error) {
 	if isManifest(dir) {
 		return nil, nil
 	}
 	if _, err := os.Stat(filepath.Join(dir, "manifest.json")); !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // backups reads it, or says why not
+		return nil, nil // a run, or an error that backups reports
 	}
 	if abs, err := filepath.Abs(dir); err == nil && backups.IsRunName(filepath.Base(abs)) {
 		return nil, nil

@@ -9,12 +9,12 @@ import (
 func (a *app) demo() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "Show the whole job against a fake GitHub, without a token",
-		Long: `Demo exports two repositories of a fake GitHub in this process, shows what is in
-the archive, and restores one of them with git. One of them is a clone of the Git
-checkout around the working directory, if there is one. Demo works in a temporary
-folder that it removes again.`,
-		Args: none,
+		Short: "Export, inspect and restore repositories of a fake GitHub, without a token",
+		Long: `Demo runs a fake GitHub in this process, exports two repositories, prints the
+content of the archive, and restores a repository with git. If the working directory
+is in a Git checkout, one of the repositories is a clone of the checkout. Demo works
+in a temporary folder, and removes it at the end.`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo.Run(cmd.Context(), a.out, a.errw, a.show.Event)
 		},

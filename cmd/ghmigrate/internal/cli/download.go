@@ -19,7 +19,7 @@ type downloaded struct {
 	Path    string `json:"path"` // or the URL
 	Size    int64  `json:"size"`
 	SHA256  string `json:"sha256"`
-	Resumed int64  `json:"resumed"` // bytes that an earlier call had fetched
+	Resumed int64  `json:"resumed"` // bytes that earlier calls had fetched
 }
 
 func (a *app) download() *cobra.Command {
@@ -29,47 +29,35 @@ func (a *app) download() *cobra.Command {
 		Use:   "download ID... [flags]",
 		Short: "Download the archives of migrations",
 		Long: `Download fetches the archive of each migration to migration-ID.tar.gz, and prints
-its path, or its URL in a bucket. An archive is put in place when every byte has
-arrived and is on disk. A stopped download goes on where it was when the command is
-run again; into a bucket it begins anew.
+its path, or its URL in a bucket. The file appears when all its bytes are synced to
+disk. Run the command again to resume an interrupted download; a download into a
+bucket starts from the beginning.
 
-With --print-url it prints the signed URL in place of fetching it. Whoever has
-that URL has the archive, for five minutes.`,
+With --print-url, download prints the signed URL of the archive instead. The URL is a
+secret: for five minutes, anybody who has it can fetch the archive.`,
 		Example: "  ghmigrate download --org octo-org 79\n  ghmigrate download --org octo-org 79 --out s3://octo-backups/single",
-		Args:    some("the ID of a migration"),
+		Args:    atLeastOne("the ID of a migration"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			numbers, err := ids(args)
 			switch {
-			case err != nil:
-				return err
-			case file != "" && len(numbers) > 1:
+			case file != "" && len(args) > 1:
 				return misused("--file is for a single migration")
 			case file != "" && cmd.Flags().Changed("out"):
 				return misused("--file and --out exclude each other")
 			case signed && (file != "" || cmd.Flags().Changed("out")):
 				return misused("--print-url fetches nothing: leave out --file and --out")
 			}
-			acct, err := a.account(cmd.Context())
-			if err != nil {
-				return err
-			}
-			for _, id := range numbers {
+			return a.eachMigration(cmd.Context(), args, func(acct *account, id int64) error {
 				if signed {
-					err = a.printURL(cmd.Context(), acct, id)
-				} else {
-					err = a.downloadTo(cmd.Context(), acct, id, out, file)
+					return a.printURL(cmd.Context(), acct, id)
 				}
-				if err != nil {
-					return err
-				}
-			}
-			return nil
+				return a.downloadTo(cmd.Context(), acct, id, out, file)
+			})
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&out, "out", ".", "the `DIR` or the URL of a bucket where archives go")
-	flags.StringVar(&file, "file", "", "the `FILE` of a single archive")
-	flags.BoolVar(&signed, "print-url", false, "print the signed URL, which is a secret, in place of fetching it")
+	flags.StringVar(&out, "out", ".", "write archives into this `DIR`, or into the bucket with this URL")
+	flags.StringVar(&file, "file", "", "write a single archive to `FILE`")
+	flags.BoolVar(&signed, "print-url", false, "print the signed URL, which is a secret, instead of fetching the archive")
 	return a.accountFlags(a.jsonFlag(cmd, "the archives"))
 }
 
@@ -81,6 +69,8 @@ func (a *app) printURL(ctx context.Context, acct *account, id int64) error {
 	return a.print(signed.Reveal(), map[string]any{"id": id, "url": signed.Reveal(), "expires": signed.Expires()})
 }
 
+// downloadTo fetches an archive into the file, or into the folder or bucket out if
+// file is empty.
 func (a *app) downloadTo(ctx context.Context, acct *account, id int64, out, file string) error {
 	name := fmt.Sprintf("migration-%d.tar.gz", id)
 	if backups.IsURL(out) {
@@ -97,14 +87,14 @@ func (a *app) downloadTo(ctx context.Context, acct *account, id int64, out, file
 	a.show.End()
 	switch {
 	case ctx.Err() != nil && err != nil:
-		return statusError{err, statusUnfinished, "Run it again: it goes on where it was."}
+		return statusError{err, statusUnfinished, "Run it again to continue."}
 	case err != nil:
 		return err
 	}
 	return a.print(result.Path, downloaded{id, result.Path, result.Size, result.SHA256, result.Resumed})
 }
 
-// streamTo moves an archive into a bucket, without a copy on disk.
+// streamTo downloads an archive into a bucket, without a copy on disk.
 func (a *app) streamTo(ctx context.Context, acct *account, id int64, out, name string) (err error) {
 	place, err := backups.Open(ctx, out)
 	if err != nil {
@@ -128,7 +118,7 @@ func (a *app) streamTo(ctx context.Context, acct *account, id int64, out, name s
 	return a.print(location, downloaded{ID: id, Path: location, Size: counted.bytes, SHA256: stream.SHA256()})
 }
 
-// counting tells how far a stream is.
+// A counting stream reports its progress.
 type counting struct {
 	*ghmigrate.ArchiveStream
 	update func(bytes, size int64)

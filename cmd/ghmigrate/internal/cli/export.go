@@ -17,8 +17,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// An exporting is the command export.
-type exporting struct {
+// An exportCommand has the flags of the command export.
+type exportCommand struct {
 	selection
 	out, state string
 	keep       bool
@@ -28,28 +28,31 @@ type exporting struct {
 }
 
 const exportHelp = `Export exports repositories into verified archives, in a folder or a bucket. Each
-run has a folder of its own, OUT/HOST/orgs/ORG/RUN, and a manifest.json in it
-that says what became of each repository. Any number of accounts may share OUT.
+run has its own folder, OUT/HOST/orgs/ORG/RUN. The manifest.json in it has a row for
+each repository, with the reason if the repository is missing. Several accounts may
+share OUT.
 
-Export starts a migration for each batch of repositories, waits, downloads,
-verifies, unlocks, and deletes the archive at GitHub when it is safe. A batch
-that fails is divided, so that one repository keeps no others from being exported.
+For each batch of repositories, export starts a migration, waits for it, unlocks the
+repositories, downloads and verifies the archive, and deletes the archive at GitHub.
+It divides a failed batch until the failing repository is alone, and exports the
+others.
 
-Export may be stopped or killed at any moment. Run it again: it finishes the
-unfinished run, and then exports what was asked for. Two processes never work on
-the same account and OUT.
+After an interruption or a kill, run export again: it finishes the unfinished run,
+and then exports the repositories that the flags select. A second process for the
+same account and OUT fails at once.
 
-The URL of a bucket is such as s3://bucket/prefix?region=eu-central-1, or
-azblob://container/prefix. For another service with S3's API, add endpoint=https://…
-and mostly use_path_style=true. Archives go through the verification into the bucket without
-a copy on disk; with --stage they go to the disk first, so that an interrupted
-download goes on where it was. The journal of a run is on disk, below --state.
+The URL of a bucket is s3://bucket/prefix?region=eu-central-1 or
+azblob://container/prefix. For other services with the API of S3, add
+endpoint=https://… and, for most of them, use_path_style=true. Export verifies
+archives while it uploads them, without a copy on disk. With --stage, it stores each
+archive on disk first, so that an interrupted download can resume. The journal of a
+run is on disk, below --state.
 
-Standard output gets the SHA-256 and the path or URL of each archive, as
-sha256sum prints and checks them; with --json, one object with the manifest.`
+Standard output gets the SHA-256 and the path or URL of each archive, in the format
+of sha256sum; with --json, one object with the manifest.`
 
 func (a *app) export() *cobra.Command {
-	e := &exporting{}
+	e := &exportCommand{}
 	cmd := &cobra.Command{
 		Use:   "export (--all | --repos NAMES) --out DIR|URL [flags]",
 		Short: "Export repositories into verified archives",
@@ -57,7 +60,7 @@ func (a *app) export() *cobra.Command {
 		Example: "  ghmigrate export --org octo-org --all --out backups\n" +
 			"  ghmigrate export --org octo-org --all --skip 'tmp-*' --skip-archived --out \"s3://octo-backups?region=eu-central-1\"\n" +
 			"  ghmigrate export --repos mona/hello-world --out backups",
-		Args: none,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := e.check(); err != nil {
 				return err
@@ -68,24 +71,24 @@ func (a *app) export() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&e.out, "out", "", "the `DIR` or the URL of a bucket where archives go")
+	flags.StringVar(&e.out, "out", "", "write archives into this `DIR`, or into the bucket with this URL")
 	e.selection.flags(cmd)
 	startFlags(cmd, &e.opts.Start)
-	flags.BoolVar(&e.keep, "keep", false, "leave the archives at GitHub, which deletes them after seven days")
+	flags.BoolVar(&e.keep, "keep", false, "do not delete the archives at GitHub, which deletes them after seven days")
 	flags.BoolVar(&e.opts.KeepLocked, "keep-locked", false, "with --lock: leave exported repositories locked, as for a move to another host")
-	flags.IntVar(&e.opts.BatchSize, "batch", 0, "at most `N` repositories in an archive (default 100)")
-	flags.IntVar(&e.opts.Concurrency, "concurrency", 0, "at most `N` exports under way at GitHub (default 10)")
-	flags.IntVar(&e.opts.Transfers, "transfers", 0, "at most `N` archives that move at the same time (default 3)")
-	flags.BoolVar(&e.staged, "stage", false, "with a bucket: keep each archive on disk until the bucket has it")
-	flags.DurationVar(&e.timeout, "timeout", 0, "stop after `TIME`, such as 5h, with exit status 3; otherwise without a limit")
-	flags.StringVar(&e.state, "state", "", "with a bucket: the `DIR` of the journals (default "+defaultState+")")
-	flags.StringSliceVar(&e.opts.FormerNames, "former-name", nil, "an earlier `NAME` of the organization, whose unfinished run is continued")
+	flags.IntVar(&e.opts.BatchSize, "batch", 0, "export at most `N` repositories in a migration (default 100)")
+	flags.IntVar(&e.opts.Concurrency, "concurrency", 0, "at most `N` migrations at GitHub at the same time (default 10)")
+	flags.IntVar(&e.opts.Transfers, "transfers", 0, "transfer at most `N` archives at the same time (default 3)")
+	flags.BoolVar(&e.staged, "stage", false, "with a bucket: store each archive on disk until it is uploaded")
+	flags.DurationVar(&e.timeout, "timeout", 0, "stop after `TIME`, such as 5h, with exit status 3 (default no limit)")
+	flags.StringVar(&e.state, "state", "", "with a bucket: keep the journals in `DIR` (default "+defaultState+")")
+	flags.StringSliceVar(&e.opts.FormerNames, "former-name", nil, "an earlier `NAME` of the organization, to continue an unfinished run of that name")
 	a.pollFlag(cmd)
 	return a.accountFlags(a.jsonFlag(cmd, "the result"))
 }
 
-// check finds what makes no sense, before anything is sent.
-func (e *exporting) check() error {
+// check rejects flags that do not fit each other, before any request.
+func (e *exportCommand) check() error {
 	if e.out == "" {
 		return misused("want --out: where do the archives go?")
 	}
@@ -99,17 +102,17 @@ func (e *exporting) check() error {
 		return misused("--keep-locked needs --lock")
 	}
 	e.opts.DeleteArchives = !e.keep
-	e.opts.FinishFirst = true // the repositories are seldom the same as in the night before
+	e.opts.FinishFirst = true // the unfinished run may have other repositories
 	plan := e.opts
-	plan.Repositories = []string{"octo-org/any"} // it is not known yet which
+	plan.Repositories = []string{"octo-org/any"} // the repositories are not listed yet
 	if _, _, err := export.Plan(plan); err != nil {
 		return misuse{errors.New(strings.NewReplacer("export: ", "", "BatchSize", "--batch", "Concurrency", "--concurrency", "Transfers", "--transfers").Replace(err.Error()))}
 	}
 	return nil
 }
 
-func (e *exporting) run(ctx context.Context, a *app) (err error) {
-	a.eventsTell = true
+func (e *exportCommand) run(ctx context.Context, a *app) (err error) {
+	a.hideWarnings = true
 	acct, err := a.account(ctx)
 	if err != nil {
 		return err
@@ -130,17 +133,17 @@ func (e *exporting) run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	if e.opts.Dir, err = dirOf(place, e.state, name, a.getenv); err != nil {
+	if e.opts.Dir, err = runsDir(place, e.state, name, a.getenv); err != nil {
 		return err
 	}
 	e.opts.Store = place.Store()
 	e.opts.Stream = e.opts.Store != nil && !e.staged
 	e.opts.Progress = a.show.Event
-	names, left, err := e.names(ctx, a, acct)
+	names, skips, err := e.names(ctx, a, acct)
 	if err != nil {
 		return err
 	}
-	a.sayLeft(left)
+	a.saySkips(skips)
 	e.opts.Repositories = names
 	begun := time.Now()
 	manifest, runErr := export.Run(ctx, acct, e.opts)
@@ -148,7 +151,7 @@ func (e *exporting) run(ctx context.Context, a *app) (err error) {
 	if manifest == nil {
 		return runErr
 	}
-	r := &exported{place: place, manifest: manifest, left: left, took: time.Since(begun)}
+	r := &exportResult{place: place, manifest: manifest, skips: skips, took: time.Since(begun)}
 	if err := a.reportExport(r, runErr); err != nil {
 		return err
 	}
@@ -156,7 +159,7 @@ func (e *exporting) run(ctx context.Context, a *app) (err error) {
 }
 
 // accountPath returns the path of an account's runs, such as
-// "api.github.com/orgs/octo-org". Only GitHub knows the login of the token's owner.
+// "api.github.com/orgs/octo-org". It asks GitHub for the login of the token's owner.
 func accountPath(ctx context.Context, acct *account) (string, error) {
 	if acct.Owner() != "" {
 		return acct.String(), nil
@@ -165,13 +168,13 @@ func accountPath(ctx context.Context, acct *account) (string, error) {
 		Login string `json:"login"`
 	}
 	if _, err := acct.Do(ctx, http.MethodGet, "/user", nil, &user); err != nil {
-		return "", fmt.Errorf("find out whose token it is: %w", err)
+		return "", fmt.Errorf("look up the owner of the token: %w", err)
 	}
 	return strings.TrimSuffix(acct.String(), "/user") + "/users/" + strings.ToLower(user.Login), nil
 }
 
-// dirOf returns the folder of an account's runs.
-func dirOf(place *backups.Place, state, account string, getenv func(string) string) (string, error) {
+// runsDir returns the folder of an account's runs, or with a bucket of its journals.
+func runsDir(place *backups.Place, state, account string, getenv func(string) string) (string, error) {
 	if place.IsBucket() && state == "" {
 		var err error
 		if state, err = stateDir(getenv); err != nil {

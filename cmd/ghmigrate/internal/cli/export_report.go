@@ -13,44 +13,44 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/table"
 )
 
-// exported is what an export has left.
-type exported struct {
+// An exportResult is the result of an export.
+type exportResult struct {
 	place    *backups.Place
 	manifest *export.Manifest
-	left     []skipped
+	skips    []skipped
 	took     time.Duration
 }
 
-// location names a file of the run, by its path or URL.
-func (r *exported) location(m *export.Manifest, name string) string {
+// location returns the path or URL of a file of the run.
+func (r *exportResult) location(m *export.Manifest, name string) string {
 	if r.place.IsBucket() {
 		return r.place.Location(path.Join(m.Run, name))
 	}
 	return filepath.Join(m.Dir, name)
 }
 
-// An exportResult is what --json prints.
-type exportResult struct {
+// An exportReport is the result of an export, as JSON.
+type exportReport struct {
 	Location string           `json:"location"` // of the run
 	Finished bool             `json:"finished"`
 	Seconds  float64          `json:"seconds"`
 	Skipped  []skipped        `json:"skipped,omitempty"`
 	Manifest *export.Manifest `json:"manifest"`
-	Earlier  *export.Manifest `json:"earlier,omitempty"` // of a run that was finished first
+	Earlier  *export.Manifest `json:"earlier,omitempty"` // of the unfinished run that export finished first
 }
 
-// reportExport prints the archives as sha256sum does, and a table of what became of
-// the repositories.
-func (a *app) reportExport(r *exported, runErr error) error {
+// reportExport prints the archives in the format of sha256sum, and a table of the
+// repositories.
+func (a *app) reportExport(r *exportResult, runErr error) error {
 	m := r.manifest
 	if m.Earlier != nil {
 		a.show.Say("An unfinished run was finished first: %d of %s, in %s",
 			m.Earlier.Covered, table.Plural(m.Earlier.Requested, "repository"), r.location(m.Earlier, ""))
 	}
 	if a.json {
-		if err := a.print("", exportResult{
+		if err := a.print("", exportReport{
 			Location: r.location(m, ""), Finished: !m.Ended.IsZero(), Seconds: r.took.Round(time.Millisecond).Seconds(),
-			Skipped: r.left, Manifest: m, Earlier: m.Earlier,
+			Skipped: r.skips, Manifest: m, Earlier: m.Earlier,
 		}); err != nil {
 			return err
 		}
@@ -76,40 +76,40 @@ func (a *app) reportExport(r *exported, runErr error) error {
 	if !m.Ended.IsZero() {
 		a.show.Say("Manifest: %s", r.location(m, "manifest.json"))
 	} else if runErr == nil {
-		return errors.New("the run has no end") // not possible
+		return errors.New("the manifest of a finished run has no end time")
 	}
 	return nil
 }
 
-// most is how many lines of a list people want to see. The manifest has all.
-const most = 20
+// maxRows is the length of lists on standard error. The manifest has all rows.
+const maxRows = 20
 
-// exportTable has a row for each repository, or, if they are many, for each one
-// that needs attention.
+// exportTable returns a table of the repositories. If there are many, it leaves out
+// the repositories that were exported without problems.
 func exportTable(m *export.Manifest) *table.Table {
 	t := table.New("<<<>")
 	t.Row("REPOSITORY", "RESULT", "ARCHIVE", "SIZE OF ARCHIVE")
-	left := 0
+	more := 0
 	for _, row := range m.Repositories {
-		result := result(&row)
+		outcome := outcome(&row)
 		switch {
-		case len(m.Repositories) > most && result == "exported":
-		case t.Len() > most:
-			left++
+		case len(m.Repositories) > maxRows && outcome == "exported":
+		case t.Len() > maxRows:
+			more++
 		case row.Archive == "":
-			t.Row(row.Repository, result)
+			t.Row(row.Repository, outcome)
 		default:
-			t.Row(row.Repository, result, row.Archive, table.Size(row.Size))
+			t.Row(row.Repository, outcome, row.Archive, table.Size(row.Size))
 		}
 	}
-	if left > 0 {
-		t.Note("and %d more: see the manifest", left)
+	if more > 0 {
+		t.Note("and %d more: see the manifest", more)
 	}
 	return t
 }
 
-// result says in a few words what became of a repository.
-func result(row *export.Row) string {
+// outcome describes the result of a repository in a few words.
+func outcome(row *export.Row) string {
 	switch {
 	case !row.OK():
 		return "not exported"
@@ -121,7 +121,7 @@ func result(row *export.Row) string {
 	return "exported"
 }
 
-// withoutWords turns exclude_releases into "without releases".
+// withoutWords turns "exclude_releases" into "without releases".
 func withoutWords(options []string) string {
 	var words []string
 	for _, option := range options {
@@ -130,7 +130,7 @@ func withoutWords(options []string) string {
 	return "without " + strings.Join(words, " and ")
 }
 
-// explainExport prints what is missing and what to do, and returns the exit
+// explainExport prints the missing repositories and advice, and returns the exit
 // status as an error.
 func (a *app) explainExport(err error) error {
 	partial, ok := errors.AsType[*export.PartialError](err)
@@ -153,23 +153,23 @@ func (a *app) explainExport(err error) error {
 	}
 	if n := len(partial.Locked); n > 0 {
 		a.complain(table.Plural(n, "repository")+" perhaps still locked", append(indented(partial.Locked),
-			"The next run unlocks what GitHub lets it, and so does: "+a.again("unlock", "--all"))...)
+			"The next run tries again to unlock them. To unlock them now: "+a.commandLine("unlock", "--all"))...)
 	}
 	if partial.Err != nil {
-		a.complain("not finished: "+partial.Err.Error(), append([]string{"Run it again with the same flags: it goes on where it was."}, a.advice(partial.Err)...)...)
+		a.complain("not finished: "+partial.Err.Error(), append([]string{"Run it again with the same flags to continue."}, a.advice(partial.Err)...)...)
 		return exitError(statusUnfinished)
 	}
 	return exitError(statusFailed)
 }
 
-// indented returns the first of many lines.
+// indented returns the first maxRows lines, indented.
 func indented(lines []string) []string {
 	var all []string
-	for _, line := range lines[:min(most, len(lines))] {
+	for _, line := range lines[:min(maxRows, len(lines))] {
 		all = append(all, "  "+line)
 	}
-	if len(lines) > most {
-		all = append(all, fmt.Sprintf("  and %d more: see the manifest", len(lines)-most))
+	if n := len(lines) - maxRows; n > 0 {
+		all = append(all, fmt.Sprintf("  and %d more: see the manifest", n))
 	}
 	return all
 }

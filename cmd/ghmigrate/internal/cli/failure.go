@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// explain prints an error and a way out, and returns the exit status.
+// explain prints an error and advice, and returns the exit status.
 func (a *app) explain(cmd *cobra.Command, err error) int {
 	status, advice := statusFailed, a.advice(err)
 	if s, ok := errors.AsType[statusError](err); ok {
@@ -32,10 +33,10 @@ func (a *app) explain(cmd *cobra.Command, err error) int {
 	return status
 }
 
-// complain prints an error, whatever the progress is.
+// complain prints an error and advice, in every progress mode.
 func (a *app) complain(message string, advice ...string) {
 	a.show.End()
-	advice = trim(advice)
+	advice = slices.DeleteFunc(advice, func(line string) bool { return line == "" })
 	if a.log != nil && a.logFormat == "json" {
 		a.log.Error(message, "advice", strings.Join(advice, " "))
 		return
@@ -46,18 +47,7 @@ func (a *app) complain(message string, advice ...string) {
 	}
 }
 
-// trim leaves out empty lines.
-func trim(lines []string) []string {
-	var all []string
-	for _, line := range lines {
-		if line != "" {
-			all = append(all, line)
-		}
-	}
-	return all
-}
-
-// advice says what mends an error.
+// advice tells how to fix an error, or what to do next.
 func (a *app) advice(err error) (lines []string) {
 	refusal, refused := errors.AsType[*ghmigrate.APIError](err)
 	switch {
@@ -68,29 +58,39 @@ func (a *app) advice(err error) (lines []string) {
 	case errors.Is(err, ghmigrate.ErrRateLimited) && refused:
 		return []string{fmt.Sprintf("Try again in %s.", refusal.RetryAfter.Round(time.Second))}
 	case errors.Is(err, ghmigrate.ErrArchiveNotReady):
-		return []string{"Wait for the export first: " + a.again("wait", "ID")}
+		return []string{"Wait for the export first: " + a.commandLine("wait", "ID")}
 	case errors.Is(err, ghmigrate.ErrArchiveGone):
-		return []string{"GitHub deletes archives after seven days. Start a new export: " + a.again("start", "REPOSITORY…")}
+		return []string{"GitHub deletes archives after seven days. Start a new export: " + a.commandLine("start", "REPOSITORY…")}
 	case errors.Is(err, ghmigrate.ErrMigrationFailed):
-		return []string{"GitHub gives no reason. Size is the usual one: try with fewer repositories, then with --exclude-releases, then with --exclude-attachments."}
+		return []string{"GitHub gives no reason. The usual one is size: try fewer repositories, then --exclude-releases, then --exclude-attachments."}
 	case errors.Is(err, export.ErrInUse), errors.Is(err, ghmigrate.ErrInUse):
-		return []string{"Another process is at work there. Wait for its end."}
+		return []string{"Another process is using it. Wait until that process ends."}
 	case errors.Is(err, export.ErrDamaged):
-		return []string{"To begin anew, move that folder away, and unlock the repositories that it has locked: " + a.again("unlock", "--all")}
+		return []string{"To start over, move that folder away, and unlock the repositories of the run: " + a.commandLine("unlock", "--all")}
 	case strings.Contains(err.Error(), "DeleteArchives: GitHub Enterprise Server"):
-		return []string{"Add --keep: the server deletes the archives by itself."}
+		return []string{"Add --keep: the server deletes the archives later."}
 	case strings.Contains(err.Error(), "LockRepositories: GitHub Enterprise Server"):
 		return []string{"Leave out --lock."}
 	case errors.Is(err, export.ErrUnfinished):
-		return []string{"Finish that run with the flags that it was begun with, or give another --out."}
+		return []string{"Finish that run with its own flags, or use another --out."}
 	case refused && refusal.StatusCode < 500:
-		if kind := a.token.Kind(); kind != "" {
-			lines = append(lines, fmt.Sprintf("%s holds %s. GitHub's migrations need a personal access token (classic).", a.token.Source, kind))
+		if warning := a.tokenWarning(); warning != "" {
+			lines = append(lines, warning+".")
 		}
 		if errors.Is(err, ghmigrate.ErrNotFound) {
-			lines = append(lines, "Check the name or the ID. GitHub says the same of what the token may not see.")
+			lines = append(lines, "Check the name or the ID. GitHub also returns 404 if the token has no access.")
 		}
-		return append(lines, "To see whether the token is the reason: "+a.again("preflight"))
+		return append(lines, "To check the token: "+a.commandLine("preflight"))
 	}
 	return nil
+}
+
+// tokenWarning returns a warning if GitHub's migrations do not accept the kind of the
+// token, otherwise "".
+func (a *app) tokenWarning() string {
+	kind := a.token.UnsupportedKind()
+	if kind == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s holds %s: GitHub's migrations need a personal access token (classic)", a.token.Source, kind)
 }

@@ -15,16 +15,16 @@ func (a *app) fake() *cobra.Command {
 	opts.Flags(flags)
 	cmd := &cobra.Command{
 		Use:   "fake [flags] [COMMAND ARGUMENT...]",
-		Short: "Run a fake GitHub that has the Migrations API",
-		Long: `Fake runs a fake GitHub until it is stopped, or as long as a command runs. The
-command has GITHUB_TOKEN and GITHUB_API_URL in its environment, and its exit status
-is that of fake. Without a command, standard output is a shell script that sets
-these variables. Standard error gets a line for each request.
+		Short: "Run a fake GitHub with the Migrations API",
+		Long: `Fake runs a fake GitHub until Ctrl-C, or while a command runs. The command gets
+GITHUB_TOKEN and GITHUB_API_URL in its environment, and fake exits with the status of
+the command. Without a command, fake prints a shell script that sets these variables.
+Standard error gets a line for each request.
 
-Archives come from an address of their own, which only this machine reaches. A
+The fake serves archives from a second address, which only this machine can reach. A
 client that reaches the API by another host name, or through a proxy that sets
-X-Forwarded-Host and X-Forwarded-Proto, gets archives from there, below /storage.
-The fake forgets everything when it stops.`,
+X-Forwarded-Host and X-Forwarded-Proto, gets archives from that host, below /storage.
+The state is in memory: it is gone when the fake stops.`,
 		Example: "  ghmigrate fake ghmigrate export --org octo-org --all --out backups",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			status, err := fakegithub.Run(cmd.Context(), &opts, args, a.out, a.errw)

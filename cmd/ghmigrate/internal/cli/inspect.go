@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,22 +18,23 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/table"
 )
 
-const inspectHelp = `Inspect shows what is in an archive, and checks it: repositories, records, sizes,
+const inspectHelp = `Inspect verifies an archive and prints its content: repositories, records, sizes,
 people, the largest attachments, faults. The archive is a path, the URL of an object
 in a bucket, or - for standard input.
 
-For a folder or a bucket of runs, or for the manifest.json of one run, inspect shows
-what the newest run has exported, what it has not exported and why, and the sizes of
-the last runs. It does not read the archives then: verify does.
+For a folder or a bucket of runs, inspect prints the result of the newest finished
+run: the exported repositories, the missing ones with the reason, and the sizes of the
+last runs. For the folder or the manifest.json of a run, it prints that run. Inspect
+does not read the archives of a run; verify does.
 
-With --html, inspect writes a page with all of that to a file. The page needs no
-other file, no network and no scripts. Exit status 1 means that the archive has faults.`
+With --html, inspect writes the same as a page to a file. The page needs no other
+file, no network and no scripts. Exit status 1 means that the archive has faults.`
 
 func (a *app) inspect() *cobra.Command {
 	var html, run string
 	cmd := &cobra.Command{
 		Use:   "inspect ARCHIVE|DIR|URL|MANIFEST [flags]",
-		Short: "Show what is in an archive, or the result of a run",
+		Short: "Show the content of an archive, or the result of a run",
 		Long:  inspectHelp,
 		Example: "  ghmigrate inspect migration-79.tar.gz\n" +
 			"  ghmigrate inspect --html page.html \"s3://octo-backups?region=eu-central-1\"",
@@ -54,22 +53,9 @@ func (a *app) inspect() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&html, "html", "", "write a page to `FILE`, and print its name")
-	cmd.Flags().StringVar(&run, "run", "", "the `NAME` of a run that is not the newest")
-	cmd.Flags().StringVar(&a.org, "org", "", "only the runs of the organization `NAME`")
-	return a.jsonFlag(cmd, "all of it")
-}
-
-// isArchive reports whether a name is the name of an archive, and not of runs.
-func isArchive(name string) bool {
-	if isManifest(name) {
-		return false
-	}
-	if backups.IsURL(name) {
-		base := baseName(name)
-		return strings.HasSuffix(base, ".tar.gz") || strings.HasSuffix(base, ".tgz")
-	}
-	info, err := os.Stat(name)
-	return err != nil || !info.IsDir()
+	cmd.Flags().StringVar(&run, "run", "", "show the run with this `NAME`, not the newest")
+	cmd.Flags().StringVar(&a.org, "org", "", "show only the runs of the organization `NAME`")
+	return a.jsonFlag(cmd, "the content or the result")
 }
 
 func (a *app) inspectArchive(ctx context.Context, name, html string) error {
@@ -110,7 +96,7 @@ func (a *app) writePage(name string, write func(*bytes.Buffer) error) error {
 	return a.print(name, nil)
 }
 
-// A runReport is what inspect --json prints of the runs of an account.
+// A runReport is the result of the last runs of an account, as JSON.
 type runReport struct {
 	Account  string           `json:"account"`
 	Run      string           `json:"run"`      // its name
@@ -128,37 +114,22 @@ type runSummary struct {
 	Requested int    `json:"requested"`
 }
 
+// inspectRuns prints the result of the runs of each account.
 func (a *app) inspectRuns(ctx context.Context, name, wanted, html string) (err error) {
-	root, run := runsOf(name)
-	if run != "" && wanted != "" {
-		return misused("--run is for a folder or a bucket of runs, not for one run")
-	}
-	if run == "" {
-		run = wanted
-	}
-	place, err := backups.Open(ctx, root)
+	place, accounts, err := a.openRuns(ctx, name, wanted)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, place.Close()) }()
-	account := ""
-	if a.org != "" {
-		account = "orgs/" + a.org
-	}
-	runs, err := place.Runs(ctx, account)
-	if err != nil {
-		return err
-	}
-	accounts := shown(byAccount(runs), run)
 	if len(accounts) == 0 {
 		return fmt.Errorf("no runs in %s", name)
 	}
 	if html != "" {
 		return a.writePage(html, func(b *bytes.Buffer) error { return page.Run(b, accounts) })
 	}
-	for i, of := range accounts {
+	for i, runs := range accounts {
 		if a.json {
-			if err := a.print("", reportOf(place, of)); err != nil {
+			if err := a.print("", newRunReport(place, runs)); err != nil {
 				return err
 			}
 			continue
@@ -166,61 +137,14 @@ func (a *app) inspectRuns(ctx context.Context, name, wanted, html string) (err e
 		if i > 0 {
 			fmt.Fprintln(a.out)
 		}
-		if _, err := fmt.Fprint(a.out, textOf(place, of)); err != nil {
+		if _, err := fmt.Fprint(a.out, runText(place, runs)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// runsOf returns the place of a manifest or of the folder of a run, and the
-// run's name; otherwise the name is the name of the place.
-func runsOf(name string) (root, run string) {
-	dir := strings.TrimRight(name, "/")
-	if isManifest(name) {
-		dir = beside(name, "")
-	}
-	if !backups.IsURL(dir) {
-		dir, _ = filepath.Abs(dir)
-		if run = filepath.Base(dir); backups.IsRunName(run) || isManifest(name) {
-			return filepath.Dir(dir), run
-		}
-		return name, ""
-	}
-	location, query, hasQuery := strings.Cut(dir, "?")
-	location = strings.TrimRight(location, "/")
-	if run = path.Base(location); !backups.IsRunName(run) {
-		return name, ""
-	}
-	root = strings.TrimSuffix(location, "/"+run)
-	if hasQuery {
-		root += "?" + query
-	}
-	return root, run
-}
-
-// shown returns the runs up to the one that is shown: the wanted one, or else the
-// newest finished one, or else the newest.
-func shown(accounts [][]*backups.Run, wanted string) [][]*backups.Run {
-	var all [][]*backups.Run
-	for _, runs := range accounts {
-		last := -1
-		for i, run := range runs {
-			if wanted == "" && run.Manifest != nil || run.Name == wanted {
-				last = i
-			}
-		}
-		if last < 0 && wanted == "" {
-			last = len(runs) - 1
-		}
-		if last >= 0 {
-			all = append(all, runs[:last+1])
-		}
-	}
-	return all
-}
-
-func reportOf(place *backups.Place, runs []*backups.Run) runReport {
+func newRunReport(place *backups.Place, runs []*backups.Run) runReport {
 	run := runs[len(runs)-1]
 	r := runReport{
 		Account: run.Account, Run: run.Name, Location: place.Location(run.Path("")), Size: run.Size(), Manifest: run.Manifest,
@@ -235,8 +159,8 @@ func reportOf(place *backups.Place, runs []*backups.Run) runReport {
 	return r
 }
 
-// textOf tells of the runs of an account for people.
-func textOf(place *backups.Place, runs []*backups.Run) string {
+// runText formats the result of the last runs of an account.
+func runText(place *backups.Place, runs []*backups.Run) string {
 	run := runs[len(runs)-1]
 	var b strings.Builder
 	facts := table.New("")
@@ -265,11 +189,11 @@ func textOf(place *backups.Place, runs []*backups.Run) string {
 	return b.String()
 }
 
-// writeRows writes what is not exported and why, and then what is.
+// writeRows writes the missing repositories with the reasons, then the exported ones.
 func writeRows(b *strings.Builder, place *backups.Place, run *backups.Run) {
-	missing, whole := table.New(""), table.New("<<>")
+	missing, exported := table.New(""), table.New("<<>")
 	missing.Row("NOT EXPORTED", "WHY")
-	whole.Row("EXPORTED", "ARCHIVE", "SIZE OF ARCHIVE")
+	exported.Row("EXPORTED", "ARCHIVE", "SIZE OF ARCHIVE")
 	for _, row := range run.Manifest.Repositories {
 		if !row.OK() {
 			missing.Row(row.Repository, strings.Join(append([]string{row.Error}, row.Faults...), "; "))
@@ -279,9 +203,9 @@ func writeRows(b *strings.Builder, place *backups.Place, run *backups.Run) {
 		if len(row.Dropped) > 0 {
 			label += " (" + withoutWords(row.Dropped) + ")"
 		}
-		whole.Row(label, place.Location(run.Path(row.Archive)), table.Size(row.Size))
+		exported.Row(label, place.Location(run.Path(row.Archive)), table.Size(row.Size))
 	}
-	for _, t := range []*table.Table{missing, whole} {
+	for _, t := range []*table.Table{missing, exported} {
 		if t.Len() > 1 {
 			t.Write(b)
 		}

@@ -20,10 +20,10 @@ func (a *app) list() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [flags]",
 		Short: "List migrations, newest first",
-		Long: `List prints the IDs of the migrations of an organization, or of your own, newest
-first. On a terminal it prints a table.`,
+		Long: `List prints the IDs of the migrations of an organization or of the token's owner,
+newest first. On a terminal, list prints a table.`,
 		Example: "  ghmigrate list --org octo-org --state exported --limit 1",
-		Args:    none,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			acct, err := a.account(cmd.Context())
 			if err != nil {
@@ -32,8 +32,8 @@ first. On a terminal it prints a table.`,
 			return a.listMigrations(cmd.Context(), acct, limit, ghmigrate.MigrationState(state))
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 0, "print `N` migrations at most")
-	cmd.Flags().StringVar(&state, "state", "", "only those in this `STATE`: pending, exporting, exported or failed")
+	cmd.Flags().IntVar(&limit, "limit", 0, "print at most `N` migrations")
+	cmd.Flags().StringVar(&state, "state", "", "print only migrations in this `STATE`: pending, exporting, exported or failed")
 	return a.accountFlags(a.jsonFlag(cmd, "the migrations"))
 }
 
@@ -52,7 +52,7 @@ func (a *app) listMigrations(ctx context.Context, acct *account, limit int, stat
 			break
 		}
 		n++
-		if a.forPeople() {
+		if a.printsTables() {
 			locks := ""
 			if m.LockRepositories {
 				locks = "yes"
@@ -64,14 +64,14 @@ func (a *app) listMigrations(ctx context.Context, acct *account, limit int, stat
 			return err
 		}
 	}
-	if a.forPeople() {
+	if a.printsTables() {
 		fmt.Fprint(a.out, rows)
 	}
 	return nil
 }
 
-// forPeople reports whether results go to a terminal and not to a script.
-func (a *app) forPeople() bool {
+// printsTables reports whether results go to a terminal, and --json is not set.
+func (a *app) printsTables() bool {
 	f, ok := a.out.(*os.File)
 	return ok && !a.json && term.IsTerminal(int(f.Fd()))
 }
@@ -81,24 +81,17 @@ func (a *app) status() *cobra.Command {
 		Use:   "status ID... [flags]",
 		Short: "Print the state of migrations",
 		Long: `Status prints the state of each migration: pending, exporting, exported or
-failed. It asks once; to wait for the end, see wait.`,
+failed. It does not wait for the end of a migration: see wait.`,
 		Example: "  ghmigrate status --org octo-org 79",
-		Args:    some("the ID of a migration"),
+		Args:    atLeastOne("the ID of a migration"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			acct, numbers, err := a.migrations(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			for _, id := range numbers {
+			return a.eachMigration(cmd.Context(), args, func(acct *account, id int64) error {
 				m, err := acct.Get(cmd.Context(), id, nil)
 				if err != nil {
 					return err
 				}
-				if err := a.print(string(m.State), m); err != nil {
-					return err
-				}
-			}
-			return nil
+				return a.print(string(m.State), m)
+			})
 		},
 	}
 	return a.accountFlags(a.jsonFlag(cmd, "the migrations"))
@@ -108,18 +101,18 @@ func (a *app) repositories() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "repositories [ID] [flags]",
 		Short: "List the repositories of a migration, or of the account",
-		Long: `Repositories prints the full names of the repositories that are in a migration.
-Without an ID it prints those that the organization or you own.`,
+		Long: `Repositories prints the full names of the repositories of a migration. Without an
+ID, it prints the repositories that the organization or the token's owner owns.`,
 		Example: "  ghmigrate repositories --org octo-org\n  ghmigrate repositories --org octo-org 79",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			acct, numbers, err := a.migrations(cmd.Context(), args)
+			acct, ids, err := a.migrations(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
 			all := export.Repositories(cmd.Context(), acct)
-			if len(numbers) == 1 {
-				all = acct.ListRepositories(cmd.Context(), numbers[0], nil)
+			if len(ids) == 1 {
+				all = acct.ListRepositories(cmd.Context(), ids[0], nil)
 			}
 			for repo, err := range all {
 				if err != nil {

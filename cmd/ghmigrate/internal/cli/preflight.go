@@ -16,7 +16,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// A preflightResult is what --json prints.
+// A preflightResult has the findings of preflight, as JSON.
 type preflightResult struct {
 	OK               bool      `json:"ok"`
 	Account          string    `json:"account"`
@@ -37,11 +37,13 @@ func (a *app) preflight() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "preflight [flags]",
 		Short: "Check whether an export would succeed, and list locks",
-		Long: `Preflight sends a few requests that change nothing, and prints what would keep an
-export from succeeding and how to mend it: the token, its scopes, the role of its
-owner, single sign-on. With --out it puts a small object into the bucket, too. Exit status 1 means that an export would fail.`,
+		Long: `Preflight checks, with a few requests that change nothing, whether an export would
+succeed: the token, its scopes, the role of its owner, single sign-on. It prints each
+problem and how to fix it, and the repositories that migrations have locked. With
+--out, it also writes a small object into the bucket. Exit status 1 means that an
+export would fail.`,
 		Example: "  ghmigrate preflight --org octo-org --out \"s3://octo-backups?region=eu-central-1\"",
-		Args:    none,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx := cmd.Context()
 			acct, err := a.account(ctx)
@@ -60,28 +62,28 @@ owner, single sign-on. With --out it puts a small object into the bucket, too. E
 				}
 				store = place.Store()
 			}
-			asking := locks.Ask(acct)
-			report, err := export.Preflight(ctx, asking, store)
+			checker := locks.New(acct)
+			report, err := export.Preflight(ctx, checker, store)
 			if err != nil {
 				return err
 			}
 			locked := map[string]int64{}
 			if report.OK() {
-				if locked, err = asking.Locked(ctx); err != nil && !errors.Is(err, ghmigrate.ErrNotFound) {
+				if locked, err = checker.Locked(ctx); err != nil && !errors.Is(err, ghmigrate.ErrNotFound) {
 					return err
 				}
 			}
 			return a.reportPreflight(report, slices.Sorted(maps.Keys(locked)), err == nil)
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "the `DIR` or the URL of a bucket of the export")
+	cmd.Flags().StringVar(&out, "out", "", "check the `DIR` or the URL of the bucket that the export will use")
 	return a.accountFlags(a.jsonFlag(cmd, "the findings"))
 }
 
 // reportPreflight prints the findings.
 func (a *app) reportPreflight(r *export.Report, locked []string, lockedKnown bool) error {
-	if kind := a.token.Kind(); kind != "" {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%s holds %s: GitHub's migrations need a personal access token (classic)", a.token.Source, kind))
+	if warning := a.tokenWarning(); warning != "" {
+		r.Warnings = append(r.Warnings, warning)
 	}
 	if a.json {
 		err := a.print("", preflightResult{
@@ -98,10 +100,10 @@ func (a *app) reportPreflight(r *export.Report, locked []string, lockedKnown boo
 			fmt.Fprintf(&text, "locked: %s\n", name)
 		}
 		if !lockedKnown {
-			text.WriteString("locked: not known, because there is no GraphQL at this address\n")
+			text.WriteString("locked: not known, because this address has no GraphQL API\n")
 		}
 		if len(locked) > 0 {
-			fmt.Fprintf(&text, "to unlock what no export needs any more: %s\n", a.again("unlock", "--all"))
+			fmt.Fprintf(&text, "to unlock them when no export needs the locks: %s\n", a.commandLine("unlock", "--all"))
 		}
 		if _, err := fmt.Fprintln(a.out, strings.TrimRight(text.String(), "\n")); err != nil {
 			return err
@@ -110,6 +112,6 @@ func (a *app) reportPreflight(r *export.Report, locked []string, lockedKnown boo
 	if !r.OK() {
 		return errors.New("an export would fail")
 	}
-	a.show.Say("Nothing stands in the way of an export.")
+	a.show.Say("no problems found: an export can start")
 	return nil
 }

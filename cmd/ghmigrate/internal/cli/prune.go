@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,22 +13,22 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/table"
 )
 
-const pruneHelp = `Prune removes whole runs from a folder or a bucket, and prints the path or URL
-of each.
+const pruneHelp = `Prune removes whole runs from a folder or a bucket, and prints the path or URL of
+each removed run.
 
 It keeps the newest runs by --keep-last, and the newest run of each day, week or
 month by --keep-daily, --keep-weekly and --keep-monthly; days begin at 00:00 UTC.
-Whatever these say, it keeps:
+Prune always keeps:
 
-  - the newest complete copy of each repository, also of one that is gone at
-    GitHub, unless --forget names it. A copy without releases does not replace
-    one that has them, and a copy whose archive is not there replaces none;
-  - the newest finished run, which tells why repositories are not in it;
-  - an unfinished run, unless a newer run is finished and nothing was written to
-    the unfinished one for a week.
+  - the newest complete copy of each repository, even if the repository no longer
+    exists at GitHub, unless --forget matches its name. A copy without releases does
+    not replace a copy with releases. A copy whose archive is missing replaces no copy;
+  - the newest finished run, whose manifest tells why repositories are missing;
+  - an unfinished run, unless a newer run is finished and the unfinished run has not
+    changed for a week.
 
-A run that covers less than half of its repositories takes no place of --keep-last
-and the like. Runs of each account are counted on their own.`
+A run with less than half of its repositories does not count for --keep-last and the
+other flags. Prune counts the runs of each account separately.`
 
 func (a *app) prune() *cobra.Command {
 	var out, state string
@@ -37,10 +36,10 @@ func (a *app) prune() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:     "prune --out DIR|URL [flags]",
-		Short:   "Remove old runs, never the last good one",
+		Short:   "Remove old runs, never the newest complete copy of a repository",
 		Long:    pruneHelp,
 		Example: "  ghmigrate prune --out backups --keep-last 7 --keep-monthly 12 --dry-run",
-		Args:    none,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			switch {
 			case out == "":
@@ -61,21 +60,21 @@ func (a *app) prune() *cobra.Command {
 			}
 			defer func() { err = errors.Join(err, place.Close()) }()
 			if place.IsBucket() && state == "" {
-				state, _ = stateDir(a.getenv) // without one there are no journals to remove
+				state, _ = stateDir(a.getenv) // without the folder there are no journals to remove
 			}
 			return a.pruneIn(cmd.Context(), place, state, policy, dryRun)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&out, "out", "", "the `DIR` or the URL of a bucket where the runs are")
+	flags.StringVar(&out, "out", "", "remove runs from this `DIR`, or from the bucket with this URL")
 	flags.IntVar(&policy.Last, "keep-last", 0, "keep the newest `N` runs")
-	flags.IntVar(&policy.Daily, "keep-daily", 0, "keep the newest run of each of the last `N` days that have runs")
-	flags.IntVar(&policy.Weekly, "keep-weekly", 0, "keep the newest run of each of `N` weeks")
-	flags.IntVar(&policy.Monthly, "keep-monthly", 0, "keep the newest run of each of `N` months")
-	flags.StringArrayVar(&policy.Forget, "forget", nil, "the last copy of repositories that match `PATTERN` may go; repeatable")
-	flags.BoolVar(&dryRun, "dry-run", false, "say what would be removed, and why the rest stays; remove nothing")
-	flags.StringVar(&a.org, "org", "", "only the runs of the organization `NAME`")
-	flags.StringVar(&state, "state", "", "with a bucket: the `DIR` of the journals (default "+defaultState+")")
+	flags.IntVar(&policy.Daily, "keep-daily", 0, "keep the newest run of each of the newest `N` days that have runs")
+	flags.IntVar(&policy.Weekly, "keep-weekly", 0, "keep the newest run of each of the newest `N` weeks")
+	flags.IntVar(&policy.Monthly, "keep-monthly", 0, "keep the newest run of each of the newest `N` months")
+	flags.StringArrayVar(&policy.Forget, "forget", nil, "do not keep the last copies of repositories that match `PATTERN`; repeatable")
+	flags.BoolVar(&dryRun, "dry-run", false, "print which runs prune would remove, and why it keeps the others; remove nothing")
+	flags.StringVar(&a.org, "org", "", "prune only the runs of the organization `NAME`")
+	flags.StringVar(&state, "state", "", "with a bucket: remove journals from `DIR` (default "+defaultState+")")
 	return a.jsonFlag(cmd, "the runs")
 }
 
@@ -88,11 +87,7 @@ type pruned struct {
 }
 
 func (a *app) pruneIn(ctx context.Context, place *backups.Place, state string, policy backups.Policy, dryRun bool) error {
-	account := ""
-	if a.org != "" {
-		account = "orgs/" + a.org
-	}
-	runs, err := place.Runs(ctx, account)
+	runs, err := a.runs(ctx, place)
 	if err != nil {
 		return err
 	}
@@ -100,8 +95,8 @@ func (a *app) pruneIn(ctx context.Context, place *backups.Place, state string, p
 		return fmt.Errorf("no runs in %s", place.Location(""))
 	}
 	removed, freed := 0, int64(0)
-	for _, of := range byAccount(runs) {
-		for _, d := range backups.Plan(of, policy, time.Now()) {
+	for _, accountRuns := range byAccount(runs) {
+		for _, d := range backups.Plan(accountRuns, policy, time.Now()) {
 			location := place.Location(d.Run.Path(""))
 			if d.Remove && !dryRun {
 				if err := place.Remove(ctx, state, d.Run); err != nil {
@@ -127,16 +122,4 @@ func (a *app) pruneIn(ctx context.Context, place *backups.Place, state string, p
 	}
 	a.show.Say("%s %s of %d, %s", verb, table.Plural(removed, "run"), len(runs), table.Size(freed))
 	return nil
-}
-
-// byAccount divides runs, which are in the order of their accounts.
-func byAccount(runs []*backups.Run) [][]*backups.Run {
-	var all [][]*backups.Run
-	for i, run := range runs {
-		if i == 0 || runs[i-1].Account != run.Account {
-			all = append(all, nil)
-		}
-		all[len(all)-1] = append(all[len(all)-1], run)
-	}
-	return all
 }

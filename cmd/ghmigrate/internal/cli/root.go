@@ -15,19 +15,19 @@ const (
 )
 
 const about = `Ghmigrate exports the repositories of GitHub organizations and users into
-verified archives, with issues, pull requests and the rest, by GitHub's
+verified archives, with issues, pull requests and other metadata. It uses GitHub's
 Migrations API.
 
-Results go to standard output: an ID, a path, a URL or a name a line, or JSON
-with --json. Everything else goes to standard error.
+Results go to standard output, one a line: an ID, a path, a URL or a name. With
+--json, each line is a JSON object. Everything else goes to standard error.
 
-The token comes from GH_TOKEN or GITHUB_TOKEN, for a GitHub Enterprise Server
-from GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN: a personal access token
-(classic) with the scopes repo and, for organizations, admin:org. The host comes
-from --host, GH_HOST or GITHUB_API_URL. "ghmigrate help environment" has the rules.
+The token comes from GH_TOKEN or GITHUB_TOKEN; for GitHub Enterprise Server, from
+GH_ENTERPRISE_TOKEN or GITHUB_ENTERPRISE_TOKEN. It has to be a personal access
+token (classic) with the scope repo and, for organizations, admin:org. The host
+comes from --host, GH_HOST or GITHUB_API_URL. See "ghmigrate help environment".
 
-Exit status: 0 done; 1 failed; 2 wrong usage; 3 not finished: running the
-command again goes on.`
+Exit status: 0 done; 1 failed; 2 wrong usage; 3 not finished: run the command
+again to continue.`
 
 const examples = `  ghmigrate demo
   ghmigrate preflight --org octo-org
@@ -62,10 +62,10 @@ func (a *app) root() *cobra.Command {
 	)
 	flags := root.PersistentFlags()
 	flags.SortFlags = false
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors, for cron")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print only results and errors, for cron")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log every request and every event to standard error")
-	flags.StringVar(&a.logFormat, "log-format", "text", "the `FORMAT` of standard error: text or json")
-	flags.StringVar(&a.progressMode, "progress", "auto", "the `MODE`: auto, bars, lines or none; bars are for terminals")
+	flags.StringVar(&a.logFormat, "log-format", "text", "write standard error in this `FORMAT`: text or json")
+	flags.StringVar(&a.progressMode, "progress", "auto", "show progress in this `MODE`: auto, bars (on a terminal), lines or none")
 
 	add := func(group string, commands ...*cobra.Command) {
 		for _, cmd := range commands {
@@ -90,36 +90,35 @@ func (a *app) root() *cobra.Command {
 func environment() *cobra.Command {
 	return &cobra.Command{
 		Use:   "environment",
-		Short: "Which host and token are used",
-		Long: `The first of these names the host:
+		Short: "Which host and token ghmigrate uses",
+		Long: `The host comes from the first of these that is set:
 
   --host HOST, --base-url URL
   GH_HOST
   GITHUB_API_URL               as GitHub Actions sets it
   github.com
 
-The first of these variables that is set has the token:
+The token comes from the first of these variables that is set:
 
   github.com, *.ghe.com        GH_TOKEN, GITHUB_TOKEN
   GitHub Enterprise Server     GH_ENTERPRISE_TOKEN, GITHUB_ENTERPRISE_TOKEN,
                                GITHUB_TOKEN
 
-These are the rules of gh, and they are stricter in one point: a token goes to
-the host that it is meant for, and to no other. GITHUB_TOKEN belongs to the host
-of GITHUB_API_URL if that is set, and else to github.com and *.ghe.com. The other
-variables belong to GH_HOST if that names a host of their kind, and else to
-every host of their kind. With --gh-auth, the token is the one that gh has
-stored for the host, and no variable counts.
+gh has the same rules, without one restriction: ghmigrate sends a token only to the
+host that the token belongs to. GITHUB_TOKEN belongs to the host of GITHUB_API_URL
+if this variable is set, otherwise to github.com and *.ghe.com. The other variables
+belong to GH_HOST if GH_HOST names a host of their kind, otherwise to every host of
+their kind. With --gh-auth, ghmigrate ignores these variables and uses the token
+that gh has stored for the host.
 
-Proxies come from HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Buckets use the
-variables of their own tools: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_REGION, AWS_PROFILE and the like; AZURE_STORAGE_ACCOUNT,
-AZURE_STORAGE_KEY and the like.`,
+Proxies come from HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Buckets use the variables
+of AWS (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_PROFILE, ...) and
+of Azure (AZURE_STORAGE_ACCOUNT, AZURE_STORAGE_KEY, ...).`,
 	}
 }
 
-// checkEmpty finds flags without a value: an unset variable of a script must not
-// change what a command does.
+// checkEmpty rejects empty flags and arguments. They come from unset variables of a
+// script, which must not change what a command does.
 func checkEmpty(cmd *cobra.Command) error {
 	var empty error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
@@ -138,8 +137,8 @@ func checkEmpty(cmd *cobra.Command) error {
 	return nil
 }
 
-// some wants arguments, and names them in the error.
-func some(what string) cobra.PositionalArgs {
+// atLeastOne requires arguments, and names them in the error.
+func atLeastOne(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return misused("want %s", what)
@@ -148,7 +147,7 @@ func some(what string) cobra.PositionalArgs {
 	}
 }
 
-// exactly wants that many arguments, and names them in the error.
+// exactly requires n arguments, and names them in the error.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != n {
@@ -158,16 +157,16 @@ func exactly(n int, what string) cobra.PositionalArgs {
 	}
 }
 
-// none wants no arguments.
-func none(_ *cobra.Command, args []string) error {
+// noArgs rejects arguments.
+func noArgs(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return misused("unexpected argument %q", args[0])
 	}
 	return nil
 }
 
-// ids reads the IDs of migrations.
-func ids(args []string) ([]int64, error) {
+// parseIDs parses the IDs of migrations.
+func parseIDs(args []string) ([]int64, error) {
 	all := make([]int64, 0, len(args))
 	for _, arg := range args {
 		var id int64

@@ -18,7 +18,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/table"
 )
 
-// A selection says which repositories to export.
+// A selection has the flags that select the repositories to export.
 type selection struct {
 	all          bool
 	repos        []string
@@ -28,23 +28,24 @@ type selection struct {
 	visibility   []string
 	changedSince string
 
-	patterns []string
-	since    time.Time
+	patterns []string  // of skip and its files
+	since    time.Time // of changedSince
 }
 
 func (s *selection) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.BoolVar(&s.all, "all", false, "all repositories of the account")
-	flags.StringSliceVar(&s.repos, "repos", nil, "these `REPOSITORIES`, with commas between them; repeatable")
-	flags.StringArrayVar(&s.skip, "skip", nil, "leave out repositories that match `PATTERN`, such as 'tmp-*'; @FILE has a pattern a line; repeatable")
-	flags.BoolVar(&s.skipArchived, "skip-archived", false, "leave out archived repositories")
-	flags.BoolVar(&s.skipForks, "skip-forks", false, "leave out forks")
-	flags.StringSliceVar(&s.visibility, "visibility", nil, "only repositories of this `KIND`: public, private or internal; repeatable")
-	flags.StringVar(&s.changedSince, "changed-since", "", "only repositories that were pushed to since `TIME`: 2026-11-01, 36h or 7d. "+
+	flags.BoolVar(&s.all, "all", false, "export all repositories of the account")
+	flags.StringSliceVar(&s.repos, "repos", nil, "export these `REPOSITORIES`, separated by commas; repeatable")
+	flags.StringArrayVar(&s.skip, "skip", nil, "skip repositories that match `PATTERN`, such as 'tmp-*'; @FILE reads a pattern from each line; repeatable")
+	flags.BoolVar(&s.skipArchived, "skip-archived", false, "skip archived repositories")
+	flags.BoolVar(&s.skipForks, "skip-forks", false, "skip forks")
+	flags.StringSliceVar(&s.visibility, "visibility", nil, "export only repositories of this `KIND`: public, private or internal; repeatable")
+	flags.StringVar(&s.changedSince, "changed-since", "", "export only repositories with a push since `TIME`: 2026-11-01, 36h or 7d. "+
 		"New issues and comments do not count as a change: export everything from time to time")
 }
 
-// check finds what makes no sense, and reads the files of patterns.
+// check rejects flags that do not fit each other, parses the values, and reads the
+// files of patterns.
 func (s *selection) check(now time.Time) error {
 	switch {
 	case s.all && len(s.repos) > 0:
@@ -94,7 +95,7 @@ func (s *selection) addPattern(pattern string) error {
 	return nil
 }
 
-// parseSince reads a date, a time, or how long ago.
+// parseSince parses a date, a time, or a duration before now.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if at, err := time.Parse(layout, text); err == nil {
@@ -112,14 +113,14 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, misused("--changed-since is %q: want a date such as 2026-11-01, or a duration such as 36h or 7d", text)
 }
 
-// A skipped repository, and why.
+// A skipped repository, as JSON.
 type skipped struct {
 	Repository string `json:"repository"`
 	Reason     string `json:"reason"`
 }
 
-// why says why a repository is left out; empty if it is not.
-func (s *selection) why(repo *ghmigrate.Repository) string {
+// skipReason returns why a repository is skipped, or "" if it is exported.
+func (s *selection) skipReason(repo *ghmigrate.Repository) string {
 	switch {
 	case backups.MatchAny(s.patterns, repo.FullName):
 		return "--skip"
@@ -135,7 +136,7 @@ func (s *selection) why(repo *ghmigrate.Repository) string {
 	return ""
 }
 
-// visibility returns the visibility, also where an older server does not tell it.
+// visibility returns the visibility of a repository. Older servers send only Private.
 func visibility(repo *ghmigrate.Repository) string {
 	switch {
 	case repo.Visibility != "":
@@ -146,50 +147,43 @@ func visibility(repo *ghmigrate.Repository) string {
 	return "public"
 }
 
-// names returns the repositories to export, and the repositories that are left
-// out.
-func (s *selection) names(ctx context.Context, a *app, acct export.Account) (names []string, left []skipped, err error) {
-	names = []string{}
+// names returns the repositories to export, and the skipped repositories.
+func (s *selection) names(ctx context.Context, a *app, acct export.Account) (names []string, skips []skipped, err error) {
 	if !s.all {
-		for _, arg := range s.repos {
-			name, err := a.repositoryName(strings.TrimSpace(arg))
-			if err != nil {
-				return nil, nil, err
-			}
-			names = append(names, name)
-		}
-		return names, nil, nil
+		names, err = a.repositoryNames(s.repos)
+		return names, nil, err
 	}
+	names = []string{}
 	for repo, err := range export.Repositories(ctx, acct) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("list the repositories: %w", err)
 		}
-		if reason := s.why(repo); reason != "" {
-			left = append(left, skipped{repo.FullName, reason})
+		if reason := s.skipReason(repo); reason != "" {
+			skips = append(skips, skipped{repo.FullName, reason})
 			continue
 		}
 		names = append(names, repo.FullName)
 	}
-	if len(names)+len(left) == 0 {
-		return nil, nil, fmt.Errorf("%s has no repositories, or none that the token may see", acct)
+	if len(names)+len(skips) == 0 {
+		return nil, nil, fmt.Errorf("%s has no repositories that the token can see", acct)
 	}
-	return names, left, nil
+	return names, skips, nil
 }
 
-// sayLeft says how many repositories are left out, and why.
-func (a *app) sayLeft(left []skipped) {
-	if len(left) == 0 {
+// saySkips prints how many repositories are skipped for each reason.
+func (a *app) saySkips(skips []skipped) {
+	if len(skips) == 0 {
 		return
 	}
 	counts := map[string]int{}
 	var reasons []string
-	for _, l := range left {
-		if counts[l.Reason]++; counts[l.Reason] == 1 {
-			reasons = append(reasons, l.Reason)
+	for _, s := range skips {
+		if counts[s.Reason]++; counts[s.Reason] == 1 {
+			reasons = append(reasons, s.Reason)
 		}
 	}
 	for i, reason := range reasons {
 		reasons[i] = fmt.Sprintf("%d %s", counts[reason], reason)
 	}
-	a.show.Say("skipping %s: %s", table.Plural(len(left), "repository"), strings.Join(reasons, ", "))
+	a.show.Say("skipping %s: %s", table.Plural(len(skips), "repository"), strings.Join(reasons, ", "))
 }

@@ -21,28 +21,26 @@ func (a *app) unlock() *cobra.Command {
 		Use:   "unlock REPOSITORY... [flags]",
 		Short: "Unlock repositories that migrations have locked",
 		Long: `Unlock unlocks repositories, whichever migration has locked them, and prints
-their names. GitHub unlocks a repository only when the migration has ended.`,
+their names. GitHub unlocks a repository only after the migration has ended.
+
+Where the API has no GraphQL, --all unlocks every repository that a migration may
+have locked, and prints no names.`,
 		Example: "  ghmigrate unlock --org octo-org hello-world\n  ghmigrate unlock --org octo-org --all",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case all && len(args) > 0:
-				return misused("--all unlocks everything: name no repositories")
+				return misused("--all unlocks everything: leave out the names")
 			case all && migration != 0:
 				return misused("--all and --migration exclude each other")
 			case !all && len(args) == 0:
 				return misused("want the name of a repository, or --all")
 			}
-			names := make([]string, 0, len(args))
-			for _, arg := range args {
-				if migration == 0 && a.org == "" { // export.Unlock knows the owner
-					names = append(names, arg)
-					continue
-				}
-				name, err := a.repositoryName(arg)
-				if err != nil {
+			names := args
+			if migration != 0 || a.org != "" { // otherwise export.Unlock adds the owner
+				var err error
+				if names, err = a.repositoryNames(args); err != nil {
 					return err
 				}
-				names = append(names, name)
 			}
 			acct, err := a.account(cmd.Context())
 			if err != nil {
@@ -51,18 +49,18 @@ their names. GitHub unlocks a repository only when the migration has ended.`,
 			if migration != 0 {
 				return a.unlockIn(cmd.Context(), acct, migration, names)
 			}
-			return a.unlockAnywhere(cmd.Context(), locks.Ask(acct), names)
+			return a.unlockAnywhere(cmd.Context(), locks.New(acct), names)
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "unlock everything that migrations have locked")
-	cmd.Flags().Int64Var(&migration, "migration", 0, "unlock only what the migration with this `ID` has locked")
+	cmd.Flags().BoolVar(&all, "all", false, "unlock all repositories that migrations have locked")
+	cmd.Flags().Int64Var(&migration, "migration", 0, "unlock only repositories that the migration with this `ID` has locked")
 	return a.accountFlags(a.jsonFlag(cmd, "the repositories"))
 }
 
 // unlockIn unlocks repositories that one migration has locked.
 func (a *app) unlockIn(ctx context.Context, acct *account, id int64, names []string) error {
 	for _, name := range names {
-		if err := acct.unlock(ctx, id, bareName(name)); err != nil {
+		if err := acct.unlockRepository(ctx, id, bareName(name)); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		if err := a.printUnlocked(name); err != nil {
@@ -76,11 +74,12 @@ func (a *app) printUnlocked(name string) error {
 	return a.print(name, map[string]any{"repository": name, "unlocked": true})
 }
 
-// unlockAnywhere unlocks repositories, or else everything that is locked.
+// unlockAnywhere unlocks the named repositories, or all locked ones if there are no
+// names.
 func (a *app) unlockAnywhere(ctx context.Context, acct locks.Account, names []string) error {
 	if len(names) == 0 {
 		locked, err := acct.Locked(ctx)
-		if errors.Is(err, ghmigrate.ErrNotFound) { // no GraphQL there, to tell what is locked
+		if errors.Is(err, ghmigrate.ErrNotFound) { // without GraphQL, nothing tells which repositories are locked
 			return export.UnlockAll(ctx, acct)
 		}
 		if err != nil {
@@ -107,18 +106,19 @@ func (a *app) locks() *cobra.Command {
 		Use:   "locks [flags]",
 		Short: "List repositories that migrations have locked",
 		Long: `Locks prints the names of the repositories that migrations have locked and that
-are still locked. Only GraphQL tells that. Where there is no GraphQL, locks prints every
-repository that a migration may have locked, and says so.`,
+are still locked. It asks GraphQL, because the REST API does not tell. Where the API
+has no GraphQL, locks prints every repository that a migration may have locked, and
+says so.`,
 		Example: "  ghmigrate locks --org octo-org | xargs -r ghmigrate unlock --org octo-org",
-		Args:    none,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			acct, err := a.account(cmd.Context())
 			if err != nil {
 				return err
 			}
-			err = a.listLocks(cmd.Context(), locks.Ask(acct))
+			err = a.listLocks(cmd.Context(), locks.New(acct))
 			if errors.Is(err, ghmigrate.ErrNotFound) {
-				a.show.Say("There is no GraphQL at this address, and nothing else tells what is locked. These repositories may be locked:")
+				a.show.Say("This address has no GraphQL API, so the locked repositories are not known. These repositories may be locked:")
 				return a.listLocks(cmd.Context(), acct)
 			}
 			return err

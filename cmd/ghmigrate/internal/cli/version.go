@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// A buildInfo is what is known of the build.
+// A buildInfo describes the build of the program.
 type buildInfo struct {
 	Version  string `json:"version"` // "(devel)" if not built from a release
 	Revision string `json:"revision,omitempty"`
@@ -22,7 +22,7 @@ type buildInfo struct {
 	Platform string `json:"platform"`
 }
 
-// version is set by the linker for releases; otherwise the Go tool knows it.
+// version is set by the linker for releases. Other builds have it in their build info.
 var version string
 
 func readBuildInfo() buildInfo {
@@ -57,7 +57,7 @@ func (a *app) version() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version and how the program was built",
-		Args:  none,
+		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			b := readBuildInfo()
 			line := "ghmigrate " + b.Version
@@ -74,7 +74,7 @@ func (a *app) version() *cobra.Command {
 			return a.print(line+" "+b.Go+" "+b.Platform, b)
 		},
 	}
-	return a.jsonFlag(cmd, "it")
+	return a.jsonFlag(cmd, "the version")
 }
 
 func (a *app) man(root *cobra.Command) *cobra.Command {

@@ -15,46 +15,46 @@ func (a *app) wait() *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "wait ID... [flags]",
-		Short: "Wait for the ends of migrations",
-		Long: `Wait waits until GitHub has exported the migrations, and prints the ID of each as
-soon as its archive is ready. It fails if one of them fails, after all have ended.
-Server errors, network errors and rate limits do not end it.
+		Short: "Wait until migrations have ended",
+		Long: `Wait prints the ID of each migration as soon as its archive is ready. If a migration
+fails, wait still waits for the others, and then exits with status 1. Wait continues
+after server errors, network errors and rate limits.
 
-Exit status 3 means that the time is over, or that wait was stopped: it can be
-run again.`,
+Exit status 3 means that wait was interrupted, or reached --timeout. Run it again to
+continue.`,
 		Example: "  ghmigrate wait --org octo-org 79 80 --timeout 5h",
-		Args:    some("the ID of a migration"),
+		Args:    atLeastOne("the ID of a migration"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			acct, numbers, err := a.migrations(cmd.Context(), args)
+			acct, ids, err := a.migrations(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
 			ctx, cancel := withTimeout(cmd.Context(), timeout)
 			defer cancel()
-			return a.waitFor(ctx, acct, numbers)
+			return a.waitFor(ctx, acct, ids)
 		},
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "wait for `TIME` at most, such as 5h; otherwise without a limit")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "wait at most `TIME`, such as 5h (default no limit)")
 	a.pollFlag(cmd)
 	return a.accountFlags(a.jsonFlag(cmd, "the migrations"))
 }
 
-// withTimeout ends a context after the time; never if that is 0.
+// withTimeout returns a context that ends after the timeout. 0 is no limit.
 func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	if timeout <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, timeout, fmt.Errorf("--timeout of %s is over: %w", timeout, context.DeadlineExceeded))
+	return context.WithTimeoutCause(ctx, timeout, fmt.Errorf("--timeout of %s has passed: %w", timeout, context.DeadlineExceeded))
 }
 
-func (a *app) waitFor(ctx context.Context, acct *account, numbers []int64) error {
+func (a *app) waitFor(ctx context.Context, acct *account, ids []int64) error {
 	var failures []error
-	for m, err := range acct.Watch(ctx, numbers) {
+	for m, err := range acct.Watch(ctx, ids) {
 		switch {
 		case ctx.Err() != nil:
 			return statusError{
 				fmt.Errorf("not all migrations have ended: %w", errors.Join(append(failures, context.Cause(ctx))...)),
-				statusUnfinished, "Run it again to go on waiting.",
+				statusUnfinished, "Run it again to continue.",
 			}
 		case err != nil && m == nil:
 			return errors.Join(append(failures, err)...)

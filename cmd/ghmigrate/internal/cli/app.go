@@ -1,4 +1,4 @@
-// Package cli is the command ghmigrate: its subcommands, what they print, and
+// Package cli implements the command ghmigrate: its subcommands, their output, and
 // their exit status.
 package cli
 
@@ -21,12 +21,12 @@ import (
 // The exit status of the program.
 const (
 	statusDone       = 0
-	statusFailed     = 1 // running the command again begins anew
+	statusFailed     = 1 // the next call starts from the beginning
 	statusMisused    = 2
-	statusUnfinished = 3 // running the command again goes on
+	statusUnfinished = 3 // the next call continues
 )
 
-// An app is one run of the program.
+// An app is one call of the program.
 type app struct {
 	out, errw io.Writer
 	in        io.Reader
@@ -42,12 +42,12 @@ type app struct {
 	org          string
 	pollInterval time.Duration
 
-	eventsTell bool       // what is tried again: the client's log would repeat it
-	token      host.Token // that was found
-	target     host.Target
-	started    bool // the command line made sense
-	show       *progress.Show
-	log        *slog.Logger // nil unless a log was asked for
+	hideWarnings bool // of the client: the events of an export report retries
+	token        host.Token
+	target       host.Target
+	parsed       bool // the command line has no mistake that prepare finds
+	show         *progress.Show
+	log          *slog.Logger // nil without --verbose and --log-format json
 }
 
 // Run runs the program and returns its exit status. Results go to out, and
@@ -66,34 +66,35 @@ func Run(ctx context.Context, args []string, out, errw io.Writer) int {
 		return statusDone
 	case errors.As(err, &exit):
 		return int(exit)
-	case !a.started:
+	case !a.parsed:
 		err = misuse{err}
 	}
 	return a.explain(cmd, err)
 }
 
-// misuse is an error of the command line.
+// misuse marks an error of the command line, which has the exit status 2.
 type misuse struct{ error }
 
 func (m misuse) Unwrap() error { return m.error }
 
 func misused(format string, args ...any) error { return misuse{fmt.Errorf(format, args...)} }
 
-// exitError ends the program with a status; everything is said already.
+// exitError ends the program with a status. The reason is already printed.
 type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// statusError gives an error the status of the program, and advice.
+// statusError adds an exit status and advice to an error.
 type statusError struct {
 	error
 	status int
 	advice string
 }
 
-func (w statusError) Unwrap() error { return w.error }
+func (e statusError) Unwrap() error { return e.error }
 
-// prepare makes ready what all commands use.
+// prepare checks the flags that all commands share, and sets up progress and the
+// log.
 func (a *app) prepare(cmd *cobra.Command) error {
 	if err := checkEmpty(cmd); err != nil {
 		return err
@@ -126,11 +127,11 @@ func (a *app) prepare(cmd *cobra.Command) error {
 		a.log = slog.New(slog.NewTextHandler(a.errw, opts))
 	}
 	a.show = progress.New(a.errw, mode, a.log)
-	a.started = true
+	a.parsed = true
 	return nil
 }
 
-// print prints a line, or a value as JSON if --json is given.
+// print prints a line, or with --json the value.
 func (a *app) print(line string, value any) error {
 	if !a.json {
 		_, err := fmt.Fprintln(a.out, line)
