@@ -1,6 +1,5 @@
-// Package backups knows where runs of exports are: in a folder or in a bucket,
-// below HOST/orgs/ORG/RUN or HOST/users/LOGIN/RUN in both. It lists them, reads
-// their manifests, and says which may be removed.
+// Package backups finds, reads and removes the runs of exports in a folder or a
+// bucket. The path of a run is HOST/orgs/ORG/RUN or HOST/users/LOGIN/RUN.
 package backups
 
 import (
@@ -10,6 +9,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -19,11 +19,11 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// A Place holds the runs of any number of accounts.
+// A Place is a folder or a bucket that holds the runs of any number of accounts.
 type Place struct {
-	dir    string // a folder, or else
-	bucket *blob.Bucket
-	url    *url.URL
+	dir    string       // of a folder
+	bucket *blob.Bucket // nil for a folder
+	url    *url.URL     // of the bucket
 }
 
 // ErrPlace means that a place is not a folder and not the URL of a bucket.
@@ -37,7 +37,7 @@ func Open(ctx context.Context, place string) (*Place, error) {
 		return &Place{dir: dir}, err
 	}
 	u, err := url.Parse(place)
-	if err != nil { // its text has the URL, which may hold a secret
+	if err != nil { // the text of err has the URL, which may hold a secret
 		return nil, fmt.Errorf("%w: the URL cannot be parsed", ErrPlace)
 	}
 	switch u.Scheme {
@@ -57,9 +57,9 @@ func Open(ctx context.Context, place string) (*Place, error) {
 	if u.Host == "" {
 		return nil, fmt.Errorf("%w: the URL names no bucket", ErrPlace)
 	}
-	whole := *u
-	whole.Path = ""
-	bucket, err := blob.OpenBucket(ctx, whole.String())
+	withoutPrefix := *u
+	withoutPrefix.Path = ""
+	bucket, err := blob.OpenBucket(ctx, withoutPrefix.String())
 	if err != nil {
 		return nil, fmt.Errorf("open the bucket %s: %w", u.Host, err)
 	}
@@ -69,16 +69,16 @@ func Open(ctx context.Context, place string) (*Place, error) {
 	return &Place{bucket: bucket, url: u}, nil
 }
 
-// IsURL reports whether a place or an archive is named by a URL, and not by a path.
+// IsURL reports whether the name of a place or an archive is a URL, and not a path.
 func IsURL(name string) bool { return strings.Contains(name, "://") }
 
-// InBucket opens a bucket that is open already, for tests.
+// InBucket returns an open bucket as a Place, for tests.
 func InBucket(bucket *blob.Bucket) *Place {
 	return &Place{bucket: bucket, url: &url.URL{Scheme: "mem"}}
 }
 
-// Check fails if there is no such bucket. Whether it accepts objects is for the
-// export to find out.
+// Check fails if the bucket does not exist. It does not check whether the bucket
+// accepts objects: the export does.
 func (p *Place) Check(ctx context.Context) error {
 	if p.bucket == nil {
 		return nil
@@ -100,8 +100,8 @@ func (p *Place) Close() error {
 // IsBucket reports whether the place is a bucket.
 func (p *Place) IsBucket() bool { return p.bucket != nil }
 
-// Store returns the store of a run: nil for a folder, where archives stay in the
-// run's folder.
+// Store returns the Store for [export.Options], or nil for a folder, where archives
+// stay in the folder of the run.
 func (p *Place) Store() export.Store {
 	if p.bucket == nil {
 		return nil
@@ -109,22 +109,22 @@ func (p *Place) Store() export.Store {
 	return blobstore.New(p.bucket)
 }
 
-// Dir returns the folder of an account's runs, as [export.Options] wants it. In
-// a bucket's case it is below the folder of states, and has only journals.
+// Dir returns the folder of an account's runs, for [export.Options]. For a bucket, it
+// is below the folder state, and has only journals.
 func (p *Place) Dir(state, account string) string {
 	if p.bucket == nil {
-		return filepath.Join(p.dir, folder(account))
+		return filepath.Join(p.dir, accountFolder(account))
 	}
-	return filepath.Join(state, url.PathEscape(p.url.Scheme+"://"+p.url.Host+strings.TrimRight(p.url.Path, "/")), folder(account))
+	return filepath.Join(state, url.PathEscape(p.url.Scheme+"://"+p.url.Host+strings.TrimRight(p.url.Path, "/")), accountFolder(account))
 }
 
-// folder returns the name of an account as a path: a port needs another
-// separator, for Windows.
-func folder(account string) string {
+// accountFolder returns the path of an account's runs in a place. It replaces the
+// colon before a port, which Windows does not allow.
+func accountFolder(account string) string {
 	return filepath.FromSlash(strings.ReplaceAll(account, ":", "_"))
 }
 
-// Location names an object for people and for other commands: its path or URL.
+// Location returns the path or URL of an object, for people and for other commands.
 func (p *Place) Location(name string) string {
 	if p.bucket == nil {
 		return filepath.Join(p.dir, filepath.FromSlash(name))
@@ -152,7 +152,7 @@ func OpenObject(ctx context.Context, name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the URL cannot be parsed", ErrPlace)
 	}
-	above, base := u.Path[:strings.LastIndex(u.Path, "/")+1], u.Path[strings.LastIndex(u.Path, "/")+1:]
+	above, base := path.Split(u.Path)
 	if base == "" {
 		return nil, fmt.Errorf("%s names no object of the bucket", name)
 	}
@@ -165,13 +165,13 @@ func OpenObject(ctx context.Context, name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), place.Close())
 	}
-	return &closing{object, place}, nil
+	return &objectReader{object, place}, nil
 }
 
-// closing closes the place of an object with it.
-type closing struct {
+// An objectReader reads an object, and closes the place of the object with it.
+type objectReader struct {
 	io.ReadCloser
 	place *Place
 }
 
-func (c *closing) Close() error { return errors.Join(c.ReadCloser.Close(), c.place.Close()) }
+func (r *objectReader) Close() error { return errors.Join(r.ReadCloser.Close(), r.place.Close()) }

@@ -15,7 +15,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// files are the same runs in a folder and in a bucket.
+// files returns the files of a place with the runs of two accounts.
 func files(t *testing.T) map[string]string {
 	t.Helper()
 	manifest, err := json.Marshal(export.Manifest{Account: "api.github.com/orgs/octo-org"})
@@ -33,6 +33,7 @@ func files(t *testing.T) map[string]string {
 	return all
 }
 
+// places runs a test with a folder and with a bucket.
 func places(t *testing.T, test func(t *testing.T, place *backups.Place)) {
 	t.Helper()
 	t.Run("folder", func(t *testing.T) {
@@ -106,7 +107,7 @@ func TestRemove(t *testing.T) {
 	})
 }
 
-func TestAManifestThatIsDamaged(t *testing.T) {
+func TestDamagedManifest(t *testing.T) {
 	dir := t.TempDir()
 	run := filepath.Join(dir, "20261120T020000Z-bbbbbb")
 	require.NoError(t, os.MkdirAll(run, 0o700))
@@ -115,11 +116,11 @@ func TestAManifestThatIsDamaged(t *testing.T) {
 		place, err := backups.Open(t.Context(), dir)
 		require.NoError(t, err)
 		_, err = place.Runs(t.Context(), "")
-		require.ErrorContains(t, err, "not a manifest", "prune must not take it for an unfinished run")
+		require.ErrorContains(t, err, "not a manifest", "prune must not treat the run as unfinished")
 	}
 }
 
-func TestPlacesThatMakeNoSense(t *testing.T) {
+func TestInvalidPlaces(t *testing.T) {
 	for _, url := range []string{"ftp://host/x", "gs://bucket", "s3://", "s3:///prefix", "azblob:///x", "s3://%zz:hunter2@x"} {
 		_, err := backups.Open(t.Context(), url)
 		require.ErrorIs(t, err, backups.ErrPlace, url)
@@ -131,7 +132,7 @@ func TestPlacesThatMakeNoSense(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func TestAFileURLIsAFolder(t *testing.T) {
+func TestFileURLIsAFolder(t *testing.T) {
 	dir := filepath.ToSlash(t.TempDir())
 	place, err := backups.Open(t.Context(), "file:///"+dir[len(filepath.ToSlash(filepath.VolumeName(dir)))+1:])
 	require.NoError(t, err)

@@ -13,53 +13,53 @@ import (
 
 // A Policy says which runs of an account to keep.
 type Policy struct {
-	Last                   int // the newest runs
-	Daily, Weekly, Monthly int // the newest run of each of so many days, weeks, months
-	// Forget are patterns of repositories whose last copy need not be kept.
+	Last                   int // how many of the newest runs
+	Daily, Weekly, Monthly int // for how many days, weeks and months the newest run of each
+	// Forget has patterns of repositories whose last copies Plan may remove.
 	Forget []string
 }
 
-// stale is how long nothing must have been written to an unfinished run before
-// it counts as abandoned.
-const stale = 7 * 24 * time.Hour
+// abandonedAfter is the time since the last change after which an unfinished run
+// counts as abandoned.
+const abandonedAfter = 7 * 24 * time.Hour
 
-// A Decision says what becomes of a run, and why.
+// A Decision says whether to remove a run, and why.
 type Decision struct {
 	Run    *Run
 	Remove bool
 	Reason string
 }
 
-// Plan decides which runs of one account to remove. Runs are in the order in
+// Plan decides which runs of one account to remove. Runs are sorted by the time at
 // which they began.
 //
-// A run is removed only if the policy does not keep it and its good copies are
-// replaced. A good copy is replaced if a newer run that is kept has a copy that
-// is as complete. A run that covers less than half of what it was asked for
-// takes no place in the policy. An unfinished run is removed when a newer
-// finished one exists and nothing was written to it for a week.
+// Plan removes a finished run only if the policy does not keep the run, and newer runs
+// that it keeps have a copy of each repository that is at least as complete. A run
+// that covers less than half of its repositories does not count for the policy. Plan
+// removes an unfinished run if a newer run is finished, and the unfinished run has not
+// changed for a week.
 func Plan(runs []*Run, policy Policy, now time.Time) []Decision {
 	decisions := make([]Decision, 0, len(runs))
 	kept := copies{}
-	slots := newSlots(policy)
-	finishedSince := false
+	rules := newRules(policy)
+	newerFinished := false
 	for _, run := range slices.Backward(runs) {
 		d := Decision{Run: run}
 		switch {
-		case run.Manifest == nil && !finishedSince:
-			d.Reason = "not finished, and the newest"
-		case run.Manifest == nil && now.Sub(run.modified()) < stale:
-			d.Reason = "not finished, and written to within a week"
+		case run.Manifest == nil && !newerFinished:
+			d.Reason = "not finished, and no newer run is finished"
+		case run.Manifest == nil && now.Sub(run.modified()) < abandonedAfter:
+			d.Reason = "not finished, and changed within a week"
 		case run.Manifest == nil:
 			d.Remove, d.Reason = true, "not finished, and abandoned"
 		default:
-			d.Reason = cmp.Or(slots.take(run), kept.needs(run, policy.Forget))
-			if !finishedSince {
-				d.Reason = cmp.Or(d.Reason, "the newest run")
+			d.Reason = cmp.Or(rules.keep(run), kept.missing(run, policy.Forget))
+			if !newerFinished {
+				d.Reason = cmp.Or(d.Reason, "the newest finished run")
 			}
-			finishedSince = true
+			newerFinished = true
 			if d.Reason == "" {
-				d.Remove, d.Reason = true, "newer runs have all of it"
+				d.Remove, d.Reason = true, "newer runs have copies that are as complete"
 				break
 			}
 			kept.add(run)
@@ -70,21 +70,19 @@ func Plan(runs []*Run, policy Policy, now time.Time) []Decision {
 	return decisions
 }
 
-// slots are what the policy keeps.
-type slots struct {
-	rules []*rule
-}
-
-// A rule keeps the newest run of each of so many periods.
+// A rule keeps the newest run of each period, for a number of periods.
 type rule struct {
-	name   string
-	left   int
+	name   string // of its flag
+	left   int    // periods
 	period func(time.Time) string
-	seen   string
+	last   string // period of the run that the rule kept last
 }
 
-func newSlots(p Policy) *slots {
-	return &slots{[]*rule{
+// rules are the rules of a policy.
+type rules []*rule
+
+func newRules(p Policy) rules {
+	return rules{
 		{"--keep-last", p.Last, func(t time.Time) string { return t.Format(time.RFC3339Nano) }, ""},
 		{"--keep-daily", p.Daily, func(t time.Time) string { return t.Format(time.DateOnly) }, ""},
 		{"--keep-weekly", p.Weekly, func(t time.Time) string {
@@ -92,67 +90,68 @@ func newSlots(p Policy) *slots {
 			return fmt.Sprintf("%d-W%d", year, week)
 		}, ""},
 		{"--keep-monthly", p.Monthly, func(t time.Time) string { return t.Format("2006-01") }, ""},
-	}}
+	}
 }
 
-// take lets a run take its places in the policy, and says by which rule it is
-// kept; empty if by none.
-func (s *slots) take(run *Run) (reason string) {
+// keep applies the rules to a run, and returns the name of the first rule that keeps
+// the run, or "". Runs come newest first.
+func (all rules) keep(run *Run) (name string) {
 	if run.Manifest.Covered == 0 || run.Manifest.Covered*2 < run.Manifest.Requested {
 		return ""
 	}
-	for _, r := range s.rules {
+	for _, r := range all {
 		period := r.period(run.Begun())
-		if r.left == 0 || period == r.seen {
+		if r.left == 0 || period == r.last {
 			continue
 		}
 		r.left--
-		r.seen = period
-		reason = cmp.Or(reason, r.name)
+		r.last = period
+		name = cmp.Or(name, r.name)
 	}
-	return reason
+	return name
 }
 
-// copies are the good copies of repositories in kept runs: what each lacks.
+// copies has, for each repository, the good copies in the runs that Plan keeps. A copy
+// is the list of its exclude_ options.
 type copies map[string][][]string
 
-// add notes the good copies in a run.
+// add adds the good copies in a run.
 func (c copies) add(run *Run) {
 	for _, row := range run.Manifest.Repositories {
-		if row.OK() && run.has(&row) {
+		if row.OK() && run.hasArchive(&row) {
 			key := strings.ToLower(row.Repository)
-			c[key] = append(c[key], lacks(&row))
+			c[key] = append(c[key], exclusions(&row))
 		}
 	}
 }
 
-// needs says which repository has no newer copy that is as complete; empty if
-// each has.
-func (c copies) needs(run *Run, forget []string) string {
+// missing returns the reason to keep a run: a repository without a newer copy that is
+// as complete. It returns "" if there is no such repository.
+func (c copies) missing(run *Run, forget []string) string {
 	for _, row := range run.Manifest.Repositories {
-		if !row.OK() || !run.has(&row) || MatchAny(forget, row.Repository) {
+		if !row.OK() || !run.hasArchive(&row) || MatchAny(forget, row.Repository) {
 			continue
 		}
-		mine := lacks(&row)
-		newer := slices.ContainsFunc(c[strings.ToLower(row.Repository)], func(theirs []string) bool {
-			return !slices.ContainsFunc(theirs, func(option string) bool { return !slices.Contains(mine, option) })
+		excluded := exclusions(&row)
+		replaced := slices.ContainsFunc(c[strings.ToLower(row.Repository)], func(newer []string) bool {
+			return !slices.ContainsFunc(newer, func(option string) bool { return !slices.Contains(excluded, option) })
 		})
-		if !newer {
+		if !replaced {
 			return "the newest complete copy of " + row.Repository
 		}
 	}
 	return ""
 }
 
-// lacks returns what a copy leaves out.
-func lacks(row *export.Row) []string {
+// exclusions returns the exclude_ options of a copy.
+func exclusions(row *export.Row) []string {
 	return slices.DeleteFunc(slices.Concat(row.Options, row.Dropped), func(option string) bool {
 		return !strings.HasPrefix(option, "exclude_")
 	})
 }
 
-// MatchAny reports whether one of the patterns matches a repository's full name,
-// or its bare name if the pattern has no slash, without regard to case.
+// MatchAny reports whether one of the patterns matches the full name of a repository,
+// or its bare name if the pattern has no slash. It ignores case.
 func MatchAny(patterns []string, fullName string) bool {
 	fullName = strings.ToLower(fullName)
 	return slices.ContainsFunc(patterns, func(pattern string) bool {

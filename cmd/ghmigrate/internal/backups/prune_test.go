@@ -16,9 +16,9 @@ import (
 
 var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-// finished is a run of so many days ago. A repository's name may be followed by
-// what its copy lacks: "a", "b!" is not exported, "c-releases" is without releases,
-// "d?" is in an archive that is not there.
+// finished returns a finished run that began daysAgo days ago. The name of a
+// repository may have a suffix: "b!" is not exported, "c-releases" has no releases,
+// and the archive of "d?" is missing.
 func finished(daysAgo int, repositories ...string) *backups.Run {
 	at := now.AddDate(0, 0, -daysAgo)
 	run := &backups.Run{
@@ -62,7 +62,7 @@ func TestPlan(t *testing.T) {
 		runs    []*backups.Run // oldest first
 		removed []int          // their indexes
 	}{
-		"the newest stay": {
+		"the newest runs stay": {
 			backups.Policy{Last: 2},
 			[]*backups.Run{finished(4, "a"), finished(3, "a"), finished(2, "a"), finished(1, "a")}, []int{0, 1},
 		},
@@ -78,11 +78,11 @@ func TestPlan(t *testing.T) {
 			backups.Policy{Last: 1},
 			[]*backups.Run{finished(4, "a", "gone"), finished(3, "a", "gone"), finished(2, "a"), finished(1, "a")}, []int{0, 2},
 		},
-		"unless it may go": {
+		"the last copy of a forgotten repository is removed": {
 			backups.Policy{Last: 1, Forget: []string{"go*"}},
 			[]*backups.Run{finished(4, "a", "gone"), finished(2, "a"), finished(1, "a")}, []int{0, 1},
 		},
-		"a repository that fails lately keeps its last copy": {
+		"the last copy of a repository that fails now stays": {
 			backups.Policy{Last: 2},
 			[]*backups.Run{finished(4, "a", "b"), finished(3, "a", "b"), finished(2, "a", "b!"), finished(1, "a", "b!")}, []int{0},
 		},
@@ -90,19 +90,19 @@ func TestPlan(t *testing.T) {
 			backups.Policy{Last: 1},
 			[]*backups.Run{finished(4, "a"), finished(3, "a"), finished(2, "a-releases"), finished(1, "a-releases")}, []int{0, 2},
 		},
-		"a copy without releases is replaced by a whole one": {
+		"a complete copy replaces a copy without releases": {
 			backups.Policy{Last: 1},
 			[]*backups.Run{finished(2, "a-releases"), finished(1, "a")}, []int{0},
 		},
-		"a copy whose archive is not there replaces nothing": {
+		"a copy whose archive is missing replaces no copy": {
 			backups.Policy{Last: 1},
 			[]*backups.Run{finished(3, "a"), finished(2, "a?"), finished(1, "a?")}, []int{1},
 		},
-		"a night without success takes no place": {
+		"a run without a success does not count": {
 			backups.Policy{Last: 1},
 			[]*backups.Run{finished(4, "a", "b", "c"), finished(3, "a", "b", "c"), finished(2, "a!", "b!", "c!"), finished(1, "a!", "b!", "c!")}, []int{0, 2},
 		},
-		"a run with nothing to do takes no place": {
+		"a run without repositories does not count": {
 			backups.Policy{Last: 2},
 			[]*backups.Run{finished(4, "a"), finished(3, "a"), finished(2), finished(1, "a")}, []int{0, 2},
 		},
@@ -110,11 +110,11 @@ func TestPlan(t *testing.T) {
 			backups.Policy{Last: 1},
 			[]*backups.Run{finished(40, "a"), unfinished(30)}, nil,
 		},
-		"an unfinished run that may go on stays": {
+		"an unfinished run that changed within a week stays": {
 			backups.Policy{Last: 1},
 			[]*backups.Run{unfinished(3), finished(1, "a")}, nil,
 		},
-		"an abandoned run goes": {
+		"an abandoned run is removed": {
 			backups.Policy{Last: 1},
 			[]*backups.Run{unfinished(30), finished(1, "a")}, []int{0},
 		},
@@ -133,9 +133,10 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// Whatever the runs and the policy are, each repository that has a good copy has
-// one afterwards, and a second pruning removes nothing.
-func TestPlanKeepsACopyOfEverything(t *testing.T) {
+// TestPlanKeepsTheNewestCopies prunes random runs by random policies. The newest copy
+// and the newest complete copy of each repository stay, and a second pruning removes
+// no run.
+func TestPlanKeepsTheNewestCopies(t *testing.T) {
 	for seed := range uint64(2000) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var runs []*backups.Run
@@ -159,7 +160,7 @@ func TestPlanKeepsACopyOfEverything(t *testing.T) {
 				kept = append(kept, d.Run)
 			}
 		}
-		if before, after := best(runs), best(kept); !assert.Equal(t, before, after, "seed %d", seed) {
+		if before, after := newestCopies(runs), newestCopies(kept); !assert.Equal(t, before, after, "seed %d", seed) {
 			return
 		}
 		for _, d := range backups.Plan(kept, policy, now) {
@@ -168,8 +169,9 @@ func TestPlanKeepsACopyOfEverything(t *testing.T) {
 	}
 }
 
-// best returns the newest whole copy, and the newest copy, of each repository.
-func best(runs []*backups.Run) map[string]string {
+// newestCopies returns the runs with the newest copy and the newest complete copy of
+// each repository.
+func newestCopies(runs []*backups.Run) map[string]string {
 	found := map[string]string{}
 	for _, run := range slices.Backward(runs) {
 		if run.Manifest == nil {
@@ -181,7 +183,7 @@ func best(runs []*backups.Run) map[string]string {
 			}
 			keys := []string{row.Repository}
 			if len(row.Dropped) == 0 {
-				keys = append(keys, row.Repository+", whole")
+				keys = append(keys, row.Repository+", complete")
 			}
 			for _, key := range keys {
 				if _, known := found[key]; !known {

@@ -21,10 +21,10 @@ import (
 
 const manifestName = "manifest.json"
 
-// A Run is one run of an export.
+// A Run is a run of an export.
 type Run struct {
-	Account string // the path above: "api.github.com/orgs/octo-org"
-	Name    string // "20261120T134500Z-5f1c2a"
+	Account string // such as "api.github.com/orgs/octo-org"
+	Name    string // such as "20261120T134500Z-5f1c2a"
 	Files   map[string]File
 	// Manifest is nil if the run is not finished.
 	Manifest *export.Manifest
@@ -36,7 +36,7 @@ type File struct {
 	ModTime time.Time
 }
 
-// Path returns the path of one of the run's files in its place.
+// Path returns the path of a file of the run in its place.
 func (r *Run) Path(name string) string { return path.Join(r.Account, r.Name, name) }
 
 // Size returns the size of the run's archives.
@@ -50,13 +50,13 @@ func (r *Run) Size() int64 {
 	return all
 }
 
-// Begun returns when the run began, as its name says.
+// Begun returns the time at which the run began. The name of the run has it.
 func (r *Run) Begun() time.Time {
 	at, _ := runTime(r.Name)
 	return at
 }
 
-// modified returns when the latest of the run's files was written.
+// modified returns the time of the last change of the run's files.
 func (r *Run) modified() time.Time {
 	latest := r.Begun()
 	for _, f := range r.Files {
@@ -67,9 +67,9 @@ func (r *Run) modified() time.Time {
 	return latest
 }
 
-// has reports whether a row's archive is there, with the size that the manifest
-// tells.
-func (r *Run) has(row *export.Row) bool {
+// hasArchive reports whether the archive of a row exists, with the size in the
+// manifest.
+func (r *Run) hasArchive(row *export.Row) bool {
 	f, ok := r.Files[row.Archive]
 	return ok && f.Size == row.Size
 }
@@ -80,15 +80,16 @@ func IsRunName(name string) bool {
 	return ok
 }
 
-// runTime reads the name of a run.
+// runTime parses the time in the name of a run.
 func runTime(name string) (time.Time, bool) {
 	stem, _, _ := strings.Cut(name, "-")
 	at, err := time.Parse("20060102T150405Z", stem)
 	return at, err == nil
 }
 
-// Runs lists the runs of the account, oldest first, or of all accounts if it is
-// empty. The account is "HOST/orgs/ORG", or the end of it, such as "orgs/ORG".
+// Runs lists the runs of an account, or of all accounts if account is empty. It sorts
+// them by account, oldest first. The account is "HOST/orgs/ORG" or an end of this
+// path, such as "orgs/ORG".
 func (p *Place) Runs(ctx context.Context, account string) ([]*Run, error) {
 	runs := map[string]*Run{}
 	for name, file := range p.files(ctx) {
@@ -123,12 +124,14 @@ func (p *Place) Runs(ctx context.Context, account string) ([]*Run, error) {
 	return all, nil
 }
 
+// matches reports whether the path of an account is wanted, or ends in wanted.
 func matches(account, wanted string) bool {
-	account, wanted = strings.ToLower(account), strings.ToLower(filepath.ToSlash(folder(wanted)))
+	account, wanted = strings.ToLower(account), strings.ToLower(filepath.ToSlash(accountFolder(wanted)))
 	account = strings.ReplaceAll(account, ":", "_")
 	return wanted == "" || account == wanted || strings.HasSuffix(account, "/"+wanted)
 }
 
+// manifest reads the manifest of a run.
 func (p *Place) manifest(ctx context.Context, run *Run) (*export.Manifest, error) {
 	name := run.Path(manifestName)
 	r, err := p.Read(ctx, name)
@@ -155,13 +158,13 @@ func ReadManifest(r io.Reader) (*export.Manifest, error) {
 	return &manifest, nil
 }
 
-// A listed file, or an error that ends the list.
+// A listed file is a file, or the error that ends the list.
 type listed struct {
 	File
 	err error
 }
 
-// files yields all files of the place, by their paths with slashes.
+// files yields the slash-separated paths of all files in the place.
 func (p *Place) files(ctx context.Context) iter.Seq2[string, listed] {
 	if p.bucket != nil {
 		return p.objects(ctx)
@@ -169,7 +172,7 @@ func (p *Place) files(ctx context.Context) iter.Seq2[string, listed] {
 	return func(yield func(string, listed) bool) {
 		err := filepath.WalkDir(p.dir, func(name string, entry fs.DirEntry, err error) error {
 			switch {
-			case errors.Is(err, fs.ErrNotExist) && name != p.dir: // removed meanwhile
+			case errors.Is(err, fs.ErrNotExist) && name != p.dir: // another process has removed the file
 				return nil
 			case err != nil:
 				return err
@@ -219,9 +222,9 @@ func (p *Place) objects(ctx context.Context) iter.Seq2[string, listed] {
 	}
 }
 
-// Remove removes a run: its manifest first, so that a run of which only a part is
-// left never looks finished. State is the folder of states, for a bucket: the run's
-// journal in it goes, too.
+// Remove removes a run. It removes the manifest first, so that a partly removed run
+// never looks finished. For a bucket, Remove also removes the journal of the run below
+// the folder state, unless state is empty.
 func (p *Place) Remove(ctx context.Context, state string, run *Run) error {
 	names := slices.SortedFunc(maps.Keys(run.Files), func(a, b string) int {
 		return strings.Compare(manifestFirst(a), manifestFirst(b))
@@ -240,7 +243,7 @@ func (p *Place) Remove(ctx context.Context, state string, run *Run) error {
 	return os.RemoveAll(filepath.Join(p.Dir(state, run.Account), run.Name))
 }
 
-// manifestFirst sorts manifests before everything else.
+// manifestFirst returns a sort key that is smallest for the manifest.
 func manifestFirst(name string) string {
 	if name == manifestName {
 		return ""

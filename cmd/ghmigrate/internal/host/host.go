@@ -1,10 +1,9 @@
-// Package host decides which GitHub the command talks to, and with which token.
-// It follows the rules of gh, and is stricter in one point: a token goes to the
-// host that it is meant for, and to no other.
+// Package host chooses the host and the token of the command. It follows the rules of
+// gh, with one restriction: a token goes only to the host that the token belongs to.
 //
 // # Hosts
 //
-// The first of these names the host:
+// The host comes from the first of these that is set:
 //
 //	--host, --base-url
 //	GH_HOST
@@ -13,15 +12,15 @@
 //
 // # Tokens
 //
-// The first of these variables that is set has the token:
+// The token comes from the first of these variables that is set:
 //
 //	github.com, *.ghe.com        GH_TOKEN, GITHUB_TOKEN
 //	GitHub Enterprise Server     GH_ENTERPRISE_TOKEN, GITHUB_ENTERPRISE_TOKEN, GITHUB_TOKEN
 //
-// GITHUB_TOKEN belongs to the host of GITHUB_API_URL if that is set, and else to
-// github.com and *.ghe.com. The other variables belong to GH_HOST if that names a
-// host of their kind, and else to every host of their kind. A variable that
-// belongs to another host is not used, and the error says so.
+// GITHUB_TOKEN belongs to the host of GITHUB_API_URL if this variable is set, otherwise
+// to github.com and *.ghe.com. The other variables belong to GH_HOST if GH_HOST names a
+// host of their kind, otherwise to every host of their kind. FindToken skips variables
+// that belong to another host; its error lists them.
 package host
 
 import (
@@ -33,49 +32,50 @@ import (
 
 const dotcom = "github.com"
 
-// A Choice is what the command line says about the host.
+// A Choice has the flags that name the host.
 type Choice struct {
-	Host    string // such as "ghes.example.com"; empty: not given
-	BaseURL string // of the API; empty: not given
+	Host    string // such as "ghes.example.com"; empty if not set
+	BaseURL string // of the API; empty if not set
 }
 
-// A Target is the GitHub to talk to.
+// A Target is the GitHub that gets the requests.
 type Target struct {
 	Name    string // as gh names it: "github.com", "octocorp.ghe.com", "ghes.example.com"
-	BaseURL string // of the API; empty if Name tells it
-	Source  string // what has named it, such as "GH_HOST"; empty: nothing has
+	BaseURL string // of the API; empty if it follows from Name
+	Source  string // flag or variable that names the host, such as "GH_HOST"; empty for the default
 }
 
-// Find returns the GitHub to talk to. Getenv is [os.Getenv].
+// Find returns the target of the flags, the environment, or the default. Getenv is
+// [os.Getenv].
 func Find(choice Choice, getenv func(string) string) (Target, error) {
 	switch {
 	case choice.Host != "" && choice.BaseURL != "":
 		return Target{}, fmt.Errorf("--host and --base-url exclude each other")
 	case choice.Host != "":
-		return named(choice.Host, "--host")
+		return targetByName(choice.Host, "--host")
 	case choice.BaseURL != "":
-		return at(choice.BaseURL, "--base-url")
+		return targetByURL(choice.BaseURL, "--base-url")
 	case getenv("GH_HOST") != "":
-		return named(getenv("GH_HOST"), "GH_HOST")
+		return targetByName(getenv("GH_HOST"), "GH_HOST")
 	case getenv("GITHUB_API_URL") != "":
-		return at(getenv("GITHUB_API_URL"), "GITHUB_API_URL")
+		return targetByURL(getenv("GITHUB_API_URL"), "GITHUB_API_URL")
 	}
 	return Target{Name: dotcom}, nil
 }
 
-func named(host, source string) (Target, error) {
+func targetByName(host, source string) (Target, error) {
 	if strings.Contains(host, "/") {
-		return Target{}, fmt.Errorf("%s is not a bare name such as ghes.example.com: a whole URL goes to --base-url", source)
+		return Target{}, fmt.Errorf("%s is not a bare name such as ghes.example.com: use --base-url for a URL", source)
 	}
 	return Target{Name: normalize(host), Source: source}, nil
 }
 
-func at(rawURL, source string) (Target, error) {
+func targetByURL(rawURL, source string) (Target, error) {
 	name, ok := nameOf(rawURL)
-	if !ok { // the URL may hold a password
+	if !ok { // the error leaves out the URL, which may hold a password
 		return Target{}, fmt.Errorf("%s is not a URL such as https://ghes.example.com/api/v3", source)
 	}
-	if name == dotcom || isTenant(name) { // https://api.github.com and the like: the name says it
+	if name == dotcom || isTenant(name) { // the URL of the API follows from the name, unless it is unusual
 		if u, _ := url.Parse(rawURL); u.Scheme == "https" && strings.Trim(u.Path, "/") == "" && u.User == nil {
 			return Target{Name: name, Source: source}, nil
 		}
@@ -83,7 +83,7 @@ func at(rawURL, source string) (Target, error) {
 	return Target{Name: name, BaseURL: rawURL, Source: source}, nil
 }
 
-// nameOf returns the name of the GitHub whose API is at a URL.
+// nameOf returns the name of the host whose API has the URL.
 func nameOf(rawURL string) (string, bool) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Host == "" {
@@ -108,11 +108,11 @@ func normalize(host string) string {
 	return host
 }
 
-// isTenant reports whether a host is one of GHE.com.
+// isTenant reports whether a host is below ghe.com.
 func isTenant(name string) bool {
 	tenant, ok := strings.CutSuffix(name, ".ghe.com")
 	return ok && tenant != "" && !strings.Contains(tenant, ".")
 }
 
-// isCloud reports whether a host is GitHub.com or one of GHE.com.
+// isCloud reports whether a host is github.com or below ghe.com.
 func isCloud(name string) bool { return name == dotcom || isTenant(name) }

@@ -13,7 +13,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/cmd/ghmigrate/internal/host"
 )
 
-// env reads "A=1 B=2".
+// env returns a getenv for variables such as "A=1 B=2".
 func env(text string) func(string) string {
 	set := map[string]string{}
 	for pair := range strings.FieldsSeq(text) {
@@ -51,17 +51,17 @@ func TestWhichHost(t *testing.T) {
 	}
 }
 
-func TestHostsThatMakeNoSense(t *testing.T) {
+func TestInvalidHosts(t *testing.T) {
 	for name, test := range map[string]struct {
 		choice host.Choice
 		env    string
 		says   string
 	}{
-		"two":                {host.Choice{Host: "a", BaseURL: "https://a"}, "", "--host and --base-url exclude each other"},
+		"both flags":         {host.Choice{Host: "a", BaseURL: "https://a"}, "", "--host and --base-url exclude each other"},
 		"a URL as a name":    {host.Choice{Host: "https://a.example.com"}, "", "--host is not a bare name"},
 		"GH_HOST with a URL": {host.Choice{}, "GH_HOST=https://a.example.com", "GH_HOST is not a bare name"},
 		"a name as a URL":    {host.Choice{BaseURL: "ghes.example.com"}, "", "--base-url is not a URL"},
-		"no URL":             {host.Choice{}, "GITHUB_API_URL=https://me:hunter2@%zz", "GITHUB_API_URL is not a URL"},
+		"an invalid URL":     {host.Choice{}, "GITHUB_API_URL=https://me:hunter2@%zz", "GITHUB_API_URL is not a URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := host.Find(test.choice, env(test.env))
@@ -76,13 +76,13 @@ const (
 	server = "GH_ENTERPRISE_TOKEN=ghe GITHUB_ENTERPRISE_TOKEN=githube "
 )
 
-// Each variable alone, each pair, and each pair of a variable with what says to
-// which host it belongs.
+// TestWhichToken tests each variable alone, each pair of variables, and each variable
+// together with GITHUB_API_URL and GH_HOST.
 func TestWhichToken(t *testing.T) {
 	const dotcom, tenant, ghes, other = "github.com", "octocorp.ghe.com", "ghes.example.com", "other.example.com"
 	for _, test := range []struct {
 		host, env string
-		want      string // the variable; empty: none may be used
+		want      string // the variable; empty if there is no token
 	}{
 		{dotcom, "GH_TOKEN=x", "GH_TOKEN"},
 		{dotcom, "GITHUB_TOKEN=x", "GITHUB_TOKEN"},
@@ -103,7 +103,7 @@ func TestWhichToken(t *testing.T) {
 		{ghes, cloud + server, "GH_ENTERPRISE_TOKEN"},
 		{ghes, cloud + "GITHUB_ENTERPRISE_TOKEN=x", "GITHUB_ENTERPRISE_TOKEN"},
 
-		// GITHUB_TOKEN is for the host of GITHUB_API_URL, as GitHub Actions has it.
+		// GITHUB_TOKEN is for the host of GITHUB_API_URL: GitHub Actions sets both.
 		{dotcom, "GITHUB_TOKEN=x GITHUB_API_URL=https://api.github.com", "GITHUB_TOKEN"},
 		{dotcom, "GITHUB_TOKEN=x GITHUB_API_URL=https://ghes.example.com/api/v3", ""},
 		{dotcom, "GITHUB_TOKEN=x GITHUB_API_URL=https://api.octocorp.ghe.com", ""},
@@ -118,7 +118,7 @@ func TestWhichToken(t *testing.T) {
 		{dotcom, cloud + "GITHUB_API_URL=https://ghes.example.com/api/v3", "GH_TOKEN"},
 		{ghes, cloud + "GITHUB_API_URL=https://api.github.com", ""},
 
-		// The others are for GH_HOST, if it names a host of their kind.
+		// The other variables are for GH_HOST, if it names a host of their kind.
 		{ghes, server + "GH_HOST=ghes.example.com", "GH_ENTERPRISE_TOKEN"},
 		{ghes, "GITHUB_ENTERPRISE_TOKEN=x GH_HOST=GHES.example.com", "GITHUB_ENTERPRISE_TOKEN"},
 		{other, server + "GH_HOST=ghes.example.com", ""},
@@ -135,7 +135,7 @@ func TestWhichToken(t *testing.T) {
 			token, err := host.FindToken(host.Target{Name: test.host}, env(test.env))
 			if test.want == "" {
 				require.ErrorContains(t, err, "no token for "+test.host)
-				assert.Contains(t, err.Error(), "is not used: it is for ", "what is set, and why that does not count")
+				assert.Contains(t, err.Error(), "is not used: it is for ", "the error tells which variable is set, and why it is not used")
 				return
 			}
 			require.NoError(t, err)
@@ -148,14 +148,14 @@ func TestWhichToken(t *testing.T) {
 func TestNoToken(t *testing.T) {
 	_, err := host.FindToken(host.Target{Name: "ghes.example.com", Source: "GITHUB_API_URL"}, env("GITHUB_TOKEN=x GH_TOKEN=y"))
 	assert.EqualError(t, err, "no token for ghes.example.com (GITHUB_API_URL): set GH_ENTERPRISE_TOKEN to a personal access token (classic), "+
-		"or say --gh-auth to use that of gh\n"+
+		"or use --gh-auth for the token of gh\n"+
 		"  GITHUB_TOKEN is not used: it is for github.com and *.ghe.com\n"+
 		"  GH_TOKEN is not used: it is for github.com and *.ghe.com")
 }
 
-func TestTokenOfGH(t *testing.T) {
+func TestGHToken(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("gh is a shell script here")
+		t.Skip("the gh of this test is a shell script")
 	}
 	bin := t.TempDir()
 	script := "#!/bin/sh\n" +
@@ -178,10 +178,10 @@ func TestTokenOfGH(t *testing.T) {
 	require.ErrorContains(t, err, "gh, which is not installed")
 }
 
-func TestKindsOfTokens(t *testing.T) {
-	assert.Empty(t, host.Token{Value: "ghp_x"}.Kind())
-	assert.Empty(t, host.Token{Value: "gho_x"}.Kind())
-	assert.Contains(t, host.Token{Value: "github_pat_x"}.Kind(), "fine-grained")
-	assert.Contains(t, host.Token{Value: "ghs_x"}.Kind(), "installation")
-	assert.Contains(t, host.Token{Value: "ghu_x"}.Kind(), "GitHub App")
+func TestUnsupportedKind(t *testing.T) {
+	assert.Empty(t, host.Token{Value: "ghp_x"}.UnsupportedKind())
+	assert.Empty(t, host.Token{Value: "gho_x"}.UnsupportedKind())
+	assert.Contains(t, host.Token{Value: "github_pat_x"}.UnsupportedKind(), "fine-grained")
+	assert.Contains(t, host.Token{Value: "ghs_x"}.UnsupportedKind(), "installation")
+	assert.Contains(t, host.Token{Value: "ghu_x"}.UnsupportedKind(), "GitHub App")
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// A Token is a token and where it comes from.
+// A Token is a token and its source.
 type Token struct {
 	Value  string
 	Source string // such as "GH_TOKEN"
@@ -18,17 +18,17 @@ type Token struct {
 
 // FindToken returns the token for the target from the environment.
 func FindToken(target Target, getenv func(string) string) (Token, error) {
-	var refused []string
+	var skipped []string
 	for _, v := range variables(target.Name) {
 		switch value := getenv(v); {
 		case value == "":
-		case belongs(v, target.Name, getenv) == "":
+		case otherHost(v, target.Name, getenv) == "":
 			return Token{value, v}, nil
 		default:
-			refused = append(refused, fmt.Sprintf("%s is not used: it is for %s", v, belongs(v, target.Name, getenv)))
+			skipped = append(skipped, fmt.Sprintf("%s is not used: it is for %s", v, otherHost(v, target.Name, getenv)))
 		}
 	}
-	return Token{}, missing(target, refused, getenv)
+	return Token{}, noToken(target, skipped, getenv)
 }
 
 // variables returns the variables that may have a token for a host, in gh's order.
@@ -39,9 +39,9 @@ func variables(name string) []string {
 	return []string{"GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN", "GITHUB_TOKEN"}
 }
 
-// belongs returns the host that a variable's token is for; empty if that is the
-// target.
-func belongs(variable, target string, getenv func(string) string) string {
+// otherHost returns the host that a variable's token belongs to, or "" if the token
+// may go to the target.
+func otherHost(variable, target string, getenv func(string) string) string {
 	api, hasAPI := nameOf(getenv("GITHUB_API_URL"))
 	host := getenv("GH_HOST")
 	switch {
@@ -57,15 +57,16 @@ func belongs(variable, target string, getenv func(string) string) string {
 	return ""
 }
 
-// missing says which variable would have the token, and why others have not.
-func missing(target Target, refused []string, getenv func(string) string) error {
+// noToken returns the error for a target without a token. It names the variable to
+// set, and tells why other variables are not used.
+func noToken(target Target, skipped []string, getenv func(string) string) error {
 	if !isCloud(target.Name) && getenv("GH_TOKEN") != "" {
-		refused = append(refused, "GH_TOKEN is not used: it is for "+dotcom+" and *.ghe.com")
+		skipped = append(skipped, "GH_TOKEN is not used: it is for "+dotcom+" and *.ghe.com")
 	}
 	if isCloud(target.Name) {
 		for _, v := range []string{"GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"} {
 			if getenv(v) != "" {
-				refused = append(refused, v+" is not used: it is for a GitHub Enterprise Server")
+				skipped = append(skipped, v+" is not used: it is for a GitHub Enterprise Server")
 			}
 		}
 	}
@@ -73,13 +74,13 @@ func missing(target Target, refused []string, getenv func(string) string) error 
 	if target.Source != "" {
 		where = " (" + target.Source + ")"
 	}
-	lines := append([]string{fmt.Sprintf("no token for %s%s: set %s to a personal access token (classic), or say --gh-auth to use that of gh",
-		target.Name, where, variables(target.Name)[0])}, refused...)
+	lines := append([]string{fmt.Sprintf("no token for %s%s: set %s to a personal access token (classic), or use --gh-auth for the token of gh",
+		target.Name, where, variables(target.Name)[0])}, skipped...)
 	return errors.New(strings.Join(lines, "\n  "))
 }
 
-// GHToken asks gh for the token that it has stored for the target. Tokens in
-// variables are hidden from gh: they may be for other hosts.
+// GHToken returns the token that gh has stored for the target. It hides variables with
+// tokens from gh, because they may belong to other hosts.
 func GHToken(ctx context.Context, target Target) (Token, error) {
 	cmd := exec.CommandContext(ctx, "gh", "auth", "token", "--hostname", target.Name) //nolint:gosec // no shell: the name is one argument
 	for _, v := range os.Environ() {
@@ -109,10 +110,10 @@ func GHToken(ctx context.Context, target Target) (Token, error) {
 	return Token{token, "gh auth token"}, nil
 }
 
-// Kind says what is wrong with the kind of a token; empty if nothing is known.
-// GitHub's migration endpoints accept personal access tokens (classic) and tokens
-// of OAuth apps.
-func (t Token) Kind() string {
+// UnsupportedKind describes the kind of a token that GitHub's migration endpoints do
+// not accept. It is empty for other tokens: personal access tokens (classic) and
+// tokens of OAuth apps.
+func (t Token) UnsupportedKind() string {
 	for prefix, kind := range map[string]string{
 		"github_pat_": "a fine-grained personal access token",
 		"ghs_":        "an installation token, such as GitHub Actions gives to a job",

@@ -1,4 +1,4 @@
-// Package locks tells which repositories are locked. GitHub tells it in GraphQL alone.
+// Package locks finds out which repositories are locked. Only GitHub's GraphQL API tells.
 package locks
 
 import (
@@ -13,11 +13,11 @@ import (
 // An Account is an [export.LockChecker] that asks GraphQL.
 type Account struct {
 	export.Account
-	known map[string]bool // a repository comes with each migration of it
+	known map[string]bool // export checks a repository once for each of its migrations
 }
 
-// Ask makes an account a LockChecker.
-func Ask(acct export.Account) Account { return Account{acct, map[string]bool{}} }
+// New returns an account as a LockChecker.
+func New(acct export.Account) Account { return Account{acct, map[string]bool{}} }
 
 // IsLocked reports whether a migration has locked the repository.
 func (a Account) IsLocked(ctx context.Context, repository string) (bool, error) {
@@ -25,29 +25,28 @@ func (a Account) IsLocked(ctx context.Context, repository string) (bool, error) 
 		return locked, nil
 	}
 	owner, name, _ := strings.Cut(repository, "/")
-	question := map[string]any{
+	query := map[string]any{
 		"query":     `query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { lockReason } }`,
 		"variables": map[string]string{"owner": owner, "name": name},
 	}
-	var answer struct {
+	var response struct {
 		Data   struct{ Repository struct{ LockReason string } }
 		Errors []struct{ Type, Message string }
 	}
-	if _, err := a.Do(ctx, http.MethodPost, "/graphql", question, &answer); err != nil {
+	if _, err := a.Do(ctx, http.MethodPost, "/graphql", query, &response); err != nil {
 		return false, err
 	}
-	for _, e := range answer.Errors {
+	for _, e := range response.Errors {
 		if e.Type != "NOT_FOUND" { // a repository that is gone is not locked
 			return false, errors.New(e.Message)
 		}
 	}
-	a.known[repository] = answer.Data.Repository.LockReason == "MIGRATING"
+	a.known[repository] = response.Data.Repository.LockReason == "MIGRATING"
 	return a.known[repository], nil
 }
 
 // Locked returns the locked repositories, each with the latest migration that may
-// have locked it.
-// It fails with ghmigrate.ErrNotFound if there is no GraphQL at the API's address.
+// have locked it. It fails with ghmigrate.ErrNotFound if the API has no GraphQL.
 func (a Account) Locked(ctx context.Context) (map[string]int64, error) {
 	locked := map[string]int64{}
 	for c, err := range export.LockCandidates(ctx, a) {

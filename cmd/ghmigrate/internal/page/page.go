@@ -1,5 +1,5 @@
-// Package page writes what is in an archive, or what became of a run, as one
-// HTML page that needs no other file, no network and no scripts.
+// Package page writes the content of an archive, or the result of a run, as an HTML
+// page that needs no other file, no network and no scripts.
 package page
 
 import (
@@ -23,7 +23,7 @@ import (
 //go:embed page.html
 var text string
 
-// A sheet is a page.
+// A sheet is the data of page.html.
 type sheet struct {
 	Title    string
 	Verdict  string // in one sentence
@@ -41,11 +41,11 @@ type section struct {
 	Note  string
 }
 
-// A bar shows a size beside others.
+// A bar shows a size, relative to the largest bar of its section.
 type bar struct {
 	Label, Value string
 	Size         int64
-	Percent      int // of the largest
+	Percent      int // of the largest bar
 	Bad          bool
 }
 
@@ -70,7 +70,7 @@ func write(w io.Writer, s sheet) error {
 
 // Archive writes the page of an archive.
 func Archive(w io.Writer, r *report.Report) error {
-	s := sheet{Title: path.Base(strings.ReplaceAll(r.File, "\\", "/")), Good: r.FaultCount() == 0, Verdict: "The archive is whole: no faults."}
+	s := sheet{Title: path.Base(strings.ReplaceAll(r.File, "\\", "/")), Good: r.FaultCount() == 0, Verdict: "The archive has no faults."}
 	if !s.Good {
 		s.Verdict = fmt.Sprintf("The archive has %s.", table.Plural(r.FaultCount(), "fault"))
 	}
@@ -102,7 +102,7 @@ func faults(r *report.Report) section {
 func repositories(r *report.Report) section {
 	s := section{Title: "Repositories", Head: heads("Repository", "Record", "Git", "Wiki", "#Git size", "#Objects", "#Refs")}
 	for _, x := range r.Summary.Repositories {
-		s.Rows = append(s.Rows, []cell{{Text: x.Name}, yes(x.Record), yes(x.Git), {Text: map[bool]string{true: "yes"}[x.Wiki]},
+		s.Rows = append(s.Rows, []cell{{Text: x.Name}, yesOrNo(x.Record), yesOrNo(x.Git), {Text: map[bool]string{true: "yes"}[x.Wiki]},
 			number(table.Size(x.GitBytes)), number(table.Count(x.Objects)), number(table.Count(x.Refs))})
 		s.Note = strings.TrimSpace(s.Note + " " + report.Incompleteness(x))
 	}
@@ -127,7 +127,7 @@ func sizes(r *report.Report) section {
 func records(r *report.Report) section {
 	s := section{Title: "Records", Head: heads("Type", "#Count", "")}
 	for _, kind := range report.ByCount(r.Summary.Records) {
-		s.Rows = append(s.Rows, []cell{{Text: spaced(kind)}, number(table.Count(r.Summary.Records[kind])), {Text: r.UnknownRecords(kind)}})
+		s.Rows = append(s.Rows, []cell{{Text: spaced(kind)}, number(table.Count(r.Summary.Records[kind])), {Text: r.Strangeness(kind)}})
 	}
 	return s
 }
@@ -154,17 +154,18 @@ func attachments(r *report.Report) section {
 }
 
 func dangling(r *report.Report) section {
-	s := section{Title: "References outside the archive", Head: heads("Type", "#Count")}
+	s := section{Title: "References to records that are not in the archive", Head: heads("Type", "#Count")}
 	for _, kind := range report.ByCount(r.Summary.Dangling) {
 		s.Rows = append(s.Rows, []cell{{Text: spaced(kind)}, number(table.Count(r.Summary.Dangling[kind]))})
 	}
 	if len(s.Rows) > 0 {
-		s.Note = "These are not faults: the archive has only some of the repositories."
+		s.Note = "These are not faults: an export of some repositories has them."
 	}
 	return s
 }
 
-// heads makes cells of a table's head; # begins a column of numbers.
+// heads returns the cells of a table's head. A title that begins with # is the title
+// of a column of numbers.
 func heads(titles ...string) []cell {
 	var all []cell
 	for _, title := range titles {
@@ -176,7 +177,8 @@ func heads(titles ...string) []cell {
 
 func number(text string) cell { return cell{Text: text, Number: true} }
 
-func yes(b bool) cell {
+// yesOrNo returns a cell in which "no" is bad.
+func yesOrNo(b bool) cell {
 	if b {
 		return cell{Text: "yes"}
 	}
@@ -185,7 +187,7 @@ func yes(b bool) cell {
 
 func spaced(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
-// scaled sets the percentages of bars.
+// scaled returns the bars with their percentages.
 func scaled(bars []bar) []bar {
 	most := int64(1)
 	for _, b := range bars {
@@ -197,16 +199,17 @@ func scaled(bars []bar) []bar {
 	return bars
 }
 
-// when writes a time of a page.
-func when(t time.Time) string {
+// formatTime returns a time in UTC, or "" for the zero time.
+func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	return t.UTC().Format("2006-01-02 15:04 UTC")
 }
 
-// Run writes the page of the latest runs of accounts. Each element has the runs of
-// one account, oldest first; the last one is shown in full.
+// Run writes the page of the last runs of accounts. Each element has the runs of an
+// account, oldest first. The page shows the result of the last run in full, and the
+// sizes of the others.
 func Run(w io.Writer, accounts [][]*backups.Run) error {
 	s := sheet{Title: "Backups", Good: true}
 	var verdicts []string
@@ -221,7 +224,7 @@ func Run(w io.Writer, accounts [][]*backups.Run) error {
 		if len(accounts) == 1 {
 			s.Title = "Backup of " + m.Account
 		}
-		verdict := fmt.Sprintf("%s: %d of %s exported on %s.", m.Account, m.Covered, table.Plural(m.Requested, "repository"), when(m.Ended))
+		verdict := fmt.Sprintf("%s: %d of %s exported on %s.", m.Account, m.Covered, table.Plural(m.Requested, "repository"), formatTime(m.Ended))
 		if m.Covered < m.Requested || m.Reduced > 0 || len(m.Locked) > 0 {
 			s.Good = false
 		}
@@ -237,15 +240,15 @@ func runSections(runs []*backups.Run) []section {
 	m := run.Manifest
 	facts := section{Title: m.Account, Facts: [][2]string{
 		{"Run", run.Name},
-		{"Begun", when(m.Begun)},
-		{"Ended", when(m.Ended)},
+		{"Begun", formatTime(m.Begun)},
+		{"Ended", formatTime(m.Ended)},
 		{"Repositories", fmt.Sprintf("%d of %d", m.Covered, m.Requested)},
 		{"Size", table.Size(run.Size())},
 		{"Options", strings.Join(m.Options, ", ")},
 	}}
 	missing := section{Title: "Not exported", Head: heads("Repository", "Why")}
 	reduced := section{Title: "Exported in part", Head: heads("Repository", "Without")}
-	whole := section{Title: "Exported", Head: heads("Repository", "Archive", "#Size of archive", "Migration", "SHA-256")}
+	exported := section{Title: "Exported", Head: heads("Repository", "Archive", "#Size of archive", "Migration", "SHA-256")}
 	for _, row := range m.Repositories {
 		switch {
 		case !row.OK():
@@ -254,17 +257,17 @@ func runSections(runs []*backups.Run) []section {
 		case len(row.Dropped) > 0:
 			reduced.Rows = append(reduced.Rows, []cell{{Text: row.Repository}, {Text: spaced(strings.ReplaceAll(strings.Join(row.Dropped, ", "), "exclude_", "")), Bad: true}})
 		}
-		whole.Rows = append(whole.Rows, []cell{{Text: row.Repository}, {Text: row.Archive}, number(table.Size(row.Size)),
+		exported.Rows = append(exported.Rows, []cell{{Text: row.Repository}, {Text: row.Archive}, number(table.Size(row.Size)),
 			{Text: fmt.Sprint(row.Migration)}, {Text: row.SHA256[:min(12, len(row.SHA256))]}})
 	}
 	locked := section{Title: "Perhaps still locked", Head: heads("Repository")}
 	for _, name := range m.Locked {
 		locked.Rows = append(locked.Rows, []cell{{Text: name, Bad: true}})
 	}
-	return []section{facts, missing, reduced, locked, history(runs), whole}
+	return []section{facts, missing, reduced, locked, history(runs), exported}
 }
 
-// history shows the sizes of the last runs.
+// history returns a section with the sizes of the last runs.
 func history(runs []*backups.Run) section {
 	const shown = 14
 	s := section{Title: "The last runs"}
@@ -283,7 +286,7 @@ func history(runs []*backups.Run) section {
 	return s
 }
 
-// largest returns the repositories with the most Git data, if there are several.
+// largest returns the repositories with the most Git data, if the archive has several.
 func largest(r *report.Report) []archive.RepositorySummary {
 	const shown = 10
 	all := slices.SortedStableFunc(slices.Values(r.Summary.Repositories), func(a, b archive.RepositorySummary) int {

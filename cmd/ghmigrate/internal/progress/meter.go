@@ -6,8 +6,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/table"
 )
 
-// A meter measures the speed of a transfer over the last seconds. It says
-// nothing before it knows something: neither "0 B/s" nor "0s left".
+// A meter measures the speed of a transfer over the last seconds.
 type meter struct {
 	samples []sample // of the last seconds, in order
 }
@@ -18,13 +17,13 @@ type sample struct {
 }
 
 const (
-	meterWindow = 10 * time.Second
-	meterLeast  = time.Second // below, a speed is a guess
+	meterWindow  = 10 * time.Second
+	meterMinimum = time.Second // shorter measurements vary too much
 )
 
 func (m *meter) add(bytes int64, now time.Time) {
 	if n := len(m.samples); n > 0 && bytes < m.samples[n-1].bytes {
-		m.samples = nil // the transfer began anew
+		m.samples = nil // the transfer has restarted
 	}
 	m.samples = append(m.samples, sample{now, bytes})
 	for len(m.samples) > 2 && now.Sub(m.samples[1].at) >= meterWindow {
@@ -32,14 +31,15 @@ func (m *meter) add(bytes int64, now time.Time) {
 	}
 }
 
-// words says how fast the transfer is and how long it will take.
-func (m *meter) words(size int64) string {
+// text returns the speed of the transfer and the time left. It is empty until the
+// speed is known: "0 B/s" or "0s left" would mislead.
+func (m *meter) text(size int64) string {
 	if len(m.samples) < 2 {
 		return ""
 	}
 	first, last := m.samples[0], m.samples[len(m.samples)-1]
 	took, moved := last.at.Sub(first.at), last.bytes-first.bytes
-	if took < meterLeast || moved <= 0 {
+	if took < meterMinimum || moved <= 0 {
 		return ""
 	}
 	rate := float64(moved) / took.Seconds()

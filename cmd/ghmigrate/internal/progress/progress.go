@@ -1,5 +1,5 @@
-// Package progress shows how long operations go: in bars on a terminal, in lines
-// elsewhere, or in a log.
+// Package progress shows the progress of exports and transfers: as bars on a terminal,
+// as lines elsewhere, or in a log.
 package progress
 
 import (
@@ -17,12 +17,12 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/table"
 )
 
-// A Mode is how progress is shown.
+// A Mode says how to show progress.
 type Mode string
 
 // The modes.
 const (
-	Auto  Mode = "auto" // Bars on a terminal, else Lines
+	Auto  Mode = "auto" // Bars on a terminal, otherwise Lines
 	Bars  Mode = "bars"
 	Lines Mode = "lines"
 	None  Mode = "none"
@@ -32,11 +32,11 @@ const (
 type Show struct {
 	w    io.Writer
 	mode Mode
-	log  *slog.Logger // not nil: everything goes there
+	log  *slog.Logger // if not nil, gets everything in place of w
 
-	mu     sync.Mutex
-	told   map[string]time.Time // when the latest line of a transfer was written
-	screen *screen              // nil: no bars
+	mu       sync.Mutex
+	lastLine map[string]time.Time // of each transfer
+	screen   *screen              // nil without bars
 }
 
 // New returns a Show that writes to w, or to the logger if it is not nil.
@@ -47,16 +47,16 @@ func New(w io.Writer, mode Mode, log *slog.Logger) *Show {
 			mode = Bars
 		}
 	}
-	return &Show{w: w, mode: mode, log: log, told: map[string]time.Time{}}
+	return &Show{w: w, mode: mode, log: log, lastLine: map[string]time.Time{}}
 }
 
-// isTerminal reports whether bars can be drawn on w.
+// isTerminal reports whether w is a terminal that can show bars.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
-// Say writes a line that stays.
+// Say writes a line. Bars do not overwrite it.
 func (s *Show) Say(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	s.mu.Lock()
@@ -70,27 +70,27 @@ func (s *Show) Say(format string, args ...any) {
 	}
 }
 
-// Warnings returns a logger whose warnings are lines for people: a client tells by
-// them what it tries again, and why.
+// Warnings returns a logger that writes warnings as lines. A client logs a warning for
+// each retry and each rate-limit wait.
 func (s *Show) Warnings() *slog.Logger { return slog.New(warnings{s}) }
 
-// warnings is a handler without attributes of its own.
+// warnings is the handler of Warnings. It ignores the attributes and groups of loggers.
 type warnings struct{ show *Show }
 
 func (w warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
 
 func (w warnings) Handle(_ context.Context, r slog.Record) error {
-	why, wait := "", ""
+	reason, wait := "", ""
 	r.Attrs(func(a slog.Attr) bool {
 		switch a.Key {
 		case "error":
-			why = fmt.Sprintf(": %v", a.Value.Any())
+			reason = fmt.Sprintf(": %v", a.Value.Any())
 		case "wait":
 			wait = fmt.Sprintf(" (waiting %s)", a.Value.Duration().Round(100*time.Millisecond))
 		}
 		return true
 	})
-	w.show.Say("%s%s%s", r.Message, why, wait)
+	w.show.Say("%s%s%s", r.Message, reason, wait)
 	return nil
 }
 
@@ -103,7 +103,7 @@ func (s *Show) write(lines string) {
 	}
 }
 
-// Event shows what happens in a run: it is for [export.Options].
+// Event shows an event of a run. It is a Progress of [export.Options].
 func (s *Show) Event(e export.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,28 +114,28 @@ func (s *Show) Event(e export.Event) {
 		export.LogTo(s.log)(e)
 		return
 	case s.mode == Bars:
-		s.draw().event(e)
+		s.bars().event(e)
 	}
 	switch {
-	case e.Kind == export.EventEnded: // a report follows
-	case s.mode == Bars && e.Job != "" && e.Err == nil && e.Kind != export.EventOver: // its bar says so
-	case e.Kind == export.EventProgress && (e.Bytes == 0 || !s.due(e.Job, e.Time)): // nothing new
+	case e.Kind == export.EventEnded: // the command prints a report
+	case s.mode == Bars && e.Job != "" && e.Err == nil && e.Kind != export.EventOver: // the bar shows it
+	case e.Kind == export.EventProgress && (e.Bytes == 0 || !s.due(e.Job, e.Time)):
 	default:
 		s.write(e.Time.Format(time.TimeOnly) + "  " + describe(e) + "\n")
 	}
 }
 
-// due reports whether a transfer gets another line: every ten seconds.
+// due reports whether a transfer may write a line. It may do so every ten seconds.
 func (s *Show) due(name string, now time.Time) bool {
-	if now.Sub(s.told[name]) < 10*time.Second {
+	if now.Sub(s.lastLine[name]) < 10*time.Second {
 		return false
 	}
-	s.told[name] = now
+	s.lastLine[name] = now
 	return true
 }
 
-// Transfer shows a single transfer. Call update with the bytes so far and the
-// size, which is -1 if it is not known.
+// Transfer returns a function that shows the progress of a transfer. Call it with the
+// bytes transferred so far, and the size or -1.
 func (s *Show) Transfer(name string) (update func(bytes, size int64)) {
 	return func(bytes, size int64) {
 		s.mu.Lock()
@@ -144,8 +144,8 @@ func (s *Show) Transfer(name string) (update func(bytes, size int64)) {
 		switch {
 		case s.mode == None:
 		case s.mode == Bars && s.log == nil:
-			s.draw().transfer(name, bytes, size, now)
-		case bytes == 0 || !s.due(name, now): // nothing has come yet
+			s.bars().transfer(name, bytes, size, now)
+		case bytes == 0 || !s.due(name, now):
 		case s.log != nil:
 			s.log.Info("transfer", "name", name, "bytes", bytes, "size", size)
 		default:
@@ -154,15 +154,15 @@ func (s *Show) Transfer(name string) (update func(bytes, size int64)) {
 	}
 }
 
-// draw begins to draw bars, unless they are there.
-func (s *Show) draw() *screen {
+// bars returns the screen. The first call begins to draw.
+func (s *Show) bars() *screen {
 	if s.screen == nil {
 		s.screen = newScreen(s.w)
 	}
 	return s.screen
 }
 
-// End takes the bars away.
+// End removes the bars.
 func (s *Show) End() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,7 +172,7 @@ func (s *Show) End() {
 	}
 }
 
-// describe is the line for an event.
+// describe returns the line for an event.
 func describe(e export.Event) string {
 	if e.Kind == export.EventProgress {
 		return fmt.Sprintf("batch %s: downloaded %s", e.Job, amount(e.Bytes, e.Size))
@@ -183,7 +183,7 @@ func describe(e export.Event) string {
 	return e.String()
 }
 
-// activity is what a batch does, for its bar.
+// activity returns the text beside the bar of a batch.
 func activity(e export.Event) string {
 	switch e.Kind {
 	case export.EventProgress:
@@ -196,7 +196,7 @@ func activity(e export.Event) string {
 	}
 }
 
-// amount writes how far a transfer is.
+// amount formats the transferred bytes, and the size unless it is -1.
 func amount(bytes, size int64) string {
 	if size < 0 {
 		return table.Size(bytes)

@@ -15,12 +15,14 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
+// at returns the event with a time of so many seconds after 13:45.
 func at(seconds int, e export.Event) export.Event {
 	e.Time = time.Date(2026, 11, 20, 13, 45, seconds, 0, time.UTC)
 	return e
 }
 
-func events(show *progress.Show) {
+// showEvents shows the events of a run with one batch.
+func showEvents(show *progress.Show) {
 	for _, e := range []export.Event{
 		at(0, export.Event{Kind: export.EventBegun, Repositories: 2, All: 2}),
 		at(1, export.Event{Kind: export.EventStarted, Job: "1", Migration: 79, Repositories: 2, All: 2}),
@@ -39,7 +41,7 @@ func TestLines(t *testing.T) {
 	var b bytes.Buffer
 	show := progress.New(&b, progress.Auto, nil)
 	show.Say("hello %d", 1)
-	events(show)
+	showEvents(show)
 	show.End()
 	assert.Equal(t, "hello 1\n"+
 		"13:45:00  exporting 2 repositories\n"+
@@ -49,11 +51,11 @@ func TestLines(t *testing.T) {
 		"13:45:14  batch 1: over, 2 of 2 repositories done\n", b.String())
 }
 
-func TestNothing(t *testing.T) {
+func TestNone(t *testing.T) {
 	var b bytes.Buffer
 	show := progress.New(&b, progress.None, slog.New(slog.NewJSONHandler(&b, nil)))
 	show.Say("hello")
-	events(show)
+	showEvents(show)
 	show.Transfer("x")(1, 2)
 	assert.Empty(t, b.String())
 }
@@ -62,7 +64,7 @@ func TestLog(t *testing.T) {
 	var b bytes.Buffer
 	show := progress.New(&b, progress.Auto, slog.New(slog.NewJSONHandler(&b, nil)))
 	show.Say("hello")
-	events(show)
+	showEvents(show)
 	show.Transfer("x")(1, 2)
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
 	assert.Len(t, lines, 6, b.String())
@@ -70,7 +72,6 @@ func TestLog(t *testing.T) {
 	assert.Contains(t, lines[5], `"name":"x","bytes":1,"size":2`)
 }
 
-// A warning of the client says what went wrong and what follows.
 func TestWarnings(t *testing.T) {
 	var b bytes.Buffer
 	log := progress.New(&b, progress.Auto, nil).Warnings()
@@ -79,7 +80,7 @@ func TestWarnings(t *testing.T) {
 	assert.Equal(t, "request failed, retrying: 502 Bad Gateway (waiting 1.2s)\n", b.String())
 }
 
-// Bars show a speed only when there is one.
+// TestBars checks that bars show a speed only after it is measured.
 func TestBars(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer

@@ -18,10 +18,10 @@ import (
 type screen struct {
 	bars  *mpb.Progress
 	items map[string]*item
-	whole *mpb.Bar // nil: there is no run
+	run   *mpb.Bar // nil without a run
 }
 
-// An item has a bar. The bar asks for its text in a goroutine of its own.
+// An item is the bar of a transfer or a batch. A goroutine of mpb loads the text.
 type item struct {
 	bar   *mpb.Bar
 	meter meter
@@ -32,20 +32,20 @@ func newScreen(w io.Writer) *screen {
 	return &screen{bars: mpb.New(mpb.WithOutput(w), mpb.WithAutoRefresh()), items: map[string]*item{}}
 }
 
-// write writes lines above the bars. It reports whether that was possible.
+// write writes lines above the bars, and reports whether it has succeeded.
 func (s *screen) write(lines string) bool {
 	_, err := io.WriteString(s.bars, lines)
 	return err == nil
 }
 
-// event brings the bars up to date.
+// event updates the bars after an event of a run.
 func (s *screen) event(e export.Event) {
-	if s.whole == nil {
-		s.whole = s.add(math.MaxInt, "in all", decor.CountersNoUnit("repositories: %d of %d, "), decor.Elapsed(decor.ET_STYLE_GO))
+	if s.run == nil {
+		s.run = s.add(math.MaxInt, "in all", decor.CountersNoUnit("repositories: %d of %d, "), decor.Elapsed(decor.ET_STYLE_GO))
 	}
-	if s.whole != nil {
-		s.whole.SetTotal(int64(e.All), false)
-		s.whole.SetCurrent(int64(e.Done))
+	if s.run != nil {
+		s.run.SetTotal(int64(e.All), false)
+		s.run.SetCurrent(int64(e.Done))
 	}
 	switch {
 	case e.Job == "" || e.Kind == export.EventReplaced:
@@ -64,11 +64,11 @@ func (s *screen) event(e export.Event) {
 	}
 }
 
-// transfer brings the bar of a transfer up to date.
+// transfer updates the bar of a transfer.
 func (s *screen) transfer(name string, bytes, size int64, now time.Time) {
 	it := s.item(name)
 	it.meter.add(bytes, now)
-	text := amount(bytes, size) + it.meter.words(size)
+	text := amount(bytes, size) + it.meter.text(size)
 	it.text.Store(&text)
 	it.fill(bytes, size)
 }
@@ -80,6 +80,7 @@ func (it *item) fill(bytes, size int64) {
 	}
 }
 
+// item returns the bar of a transfer or a batch. It adds the bar at the first call.
 func (s *screen) item(name string) *item {
 	it := s.items[name]
 	if it == nil {
@@ -101,7 +102,7 @@ func (s *screen) remove(name string) {
 	}
 }
 
-// add adds a bar to the screen; nil if the terminal is gone.
+// add adds a bar to the screen. It returns nil if mpb has stopped.
 func (s *screen) add(priority int, name string, beside ...decor.Decorator) *mpb.Bar {
 	bar, err := s.bars.Add(0, mpb.BarStyle().Build(), mpb.BarPriority(priority), mpb.BarWidth(20),
 		mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-11s", name))), mpb.AppendDecorators(beside...))
@@ -111,13 +112,13 @@ func (s *screen) add(priority int, name string, beside ...decor.Decorator) *mpb.
 	return bar
 }
 
-// end takes all bars away.
+// end removes all bars.
 func (s *screen) end() {
 	for name := range s.items {
 		s.remove(name)
 	}
-	if s.whole != nil {
-		s.whole.Abort(true)
+	if s.run != nil {
+		s.run.Abort(true)
 	}
 	s.bars.Wait()
 }
