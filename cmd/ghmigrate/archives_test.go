@@ -16,20 +16,19 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// archived exports a repository and returns the path of the archive.
-func archived(t *testing.T) (*user, string) {
+// exportedArchive exports two repositories, and returns the path of the archive.
+func exportedArchive(t *testing.T) (*user, string) {
 	t.Helper()
 	fake := newFake(t)
 	fake.AddRepository("octo-org/app", ghmigratetest.WithIssues(30), ghmigratetest.WithAttachment("a&b.png", bytes.Repeat([]byte("x"), 5000)))
 	fake.AddRepository("octo-org/other", ghmigratetest.WithIssues(1))
 	u := newUser(t, fake)
 	id := u.do("start", "--org", "octo-org", "app", "other")
-	u.do("download", "--org", "octo-org", id)
-	return u, "migration-79.tar.gz"
+	return u, u.do("download", "--org", "octo-org", id)
 }
 
-func TestInspectAnArchive(t *testing.T) {
-	u, path := archived(t)
+func TestInspectArchive(t *testing.T) {
+	u, path := exportedArchive(t)
 	text := u.do("inspect", path)
 	assert.Contains(t, text, "octo-org/app    yes     yes")
 	assert.Contains(t, text, "No faults.")
@@ -38,31 +37,29 @@ func TestInspectAnArchive(t *testing.T) {
 	assert.Len(t, found["people"], 1)
 
 	assert.Equal(t, "page.html", u.do("inspect", path, "--html", "page.html"))
-	page, err := os.ReadFile(u.path("page.html"))
-	require.NoError(t, err)
-	assertSelfContained(t, string(page))
+	page := u.read("page.html")
+	assertSelfContained(t, page)
 	for _, part := range []string{"octo-org/app", "a&amp;b.png", "octocat", "issue comment", "no faults", "width:100%"} {
-		assert.Contains(t, string(page), part)
+		assert.Contains(t, page, part)
 	}
 }
 
-// assertSelfContained fails if a page has scripts, or asks for anything.
+// assertSelfContained fails the test if a page has scripts, or loads other resources.
 func assertSelfContained(t *testing.T, page string) {
 	t.Helper()
 	assert.NotRegexp(t, `(?i)<(script|link|img|iframe|object|embed|base|form)\b`, page)
 	assert.NotRegexp(t, `(?i)(src|srcset|action)=|url\(|@import|\bon\w+=`, page)
-	assert.NotContains(t, page, "ZgotmplZ", "html/template has found a value to be unsafe")
+	assert.NotContains(t, page, "ZgotmplZ", "html/template has replaced an unsafe value")
 }
 
-func TestAnArchiveWithFaults(t *testing.T) {
+func TestTruncatedArchive(t *testing.T) {
 	t.Parallel()
-	u, path := archived(t)
-	data, err := os.ReadFile(u.path(path))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(u.path("cut.tar.gz"), data[:len(data)-100], 0o600))
+	u, path := exportedArchive(t)
+	data := u.read(path)
+	require.NoError(t, os.WriteFile(u.path("cut.tar.gz"), []byte(data[:len(data)-100]), 0o600))
 
 	res := u.fails(1, []string{"verify", path, "cut.tar.gz"}, "cut.tar.gz has faults\n", "unexpected EOF")
-	assert.Equal(t, path+"\n", res.stdout, "only what is whole")
+	assert.Equal(t, path+"\n", res.stdout, "only the archive without faults")
 	line := u.run("verify", "cut.tar.gz", "--json").stdout
 	assert.Equal(t, false, decode[map[string]any](t, line)["ok"])
 
@@ -70,10 +67,9 @@ func TestAnArchiveWithFaults(t *testing.T) {
 	assert.Equal(t, 1, res.status)
 	assert.Contains(t, res.stdout, "FAULTS (")
 	u.fails(1, []string{"inspect", "cut.tar.gz", "--html", "page.html"}, "cut.tar.gz has faults")
-	page, err := os.ReadFile(u.path("page.html"))
-	require.NoError(t, err)
-	assert.Contains(t, string(page), "The archive has ")
-	assertSelfContained(t, string(page))
+	page := u.read("page.html")
+	assert.Contains(t, page, "The archive has ")
+	assertSelfContained(t, page)
 
 	u.fails(1, []string{"extract", "cut.tar.gz", "unpacked"}, "cut.tar.gz has faults")
 	u.fails(1, []string{"verify", path, "--sha256", strings.Repeat("0", 64)}, "SHA-256")
@@ -83,7 +79,7 @@ func TestAnArchiveWithFaults(t *testing.T) {
 }
 
 func TestExtract(t *testing.T) {
-	u, path := archived(t)
+	u, path := exportedArchive(t)
 	repositories := strings.Split(u.do("extract", path, "unpacked"), "\n")
 	assert.Equal(t, []string{u.path("unpacked", "repositories", "octo-org", "app.git"), u.path("unpacked", "repositories", "octo-org", "other.git")}, repositories)
 	clone, err := exec.CommandContext(t.Context(), "git", "clone", "-q", repositories[0], u.path("clone")).CombinedOutput()
@@ -135,11 +131,10 @@ func TestInspectRuns(t *testing.T) {
 	u.fails(1, []string{"inspect", "backups", "--org", "nobody"}, "no runs")
 
 	u.do("inspect", "backups", "--html", "page.html")
-	page, err := os.ReadFile(u.path("page.html"))
-	require.NoError(t, err)
-	assertSelfContained(t, string(page))
-	assert.Contains(t, string(page), "octo-org/hopeless")
-	assert.Contains(t, string(page), "1 of 2")
+	page := u.read("page.html")
+	assertSelfContained(t, page)
+	assert.Contains(t, page, "octo-org/hopeless")
+	assert.Contains(t, page, "1 of 2")
 
 	u.do("prune", "--out", "backups", "--keep-last", "1", "--dry-run")
 	assert.Equal(t, text, u.do("inspect", "backups"), "a dry run removes nothing")
@@ -154,7 +149,7 @@ func TestInspectRuns(t *testing.T) {
 
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct{ path, says string }{
+	for name, test := range map[string]struct{ path, output string }{
 		"with git":    {os.Getenv("PATH"), "Restoring octo-org/checkout"},
 		"without git": {t.TempDir(), "git is not installed"},
 	} {
@@ -165,42 +160,41 @@ func TestDemo(t *testing.T) {
 			cmd, stdout, stderr := u.command("demo", "--progress", "lines")
 			begun := time.Now()
 			require.NoError(t, cmd.Start())
-			eventually(t, "it says something", stderr, func() bool { return stderr.String() != "" })
+			eventually(t, "demo prints a line", stderr, func() bool { return stderr.String() != "" })
 			t.Logf("first line after %v", time.Since(begun))
 			require.NoError(t, cmd.Wait(), stderr)
-			for _, text := range []string{"This is a demonstration", "batch 1: verified", test.says, "was removed."} {
+			for _, text := range []string{"This is a demonstration", "batch 1: verified", test.output, "was removed."} {
 				assert.Contains(t, stderr.String(), text)
 			}
 			assert.Regexp(t, `^[0-9a-f]{64}  \S+migration-79\.tar\.gz\n\narchive   migration-79\.tar\.gz\n`, stdout.String())
 			assert.Contains(t, stdout.String(), "No faults.")
-			left, err := filepath.Glob(u.path("ghmigrate-*"))
-			require.NoError(t, err)
-			assert.Empty(t, left)
+			u.assertNoTemporaryFiles()
 		})
 	}
 }
 
-func TestDemoIsStopped(t *testing.T) {
+func (u *user) assertNoTemporaryFiles() {
+	u.t.Helper()
+	found, err := filepath.Glob(u.path("ghmigrate-*"))
+	require.NoError(u.t, err)
+	assert.Empty(u.t, found)
+}
+
+func TestInterruptedDemo(t *testing.T) {
 	requireSignals(t)
 	t.Parallel()
 	u := newUser(t, nil)
-	cmd, _, stderr := u.command("demo", "--progress", "lines")
-	require.NoError(t, cmd.Start())
-	eventually(t, "it downloads", stderr, func() bool { return strings.Contains(stderr.String(), "downloaded ") })
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	_ = cmd.Wait()
-	assert.Equal(t, 3, cmd.ProcessState.ExitCode(), stderr)
-	left, err := filepath.Glob(u.path("ghmigrate-*"))
-	require.NoError(t, err)
-	assert.Empty(t, left)
+	res := u.stop(os.Interrupt, []string{"demo", "--progress", "lines"}, func(stderr string) bool { return strings.Contains(stderr, "downloaded ") })
+	assert.Equal(t, 3, res.status, res.stderr)
+	u.assertNoTemporaryFiles()
 }
 
-func TestFakeForACommand(t *testing.T) {
+func TestFakeRunsACommand(t *testing.T) {
 	u := newUser(t, nil)
 	res := u.run("fake", "--repo", "octo-org/a", "--token", "ghp_given", binary, "repositories", "--org", "octo-org")
 	assert.Equal(t, 0, res.status, res.stderr)
 	assert.Equal(t, "octo-org/a\n", res.stdout)
 	assert.Contains(t, res.stderr, "GET /orgs/octo-org/repos 200")
-	assert.Equal(t, 2, u.run("fake", binary, "nope").status, "the command's status")
+	assert.Equal(t, 2, u.run("fake", binary, "nope").status, "the status of the command")
 	assert.Contains(t, fmt.Sprint(u.run("fake", u.path("nowhere"))), "nowhere")
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// browsing runs browse in a process of its own, and returns the address of its pages.
-func browsing(t *testing.T, u *user, args ...string) string {
+// startBrowse starts browse, and returns the address of its pages.
+func startBrowse(t *testing.T, u *user, args ...string) string {
 	t.Helper()
 	cmd, stdout, stderr := u.command(append([]string{"browse", "--cache", u.path("cache")}, args...)...)
 	require.NoError(t, cmd.Start())
-	eventually(t, "it prints an address", stderr, func() bool { return strings.HasSuffix(stdout.String(), "/\n") })
+	eventually(t, "browse prints an address", stderr, func() bool { return strings.HasSuffix(stdout.String(), "/\n") })
 	t.Cleanup(func() {
 		requireSignals(t)
 		require.NoError(t, cmd.Process.Signal(os.Interrupt))
@@ -38,12 +38,12 @@ func get(t *testing.T, address string) string {
 	return string(body)
 }
 
-// An operator looks into an archive, and into the newest run of an account.
+// TestBrowse browses an archive, and the newest run of an account.
 func TestBrowse(t *testing.T) {
 	requireSignals(t)
 	t.Parallel()
-	u, path := archived(t)
-	address := browsing(t, u, path)
+	u, path := exportedArchive(t)
+	address := startBrowse(t, u, path)
 	assert.Regexp(t, `^http://127\.0\.0\.1:\d+/[0-9a-f]{32}/$`, address)
 	assert.Contains(t, get(t, address+"octo-org/app/issues"), "#30")
 
@@ -54,7 +54,7 @@ func TestBrowse(t *testing.T) {
 	exporter.do("export", "--org", "octo-org", "--all", "--batch", "1", "--out", "backups")
 	exporter.fails(1, []string{"browse", "backups", "--run", "x"}, "no runs")
 	exporter.fails(1, []string{"browse", "backups", "--org", "nobody"}, "no runs")
-	body := get(t, browsing(t, exporter, "backups", "--org", "octo-org"))
+	body := get(t, startBrowse(t, exporter, "backups", "--org", "octo-org"))
 	assert.Contains(t, body, ">octo-org/a</a>")
-	assert.Contains(t, body, ">octo-org/b</a>", "of another archive of the run")
+	assert.Contains(t, body, ">octo-org/b</a>", "a repository of another archive of the run")
 }

@@ -21,12 +21,12 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// An s3 is a server with S3's API and one bucket.
+// An s3 is a server with the API of S3 and one bucket.
 type s3 struct {
-	t       *testing.T
-	backend *s3mem.Backend
-	server  *httptest.Server
-	uploads atomic.Int64 // bytes that were sent to it
+	t        *testing.T
+	backend  *s3mem.Backend
+	server   *httptest.Server
+	uploaded atomic.Int64 // bytes received
 }
 
 func newS3(t *testing.T) *s3 {
@@ -37,7 +37,7 @@ func newS3(t *testing.T) *s3 {
 	s := &s3{t: t, backend: backend}
 	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
-			r.Body = &counted{r.Body, &s.uploads}
+			r.Body = &countingBody{r.Body, &s.uploaded}
 		}
 		api.ServeHTTP(w, r)
 	}))
@@ -45,18 +45,19 @@ func newS3(t *testing.T) *s3 {
 	return s
 }
 
-type counted struct {
+// A countingBody counts the bytes that are read.
+type countingBody struct {
 	io.ReadCloser
 	n *atomic.Int64
 }
 
-func (c *counted) Read(p []byte) (int, error) {
+func (c *countingBody) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
 	c.n.Add(int64(n))
 	return n, err
 }
 
-// url names the bucket, as a user does.
+// url returns the URL of the bucket for --out.
 func (s *s3) url(prefix string) string {
 	return "s3://octo-backups" + prefix + "?region=us-east-1&use_path_style=true&endpoint=" + s.server.URL
 }
@@ -65,20 +66,26 @@ func (s *s3) env() []string {
 	return []string{"AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=hunter2", "AWS_EC2_METADATA_DISABLED=true"}
 }
 
-// keys lists the objects.
-func (s *s3) keys() (keys []string) {
+// keys returns the keys of the objects in the bucket.
+func (s *s3) keys() []string {
 	s.t.Helper()
-	list, err := s.backend.ListBucket("octo-backups", nil, gofakes3.ListBucketPage{})
-	require.NoError(s.t, err)
+	return objectKeys(s.t, s.backend)
+}
+
+// objectKeys returns the keys of the objects in the bucket of a backend.
+func objectKeys(t *testing.T, backend *s3mem.Backend) (keys []string) {
+	t.Helper()
+	list, err := backend.ListBucket("octo-backups", nil, gofakes3.ListBucketPage{})
+	require.NoError(t, err)
 	for _, object := range list.Contents {
 		keys = append(keys, object.Key)
 	}
 	return keys
 }
 
-// An organization is backed up to a bucket, the page of the run is read, old runs
-// are pruned, and a repository is restored.
-func TestABucketFromEndToEnd(t *testing.T) {
+// TestBucket exports an organization into a bucket three times, inspects and prunes
+// the runs, and restores a repository.
+func TestBucket(t *testing.T) {
 	t.Parallel()
 	fake, bucket := newFake(t), newS3(t)
 	fake.AddRepository("octo-org/a")
@@ -104,14 +111,12 @@ func TestABucketFromEndToEnd(t *testing.T) {
 
 	assert.Contains(t, u.do("inspect", out), archives[2])
 	assert.Equal(t, "page.html", u.do("inspect", out, "--html", "page.html"))
-	page, err := os.ReadFile(u.path("page.html"))
-	require.NoError(t, err)
-	assert.Contains(t, string(page), "2 of 2 repositories exported")
+	assert.Contains(t, u.read("page.html"), "2 of 2 repositories exported")
 
 	removed := u.do("prune", "--out", out, "--keep-last", "1")
 	assert.Len(t, strings.Split(removed, "\n"), 2, removed)
 	assert.Len(t, bucket.keys(), 3)
-	assert.Len(t, filesBelow(t, u.path("state"), "journal"), 1, "the journals of removed runs go too")
+	assert.Len(t, filesBelow(t, u.path("state"), "journal"), 1, "prune removes the journals of removed runs")
 
 	assert.Equal(t, archives[2], u.do("verify", archives[2]))
 	repositories := strings.Split(u.do("extract", archives[2], "unpacked"), "\n")
@@ -125,6 +130,7 @@ func TestABucketFromEndToEnd(t *testing.T) {
 	u.do("verify", one)
 }
 
+// filesBelow returns the files below a folder whose names have the suffix.
 func filesBelow(t *testing.T, dir, suffix string) []string {
 	t.Helper()
 	var found []string
@@ -137,23 +143,19 @@ func filesBelow(t *testing.T, dir, suffix string) []string {
 	return found
 }
 
-// An upload that is killed leaves nothing that looks like an archive, and the next
-// run puts it there.
-func TestAnUploadIsKilled(t *testing.T) {
+// TestUploadIsKilled kills an export while it uploads an archive. The bucket has no
+// archive then, and the next call uploads it.
+func TestUploadIsKilled(t *testing.T) {
 	t.Parallel()
-	for name, flags := range map[string][]string{"streamed": nil, "by way of the disk": {"--stage"}} {
+	for name, flags := range map[string][]string{"streamed": nil, "staged": {"--stage"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fake, bucket := newFake(t, ghmigratetest.WithStorageRate(8<<20)), newS3(t)
 			fake.AddRepository("octo-org/large", ghmigratetest.Payload(24<<20))
 			u := newUser(t, fake, bucket.env()...)
 			args := append([]string{"export", "--org", "octo-org", "--all", "--out", bucket.url(""), "--progress", "lines"}, flags...)
-			cmd, _, stderr := u.command(args...)
-			require.NoError(t, cmd.Start())
-			eventually(t, "some is in the bucket", stderr, func() bool { return bucket.uploads.Load() > 6<<20 })
-			require.NoError(t, cmd.Process.Kill())
-			_ = cmd.Wait()
-			assert.NotContains(t, fmt.Sprint(bucket.keys()), "migration-79", stderr)
+			res := u.stop(os.Kill, args, func(string) bool { return bucket.uploaded.Load() > 6<<20 })
+			assert.NotContains(t, fmt.Sprint(bucket.keys()), "migration-79", res.stderr)
 
 			line := u.do(args...)
 			_, location, _ := strings.Cut(line, "  ")
@@ -165,7 +167,7 @@ func TestAnUploadIsKilled(t *testing.T) {
 	}
 }
 
-func TestABucketThatRefuses(t *testing.T) {
+func TestBucketDoesNotExist(t *testing.T) {
 	fake, bucket := newFake(t), newS3(t)
 	fake.AddRepository("octo-org/a")
 	u := newUser(t, fake, bucket.env()...)

@@ -34,7 +34,7 @@ func TestMisuse(t *testing.T) {
 	u := newUser(t, nil, "GH_TOKEN=ghp_secret")
 	u.token = "ghp_secret"
 	require.NoError(t, os.WriteFile(u.path("archive.tar.gz"), nil, 0o600))
-	for line, says := range map[string]string{
+	for line, message := range map[string]string{
 		"nope":                       `unknown command "nope"`,
 		"exprot":                     `unknown command "exprot"`,
 		"list --nope":                "unknown flag: --nope",
@@ -108,13 +108,13 @@ func TestMisuse(t *testing.T) {
 			assert.Equal(t, 2, res.status)
 			assert.Empty(t, res.stdout)
 			assert.True(t, strings.HasPrefix(res.stderr, "ghmigrate: "), res.stderr)
-			assert.Contains(t, res.stderr, says)
+			assert.Contains(t, res.stderr, message)
 			assert.Regexp(t, `\nRun ghmigrate( \w+)* --help for help\.\n$`, res.stderr)
 		})
 	}
 }
 
-func TestAnEmptyArgument(t *testing.T) {
+func TestEmptyArgument(t *testing.T) {
 	newUser(t, nil, "GH_TOKEN=ghp_secret").fails(2, []string{"status", ""}, "is empty")
 }
 
@@ -130,9 +130,7 @@ func TestCompletion(t *testing.T) {
 func TestManPages(t *testing.T) {
 	u := newUser(t, nil)
 	assert.Equal(t, "man/ghmigrate.1", strings.ReplaceAll(u.do("man", "man"), `\`, "/"))
-	page, err := os.ReadFile(u.path("man", "ghmigrate.1"))
-	require.NoError(t, err)
-	assert.Contains(t, string(page), ".TH \"GHMIGRATE\" \"1\"")
+	assert.Contains(t, u.read("man", "ghmigrate.1"), ".TH \"GHMIGRATE\" \"1\"")
 	pages, err := os.ReadDir(u.path("man"))
 	require.NoError(t, err)
 	assert.Greater(t, len(pages), len(commands))

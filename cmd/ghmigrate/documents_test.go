@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A command line of ghmigrate in a document names a command that exists, and flags
-// that it has.
+// TestCommandsInDocumentsExist checks the command lines of ghmigrate in documents: the
+// command has to exist, with the flags.
 func TestCommandsInDocumentsExist(t *testing.T) {
 	u := newUser(t, nil)
 	help := map[string]string{}
@@ -26,27 +25,26 @@ func TestCommandsInDocumentsExist(t *testing.T) {
 		require.NoError(t, err)
 		documents = append(documents, found...)
 	}
-	// A whole line of code, or a piece of one: after $(, a quote, a pipe or the like.
+	// The command begins a line, or follows $(, a quote, a pipe or the like.
 	line := regexp.MustCompile("(?m)(?:^|[\\t `(|;&]|run: )ghmigrate ((?:[a-z]+)(?: [^\\n`|;]*)?)")
 	flag := regexp.MustCompile(`(?:^|[ "'])(--?[a-z][-a-z]*)`)
-	seen := 0
+	checked := 0
 	for _, name := range documents {
-		text, err := os.ReadFile(name)
-		require.NoError(t, err)
-		for _, m := range line.FindAllStringSubmatch(strings.ReplaceAll(string(text), "\\\n", " "), -1) {
+		text := strings.ReplaceAll(readFile(t, name), "\\\n", " ")
+		for _, m := range line.FindAllStringSubmatch(text, -1) {
 			command, args, _ := strings.Cut(m[1], " ")
 			if help[command] == "" {
-				continue // prose: ghmigrate is the library, too
+				continue // prose
 			}
-			if command == "fake" { // a command of its own follows
+			if command == "fake" { // the flags after a word belong to another command
 				args = regexp.MustCompile(`^((?: ?--[-a-z]+[ =][^- ]\S*)*).*`).ReplaceAllString(args, "$1")
 			}
 			args, _, _ = strings.Cut(args, " #")
 			for _, f := range flag.FindAllStringSubmatch(args, -1) {
-				seen++
+				checked++
 				assert.Regexp(t, `(?m)^ +(-\w, )?`+f[1]+`\b|^ +`+f[1]+`, `, help[command], "%s: ghmigrate %s", name, m[1])
 			}
 		}
 	}
-	assert.Greater(t, seen, 60)
+	assert.Greater(t, checked, 60)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// glob returns the one file that matches.
+// glob returns the only file that matches the path.
 func (u *user) glob(elements ...string) string {
 	u.t.Helper()
 	found, err := filepath.Glob(u.path(elements...))
@@ -65,7 +65,7 @@ func TestExportIntoAFolder(t *testing.T) {
 	assert.Equal(t, filepath.Join(r.Location, "migration-81.tar.gz"), u.do("verify", filepath.Join(r.Location, "manifest.json")))
 }
 
-func TestWhatIsExportedAndWhatIsSkipped(t *testing.T) {
+func TestSelection(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t)
 	list := []map[string]any{
@@ -106,7 +106,7 @@ func TestWhatIsExportedAndWhatIsSkipped(t *testing.T) {
 	assert.Contains(t, u.do("export", "--help"), "New issues and comments do not count as a change")
 }
 
-func TestWhatAnEnterpriseServerCannotDo(t *testing.T) {
+func TestCallsThatGHESLacks(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, ghmigratetest.WithGHES())
 	fake.AddRepository("octocat/mine")
@@ -117,7 +117,7 @@ func TestWhatAnEnterpriseServerCannotDo(t *testing.T) {
 	u.do(append(export, "--keep")...)
 }
 
-func TestOneBadRepository(t *testing.T) {
+func TestFailingRepositories(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t)
 	fake.AddRepository("octo-org/a")
@@ -133,24 +133,20 @@ func TestOneBadRepository(t *testing.T) {
 	assert.Contains(t, u.do("inspect", "backups"), "octo-org/hopeless  GitHub failed to export it")
 }
 
-func TestAnAccountWithoutRepositories(t *testing.T) {
+func TestAccountWithoutRepositories(t *testing.T) {
 	fake := newFake(t)
 	fake.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/repos", Status: 200, Body: "[]"})
-	newUser(t, fake).fails(1, []string{"export", "--org", "octo-org", "--all", "--out", "backups"}, "has no repositories, or none that the token may see")
+	newUser(t, fake).fails(1, []string{"export", "--org", "octo-org", "--all", "--out", "backups"}, "has no repositories that the token can see")
 }
 
-func TestAnUnfinishedRunIsFinishedFirst(t *testing.T) {
+func TestUnfinishedRunIsFinishedFirst(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t)
 	fake.AddRepository("octo-org/a")
 	fake.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/migrations/79/archive", Status: 401, Times: -1})
 	u := newUser(t, fake)
 	args := []string{"export", "--org", "octo-org", "--all", "--out", "backups"}
-	cmd, _, stderr := u.command(args...)
-	require.NoError(t, cmd.Start())
-	eventually(t, "it is in trouble", stderr, func() bool { return strings.Contains(stderr.String(), "trying again in") })
-	require.NoError(t, cmd.Process.Kill())
-	_ = cmd.Wait()
+	u.stop(os.Kill, args, func(stderr string) bool { return strings.Contains(stderr, "trying again in") })
 
 	fake.ClearFaults()
 	fake.AddRepository("octo-org/new")
@@ -169,24 +165,25 @@ func TestTwoExportsAtTheSameTime(t *testing.T) {
 	cmd, _, stderr := u.command(args...)
 	require.NoError(t, cmd.Start())
 	defer func() { _, _ = cmd.Process.Kill(), cmd.Wait() }()
-	eventually(t, "it has begun", stderr, func() bool { return strings.Contains(stderr.String(), "migration 79") })
-	u.fails(1, args, "in use", "Another process is at work there")
+	eventually(t, "the first export has started a migration", stderr, func() bool { return strings.Contains(stderr.String(), "migration 79") })
+	u.fails(1, args, "in use", "Another process is using it")
 }
 
-// In each phase, kill -9 and Ctrl-C cost nothing but time: the next call goes on.
-func TestExportIsStopped(t *testing.T) {
+// TestInterruptedExport stops an export in each phase by kill -9 and by Ctrl-C. The next
+// call finishes it, without a second migration.
+func TestInterruptedExport(t *testing.T) {
 	t.Parallel()
 	requireSignals(t)
 	for phase, test := range map[string]struct {
-		says   string // in the log of the program, when it is stopped
+		ready  string // when standard error has this text, the test stops the export
 		flags  []string
 		faults string
 	}{
 		"while GitHub exports":   {"migration 79", []string{"--export-duration", "4s"}, `[]`},
-		"while it downloads":     {"of 8.0 MiB", []string{"--export-duration", "0s", "--rate", fmt.Sprint(2 << 20)}, `[]`},
-		"while it tidies up":     {"batch 1: verified", []string{"--export-duration", "0s"}, `[]`},
-		"while it starts":        {"starting the export", []string{"--export-duration", "1s"}, `[{"operation": "migrations/start-for-org", "applied": true, "delay": "1m"}]`},
-		"before anything starts": {"exporting 1 repository\n", []string{"--export-duration", "1s"}, `[{"operation": "migrations/list-for-org", "delay": "2s"}]`},
+		"during the download":    {"of 8.0 MiB", []string{"--export-duration", "0s", "--rate", fmt.Sprint(2 << 20)}, `[]`},
+		"after the verification": {"batch 1: verified", []string{"--export-duration", "0s"}, `[]`},
+		"during the start":       {"starting the export", []string{"--export-duration", "1s"}, `[{"operation": "migrations/start-for-org", "applied": true, "delay": "1m"}]`},
+		"before the start":       {"exporting 1 repository\n", []string{"--export-duration", "1s"}, `[{"operation": "migrations/list-for-org", "delay": "2s"}]`},
 	} {
 		for _, signal := range []os.Signal{os.Kill, os.Interrupt} {
 			t.Run(phase+", "+signal.String(), func(t *testing.T) {
@@ -196,25 +193,20 @@ func TestExportIsStopped(t *testing.T) {
 				github := startFake(t, append(test.flags, "--faults", faults, "--repo", "octo-org/large", "--payload", fmt.Sprint(8<<20))...)
 				u := github.user(t)
 				args := []string{"export", "--org", "octo-org", "--all", "--lock", "--out", "backups", "--poll-interval", "200ms", "--progress", "lines"}
-				cmd, _, stderr := u.command(args...)
-				require.NoError(t, cmd.Start())
-				eventually(t, phase, stderr, func() bool { return strings.Contains(stderr.String(), test.says) })
-				if phase == "while it starts" { // GitHub has the request, and the program has no response
-					eventually(t, phase, stderr, func() bool { return u.do("list", "--org", "octo-org") == "79" })
+				res := u.stop(signal, args, func(stderr string) bool {
+					// During the start, GitHub has the request, and the program has no response.
+					return strings.Contains(stderr, test.ready) && (phase != "during the start" || u.do("list", "--org", "octo-org") == "79")
+				})
+				if signal == os.Interrupt && res.status != 0 {
+					assert.Equal(t, 3, res.status, res.stderr)
+					assert.Contains(t, res.stderr, "Run it again with the same flags to continue.")
 				}
-				require.NoError(t, cmd.Process.Signal(signal))
-				_ = cmd.Wait()
-				if signal == os.Interrupt && cmd.ProcessState.ExitCode() != 0 {
-					assert.Equal(t, 3, cmd.ProcessState.ExitCode(), stderr)
-					assert.Contains(t, stderr.String(), "Run it again with the same flags: it goes on where it was.")
-				}
-				u.checkSecrets(stderr.String())
 
 				u.do(args...)
 				path := u.glob("backups", "*", "orgs", "octo-org", "*", "migration-79.tar.gz")
-				if cmd.ProcessState.ExitCode() != 0 {
+				if res.status != 0 {
 					assert.Equal(t, path, u.do("verify", filepath.Join(filepath.Dir(path), "manifest.json")))
-					assert.Equal(t, "79", u.do("list", "--org", "octo-org"), "one export is enough")
+					assert.Equal(t, "79", u.do("list", "--org", "octo-org"), "no second migration")
 				}
 				assert.Empty(t, u.do("locks", "--org", "octo-org"))
 			})

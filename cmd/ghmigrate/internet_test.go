@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"net/http/httputil"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,16 +32,16 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// An internet has fakes of GitHub.com, GHE.com, a GitHub Enterprise Server and S3
-// at their own names. A proxy leads there, and a CA vouches for them.
+// An internet has fakes of GitHub.com, GHE.com, a GitHub Enterprise Server and S3 with
+// their real host names, behind a proxy. A CA of its own signs their certificate.
 type internet struct {
 	github, tenant, server *ghmigratetest.Server
 	buckets                *s3mem.Backend
-	proxy                  string // its URL
-	ca                     string // a file
+	proxy                  string // URL
+	ca                     string // file
 
 	mu      sync.Mutex
-	reached map[string]int // how often, by host
+	reached map[string]int // connections by host
 }
 
 const (
@@ -66,21 +68,21 @@ func newInternet(t *testing.T) *internet {
 	require.NoError(t, n.buckets.CreateBucket("octo-backups"))
 	s3 := gofakes3.New(n.buckets, gofakes3.WithHostBucketBase("s3.eu-central-1.amazonaws.com"), gofakes3.WithoutVersioning()).Server()
 
-	names := map[string]http.Handler{
+	hosts := map[string]http.Handler{
 		"api.github.com": atRoot(n.github.Handler()), "objects.githubusercontent.com": n.github.Handler(),
 		"api.octocorp.ghe.com": atRoot(n.tenant.Handler()), "ghes.example.com": n.server.Handler(),
 		"octo-backups.s3.eu-central-1.amazonaws.com": unchunked(s3),
 	}
 	site := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		names[r.Host].ServeHTTP(w, r)
+		hosts[r.Host].ServeHTTP(w, r)
 	}))
-	site.TLS = &tls.Config{Certificates: []tls.Certificate{n.certify(t, names)}}
+	site.TLS = &tls.Config{Certificates: []tls.Certificate{n.certify(t, hosts)}}
 	site.StartTLS()
 	t.Cleanup(site.Close)
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := strings.TrimSuffix(r.Host, ":443")
-		if names[host] == nil || r.Method != http.MethodConnect {
-			http.Error(w, "there is no "+r.Host, http.StatusBadGateway)
+		if hosts[host] == nil || r.Method != http.MethodConnect {
+			http.Error(w, "unknown host "+r.Host, http.StatusBadGateway)
 			return
 		}
 		n.mu.Lock()
@@ -93,7 +95,7 @@ func newInternet(t *testing.T) *internet {
 	return n
 }
 
-// atRoot serves the API at the root of a host, as the clouds do.
+// atRoot serves the API at the root of a host, as GitHub.com and GHE.com do.
 func atRoot(fake http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/api/v3/") && !strings.HasPrefix(r.URL.Path, "/storage/") {
@@ -107,8 +109,8 @@ func atRoot(fake http.Handler) http.Handler {
 	})
 }
 
-// unchunked decodes the uploads that the AWS SDK sends over TLS, with a checksum
-// behind the content. The fake S3 does not know them.
+// unchunked decodes the uploads of the AWS SDK. Over TLS, the SDK sends a chunked body
+// with a checksum as trailer, which the fake S3 does not support.
 func unchunked(s3 http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Amz-Content-Sha256") == "STREAMING-UNSIGNED-PAYLOAD-TRAILER" {
@@ -121,31 +123,31 @@ func unchunked(s3 http.Handler) http.Handler {
 	})
 }
 
-// tunnel connects a client of the proxy with an address.
+// tunnel connects a client of the proxy to an address.
 func tunnel(t *testing.T, w http.ResponseWriter, addr string) {
 	t.Helper()
-	there, err := new(net.Dialer).DialContext(context.WithoutCancel(t.Context()), "tcp", addr)
+	server, err := new(net.Dialer).DialContext(context.WithoutCancel(t.Context()), "tcp", addr)
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	defer there.Close()
-	here, _, err := http.NewResponseController(w).Hijack()
+	defer server.Close()
+	client, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	defer here.Close()
-	_, _ = io.WriteString(here, "HTTP/1.1 200 Connection established\r\n\r\n")
+	defer client.Close()
+	_, _ = io.WriteString(client, "HTTP/1.1 200 Connection established\r\n\r\n")
 	go func() {
-		_, _ = io.Copy(there, here)
-		_ = there.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(server, client)
+		_ = server.(*net.TCPConn).CloseWrite()
 	}()
-	_, _ = io.Copy(here, there)
+	_, _ = io.Copy(client, server)
 }
 
-// certify makes a certificate for the names, and a file with its CA.
-func (n *internet) certify(t *testing.T, names map[string]http.Handler) tls.Certificate {
+// certify makes a certificate for the hosts, and writes its CA to the file n.ca.
+func (n *internet) certify(t *testing.T, hosts map[string]http.Handler) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -154,9 +156,7 @@ func (n *internet) certify(t *testing.T, names map[string]http.Handler) tls.Cert
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	for name := range names {
-		cert.DNSNames = append(cert.DNSNames, name)
-	}
+	cert.DNSNames = slices.Collect(maps.Keys(hosts))
 	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
 	require.NoError(t, err)
 	n.ca = filepath.Join(t.TempDir(), "octo-ca.pem")
@@ -164,13 +164,8 @@ func (n *internet) certify(t *testing.T, names map[string]http.Handler) tls.Cert
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// objects lists the keys of the bucket.
-func (n *internet) objects(t *testing.T) (keys []string) {
+// objects returns the keys of the objects in the bucket.
+func (n *internet) objects(t *testing.T) []string {
 	t.Helper()
-	list, err := n.buckets.ListBucket("octo-backups", nil, gofakes3.ListBucketPage{})
-	require.NoError(t, err)
-	for _, object := range list.Contents {
-		keys = append(keys, object.Key)
-	}
-	return keys
+	return objectKeys(t, n.buckets)
 }

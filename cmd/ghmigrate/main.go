@@ -1,5 +1,5 @@
-// Ghmigrate exports GitHub organizations and users into verified archives, in a
-// folder or a bucket. It is made for scripts and for operators: see ghmigrate -h.
+// Ghmigrate exports the repositories of GitHub organizations and users into verified
+// archives, in a folder or a bucket. Run ghmigrate --help for its commands.
 package main
 
 import (

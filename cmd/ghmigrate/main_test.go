@@ -23,11 +23,11 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// binary is the program, as a user has it.
+// binary is the path of the program. TestMain builds it.
 var binary string
 
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", "6"); err != nil { // they wait more than they compute
+	if err := flag.Set("test.parallel", "6"); err != nil { // the tests wait more than they compute
 		panic(err)
 	}
 	dir, err := os.MkdirTemp("", "ghmigrate-test-")
@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// An output takes what several goroutines write.
+// An output is a buffer for several goroutines.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -67,21 +67,21 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// result is what became of a process.
+// A result is the outcome of a process.
 type result struct {
 	status         int
 	stdout, stderr string
 }
 
-// A user runs the program, with an environment and a home of their own.
+// A user runs the program, with an environment and a home of its own.
 type user struct {
 	t     *testing.T
 	home  string
 	env   []string
-	token string // must not be printed
+	token string // the program must not print it
 }
 
-// newUser returns a user who talks to a fake GitHub; nil: to none.
+// newUser returns a user of a fake GitHub. With nil, the environment names no host.
 func newUser(t *testing.T, fake *ghmigratetest.Server, env ...string) *user {
 	t.Helper()
 	home := t.TempDir()
@@ -96,32 +96,50 @@ func newUser(t *testing.T, fake *ghmigratetest.Server, env ...string) *user {
 	return u
 }
 
-// command is the program with arguments, in the user's home.
+// command returns a command that runs the program in the user's home.
 func (u *user) command(args ...string) (cmd *exec.Cmd, stdout, stderr *output) {
-	// An export that was killed while it sent a start searches for that for 90 seconds.
+	// After a kill during a start, an export searches for the migration for 90 seconds.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.t.Context()), 3*time.Minute)
 	u.t.Cleanup(cancel)
 	cmd = exec.CommandContext(ctx, binary, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGQUIT) } // it says where it hangs
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGQUIT) } // prints the goroutines
 	cmd.WaitDelay = 10 * time.Second
 	stdout, stderr = new(output), new(output)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = u.home, u.env, stdout, stderr
 	return cmd, stdout, stderr
 }
 
-// run runs the program to its end.
+// run runs the program.
 func (u *user) run(args ...string) result {
 	u.t.Helper()
 	cmd, stdout, stderr := u.command(args...)
-	_ = cmd.Run() // its status tells
+	_ = cmd.Run() // the result has the status
 	require.NotNil(u.t, cmd.ProcessState)
+	return u.result(cmd, stdout, stderr)
+}
+
+// stop runs the program until ready reports true for its standard error, and sends it
+// the signal.
+func (u *user) stop(signal os.Signal, args []string, ready func(stderr string) bool) result {
+	u.t.Helper()
+	cmd, stdout, stderr := u.command(args...)
+	require.NoError(u.t, cmd.Start())
+	eventually(u.t, "the program is ready for the signal", stderr, func() bool { return ready(stderr.String()) })
+	require.NoError(u.t, cmd.Process.Signal(signal))
+	_ = cmd.Wait()
+	return u.result(cmd, stdout, stderr)
+}
+
+// result returns the result of a process that has ended.
+func (u *user) result(cmd *exec.Cmd, stdout, stderr *output) result {
+	u.t.Helper()
 	res := result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 	u.checkSecrets(res.stdout + res.stderr)
 	return res
 }
 
-// do runs the program, which has to succeed, and returns its standard output
-// without the last newline.
+// do runs the program, which has to succeed. It returns the standard output without
+// the last newline.
 func (u *user) do(args ...string) string {
 	u.t.Helper()
 	res := u.run(args...)
@@ -129,7 +147,8 @@ func (u *user) do(args ...string) string {
 	return strings.TrimSuffix(res.stdout, "\n")
 }
 
-// fails runs the program, which has to end with the status and to say the texts.
+// fails runs the program, which has to exit with the status. Standard error has to
+// contain the texts.
 func (u *user) fails(status int, args []string, texts ...string) result {
 	u.t.Helper()
 	res := u.run(args...)
@@ -142,17 +161,40 @@ func (u *user) fails(status int, args []string, texts ...string) result {
 
 func (u *user) checkSecrets(text string) {
 	u.t.Helper()
+	var secrets []string
 	if u.token != "" {
-		assert.NotContains(u.t, text, u.token)
+		secrets = append(secrets, u.token)
 	}
-	assert.NotRegexp(u.t, `X-Amz-Signature=[^R]`, text)
+	assertNoSecrets(u.t, text, secrets...)
+}
+
+// assertNoSecrets fails the test if a text has one of the secrets, or a signed URL.
+func assertNoSecrets(t *testing.T, text string, secrets ...string) {
+	t.Helper()
+	for _, secret := range secrets {
+		assert.NotContains(t, text, secret)
+	}
+	assert.NotRegexp(t, `X-Amz-Signature=[^R]`, text)
 }
 
 func (u *user) path(elements ...string) string {
 	return filepath.Join(append([]string{u.home}, elements...)...)
 }
 
-// decode reads a JSON object.
+// read returns the content of a file in the user's home.
+func (u *user) read(elements ...string) string {
+	u.t.Helper()
+	return readFile(u.t, u.path(elements...))
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(data)
+}
+
+// decode decodes a JSON object.
 func decode[T any](t *testing.T, text string) T {
 	t.Helper()
 	var v T
@@ -160,7 +202,7 @@ func decode[T any](t *testing.T, text string) T {
 	return v
 }
 
-// newFake starts a fake GitHub on a port of this machine.
+// newFake starts a fake GitHub in this process.
 func newFake(t *testing.T, opts ...ghmigratetest.Option) *ghmigratetest.Server {
 	t.Helper()
 	fake := ghmigratetest.NewServer(append([]ghmigratetest.Option{ghmigratetest.WithExportDuration(0)}, opts...)...)
@@ -168,10 +210,10 @@ func newFake(t *testing.T, opts ...ghmigratetest.Option) *ghmigratetest.Server {
 	return fake
 }
 
-// A process is `ghmigrate fake` in a process of its own.
-type process struct{ url, token string }
+// A fakeProcess is a process of `ghmigrate fake`.
+type fakeProcess struct{ url, token string }
 
-func startFake(t *testing.T, args ...string) process {
+func startFake(t *testing.T, args ...string) fakeProcess {
 	t.Helper()
 	u := newUser(t, nil)
 	cmd, script, log := u.command(append([]string{"fake"}, args...)...)
@@ -181,33 +223,35 @@ func startFake(t *testing.T, args ...string) process {
 	find := func(name string) string {
 		return regexp.MustCompile(`(?m)^export ` + name + `=(.*)$`).FindStringSubmatch(script.String())[1]
 	}
-	return process{find("GITHUB_API_URL"), find("GITHUB_TOKEN")}
+	return fakeProcess{find("GITHUB_API_URL"), find("GITHUB_TOKEN")}
 }
 
-func (p process) user(t *testing.T, env ...string) *user {
+// user returns a user of the fake.
+func (p fakeProcess) user(t *testing.T, env ...string) *user {
 	t.Helper()
 	u := newUser(t, nil, append(env, "GITHUB_TOKEN="+p.token, "GITHUB_API_URL="+p.url)...)
 	u.token = p.token
 	return u
 }
 
-// eventually waits until something is so, on a machine that may be busy. Said is
-// what the program has printed, for the failure.
-func eventually(t *testing.T, what string, said *output, is func() bool) {
+// eventually waits until the condition holds, for a minute on a busy machine. The
+// failure prints the output of the program.
+func eventually(t *testing.T, what string, printed *output, condition func() bool) {
 	t.Helper()
-	if !assert.Eventually(t, is, time.Minute, 5*time.Millisecond, what) {
-		require.Fail(t, "the program has said:", said)
+	if !assert.Eventually(t, condition, time.Minute, 5*time.Millisecond, what) {
+		require.Fail(t, "the program has printed:", printed)
 	}
 }
 
+// requireSignals skips the test on Windows.
 func requireSignals(t *testing.T) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
-		t.Skip("a process cannot be sent Ctrl-C there")
+		t.Skip("Windows cannot send Ctrl-C to a process")
 	}
 }
 
-// encode writes JSON.
+// encode encodes a value as JSON.
 func encode(t *testing.T, v any) string {
 	t.Helper()
 	data, err := json.Marshal(v)

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-func TestAMigrationStepByStep(t *testing.T) {
+func TestMigrationStepByStep(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		owner   string
@@ -72,7 +71,7 @@ func TestJSONOfEveryOperation(t *testing.T) {
 	assert.Equal(t, true, decode[map[string]any](t, u.do("delete", "79", "--org", "octo-org", "--json"))["deleted"])
 }
 
-func TestASignedURLIsPrintedOnlyOnRequest(t *testing.T) {
+func TestPrintURL(t *testing.T) {
 	fake := newFake(t)
 	fake.AddRepository("octo-org/hello")
 	u := newUser(t, fake)
@@ -84,7 +83,7 @@ func TestASignedURLIsPrintedOnlyOnRequest(t *testing.T) {
 	assert.NoFileExists(t, u.path("migration-79.tar.gz"))
 }
 
-func TestErrorsSayWhatToDo(t *testing.T) {
+func TestErrorsHaveAdvice(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t)
 	fake.AddRepository("octo-org/hello")
@@ -95,12 +94,12 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	u.fails(1, org("status", "99"), "404", "Check the name or the ID", "ghmigrate preflight --org octo-org")
 	u.fails(1, []string{"start", "--org", "nobody", "nobody/knows"}, "404")
 	id := u.do(org("start", "hopeless")...)
-	u.fails(1, org("wait", id), "migration 79: ", "Size is the usual one")
+	u.fails(1, org("wait", id), "migration 79: ", "The usual one is size")
 	u.fails(1, org("download", id), "failed")
 	u.fails(1, org("unlock", "hello"), "no migration of", "hello")
 
 	fake.Inject(ghmigratetest.Fault{Method: "POST", Path: "/orgs/octo-org/migrations", Status: 502, Times: -1})
-	u.fails(1, org("start", "hello"), "502", "may have been started all the same", "ghmigrate list --org octo-org --limit 1")
+	u.fails(1, org("start", "hello"), "502", "GitHub may have started the migration", "ghmigrate list --org octo-org --limit 1")
 	fake.ClearFaults()
 
 	fake.Inject(ghmigratetest.Fault{Status: 401, Times: -1})
@@ -111,20 +110,20 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	u.fails(1, org("list"), "Authorize the token for single sign-on: https://")
 }
 
-func TestAKindOfTokenThatCannotExport(t *testing.T) {
+func TestUnsupportedToken(t *testing.T) {
 	fake := newFake(t, ghmigratetest.WithToken("github_pat_1"))
 	fake.AddRepository("octo-org/hello")
 	fake.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/migrations", Status: 403, Times: -1})
 	newUser(t, fake).fails(1, []string{"list", "--org", "octo-org"}, "GITHUB_TOKEN holds a fine-grained personal access token")
 }
 
-func TestWaitEndsInTime(t *testing.T) {
+func TestWaitTimesOut(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, ghmigratetest.WithExportDuration(time.Hour))
 	fake.AddRepository("octo-org/hello")
 	u := newUser(t, fake)
 	id := u.do("start", "--org", "octo-org", "hello")
-	u.fails(3, []string{"wait", "--org", "octo-org", id, "--timeout", "1s"}, "not all migrations have ended", "Run it again to go on waiting")
+	u.fails(3, []string{"wait", "--org", "octo-org", id, "--timeout", "1s"}, "not all migrations have ended", "--timeout of 1s has passed", "Run it again to continue")
 	u.fails(1, []string{"download", "--org", "octo-org", id}, "ghmigrate wait --org octo-org ID")
 }
 
@@ -142,42 +141,36 @@ func TestWaitForSeveral(t *testing.T) {
 	assert.ElementsMatch(t, []string{"79", "81"}, strings.Fields(res.stdout))
 }
 
-func TestWaitIsStopped(t *testing.T) {
+func TestInterruptedWait(t *testing.T) {
 	requireSignals(t)
 	t.Parallel()
 	fake := newFake(t, ghmigratetest.WithExportDuration(time.Hour))
 	fake.AddRepository("octo-org/hello")
 	u := newUser(t, fake)
 	id := u.do("start", "--org", "octo-org", "hello")
-	cmd, _, stderr := u.command("wait", "--org", "octo-org", id)
-	require.NoError(t, cmd.Start())
-	eventually(t, "it waits", stderr, func() bool { return strings.Contains(stderr.String(), "migration 79: ") })
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	_ = cmd.Wait()
-	assert.Equal(t, 3, cmd.ProcessState.ExitCode(), stderr)
-	assert.Contains(t, stderr.String(), "Run it again to go on waiting")
+	res := u.stop(os.Interrupt, []string{"wait", "--org", "octo-org", id}, func(stderr string) bool { return strings.Contains(stderr, "migration 79: ") })
+	assert.Equal(t, 3, res.status, res.stderr)
+	assert.Contains(t, res.stderr, "Run it again to continue")
 }
 
-// A download that is stopped or killed goes on where it was.
-func TestDownloadGoesOn(t *testing.T) {
+// TestDownloadResumes stops a download by Ctrl-C and by kill -9, and runs it again.
+func TestDownloadResumes(t *testing.T) {
 	t.Parallel()
 	requireSignals(t)
-	for name, signal := range map[string]syscall.Signal{"after Ctrl-C": syscall.SIGINT, "after kill -9": syscall.SIGKILL} {
+	for name, signal := range map[string]os.Signal{"after Ctrl-C": os.Interrupt, "after kill -9": os.Kill} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fake := newFake(t, ghmigratetest.WithStorageRate(1<<20))
 			fake.AddRepository("octo-org/large", ghmigratetest.Payload(8<<20))
 			u := newUser(t, fake)
 			id := u.do("start", "--org", "octo-org", "large")
-			cmd, _, stderr := u.command("download", "--org", "octo-org", id)
-			require.NoError(t, cmd.Start())
-			eventually(t, "it has some", stderr, func() bool { return size(u.path("migration-79.tar.gz.part")) > 3<<20 })
-			require.NoError(t, cmd.Process.Signal(signal))
-			_ = cmd.Wait()
+			res := u.stop(signal, []string{"download", "--org", "octo-org", id}, func(string) bool {
+				return size(u.path("migration-79.tar.gz.part")) > 3<<20
+			})
 			assert.NoFileExists(t, u.path("migration-79.tar.gz"))
-			if signal == syscall.SIGINT {
-				assert.Equal(t, 3, cmd.ProcessState.ExitCode(), stderr)
-				assert.Contains(t, stderr.String(), "Run it again: it goes on where it was.")
+			if signal == os.Interrupt {
+				assert.Equal(t, 3, res.status, res.stderr)
+				assert.Contains(t, res.stderr, "Run it again to continue.")
 			}
 			done := decode[map[string]any](t, u.do("download", "--org", "octo-org", id, "--json"))
 			assert.Positive(t, done["resumed"])
@@ -186,6 +179,7 @@ func TestDownloadGoesOn(t *testing.T) {
 	}
 }
 
+// size returns the size of a file, or 0 if there is no file.
 func size(path string) int64 {
 	info, err := os.Stat(path)
 	if err != nil {

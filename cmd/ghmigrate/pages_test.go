@@ -6,6 +6,7 @@ import (
 	"image/png"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,8 +15,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// browser returns the path of Chromium or one of its kind. A browser takes half a
-// minute: `.ci/run pages` has one, and asks for the test.
+// browser returns the path of Chromium or Chrome. It skips the test without TEST_PAGES:
+// the test takes half a minute, and `.ci/run pages` runs it.
 func browser(t *testing.T) string {
 	t.Helper()
 	if os.Getenv("TEST_PAGES") == "" {
@@ -30,7 +31,8 @@ func browser(t *testing.T) string {
 	return ""
 }
 
-// open opens a page of the user in a browser that loads nothing else.
+// open opens a page of the user in a browser without network, and returns what the
+// browser prints.
 func (u *user) open(chromium, page string, flags ...string) []byte {
 	u.t.Helper()
 	args := append([]string{
@@ -45,10 +47,10 @@ func (u *user) open(chromium, page string, flags ...string) []byte {
 	return out
 }
 
-// A browser shows the pages. Their Content-Security-Policy lets it run no scripts.
+// TestPagesInABrowser checks that a browser shows the pages of inspect.
 func TestPagesInABrowser(t *testing.T) {
 	chromium := browser(t)
-	u, path := archived(t)
+	u, path := exportedArchive(t)
 	u.do("inspect", path, "--html", "archive.html")
 	fake := newFake(t)
 	fake.AddRepository("octo-org/app")
@@ -58,7 +60,7 @@ func TestPagesInABrowser(t *testing.T) {
 	u.do("inspect", exporter.path("backups"), "--html", "run.html")
 
 	for page, want := range map[string][]string{
-		"archive.html": {"<td>octo-org/app</td>", "a&amp;b.png", "The archive is whole: no faults."},
+		"archive.html": {"<td>octo-org/app</td>", "a&amp;b.png", "The archive has no faults."},
 		"run.html":     {"<td>octo-org/app</td>", "octo-org/hopeless", "1 of 2 repositories exported"},
 	} {
 		dom := string(u.open(chromium, page, "--dump-dom"))
@@ -67,21 +69,16 @@ func TestPagesInABrowser(t *testing.T) {
 		}
 		u.open(chromium, page, "--screenshot="+u.path(page+".png"))
 		assertDrawn(t, u.path(page+".png"))
-		if keep := os.Getenv("SCREENSHOTS"); keep != "" { // a folder, for people
-			data, err := os.ReadFile(u.path(page + ".png"))
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(keep+"/"+page+".png", data, 0o600))
+		if folder := os.Getenv("SCREENSHOTS"); folder != "" { // keeps the screenshots
+			require.NoError(t, os.WriteFile(folder+"/"+page+".png", []byte(u.read(page+".png")), 0o600))
 		}
 	}
 }
 
-// assertDrawn fails if a screenshot shows nothing: no text, no bar.
+// assertDrawn fails the test if a screenshot has no text or no bars.
 func assertDrawn(t *testing.T, name string) {
 	t.Helper()
-	f, err := os.Open(name)
-	require.NoError(t, err)
-	defer f.Close()
-	picture, err := png.Decode(f)
+	picture, err := png.Decode(strings.NewReader(readFile(t, name)))
 	require.NoError(t, err)
 	colors := map[[3]uint32]int{}
 	for y := range picture.Bounds().Dy() {
@@ -89,8 +86,8 @@ func assertDrawn(t *testing.T, name string) {
 			colors[rgb(picture, x, y)]++
 		}
 	}
-	assert.Greater(t, len(colors), 20, "text has many shades")
-	assert.Greater(t, colors[[3]uint32{0x09, 0x69, 0xda}]+colors[[3]uint32{0xcf, 0x22, 0x2e}], 1000, "there are bars, blue or red")
+	assert.Greater(t, len(colors), 20, "text is drawn in many shades")
+	assert.Greater(t, colors[[3]uint32{0x09, 0x69, 0xda}]+colors[[3]uint32{0xcf, 0x22, 0x2e}], 1000, "blue or red bars")
 }
 
 func rgb(picture image.Image, x, y int) [3]uint32 {

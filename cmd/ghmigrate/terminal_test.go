@@ -16,7 +16,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// onTerminal runs the program on a terminal and returns what it has printed there.
+// onTerminal runs the program on a terminal, and returns the text on the terminal.
 func (u *user) onTerminal(args ...string) (status int, screen string) {
 	u.t.Helper()
 	cmd, _, _ := u.command(args...)
@@ -24,7 +24,7 @@ func (u *user) onTerminal(args ...string) (status int, screen string) {
 	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
 	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 100})
 	require.NoError(u.t, err)
-	text, _ := io.ReadAll(terminal) // ends with an error when the program ends
+	text, _ := io.ReadAll(terminal) // fails when the program ends
 	_ = terminal.Close()
 	_ = cmd.Wait()
 	u.checkSecrets(string(text))
@@ -38,7 +38,7 @@ func TestBarsOnATerminal(t *testing.T) {
 	u := newUser(t, fake)
 	status, screen := u.onTerminal("export", "--org", "octo-org", "--all", "--out", "backups")
 	require.Equal(t, 0, status, screen)
-	assert.Contains(t, screen, "\x1b[", "something moves")
+	assert.Contains(t, screen, "\x1b[", "escape sequences of bars")
 	assert.Contains(t, screen, "in all")
 	assert.Regexp(t, `[1-9][.\d]* MiB of 8\.\d MiB, [1-9][.\d]* MiB/s`, screen)
 	assert.Regexp(t, `, [1-9]\d*s left`, screen)
@@ -48,7 +48,7 @@ func TestBarsOnATerminal(t *testing.T) {
 	assert.Contains(t, screen, "1 of 1 repository in 1 archive")
 }
 
-func TestNoBarsElsewhere(t *testing.T) {
+func TestLinesAndLogs(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t)
 	fake.AddRepository("octo-org/a")
@@ -76,7 +76,7 @@ func TestNoBarsElsewhere(t *testing.T) {
 	assert.Contains(t, decode[map[string]any](t, res.stderr)["advice"], "preflight")
 }
 
-func TestATableOnATerminal(t *testing.T) {
+func TestTableOnATerminal(t *testing.T) {
 	fake := newFake(t)
 	fake.AddRepository("octo-org/a")
 	u := newUser(t, fake)
@@ -85,8 +85,8 @@ func TestATableOnATerminal(t *testing.T) {
 	assert.Regexp(t, `^ID  STATE     CREATED              LOCKS\r\n79  exported  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  yes\r\n$`, screen)
 }
 
-// The reader of standard output may go away, as head does.
-func TestAPipeThatCloses(t *testing.T) {
+// TestClosedPipe closes the reader of standard output, as head does. The program ends.
+func TestClosedPipe(t *testing.T) {
 	fake := newFake(t)
 	fake.AddRepository("octo-org/a")
 	u := newUser(t, fake)

@@ -159,7 +159,7 @@ func dangling(r *report.Report) section {
 		s.Rows = append(s.Rows, []cell{{Text: spaced(kind)}, number(table.Count(r.Summary.Dangling[kind]))})
 	}
 	if len(s.Rows) > 0 {
-		s.Note = "These are not faults: an export of some repositories has them."
+		s.Note = "These are not faults: the archive has only some of the repositories."
 	}
 	return s
 }
