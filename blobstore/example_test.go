@@ -13,7 +13,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// Export repositories into a bucket, without a copy of the archives on disk.
+// This example exports repositories into a bucket, without a copy of the archives on
+// disk.
 func Example() {
 	fake := ghmigratetest.NewServer(ghmigratetest.InMemory(), ghmigratetest.WithExportDuration(0))
 	defer fake.Close()

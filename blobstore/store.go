@@ -1,5 +1,5 @@
-// Package blobstore puts the archives of an export into a bucket: of Amazon S3,
-// Google Cloud Storage, Azure Blob Storage or a folder, by gocloud.dev/blob.
+// Package blobstore stores the archives of an export in a bucket of Amazon S3, Google
+// Cloud Storage or Azure Blob Storage. It uses gocloud.dev/blob.
 //
 //	bucket, err := blob.OpenBucket(ctx, "s3://backups?region=eu-central-1")
 //	…
@@ -21,29 +21,28 @@ import (
 	"github.com/ghmigrate/ghmigrate/export"
 )
 
-// mark is the metadata that tells the objects of a Store from other objects.
+// mark is the metadata of the objects of a Store. Objects of other programs lack it.
 const mark, markValue = "ghmigrate", "export"
 
 type store struct{ bucket *blob.Bucket }
 
-// New returns a bucket as an [export.Store]. It writes whole objects only: an
-// object becomes visible when all of it was written. It replaces its own objects,
-// and refuses a name that another program's object has, with an error that matches
-// [fs.ErrExist].
+// New returns a bucket as an [export.Store]. An object becomes visible when all its
+// bytes are written. The Store replaces its own objects. Put fails with an error that
+// matches [fs.ErrExist] if another program has an object of the same name.
 //
-// A large object is uploaded in parts. A process that dies leaves parts behind that
-// no listing shows: give the bucket a lifecycle rule that removes incomplete
-// multipart uploads after some days. A file:// bucket does not sync its files:
-// with one, DeleteArchives would trust the disk's cache.
+// Large objects are uploaded in parts. A killed process leaves parts that no listing
+// shows: give the bucket a lifecycle rule that removes incomplete multipart uploads
+// after some days. A file:// bucket does not sync its files, so do not use one with
+// DeleteArchives.
 func New(bucket *blob.Bucket) export.Store { return store{bucket} }
 
-// Put writes an object.
+// Put writes an object. It fails if r has another size, unless size is negative.
 func (s store) Put(ctx context.Context, name string, r io.Reader, size int64) error {
-	if err := s.check(ctx, name); err != nil {
+	if err := s.checkOwner(ctx, name); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // before Close it ends the upload, and nothing becomes visible
+	defer cancel() // before Close, cancel ends the upload, and no object becomes visible
 	w, err := s.bucket.NewWriter(ctx, name, &blob.WriterOptions{
 		ContentType: "application/octet-stream",
 		Metadata:    map[string]string{mark: markValue},
@@ -69,8 +68,8 @@ func (s store) Put(ctx context.Context, name string, r io.Reader, size int64) er
 	return err
 }
 
-// check refuses a name that another program's object has.
-func (s store) check(ctx context.Context, name string) error {
+// checkOwner fails if another program has an object of the name.
+func (s store) checkOwner(ctx context.Context, name string) error {
 	found, err := s.bucket.Attributes(ctx, name)
 	switch {
 	case gcerrors.Code(err) == gcerrors.NotFound:
@@ -78,12 +77,12 @@ func (s store) check(ctx context.Context, name string) error {
 	case err != nil:
 		return err
 	case found.Metadata[mark] != markValue:
-		return fmt.Errorf("%s: another program has made that object: %w", name, fs.ErrExist)
+		return fmt.Errorf("%s belongs to another program: %w", name, fs.ErrExist)
 	}
 	return nil
 }
 
-// ignoreCanceled drops the error of an upload that was canceled on purpose.
+// ignoreCanceled returns nil for the error of an upload that Put has canceled.
 func ignoreCanceled(err error) error {
 	if errors.Is(err, context.Canceled) || gcerrors.Code(err) == gcerrors.Canceled {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -34,11 +35,11 @@ func buckets(t *testing.T, test func(t *testing.T, bucket *blob.Bucket)) {
 	}
 }
 
-func TestPutWritesWholeObjectsOnly(t *testing.T) {
+func TestPutWritesCompleteObjectsOnly(t *testing.T) {
 	buckets(t, func(t *testing.T, bucket *blob.Bucket) {
 		store := blobstore.New(bucket)
-		cut := io.MultiReader(strings.NewReader("half"), failing{})
-		require.ErrorIs(t, store.Put(t.Context(), "a/b", cut, 8), errCut)
+		truncated := io.MultiReader(strings.NewReader("half"), iotest.ErrReader(errTruncated))
+		require.ErrorIs(t, store.Put(t.Context(), "a/b", truncated, 8), errTruncated)
 		require.ErrorIs(t, store.Put(t.Context(), "a/b", strings.NewReader("half"), 8), io.ErrUnexpectedEOF)
 		exists, err := bucket.Exists(t.Context(), "a/b")
 		require.NoError(t, err)
@@ -49,14 +50,14 @@ func TestPutWritesWholeObjectsOnly(t *testing.T) {
 		data, err := bucket.ReadAll(t.Context(), "a/b")
 		require.NoError(t, err)
 		assert.Equal(t, "again", string(data))
-		require.ErrorIs(t, store.Put(t.Context(), "a/b", cut, 8), errCut)
+		require.ErrorIs(t, store.Put(t.Context(), "a/b", truncated, 8), errTruncated)
 		data, err = bucket.ReadAll(t.Context(), "a/b")
 		require.NoError(t, err)
-		assert.Equal(t, "again", string(data), "the old object is left as it was")
+		assert.Equal(t, "again", string(data), "the old object is unchanged")
 	})
 }
 
-func TestPutLeavesTheObjectsOfOthersAlone(t *testing.T) {
+func TestPutKeepsObjectsOfOtherPrograms(t *testing.T) {
 	buckets(t, func(t *testing.T, bucket *blob.Bucket) {
 		require.NoError(t, bucket.WriteAll(t.Context(), "a/b", []byte("theirs"), nil))
 		require.ErrorIs(t, blobstore.New(bucket).Put(t.Context(), "a/b", strings.NewReader("ours"), 4), fs.ErrExist)
@@ -83,8 +84,4 @@ func TestRunStreamsIntoABucket(t *testing.T) {
 	})
 }
 
-var errCut = errors.New("cut")
-
-type failing struct{}
-
-func (failing) Read([]byte) (int, error) { return 0, errCut }
+var errTruncated = errors.New("truncated")
