@@ -1,6 +1,6 @@
-// Demo does the whole job against a fake GitHub that it brings along: it exports
-// two repositories, shows what is in the archive, and restores one of them. It is
-// `ghmigrate demo` without the drivers of buckets, so that it is built quickly.
+// Demo runs a fake GitHub, exports two repositories, prints the content of the archive,
+// and restores a repository. It is `ghmigrate demo` without the other commands, so that
+// it compiles quickly.
 package main
 
 import (

@@ -1,5 +1,4 @@
-// Quickstart exports one repository and fetches its archive. It is the program
-// of README.
+// Quickstart exports a repository and downloads its archive. README shows it.
 package main
 
 import (

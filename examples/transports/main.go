@@ -1,7 +1,6 @@
-// Transports sends the client's requests through round trippers of others: one
-// of OpenTelemetry, and one that watches rate limits. It exports a repository of
-// a fake GitHub that it brings along, shows the spans, and proves that they hold
-// no credential.
+// Transports sends the requests of a client through two third-party round trippers:
+// otelhttp, and a watcher of rate limits. It exports a repository of a fake GitHub,
+// prints the spans, and checks that no span holds a credential.
 package main
 
 import (
@@ -39,7 +38,7 @@ func run(ctx context.Context, stdout io.Writer) error {
 	defer fake.Close()
 	fake.AddRepository(repository)
 	fake.Inject(ghmigratetest.SecondaryRateLimitAfter(time.Second))
-	wire, ok := fake.Client().Transport.(*http.Transport) // elsewhere it is http.DefaultTransport
+	wire, ok := fake.Client().Transport.(*http.Transport) // for GitHub, use http.DefaultTransport
 	if !ok {
 		return errors.New("the fake GitHub has another transport")
 	}
@@ -48,7 +47,7 @@ func run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 
-	spans := tracetest.NewInMemoryExporter() // elsewhere it is otlptracehttp.New
+	spans := tracetest.NewInMemoryExporter() // for a collector, use otlptracehttp.New
 	tracing := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
 	limits := 0
 	client, err := ghmigrate.NewClient(
@@ -66,11 +65,11 @@ func run(ctx context.Context, stdout io.Writer) error {
 	}
 
 	printSpans(stdout, spans.GetSpans())
-	fmt.Fprintf(stdout, "\nRate limits seen: %d, which the client has waited for.\n", limits)
-	return prove(stdout, fake.Requests(), fake.Token(), spans.GetSpans())
+	fmt.Fprintf(stdout, "\nRate limits: %d. The client has waited for them.\n", limits)
+	return checkSecrets(stdout, fake.Requests(), fake.Token(), spans.GetSpans())
 }
 
-// export does a whole export in one span.
+// export exports and downloads a repository, in one span.
 func export(ctx context.Context, client *ghmigrate.Client, tracing *sdktrace.TracerProvider) error {
 	dir, err := os.MkdirTemp("", "ghmigrate-")
 	if err != nil {
@@ -90,6 +89,7 @@ func export(ctx context.Context, client *ghmigrate.Client, tracing *sdktrace.Tra
 	return err
 }
 
+// printSpans prints the spans of requests.
 func printSpans(w io.Writer, spans tracetest.SpanStubs) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SPAN\tSTATUS\tURL")
@@ -100,7 +100,7 @@ func printSpans(w io.Writer, spans tracetest.SpanStubs) {
 		}
 		full, isRequest := attributes["url.full"]
 		if !isRequest {
-			continue // the span around them
+			continue // the span of the export
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\n", span.Name, attributes["http.response.status_code"], full)
 	}

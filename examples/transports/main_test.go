@@ -18,13 +18,13 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-func TestNothingSecretIsSeen(t *testing.T) {
+func TestRunPrintsNoSecrets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stdout bytes.Buffer
 		require.NoError(t, run(t.Context(), &stdout))
 		text := stdout.String()
 		assert.Regexp(t, `\nHTTP POST +403 +https?://\S+/orgs/octo-org/migrations\nHTTP POST +201 +`, text, "the client waits for a rate limit")
-		assert.Contains(t, text, "\nRate limits seen: 1, which")
+		assert.Contains(t, text, "\nRate limits: 1. The client")
 		assert.Regexp(t, `\nHTTP GET +302 .*/orgs/octo-org/migrations/79/archive\nHTTP GET +206 +http://[^?]+\n`, text)
 		assert.Regexp(t, `\nRequests with the token: (\d+) of (\d+) to the API, 0 of 1 to storage\.\n`, text)
 		assert.Regexp(t, `\nThe token, or an archive's signature, in 8 spans: 0 times\.\n$`, text)
@@ -33,9 +33,8 @@ func TestNothingSecretIsSeen(t *testing.T) {
 	})
 }
 
-// exported does the export with a round tripper and returns the spans of
-// otelhttp.
-func exported(t *testing.T, newTransport func(*http.Transport, *url.URL, *sdktrace.TracerProvider) http.RoundTripper) (
+// exportThrough exports through a round tripper, and returns the spans of otelhttp.
+func exportThrough(t *testing.T, newTransport func(*http.Transport, *url.URL, *sdktrace.TracerProvider) http.RoundTripper) (
 	fake *ghmigratetest.Server, spans tracetest.SpanStubs,
 ) {
 	t.Helper()
@@ -54,24 +53,24 @@ func exported(t *testing.T, newTransport func(*http.Transport, *url.URL, *sdktra
 	return fake, exporter.GetSpans()
 }
 
-func TestOtelhttpKeepsSignedURLs(t *testing.T) {
+func TestOtelhttpRecordsSignedURLs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fake, spans := exported(t, func(wire *http.Transport, _ *url.URL, tracing *sdktrace.TracerProvider) http.RoundTripper {
+		fake, spans := exportThrough(t, func(wire *http.Transport, _ *url.URL, tracing *sdktrace.TracerProvider) http.RoundTripper {
 			return otelhttp.NewTransport(wire, otelhttp.WithTracerProvider(tracing))
 		})
-		require.Error(t, prove(io.Discard, fake.Requests(), fake.Token(), spans), "a span has the URL of an archive")
-		require.NoError(t, prove(io.Discard, fake.Requests(), fake.Token(), nil), "storage gets no token all the same")
+		require.Error(t, checkSecrets(io.Discard, fake.Requests(), fake.Token(), spans), "a span has the signed URL of an archive")
+		require.NoError(t, checkSecrets(io.Discard, fake.Requests(), fake.Token(), nil), "storage gets no token")
 	})
 }
 
 func TestRequestsSucceedThroughTheStack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s *stack
-		fake, spans := exported(t, func(wire *http.Transport, api *url.URL, tracing *sdktrace.TracerProvider) http.RoundTripper {
+		fake, spans := exportThrough(t, func(wire *http.Transport, api *url.URL, tracing *sdktrace.TracerProvider) http.RoundTripper {
 			s = newStack(wire, api, tracing, func() {})
 			return s
 		})
-		require.NoError(t, prove(io.Discard, fake.Requests(), fake.Token(), spans))
+		require.NoError(t, checkSecrets(io.Discard, fake.Requests(), fake.Token(), spans))
 		for _, r := range fake.Requests() {
 			assert.Less(t, r.Status, 400, r.Path)
 		}

@@ -11,23 +11,23 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A stack has round trippers of others between the client and the wire:
+// A stack is a round tripper with third-party round trippers inside:
 //
-//	to the API    seal, otelhttp, rate limits, unseal, wire
-//	to storage    seal, otelhttp,              unseal, wire
+//	to the API    hide, otelhttp, rate limits, reveal, network
+//	to storage    hide, otelhttp,              reveal, network
 //
-// A round tripper may keep the whole request. Otelhttp puts the URL into its span,
+// A round tripper may keep the whole request. Otelhttp writes the URL into its span,
 // and the query of an archive's URL is a credential. A cache keeps the request
 // headers that a response varies by, and GitHub's responses vary by Authorization.
-// The stack therefore removes credentials above the round trippers, and puts them
-// back below.
+// The stack therefore removes credentials before the third-party round trippers, and
+// restores them after.
 type stack struct {
 	api           *url.URL
-	outer         http.RoundTripper
+	thirdParty    http.RoundTripper
 	wire, storage *http.Transport
 }
 
-// newStack calls limited for every secondary rate limit.
+// newStack returns a stack. It calls limited for every secondary rate limit.
 func newStack(wire *http.Transport, api *url.URL, tracing trace.TracerProvider, limited func()) *stack {
 	s := &stack{api: api, wire: wire, storage: wire.Clone()}
 	// The client sets these options by itself if its transport is an
@@ -37,38 +37,38 @@ func newStack(wire *http.Transport, api *url.URL, tracing trace.TracerProvider, 
 	s.storage.DisableCompression = true
 	s.storage.MaxIdleConnsPerHost = 16
 
-	limits := github_ratelimit.NewSecondaryLimiter(unseal{wire},
-		// It only watches: the client waits, within its own limits.
+	limits := github_ratelimit.NewSecondaryLimiter(reveal{wire},
+		// With a limit of 0, it does not sleep: the client waits, within its own limits.
 		github_secondary_ratelimit.WithSingleSleepLimit(0, func(*github_secondary_ratelimit.CallbackContext) { limited() }))
-	s.outer = otelhttp.NewTransport(fork{s.isAPI, limits, unseal{s.storage}}, otelhttp.WithTracerProvider(tracing))
+	s.thirdParty = otelhttp.NewTransport(fork{s.isAPI, limits, reveal{s.storage}}, otelhttp.WithTracerProvider(tracing))
 	return s
 }
 
 func (s *stack) isAPI(u *url.URL) bool { return u.Scheme == s.api.Scheme && u.Host == s.api.Host }
 
-// CloseIdleConnections is called by the client after each download.
+// CloseIdleConnections closes idle connections. The client calls it after a download.
 func (s *stack) CloseIdleConnections() {
 	s.wire.CloseIdleConnections()
 	s.storage.CloseIdleConnections()
 }
 
-// sealed holds the credentials that the round trippers in between do not see.
-type sealed struct {
+// A secret has the credentials of a request, in the request's context.
+type secret struct {
 	authorization []string
 	query         string // of a URL of archive storage
 }
 
-type sealedKey struct{}
+type secretKey struct{}
 
-// RoundTrip sends the request without its credentials.
+// RoundTrip hides the credentials of the request from the third-party round trippers.
 func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
-	secret := &sealed{authorization: r.Header["Authorization"]}
-	bare := r.Clone(context.WithValue(r.Context(), sealedKey{}, secret))
+	hidden := &secret{authorization: r.Header["Authorization"]}
+	bare := r.Clone(context.WithValue(r.Context(), secretKey{}, hidden))
 	bare.Header.Del("Authorization")
 	if !s.isAPI(r.URL) {
-		secret.query, bare.URL.RawQuery = r.URL.RawQuery, ""
+		hidden.query, bare.URL.RawQuery = r.URL.RawQuery, ""
 	}
-	response, err := s.outer.RoundTrip(bare)
+	response, err := s.thirdParty.RoundTrip(bare)
 	if err != nil {
 		return nil, err
 	}
@@ -76,19 +76,19 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// An unseal puts the credentials back. It stands right above the wire.
-type unseal struct{ wire http.RoundTripper }
+// reveal restores the credentials of a request, and sends it.
+type reveal struct{ wire http.RoundTripper }
 
-func (u unseal) RoundTrip(bare *http.Request) (*http.Response, error) {
+func (t reveal) RoundTrip(bare *http.Request) (*http.Response, error) {
 	r := bare.Clone(bare.Context())
-	secret, _ := r.Context().Value(sealedKey{}).(*sealed)
-	if secret.authorization != nil {
-		r.Header["Authorization"] = secret.authorization
+	hidden, _ := r.Context().Value(secretKey{}).(*secret)
+	if hidden.authorization != nil {
+		r.Header["Authorization"] = hidden.authorization
 	}
-	if secret.query != "" {
-		r.URL.RawQuery = secret.query
+	if hidden.query != "" {
+		r.URL.RawQuery = hidden.query
 	}
-	response, err := u.wire.RoundTrip(r)
+	response, err := t.wire.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
-// Watch is a service that logs what becomes of the migrations of an
-// organization, with the token in GITHUB_TOKEN, until it is told to stop.
-// Without a token it watches an export at a fake GitHub that it brings along.
+// Watch logs the states of the migrations of an organization until SIGTERM or Ctrl-C.
+// The token comes from GITHUB_TOKEN. Without a token, Watch logs an export of a fake
+// GitHub in its process.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	org := flag.String("org", "octo-org", "whose migrations")
+	org := flag.String("org", "octo-org", "the organization `NAME`")
 	flag.Parse()
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	log := slog.Default()
@@ -30,7 +30,7 @@ func main() {
 		err = demonstrate(ctx, log, *org)
 	}
 	if err != nil {
-		log.Error("the watch has ended", "error", err)
+		log.Error("watch failed", "error", err)
 		os.Exit(1)
 	}
 }
@@ -46,8 +46,8 @@ func serve(ctx context.Context, log *slog.Logger, token, org string) error {
 	return watch(ctx, log, client, org, func(*ghmigrate.Migration) {})
 }
 
-// watch ends without an error only when ctx does. It tells changed of every
-// change.
+// watch logs the changes of all migrations, and calls changed for each. It returns nil
+// when ctx is canceled.
 func watch(ctx context.Context, log *slog.Logger, client *ghmigrate.Client, org string, changed func(*ghmigrate.Migration)) error {
 	for m, err := range client.OrgMigrations.WatchAll(ctx, org) {
 		switch {
@@ -65,9 +65,9 @@ func watch(ctx context.Context, log *slog.Logger, client *ghmigrate.Client, org 
 	return nil
 }
 
-// demonstrate watches one export.
+// demonstrate watches an export of a fake GitHub.
 func demonstrate(ctx context.Context, log *slog.Logger, org string) error {
-	log.Info("GITHUB_TOKEN is not set: watching an export at a fake GitHub")
+	log.Info("GITHUB_TOKEN is not set: watching an export of a fake GitHub")
 	fake := ghmigratetest.NewServer(ghmigratetest.InMemory())
 	defer fake.Close()
 	name := org + "/hello-world"
@@ -88,7 +88,7 @@ func demonstrate(ctx context.Context, log *slog.Logger, org string) error {
 	defer stop()
 	return watch(ctx, log, client, org, func(m *ghmigrate.Migration) {
 		if m.State.Done() {
-			log.Info("that is all; a watch with a token goes on until Ctrl-C")
+			log.Info("the demonstration ends here; with a token, watch runs until Ctrl-C")
 			stop()
 		}
 	})

@@ -11,13 +11,13 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// prove looks for credentials in the spans, and in requests to storage as the
-// server saw them. It fails if it finds one.
-func prove(w io.Writer, requests []ghmigratetest.Request, token string, spans tracetest.SpanStubs) error {
-	got, authorized := map[ghmigratetest.Origin]int{}, map[ghmigratetest.Origin]int{}
+// checkSecrets searches for credentials in the spans, and in the requests that storage
+// got. It fails if it finds one.
+func checkSecrets(w io.Writer, requests []ghmigratetest.Request, token string, spans tracetest.SpanStubs) error {
+	received, authorized := map[ghmigratetest.Origin]int{}, map[ghmigratetest.Origin]int{}
 	secrets := map[string]bool{token: true}
 	for _, r := range requests {
-		got[r.Origin]++
+		received[r.Origin]++
 		if r.Header.Get("Authorization") == "Bearer "+token {
 			authorized[r.Origin]++
 		}
@@ -27,7 +27,7 @@ func prove(w io.Writer, requests []ghmigratetest.Request, token string, spans tr
 	}
 	const api, storage = ghmigratetest.API, ghmigratetest.Storage
 	fmt.Fprintf(w, "Requests with the token: %d of %d to the API, %d of %d to storage.\n",
-		authorized[api], got[api], authorized[storage], got[storage])
+		authorized[api], received[api], authorized[storage], received[storage])
 
 	found := 0
 	for _, span := range spans {
@@ -38,8 +38,8 @@ func prove(w io.Writer, requests []ghmigratetest.Request, token string, spans tr
 		}
 	}
 	fmt.Fprintf(w, "The token, or an archive's signature, in %d spans: %d times.\n", len(spans), found)
-	if found > 0 || authorized[storage] > 0 || authorized[api] != got[api] {
-		return errors.New("a secret is where it should not be")
+	if found > 0 || authorized[storage] > 0 || authorized[api] != received[api] {
+		return errors.New("a span or a request to storage holds a credential, or a request to the API has no token")
 	}
 	return nil
 }
