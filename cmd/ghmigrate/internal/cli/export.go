@@ -41,7 +41,7 @@ After an interruption or a kill, run export again: it finishes the unfinished ru
 and then exports the repositories that the flags select. A second process for the
 same account and OUT fails at once.
 
-The URL of a bucket is s3://bucket/prefix?region=eu-central-1 or
+The URL of a bucket has the form s3://bucket/prefix?region=eu-central-1 or
 azblob://container/prefix. For other services with the API of S3, add
 endpoint=https://… and, for most of them, use_path_style=true. Export verifies
 archives while it uploads them, without a copy on disk. With --stage, it stores each

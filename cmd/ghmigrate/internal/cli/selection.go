@@ -36,7 +36,7 @@ func (s *selection) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&s.all, "all", false, "export all repositories of the account")
 	flags.StringSliceVar(&s.repos, "repos", nil, "export these `REPOSITORIES`, separated by commas; repeatable")
-	flags.StringArrayVar(&s.skip, "skip", nil, "skip repositories that match `PATTERN`, such as 'tmp-*'; @FILE reads a pattern from each line; repeatable")
+	flags.StringArrayVar(&s.skip, "skip", nil, "skip repositories that match `PATTERN`, such as 'tmp-*'; @FILE has a pattern in each line; repeatable")
 	flags.BoolVar(&s.skipArchived, "skip-archived", false, "skip archived repositories")
 	flags.BoolVar(&s.skipForks, "skip-forks", false, "skip forks")
 	flags.StringSliceVar(&s.visibility, "visibility", nil, "export only repositories of this `KIND`: public, private or internal; repeatable")
