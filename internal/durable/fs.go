@@ -9,44 +9,43 @@ import (
 	"syscall"
 )
 
-// FS is the part of a file system that downloads and journals use. Its names
-// come from package os, and so do its errors: [fs.ErrNotExist] and the like, in
-// a *[fs.PathError].
+// FS is the part of a file system that downloads and exports use. Its methods are
+// named after functions of package os. They return the errors of that package, such as
+// [fs.ErrNotExist] in a *[fs.PathError].
 type FS interface {
-	// OpenLocked opens the regular file name for reading and writing, creates
-	// it if it is missing, and makes it private (mode 0600). It takes a lock
-	// that ends when the file is closed. It fails with ErrLocked while another
-	// open file holds the lock, and with ErrNoLocks where there are no locks.
-	// It fails with ErrNotRegular for a link, a folder or a device. It fails
-	// with ErrForeign for a file of another user, unless the folder is that
-	// user's too. When it returns, name still leads to the file: a file that
-	// its last holder renamed or removed in the meantime is not handed out.
+	// OpenLocked opens the regular file name for reading and writing, and locks it
+	// until it is closed. It creates a missing file, and makes the file private (mode
+	// 0600). When OpenLocked returns, name still leads to the file. OpenLocked fails
+	// with
+	//   - ErrLocked while another open file holds the lock,
+	//   - ErrNoLocks where there are no locks,
+	//   - ErrNotRegular for a link, a folder or a device,
+	//   - ErrForeign for a file of another user, unless that user owns the folder too.
 	OpenLocked(name string) (File, error)
 
 	// Open opens the regular file name for reading.
 	// It fails with ErrNotRegular for anything else.
 	Open(name string) (File, error)
 
-	// Lstat describes name, and not what a link there leads to.
+	// Lstat describes name. It does not follow a link at name.
 	Lstat(name string) (fs.FileInfo, error)
 
-	// Leads reports whether name leads to f. It does not any more if somebody
-	// has renamed or removed the file that was opened by it.
+	// Leads reports whether name still leads to f. It does not if another program has
+	// renamed or removed the file.
 	Leads(name string, f File) (bool, error)
 
-	// Rename gives oldname the name newname, replacing a file that has it.
-	// A crash leaves the one file or the other at newname, never a part.
+	// Rename renames a file, and replaces a file at newname. A crash leaves the old
+	// file or the new one at newname, never a part.
 	Rename(oldname, newname string) error
 
 	// Remove removes the file name.
 	Remove(name string) error
 
-	// SyncDir makes what was created, renamed and removed in the folder name
-	// survive a crash.
+	// SyncDir makes created, renamed and removed names in the folder survive a crash.
 	SyncDir(name string) error
 }
 
-// File is an open regular file. An *[os.File] is one.
+// File is an open regular file. *[os.File] implements it.
 //
 // ReadAt, WriteAt and Sync may be called at the same time.
 type File interface {
@@ -60,36 +59,36 @@ type File interface {
 	// Sync makes everything written before it survive a crash.
 	Sync() error
 
-	// Truncate sets the file's size. What it adds reads as zeros.
+	// Truncate sets the file's size. Added bytes are zeros.
 	Truncate(size int64) error
 }
 
 var (
-	// ErrLocked says that another open file holds the lock, in this process or
+	// ErrLocked reports that another open file holds the lock, in this process or
 	// in another.
 	ErrLocked = errors.New("in use by another process or call")
 
-	// ErrForeign says that a file is another user's, who could change it under
-	// our hands and afterwards.
+	// ErrForeign reports that a file belongs to another user, who could change it at
+	// any time.
 	ErrForeign = errors.New("belongs to another user")
 
-	// ErrNoLocks says that the system, or the file system, has no file locks. Two
+	// ErrNoLocks reports that the system, or the file system, has no file locks. Two
 	// processes could then write to one file without noticing.
 	ErrNoLocks = errors.New("no file locks here: choose a folder on a local disk")
 
-	// ErrNotRegular says that a name leads to a link, a folder or a device.
+	// ErrNotRegular reports that a name leads to a link, a folder or a device.
 	ErrNotRegular = errors.New("not a regular file")
 )
 
-// CannotSync reports whether err, of [FS.SyncDir], means that a folder cannot
-// be synced at all: the process may not open it, or the file system has no such
-// operation. It does not mean a broken disk.
+// CannotSync reports whether an error of [FS.SyncDir] means that the folder can never
+// be synced: the process may not open it, or the file system has no such operation.
+// Such an error does not mean a broken disk.
 func CannotSync(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL)
 }
 
-// Regular returns an error that matches [ErrNotRegular], and says what name
-// is, unless info describes a regular file.
+// Regular returns nil if info describes a regular file. Otherwise it returns an error
+// that matches [ErrNotRegular] and says what name leads to.
 func Regular(name string, info fs.FileInfo) error {
 	var kind string
 	switch mode := info.Mode(); {
@@ -105,8 +104,8 @@ func Regular(name string, info fs.FileInfo) error {
 	return &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%s, %w", kind, ErrNotRegular)}
 }
 
-// WriteFile puts a file in place as a whole: a crash leaves the old one or the
-// new one.
+// WriteFile writes data to the file path, and replaces an older file. A crash leaves
+// the old file or the new one, never a part.
 func WriteFile(d FS, path string, data []byte) error {
 	temporary := path + ".new"
 	f, err := d.OpenLocked(temporary)
@@ -135,9 +134,9 @@ func WriteFile(d FS, path string, data []byte) error {
 	return d.SyncDir(filepath.Dir(path))
 }
 
-// Rewrite makes durable what was read of a file, in place. After a failed Sync
-// the system may go on showing what the disk has lost, to the next process too,
-// and call it synced from then on.
+// Rewrite writes the content of a file again, in place, and syncs it. It is needed
+// after a Sync that failed in an earlier process: the system may still show bytes that
+// the disk has lost, and later Syncs do not write them.
 func Rewrite(f File) error {
 	info, err := f.Stat()
 	if err != nil {

@@ -22,8 +22,8 @@ func lock(f *os.File) error {
 
 func unlock(f *os.File) error { return flock(f, syscall.LOCK_UN) }
 
-// flock belongs to the open file and not to the process, unlike a lock of
-// fcntl: this process cannot take it twice either.
+// flock takes or releases a lock that belongs to the open file. A lock of fcntl would
+// belong to the process, which could then take it twice.
 func flock(f *os.File, how int) error {
 	for {
 		if err := syscall.Flock(int(f.Fd()), how); !errors.Is(err, syscall.EINTR) {

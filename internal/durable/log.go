@@ -12,19 +12,19 @@ import (
 // MaxLine is the longest line that a [Log] takes.
 const MaxLine = 1 << 20
 
-// ErrDamaged says that a log is damaged before its last line, where a crash
-// cannot have done it.
+// ErrDamaged reports that a log is damaged before its last line. A crash damages only
+// the last line.
 var ErrDamaged = errors.New("log is damaged")
 
-// A Log is an append-only file of lines, such as JSON objects. Each line
-// carries a checksum (CRC-32C) of itself and all lines before it, so that a
-// changed, a missing and a moved line are all found.
+// A Log is an append-only file of lines, such as JSON objects. Each line has a
+// checksum (CRC-32C) of itself and all lines before it, so that changed, missing and
+// moved lines are detected.
 //
 // A crash may lose the lines appended since the last Sync, and may tear one of
 // them. If two lines are appended without a Sync between them, the second may
-// survive without the first, which is damage. After a failed Append or Sync it
-// cannot be known what the disk holds: every later call returns the same error,
-// and only opening the log again helps.
+// survive without the first, which counts as damage. After a failed Append or Sync,
+// the content of the disk is unknown: every later call returns the same error, until
+// the log is opened again.
 //
 // A Log does not close its file. It is not safe for concurrent use.
 type Log struct {
@@ -45,13 +45,13 @@ func CreateLog(f File) (*Log, error) {
 	return &Log{file: f}, nil
 }
 
-// OpenLog reads the log in f, calls replay with each of its lines, in order,
-// and returns the log ready for more. A line is valid only until replay
-// returns; an error of replay ends OpenLog and is returned as it is.
+// OpenLog opens the log in f, and calls replay with each of its lines, in order. A
+// line is valid only until replay returns. OpenLog returns an error of replay as it
+// is.
 //
-// A torn last line is what a crash leaves behind: it is cut off, and not
-// replayed. Any other damage is an error that matches [ErrDamaged], after the
-// lines before it have been replayed.
+// A crash can leave a torn last line. OpenLog cuts it off and does not replay it. For
+// any other damage it replays the lines before the damage, and returns an error that
+// matches [ErrDamaged].
 func OpenLog(f File, replay func(line []byte) error) (*Log, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -59,7 +59,7 @@ func OpenLog(f File, replay func(line []byte) error) (*Log, error) {
 	}
 	size := info.Size()
 	l := &Log{file: f}
-	// One byte more than a line can have, so that a full buffer means damage.
+	// The buffer is longer than any line, so that a full buffer means damage.
 	lines := bufio.NewReaderSize(io.NewSectionReader(f, 0, size), int(min(size, maxEncoded))+1)
 	for number := 1; l.size < size; number++ {
 		encoded, err := lines.ReadSlice('\n')
@@ -85,7 +85,8 @@ func OpenLog(f File, replay func(line []byte) error) (*Log, error) {
 	if l.size == size {
 		return l, nil
 	}
-	// Synced, so that no part of the torn line can come back behind a new one.
+	// Without a sync, parts of the torn line could reappear behind a new line after the
+	// next crash.
 	if err := f.Truncate(l.size); err != nil {
 		return nil, fmt.Errorf("cut off the log's torn last line: %w", err)
 	}
@@ -95,11 +96,11 @@ func OpenLog(f File, replay func(line []byte) error) (*Log, error) {
 	return l, nil
 }
 
-// Size is how many bytes the log has in its file.
+// Size returns the size of the log in bytes.
 func (l *Log) Size() int64 { return l.size }
 
-// Append adds line, which must not contain a newline.
-// It survives a crash once [Log.Sync] has returned.
+// Append appends line, which must not contain a newline.
+// The line survives a crash once [Log.Sync] has returned.
 func (l *Log) Append(line []byte) error {
 	if l.err != nil {
 		return l.err
@@ -131,8 +132,8 @@ func (l *Log) Sync() error {
 	return l.err
 }
 
-// A line in the file is its checksum in eight hexadecimal digits, a space, the
-// line itself and a newline.
+// A line in the file consists of its checksum in eight hexadecimal digits, a space,
+// the line itself and a newline.
 const maxEncoded = 8 + 1 + MaxLine + 1
 
 func encode(line []byte, before uint32) (encoded []byte, sum uint32) {
@@ -147,7 +148,8 @@ func decode(encoded []byte, before uint32) (line []byte, sum uint32, ok bool) {
 	return line, sum, ended && string(digits) == fmt.Sprintf("%08x", sum)
 }
 
-// checksum continues before, the checksum of all earlier lines.
+// checksum returns the checksum of line and all earlier lines. before is the checksum
+// of the earlier lines.
 func checksum(line []byte, before uint32) uint32 {
 	return crc32.Update(before, crc32.MakeTable(crc32.Castagnoli), line)
 }

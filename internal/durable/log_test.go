@@ -3,7 +3,6 @@ package durable_test
 import (
 	"bytes"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,9 +17,8 @@ import (
 
 func TestLogReturnsItsLinesToTheNextProcess(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "log")
-	f, err := durable.OS{}.OpenLocked(name)
-	require.NoError(t, err)
-	_, err = f.WriteAt([]byte("something else"), 0)
+	f := openLocked(t, name)
+	_, err := f.WriteAt([]byte("something else"), 0)
 	require.NoError(t, err)
 	log, err := durable.CreateLog(f)
 	require.NoError(t, err)
@@ -31,8 +29,7 @@ func TestLogReturnsItsLinesToTheNextProcess(t *testing.T) {
 	}
 	require.NoError(t, f.Close())
 
-	f, err = durable.OS{}.OpenLocked(name)
-	require.NoError(t, err)
+	f = openLocked(t, name)
 	log, lines, err := open(f)
 	require.NoError(t, err)
 	assert.Equal(t, want, lines)
@@ -48,7 +45,7 @@ func TestLogReturnsItsLinesToTheNextProcess(t *testing.T) {
 }
 
 func TestLogIsLinesOfChecksumAndText(t *testing.T) {
-	// e3069283 is the CRC-32C of 123456789, in every description of it.
+	// e3069283 is the CRC-32C of 123456789, the usual test value.
 	assert.Equal(t, "e3069283 123456789\n", string(logOf(t, "123456789").data))
 	assert.Regexp(t, `^[0-9a-f]{8} 1234\ne3069283 56789\n$`, string(logOf(t, "1234", "56789").data))
 }
@@ -114,7 +111,7 @@ func TestLogReportsOtherDamage(t *testing.T) {
 	}
 }
 
-func TestLogRefusesLinesItCouldNotReadBack(t *testing.T) {
+func TestLogRefusesLinesThatItCannotReadBack(t *testing.T) {
 	log, err := durable.CreateLog(&memFile{})
 	require.NoError(t, err)
 	require.ErrorContains(t, log.Append([]byte("two\nlines")), "newline")
@@ -123,7 +120,7 @@ func TestLogRefusesLinesItCouldNotReadBack(t *testing.T) {
 	require.NoError(t, log.Sync())
 }
 
-func TestLogTakesNothingMoreAfterAFailure(t *testing.T) {
+func TestLogRefusesLinesAfterAFailure(t *testing.T) {
 	full := errors.New("no space left on device")
 	t.Run("of a write", func(t *testing.T) {
 		file := logOf(t, "first")
@@ -135,7 +132,7 @@ func TestLogTakesNothingMoreAfterAFailure(t *testing.T) {
 		require.ErrorIs(t, log.Append([]byte("third")), full)
 		require.ErrorIs(t, log.Sync(), full)
 
-		_, lines, err := open(file) // half of "second" is there
+		_, lines, err := open(file) // the file has half of "second"
 		require.NoError(t, err)
 		assert.Equal(t, []string{"first"}, lines)
 	})
@@ -151,7 +148,7 @@ func TestLogTakesNothingMoreAfterAFailure(t *testing.T) {
 	})
 }
 
-func TestLogPassesOnErrorsOfItsFile(t *testing.T) {
+func TestLogReturnsErrorsOfItsFile(t *testing.T) {
 	broken := errors.New("input/output error")
 	_, err := durable.CreateLog(&memFile{truncateErr: broken})
 	require.ErrorIs(t, err, broken)
@@ -187,7 +184,7 @@ func FuzzOpenLog(f *testing.F) {
 			assert.Equal(t, data, file.data)
 			return
 		}
-		assert.True(t, bytes.HasPrefix(data, file.data), "nothing but a tail is cut off")
+		assert.True(t, bytes.HasPrefix(data, file.data), "only the end is cut off")
 		assert.Equal(t, len(lines), bytes.Count(file.data, []byte("\n")))
 
 		require.NoError(t, log.Append([]byte("next")))
@@ -197,6 +194,7 @@ func FuzzOpenLog(f *testing.F) {
 	})
 }
 
+// open opens the log in f, and returns the log and its lines.
 func open(f durable.File) (*durable.Log, []string, error) {
 	var lines []string
 	log, err := durable.OpenLog(f, func(line []byte) error {
@@ -206,6 +204,7 @@ func open(f durable.File) (*durable.Log, []string, error) {
 	return log, lines, err
 }
 
+// logOf returns a file that holds a log of the lines.
 func logOf(t *testing.T, lines ...string) *memFile {
 	t.Helper()
 	file := &memFile{}
@@ -217,7 +216,7 @@ func logOf(t *testing.T, lines ...string) *memFile {
 	return file
 }
 
-// A memFile is a file in memory that fails where it is told to.
+// A memFile is a file in memory. Its methods fail with the errors that are set.
 type memFile struct {
 	data                                             []byte
 	statErr, readErr, writeErr, syncErr, truncateErr error
@@ -265,5 +264,3 @@ type memInfo struct {
 }
 
 func (i memInfo) Size() int64 { return i.size }
-
-var _ io.ReaderAt = (*memFile)(nil)

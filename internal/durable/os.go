@@ -10,7 +10,7 @@ import (
 
 // OS is the file system of the operating system.
 //
-// Locks are made by flock on Unix and by LockFileEx on Windows. On a system or
+// It locks files by flock on Unix and by LockFileEx on Windows. On a system or
 // a file system that has neither, OpenLocked fails with [ErrNoLocks].
 type OS struct{}
 
@@ -18,10 +18,10 @@ var _ FS = OS{}
 
 // OpenLocked implements [FS].
 func (OS) OpenLocked(name string) (File, error) {
-	// The file may be renamed or removed by its holder between our opening it
-	// and our getting the lock. Its new name is then somebody's finished file,
-	// which must not be written to: look again at what name leads to. Each turn
-	// means that another holder came and went, so a few are plenty.
+	// Between open and lock, the last holder may rename the file. It is then a finished
+	// file under another name, and must not be written to. So check the name again
+	// after the lock. Each repetition means that another holder has taken and released
+	// the lock, so ten are enough.
 	for range 10 {
 		_, err := os.Lstat(name)
 		existed := err == nil
@@ -42,8 +42,8 @@ func (OS) OpenLocked(name string) (File, error) {
 				_ = f.Close()
 				return nil, &fs.PathError{Op: "open", Path: name, Err: ErrForeign}
 			}
-			// What was there may be open to everyone. Where it is not ours, or there
-			// are no modes, it stays as it is.
+			// An existing file may be readable by everyone. Chmod fails for a file of
+			// another user and on systems without modes, which is accepted.
 			_ = f.Chmod(0o600)
 			return &lockedFile{f}, nil
 		}
@@ -89,7 +89,7 @@ func (OS) Remove(name string) error { return os.Remove(name) }
 // logs its names itself.
 func (OS) SyncDir(name string) error { return syncDir(name) }
 
-// MkdirAll makes a private folder and those above it, and makes them survive a
+// MkdirAll makes a private folder and its missing parents, and makes them survive a
 // crash.
 func (d OS) MkdirAll(name string) error {
 	parent := filepath.Dir(name)
@@ -112,7 +112,7 @@ func (d OS) MkdirAll(name string) error {
 	return nil
 }
 
-// ReadDir lists the folders in the folder name. What a link leads to is one too.
+// ReadDir lists the folders in the folder name, including links that lead to folders.
 func (OS) ReadDir(name string) ([]string, error) {
 	entries, err := os.ReadDir(name)
 	if err != nil {
@@ -128,12 +128,12 @@ func (OS) ReadDir(name string) ([]string, error) {
 	return names, nil
 }
 
-// openRegular opens name without following a link at name itself, and makes
-// sure that what it opened is a regular file.
+// openRegular opens name without following a link at name itself. It fails unless the
+// opened file is a regular file.
 func openRegular(name string, write bool) (*os.File, error) {
 	// Opening a pipe would wait for its other end, and opening a link fails with
-	// an error that reads like a riddle. What changes after this look is caught
-	// by open and by the second look.
+	// an obscure error. If name changes after this check, open fails or the second
+	// check does.
 	info, err := os.Lstat(name)
 	switch {
 	case err == nil:
@@ -158,9 +158,8 @@ func openRegular(name string, write bool) (*os.File, error) {
 	return f, nil
 }
 
-// A lockedFile releases its lock before it is closed. A child process that
-// another goroutine is just starting has the descriptor too until it runs its
-// program, and would keep the lock for that long.
+// A lockedFile releases its lock before it is closed. Otherwise a child process could
+// keep the lock: between fork and exec, it has a copy of the descriptor.
 type lockedFile struct{ *os.File }
 
 func (f *lockedFile) Close() error {

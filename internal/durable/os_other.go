@@ -12,7 +12,7 @@ func open(name string, write bool) (*os.File, error) {
 	return os.OpenFile(name, flag, 0o600)
 }
 
-// isForeign is always false: a file has no owner here that would tell.
+// isForeign returns false: files have no comparable owner on these systems.
 func isForeign(string, *os.File) bool { return false }
 
 func rename(oldname, newname string) error { return os.Rename(oldname, newname) }

@@ -16,53 +16,63 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-func TestOpenLockedCreatesAPrivateFileAndKeepsWhatIsThere(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "file")
+// openLocked opens and locks a file that no other file holds.
+func openLocked(t *testing.T, name string) durable.File {
+	t.Helper()
 	f, err := durable.OS{}.OpenLocked(name)
 	require.NoError(t, err)
-	_, err = f.WriteAt([]byte("hello"), 0)
+	return f
+}
+
+func requirePrivate(t *testing.T, info fs.FileInfo) {
+	t.Helper()
+	if runtime.GOOS != "windows" {
+		assert.Equal(t, fs.FileMode(0o600), info.Mode())
+	}
+}
+
+func requireContent(t *testing.T, f durable.File, want string) {
+	t.Helper()
+	got, err := io.ReadAll(io.NewSectionReader(f, 0, 100))
+	require.NoError(t, err)
+	assert.Equal(t, want, string(got))
+}
+
+func TestOpenLockedCreatesAPrivateFileAndKeepsItsContent(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	f := openLocked(t, name)
+	_, err := f.WriteAt([]byte("hello"), 0)
 	require.NoError(t, err)
 	require.NoError(t, f.Sync())
 	require.NoError(t, f.Close())
 
 	info, err := durable.OS{}.Lstat(name)
 	require.NoError(t, err)
-	if runtime.GOOS != "windows" {
-		assert.Equal(t, fs.FileMode(0o600), info.Mode())
-	}
+	requirePrivate(t, info)
 
 	require.NoError(t, os.Chmod(name, 0o644))
-	f, err = durable.OS{}.OpenLocked(name)
-	require.NoError(t, err)
+	f = openLocked(t, name)
 	info, err = f.Stat()
 	require.NoError(t, err)
-	if runtime.GOOS != "windows" {
-		assert.Equal(t, fs.FileMode(0o600), info.Mode())
-	}
-	got, err := io.ReadAll(io.NewSectionReader(f, 0, 100))
-	require.NoError(t, err)
-	assert.Equal(t, "hello", string(got))
+	requirePrivate(t, info)
+	requireContent(t, f, "hello")
 	require.NoError(t, f.Close())
 }
 
 func TestStartSyncChangesNothing(t *testing.T) {
-	f, err := durable.OS{}.OpenLocked(filepath.Join(t.TempDir(), "file"))
-	require.NoError(t, err)
-	_, err = f.WriteAt([]byte("hello"), 0)
+	f := openLocked(t, filepath.Join(t.TempDir(), "file"))
+	_, err := f.WriteAt([]byte("hello"), 0)
 	require.NoError(t, err)
 	durable.StartSync(f)
 	durable.StartSync(&memFile{})
-	got, err := io.ReadAll(io.NewSectionReader(f, 0, 100))
-	require.NoError(t, err)
-	assert.Equal(t, "hello", string(got))
+	requireContent(t, f, "hello")
 	require.NoError(t, f.Close())
 }
 
 func TestOpenLockedRefusesASecondHolderUntilTheFirstCloses(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
-	first, err := durable.OS{}.OpenLocked(name)
-	require.NoError(t, err)
-	_, err = durable.OS{}.OpenLocked(name)
+	first := openLocked(t, name)
+	_, err := durable.OS{}.OpenLocked(name)
 	require.ErrorIs(t, err, durable.ErrLocked)
 	require.ErrorContains(t, err, name)
 
@@ -72,22 +82,18 @@ func TestOpenLockedRefusesASecondHolderUntilTheFirstCloses(t *testing.T) {
 	require.NoError(t, reader.Close())
 
 	require.NoError(t, first.Close())
-	second, err := durable.OS{}.OpenLocked(name)
-	require.NoError(t, err)
-	require.NoError(t, second.Close())
+	require.NoError(t, openLocked(t, name).Close())
 }
 
-func TestOpenLockedNeverHandsOutAFileThatLostItsName(t *testing.T) {
+func TestOpenLockedNeverReturnsARenamedFile(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "part")
-	holder, err := durable.OS{}.OpenLocked(name)
-	require.NoError(t, err)
+	holder := openLocked(t, name)
 	require.NoError(t, durable.OS{}.Rename(name, filepath.Join(dir, "finished")))
 
-	// The name is free although the file that had it is still held.
-	next, err := durable.OS{}.OpenLocked(name)
-	require.NoError(t, err)
-	_, err = next.WriteAt([]byte("new"), 0)
+	// The name is free although the renamed file is still locked.
+	next := openLocked(t, name)
+	_, err := next.WriteAt([]byte("new"), 0)
 	require.NoError(t, err)
 	require.NoError(t, next.Close())
 	require.NoError(t, holder.Close())
@@ -97,8 +103,8 @@ func TestOpenLockedNeverHandsOutAFileThatLostItsName(t *testing.T) {
 	assert.Empty(t, finished)
 }
 
-// Many holders rename the file away while many wait for the name: none may
-// write into a file that another one has finished.
+// TestOpenLockedSurvivesARaceForTheName has several holders rename the file while
+// others open the name. No holder may write to a file that another holder has renamed.
 func TestOpenLockedSurvivesARaceForTheName(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "part")
@@ -114,7 +120,7 @@ func TestOpenLockedSurvivesARaceForTheName(t *testing.T) {
 				}
 				info, err := f.Stat()
 				if assert.NoError(t, err) {
-					assert.Zero(t, info.Size(), "somebody else's finished file")
+					assert.Zero(t, info.Size(), "the file of another holder")
 				}
 				_, err = f.WriteAt([]byte(finished), 0)
 				assert.NoError(t, err)
@@ -126,9 +132,9 @@ func TestOpenLockedSurvivesARaceForTheName(t *testing.T) {
 	wg.Wait()
 }
 
-func TestOpenRefusesWhatIsNotARegularFile(t *testing.T) {
+func TestOpenRefusesLinksFoldersAndDevices(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("links need a privilege there")
+		t.Skip("links need a privilege on Windows")
 	}
 	dir := t.TempDir()
 	target := filepath.Join(dir, "target")
@@ -159,7 +165,7 @@ func TestOpenOfAMissingFileOrFolder(t *testing.T) {
 
 func TestOpenOfAFileWithoutPermission(t *testing.T) {
 	if os.Getuid() <= 0 {
-		t.Skip("needs a user who can be refused")
+		t.Skip("root may open every file")
 	}
 	name := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(name, nil, 0o400))
@@ -169,7 +175,7 @@ func TestOpenOfAFileWithoutPermission(t *testing.T) {
 
 func TestOpenLockedRefusesAnotherUsersFile(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("needs a user who can give files away")
+		t.Skip("only root can change the owner of a file")
 	}
 	dir := t.TempDir()
 	name := filepath.Join(dir, "file")
@@ -182,11 +188,9 @@ func TestOpenLockedRefusesAnotherUsersFile(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "theirs", string(kept))
 
-	// In a folder of another user it is to be expected.
+	// A folder of the same user may hold the file.
 	require.NoError(t, os.Chown(dir, 12345, 12345))
-	f, err := durable.OS{}.OpenLocked(name)
-	require.NoError(t, err)
-	require.NoError(t, f.Close())
+	require.NoError(t, openLocked(t, name).Close())
 }
 
 func TestNamesCanBeRenamedRemovedAndSynced(t *testing.T) {
@@ -212,7 +216,7 @@ func TestFoldersAreMadePrivateAndListed(t *testing.T) {
 	dir := t.TempDir()
 	deep := filepath.Join(dir, "a", "b")
 	require.NoError(t, durable.OS{}.MkdirAll(deep))
-	require.NoError(t, durable.OS{}.MkdirAll(deep), "it is there already")
+	require.NoError(t, durable.OS{}.MkdirAll(deep), "the folder exists")
 	info, err := os.Stat(deep)
 	require.NoError(t, err)
 	if runtime.GOOS != "windows" {
@@ -229,7 +233,7 @@ func TestFoldersAreMadePrivateAndListed(t *testing.T) {
 	require.Error(t, durable.OS{}.MkdirAll(filepath.Join(dir, "file", "below")))
 }
 
-func TestAFileIsPutInPlaceAsAWhole(t *testing.T) {
+func TestWriteFileReplacesAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	for _, want := range []string{"a longer text", "short"} {
 		require.NoError(t, durable.WriteFile(durable.OS{}, path, []byte(want)))
@@ -239,5 +243,5 @@ func TestAFileIsPutInPlaceAsAWhole(t *testing.T) {
 	}
 	names, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
-	assert.Len(t, names, 1, "nothing else is left")
+	assert.Len(t, names, 1, "no temporary file is left")
 }

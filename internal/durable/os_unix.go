@@ -17,9 +17,9 @@ func open(name string, write bool) (*os.File, error) {
 	return os.OpenFile(name, flag|syscall.O_NOFOLLOW, 0o600)
 }
 
-// isForeign reports whether f is neither ours nor its folder's owner's. Who owns
-// the folder can put anything there anyway, and on some network and shared file
-// systems owns all of it, whoever we are.
+// isForeign reports whether f belongs neither to us nor to the owner of its folder.
+// The owner of the folder can replace any file in it. On some network and shared file
+// systems that owner owns all files, even files that we create.
 func isForeign(name string, f *os.File) bool {
 	info, err := f.Stat()
 	if err != nil {
@@ -42,7 +42,7 @@ func syncDir(name string) error {
 		return err
 	}
 	defer func() { _ = dir.Close() }()
-	// Some network and FUSE file systems cannot sync a folder, and say so.
+	// Some network and FUSE file systems cannot sync a folder, and return these errors.
 	if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
 		return err
 	}

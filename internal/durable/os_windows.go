@@ -9,8 +9,9 @@ import (
 	"unsafe"
 )
 
-// open shares the file for deletion, which package os does not: a part is
-// renamed, and its log removed, while they are open and held.
+// open opens a file so that it can be renamed and removed while it is open, which
+// package os does not allow. A part is renamed, and its log removed, while both are
+// open.
 func open(name string, write bool) (*os.File, error) {
 	path, err := syscall.UTF16PtrFromString(name)
 	if err != nil {
@@ -35,7 +36,7 @@ const (
 	errLockViolation    = syscall.Errno(33)
 )
 
-// isForeign is always false: a file has no owner here that would tell.
+// isForeign returns false: owners of files are not compared on Windows.
 func isForeign(string, *os.File) bool { return false }
 
 func rename(oldname, newname string) error {
@@ -57,8 +58,8 @@ const (
 	lockfileExclusiveLock   = 2
 )
 
-// lockRange is one byte where no file reaches: a lock on Windows keeps others
-// from reading and writing what it covers, and a part may be looked at.
+// lockRange returns a range of one byte behind the end of any file. A lock on Windows
+// keeps other programs from reading the locked range, and they may read a part.
 func lockRange() *syscall.Overlapped { return &syscall.Overlapped{Offset: 0, OffsetHigh: 1<<31 - 1} }
 
 func lock(f *os.File) error {

@@ -12,7 +12,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-func TestRenameWaitsForWhoeverHasTheFileOpen(t *testing.T) {
+func TestRenameRetriesWhileAnotherProgramHasTheFileOpen(t *testing.T) {
 	dir := t.TempDir()
 	oldname, newname := filepath.Join(dir, "old"), filepath.Join(dir, "new")
 	require.NoError(t, os.WriteFile(oldname, []byte("old"), 0o600))
@@ -27,11 +27,10 @@ func TestRenameWaitsForWhoeverHasTheFileOpen(t *testing.T) {
 	assert.Equal(t, "old", string(got))
 }
 
-func TestAHeldFileCanBeRenamedAndRemoved(t *testing.T) {
+func TestALockedFileCanBeRenamedAndRemoved(t *testing.T) {
 	dir := t.TempDir()
 	oldname, newname := filepath.Join(dir, "old"), filepath.Join(dir, "new")
-	f, err := durable.OS{}.OpenLocked(oldname)
-	require.NoError(t, err)
+	f := openLocked(t, oldname)
 	require.NoError(t, durable.OS{}.Rename(oldname, newname))
 	require.NoFileExists(t, oldname)
 	require.NoError(t, durable.OS{}.Remove(newname))

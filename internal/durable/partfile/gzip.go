@@ -8,9 +8,8 @@ import (
 	"io"
 )
 
-// IsGzip reports whether the bytes of the part before an offset are gzip with all
-// of its checksums and lengths, and nothing behind it. That proves a body whose
-// end looks like a cut.
+// IsGzip reports whether the bytes of the part before end are valid gzip to its end,
+// with nothing behind it. If so, a response whose end looks like a cut was complete.
 func (p *Part) IsGzip(ctx context.Context, end int64) (bool, error) {
 	file := &errorKeeper{ctx: ctx, reader: io.NewSectionReader(p.File, 0, end)}
 	whole := isGzip(file)
@@ -20,7 +19,7 @@ func (p *Part) IsGzip(ctx context.Context, end int64) (bool, error) {
 	return whole, nil
 }
 
-// isGzip reports whether r is gzip from its first byte to its last.
+// isGzip reports whether r is valid gzip from its first byte to its last.
 func isGzip(r io.Reader) bool {
 	inner, err := gzip.NewReader(r)
 	if err == nil {
@@ -29,14 +28,14 @@ func isGzip(r io.Reader) bool {
 	return err == nil
 }
 
-// A GzipProof is IsGzip for bytes that are kept nowhere: they are written to it.
+// A GzipProof checks the bytes that are written to it as [Part.IsGzip] checks a part.
 type GzipProof struct {
 	pipe  *io.PipeWriter
 	whole chan bool
 }
 
-// NewGzipProof starts a goroutine that ends with a call of End or when the bytes
-// turn out not to be gzip.
+// NewGzipProof returns a GzipProof and starts its goroutine, which ends when End is
+// called or when the bytes are not gzip.
 func NewGzipProof() *GzipProof {
 	r, w := io.Pipe()
 	p := &GzipProof{pipe: w, whole: make(chan bool, 1)}
@@ -50,19 +49,19 @@ func NewGzipProof() *GzipProof {
 
 // Write takes the next bytes. It never fails.
 func (p *GzipProof) Write(b []byte) (int, error) {
-	_, _ = p.pipe.Write(b) // which fails if the bytes before were no gzip
+	_, _ = p.pipe.Write(b) // fails after bytes that are not gzip
 	return len(b), nil
 }
 
-// End reports whether the bytes were gzip, and nothing else. Only the first call
-// may report true.
+// End reports whether the bytes were valid gzip, with nothing behind it. Only the
+// first call may return true.
 func (p *GzipProof) End() bool {
 	_ = p.pipe.Close()
 	return <-p.whole
 }
 
-// An errorKeeper tells errors of a reader, and of its context, from errors of the
-// gzip in it.
+// An errorKeeper keeps the errors of a reader and of its context, to distinguish them
+// from errors of the gzip format.
 type errorKeeper struct {
 	ctx    context.Context //nolint:containedctx // of one call
 	reader io.Reader
@@ -81,11 +80,11 @@ func (k *errorKeeper) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// GzipMagic is how gzip begins.
+// GzipMagic holds the first bytes of gzip.
 const GzipMagic = "\x1f\x8b"
 
-// IsGzipOfGzip reports whether these first bytes, some hundred of them, are an
-// archive that a proxy has compressed once more.
+// IsGzipOfGzip reports whether a proxy has compressed an archive once more. head
+// holds the first bytes of the response, a few hundred at least.
 func IsGzipOfGzip(head []byte) bool {
 	inner, err := gzip.NewReader(bytes.NewReader(head))
 	if err != nil {

@@ -14,19 +14,26 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable/partfile"
 )
 
-// A large part takes minutes to be read. The caller's context ends that.
-func TestIsGzip(t *testing.T) {
-	t.Parallel()
+func compressed(t *testing.T, data []byte) []byte {
+	t.Helper()
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
-	_, err := z.Write(make([]byte, 1<<20))
+	_, err := z.Write(data)
 	require.NoError(t, err)
 	require.NoError(t, z.Close())
-	size := int64(packed.Len())
+	return packed.Bytes()
+}
+
+// TestIsGzip checks IsGzip, which takes minutes for a large part, and ends with its
+// context.
+func TestIsGzip(t *testing.T) {
+	t.Parallel()
+	packed := compressed(t, make([]byte, 1<<20))
+	size := int64(len(packed))
 	file, err := os.Create(filepath.Join(t.TempDir(), "archive.tar.gz.part"))
 	require.NoError(t, err)
 	defer file.Close()
-	_, err = file.Write(packed.Bytes())
+	_, err = file.Write(packed)
 	require.NoError(t, err)
 
 	part := &partfile.Part{File: file}
@@ -43,12 +50,7 @@ func TestIsGzip(t *testing.T) {
 
 func TestGzipProof(t *testing.T) {
 	t.Parallel()
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	_, err := z.Write([]byte("archive"))
-	require.NoError(t, err)
-	require.NoError(t, z.Close())
-	whole := packed.String()
+	whole := string(compressed(t, []byte("archive")))
 	for text, want := range map[string]bool{whole: true, whole[:len(whole)-1]: false, whole + "x": false, "no gzip at all": false, "": false} {
 		proof := partfile.NewGzipProof()
 		for _, b := range []byte(text) {

@@ -12,7 +12,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// A line of the log is one of these.
+// A line of the log has one of these fields.
 type line struct {
 	Object   *Header   `json:"object,omitempty"`
 	Fetched  *Fetched  `json:"fetched,omitempty"`
@@ -28,26 +28,26 @@ type Header struct {
 
 const logVersion = 1
 
-// A Fetched line holds the disjoint ranges that are in the part, in order, and how
-// far the part has been hashed from the start.
+// A Fetched line holds the ranges that are in the part, disjoint and in order, and
+// how far the part is hashed from the start.
 type Fetched struct {
 	Ranges Spans `json:"ranges"`
 	Mark
 }
 
-// A Mark is a place in the object and the state of its SHA-256 there.
+// A Mark is an offset in the object, and the state of the SHA-256 there.
 type Mark struct {
 	Offset int64  `json:"hashed"`
 	State  []byte `json:"sha256_state"`
-	Tail   string `json:"tail_sha256,omitempty"` // of the last bytes before it
+	Tail   string `json:"tail_sha256,omitempty"` // the SHA-256 of the tailSize bytes before Offset
 }
 
-// tailSize is the number of bytes before a mark by which a part is recognized.
+// tailSize is the number of bytes before a mark that identify a part.
 const tailSize = 64 << 10
 
-// replay reads the log. A log that is damaged, or of another object, or that this
-// version cannot read is ignored. It stays as it is until there is something to
-// write.
+// replay reads the log. It ignores a log that is damaged, that names another object,
+// or that this version cannot read. Such a log stays on the disk until Begin
+// replaces it.
 func (p *Part) replay() error {
 	first, usable := true, true
 	log, err := durable.OpenLog(p.logFile, func(text []byte) error {
@@ -78,13 +78,13 @@ func (p *Part) replay() error {
 	return nil
 }
 
-// valid reports whether the ranges are well-formed and cover the hashed bytes.
+// valid reports whether the ranges are valid and cover the hashed bytes.
 func (f *Fetched) valid() bool {
 	_, err := f.Hash()
 	return err == nil && f.Ranges.valid() && f.Ranges.Head() > 0 && f.Offset >= 0 && f.Offset <= f.Ranges.Head()
 }
 
-// Hash returns a SHA-256 in the state of the mark.
+// Hash returns a SHA-256 that continues from the mark.
 func (m Mark) Hash() (hash.Hash, error) {
 	h := sha256.New()
 	if m.Offset == 0 {
@@ -97,7 +97,7 @@ func (m Mark) Hash() (hash.Hash, error) {
 	return h, state.UnmarshalBinary(m.State)
 }
 
-// MarkOf returns the mark of a SHA-256 that has read up to an offset.
+// MarkOf returns the mark of a SHA-256 that has read the bytes before an offset.
 func MarkOf(h hash.Hash, offset int64) (Mark, error) {
 	state, ok := h.(encoding.BinaryMarshaler)
 	if !ok {
@@ -116,7 +116,7 @@ func (p *Part) Checkpoint(f Fetched) error {
 		return nil
 	}
 	if err := p.File.Sync(); err != nil {
-		// A second Sync may succeed although what the first could not write is lost.
+		// Log nothing more: a second Sync may succeed although the first has lost bytes.
 		p.log = nil
 		return err
 	}
@@ -125,7 +125,7 @@ func (p *Part) Checkpoint(f Fetched) error {
 		return err
 	}
 	f.Tail = tail
-	if err := p.write(line{Fetched: &f}); err != nil {
+	if err := appendLine(p.log, line{Fetched: &f}); err != nil {
 		return err
 	}
 	p.Logged = f
@@ -135,18 +135,18 @@ func (p *Part) Checkpoint(f Fetched) error {
 	return p.rewrite()
 }
 
-// rewrite replaces the log by a short one with the same content: a line a second
-// makes many megabytes in a slow night.
+// rewrite replaces the log by a short one with the same content: two lines a second
+// make many megabytes in a slow night.
 func (p *Part) rewrite() error {
-	if err := p.leads(p.logName(), p.logFile); err != nil {
+	if err := p.checkName(p.logName(), p.logFile); err != nil {
 		return err
 	}
-	file, log, err := p.writeAnew()
+	file, log, err := p.writeNewLog()
 	if err == nil {
 		err = p.fs.Rename(p.newLogName(), p.logName())
 	}
 	if err != nil {
-		// The old log is still valid: on some systems an open file cannot be replaced.
+		// Continue the old log: some systems cannot replace an open file.
 		if file != nil {
 			_ = p.remove(p.newLogName(), file)
 			_ = file.Close()
@@ -159,8 +159,8 @@ func (p *Part) rewrite() error {
 	return p.syncFolder()
 }
 
-// writeAnew writes the content of the log into another file, and locks that.
-func (p *Part) writeAnew() (durable.File, *durable.Log, error) {
+// writeNewLog writes the content of the log to the new log, and locks the new log.
+func (p *Part) writeNewLog() (durable.File, *durable.Log, error) {
 	file, err := p.fs.OpenLocked(p.newLogName())
 	if err != nil {
 		return nil, nil, err
@@ -177,11 +177,7 @@ func (p *Part) writeAnew() (durable.File, *durable.Log, error) {
 	return file, log, nil
 }
 
-// write appends l to the log and syncs it.
-func (p *Part) write(l line) error {
-	return appendLine(p.log, l)
-}
-
+// appendLine appends l to the log and syncs the log.
 func appendLine(log *durable.Log, l line) error {
 	text, err := json.Marshal(l)
 	if err != nil {

@@ -2,10 +2,10 @@ package partfile
 
 import "math"
 
-// An Object is what storage tells about what it has.
+// An Object is the description of the object in a response of storage.
 type Object struct {
 	Path         string `json:"path"` // of its URL
-	Size         int64  `json:"size"` // -1 if storage does not tell
+	Size         int64  `json:"size"` // -1 if the response does not tell it
 	ETag         string `json:"etag,omitempty"`
 	LastModified string `json:"last_modified,omitempty"`
 }

@@ -12,25 +12,25 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// A Part is a file that is being fetched, and the log of how far it is.
+// A Part is a file that is being fetched, and its log.
 //
-// The lock of the log protects everything: the log is locked first and removed
-// last. The part is locked too, against programs that do not know of the log.
+// The lock of the log protects both files: the log is locked first and removed last.
+// The part is locked too, against programs that do not know about the log.
 type Part struct {
 	fs       durable.FS
 	path     string // of the complete file
 	identity string
-	maxLog   int64 // bytes of the log, before it is written anew
+	maxLog   int64 // the log is rewritten when it has more bytes
 	logger   *slog.Logger
 
 	logFile durable.File
-	log     *durable.Log // nil while the log in logFile is not to be continued
-	File    durable.File // nil until open
+	log     *durable.Log // nil while the content of logFile is not used
+	File    durable.File // nil until OpenPart
 
-	Known  *Header   // what an earlier call has left, nil if that is of no use
-	Logged Fetched   // how much that is, and later how much this call has logged
-	Done   *Complete // set when the object is complete
-	placed bool      // whether it is at path, and nothing else is left
+	Known  *Header   // the object of the log, nil if the log is not used
+	Logged Fetched   // the latest ranges in the log, of an earlier call or this one
+	Done   *Complete // set when the log calls the object complete
+	placed bool      // whether the file is at path, and the log is removed
 }
 
 // Name returns the name of the part.
@@ -38,15 +38,15 @@ func (p *Part) Name() string { return p.path + ".part" }
 
 func (p *Part) logName() string { return p.path + ".part.log" }
 
-// newLogName is where the log is written anew, before that takes the log's name.
+// newLogName returns the name of a rewritten log, before it is renamed over the log.
 func (p *Part) newLogName() string { return p.path + ".part.log.new" }
 
-// Open takes hold of what belongs to path, and reads how far an earlier
-// call got. It refuses a path that must not be replaced.
+// Open locks the log of the file at path, and reads how far an earlier call got. It
+// fails if path, or the name of the part or the log, leads to a link or a folder.
 func Open(fsys durable.FS, path, identity string, maxLog int64, logger *slog.Logger) (*Part, error) {
 	p := &Part{fs: fsys, path: path, identity: identity, maxLog: maxLog, logger: logger}
 	for _, name := range []string{path, p.Name(), p.logName(), p.newLogName()} {
-		if _, err := p.regular(name); err != nil {
+		if _, err := p.lstat(name); err != nil {
 			return nil, err
 		}
 	}
@@ -67,19 +67,19 @@ func Open(fsys durable.FS, path, identity string, maxLog int64, logger *slog.Log
 	return p, nil
 }
 
-// removeNewLog removes a new log that has not taken the log's name, because an
-// earlier call died before that.
+// removeNewLog removes a rewritten log that was not renamed because an earlier call
+// died.
 func (p *Part) removeNewLog() error {
-	info, err := p.regular(p.newLogName())
+	info, err := p.lstat(p.newLogName())
 	if err != nil || info == nil {
 		return err
 	}
 	return p.fs.Remove(p.newLogName())
 }
 
-// regular describes name. It returns nil if name is missing, and fails unless it
-// is a regular file.
-func (p *Part) regular(name string) (fs.FileInfo, error) {
+// lstat describes the regular file name. It returns nil if name is missing, and fails
+// if name leads to anything but a regular file.
+func (p *Part) lstat(name string) (fs.FileInfo, error) {
 	info, err := p.fs.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -90,8 +90,8 @@ func (p *Part) regular(name string) (fs.FileInfo, error) {
 	return info, durable.Regular(name, info)
 }
 
-// Hold opens and locks the part.
-func (p *Part) Hold() error {
+// OpenPart opens and locks the part, or creates it.
+func (p *Part) OpenPart() error {
 	file, err := p.fs.OpenLocked(p.Name())
 	if err != nil {
 		return err
@@ -100,8 +100,8 @@ func (p *Part) Hold() error {
 	return nil
 }
 
-// Resume reports whether an earlier call has left bytes of use. That is not so if
-// the part does not have what the log tells.
+// Resume reports whether the bytes of an earlier call can be used. It compares the
+// part with the log.
 func (p *Part) Resume() (bool, error) {
 	info, err := p.File.Stat()
 	if err != nil || p.Known == nil {
@@ -123,8 +123,8 @@ func (p *Part) Resume() (bool, error) {
 	return true, nil
 }
 
-// tail returns the sum of the last bytes of the part before offset, an empty string
-// at 0.
+// tail returns the SHA-256 of the tailSize bytes before offset. It returns an empty
+// string for offset 0.
 func (p *Part) tail(offset int64) (string, error) {
 	if offset == 0 {
 		return "", nil
@@ -140,7 +140,7 @@ func (p *Part) tail(offset int64) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// Begin starts over with o: it empties the part, and writes a log that names o.
+// Begin empties the part, and writes a log that names o.
 func (p *Part) Begin(o Object) error {
 	log, err := p.empty()
 	if err != nil {
@@ -148,7 +148,7 @@ func (p *Part) Begin(o Object) error {
 	}
 	p.log = log
 	p.Known = &Header{Version: logVersion, Identity: p.identity, Object: o}
-	if err := p.write(line{Object: p.Known}); err != nil {
+	if err := appendLine(p.log, line{Object: p.Known}); err != nil {
 		return err
 	}
 	return p.syncFolder()
@@ -160,8 +160,8 @@ func (p *Part) Discard() error {
 	return err
 }
 
-// empty empties the log and then the part, so that the log never tells of bytes
-// that are gone.
+// empty empties the log and then the part, so that the log never names bytes that are
+// gone.
 func (p *Part) empty() (*durable.Log, error) {
 	p.forget()
 	log, err := durable.CreateLog(p.logFile)
@@ -171,7 +171,7 @@ func (p *Part) empty() (*durable.Log, error) {
 	return log, p.File.Truncate(0)
 }
 
-// Close closes the files, and removes them if they are empty.
+// Close closes the part and the log, and removes them if they are empty.
 func (p *Part) Close() error {
 	if !p.placed && isEmpty(p.logFile) {
 		if p.File != nil && isEmpty(p.File) {

@@ -1,13 +1,13 @@
 package partfile
 
-// A Span is a byte range of an object: from one offset to another, exclusive.
-// The second is UnknownEnd while the object's size is not known.
+// A Span is a byte range of an object: the first offset, and the offset behind the
+// last byte. The latter is UnknownEnd while the size of the object is not known.
 type Span [2]int64
 
 // Spans are disjoint and in order.
 type Spans []Span
 
-// valid reports whether every span has bytes and starts after a gap.
+// valid reports whether every span has bytes and starts behind a gap.
 func (s Spans) valid() bool {
 	var end int64
 	for i, r := range s {
@@ -19,7 +19,7 @@ func (s Spans) valid() bool {
 	return true
 }
 
-// Head returns where the span that starts at 0 ends, 0 if there is none.
+// Head returns the end of the span that starts at 0, 0 if there is no such span.
 func (s Spans) Head() int64 {
 	if len(s) == 0 || s[0][0] > 0 {
 		return 0
@@ -27,7 +27,7 @@ func (s Spans) Head() int64 {
 	return s[0][1]
 }
 
-// End returns where the last span ends.
+// End returns the end of the last span, 0 if there is none.
 func (s Spans) End() int64 {
 	if len(s) == 0 {
 		return 0
@@ -38,7 +38,7 @@ func (s Spans) End() int64 {
 // Bytes returns the number of bytes in all spans.
 func (s Spans) Bytes() int64 { return s.Before(UnknownEnd) }
 
-// Before returns the number of bytes that lie before an offset.
+// Before returns the number of bytes before an offset.
 func (s Spans) Before(offset int64) int64 {
 	var n int64
 	for _, r := range s {
@@ -47,7 +47,7 @@ func (s Spans) Before(offset int64) int64 {
 	return n
 }
 
-// Gaps returns what the spans leave of an object that ends there.
+// Gaps returns the spans between s, up to the end of the object.
 func (s Spans) Gaps(end int64) Spans {
 	var gaps Spans
 	var at int64

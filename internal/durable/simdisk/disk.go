@@ -13,23 +13,22 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// ErrStopped is the error of every operation after the disk has stopped. The
-// code that gets it is dead: what it does then reaches nothing.
+// ErrStopped is the error of every operation after the disk has stopped. Such an
+// operation has no effect.
 var ErrStopped = errors.New("the machine has stopped")
 
-// A Disk is a file system as one process sees it. Its methods may be called at
-// the same time.
+// A Disk is a file system as one process sees it. It is safe for concurrent use.
 type Disk struct {
 	mu      sync.Mutex
 	random  *rand.Rand
 	decide  func(Op) error
-	count   int
-	stop    int // after so many operations; negative: not
+	count   int // of operations
+	stop    int // the number of operations after which the disk stops; negative if it does not
 	stopped bool
 
-	now     tree
-	durable tree
-	pending []renaming // how now came from durable, in order
+	now     tree       // the names as the process sees them
+	durable tree       // the names that survive a power cut for certain
+	pending []renaming // the changes from durable to now, in order
 }
 
 var _ durable.FS = (*Disk)(nil)
@@ -44,8 +43,8 @@ type Op struct {
 // A Kind is what an operation does.
 type Kind string
 
-// The methods of [durable.FS] and [durable.File], except Close, which counts
-// for nothing and cannot fail. A Create is an OpenLocked of a missing file.
+// The kinds are the methods of [durable.FS] and [durable.File]. Close is not an
+// operation and cannot fail. A Create is an OpenLocked of a missing file.
 const (
 	Create     Kind = "create"
 	OpenLocked Kind = "open locked"
@@ -62,17 +61,17 @@ const (
 	Sync       Kind = "sync"
 )
 
-// A tree is what a name leads to: a file, or nil for a folder.
+// A tree maps each name to its file, or to nil for a folder.
 type tree map[string]*inode
 
-// A renaming is one change of names, in all of its folders at once.
+// A renaming is one change of names, which may be in two folders.
 type renaming struct {
-	folders []string // that have not been synced since
-	names   map[string]*inode
+	folders []string          // folders that have not been synced since the change
+	names   map[string]*inode // the new file of each name, nil for a removed name
 }
 
-// New returns an empty disk that has these folders. The seed decides what
-// happens to an operation at which the disk fails or stops.
+// New returns an empty disk with the given folders. The seed decides how much of an
+// operation happens when the disk fails or stops.
 func New(seed uint64, folders ...string) *Disk {
 	d := &Disk{random: source(seed), stop: -1, now: tree{}, durable: tree{}}
 	for _, name := range folders {
@@ -84,16 +83,16 @@ func New(seed uint64, folders ...string) *Disk {
 
 func source(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) } //nolint:gosec // repeatable on purpose
 
-// Fail has decide look at each operation from now on, which fails with its
-// error. It is called with the disk held and must not use it.
+// Fail makes each operation from now on call decide, and fail with the error of
+// decide. decide must not use the disk. A nil decide lets operations succeed.
 func (d *Disk) Fail(decide func(Op) error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.decide = decide
 }
 
-// StopAfter lets n more operations happen. The next one and all others fail
-// with [ErrStopped]; that next one may have happened nevertheless, or in part.
+// StopAfter stops the disk after n more operations. All operations after these fail
+// with [ErrStopped]. The first of them may still take effect, wholly or in part.
 func (d *Disk) StopAfter(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -107,15 +106,15 @@ func (d *Disk) Stop() {
 	d.stopped = true
 }
 
-// Ops returns how many operations have been tried before the disk stopped.
+// Ops returns the number of operations before the disk stopped, failed ones included.
 func (d *Disk) Ops() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.count
 }
 
-// Kill stops the disk and returns it as the next process finds it: as it was,
-// without locks. What is not synced is still not synced.
+// Kill stops the disk and returns the disk that the next process finds. It has the
+// same content, no locks, and the same changes that are not synced.
 func (d *Disk) Kill() *Disk {
 	d.mu.Lock()
 	seed := d.random.Uint64()
@@ -123,8 +122,8 @@ func (d *Disk) Kill() *Disk {
 	return d.next(seed, false)
 }
 
-// PowerCut stops the disk and returns it as it is found when power is back.
-// The seed decides what is left of what was not synced.
+// PowerCut stops the disk and returns the disk after a power cut. The seed decides
+// which changes that were not synced are left.
 func (d *Disk) PowerCut(seed uint64) *Disk { return d.next(seed, true) }
 
 func (d *Disk) next(seed uint64, cut bool) *Disk {
@@ -136,7 +135,7 @@ func (d *Disk) next(seed uint64, cut bool) *Disk {
 		next.durable = survivingNames(next.random, d.durable, d.pending)
 		next.now, next.pending = maps.Clone(next.durable), nil
 	}
-	// In order: what the seed decides must not hang on the order of a map.
+	// The names are sorted so that the same seed makes the same decisions.
 	moved := map[*inode]*inode{nil: nil}
 	for _, t := range []tree{next.now, next.durable} {
 		for _, name := range slices.Sorted(maps.Keys(t)) {
@@ -149,7 +148,7 @@ func (d *Disk) next(seed uint64, cut bool) *Disk {
 	for i, change := range next.pending {
 		names := maps.Clone(change.names)
 		for name, old := range names {
-			// A file that has no name any more, now or for good, is in neither tree.
+			// A file without a name is in neither tree.
 			if moved[old] == nil && old != nil {
 				moved[old] = old.next(next.random, cut)
 			}
@@ -160,7 +159,7 @@ func (d *Disk) next(seed uint64, cut bool) *Disk {
 	return next
 }
 
-// survivingNames applies some of the changes.
+// survivingNames returns old with some of the changes, as a power cut may leave them.
 func survivingNames(random *rand.Rand, old tree, changes []renaming) tree {
 	t := maps.Clone(old)
 	keep := survivors(random, len(changes))
@@ -173,7 +172,7 @@ func survivingNames(random *rand.Rand, old tree, changes []renaming) tree {
 				delete(t, name)
 				continue
 			}
-			// One that lost its earlier name to a change which did not survive.
+			// If the change that removed the file's old name did not survive, remove it now.
 			maps.DeleteFunc(t, func(_ string, other *inode) bool { return other == file })
 			t[name] = file
 		}
@@ -181,8 +180,8 @@ func survivingNames(random *rand.Rand, old tree, changes []renaming) tree {
 	return t
 }
 
-// survivors chooses which of n changes a power cut leaves: none, all, the first
-// ones, or any.
+// survivors chooses which of n changes survive a power cut: no change, all changes,
+// the first changes, or a random subset.
 func survivors(random *rand.Rand, n int) func(i int) bool {
 	switch random.IntN(4) {
 	case 0:
@@ -197,8 +196,8 @@ func survivors(random *rand.Rand, n int) func(i int) bool {
 	}
 }
 
-// ReadFile returns what a process reads in the file name. It counts for no
-// operation, and works also when the disk has stopped.
+// ReadFile returns the content of the file name, as the process sees it. It does not
+// count as an operation, and works after the disk has stopped.
 func (d *Disk) ReadFile(name string) ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -209,7 +208,8 @@ func (d *Disk) ReadFile(name string) ([]byte, error) {
 	return slices.Clone(file.data), nil
 }
 
-// WriteFile makes data the file name, durably. It counts for no operation.
+// WriteFile writes data to the file name and syncs it. It does not count as an
+// operation.
 func (d *Disk) WriteFile(name string, data []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -221,7 +221,7 @@ func (d *Disk) WriteFile(name string, data []byte) {
 	}
 }
 
-// Names returns the names of the files in folder, in order.
+// Names returns the sorted names of the files in folder.
 func (d *Disk) Names(folder string) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -235,8 +235,8 @@ func (d *Disk) Names(folder string) []string {
 	return names
 }
 
-// begin counts an operation. happens tells whether it is to be done although it
-// fails: the disk stopped in its midst.
+// begin counts an operation and returns its error. If the disk stops during the
+// operation, happens reports whether the operation takes effect nevertheless.
 func (d *Disk) begin(kind Kind, name string) (happens bool, err error) {
 	if d.stopped {
 		return false, ErrStopped
@@ -386,9 +386,8 @@ func (d *Disk) SyncDir(name string) error {
 	if err := d.isFolder(SyncDir, clean); err != nil {
 		return err
 	}
-	// A change of two folders is durable once both are synced. In one folder, what
-	// came before it and concerns the same names cannot stay behind, nor what came
-	// after go ahead; in order is close enough to what journals do.
+	// A change in two folders is durable once both are synced. The changes that become
+	// durable are applied in order, as a journal does.
 	kept := d.pending[:0:0]
 	for _, change := range d.pending {
 		change.folders = slices.DeleteFunc(slices.Clone(change.folders), func(folder string) bool { return folder == clean })

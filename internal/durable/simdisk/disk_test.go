@@ -100,7 +100,7 @@ func TestADiskHasFoldersAndLocks(t *testing.T) {
 	require.NoError(t, f.Close())
 }
 
-func TestAKillTakesNothing(t *testing.T) {
+func TestAKillLosesNothing(t *testing.T) {
 	disk := simdisk.New(1, folder)
 	f := create(t, disk, name, "synced")
 	require.NoError(t, f.Sync())
@@ -113,7 +113,7 @@ func TestAKillTakesNothing(t *testing.T) {
 	require.ErrorIs(t, disk.Remove(name), simdisk.ErrStopped)
 	assert.Equal(t, "notced", read(t, next, name))
 
-	// It is not on the disk either.
+	// The kill does not sync the write.
 	lost := 0
 	for seed := range uint64(seeds) {
 		if got, err := next.PowerCut(seed).ReadFile(name); err != nil || string(got) != "notced" {
@@ -124,7 +124,7 @@ func TestAKillTakesNothing(t *testing.T) {
 	require.NoError(t, disk.Kill().SyncDir(folder))
 }
 
-func TestAPowerCutKeepsWhatWasSynced(t *testing.T) {
+func TestAPowerCutKeepsSyncedData(t *testing.T) {
 	for seed := range uint64(seeds) {
 		disk := simdisk.New(seed, folder)
 		old := create(t, disk, other, "old")
@@ -142,7 +142,7 @@ func TestAPowerCutKeepsWhatWasSynced(t *testing.T) {
 	}
 }
 
-func TestAPowerCutMayTakeWhatWasNotSynced(t *testing.T) {
+func TestAPowerCutMayLoseUnsyncedData(t *testing.T) {
 	before, after := bytes.Repeat([]byte("-"), 4000), bytes.Repeat([]byte("+"), 5000)
 	var kept, dropped, torn, reordered, shorter int
 	for seed := range uint64(seeds) {
@@ -158,7 +158,7 @@ func TestAPowerCutMayTakeWhatWasNotSynced(t *testing.T) {
 		require.GreaterOrEqual(t, len(got), len(before))
 		require.LessOrEqual(t, len(got), len(after))
 		require.Empty(t, bytes.Trim(got[:len(before)], "+-"), "a block is old or new")
-		require.Empty(t, bytes.Trim(got[len(before):], "+\x00"), "or zeros, where there was none")
+		require.Empty(t, bytes.Trim(got[len(before):], "+\x00"), "a block behind the old end is new or zeros")
 		switch {
 		case bytes.Equal(got, after):
 			kept++
@@ -213,10 +213,10 @@ func TestAPowerCutMayUndoNames(t *testing.T) {
 		found[state]++
 	}
 	want := []string{
-		"a=a b=b ", "a=a b=b c=c ", // neither the rename nor the removal
-		"b=a ", "b=a c=c ", // the rename alone
-		"a=a ", "a=a c=c ", // the removal alone, of the file that was there
-		"", "c=c ", // both
+		"a=a b=b ", "a=a b=b c=c ", // both changes lost
+		"b=a ", "b=a c=c ", // the removal lost
+		"a=a ", "a=a c=c ", // the rename lost: the removal removed the old b
+		"", "c=c ", // no change lost
 	}
 	for state := range found {
 		assert.Contains(t, want, state)
@@ -287,7 +287,7 @@ func TestADiskStopsAfterAnyOperation(t *testing.T) {
 	assert.Equal(t, map[string]bool{"[file]hello": true, "[other]": true}, states[3])
 }
 
-func TestOperationsFailWhereTheyAreTold(t *testing.T) {
+func TestFailMakesOperationsFail(t *testing.T) {
 	operations := map[simdisk.Kind]func(disk *simdisk.Disk, f durable.File) error{
 		simdisk.Create:     func(disk *simdisk.Disk, _ durable.File) error { _, err := disk.OpenLocked(other); return err },
 		simdisk.OpenLocked: func(disk *simdisk.Disk, _ durable.File) error { _, err := disk.OpenLocked("/data/free"); return err },
@@ -316,14 +316,14 @@ func TestOperationsFailWhereTheyAreTold(t *testing.T) {
 			require.ErrorIs(t, operation(disk, f), syscall.EROFS)
 			require.Len(t, seen, 1)
 			assert.Equal(t, simdisk.Op{Number: 3, Kind: kind, Name: seen[0].Name}, seen[0])
-			assert.Equal(t, []string{"file", "free"}, disk.Names(folder), "it has not happened")
+			assert.Equal(t, []string{"file", "free"}, disk.Names(folder), "the operation has no effect")
 			disk.Fail(nil)
 			require.NoError(t, operation(disk, f))
 		})
 	}
 }
 
-func TestAFailedWriteMayLeaveAPart(t *testing.T) {
+func TestAFailedWriteMayWriteAPart(t *testing.T) {
 	lengths := map[int]bool{}
 	for seed := range uint64(seeds) {
 		disk := simdisk.New(seed, folder)
@@ -337,7 +337,7 @@ func TestAFailedWriteMayLeaveAPart(t *testing.T) {
 	assert.Len(t, lengths, 6)
 }
 
-func TestWhatAFailedSyncLostStaysLost(t *testing.T) {
+func TestDataThatAFailedSyncLostStaysLost(t *testing.T) {
 	broken := errors.New("input/output error")
 	lost := 0
 	for seed := range uint64(seeds) {
@@ -348,7 +348,7 @@ func TestWhatAFailedSyncLostStaysLost(t *testing.T) {
 		require.ErrorIs(t, f.Sync(), broken)
 		disk.Fail(nil)
 		require.NoError(t, f.Sync())
-		assert.Equal(t, "hello", read(t, disk, name), "it can still be read")
+		assert.Equal(t, "hello", read(t, disk, name), "the data can still be read")
 		if read(t, disk.PowerCut(seed), name) != "hello" {
 			lost++
 		}
@@ -356,7 +356,7 @@ func TestWhatAFailedSyncLostStaysLost(t *testing.T) {
 	assert.Greater(t, lost, seeds/10)
 }
 
-func TestATestPutsFilesOnTheDisk(t *testing.T) {
+func TestWriteFileIsDurable(t *testing.T) {
 	disk := simdisk.New(1, folder)
 	disk.WriteFile(name, []byte("old"))
 	assert.Zero(t, disk.Ops())

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// blockSize is what a disk writes in one piece.
+// blockSize is the number of bytes that a disk writes at once: a block is never torn.
 const blockSize = 512
 
-// An inode is a file, whatever its name.
+// An inode is a file without its names.
 type inode struct {
-	data    []byte // as a process sees it
-	synced  []byte // as it is for certain
-	pending []change
+	data    []byte   // the content as the process sees it
+	synced  []byte   // the content that survives a power cut for certain
+	pending []change // the changes from synced to data, in order
 	locked  bool
 }
 
@@ -29,14 +29,14 @@ type change struct {
 // next returns the file as the next process finds it.
 func (n *inode) next(random *rand.Rand, cut bool) *inode {
 	if !cut {
-		// The writes themselves are never changed, so they can be shared.
+		// The bytes of a change are never modified, so the copies may share them.
 		return &inode{data: slices.Clone(n.data), synced: slices.Clone(n.synced), pending: slices.Clone(n.pending)}
 	}
 	left := n.surviving(random)
 	return &inode{data: left, synced: slices.Clone(left)}
 }
 
-// surviving returns what a power cut may leave of the file.
+// surviving returns a content that a power cut may leave of the file.
 func (n *inode) surviving(random *rand.Rand) []byte {
 	data := slices.Clone(n.synced)
 	keep, tears := survivors(random, len(n.pending)), random.IntN(2) == 0
@@ -60,9 +60,9 @@ func (c change) apply(data []byte) []byte {
 	return data
 }
 
-// tear writes some of the blocks.
+// tear applies some blocks of a write.
 func (c change) tear(data []byte, random *rand.Rand) []byte {
-	if random.IntN(2) == 0 { // the size came first
+	if random.IntN(2) == 0 { // the new size was written before the bytes
 		data = resize(data, max(int64(len(data)), c.offset+int64(len(c.data))))
 	}
 	for from := int64(0); from < int64(len(c.data)); {
@@ -129,7 +129,7 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 	if f.closed || f.disk.stopped && !happens {
 		return 0, err
 	}
-	if err != nil { // a part gets there
+	if err != nil { // a part of the bytes is written
 		p = p[:f.disk.random.IntN(len(p)+1)]
 	}
 	if len(p) > 0 {

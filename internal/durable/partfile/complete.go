@@ -12,46 +12,45 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// A Complete line is the last one: it describes the whole object.
+// A Complete line is the last line of a log. It describes the complete object.
 type Complete struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 }
 
-// Settle finishes what an earlier call logged as complete. It returns nil if there
-// is nothing of that kind.
-func (p *Part) Settle(ctx context.Context) (*Complete, error) {
+// FinishLogged finishes a file that an earlier call has logged as complete. It
+// returns nil if the log is not complete, or if the part is not the logged one.
+func (p *Part) FinishLogged(ctx context.Context) (*Complete, error) {
 	done := p.Done
 	if done == nil {
 		return nil, nil
 	}
-	info, err := p.regular(p.Name())
+	info, err := p.lstat(p.Name())
 	if err != nil {
 		return nil, err
 	}
 	if info != nil && info.Size() == done.Size {
-		if there, err := p.isComplete(ctx, done); err != nil {
+		if complete, err := p.openComplete(ctx, done); err != nil {
 			return nil, err
-		} else if there {
+		} else if complete {
 			return done, p.place()
 		}
 	}
-	// Only the log was left to be removed, unless another program has replaced the
-	// file since.
-	if there, err := p.isAtPath(ctx, done); err != nil || !there {
+	// The earlier call may have renamed the part and not yet removed the log.
+	if placed, err := p.isAtPath(ctx, done); err != nil || !placed {
 		p.forget()
 		return nil, err
 	}
 	return done, p.tidy(info != nil)
 }
 
-// isComplete opens the part, and reports whether it has the logged checksum:
-// another program may have replaced it since. If not, the part is closed again.
-func (p *Part) isComplete(ctx context.Context, done *Complete) (bool, error) {
-	if err := p.Hold(); err != nil {
+// openComplete opens the part and reports whether it has the logged checksum: another
+// program may have replaced it. If it has another checksum, openComplete closes it.
+func (p *Part) openComplete(ctx context.Context, done *Complete) (bool, error) {
+	if err := p.OpenPart(); err != nil {
 		return false, err
 	}
-	same, err := done.describes(ctx, p.File)
+	same, err := done.matches(ctx, p.File)
 	if err != nil || same {
 		return same, err
 	}
@@ -62,7 +61,7 @@ func (p *Part) isComplete(ctx context.Context, done *Complete) (bool, error) {
 
 // isAtPath reports whether the file at path has the logged checksum.
 func (p *Part) isAtPath(ctx context.Context, done *Complete) (bool, error) {
-	info, err := p.regular(p.path)
+	info, err := p.lstat(p.path)
 	if err != nil || info == nil || info.Size() != done.Size {
 		return false, err
 	}
@@ -71,11 +70,11 @@ func (p *Part) isAtPath(ctx context.Context, done *Complete) (bool, error) {
 		return false, err
 	}
 	defer func() { _ = file.Close() }()
-	return done.describes(ctx, file)
+	return done.matches(ctx, file)
 }
 
-// describes reports whether the file has the sum of the complete object.
-func (c *Complete) describes(ctx context.Context, file io.ReaderAt) (bool, error) {
+// matches reports whether the file has the checksum of the complete object.
+func (c *Complete) matches(ctx context.Context, file io.ReaderAt) (bool, error) {
 	h := sha256.New()
 	block := make([]byte, 512<<10)
 	for offset := int64(0); offset < c.Size; {
@@ -95,9 +94,10 @@ func (c *Complete) describes(ctx context.Context, file io.ReaderAt) (bool, error
 	return hex.EncodeToString(h.Sum(nil)) == c.SHA256, nil
 }
 
-// Finish puts the complete part, of which sum is the SHA-256, in its place.
+// Finish logs that the part is complete, and renames it to its path. sum is the
+// SHA-256 of the part.
 func (p *Part) Finish(size int64, sum string) error {
-	if err := p.held(); err != nil {
+	if err := p.checkNames(); err != nil {
 		return err
 	}
 	info, err := p.File.Stat()
@@ -115,23 +115,23 @@ func (p *Part) Finish(size int64, sum string) error {
 		return err
 	}
 	done := &Complete{Size: size, SHA256: sum}
-	if err := p.write(line{Complete: done}); err != nil {
+	if err := appendLine(p.log, line{Complete: done}); err != nil {
 		return err
 	}
 	p.Done = done
 	return p.place()
 }
 
-// held fails if the names of part and log do not lead to the open files any more.
-// Another call may be at work on other files of these names.
-func (p *Part) held() error {
-	if err := p.leads(p.Name(), p.File); err != nil {
+// checkNames fails unless the names of the part and the log still lead to the open
+// files. Another call may have created other files of these names.
+func (p *Part) checkNames() error {
+	if err := p.checkName(p.Name(), p.File); err != nil {
 		return err
 	}
-	return p.leads(p.logName(), p.logFile)
+	return p.checkName(p.logName(), p.logFile)
 }
 
-func (p *Part) leads(name string, file durable.File) error {
+func (p *Part) checkName(name string, file durable.File) error {
 	ok, err := p.fs.Leads(name, file)
 	if err == nil && !ok {
 		p.forget()
@@ -140,13 +140,13 @@ func (p *Part) leads(name string, file durable.File) error {
 	return err
 }
 
-// place renames the part and removes the log, each for good before the next.
+// place renames the part to its path, syncs the folder, and removes the log.
 func (p *Part) place() error {
-	if err := p.held(); err != nil {
+	if err := p.checkNames(); err != nil {
 		return err
 	}
-	// Another program may have put a link there since.
-	if _, err := p.regular(p.path); err != nil {
+	// Another program may have created a link at path since Open.
+	if _, err := p.lstat(p.path); err != nil {
 		return err
 	}
 	if err := p.fs.Rename(p.Name(), p.path); err != nil {
@@ -155,9 +155,9 @@ func (p *Part) place() error {
 	return p.tidy(false)
 }
 
-// tidy removes the files beside the complete file at path.
+// tidy removes the log and other files beside the complete file at path.
 func (p *Part) tidy(removePart bool) error {
-	// The name first: without it the log is all there is.
+	// The new name must survive a crash before the log is removed.
 	if err := p.syncFolder(); err != nil {
 		return err
 	}
@@ -173,14 +173,14 @@ func (p *Part) tidy(removePart bool) error {
 		return err
 	}
 	p.placed = true
-	// If a crash brings the log back, the next call finds that nothing is left to be
-	// done.
+	// If a crash restores the log, the next call finds the complete file and removes
+	// the log again.
 	_ = p.fs.SyncDir(filepath.Dir(p.path))
 	return nil
 }
 
-// syncFolder makes the names in the folder survive a crash. If the folder cannot
-// be synced at all, that is a warning: all bytes are synced.
+// syncFolder makes the names in the folder survive a crash. It only logs a warning if
+// the folder can never be synced: the bytes of the files are synced.
 func (p *Part) syncFolder() error {
 	err := p.fs.SyncDir(filepath.Dir(p.path))
 	if durable.CannotSync(err) {
@@ -190,7 +190,7 @@ func (p *Part) syncFolder() error {
 	return err
 }
 
-// remove removes an open file, and not another one of its name.
+// remove removes an open file. It leaves another file of the same name alone.
 func (p *Part) remove(name string, file durable.File) error {
 	if ok, err := p.fs.Leads(name, file); err != nil || !ok {
 		return err
