@@ -6,31 +6,34 @@ import (
 	"time"
 )
 
+// This file holds how a schedule adapts to storage and the line: how many workers
+// may fetch, how large chunks are, and which connections are replaced.
+
 const (
-	lookEvery = 500 * time.Millisecond
+	adaptEvery = 500 * time.Millisecond
 
 	// A connection without a byte for stallLimit is dropped. While other
-	// connections bring bytes, or workers are idle, slowPatience is enough.
-	stallLimit   = time.Minute
-	slowPatience = 2 * time.Second
+	// connections bring bytes, or workers are idle, slowLimit applies.
+	stallLimit = time.Minute
+	slowLimit  = 2 * time.Second
 
-	slowShare     = 5  // a connection below this part of the usual speed is replaced
-	maxRates      = 32 // ended jobs whose speeds are the usual ones
-	latencyFactor = 4  // times the shortest latency are enough for a response
+	slowFactor    = 5  // a connection this many times slower than the median is replaced
+	maxRates      = 32 // ended jobs whose speeds count for the median
+	latencyFactor = 4  // a response may take this many times the shortest latency
 
-	// If one connection brings this part of all bytes in so many looks in a row,
-	// the other connections are useless.
-	mostOfAll    = 0.8
-	uselessLooks = 3
+	// If one connection brings mostOfAll of the bytes in uselessRounds rounds in a
+	// row, the other connections are useless.
+	mostOfAll     = 0.8
+	uselessRounds = 3
 
 	// The number of workers shrinks at most once in shrinkEvery, and grows by one
 	// after growAfter.
 	shrinkEvery = time.Second
 	growAfter   = 30 * time.Second
 
-	frontierTime  = time.Second            // the length of the job that the hash waits for
-	worthARequest = 100 * time.Millisecond // of a job that is split, and of a wait for a response that is given up
-	refusedFactor = 64                     // times minChunk is the largest chunk after refusals
+	frontierTime  = time.Second            // the job that the hash waits for is cut to this length
+	worthARequest = 100 * time.Millisecond // a job that lasts longer is split, and a wait for a response that lasts longer may be given up
+	refusedFactor = 64                     // the largest chunk after refusals, in smallest chunks
 )
 
 var (
@@ -39,33 +42,36 @@ var (
 	errUseless = errors.New("one connection is as fast as all of them")
 )
 
-// An adaptation is what a schedule knows about connections and their number.
+// An adaptation is the state by which a schedule adapts. It is part of the schedule.
 type adaptation struct {
-	since    time.Time     // when the number of workers last changed
-	came     time.Time     // when the last bytes came
-	latency  time.Duration // the shortest time to a response
-	patience time.Duration // with a slow connection
-	gap      time.Duration // the longest that bytes were waited for, of late
-	rates    []float64     // bytes a second, of jobs that ended
-	refusals int           // that made the workers fewer
-	leader   *job          // the one that brought nearly all bytes
-	useless  int           // looks in a row in which it did
-	oneRange bool          // whether storage gives no more than one range
+	resized      time.Time     // when the number of workers last changed
+	lastBytes    time.Time     // when bytes last arrived, on any connection
+	latency      time.Duration // the shortest time to a response
+	slowLimit    time.Duration // the age from which a slow connection is replaced
+	longestWait  time.Duration // the longest recent wait for bytes
+	rates        []float64     // bytes a second, of jobs that ended
+	refusals     int           // refusals that reduced the workers
+	leader       *job          // the job that brings nearly all bytes, if there is one
+	leaderRounds int           // rounds in a row in which leader did
+	singleRange  bool          // whether storage gives only one range at a time
 
-	placed   int // workers that wait to ask again and keep their place
-	stated   int // workers that wait for as long as storage asked them to
-	backoffs int // workers that wait for other reasons
+	keptSlots      int // workers between a failed request and its retry
+	requestedWaits int // workers that wait because storage sent Retry-After
+	backoffs       int // workers that wait for other reasons
 
-	bytes         int64         // since the progress was last enough
-	idle, excused time.Duration // since then, of waiting for storage, and because storage asked to
-	trouble       error         // the latest failure since then
+	// Since the transfer last made progress:
+	bytes         int64         // bytes received
+	idle          time.Duration // time spent waiting for storage
+	requestedTime time.Duration // time spent waiting because storage sent Retry-After
+	lastFailure   error
 }
 
-// rate returns the bytes a second of a job, including the time to its response.
-func (j *job) rate(now time.Time) float64 { return float64(j.got) / (now.Sub(j.asked) + 1).Seconds() }
+// rate returns the bytes a second of the job's request, from the time it was sent.
+func (j *job) rate(now time.Time) float64 { return float64(j.got) / (now.Sub(j.sentAt) + 1).Seconds() }
 
-// usual returns the median of the speeds of jobs, 0 without jobs.
-func (s *schedule) usual(now time.Time) float64 {
+// medianRate returns the median speed of running and recently ended jobs, 0 if there
+// are none.
+func (s *schedule) medianRate(now time.Time) float64 {
 	rates := slices.Clone(s.rates)
 	for _, j := range s.jobs {
 		if j.got > 0 {
@@ -79,154 +85,157 @@ func (s *schedule) usual(now time.Time) float64 {
 	return rates[len(rates)/2]
 }
 
-// victim returns the job that takes longest, if its back is worth a request.
-func (s *schedule) victim(now time.Time) (victim *job) {
-	longest, usual := (worthARequest + 2*max(s.latency, s.gap)).Seconds(), s.usual(now)
+// slowestJob returns the job that ends last. It returns nil if no job lasts so long
+// that a second request for its end is worthwhile.
+func (s *schedule) slowestJob(now time.Time) (slowest *job) {
+	longest, median := (worthARequest + 2*max(s.latency, s.longestWait)).Seconds(), s.medianRate(now)
 	for _, j := range s.jobs {
-		rate := usual
+		rate := median
 		if j.got > 0 {
 			rate = j.rate(now)
 		}
 		left := j.end - j.at
-		if takes := float64(left) / (rate + 1); left >= 2*s.small() && takes > longest {
-			victim, longest = j, takes
+		if takes := float64(left) / (rate + 1); left >= 2*s.negligible() && takes > longest {
+			slowest, longest = j, takes
 		}
 	}
-	return victim
+	return slowest
 }
 
-// look looks at all connections, ends connections that do not pay, and adapts
-// the number of workers. Its error ends the transfer.
-func (s *schedule) look(now time.Time) error {
+// adapt replaces connections that are too slow, and changes the number of workers.
+// It is called every adaptEvery. Its error ends the transfer.
+func (s *schedule) adapt(now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.work.Broadcast()
-	if now.Sub(s.since) >= growAfter && s.workers < s.most && !s.oneRange && now.Sub(s.came) < lookEvery {
-		s.workers, s.chunk, s.since = s.workers+1, s.share(), now
+	if now.Sub(s.resized) >= growAfter && s.workers < s.maxWorkers && !s.singleRange && now.Sub(s.lastBytes) < adaptEvery {
+		s.workers, s.chunk, s.resized = s.workers+1, s.normalChunk(), now
 	}
 	for _, j := range s.jobs {
 		if s.workers > 1 && j.got > 0 && j.at == s.frontier() {
-			s.split(j, max(int64(j.rate(now)*frontierTime.Seconds()), s.chunk)+s.small())
+			s.split(j, max(int64(j.rate(now)*frontierTime.Seconds()), s.chunk)+s.negligible())
 		}
 	}
 	s.compare(now)
 	s.replaceSlow(now)
-	s.gap -= s.gap / 1024 // halves in six minutes
-	return s.tick()
+	s.longestWait -= s.longestWait / 1024 // halves in six minutes
+	return s.checkProgress()
 }
 
-// compare finds out whether one connection brings nearly all bytes although no
-// request was refused. The others then wait for something that storage does once:
-// it reads its origin from the start for each range, perhaps.
+// compare detects that one connection brings nearly all bytes although no request
+// was refused. Storage may read its origin from the start for each range, for
+// example. compare then leaves the rest to that connection.
 func (s *schedule) compare(now time.Time) {
 	var sum, top int64
 	var best *job
 	for _, j := range s.jobs {
-		if sum += j.lately; j.lately > top {
-			best, top = j, j.lately
+		if sum += j.recent; j.recent > top {
+			best, top = j, j.recent
 		}
-		j.lately = 0
+		j.recent = 0
 	}
-	early := now.Sub(s.since) < latencyFactor*s.latency
+	early := now.Sub(s.resized) < latencyFactor*s.latency
 	if s.workers == 1 || s.refusals > 0 || early || len(s.jobs) < s.workers || float64(top) < mostOfAll*float64(sum) {
 		best = nil
 	}
 	if best != s.leader {
-		s.leader, s.useless = best, 0
+		s.leader, s.leaderRounds = best, 0
 	}
-	if s.useless++; best != nil && s.useless >= uselessLooks {
-		s.alone(best)
+	if s.leaderRounds++; best != nil && s.leaderRounds >= uselessRounds {
+		s.useOne(best)
 	}
 }
 
-// alone leaves all of the rest to one connection. It keeps the given connection
-// if that is at the first gap and its response goes to the end, and opens a new
-// connection otherwise. Bytes behind the first gap are fetched again: the gaps
-// between them would take more requests.
-func (s *schedule) alone(keep *job) {
+// useOne leaves the rest of the object to one connection. It keeps the connection of
+// the given job if the job is at the first gap and its response goes to the end.
+// Otherwise a worker opens a new connection. Bytes behind the first gap are fetched
+// again: the gaps between them would take more requests.
+func (s *schedule) useOne(keep *job) {
 	at := s.frontier()
-	s.workers, s.chunk, s.since, s.leader = 1, unknownEnd, time.Now(), nil
-	s.free, s.kept = spans{{at, s.size}}, min(s.kept, at)
+	s.workers, s.chunk, s.resized, s.leader = 1, unknownEnd, time.Now(), nil
+	s.free, s.reusable = spans{{at, s.size}}, min(s.reusable, at)
 	for _, j := range s.jobs {
-		if j == keep && j.open && j.answered && j.at == at {
+		if j == keep && j.toEnd && j.responded && j.at == at {
 			s.free, j.end = nil, s.size
 			continue
 		}
-		s.cancel(j)
+		s.drop(j)
 	}
 	s.work.Broadcast()
 }
 
-// onlyOne adapts to storage that gives no ranges beside the one it gives now, if
-// it gives one. It returns false if there never were more.
+// onlyOne adapts to storage that refuses a second range at the same time. It keeps
+// the connection that has a response, if there is one. It returns false if the
+// schedule already uses only one worker.
 func (s *schedule) onlyOne() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.most == 1 || s.oneRange {
+	if s.maxWorkers == 1 || s.singleRange {
 		return false
 	}
-	s.oneRange = true
+	s.singleRange = true
 	var keep *job
 	for _, j := range s.jobs {
-		if j.open && j.answered {
+		if j.toEnd && j.responded {
 			keep = j
 		}
 	}
-	s.alone(keep)
+	s.useOne(keep)
 	return true
 }
 
-// replaceSlow ends requests that bring nothing, or much less than others do. The
-// next request for the same bytes gets twice the time.
+// replaceSlow ends requests that bring no bytes, or much fewer than other requests.
+// The next request for the same bytes gets twice the time.
 func (s *schedule) replaceSlow(now time.Time) {
-	flows, usual := len(s.jobs) < s.workers || now.Sub(s.came) < slowPatience, s.usual(now)
+	flows, median := len(s.jobs) < s.workers || now.Sub(s.lastBytes) < slowLimit, s.medianRate(now)
 	for _, j := range slices.Clone(s.jobs) {
-		if j.hangUp == nil || j.waits.IsZero() {
+		if j.cancel == nil || j.waitingSince.IsZero() {
 			continue
 		}
-		silence, patience := now.Sub(j.waits), max(slowPatience<<min(j.before.failures, 5), 2*s.gap)
-		if !j.answered {
-			patience = max(patience, latencyFactor*s.latency)
+		silence, limit := now.Sub(j.waitingSince), max(slowLimit<<min(j.record.failures, 5), 2*s.longestWait)
+		if !j.responded {
+			limit = max(limit, latencyFactor*s.latency)
 		}
 		switch {
 		case silence >= stallLimit:
-			j.hangUp(errStalled)
+			j.cancel(errStalled)
 		case !flows || s.workers == 1:
-		case silence >= patience:
-			s.hadNoAnswer(j, now)
-			j.hangUp(errSlow)
-		case j.got > 0 && now.Sub(j.asked) >= max(s.patience, 4*s.gap) && j.rate(now) < usual/slowShare:
-			s.patience *= 2
-			j.hangUp(errSlow)
+		case silence >= limit:
+			s.hadNoResponse(j, now)
+			j.cancel(errSlow)
+		case j.got > 0 && now.Sub(j.sentAt) >= max(s.slowLimit, 4*s.longestWait) && j.rate(now) < median/slowFactor:
+			s.slowLimit *= 2
+			j.cancel(errSlow)
 		}
 	}
 }
 
-// refused notes that a request was refused because there are too many, or that it
-// got no response.
-func (s *schedule) refused(j *job, answered bool) {
+// refused notes that storage refused a request because there are too many, or that
+// the request got no response.
+func (s *schedule) refused(j *job, responded bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if answered {
-		s.tooMany(j, time.Now())
+	if responded {
+		s.shrink(j, time.Now())
 	} else {
-		s.hadNoAnswer(j, time.Now())
+		s.hadNoResponse(j, time.Now())
 	}
 }
 
-// hadNoAnswer takes the second request in a row without a response for a refusal,
-// if others got bytes since the first one failed. Nothing flows in an outage.
-func (s *schedule) hadNoAnswer(j *job, now time.Time) {
-	if j.before.failures > 0 && s.came.After(j.before.failed) {
-		s.tooMany(j, now)
+// hadNoResponse counts the second request in a row without a response as a refusal,
+// if other connections got bytes since the first failure. During an outage no
+// connection gets bytes.
+func (s *schedule) hadNoResponse(j *job, now time.Time) {
+	if j.record.failures > 0 && s.lastBytes.After(j.record.failed) {
+		s.shrink(j, now)
 	}
 }
 
-// tooMany halves the workers, but not below the number of workers that get
-// bytes, and makes chunks larger, at last all of the rest. A second time takes
-// two refusals in a row.
-func (s *schedule) tooMany(j *job, now time.Time) {
-	if s.size == unknownEnd || s.refusals > 0 && (now.Sub(s.since) < shrinkEvery || j.before.failures == 0) {
+// shrink halves the workers, but keeps the workers that get bytes, and makes chunks
+// larger. The last worker fetches the whole rest. After the first time, only a job
+// that is refused twice in a row shrinks the schedule.
+func (s *schedule) shrink(j *job, now time.Time) {
+	if s.size == unknownEnd || s.refusals > 0 && (now.Sub(s.resized) < shrinkEvery || j.record.failures == 0) {
 		return
 	}
 	flowing := 0
@@ -235,7 +244,7 @@ func (s *schedule) tooMany(j *job, now time.Time) {
 			flowing++
 		}
 	}
-	s.refusals, s.since = s.refusals+1, now
+	s.refusals, s.resized = s.refusals+1, now
 	s.workers = min(s.workers, max(1, s.workers/2, flowing))
 	s.chunk = max(2*min(s.chunk, s.size), min((s.size-s.hashed)/int64(s.workers), refusedFactor*s.unit))
 	if s.workers == 1 {

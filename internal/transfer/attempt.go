@@ -13,7 +13,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A session is what all attempts at one object have in common.
+// A session holds the state that all attempts of one transfer share.
 type session struct {
 	source Source
 	logger *slog.Logger
@@ -21,20 +21,21 @@ type session struct {
 
 	mu     sync.Mutex
 	method method
-	cause  error // why the method is not the first one
+	cause  error // why the method is not sideBySide
 	object object
-	known  bool  // whether the object is what storage has
-	told   int64 // the size that storage told before, -1 if it told none
-	varies bool  // whether the size was another one before that
+	known  bool // whether a response has described the object
+
+	lastSize    int64 // the size in earlier responses, -1 if they had none
+	sizeChanged bool  // whether storage has told two different sizes
 }
 
 func newSession(source Source) *session {
 	logger := cmp.Or(source.Logger, slog.New(slog.DiscardHandler))
-	return &session{source: source, logger: logger, urls: newSignedURLs(source, logger), object: object{Size: -1}, told: -1}
+	return &session{source: source, logger: logger, urls: newSignedURLs(source, logger), object: object{Size: -1}, lastSize: -1}
 }
 
-// know sets the object that storage has.
-func (s *session) know(o object) {
+// setObject sets the object that storage describes.
+func (s *session) setObject(o object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.object, s.known = o, true
@@ -46,13 +47,13 @@ func (s *session) forget(m method, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if size := s.object.Size; size >= 0 {
-		s.varies = s.varies || s.told >= 0 && s.told != size
-		s.told = size
+		s.sizeChanged = s.sizeChanged || s.lastSize >= 0 && s.lastSize != size
+		s.lastSize = size
 	}
 	s.object, s.known, s.method, s.cause = object{Size: -1}, false, m, cmp.Or(err, s.cause)
 }
 
-// state returns how to ask, and the object, nil if it is not known.
+// state returns the method of requests, and the object, nil if it is not known.
 func (s *session) state() (method, *object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,37 +71,37 @@ func (s *session) size() int64 {
 	return s.object.Size
 }
 
-// explain adds to the error of an attempt why the object was asked for in another
-// way before.
+// explain adds to the error of an attempt the reason why the transfer fell back to
+// its current method.
 func (s *session) explain(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if falls, ok := errors.AsType[*fallBackError](err); ok {
 		err = falls.error
 	}
-	told := err == nil || s.cause == nil || errors.Is(err, s.cause) || err.Error() == s.cause.Error()
-	if told || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	redundant := err == nil || s.cause == nil || errors.Is(err, s.cause) || err.Error() == s.cause.Error()
+	if redundant || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return fmt.Errorf("%w; before, with ranges: %w", err, s.cause)
 }
 
-// An attempt fetches what is missing of an object, until a worker fails.
+// An attempt fetches the missing bytes of an object with several workers. It ends
+// when all bytes are there or when a worker fails for good.
 type attempt struct {
 	*session
 	schedule *schedule
 	out      io.WriterAt
 
-	// begin is called with an object that was not known, before its first byte is
-	// written. It returns how many workers may fetch it. ranged tells whether storage
-	// gives ranges.
+	// begin is called when a response describes an object that was not known, before
+	// the first byte is written. It returns how many workers may fetch the object.
+	// ranged reports whether storage supports ranges.
 	begin func(o object, ranged bool) (workers int, err error)
-	// complete reports whether the bytes before an offset are provably all of the
-	// object.
+	// complete reports whether the bytes before end are provably the whole object.
 	complete func(ctx context.Context, end int64) (bool, error)
 }
 
-// run fetches with so many workers at most, and looks at all connections.
+// run fetches with at most the given number of workers, and adapts the schedule.
 func (a *attempt) run(parent context.Context, workers int) error {
 	ctx, fail := context.WithCancelCause(parent)
 	defer fail(nil)
@@ -108,55 +109,55 @@ func (a *attempt) run(parent context.Context, workers int) error {
 	defer stop()
 	var all sync.WaitGroup
 	for range workers {
-		all.Go(func() { endIf((&worker{attempt: a}).run(ctx), fail) })
+		all.Go(func() { failIf((&worker{attempt: a}).run(ctx), fail) })
 	}
-	over := make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
 		all.Wait()
-		close(over)
+		close(ended)
 	}()
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(adaptEvery)
 	defer tick.Stop()
 	for {
 		select {
-		case <-over:
-			return failure(parent, ctx)
+		case <-ended:
+			return firstFailure(parent, ctx)
 		case now := <-tick.C:
-			endIf(a.schedule.look(now), fail)
+			failIf(a.schedule.adapt(now), fail)
 		}
 	}
 }
 
-// endIf ends the work of several goroutines if err is not nil.
-func endIf(err error, fail context.CancelCauseFunc) {
+// failIf ends the work of several goroutines if err is not nil.
+func failIf(err error, fail context.CancelCauseFunc) {
 	if err != nil {
 		fail(err)
 	}
 }
 
-// failure returns the first failure of several goroutines, or why their parent
-// has ended.
-func failure(parent, ctx context.Context) error {
+// firstFailure returns the first error passed to failIf, or the error of parent if
+// parent has ended.
+func firstFailure(parent, ctx context.Context) error {
 	if parent.Err() != nil {
 		return netx.ContextError(parent)
 	}
 	return context.Cause(ctx)
 }
 
-// learn notes the object that storage has.
+// learn notes the object that the first response describes.
 func (a *attempt) learn(o object, ranged bool) error {
 	workers, err := a.begin(o, ranged)
 	if err != nil {
 		return err
 	}
-	a.know(o)
+	a.setObject(o)
 	if o.Size >= 0 {
 		a.schedule.sized(o.Size, workers)
 	}
 	return nil
 }
 
-// end notes that an object of unknown size ends at an offset.
+// end notes where an object of unknown size ends.
 func (a *attempt) end(at int64) {
 	a.session.mu.Lock()
 	a.object.Size = at

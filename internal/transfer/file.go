@@ -16,14 +16,14 @@ import (
 
 // Options tune [File].
 type Options struct {
-	// Progress is called in the caller's goroutine, at most ten times a second
-	// and once more at the end, also when that is an error. total is -1 while it
-	// is not known.
+	// Progress is called in the caller's goroutine, at most ten times a second,
+	// and once more when File succeeds or fails. total is -1 while the size is not
+	// known.
 	Progress func(written, total int64)
 
-	// Concurrency is the number of ranges that are fetched at once, 16 at most.
-	// 0 means one for a small object and eight for others. Storage that refuses
-	// requests is asked for fewer.
+	// Concurrency is the number of ranges that are fetched at once, at most 16.
+	// 0 means one range for a small object and eight ranges for other objects. When
+	// storage refuses requests, File fetches fewer ranges at once.
 	Concurrency int
 
 	// MinChunk is the size of the smallest chunk, 4 MiB if zero. Other sizes are
@@ -44,29 +44,28 @@ type Result struct {
 }
 
 const (
-	// The object may change this many times during a call, but only once in size.
-	// Each time the file is started over, with the next method.
+	// The object may change maxChanges times during a call, but its size only once.
+	// After each change the file is started over, with the next method.
 	maxChanges = 2
-	// An object that cannot be resumed is started over this many times.
+	// An object that cannot be resumed is started over maxRestarts times.
 	maxRestarts = 3
 
-	// A log is written anew when it is longer than this share of a chunk.
+	// A log is rewritten when it is longer than the smallest chunk divided by this.
 	chunksPerLog = 16
 
 	progressEvery = 100 * time.Millisecond
 )
 
 // File fetches the object into the file at path, and returns when the file is
-// complete and on disk. Bytes that an earlier call has fetched are not fetched
-// again. A relative path is relative to the working directory at the time of the
-// call.
+// complete and on disk. It resumes where an earlier call ended. A relative path is
+// relative to the working directory at the time of the call.
 //
-// Only the complete object replaces an existing file at path. A link or a folder
-// there is refused. After an error, what has arrived stays beside path for the
-// next call, and the error says so. While a call works on a path, another call,
-// in this process or another, fails with an error that matches [ErrInUse].
+// Only the complete object replaces an existing file at path. File fails if path is
+// a link or a folder. After an error, the fetched bytes stay beside path for the next
+// call, and the error says how many. While a call fetches to a path, other calls for
+// the path, in this process or another, fail with an error that matches [ErrInUse].
 //
-// When ctx ends, the error wraps both ctx.Err and its cause.
+// When ctx ends, the error wraps both ctx.Err and the cause of ctx.
 func File(ctx context.Context, source Source, path string, opts Options) (Result, error) {
 	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
 		return Result{}, fmt.Errorf("path %q does not name a file", path)
@@ -101,14 +100,14 @@ type download struct {
 	session *session
 	options Options
 
-	earlier  spans     // what earlier calls have fetched, as long as it is of use
-	size     int64     // of the object that they fetched, -1 if it is not known
+	earlier  spans     // spans from earlier calls, nil when they are of no use
+	size     int64     // the size of the object of earlier calls, -1 if it is not known
 	schedule *schedule // nil before the first attempt
 	reported time.Time
 }
 
 func (d *download) run(ctx context.Context) (Result, error) {
-	done, err := d.part.Settle(ctx)
+	done, err := d.part.FinishLogged(ctx)
 	if err != nil && ctx.Err() != nil {
 		err = netx.ContextError(ctx)
 	}
@@ -117,10 +116,10 @@ func (d *download) run(ctx context.Context) (Result, error) {
 	}
 	if done != nil {
 		d.earlier, d.size = spans{{0, done.Size}}, done.Size
-		d.session.know(object{Size: done.Size})
+		d.session.setObject(object{Size: done.Size})
 		return Result{Size: done.Size, SHA256: done.SHA256, Resumed: done.Size}, nil
 	}
-	if err := d.part.Hold(); err != nil {
+	if err := d.part.OpenPart(); err != nil {
 		return Result{}, err
 	}
 	known, err := d.part.Resume()
@@ -128,7 +127,7 @@ func (d *download) run(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	if known {
-		d.session.know(d.part.Known.Object)
+		d.session.setObject(d.part.Known.Object)
 		d.earlier, d.size = d.part.Logged.Ranges, d.part.Known.Size
 	}
 	for changes, restarts := 0, 0; ; {
@@ -140,19 +139,19 @@ func (d *download) run(ctx context.Context) (Result, error) {
 		_, falls := errors.AsType[*fallBackError](err)
 		switch {
 		case errors.Is(err, ErrChanged):
-			// The next call must not go on from here either.
+			// The next call must not resume here either.
 			d.earlier = nil
 			if err := d.part.Discard(); err != nil {
 				return Result{}, err
 			}
 			d.session.forget(min(m+1, plainGet), err)
-			// Another size proves a change. Without that, storage may give each
-			// connection another ETag.
-			if changes++; changes > maxChanges || changes > 1 && d.session.varies {
+			// Only another size proves a change: some storage sends a different ETag on
+			// each connection.
+			if changes++; changes > maxChanges || changes > 1 && d.session.sizeChanged {
 				return Result{}, err
 			}
 		case falls:
-			// They stay of use as long as storage gives nothing instead.
+			// The fetched bytes are kept until a plain request brings bytes.
 			d.earlier, d.size = d.part.Logged.Ranges, d.part.Known.Size
 			d.session.forget(plainGet, d.session.explain(err))
 		case errors.Is(err, errNoResume) && restarts < maxRestarts:
@@ -167,15 +166,15 @@ func (d *download) run(ctx context.Context) (Result, error) {
 	}
 }
 
-// attempt fetches what is not there yet and returns the SHA-256 of all. However
-// it ends, what has arrived is logged.
+// attempt fetches the missing bytes and returns the SHA-256 of the object. It logs
+// the fetched bytes whether it succeeds or fails.
 func (d *download) attempt(ctx context.Context) (string, error) {
 	_, known := d.session.state()
-	var there partfile.Fetched
+	var fetched partfile.Fetched
 	if known != nil {
-		there = d.part.Logged
+		fetched = d.part.Logged
 	}
-	d.schedule = newSchedule(there.Ranges, there.Offset, d.options.minChunk())
+	d.schedule = newSchedule(fetched.Ranges, fetched.Offset, d.options.minChunk())
 	a := &attempt{session: d.session, schedule: d.schedule, out: d.part.File}
 	a.begin = func(o object, ranged bool) (int, error) { return d.workers(o, nil, ranged), d.part.Begin(o) }
 	defer func() {
@@ -183,31 +182,32 @@ func (d *download) attempt(ctx context.Context) (string, error) {
 			d.earlier = nil
 		}
 	}()
-	r, err := newRecorder(d.part, a, there.Mark)
+	r, err := newRecorder(d.part, a, fetched.Mark)
 	if err != nil {
 		return "", err
 	}
 	if known != nil && known.Size >= 0 {
-		d.schedule.sized(known.Size, d.workers(*known, there.Ranges, true))
+		d.schedule.sized(known.Size, d.workers(*known, fetched.Ranges, true))
 	}
 	return r.run(ctx, min(cmp.Or(d.options.Concurrency, autoConcurrency), maxConcurrency), func() { d.progress(false) })
 }
 
-// workers returns how many workers may fetch what is missing of an object.
-func (d *download) workers(o object, there spans, ranged bool) int {
+// workers returns how many workers may fetch the missing bytes of an object.
+func (d *download) workers(o object, fetched spans, ranged bool) int {
 	m, _ := d.session.state()
 	switch {
 	case m != sideBySide, o.Size < 0, !o.Resumable(), !ranged:
 		return 1
 	case d.options.Concurrency > 0:
 		return min(d.options.Concurrency, maxConcurrency)
-	case o.Size-there.Bytes() < smallFactor*d.options.minChunk():
+	case o.Size-fetched.Bytes() < smallFactor*d.options.minChunk():
 		return 1
 	default:
 		return autoConcurrency
 	}
 }
 
+// finish checks that every byte is there, and moves the part to the path.
 func (d *download) finish(sum string) (Result, error) {
 	size := d.session.size()
 	if got := d.schedule.fetched(); got.Head() != size || got.End() != size {
@@ -216,11 +216,11 @@ func (d *download) finish(sum string) (Result, error) {
 	if err := d.part.Finish(size, sum); err != nil {
 		return Result{}, err
 	}
-	return Result{Size: size, SHA256: sum, Resumed: d.earlier.Before(d.schedule.kept)}, nil
+	return Result{Size: size, SHA256: sum, Resumed: d.earlier.Before(d.schedule.reusable)}, nil
 }
 
-// amount returns the number of bytes that are fetched, and the size, -1 if it is
-// not known.
+// amount returns the number of fetched bytes and the size of the object, -1 if it
+// is not known.
 func (d *download) amount() (fetched, size int64) {
 	if _, known := d.session.state(); known != nil && d.schedule != nil {
 		return d.schedule.fetched().Bytes(), known.Size
@@ -235,7 +235,7 @@ func (d *download) progress(last bool) {
 	}
 }
 
-// explain says how far a failed transfer got, and what the next call will do.
+// explain adds to an error how many bytes are fetched, and what the next call does.
 func (d *download) explain(err error) error {
 	got, size := d.amount()
 	if got == 0 {

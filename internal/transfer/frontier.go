@@ -2,6 +2,9 @@ package transfer
 
 import "slices"
 
+// This file holds how a schedule and the hash of the file work together. The hash
+// reads the file in order, up to the first missing byte: the frontier.
+
 // fetched returns the spans that are in the file.
 func (s *schedule) fetched() spans {
 	s.mu.Lock()
@@ -16,7 +19,7 @@ func (s *schedule) fetched() spans {
 	return missing.Gaps(s.size)
 }
 
-// frontier returns where the first byte is missing.
+// frontier returns the offset of the first missing byte.
 func (s *schedule) frontier() int64 {
 	at := s.size
 	if len(s.free) > 0 {
@@ -30,15 +33,15 @@ func (s *schedule) frontier() int64 {
 	return at
 }
 
-// await tells that the hash has read up to an offset, and waits for more bytes
-// behind it. It returns how far the hash may go, and false at the end.
+// await notes that the hash has read up to an offset, and waits for the next bytes.
+// It returns how far the hash may read, and false at the end.
 func (s *schedule) await(hashed int64) (int64, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hashed = hashed
 	s.work.Broadcast()
 	for {
-		switch head := min(s.frontier(), s.last); {
+		switch head := min(s.frontier(), s.hashEnd); {
 		case head > hashed:
 			return head, true
 		case s.ended:
@@ -48,7 +51,7 @@ func (s *schedule) await(hashed int64) (int64, bool) {
 	}
 }
 
-// stop lets all workers end.
+// stop makes all workers end after their current job.
 func (s *schedule) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,14 +59,14 @@ func (s *schedule) stop() {
 	s.wake()
 }
 
-// finish lets the hash end when all workers have ended, at most so many bytes
-// from where it is.
-func (s *schedule) finish(most int64) {
+// finish makes the hash end at the frontier, after at most the given number of
+// bytes. It is called when all workers have ended.
+func (s *schedule) finish(maxBytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended, s.last = true, s.frontier()
-	if most < s.last-s.hashed {
-		s.last = s.hashed + most
+	s.ended, s.hashEnd = true, s.frontier()
+	if maxBytes < s.hashEnd-s.hashed {
+		s.hashEnd = s.hashed + maxBytes
 	}
 	s.data.Signal()
 }

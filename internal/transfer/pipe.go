@@ -6,66 +6,66 @@ import (
 	"sync"
 )
 
-// A ring passes bytes from one goroutine to another, and holds some while the
-// second one is slower.
-type ring struct {
+// A pipe passes bytes from a writer to a reader in another goroutine. It has a
+// buffer, so that the writer can be ahead of the reader.
+type pipe struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	buffer  bytes.Buffer
-	size    int   // of buffer, with which Write waits
-	err     error // behind its bytes
+	size    int   // Write waits while buffer is larger
+	err     error // what Read returns after the last byte
 	closed  bool
 }
 
-func newRing(size int) *ring {
-	r := &ring{size: size}
-	r.changed = sync.NewCond(&r.mu)
-	return r
+func newPipe(size int) *pipe {
+	b := &pipe{size: size}
+	b.changed = sync.NewCond(&b.mu)
+	return b
 }
 
-// Write waits for room, and fails when the ring is closed.
-func (r *ring) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for r.buffer.Len()+len(p) > r.size && r.buffer.Len() > 0 && !r.closed {
-		r.changed.Wait()
+// Write waits until the buffer has room for p. It fails when the pipe is closed.
+func (b *pipe) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.buffer.Len()+len(p) > b.size && b.buffer.Len() > 0 && !b.closed {
+		b.changed.Wait()
 	}
-	if r.closed {
+	if b.closed {
 		return 0, fs.ErrClosed
 	}
-	r.changed.Broadcast()
-	return r.buffer.Write(p)
+	b.changed.Broadcast()
+	return b.buffer.Write(p)
 }
 
-// end sets the error behind all bytes.
-func (r *ring) end(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.err = err
-	r.changed.Broadcast()
+// end sets the error that Read returns after the last byte.
+func (b *pipe) end(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err = err
+	b.changed.Broadcast()
 }
 
-// Read waits for bytes. It returns 0 and no error when the ring is closed.
-func (r *ring) Read(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for r.buffer.Len() == 0 && r.err == nil && !r.closed {
-		r.changed.Wait()
+// Read waits for bytes. It returns 0 and no error when the pipe is closed.
+func (b *pipe) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.buffer.Len() == 0 && b.err == nil && !b.closed {
+		b.changed.Wait()
 	}
 	switch {
-	case r.closed:
+	case b.closed:
 		return 0, nil
-	case r.buffer.Len() == 0:
-		return 0, r.err
+	case b.buffer.Len() == 0:
+		return 0, b.err
 	}
-	r.changed.Broadcast()
-	return r.buffer.Read(p)
+	b.changed.Broadcast()
+	return b.buffer.Read(p)
 }
 
-// close ends all waits.
-func (r *ring) close() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closed = true
-	r.changed.Broadcast()
+// close makes pending and later calls of Write and Read return.
+func (b *pipe) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	b.changed.Broadcast()
 }

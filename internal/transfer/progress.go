@@ -7,27 +7,28 @@ import (
 )
 
 const (
-	// A transfer ends if it gets less than progressMinimum in progressLimit. Waits
-	// that storage asks for do not count, up to maxStatedWait in all.
-	progressLimit   = 5 * time.Minute
-	progressMinimum = 1 << 20
-	maxStatedWait   = time.Hour
+	// A transfer fails if it gets less than progressMinimum in progressLimit. Waits
+	// that storage asks for do not count, up to maxRequestedWait in total.
+	progressLimit    = 5 * time.Minute
+	progressMinimum  = 1 << 20
+	maxRequestedWait = time.Hour
 )
 
 var errNoProgress = errors.New("no progress: less than 1 MiB in five minutes")
 
-// pause waits before a worker asks again because of a failure, for as long as
-// storage stated or less. It ends early when nothing is left to ask for.
-func (s *schedule) pause(wait time.Duration, stated bool, why error) error {
+// pause waits before a worker retries after a failure. requested reports whether
+// storage asked for the wait with Retry-After. pause returns early when nothing is
+// left to fetch. It fails if storage asks all workers for too long a wait.
+func (s *schedule) pause(wait time.Duration, requested bool, why error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trouble = why
+	s.lastFailure = why
 	counter := &s.backoffs
-	if stated {
-		if alone := len(s.jobs) == 0 && s.backoffs == 0; alone && wait > maxStatedWait-s.excused {
+	if requested {
+		if alone := len(s.jobs) == 0 && s.backoffs == 0; alone && wait > maxRequestedWait-s.requestedTime {
 			return fmt.Errorf("storage asks for a wait of %v: %w", wait, why)
 		}
-		counter = &s.stated
+		counter = &s.requestedWaits
 	}
 	*counter++
 	defer func() { *counter-- }()
@@ -38,46 +39,47 @@ func (s *schedule) pause(wait time.Duration, stated bool, why error) error {
 		s.wake()
 	})
 	defer timer.Stop()
-	for time.Now().Before(end) && !s.over() {
+	for time.Now().Before(end) && !s.done() {
 		s.work.Wait()
 	}
 	return nil
 }
 
-// despairs reports whether a worker is to try a plain request, as every second one
-// when half of the time is over. Some proxies break the connection at a range.
-func (s *schedule) despairs(r record) bool {
+// shouldTryPlainGet reports whether the next request of a worker is a plain one.
+// When half of progressLimit is over, every second request is: some proxies break
+// the connection when a request has a range.
+func (s *schedule) shouldTryPlainGet(r record) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.idle >= progressLimit/2 && r.failures%2 == 1
 }
 
-// progress notes bytes.
-func (s *schedule) progress(n int) {
+// addBytes counts received bytes as progress.
+func (s *schedule) addBytes(n int) {
 	if s.bytes += int64(n); s.bytes >= progressMinimum {
-		s.bytes, s.idle, s.excused, s.trouble = 0, 0, 0, nil
+		s.bytes, s.idle, s.requestedTime, s.lastFailure = 0, 0, 0, nil
 	}
 }
 
-// tick tells a slow transfer from a dead one, over all connections. It counts the
-// time in which a worker waits for storage. The time in which workers wait for
-// a signed URL, the disk or the reader does not count.
-func (s *schedule) tick() error {
+// checkProgress fails if the transfer gets too few bytes over all connections. Only
+// the time in which a worker waits for storage counts. The time in which workers wait
+// for a signed URL, the disk or the reader does not count.
+func (s *schedule) checkProgress() error {
 	waits := s.backoffs > 0
 	for _, j := range s.jobs {
-		waits = waits || !j.waits.IsZero() || time.Since(j.came) < lookEvery
+		waits = waits || !j.waitingSince.IsZero() || time.Since(j.lastBytes) < adaptEvery
 	}
 	switch {
 	case waits:
-		s.idle += lookEvery
-	case s.stated > 0:
-		s.excused += lookEvery
+		s.idle += adaptEvery
+	case s.requestedWaits > 0:
+		s.requestedTime += adaptEvery
 	}
 	switch {
-	case s.idle < progressLimit && s.excused <= maxStatedWait:
+	case s.idle < progressLimit && s.requestedTime <= maxRequestedWait:
 		return nil
-	case s.trouble == nil:
+	case s.lastFailure == nil:
 		return errNoProgress
 	}
-	return fmt.Errorf("%w: %w", errNoProgress, s.trouble)
+	return fmt.Errorf("%w: %w", errNoProgress, s.lastFailure)
 }

@@ -16,13 +16,14 @@ import (
 )
 
 const (
-	recordEvery = time.Second / 2 // a kill costs as much of the line, and what two syncs take
-	flushEvery  = recordEvery / 2 // the disk begins with new bytes, so that a sync finds less to do
-	maxLeftOver = 64 << 20        // bytes are hashed after a failure; the next call hashes the rest
+	recordEvery = time.Second / 2 // a kill loses the bytes of this time and of two syncs
+	flushEvery  = recordEvery / 2 // how often the disk is told to begin writing, for shorter syncs
+	maxUnhashed = 64 << 20        // bytes that are hashed after a failure; the next call hashes the rest
 )
 
-// A recorder hashes the part behind the workers, while the system still has it in
-// memory, and syncs and logs about twice a second what has been fetched.
+// A recorder runs an attempt and records its progress. It hashes the part behind
+// the workers, while the bytes are still in the page cache. About twice a second it
+// syncs the part and logs the fetched ranges.
 type recorder struct {
 	*attempt
 	part *partfile.Part
@@ -32,15 +33,16 @@ type recorder struct {
 	hashed  int64
 }
 
-// newRecorder goes on from m.
+// newRecorder returns a recorder whose hash continues from m.
 func newRecorder(p *partfile.Part, a *attempt, m partfile.Mark) (*recorder, error) {
 	h, err := m.Hash()
 	a.complete = p.IsGzip
 	return &recorder{attempt: a, part: p, hash: h, hashed: m.Offset}, err
 }
 
-// run works until all is fetched and hashed, or until something fails, and
-// returns the SHA-256. It calls progress in this goroutine when bytes have come.
+// run returns the SHA-256 when the object is fetched and hashed. It fails when
+// fetching, hashing or recording fails. It calls progress in this goroutine when
+// bytes have arrived.
 func (r *recorder) run(parent context.Context, workers int, progress func()) (string, error) {
 	ctx, fail := context.WithCancelCause(parent)
 	var others sync.WaitGroup
@@ -50,30 +52,30 @@ func (r *recorder) run(parent context.Context, workers int, progress func()) (st
 		close(recorded)
 		left := int64(math.MaxInt64)
 		if ctx.Err() != nil {
-			left = maxLeftOver
+			left = maxUnhashed
 		}
 		r.schedule.finish(left)
 		others.Wait()
 	})
-	defer end() // for a progress that panics
+	defer end() // if progress panics
 	defer fail(nil)
-	others.Go(func() { endIf(r.hashAll(), fail) })
-	others.Go(func() { endIf(r.recordAll(recorded), fail) })
+	others.Go(func() { failIf(r.hashAll(), fail) })
+	others.Go(func() { failIf(r.recordAll(recorded), fail) })
 	go func() {
 		defer close(fetched)
-		endIf(r.attempt.run(ctx, workers), fail)
+		failIf(r.attempt.run(ctx, workers), fail)
 	}()
 	for working := true; working; {
 		select {
-		case <-r.schedule.moved:
+		case <-r.schedule.progressed:
 			progress()
 		case <-fetched:
 			working = false
 		}
 	}
 	end()
-	if err := failure(parent, ctx); err != nil {
-		// If this fails too, the error of the transfer tells how far the log is.
+	if err := firstFailure(parent, ctx); err != nil {
+		// If this fails too, the error of the transfer says how far the log is.
 		_ = r.record()
 		return "", err
 	}
@@ -102,8 +104,8 @@ func (r *recorder) hashAll() error {
 	}
 }
 
-// recordAll records until stop is closed. A record is as old as its sync took
-// when it is in the log, and again so old when the next one is.
+// recordAll records until stop is closed. When a record is in the log, it is already
+// as old as its sync took. A slow sync therefore brings the next record forward.
 func (r *recorder) recordAll(stop <-chan struct{}) error {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
@@ -125,8 +127,8 @@ func (r *recorder) recordAll(stop <-chan struct{}) error {
 	}
 }
 
-// record logs what is in the part now. It looks at the hash first: the bytes that
-// the hash has read are in the part.
+// record logs the ranges that are in the part now. It takes the state of the hash
+// first, so that the logged ranges cover the hashed bytes.
 func (r *recorder) record() error {
 	r.hashing.Lock()
 	m, err := partfile.MarkOf(r.hash, r.hashed)
@@ -136,7 +138,7 @@ func (r *recorder) record() error {
 	}
 	ranges := r.schedule.fetched()
 	if len(ranges) == 0 {
-		return nil // what the log tells is of use as long as there is nothing else
+		return nil // the ranges in the log are kept until there are new ones
 	}
 	return r.part.Checkpoint(partfile.Fetched{Ranges: ranges, Mark: m})
 }

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	cancelPatience = time.Second     // with a RoundTripper after its request is canceled
-	excessPatience = 5 * time.Second // with a body at its announced end
+	cancelLimit = time.Second     // how long send waits for the RoundTripper of a canceled request
+	excessLimit = 5 * time.Second // how long reachedLimit waits for bytes behind the announced end
 )
 
 // An exchange is one request for a job, and its response.
@@ -23,34 +23,34 @@ type exchange struct {
 	*worker
 	job    *job
 	method method
-	known  *object // nil if nothing is known of the object
+	known  *object // nil if no response has described the object
 	url    signedURL
-	from   int64
+	from   int64 // the first offset of the range
 
 	body
 	reader    io.Reader
 	content   io.Closer
-	length    int64 // of the body, as the message itself tells it; -1 if it does not
-	delimited bool  // whether the end of the body can be told from a cut
-	encoded   bool  // whether the object's gzip is labelled as an encoding
+	length    int64 // of the body, by Content-Length; -1 if that is missing
+	delimited bool  // whether the end of the body can be distinguished from a cut
+	encoded   bool  // whether Content-Encoding names the object's own gzip
 }
 
-// fetch makes one request for a job, and writes what comes. It returns nil if
-// the job is done, or if storage sent all that it had announced. When ctx ends,
-// or the schedule ends the request, the body is closed: not every body knows of
-// a context.
+// fetch makes one request for a job, and writes the bytes of the response. It
+// returns nil if the job is done, or if storage sent as many bytes as announced.
+// When ctx ends or the schedule cancels the request, fetch closes the body: some
+// bodies ignore the context.
 func (w *worker) fetch(ctx context.Context, j *job) error {
 	url, err := w.urls.current(ctx)
 	if err != nil {
 		return err
 	}
 	e := &exchange{worker: w, job: j, url: url}
-	if e.method, e.known = w.state(); e.known == nil && w.schedule.despairs(w.record) {
+	if e.method, e.known = w.state(); e.known == nil && w.schedule.shouldTryPlainGet(w.record) {
 		e.method = plainGet
 	}
-	ctx, hangUp := context.WithCancelCause(ctx)
-	defer hangUp(nil)
-	from, to := w.schedule.ask(j, e.method, hangUp)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	from, to := w.schedule.sent(j, e.method, cancel)
 	e.from = from
 	switch {
 	case from >= to:
@@ -58,12 +58,12 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 	case e.known != nil && !e.known.Resumable():
 		return errNoResume
 	case e.known != nil && e.known.ETag == "" && url.url.Path != e.known.Path:
-		// A strong ETag says by itself that the object is the same; a date does not.
-		return changed("its address is another one")
+		// A strong ETag identifies the object at any path. A date does not.
+		return changed("its URL has another path")
 	}
 	resp, err := e.send(ctx, to)
 	if err != nil {
-		return e.unanswered(ctx, resp, err)
+		return e.explainNoResponse(ctx, resp, err)
 	}
 	resp.Body = netx.Steady(resp.Body)
 	stop := context.AfterFunc(ctx, func() { _ = resp.Body.Close() })
@@ -76,12 +76,12 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 	if err := e.accept(ctx, resp); err != nil {
 		return err
 	}
-	w.schedule.answer(j)
+	w.schedule.responded(j)
 	return e.copy(ctx, min(to, e.end))
 }
 
-// send sends the request. It returns soon when ctx has ended, also if
-// a RoundTripper of the caller does not.
+// send sends the request. When ctx ends, send returns within cancelLimit, even if a
+// RoundTripper of the caller ignores ctx.
 func (e *exchange) send(ctx context.Context, to int64) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url.url.String(), http.NoBody)
 	if err != nil {
@@ -92,7 +92,7 @@ func (e *exchange) send(ctx context.Context, to int64) (*http.Response, error) {
 		req.Header.Set("User-Agent", e.source.UserAgent)
 	}
 	if e.method != plainGet {
-		end := "" // storage need not know better than we do where the object ends
+		end := "" // a range to the end of the object names no last byte
 		if to != unknownEnd && to != e.known.End() {
 			end = fmt.Sprint(to - 1)
 		}
@@ -115,10 +115,10 @@ func (e *exchange) send(ctx context.Context, to int64) (*http.Response, error) {
 		if r.err != nil || ctx.Err() == nil {
 			return r.resp, r.err
 		}
-		returned <- r // too late
+		returned <- r // the response came too late: the goroutine below closes it
 	case <-ctx.Done():
 	}
-	late, over := context.WithTimeout(context.WithoutCancel(ctx), cancelPatience)
+	late, over := context.WithTimeout(context.WithoutCancel(ctx), cancelLimit)
 	go func() {
 		defer over()
 		if r := <-returned; r.err == nil {
@@ -129,22 +129,22 @@ func (e *exchange) send(ctx context.Context, to int64) (*http.Response, error) {
 	return nil, ctx.Err()
 }
 
-// unanswered explains why no response came.
-func (e *exchange) unanswered(ctx context.Context, resp *http.Response, err error) error {
+// explainNoResponse returns the error for a request that got no usable response.
+func (e *exchange) explainNoResponse(ctx context.Context, resp *http.Response, err error) error {
 	err = e.url.clean(err)
-	if resp != nil { // a redirect that the client refused: the body is closed
+	if resp != nil { // CheckRedirect refused a redirect: the client has closed the body
 		return fmt.Errorf("%w: %w", &StatusError{StatusCode: resp.StatusCode}, err)
 	}
-	why := &trouble{kind: unanswered, err: fmt.Errorf("get %s: %w", e.url, err)}
+	why := &retryableError{kind: noResponse, err: fmt.Errorf("get %s: %w", e.url, err)}
 	if cause := whyReplaced(ctx); cause != nil {
-		why = &trouble{kind: replaced, err: fmt.Errorf("get %s: %w", e.url, cause)}
+		why = &retryableError{kind: replaced, err: fmt.Errorf("get %s: %w", e.url, cause)}
 	} else if netx.IsFinal(err) {
 		return why.err
 	}
 	return why
 }
 
-// whyReplaced returns why the schedule ended a request, nil if it did not.
+// whyReplaced returns why the schedule canceled a request, nil if it did not.
 func whyReplaced(ctx context.Context) error {
 	if why := context.Cause(ctx); why == errStalled || why == errSlow || why == errUseless { //nolint:errorlint // they are never wrapped
 		return why
@@ -152,19 +152,19 @@ func whyReplaced(ctx context.Context) error {
 	return nil
 }
 
-// cut explains the end of a body before its time.
+// cut returns the error for a truncated body.
 func (e *exchange) cut(ctx context.Context, err error) error {
 	if why := whyReplaced(ctx); why != nil {
-		return &trouble{kind: replaced, err: why}
+		return &retryableError{kind: replaced, err: why}
 	}
 	if err == nil || errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	return &trouble{kind: broken, err: e.url.clean(err)}
+	return &retryableError{kind: broken, err: e.url.clean(err)}
 }
 
-// accept checks a response. If nothing was known of the object, the response must
-// begin as gzip does: the page of a proxy must not get into a file.
+// accept checks a response. If the object was not known, the body must begin as gzip
+// does: the page of a proxy must not get into a file.
 func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) {
 	e.reader, e.content, e.length, e.delimited = resp.Body, resp.Body, contentLength(resp), delimited(resp)
 	e.body, err = check(resp, e.from, e.known)
@@ -185,24 +185,24 @@ func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) 
 	case err != nil, e.known != nil:
 		return err
 	case e.partial && e.end < e.object.Size && !e.object.Resumable():
-		return faultf("storage gives a part, and nothing to ask for the rest by")
+		return newFault("storage sent a part without a validator to request the rest")
 	}
 	if err := e.expectGzip(ctx, resp.Header.Get("Content-Type")); err != nil {
 		return err
 	}
 	o := e.object
 	o.Path = e.url.url.Path
-	if e.method == plainGet { // nor is the rest asked for in any other way
+	if e.method == plainGet { // without a validator, the rest is not requested as a range
 		o.ETag, o.LastModified = "", ""
 		if m, _ := e.state(); m != plainGet {
-			e.forget(plainGet, e.record.why)
-			e.logger.WarnContext(ctx, "transfer falls back", "to", plainGet, "error", e.record.why)
+			e.forget(plainGet, e.record.err)
+			e.logger.WarnContext(ctx, "transfer falls back", "to", plainGet, "error", e.record.err)
 		}
 	}
 	return e.learn(o, e.partial)
 }
 
-// expectGzip looks at the first bytes of an object.
+// expectGzip fails unless the first bytes of the object are the first bytes of gzip.
 func (e *exchange) expectGzip(ctx context.Context, contentType string) error {
 	head := make([]byte, len(partfile.GzipMagic))
 	if e.encoded {
@@ -211,33 +211,33 @@ func (e *exchange) expectGzip(ctx context.Context, contentType string) error {
 	n, err := io.ReadFull(e, head)
 	switch magic := len(partfile.GzipMagic); {
 	case n == 0 && errors.Is(err, io.EOF) && (e.length == 0 || e.object.Size <= 0 && e.delimited):
-		return &trouble{kind: page, err: errEmpty}
+		return &retryableError{kind: page, err: errEmpty}
 	case string(head[:min(n, magic)]) != partfile.GzipMagic[:min(n, magic)], e.end == 1:
-		return &trouble{kind: page, err: faultf("storage sent %.100q and not a gzip archive", contentType)}
+		return &retryableError{kind: page, err: newFault("storage sent %.100q and not a gzip archive", contentType)}
 	case n < magic:
 		return e.cut(ctx, err)
 	case e.encoded && partfile.IsGzipOfGzip(head[:n]):
-		return fault("storage sent the archive compressed once more")
+		return retryFault("storage sent the archive compressed once more")
 	}
 	e.reader = io.MultiReader(bytes.NewReader(head[:n]), e.reader)
 	return nil
 }
 
-// Read reads from the body before there is a place for its bytes.
+// Read reads the first bytes of the body, which are checked before they are written.
 func (e *exchange) Read(p []byte) (int, error) {
 	n, err := e.reader.Read(p)
-	e.schedule.wrote(e.job, 0, 0) // it is alive
+	e.schedule.wrote(e.job, 0, 0) // the connection is not silent
 	return n, err
 }
 
-// copy writes the body until the job is done or the body ends at limit.
+// copy writes the body to its place, until the job is done or the body reaches limit.
 func (e *exchange) copy(ctx context.Context, limit int64) error {
 	at := e.from
 	for left := e.schedule.wrote(e.job, 0, limit); left > 0; {
 		n, err := e.reader.Read(e.block[:min(int64(len(e.block)), left)])
 		e.schedule.received(e.job, n)
 		if n > 0 {
-			e.urls.gave(e.url, n)
+			e.urls.received(e.url, n)
 			e.faults = 0
 			if _, err := e.out.WriteAt(e.block[:n], at); err != nil {
 				return err
@@ -251,11 +251,11 @@ func (e *exchange) copy(ctx context.Context, limit int64) error {
 	return e.reachedLimit(at, limit)
 }
 
-// ended explains an error of a body. There is no error if an object of unknown
-// size has come to its end.
+// ended handles an error of a body at an offset. It returns nil if the error is the
+// end of an object of unknown size.
 func (e *exchange) ended(ctx context.Context, at int64, err error) error {
 	if err == io.EOF && e.object.Size < 0 && e.end == unknownEnd { //nolint:errorlint // an EOF inside another error is a cut
-		whole := e.delimited && (e.told < 0 || e.told == at) // only forget sets told, between attempts
+		whole := e.delimited && (e.lastSize < 0 || e.lastSize == at) // needs no lock: lastSize changes between attempts only
 		if !whole {
 			if whole, err = e.complete(ctx, at); err != nil {
 				return err
@@ -269,8 +269,8 @@ func (e *exchange) ended(ctx context.Context, at int64, err error) error {
 	return e.cut(ctx, err)
 }
 
-// reachedLimit looks behind the announced end. Only a body in chunks can have more
-// there, and nobody knows then which of its bytes are right.
+// reachedLimit fails if the body goes on behind its announced end. Only a chunked
+// body can, and then none of its bytes can be trusted.
 func (e *exchange) reachedLimit(at, limit int64) error {
 	if e.object.Size == at && e.size() < 0 {
 		e.attempt.end(at)
@@ -278,7 +278,7 @@ func (e *exchange) reachedLimit(at, limit int64) error {
 	if at < limit || limit != e.end || e.length >= 0 {
 		return nil
 	}
-	defer time.AfterFunc(excessPatience, func() { _ = e.content.Close() }).Stop()
+	defer time.AfterFunc(excessLimit, func() { _ = e.content.Close() }).Stop()
 	if n, _ := e.reader.Read(e.block[:1]); n > 0 {
 		return changed("storage sent more than it had announced")
 	}

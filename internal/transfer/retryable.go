@@ -10,103 +10,70 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A trouble is a failed request that another request may be spared.
-type trouble struct {
-	kind troubleKind
+// A retryableError is the failure of a request that may succeed when it is retried.
+type retryableError struct {
+	kind failureKind
 	err  error
-	wait time.Duration // as storage asks
+	wait time.Duration // from Retry-After
 	url  signedURL     // that storage refused
 }
 
-type troubleKind int
+type failureKind int
 
 const (
-	broken     troubleKind = iota // the connection was cut, or a server had an error
-	unanswered                    // no response: the line may be down, or bear no more connections
-	replaced                      // the schedule ended the request
-	busy                          // storage wants fewer requests
+	broken     failureKind = iota // the connection was cut, or a server had an error
+	noResponse                    // the line may be down, or may bear no more connections
+	replaced                      // the schedule canceled the request
+	busy                          // storage asks for fewer requests
 	refused                       // storage says that the URL is not valid
 	faulty                        // the response contradicts the request or itself
 	page                          // the response is not from storage
-	early                         // a fresh URL may not be asked for yet, and nothing was requested
+	tooEarly                      // a fresh URL may not be requested yet; no request was sent
 )
 
-func (t *trouble) Error() string { return t.err.Error() }
+func (e *retryableError) Error() string { return e.err.Error() }
 
-func (t *trouble) Unwrap() error { return t.err }
+func (e *retryableError) Unwrap() error { return e.err }
 
-// Passing returns err as an error that Locate may not meet again. The transfer
-// tries again for as long as it makes progress.
-func Passing(err error) error { return &trouble{kind: broken, err: err} }
+// Passing marks err as an error of Locate that may pass. The transfer calls Locate
+// again as long as it makes progress.
+func Passing(err error) error { return &retryableError{kind: broken, err: err} }
 
-// A faultError tells how a response contradicts the request or itself.
+// A faultError says how a response contradicts the request or itself.
 type faultError struct{ error }
 
-func faultf(format string, args ...any) error { return faultError{fmt.Errorf(format, args...)} }
+func newFault(format string, args ...any) error { return faultError{fmt.Errorf(format, args...)} }
 
-func fault(format string, args ...any) error {
-	return &trouble{kind: faulty, err: faultf(format, args...)}
+// retryFault returns a faultError after which the request is retried.
+func retryFault(format string, args ...any) error {
+	return &retryableError{kind: faulty, err: newFault(format, args...)}
 }
 
 func changed(how string) error { return fmt.Errorf("%w: %s", ErrChanged, how) }
 
 var (
-	errNoResume = errors.New("storage gives nothing to resume by") // no validator
-	errNoRanges = errors.New("storage gives no part of it but the first")
-	errNoMore   = faultf("storage has no more bytes, and does not tell the size")
+	errNoResume = errors.New("storage does not support resuming")
+	errNoRanges = errors.New("storage ignores the range of a request")
+	errNoMore   = newFault("storage has no more bytes, and does not tell the size")
 	errEmpty    = errors.New("storage has an empty object")
 )
 
-// A method is how the object is asked for. When storage does not take requests of
-// one method, the transfer falls back to the next one.
-type method int
-
-const (
-	sideBySide method = iota // several ranges at once
-	oneRange                 // one range at a time, to the end of the object
-	plainGet                 // the whole object, without Range and without conditions
-)
-
-func (m method) String() string {
-	return [...]string{"ranges side by side", "one range", "a plain request"}[m]
-}
-
-// mayFallBack reports whether err may be about how storage was asked. A redirect,
-// a missing archive and an error of the line are not.
-func mayFallBack(err error) bool {
-	if status, ok := errors.AsType[*StatusError](err); ok {
-		switch code := status.StatusCode; code {
-		case http.StatusUnauthorized, http.StatusNotFound, http.StatusGone:
-			return false
-		default:
-			return code < http.StatusMultipleChoices || code >= http.StatusBadRequest
-		}
-	}
-	_, isFault := errors.AsType[faultError](err)
-	return isFault || errors.Is(err, errNoRanges) || errors.Is(err, errEmpty)
-}
-
-// A fallBackError ends an attempt that is to be repeated with a plain request.
-type fallBackError struct{ error }
-
-func (e *fallBackError) Unwrap() error { return e.error }
-
-// classify turns a status that gives no bytes into a trouble, if another request
-// may be spared it.
+// classify returns a retryableError for a status after which a request may succeed
+// when it is retried, and e for other statuses.
 func (e *StatusError) classify(h http.Header, url signedURL) error {
 	wait := netx.RetryAfter(h)
 	switch status := e.StatusCode; {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound, status == http.StatusGone,
 		status == http.StatusBadRequest && e.isAboutURL():
-		return &trouble{kind: refused, err: e, url: url}
+		return &retryableError{kind: refused, err: e, url: url}
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
-		return &trouble{kind: busy, err: e, wait: wait}
+		return &retryableError{kind: busy, err: e, wait: wait}
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
-		return &trouble{kind: broken, err: e, wait: wait}
+		return &retryableError{kind: broken, err: e, wait: wait}
 	case status == http.StatusNotImplemented, status == http.StatusHTTPVersionNotSupported:
 		return e
 	case status >= http.StatusInternalServerError:
-		return &trouble{kind: broken, err: e, wait: wait}
+		return &retryableError{kind: broken, err: e, wait: wait}
 	}
 	return e
 }

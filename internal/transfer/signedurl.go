@@ -12,45 +12,47 @@ import (
 )
 
 const (
-	// A URL is renewed so long before its end, or a tenth of its life.
+	// A URL is renewed expiryMargin before it expires, or its lifetime divided by
+	// marginFactor before if that is shorter.
 	expiryMargin = 10 * time.Second
-	marginShare  = 10
+	marginFactor = 10
 
-	maxFreshRefusals = 2 // a fresh URL may meet a slow clock, but hardly twice
+	maxFreshRefusals = 2 // one refusal of a fresh URL may come from a slow clock
 
-	// A URL that gave progressMinimum, or lived so long, is replaced at once.
+	// A refused URL that brought progressMinimum, or is so old, is replaced at once.
 	agedTime = 10 * time.Second
 )
 
-// signedURLs keeps a signed URL that works, as far as anyone can tell. All
-// workers share it: one worker asks for a fresh URL, and the others wait.
+// signedURLs holds the signed URL that all workers use. When the URL expires or is
+// refused, one worker requests a fresh one, and the other workers wait.
 type signedURLs struct {
-	locate func(context.Context) (Location, error)
-	logger *slog.Logger
-	asking chan struct{} // holds a value while a worker looks or asks
+	locate  func(context.Context) (Location, error)
+	logger  *slog.Logger
+	renewal chan struct{} // a lock: holds a value while a worker checks or renews the URL
 
-	mu       sync.Mutex
-	now      signedURL
-	dead     bool      // whether storage refused now
-	renew    time.Time // when now is to be replaced; zero if that is not known
-	got      int64     // bytes that now has given
-	since    time.Time // when now was fresh
-	refusals int       // of fresh URLs in a row
-	failures int       // of URLs and of requests for them, in a row; 1 before the first
-	again    time.Time // when a fresh URL may be asked for
-	why      error     // the latest of these failures
+	mu        sync.Mutex
+	latest    signedURL
+	rejected  bool      // whether storage refused latest
+	renewAt   time.Time // when latest must be renewed; zero if that is not known
+	got       int64     // bytes that arrived with latest
+	since     time.Time // when latest was requested
+	refusals  int       // refusals of fresh URLs in a row
+	failures  int       // refused URLs and failed calls of locate in a row; 1 before the first, so that it causes a delay
+	notBefore time.Time // when locate may be called again
+	lastErr   error     // the latest of these failures
 }
 
 func newSignedURLs(source Source, logger *slog.Logger) *signedURLs {
-	return &signedURLs{locate: source.Locate, logger: logger, asking: make(chan struct{}, 1), failures: 1}
+	return &signedURLs{locate: source.Locate, logger: logger, renewal: make(chan struct{}, 1), failures: 1}
 }
 
-// current returns a URL that may still work, a fresh one if need be. Its error is
-// a trouble of kind early if it is too early to ask for a fresh one.
+// current returns the latest URL, or a fresh one if the latest is refused or about to
+// expire. It fails with a retryableError of the kind tooEarly if a fresh URL may not
+// be requested yet.
 func (u *signedURLs) current(ctx context.Context) (signedURL, error) {
 	select {
-	case u.asking <- struct{}{}:
-		defer func() { <-u.asking }()
+	case u.renewal <- struct{}{}:
+		defer func() { <-u.renewal }()
 	case <-ctx.Done():
 		return signedURL{}, netx.ContextError(ctx)
 	}
@@ -58,17 +60,17 @@ func (u *signedURLs) current(ctx context.Context) (signedURL, error) {
 		return signedURL{}, netx.ContextError(ctx)
 	}
 	u.mu.Lock()
-	now, again, why := u.now, u.again, u.why
-	usable := now.url != nil && !u.dead && (u.renew.IsZero() || time.Now().Before(u.renew))
+	latest, notBefore, lastErr := u.latest, u.notBefore, u.lastErr
+	usable := latest.url != nil && !u.rejected && (u.renewAt.IsZero() || time.Now().Before(u.renewAt))
 	u.mu.Unlock()
 	if usable {
-		return now, nil
+		return latest, nil
 	}
-	if wait := time.Until(again); wait > 0 {
-		return signedURL{}, &trouble{kind: early, err: why, wait: wait}
+	if wait := time.Until(notBefore); wait > 0 {
+		return signedURL{}, &retryableError{kind: tooEarly, err: lastErr, wait: wait}
 	}
 	location, err := u.locate(ctx)
-	fresh, malformed := url.Parse(location.URL) // an error of which quotes the URL
+	fresh, malformed := url.Parse(location.URL) // its error quotes the URL and is not returned
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
@@ -78,45 +80,46 @@ func (u *signedURLs) current(ctx context.Context) (signedURL, error) {
 	case malformed != nil || fresh.Host == "" || fresh.Scheme != "https" && fresh.Scheme != "http":
 		return signedURL{}, errors.New("storage's address is not a URL")
 	}
-	if now.url != nil {
+	if latest.url != nil {
 		u.logger.WarnContext(ctx, "signed URL renewed", "host", fresh.Host, "path", fresh.Path)
 	}
-	u.now = signedURL{url: fresh, number: now.number + 1}
-	u.dead, u.got, u.since, u.renew = false, 0, time.Now(), time.Time{}
-	if life := time.Until(location.Expires); !location.Expires.IsZero() && life > 0 { // or else our clock is wrong
-		u.renew = location.Expires.Add(-min(expiryMargin, life/marginShare))
+	u.latest = signedURL{url: fresh, number: latest.number + 1}
+	u.rejected, u.got, u.since, u.renewAt = false, 0, time.Now(), time.Time{}
+	// If a fresh URL has already expired, our clock is wrong.
+	if life := time.Until(location.Expires); !location.Expires.IsZero() && life > 0 {
+		u.renewAt = location.Expires.Add(-min(expiryMargin, life/marginFactor))
 	}
-	return u.now, nil
+	return u.latest, nil
 }
 
-// delay makes the next request for a URL wait because of a failure.
+// delay notes a failure, and makes the next call of locate wait.
 func (u *signedURLs) delay(why error) {
-	u.why = why
+	u.lastErr = why
 	if u.failures++; u.failures > 1 {
-		u.again = time.Now().Add(netx.Backoff(u.failures - 2))
+		u.notBefore = time.Now().Add(netx.Backoff(u.failures - 2))
 	}
 }
 
-// gave notes bytes of a URL. A connection may outlive its URL.
-func (u *signedURLs) gave(s signedURL, n int) {
+// received notes that n bytes arrived with a URL. The URL may have been replaced since.
+func (u *signedURLs) received(s signedURL, n int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if s.number == u.now.number {
+	if s.number == u.latest.number {
 		u.got += int64(n)
 		u.refusals = 0
 	}
 }
 
-// refused drops the URL that storage refused, and reports whether fresh ones are
-// refused too.
-func (u *signedURLs) refused(why *trouble) (hopeless bool) {
+// refused marks the URL that storage refused. It reports whether storage refuses fresh
+// URLs too.
+func (u *signedURLs) refused(why *retryableError) (fresh bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if why.url.number != u.now.number {
-		return false // there is another one already
+	if why.url.number != u.latest.number {
+		return false // another worker has renewed the URL
 	}
-	if !u.dead {
-		u.dead = true
+	if !u.rejected {
+		u.rejected = true
 		switch {
 		case u.got == 0:
 			u.refusals++
@@ -128,17 +131,17 @@ func (u *signedURLs) refused(why *trouble) (hopeless bool) {
 	return u.refusals >= maxFreshRefusals
 }
 
-// revive lets a URL be used again for another kind of request.
-func (u *signedURLs) revive() {
+// allowAgain makes a refused URL usable for a request of another method.
+func (u *signedURLs) allowAgain() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.dead = false
+	u.rejected = false
 }
 
-// A signedURL is one of the URLs, in the order in which they came.
+// A signedURL is one of the signed URLs of a transfer.
 type signedURL struct {
 	url    *url.URL
-	number int
+	number int // 1 for the first URL
 }
 
 // String returns the URL without user, query and fragment.

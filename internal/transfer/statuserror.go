@@ -11,12 +11,12 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A StatusError is a response of storage without bytes of the object.
+// A StatusError is a failed response of storage.
 type StatusError struct {
 	StatusCode int
 
-	// Code, Message and RequestID are from the body, as S3 and Azure write it,
-	// and the request id also from the header. They are empty if not sent.
+	// Code, Message and RequestID come from the XML body that S3 and Azure send. The
+	// request id may also come from a header. Each is empty if it was not sent.
 	Code, Message, RequestID string
 }
 
@@ -36,7 +36,7 @@ const (
 	maxErrorText = 300
 )
 
-// decode reads the reason from the body of a response, without these secrets
+// decode reads the reason from the body of a response. It removes the given secrets
 // and the secrets of a redirect.
 func (e *StatusError) decode(resp *http.Response, secrets []string) {
 	if resp.Request != nil {
@@ -46,7 +46,7 @@ func (e *StatusError) decode(resp *http.Response, secrets []string) {
 		Code, Message string
 		RequestID     string `xml:"RequestId"`
 	}
-	// A page of a proxy, or a truncated body, tells what it can.
+	// The body may be truncated or a page of a proxy: its errors are ignored.
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	_ = xml.Unmarshal(text, &body)
 	id := cmp.Or(body.RequestID, resp.Header.Get("X-Amz-Request-Id"), resp.Header.Get("X-Ms-Request-Id"))

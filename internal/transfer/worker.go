@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	blockSize = 256 << 10 // is read at once, and stays in the processor's cache
-	maxFaults = 4         // in a row are forgiven
+	blockSize = 256 << 10 // bytes of one read; a block stays in the processor's cache
+	maxFaults = 4         // faulty responses in a row before a fallback
 
-	// A connection that brought this many bytes is followed by the next one after
-	// a breath, and one that brought progressMinimum at once.
+	// After a connection that brought progressMinimum, the worker retries at once.
+	// After one that brought goodBytes, it waits for shortWait.
 	goodBytes = 64 << 10
-	breath    = 10 * time.Millisecond
+	shortWait = 10 * time.Millisecond
 )
 
-// A worker fetches one job after the other.
+// A worker fetches jobs, one request at a time.
 type worker struct {
 	*attempt
 	block  []byte // allocated for the first job
@@ -27,17 +27,17 @@ type worker struct {
 	faults int // faulty responses in a row
 }
 
-// A record is what came of the latest requests of a worker.
+// A record holds the results of the latest requests of a worker.
 type record struct {
-	good     bool      // whether the latest one did its work
-	placed   bool      // whether the worker keeps its place although that failed
-	failures int       // requests in a row that brought nothing
-	failed   time.Time // when the latest of them failed
-	why      error     // why
+	succeeded bool      // whether the latest request did
+	keepsSlot bool      // whether the worker keeps its slot although the request failed
+	failures  int       // requests in a row that failed without a byte
+	failed    time.Time // when the latest of these requests failed
+	err       error     // its error
 }
 
-// run fetches until there is no job. What is left of a failed job is free again,
-// and probably the worker's next job.
+// run fetches until there is no job. The missing bytes of a failed job are free
+// again, and are probably the worker's next job.
 func (w *worker) run(ctx context.Context) error {
 	for {
 		j := w.schedule.next(w.record)
@@ -48,76 +48,76 @@ func (w *worker) run(ctx context.Context) error {
 			w.block = make([]byte, blockSize)
 		}
 		err := w.fetch(ctx, j)
-		placed := w.schedule.end(j, err != nil)
+		keepsSlot := w.schedule.end(j, err != nil)
 		switch {
 		case err == nil, j.got > 0:
-			w.record = record{good: err == nil, placed: placed}
+			w.record = record{succeeded: err == nil, keepsSlot: keepsSlot}
 		default:
-			w.record = record{placed: placed, failures: w.record.failures + 1, failed: time.Now(), why: err}
+			w.record = record{keepsSlot: keepsSlot, failures: w.record.failures + 1, failed: time.Now(), err: err}
 		}
 		if err == nil {
 			continue
 		}
-		if err := w.overcome(ctx, j, err); err != nil {
+		if err := w.handleFailure(ctx, j, err); err != nil {
 			return err
 		}
 	}
 }
 
-// overcome waits for as long as the failure of a request suggests. It returns an
-// error if another request cannot help.
-func (w *worker) overcome(ctx context.Context, j *job, err error) error {
+// handleFailure handles the failure of a request: it waits, marks the URL as refused,
+// or falls back. It returns an error if a retry cannot help.
+func (w *worker) handleFailure(ctx context.Context, j *job, err error) error {
 	if ctx.Err() != nil {
 		return netx.ContextError(ctx)
 	}
-	why, ok := errors.AsType[*trouble](err)
+	why, ok := errors.AsType[*retryableError](err)
 	if !ok {
 		return w.fallBack(ctx, j, err)
 	}
 	wait := netx.Backoff(max(0, w.record.failures-1))
-	if j.got > 0 { // even if it was little
+	if j.got > 0 {
 		wait = netx.Backoff(1)
 	}
 	m, known := w.state()
 	switch why.kind {
-	case refused: // a request for a fresh URL waits, if need be
+	case refused: // signedURLs delays the next request for a URL if necessary
 		if w.urls.refused(why) {
 			return w.fallBack(ctx, j, why.err)
 		}
 		wait = 0
 	case page, faulty:
 		if why.kind == page && (known != nil || m == plainGet) {
-			break // a proxy's page tells nothing about storage
+			break // the page of a proxy says nothing about storage
 		}
 		if w.faults++; w.faults > maxFaults {
 			w.faults = 0
 			return w.fallBack(ctx, j, why.err)
 		}
 		wait = netx.Backoff(w.faults - 1)
-	case busy, unanswered:
+	case busy, noResponse:
 		w.schedule.refused(j, why.kind == busy)
-	case replaced, early:
+	case replaced, tooEarly:
 		wait = 0
 	case broken:
 		switch {
 		case j.got >= progressMinimum:
 			wait = 0
 		case j.got >= goodBytes:
-			wait = breath
+			wait = shortWait
 		}
 	}
 	if known != nil && !known.Resumable() {
 		return fmt.Errorf("%w: %w", errNoResume, why.err)
 	}
-	if why.kind != early {
+	if why.kind != tooEarly {
 		w.logger.WarnContext(ctx, "transfer interrupted", "error", why.err, "offset", j.at, "wait", max(wait, why.wait))
 	}
-	return w.schedule.pause(max(wait, why.wait), why.wait > wait && why.kind != early, why.err)
+	return w.schedule.pause(max(wait, why.wait), why.wait > wait && why.kind != tooEarly, why.err)
 }
 
-// fallBack asks for the object in another way, before the transfer fails because
-// storage refuses requests of this kind. It returns the error that ends the
-// attempt, nil if the attempt goes on.
+// fallBack changes the method of requests when storage refuses the method of a job.
+// It returns the error that ends the attempt, or nil if the attempt continues with
+// the new method.
 func (w *worker) fallBack(ctx context.Context, j *job, err error) error {
 	if !mayFallBack(err) {
 		return err
@@ -125,14 +125,14 @@ func (w *worker) fallBack(ctx context.Context, j *job, err error) error {
 	w.session.mu.Lock()
 	defer w.session.mu.Unlock()
 	switch {
-	case j.method < w.method: // another worker has done it since
+	case j.method < w.method: // another worker has changed the method
 		return nil
 	case w.method == plainGet:
 		return err
 	case w.known && w.method == sideBySide && w.schedule.onlyOne():
 		w.method = oneRange
 	default:
-		w.urls.revive()
+		w.urls.allowAgain()
 		if w.known {
 			return &fallBackError{err}
 		}
