@@ -22,7 +22,7 @@ import (
 // BenchmarkFile and BenchmarkCopy fetch the same body from the same server and
 // sync it to the same disk: compare their rates. TMPDIR chooses the disk.
 
-var benchMiB = flag.Int64("bench-mib", 256, "size of the archive of the benchmarks, 8 with -short")
+var benchMiB = flag.Int64("bench-mib", 256, "size of the archive of the benchmarks in `MiB`; 8 with -short")
 
 func benchSize() int64 {
 	if testing.Short() {
@@ -102,11 +102,11 @@ func benchSource(server *httptest.Server) transfer.Source {
 	}
 }
 
-// A benchLine is what a connection to storage is like.
+// A benchLine is a line to storage with a rate and a latency.
 type benchLine struct {
 	name    string
-	rate    int64         // bytes a second, 0: as many as come
-	latency time.Duration // to the first byte of an answer
+	rate    int64         // bytes a second; 0 for no limit
+	latency time.Duration // to the first byte of a response
 	sent    atomic.Int64
 }
 
@@ -155,7 +155,7 @@ func (w *benchWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// repeated is the same bytes over and over.
+// A repeated reads as the same bytes again and again.
 type repeated []byte
 
 func (r repeated) ReadAt(p []byte, off int64) (int, error) {
@@ -166,8 +166,8 @@ func (r repeated) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// peakHeap watches the heap until the returned function is called, which tells
-// how far it rose.
+// peakHeap watches the heap until the returned function is called. That function
+// returns how much the heap has grown at most.
 func peakHeap(b *testing.B) func() uint64 {
 	b.Helper()
 	var stats runtime.MemStats

@@ -25,23 +25,24 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// More runs than a usual test has time for:
+// TestMain has flags for longer runs of the chaos tests:
 //
 //	go test ./internal/transfer -run Chaos -chaos.runs 100000
 //
-// A failure names its seed: -chaos.seed 123 -chaos.runs 1 repeats it, as far as
-// goroutines that race repeat.
+// A failure names its seed. The flags -chaos.seed 123 -chaos.runs 1 repeat it, unless
+// the order of goroutines matters.
 func TestMain(m *testing.M) {
 	runs := 125
 	if race.Enabled {
 		runs = 30
 	}
-	flag.Int("chaos.runs", runs, "how many `seeds` the chaos tests try")
+	flag.Int("chaos.runs", runs, "how many `seeds` each chaos test tries")
 	flag.Uint64("chaos.seed", 0, "the first `seed`")
 	flag.Parse()
 	os.Exit(m.Run())
 }
 
+// eachSeed runs a test with each seed.
 func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 	t.Helper()
 	option := func(name string) uint64 {
@@ -57,41 +58,42 @@ func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 	}
 }
 
-// Whatever storage and the disk do, and whenever the process or the machine
-// dies, in the end the right file is in place, and at no time a wrong one.
+// Storage and disk fail in random ways, and the process or the machine dies at random
+// times. In the end the right file is in place, and at no time a wrong one.
 func TestChaosOfFiles(t *testing.T) {
 	eachSeed(t, func(t *testing.T, seed uint64) {
 		chaosOfFiles(t, newStorm(t, seed, 0).chaos)
 	})
 }
 
-// A stream gives the right bytes, and io.EOF after all of them and nowhere else.
+// A stream returns the right bytes, and io.EOF only after the last one.
 func TestChaosOfStreams(t *testing.T) {
 	eachSeed(t, func(t *testing.T, seed uint64) {
 		chaosOfStreams(t, newStorm(t, seed, 1).chaos)
 	})
 }
 
-// A chaos is storage that has had better days, and what it has had.
+// A chaos is storage that fails in random ways, and the objects that it may have.
 type chaos struct {
 	seed    uint64
 	random  *rand.Rand
 	source  func(t *testing.T) transfer.Source
-	storm   func(on bool) // all is well while it is off
+	storm   func(on bool) // switches the failures on and off
 	objects [][]byte
 	sums    []string
-	changes bool
-	// moot is what errors promise when storage has lied about the object, or the
-	// disk has failed to sync and let it be read all the same.
-	moot atomic.Bool
+	changes bool // whether the object changes
+	// unreliable reports that the promises of errors do not hold: storage has sent a
+	// wrong description of the object, or a sync has failed.
+	unreliable atomic.Bool
 }
 
+// has adds an object that storage may have.
 func (c *chaos) has(object []byte) {
 	c.objects, c.sums = append(c.objects, object), append(c.sums, sumOf(object))
 }
 
-// become makes up what the object will be later.
-func (c *chaos) become() {
+// addChanges adds the objects that storage will have after changes.
+func (c *chaos) addChanges() {
 	size := len(c.objects[0])
 	for range 3 {
 		next := archive(size)
@@ -105,9 +107,10 @@ func (c *chaos) become() {
 	}
 }
 
+// chaosOfFiles calls File until it succeeds.
 func chaosOfFiles(t *testing.T, c *chaos) {
 	t.Helper()
-	const path, patience = "/data/backup.tar.gz", 12
+	const path, maxCalls = "/data/backup.tar.gz", 12
 	random, old := c.random, []byte("the last backup")
 	disk := simdisk.New(c.seed, "/data")
 	disk.WriteFile(path, old)
@@ -120,9 +123,9 @@ func chaosOfFiles(t *testing.T, c *chaos) {
 	}
 	var promised int64
 	for call := 0; ; call++ {
-		require.Less(t, call, patience+2, "it never ends")
-		// What is so small has come in a few minutes or never will, however often
-		// storage asks for time, up to an hour.
+		require.Less(t, call, maxCalls+2, "the transfer never succeeds")
+		// So small an object arrives in a few minutes, or the transfer fails: storage may
+		// ask for waits of an hour at most.
 		patient := random.IntN(4) == 0
 		limit := time.Duration(1+random.IntN(600)) * time.Second
 		if patient {
@@ -130,7 +133,7 @@ func chaosOfFiles(t *testing.T, c *chaos) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		c.storm(true)
-		calm := call >= patience || promised > 0 && random.IntN(2) == 0 || random.IntN(8) == 0
+		calm := call >= maxCalls || promised > 0 && random.IntN(2) == 0 || random.IntN(8) == 0
 		if calm {
 			cancel()
 			ctx, cancel = context.WithCancel(t.Context())
@@ -143,19 +146,19 @@ func chaosOfFiles(t *testing.T, c *chaos) {
 			MinChunk:    int64(1+random.IntN(16)) << 10,
 			FS:          disk,
 		})
-		require.False(t, patient && errors.Is(err, context.DeadlineExceeded), "it hangs: %v", err)
+		require.False(t, patient && errors.Is(err, context.DeadlineExceeded), "the call hangs: %v", err)
 		cancel()
-		synctest.Wait() // storage is done
+		synctest.Wait() // until the handlers have returned
 		complete := right(disk, "at the end", call, err)
-		require.True(t, !calm || err == nil, "there is no reason for %v", err)
+		require.True(t, !calm || err == nil, "nothing fails, but: %v", err)
 		if err == nil {
-			if calm && !c.changes && !c.moot.Load() {
-				require.GreaterOrEqual(t, got.Resumed, promised, "an earlier call has promised as much")
+			if calm && !c.changes && !c.unreliable.Load() {
+				require.GreaterOrEqual(t, got.Resumed, promised, "an earlier call promised these bytes")
 			}
 			require.True(t, complete)
 			require.Equal(t, []string{"backup.tar.gz"}, disk.Names("/data"))
 			disk = disk.PowerCut(random.Uint64())
-			require.True(t, right(disk, "after a power cut at the end", call, nil), "it was there for good")
+			require.True(t, right(disk, "after a power cut at the end", call, nil), "a complete file survives a power cut")
 			inPlace, err := disk.ReadFile(path)
 			require.NoError(t, err)
 			require.Equal(t, transfer.Result{Size: int64(len(inPlace)), SHA256: sumOf(inPlace), Resumed: got.Resumed}, got)
@@ -165,7 +168,7 @@ func chaosOfFiles(t *testing.T, c *chaos) {
 		require.NotErrorIs(t, err, os.ErrClosed)
 		promised = promise(err)
 		if complete {
-			promised = 0 // it died when nothing was left to be done
+			promised = 0 // the call died when the file was complete
 		}
 		switch random.IntN(3) {
 		case 0:
@@ -177,7 +180,7 @@ func chaosOfFiles(t *testing.T, c *chaos) {
 	}
 }
 
-// promise is how many bytes the next call needs not fetch, as an error tells.
+// promise returns how many bytes the next call does not fetch again, by an error.
 func promise(err error) int64 {
 	match := regexp.MustCompile(`^fetched (\d+) of \d+ bytes to .*; the next call (finishes|resumes( at (\d+))?):`).FindStringSubmatch(err.Error())
 	if match == nil {
@@ -190,6 +193,7 @@ func promise(err error) int64 {
 	return n
 }
 
+// chaosOfStreams reads one stream.
 func chaosOfStreams(t *testing.T, c *chaos) {
 	t.Helper()
 	random := c.random
@@ -215,6 +219,7 @@ func chaosOfStreams(t *testing.T, c *chaos) {
 	require.Equal(t, sumOf(got), stream.SHA256())
 }
 
+// A slowReader reads pieces of random sizes, and sometimes waits before a piece.
 type slowReader struct {
 	reader io.Reader
 	random *rand.Rand
@@ -227,7 +232,7 @@ func (r *slowReader) Read(p []byte) (int, error) {
 	return r.reader.Read(p[:1+r.random.IntN(len(p))])
 }
 
-// hurt lets the disk stop, or fail now and then.
+// hurt makes the disk stop, or fail at random operations.
 func (c *chaos) hurt(disk *simdisk.Disk) {
 	switch c.random.IntN(5) {
 	case 0, 1:
@@ -240,7 +245,7 @@ func (c *chaos) hurt(disk *simdisk.Disk) {
 				return nil
 			}
 			if op.Kind == simdisk.Sync {
-				c.moot.Store(true)
+				c.unreliable.Store(true)
 			}
 			return failure
 		})
@@ -248,7 +253,7 @@ func (c *chaos) hurt(disk *simdisk.Disk) {
 		random := rand.New(rand.NewPCG(c.random.Uint64(), 0))
 		disk.Fail(func(op simdisk.Op) error {
 			if op.Kind == simdisk.Sync && random.IntN(3) == 0 {
-				c.moot.Store(true)
+				c.unreliable.Store(true)
 				return syscall.EIO
 			}
 			return nil

@@ -2,7 +2,6 @@ package transfer_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding"
 	"encoding/json"
@@ -38,7 +37,7 @@ func FuzzContentRange(f *testing.F) {
 	object := archive(100)
 	f.Fuzz(func(t *testing.T, header string) {
 		synctest.Test(t, func(t *testing.T) {
-			source := fuzzSource(func(r *http.Request) *http.Response {
+			source := roundTripSource(func(r *http.Request) *http.Response {
 				return &http.Response{
 					StatusCode: http.StatusPartialContent, ProtoMajor: 1, ContentLength: -1, TransferEncoding: []string{"chunked"},
 					Header: http.Header{"Content-Range": {header}, "Etag": {`"x"`}},
@@ -75,8 +74,8 @@ func FuzzContentRange(f *testing.F) {
 	})
 }
 
-// FuzzErrorBody looks for an answer of storage that makes its error unreadable,
-// huge or indiscreet.
+// FuzzErrorBody looks for a response of storage whose error is unprintable, too long or
+// has a secret.
 func FuzzErrorBody(f *testing.F) {
 	f.Add([]byte(`<?xml version="1.0"?><Error><Code>ExpiredToken</Code><Message>m</Message><RequestId>r</RequestId></Error>`), "id")
 	f.Add([]byte("\ufeff<Error><Message>"+secret+"</Message></Error>"), secret)
@@ -86,7 +85,7 @@ func FuzzErrorBody(f *testing.F) {
 	f.Add([]byte("<html><head><title>502</title>"), "")
 	f.Fuzz(func(t *testing.T, body []byte, id string) {
 		synctest.Test(t, func(t *testing.T) {
-			source := fuzzSource(func(*http.Request) *http.Response {
+			source := roundTripSource(func(*http.Request) *http.Response {
 				return &http.Response{
 					StatusCode: http.StatusBadRequest,
 					Header:     http.Header{"X-Amz-Request-Id": {id}},
@@ -106,21 +105,8 @@ func FuzzErrorBody(f *testing.F) {
 	})
 }
 
-func fuzzSource(answer func(*http.Request) *http.Response) transfer.Source {
-	return transfer.Source{
-		Locate: func(context.Context) (transfer.Location, error) {
-			return transfer.Location{URL: fmt.Sprintf("https://storage.test/migration/1/2?%s", secret)}, nil
-		},
-		Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-			resp := answer(r)
-			resp.Request = r
-			return resp, nil
-		})},
-	}
-}
-
-// FuzzLog looks for a log, undamaged as far as its checksums tell, that makes a
-// call panic or end with anything but the object behind what it resumed.
+// FuzzLog looks for a log with valid checksums that makes a call panic or end with a
+// wrong file.
 func FuzzLog(f *testing.F) {
 	object := archive(1000)
 	header := `{"object":{"version":1,"identity":"org octo 79","path":"/migration/1/2","size":1000,"etag":"\"x\""}}`
@@ -143,7 +129,7 @@ func FuzzLog(f *testing.F) {
 			path := target(t)
 			require.NoError(t, os.WriteFile(path+".part", object[:600], 0o600))
 			writeLog(t, path, []string{first, second})
-			source := fuzzSource(func(r *http.Request) *http.Response {
+			source := roundTripSource(func(r *http.Request) *http.Response {
 				from, _ := rangeStart(r)
 				from = min(max(from, 0), 999)
 				return &http.Response{

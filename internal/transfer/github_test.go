@@ -21,8 +21,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// The same as the other chaos, from the storage of the fake GitHub: its URLs are
-// signed and die, and its ways to fail are what everybody else's tests use.
+// These tests repeat the chaos tests with the storage of the fake GitHub. Its URLs
+// expire, and tests of users inject the same faults.
 func TestChaosOfFilesFromGitHub(t *testing.T) {
 	eachSeed(t, func(t *testing.T, seed uint64) { chaosOfFiles(t, newGitHub(t, seed, 2).chaos) })
 }
@@ -31,14 +31,15 @@ func TestChaosOfStreamsFromGitHub(t *testing.T) {
 	eachSeed(t, func(t *testing.T, seed uint64) { chaosOfStreams(t, newGitHub(t, seed, 3).chaos) })
 }
 
-// A gitHub is a fake one with one migration, whose archive is the object.
+// A gitHub is the chaos of a fake GitHub with one migration. The archive of the
+// migration is the object.
 type gitHub struct {
 	*chaos
 	server *ghmigratetest.Server
 	client *http.Client
 	path   string // of the migration
 	id     int64
-	calm   int // of 100 requests
+	calm   int // how many of 100 requests succeed
 }
 
 func newGitHub(t *testing.T, seed, stream uint64) *gitHub {
@@ -70,12 +71,13 @@ func newGitHub(t *testing.T, seed, stream uint64) *gitHub {
 	server.Clock().Advance(time.Minute)
 	g.has(archive(2 + random.IntN(200_000)))
 	if g.changes {
-		g.become()
+		g.addChanges()
 	}
 	server.SetArchive(g.id, g.objects[0])
 	return g
 }
 
+// ask sends a request to the API.
 func (g *gitHub) ask(ctx context.Context, method, path, body string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, g.server.URL()+path, strings.NewReader(body))
 	if err != nil {
@@ -96,7 +98,7 @@ func (g *gitHub) locate(ctx context.Context) (transfer.Location, error) {
 	defer cancel()
 	resp, err := g.ask(ctx, "GET", g.path+"/archive", "")
 	if err != nil {
-		return transfer.Location{}, transfer.Passing(errors.New("GitHub did not answer"))
+		return transfer.Location{}, transfer.Passing(errors.New("GitHub sent no response"))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusFound {
@@ -105,7 +107,7 @@ func (g *gitHub) locate(ctx context.Context) (transfer.Location, error) {
 	return transfer.Location{URL: resp.Header.Get("Location")}, nil
 }
 
-// fault decides what a request suffers.
+// fault chooses the fault of a request.
 func (g *gitHub) fault(r ghmigratetest.Request, before int) (ghmigratetest.Fault, bool) {
 	h := fnv.New64a()
 	_, _ = fmt.Fprint(h, r.Origin, r.Path, before)
@@ -123,7 +125,7 @@ func (g *gitHub) fault(r ghmigratetest.Request, before int) (ghmigratetest.Fault
 	from, end, _ := byteRange(&http.Request{Header: r.Header}, len(g.objects[0]))
 	reach := int64(1 + some%max(1, end-from))
 	lie := func(name, value string) ghmigratetest.Fault {
-		g.moot.Store(true)
+		g.unreliable.Store(true)
 		h := http.Header{name: {value}}
 		if value == "" {
 			h[name] = nil
@@ -155,7 +157,7 @@ func (g *gitHub) fault(r ghmigratetest.Request, before int) (ghmigratetest.Fault
 		return ghmigratetest.Fault{Status: []int{403, 404, 429, 500, 503}[random.IntN(5)]}, true
 	case 8:
 		return ghmigratetest.Fault{Status: 503, Header: http.Header{"Retry-After": {strconv.Itoa(random.IntN(400))}}}, true
-	case 9: // 503 while others get their bytes
+	case 9: // a delayed 503, while other requests get bytes
 		return ghmigratetest.Fault{Status: 503, Delay: time.Duration(random.IntN(20)) * time.Second}, true
 	case 10:
 		return lie("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, max(from, end-1), len(g.objects[0])+random.IntN(3))), true
@@ -173,7 +175,7 @@ func (g *gitHub) fault(r ghmigratetest.Request, before int) (ghmigratetest.Fault
 			g.server.SetArchive(g.id, g.objects[random.IntN(len(g.objects))])
 			next.ServeHTTP(w, r)
 		}}, true
-	default: // more than announced, in chunks; a response to a plain request announces nothing
+	default: // more bytes than announced, chunked; a response to a plain request announces no size
 		if r.Header.Get("Range") == "" {
 			return ghmigratetest.Fault{Reset: true}, true
 		}
@@ -183,7 +185,7 @@ func (g *gitHub) fault(r ghmigratetest.Request, before int) (ghmigratetest.Fault
 	}
 }
 
-// An overlongWriter sends what it gets without its length, and more.
+// An overlongWriter drops the Content-Length and sends more bytes than it gets.
 type overlongWriter struct{ http.ResponseWriter }
 
 func (w *overlongWriter) WriteHeader(status int) {
@@ -197,13 +199,14 @@ func (w *overlongWriter) ReadFrom(r io.Reader) (int64, error) {
 	return n, err
 }
 
-// slowly sends so many bytes a second.
+// slowly returns a handler that sends rate bytes a second.
 func slowly(rate int) func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		next.ServeHTTP(&slowWriter{w, r, rate}, r)
 	}
 }
 
+// A slowWriter writes rate bytes a second.
 type slowWriter struct {
 	http.ResponseWriter
 	request *http.Request

@@ -1,29 +1,51 @@
 package transfer_test
 
 import (
-	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// A body whose error quotes the URL, as a client's own transport may have it,
-// tells nobody of that.
+func TestLogsAndErrorsHaveNoQuery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorage(t, 3<<20)
+		path := target(t)
+		quote := func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = fmt.Fprintf(w, "<Error><Code>Bad</Code><Message>what is http://x%s?%s or %s</Message></Error>", s.path, secret, secret)
+			return true
+		}
+		s.respond = inOrder(s.cutAfter(2<<20), status(http.StatusServiceUnavailable), status(http.StatusForbidden), quote, quote)
+		source, log := logged(s.source(t), slog.LevelDebug)
+		_, err := transfer.File(t.Context(), source, path, transfer.Options{})
+		require.EqualError(t, err, fmt.Sprintf("fetched %d of %d bytes to %s.part; the next call resumes: "+
+			"storage answered 400 Bad: what is http://x%s?REDACTED or X-Amz-Signature=REDACTED", 2<<20, 3<<20, path, s.path))
+		assert.Contains(t, log.String(), `level=WARN msg="transfer interrupted" error="unexpected EOF" offset=2097152`)
+		assert.Contains(t, log.String(), `level=WARN msg="signed URL renewed" host=storage.test path=/migration/25320/24575`)
+		assert.Contains(t, log.String(), `level=DEBUG msg="storage answered" host=storage.test path=/migration/25320/24575 offset=2097152 status=503`)
+		assert.NotContains(t, log.String(), "deadbeef")
+		written, err := os.ReadFile(path + ".part.log")
+		require.NoError(t, err)
+		requireNoSecret(t, string(written))
+	})
+}
+
+// The transport of a caller may return a body whose errors quote the URL.
 func TestABodyThatQuotesItsURL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStorage(t, 1000)
-		source := s.source(t)
-		var log bytes.Buffer
-		source.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		source, log := logged(newStorage(t, 1000).source(t), slog.LevelInfo)
 		source.Client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			return &http.Response{
 				StatusCode: http.StatusOK, ProtoMajor: 1, Header: http.Header{}, ContentLength: 1000,
@@ -38,6 +60,7 @@ func TestABodyThatQuotesItsURL(t *testing.T) {
 	})
 }
 
+// A quotingBody fails with an error that quotes a URL.
 type quotingBody struct{ url string }
 
 func (b quotingBody) Read([]byte) (int, error) {
@@ -48,27 +71,25 @@ func (quotingBody) Close() error { return nil }
 
 // Storage may redirect to a URL with secrets of its own.
 func TestSecretsOfARedirect(t *testing.T) {
-	const moved = "0123456789abcdef"
+	const signature = "0123456789abcdef"
 	synctest.Test(t, func(t *testing.T) {
-		source := newStorage(t, 1000).source(t)
-		var log bytes.Buffer
-		source.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		source, log := logged(newStorage(t, 1000).source(t), slog.LevelDebug)
 		source.Client.CheckRedirect = nil
 		source.Client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			resp := &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{}, Request: r, Body: http.NoBody}
 			if r.URL.Host == "storage.test" {
 				resp.StatusCode = http.StatusTemporaryRedirect
-				resp.Header.Set("Location", "https://mirror.test/79?sig="+moved)
+				resp.Header.Set("Location", "https://mirror.test/79?sig="+signature)
 				return resp, nil
 			}
-			resp.Body = io.NopCloser(strings.NewReader("<Error><Code>Wrong</Code><Message>" + moved + " does not match</Message></Error>"))
+			resp.Body = io.NopCloser(strings.NewReader("<Error><Code>Wrong</Code><Message>" + signature + " does not match</Message></Error>"))
 			return resp, nil
 		})
 		_, err := transfer.File(t.Context(), source, target(t), transfer.Options{})
 		require.ErrorContains(t, err, "storage answered 403 Wrong: REDACTED")
 		for _, text := range []string{err.Error(), log.String()} {
 			requireNoSecret(t, text)
-			require.NotContains(t, text, moved)
+			require.NotContains(t, text, signature)
 		}
 	})
 }

@@ -1,6 +1,8 @@
 package transfer_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,7 +13,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,26 +23,26 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// A storage serves one object as S3 does, over net.Pipe, and does what the
-// test says instead wherever the test says something.
+// A storage serves one object as S3 does, over net.Pipe. A test can make it respond
+// to any request in another way.
 type storage struct {
 	object   []byte
 	etag     string
 	modified string
 	path     string
 
-	// answer handles the request of that number, from 1, unless it returns false.
-	answer func(n int, w http.ResponseWriter, r *http.Request) bool
-	// locate gives the address of that number, from 1; by default a good one.
+	// respond responds in place of the storage, unless it is nil or returns false.
+	respond numberedHandler
+	// locate returns the nth signed URL, from 1. nil means URLs that never expire.
 	locate func(ctx context.Context, n int) (transfer.Location, error)
 
 	listener *pipeListener
 
 	mu       sync.Mutex
 	requests []http.Header
-	asked    []time.Time
-	sent     int64 // bytes of bodies
-	located  int
+	times    []time.Time // of the requests
+	sent     int64       // bytes of bodies
+	located  int         // calls of Locate
 }
 
 // secret is in every signed URL. No error and no log line may have it.
@@ -56,7 +57,8 @@ func newStorage(t *testing.T, size int) *storage {
 		path:     "/migration/25320/24575",
 		listener: &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})},
 	}
-	// A server that has read a client's next request does not see its end.
+	// The server does not notice that a client cancels a request behind which it has
+	// read the next one. The end of the base context ends such requests.
 	base, cancel := context.WithCancel(t.Context())
 	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Hour, BaseContext: func(net.Listener) context.Context { return base }}
 	go func() { _ = server.Serve(s.listener) }()
@@ -67,7 +69,7 @@ func newStorage(t *testing.T, size int) *storage {
 	return s
 }
 
-// archive returns bytes that begin as gzip does, the same for the same size.
+// archive returns bytes that begin as gzip does. They are the same for the same size.
 func archive(size int) []byte {
 	b := make([]byte, max(size, 2))
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(b)
@@ -75,12 +77,23 @@ func archive(size int) []byte {
 	return b[:size]
 }
 
+// wholeGzip returns valid gzip. The bytes of archive only begin as gzip does.
+func wholeGzip(t *testing.T, size int) []byte {
+	t.Helper()
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := z.Write(append([]byte("tar"), archive(size)...))
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	return packed.Bytes()
+}
+
 func sumOf(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }
 
-// source returns the object as one process sees it.
+// source returns a source of the object, with connections of its own.
 func (s *storage) source(t *testing.T) transfer.Source {
 	t.Helper()
 	transport := &http.Transport{
@@ -110,7 +123,7 @@ func (s *storage) source(t *testing.T) transfer.Source {
 	}
 }
 
-// url returns the signed URL of that number.
+// url returns the nth signed URL.
 func (s *storage) url(n int) string {
 	return "http://storage.test" + s.path + "?" + secret + "&n=" + strconv.Itoa(n)
 }
@@ -118,27 +131,27 @@ func (s *storage) url(n int) string {
 func (s *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.requests = append(s.requests, r.Header.Clone())
-	s.asked = append(s.asked, time.Now())
+	s.times = append(s.times, time.Now())
 	n := len(s.requests)
 	s.mu.Unlock()
 	w = &countingWriter{ResponseWriter: w, storage: s}
-	if s.answer != nil && s.answer(n, w, r) {
+	if s.respond != nil && s.respond(n, w, r) {
 		return
 	}
 	s.serve(w, r)
 }
 
-// serve answers as storage does when all is well.
+// serve responds as storage usually does.
 func (s *storage) serve(w http.ResponseWriter, r *http.Request) { s.serveFirst(math.MaxInt, w, r) }
 
-// cut answers so, and breaks the connection after n bytes of the body.
+// cut breaks the connection after n bytes of the usual body.
 func (s *storage) cut(n int, w http.ResponseWriter, r *http.Request) bool {
 	s.serveFirst(n, w, r)
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)
 }
 
-// stall answers so, and sends nothing more after n bytes of the body.
+// stall sends n bytes of the usual body, and then nothing until the client hangs up.
 func (s *storage) stall(n int, w http.ResponseWriter, r *http.Request) bool {
 	s.serveFirst(n, w, r)
 	_ = http.NewResponseController(w).Flush()
@@ -146,6 +159,22 @@ func (s *storage) stall(n int, w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+// cutAfter returns a handler that calls cut.
+func (s *storage) cutAfter(n int) handler {
+	return func(w http.ResponseWriter, r *http.Request) bool { return s.cut(n, w, r) }
+}
+
+// stallAfter returns a handler that calls stall.
+func (s *storage) stallAfter(n int) handler {
+	return func(w http.ResponseWriter, r *http.Request) bool { return s.stall(n, w, r) }
+}
+
+// trickling returns a handler that calls trickle.
+func (s *storage) trickling(piece int, wait time.Duration) handler {
+	return func(w http.ResponseWriter, r *http.Request) bool { return trickle(s, w, r, piece, wait) }
+}
+
+// serveFirst sends the usual header and the first n bytes of the usual body.
 func (s *storage) serveFirst(n int, w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	object, etag, modified := s.current()
@@ -181,21 +210,7 @@ func (s *storage) serveFirst(n int, w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(object[from : from+min(n, end-from)])
 }
 
-// replace puts another object in the place of this one.
-func (s *storage) replace(object []byte, etag, modified string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.object, s.etag, s.modified = object, etag, modified
-}
-
-// current returns the object of now.
-func (s *storage) current() (object []byte, etag, modified string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.object, s.etag, s.modified
-}
-
-// all answers with a 200, with the length or in chunks.
+// all responds with a 200 and the whole object, with a Content-Length or chunked.
 func (s *storage) all(w http.ResponseWriter, chunked bool) bool {
 	w.Header().Set("Etag", s.etag)
 	if !chunked {
@@ -209,37 +224,21 @@ func (s *storage) all(w http.ResponseWriter, chunked bool) bool {
 	return true
 }
 
-// firstRange is what is asked for before anything is known of an object.
-const firstRange = "bytes=0-"
-
-// byteRange returns which bytes of so many the request asks for.
-func byteRange(r *http.Request, size int) (from, end int, ok bool) {
-	text, ok := strings.CutPrefix(r.Header.Get("Range"), "bytes=")
-	if !ok {
-		return 0, 0, false
-	}
-	first, last, _ := strings.Cut(text, "-")
-	from, err := strconv.Atoi(first)
-	if err != nil {
-		return 0, 0, false
-	}
-	end = size
-	if last != "" {
-		until, err := strconv.Atoi(last)
-		if err != nil {
-			return 0, 0, false
-		}
-		end = min(size, until+1)
-	}
-	return from, end, true
+// replace replaces the object.
+func (s *storage) replace(object []byte, etag, modified string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.object, s.etag, s.modified = object, etag, modified
 }
 
-func rangeStart(r *http.Request) (int, bool) {
-	from, _, ok := byteRange(r, 0)
-	return from, ok
+// current returns the object and its validators.
+func (s *storage) current() (object []byte, etag, modified string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.object, s.etag, s.modified
 }
 
-// seen returns the headers of the requests so far.
+// seen returns the headers of the requests.
 func (s *storage) seen() []http.Header {
 	synctest.Wait()
 	s.mu.Lock()
@@ -247,7 +246,7 @@ func (s *storage) seen() []http.Header {
 	return slices.Clone(s.requests)
 }
 
-// sentBytes returns how much of bodies was sent.
+// sentBytes returns the number of bytes in all bodies.
 func (s *storage) sentBytes() int64 {
 	synctest.Wait()
 	s.mu.Lock()
@@ -255,7 +254,7 @@ func (s *storage) sentBytes() int64 {
 	return s.sent
 }
 
-// ranges returns what was asked for so far, request by request.
+// ranges returns the Range headers of the requests.
 func (s *storage) ranges() []string {
 	var ranges []string
 	for _, h := range s.seen() {
@@ -269,18 +268,18 @@ func (s *storage) waits() []time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var waits []time.Duration
-	for i := 1; i < len(s.asked); i++ {
-		waits = append(waits, s.asked[i].Sub(s.asked[i-1]))
+	for i := 1; i < len(s.times); i++ {
+		waits = append(waits, s.times[i].Sub(s.times[i-1]))
 	}
 	return waits
 }
 
-// reset forgets the requests, as a test does before the next process.
+// reset forgets the requests and the handlers of a test, for the next call.
 func (s *storage) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests, s.asked, s.sent, s.located = nil, nil, 0, 0
-	s.answer, s.locate = nil, nil
+	s.requests, s.times, s.sent, s.located = nil, nil, 0, 0
+	s.respond, s.locate = nil, nil
 }
 
 type countingWriter struct {
@@ -298,8 +297,8 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 
 func (w *countingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// A pipeListener accepts the other ends of pipes: a synctest bubble knows when
-// all wait for one another there.
+// A pipeListener accepts connections over net.Pipe, because virtual time does not
+// advance while a goroutine waits for a real connection.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -333,17 +332,3 @@ func (l *pipeListener) Close() error {
 }
 
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
-
-// requireNoSecret fails if text has anything of a signed URL's query.
-func requireNoSecret(t *testing.T, text string) {
-	t.Helper()
-	require.NotContains(t, text, "X-Amz")
-	require.NotContains(t, text, "deadbeef")
-}
-
-// each calls f for the requests of these numbers only.
-func each(numbers []int, f func(w http.ResponseWriter, r *http.Request) bool) func(int, http.ResponseWriter, *http.Request) bool {
-	return func(n int, w http.ResponseWriter, r *http.Request) bool {
-		return slices.Contains(numbers, n) && f(w, r)
-	}
-}

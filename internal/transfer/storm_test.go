@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// A storm is what the tests' own storage does: it can lie in ways that
-// ghmigratetest cannot.
+// A storm is the chaos of the storage of these tests. It can send wrong responses that
+// ghmigratetest cannot send.
 type storm struct {
 	*chaos
 	storage *storage
-	calm    int  // of 100 requests
-	ignores bool // conditions, whatever the object is
-	habit   int  // of storage, for good: see inhabit
-	status  int  // of what it refuses by habit
+	calm    int  // how many of 100 requests succeed
+	ignores bool // whether storage ignores conditions
+	habit   int  // which storage it resembles: see respondByHabit
+	status  int  // the status of requests that the habit refuses
 
 	mu     sync.Mutex
 	latest time.Time
@@ -38,8 +38,8 @@ func newStorm(t *testing.T, seed, stream uint64) *storm {
 	}
 	c.changes = random.IntN(4) == 0
 	c.storm = func(on bool) {
-		if s.answer = nil; on {
-			s.answer = c.answer
+		if s.respond = nil; on {
+			s.respond = c.respond
 		}
 	}
 	switch random.IntN(6) {
@@ -49,15 +49,15 @@ func newStorm(t *testing.T, seed, stream uint64) *storm {
 		s.etag, s.modified = "", ""
 	}
 	c.has(s.object)
-	// Whatever it becomes later is known beforehand: handlers run side by side.
+	// All objects are made here: handlers run at the same time.
 	if c.changes && s.etag != "" {
-		c.become()
+		c.addChanges()
 	}
 	return c
 }
 
-// answer answers a request in a way that storage has been seen to, or worse.
-func (c *storm) answer(n int, w http.ResponseWriter, r *http.Request) bool {
+// respond responds to a request in a random way.
+func (c *storm) respond(n int, w http.ResponseWriter, r *http.Request) bool {
 	s, random := c.storage, rand.New(rand.NewPCG(c.seed, uint64(n)))
 	if c.changes && len(c.objects) > 1 && random.IntN(20) == 0 {
 		i := random.IntN(len(c.objects))
@@ -67,7 +67,7 @@ func (c *storm) answer(n int, w http.ResponseWriter, r *http.Request) bool {
 		r.Header.Del("If-Match")
 		r.Header.Del("If-Unmodified-Since")
 	}
-	w, done := c.inhabit(n, w, r)
+	w, done := c.respondByHabit(n, w, r)
 	if done {
 		return true
 	}
@@ -78,7 +78,7 @@ func (c *storm) answer(n int, w http.ResponseWriter, r *http.Request) bool {
 	some := random.IntN(len(object) + 1)
 	from, end, ranged := byteRange(r, len(object))
 	header := func(name, value string) bool {
-		c.moot.Store(true)
+		c.unreliable.Store(true)
 		s.serveFirst(len(object), &overridingWriter{ResponseWriter: w, name: name, value: value}, r)
 		return true
 	}
@@ -100,41 +100,41 @@ func (c *storm) answer(n int, w http.ResponseWriter, r *http.Request) bool {
 		return true
 	case 7:
 		return xmlError(http.StatusForbidden, "AccessDenied", "Request has expired")(w, r)
-	case 8: // another place than asked for
+	case 8: // another range than requested
 		r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", some, some+max(1, end-from)-1))
 		return false
 	case 9: // another size
 		return header("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, max(from, end-1), len(object)+random.IntN(3)))
 	case 10:
 		return header("Etag", []string{"", `"other` + etag[min(1, len(etag)):], `W/"weak"`}[random.IntN(3)])
-	case 11: // ignored, with the whole
+	case 11: // the whole object, truncated
 		r.Header.Del("Range")
 		return s.cut(some, w, r)
 	case 12:
 		r.Header.Del("Range")
 		return false
-	case 13: // ignored, with whatever is there
+	case 13: // ignored conditions
 		r.Header.Del("If-Match")
 		r.Header.Del("If-Unmodified-Since")
 		return false
 	case 14:
-		return unsatisfiable([]string{"", fmt.Sprintf("bytes */%d", some), fmt.Sprintf("bytes */%d", len(object))}[random.IntN(3)])(s, w, r)
+		return unsatisfiable([]string{"", fmt.Sprintf("bytes */%d", some), fmt.Sprintf("bytes */%d", len(object))}[random.IntN(3)])(w, r)
 	case 15:
 		panic(http.ErrAbortHandler)
 	case 16:
 		_, _ = w.Write([]byte("<html>Sign in to the hotel's network</html>"))
 		return true
-	case 17: // more than the range
+	case 17: // more bytes than requested
 		if ranged && from < len(object) {
 			r.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
 		}
 		return false
-	case 18: // less than the range
+	case 18: // fewer bytes than requested
 		if ranged && from < end {
 			r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, from+random.IntN(end-from)))
 		}
 		return false
-	default: // more than announced, in chunks
+	default: // more bytes than announced, chunked
 		if !ranged || from >= end {
 			return false
 		}
@@ -150,12 +150,12 @@ func (c *storm) answer(n int, w http.ResponseWriter, r *http.Request) bool {
 	}
 }
 
-// inhabit gives storage one of the habits that some storage has. It reports
-// whether the request is answered.
-func (c *storm) inhabit(n int, w http.ResponseWriter, r *http.Request) (http.ResponseWriter, bool) {
+// respondByHabit makes storage behave as some storage always does. It reports whether
+// it has sent the response.
+func (c *storm) respondByHabit(n int, w http.ResponseWriter, r *http.Request) (http.ResponseWriter, bool) {
 	from, end, ranged := byteRange(r, 1<<20)
 	switch c.habit {
-	case 0: // it takes one request a second
+	case 0: // it accepts one request a second
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if time.Since(c.latest) < time.Second {
@@ -167,8 +167,8 @@ func (c *storm) inhabit(n int, w http.ResponseWriter, r *http.Request) (http.Res
 		return w, !pause(r, time.Duration(from)*time.Second/20_000)
 	case 2: // it cuts each connection
 		return &limitedWriter{w, 1 + int(c.seed%50_000)}, false
-	case 3: // it gives each connection another ETag
-		c.moot.Store(true)
+	case 3: // it sends another ETag on each connection
+		c.unreliable.Store(true)
 		r.Header.Del("If-Match")
 		return &overridingWriter{ResponseWriter: w, name: "Etag", value: fmt.Sprintf(`"%d"`, n)}, false
 	case 4: // it refuses ranges
@@ -181,15 +181,15 @@ func (c *storm) inhabit(n int, w http.ResponseWriter, r *http.Request) (http.Res
 			w.WriteHeader(c.status)
 		}
 		return w, from > 0
-	case 6: // it labels gzip as an encoding
+	case 6: // it sends Content-Encoding: gzip
 		w.Header().Set("Content-Encoding", "gzip")
-	case 7: // it does not tell the size
+	case 7: // it sends no size
 		object, _, _ := c.storage.current()
 		if ranged && from < len(object) {
 			total := fmt.Sprintf("bytes %d-%d/*", from, min(end, len(object))-1)
 			return &overridingWriter{ResponseWriter: w, name: "Content-Range", value: total}, false
 		}
-	case 8: // it gives no parts
+	case 8: // it ignores ranges
 		r.Header.Del("Range")
 	}
 	return w, false

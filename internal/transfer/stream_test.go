@@ -21,27 +21,25 @@ import (
 
 func TestStreamReadsTheWholeObject(t *testing.T) {
 	for _, size := range []int{2, 3, 1000, 1 << 20} {
-		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newStorage(t, size)
-				stream, err := transfer.Open(t.Context(), s.source(t))
-				require.NoError(t, err)
-				defer func() { require.NoError(t, stream.Close()) }()
-				assert.Equal(t, int64(size), stream.Size())
-				assert.Empty(t, stream.SHA256(), "not before the end")
-				n, err := stream.Read(nil)
-				require.NoError(t, err)
-				require.Zero(t, n)
-				got, err := io.ReadAll(stream)
-				require.NoError(t, err)
-				assert.True(t, bytes.Equal(s.object, got))
-				assert.Equal(t, sumOf(s.object), stream.SHA256())
-				_, err = stream.Read(make([]byte, 1))
-				require.Equal(t, io.EOF, err)
-				require.NoError(t, stream.Close())
-				assert.Equal(t, sumOf(s.object), stream.SHA256(), "also after Close")
-				assert.Len(t, s.seen(), 1)
-			})
+		run(t, fmt.Sprint(size), func(t *testing.T) {
+			s := newStorage(t, size)
+			stream, err := transfer.Open(t.Context(), s.source(t))
+			require.NoError(t, err)
+			defer func() { require.NoError(t, stream.Close()) }()
+			assert.Equal(t, int64(size), stream.Size())
+			assert.Empty(t, stream.SHA256(), "before the end")
+			n, err := stream.Read(nil)
+			require.NoError(t, err)
+			require.Zero(t, n)
+			got, err := io.ReadAll(stream)
+			require.NoError(t, err)
+			assert.True(t, bytes.Equal(s.object, got))
+			assert.Equal(t, sumOf(s.object), stream.SHA256())
+			_, err = stream.Read(make([]byte, 1))
+			require.Equal(t, io.EOF, err)
+			require.NoError(t, stream.Close())
+			assert.Equal(t, sumOf(s.object), stream.SHA256(), "after Close")
+			assert.Len(t, s.seen(), 1)
 		})
 	}
 }
@@ -56,22 +54,21 @@ func TestStreamIsAReader(t *testing.T) {
 	})
 }
 
-func TestStreamSurvives(t *testing.T) {
-	cases := map[string]func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool{
+func TestStreamResumes(t *testing.T) {
+	cases := map[string]storageHandler{
 		"cuts": func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool { return n < 9 && s.cut(100, w, r) },
 		"silence": func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool {
 			return n < 4 && s.stall(100, w, r)
 		},
-		"dead URLs": func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool {
+		"expired URLs": func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool {
 			if n%2 == 0 {
-				return xmlError(http.StatusForbidden, "AccessDenied", "Request has expired")(w, r)
+				return expired(w, r)
 			}
 			return n < 9 && s.cut(100, w, r)
 		},
 		"busy storage": func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool {
 			if n%2 == 0 {
-				w.WriteHeader(http.StatusServiceUnavailable)
-				return true
+				return status(http.StatusServiceUnavailable)(w, r)
 			}
 			return n < 9 && s.cut(100, w, r)
 		},
@@ -79,20 +76,12 @@ func TestStreamSurvives(t *testing.T) {
 			return n == 1 && s.all(w, true)
 		},
 	}
-	for name, answer := range cases {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newStorage(t, 1000)
-				s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool { return answer(s, n, w, r) }
-				stream, err := transfer.Open(t.Context(), s.source(t))
-				require.NoError(t, err)
-				got, err := io.ReadAll(stream)
-				require.NoError(t, err)
-				assert.True(t, bytes.Equal(s.object, got))
-				assert.Equal(t, int64(1000), stream.Size())
-				assert.Equal(t, sumOf(s.object), stream.SHA256())
-				require.NoError(t, stream.Close())
-			})
+	for name, respond := range cases {
+		run(t, name, func(t *testing.T) {
+			s := newStorage(t, 1000)
+			s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool { return respond(s, n, w, r) }
+			stream := requireStreamed(t, s.source(t), s.object)
+			assert.Equal(t, int64(1000), stream.Size())
 		})
 	}
 }
@@ -100,7 +89,7 @@ func TestStreamSurvives(t *testing.T) {
 func TestStreamEndsWhenTheObjectChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 1000)
-		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+		s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool {
 			if n > 1 {
 				s.etag = `"another"`
 			}
@@ -111,10 +100,10 @@ func TestStreamEndsWhenTheObjectChanges(t *testing.T) {
 		defer func() { require.NoError(t, stream.Close()) }()
 		got, err := io.ReadAll(stream)
 		require.ErrorIs(t, err, transfer.ErrChanged)
-		require.EqualError(t, err, "read 300 of 1000 bytes: the object changed while it was fetched: storage has another one now")
+		require.EqualError(t, err, "read 300 of 1000 bytes: the object changed while it was fetched: storage has another object now")
 		assert.Equal(t, s.object[:300], got)
 		_, again := stream.Read(make([]byte, 1))
-		assert.Equal(t, err, again, "it stays where it is")
+		assert.Equal(t, err, again, "the error stays")
 		assert.Empty(t, stream.SHA256())
 		assert.Len(t, s.seen(), 2)
 	})
@@ -124,11 +113,11 @@ func TestStreamCannotStartOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 1000)
 		s.etag, s.modified = "", ""
-		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool { return s.cut(max(0, 100*(n-2)), w, r) }
+		s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool { return s.cut(max(0, 100*(n-2)), w, r) }
 		stream, err := transfer.Open(t.Context(), s.source(t))
-		require.NoError(t, err, "as long as nothing was read it can")
+		require.NoError(t, err, "before the first byte it can")
 		_, err = io.ReadAll(stream)
-		require.EqualError(t, err, "read 100 of 1000 bytes: storage gives nothing to resume by: unexpected EOF")
+		require.EqualError(t, err, "read 100 of 1000 bytes: storage does not support resuming: unexpected EOF")
 		require.NoError(t, stream.Close())
 	})
 }
@@ -142,34 +131,29 @@ func TestOpenFailsLikeFile(t *testing.T) {
 		require.Equal(t, gone, err)
 
 		s.reset()
-		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
-			return xmlError(http.StatusForbidden, "AccessDenied", "no")(w, r)
-		}
+		s.respond = always(xmlError(http.StatusForbidden, "AccessDenied", "no"))
 		_, err = transfer.Open(t.Context(), s.source(t))
 		status, ok := errors.AsType[*transfer.StatusError](err)
 		require.True(t, ok)
 		assert.Equal(t, transfer.StatusError{StatusCode: 403, Code: "AccessDenied", Message: "no", RequestID: "4442587FB7D0A2F9"}, *status)
 
 		s.reset()
-		s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
-			_, _ = w.Write([]byte("<html>"))
-			return true
-		}
+		s.respond = always(loginPage)
 		_, err = transfer.Open(t.Context(), s.source(t))
 		require.ErrorContains(t, err, "not a gzip archive")
 	})
 }
 
-// A consumer that takes an hour for each part, say to put it elsewhere, finds
-// every time that storage has hung up.
-func TestStreamWaitsForASlowConsumer(t *testing.T) {
+// A reader may need an hour for each part, for example to upload it. By then storage has
+// closed the connection.
+func TestStreamWaitsForASlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size, piece, ahead = 30 << 20, 1 << 20, 8 << 20
 		s := newStorage(t, size)
 		s.locate = func(_ context.Context, n int) (transfer.Location, error) {
 			return transfer.Location{URL: s.url(n), Expires: time.Now().Add(5 * time.Minute)}, nil
 		}
-		s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		s.respond = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute))
 			return false
 		}
@@ -180,7 +164,7 @@ func TestStreamWaitsForASlowConsumer(t *testing.T) {
 			time.Sleep(time.Hour)
 			begin := time.Now()
 			_, err = io.CopyN(&got, stream, piece)
-			assert.Zero(t, time.Since(begin), "it is there already")
+			assert.Zero(t, time.Since(begin), "the bytes were fetched ahead")
 		}
 		require.Equal(t, io.EOF, err)
 		assert.True(t, bytes.Equal(s.object, got.Bytes()))
@@ -190,13 +174,12 @@ func TestStreamWaitsForASlowConsumer(t *testing.T) {
 	})
 }
 
-// What a slow line brings while the consumer is at work is there when it comes
-// back, up to a bound.
+// While the reader is at work, the stream fetches bytes ahead, up to a limit.
 func TestStreamReadsAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size, second = 20 << 20, 1 << 20
 		s := newStorage(t, size)
-		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool { return trickle(s, w, r, second, time.Second) }
+		s.respond = always(s.trickling(second, time.Second))
 		stream, err := transfer.Open(t.Context(), s.source(t))
 		require.NoError(t, err)
 		begin := time.Now()
@@ -204,9 +187,9 @@ func TestStreamReadsAhead(t *testing.T) {
 		for range size / len(block) {
 			_, err := io.ReadFull(stream, block)
 			require.NoError(t, err)
-			time.Sleep(2 * time.Second) // the consumer's own work
+			time.Sleep(2 * time.Second) // the work of the reader
 		}
-		assert.InDelta(t, 22*time.Second, time.Since(begin), float64(time.Second), "and not twice as long")
+		assert.InDelta(t, 22*time.Second, time.Since(begin), float64(time.Second), "fetching and work overlap")
 		require.NoError(t, stream.Close())
 
 		stream, err = transfer.Open(t.Context(), s.source(t))
@@ -217,11 +200,10 @@ func TestStreamReadsAhead(t *testing.T) {
 	})
 }
 
-// The client of an object store reads the body to its end, whatever the pieces.
 func TestAStreamIsTheBodyOfAnUpload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 3<<20)
-		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool { return n < 3 && s.cut(1<<20, w, r) }
+		s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool { return n < 3 && s.cut(1<<20, w, r) }
 		stream, err := transfer.Open(t.Context(), s.source(t))
 		require.NoError(t, err)
 		var put bytes.Buffer
@@ -245,7 +227,7 @@ func TestAStreamIsTheBodyOfAnUpload(t *testing.T) {
 func TestStreamWithoutProgressEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 2<<20)
-		s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool {
+		s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool {
 			if n == 1 {
 				return s.stall(1<<20, w, r)
 			}
@@ -256,7 +238,7 @@ func TestStreamWithoutProgressEnds(t *testing.T) {
 		require.NoError(t, err)
 		begin := time.Now()
 		n, err := io.Copy(io.Discard, stream)
-		assert.EqualValues(t, 1<<20, n, "what came is not lost")
+		assert.EqualValues(t, 1<<20, n, "received bytes are not lost")
 		require.ErrorContains(t, err, "read 1048576 of 2097152 bytes: no progress: less than 1 MiB in five minutes: get http://storage.test/migration/25320/24575: storage sent nothing for a minute")
 		assert.InDelta(t, 5*time.Minute, time.Since(begin), float64(time.Minute))
 		require.NoError(t, stream.Close())
@@ -264,65 +246,56 @@ func TestStreamWithoutProgressEnds(t *testing.T) {
 }
 
 func TestCloseReleasesAStreamAtOnce(t *testing.T) {
-	where := map[string]func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool{
+	where := map[string]storageHandler{
 		"while Read waits for storage": func(s *storage, _ int, w http.ResponseWriter, r *http.Request) bool { return s.stall(100, w, r) },
-		"while Read waits to try again": func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool {
-			if n == 1 {
-				return s.cut(100, w, r)
-			}
-			w.Header().Set("Retry-After", "250")
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return true
+		"while Read waits for a retry": func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool {
+			return firstThen(s.cutAfter(100), retryAfter("250"))(n, w, r)
 		},
 	}
-	for name, answer := range where {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newStorage(t, 1000)
-				s.answer = func(n int, w http.ResponseWriter, r *http.Request) bool { return answer(s, n, w, r) }
-				stream, err := transfer.Open(t.Context(), s.source(t))
-				require.NoError(t, err)
-				begin := time.Now()
-				read := make(chan error)
-				go func() {
-					_, err := io.Copy(io.Discard, stream)
-					read <- err
-				}()
-				time.Sleep(10 * time.Second)
-				require.NoError(t, stream.Close())
-				err = <-read
-				require.ErrorIs(t, err, fs.ErrClosed)
-				require.EqualError(t, err, "stream is closed: file already closed")
-				assert.Equal(t, 10*time.Second, time.Since(begin))
-				require.NoError(t, stream.Close(), "twice is fine")
-				assert.Equal(t, int64(1000), stream.Size())
-				_, err = stream.Read(make([]byte, 1))
-				require.ErrorIs(t, err, fs.ErrClosed)
-			})
-		})
-	}
-	t.Run("while nobody reads", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+	for name, respond := range where {
+		run(t, name, func(t *testing.T) {
 			s := newStorage(t, 1000)
-			released := make(chan struct{})
-			s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
-				defer close(released)
-				return s.stall(100, w, r)
-			}
+			s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool { return respond(s, n, w, r) }
 			stream, err := transfer.Open(t.Context(), s.source(t))
 			require.NoError(t, err)
+			begin := time.Now()
+			read := make(chan error)
+			go func() {
+				_, err := io.Copy(io.Discard, stream)
+				read <- err
+			}()
+			time.Sleep(10 * time.Second)
 			require.NoError(t, stream.Close())
-			<-released
+			err = <-read
+			require.ErrorIs(t, err, fs.ErrClosed)
+			require.EqualError(t, err, "stream is closed: file already closed")
+			assert.Equal(t, 10*time.Second, time.Since(begin))
+			require.NoError(t, stream.Close(), "Close may be called twice")
+			assert.Equal(t, int64(1000), stream.Size())
+			_, err = stream.Read(make([]byte, 1))
+			require.ErrorIs(t, err, fs.ErrClosed)
 		})
+	}
+	run(t, "without a Read", func(t *testing.T) {
+		s := newStorage(t, 1000)
+		released := make(chan struct{})
+		s.respond = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			defer close(released)
+			return s.stall(100, w, r)
+		}
+		stream, err := transfer.Open(t.Context(), s.source(t))
+		require.NoError(t, err)
+		require.NoError(t, stream.Close())
+		<-released
 	})
 }
 
-func TestContextGovernsAStream(t *testing.T) {
+func TestAStreamEndsWithItsContext(t *testing.T) {
 	reason := errors.New("the operator pressed Ctrl-C")
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 1000)
 		released := make(chan struct{})
-		s.answer = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		s.respond = func(_ int, w http.ResponseWriter, r *http.Request) bool {
 			defer close(released)
 			return s.stall(100, w, r)
 		}
@@ -330,7 +303,7 @@ func TestContextGovernsAStream(t *testing.T) {
 		stream, err := transfer.Open(ctx, s.source(t))
 		require.NoError(t, err)
 		cancel(reason)
-		<-released // also while nobody reads
+		<-released // without a Read
 		_, err = stream.Read(make([]byte, 10))
 		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorIs(t, err, reason)
@@ -342,13 +315,13 @@ func TestContextGovernsAStream(t *testing.T) {
 	})
 }
 
-// Whoever gets no stream has nothing to close.
-func TestOpenClosesAnAnswerThatComesTooLate(t *testing.T) {
+// The caller of a failed Open has no stream to close.
+func TestOpenClosesAResponseThatComesTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 1000)
 		source := s.source(t)
 		ctx, cancel := context.WithCancel(t.Context())
-		body := &notedBody{Reader: bytes.NewReader(s.object)}
+		body := &closeNoter{Reader: bytes.NewReader(s.object)}
 		source.Client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			cancel()
 			return &http.Response{
@@ -361,12 +334,13 @@ func TestOpenClosesAnAnswerThatComesTooLate(t *testing.T) {
 	})
 }
 
-type notedBody struct {
+// A closeNoter notes that it is closed.
+type closeNoter struct {
 	io.Reader
 	closed bool
 }
 
-func (b *notedBody) Close() error {
+func (b *closeNoter) Close() error {
 	b.closed = true
 	return nil
 }
