@@ -53,6 +53,7 @@ func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 	first := option("chaos.seed")
 	for seed := first; seed < first+option("chaos.runs"); seed++ {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { test(t, seed) })
 		})
 	}

@@ -27,7 +27,7 @@ func TestFileFetchesTheWholeObject(t *testing.T) {
 	for _, size := range []int{2, 3, 1000, 1<<18 - 1, 1 << 18, 5<<20 + 7} {
 		run(t, fmt.Sprint(size), func(t *testing.T) {
 			s := newStorage(t, size)
-			got := requireFetched(t, s, target(t), transfer.Options{})
+			got := requireFetched(t, s, target(t), transfer.Options{FS: durable.OS{}})
 			assert.Zero(t, got.Resumed)
 
 			require.Len(t, s.seen(), 1, "the first request fetches bytes")
@@ -51,7 +51,7 @@ func TestFileReplacesAFileOnlyByACompleteOne(t *testing.T) {
 		assert.Equal(t, "the last backup", string(kept))
 
 		s.reset()
-		got := requireFetched(t, s, path, transfer.Options{})
+		got := requireFetched(t, s, path, transfer.Options{FS: durable.OS{}})
 		assert.Equal(t, int64(500), got.Resumed)
 		info, err := os.Stat(path)
 		require.NoError(t, err)

@@ -34,7 +34,7 @@ const minChunk = 4 << 10
 // inParallel returns options for small objects, which are fetched as if they were
 // large. 0 ranges are the default number.
 func inParallel(ranges int) transfer.Options {
-	return transfer.Options{Concurrency: ranges, MinChunk: minChunk}
+	return transfer.Options{Concurrency: ranges, MinChunk: minChunk, FS: unsynced{}}
 }
 
 // target returns a path in an empty folder.
@@ -43,7 +43,26 @@ func target(t *testing.T) string {
 	return filepath.Join(t.TempDir(), "backup.tar.gz")
 }
 
-// requireFetched fetches the object to path, and checks the file and the result.
+// unsynced is the file system of the operating system without syncs. A transfer of a
+// virtual hour has thousands of syncs, and a real sync takes real time.
+type unsynced struct{ durable.OS }
+
+func (d unsynced) OpenLocked(name string) (durable.File, error) {
+	f, err := d.OS.OpenLocked(name)
+	if err != nil {
+		return nil, err
+	}
+	return unsyncedFile{f}, nil
+}
+
+func (unsynced) SyncDir(string) error { return nil }
+
+type unsyncedFile struct{ durable.File }
+
+func (unsyncedFile) Sync() error { return nil }
+
+// requireFetched fetches the object to path, and checks the file and the result. The
+// file is unsynced, unless opts has a file system.
 func requireFetched(t *testing.T, s *storage, path string, opts transfer.Options) transfer.Result {
 	t.Helper()
 	return requireFile(t, s, s.source(t), path, opts)
@@ -59,6 +78,9 @@ func requireLogged(t *testing.T, s *storage, path string, opts transfer.Options)
 
 func requireFile(t *testing.T, s *storage, source transfer.Source, path string, opts transfer.Options) transfer.Result {
 	t.Helper()
+	if opts.FS == nil {
+		opts.FS = unsynced{}
+	}
 	got, err := transfer.File(t.Context(), source, path, opts)
 	require.NoError(t, err)
 	object, _, _ := s.current()
@@ -142,6 +164,9 @@ func interrupt(t *testing.T, s *storage, path string, n int) {
 // interruptAfter ends a call after some time, and returns its error.
 func interruptAfter(t *testing.T, s *storage, path string, timeout time.Duration, opts transfer.Options) error {
 	t.Helper()
+	if opts.FS == nil {
+		opts.FS = unsynced{}
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	_, err := transfer.File(ctx, s.source(t), path, opts)

@@ -1,6 +1,7 @@
 package transfer_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"sync"
@@ -19,6 +20,7 @@ import (
 type line struct {
 	rate    int // bytes a second of each connection
 	latency time.Duration
+	pieces  int // pieces a second; 0 means 100
 
 	mu   sync.Mutex
 	sent [][2]time.Time // begin and end of each body
@@ -29,7 +31,7 @@ func (l *line) send(s *storage, w http.ResponseWriter, r *http.Request) bool {
 	return l.sendAt(l.rate, s, w, r)
 }
 
-// sendAt responds at a rate, with 100 pieces a second.
+// sendAt responds at a rate.
 func (l *line) sendAt(rate int, s *storage, w http.ResponseWriter, r *http.Request) bool {
 	if !pause(r, l.latency) {
 		return true
@@ -43,8 +45,9 @@ func (l *line) sendAt(rate int, s *storage, w http.ResponseWriter, r *http.Reque
 	s.serveFirst(0, w, r)
 	_ = http.NewResponseController(w).Flush()
 	from, end, _ := byteRange(r, len(s.object))
-	for from < end && pause(r, time.Second/100) {
-		n := min(rate/100, end-from)
+	pieces := cmp.Or(l.pieces, 100)
+	for from < end && pause(r, time.Second/time.Duration(pieces)) {
+		n := min(rate/pieces, end-from)
 		_, _ = w.Write(s.object[from : from+n])
 		_ = http.NewResponseController(w).Flush()
 		from += n
@@ -210,7 +213,7 @@ func TestEachRangeKeepsOneConnectionBusy(t *testing.T) {
 func TestRequestsAreFew(t *testing.T) {
 	for _, size := range []int{256 << 10, 1 << 20, 8 << 20} {
 		synctest.Test(t, func(t *testing.T) {
-			s, line := newStorage(t, size), &line{rate: lineRate, latency: 80 * time.Millisecond}
+			s, line := newStorage(t, size), &line{rate: lineRate, latency: 80 * time.Millisecond, pieces: 20}
 			s.respond = func(_ int, w http.ResponseWriter, r *http.Request) bool { return line.send(s, w, r) }
 			requireFetched(t, s, target(t), inParallel(8))
 			assert.Less(t, len(s.seen()), 8*max(6, size/(8*64<<10)+3))

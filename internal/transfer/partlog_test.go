@@ -188,11 +188,11 @@ func TestFileIgnoresDamagedLines(t *testing.T) {
 
 func TestALongLogIsRewritten(t *testing.T) {
 	run(t, "to stay small", func(t *testing.T) {
-		s := newStorage(t, 8<<20)
+		s := newStorage(t, 2<<20)
 		path := target(t)
 		s.respond = always(s.trickling(1<<10, time.Second))
 		var longest int64
-		_ = interruptAfter(t, s, path, 15*time.Minute, transfer.Options{
+		_ = interruptAfter(t, s, path, 4*time.Minute, transfer.Options{
 			Concurrency: 8, MinChunk: 64 << 10,
 			Progress: func(int64, int64) {
 				if info, err := os.Stat(path + ".part.log"); err == nil {
@@ -205,7 +205,7 @@ func TestALongLogIsRewritten(t *testing.T) {
 		assert.Equal(t, []string{"backup.tar.gz.part", "backup.tar.gz.part.log"}, names(t, filepath.Dir(path)))
 
 		got := requireFetched(t, s, path, inParallel(8))
-		assert.Greater(t, got.Resumed, int64(6<<20))
+		assert.Greater(t, got.Resumed, int64(3<<19))
 	})
 	run(t, "and a new log that was not renamed is removed", func(t *testing.T) {
 		s := newStorage(t, 1000)

@@ -71,7 +71,7 @@ func TestTransfersWithoutProgressEnd(t *testing.T) {
 				s.respond = always(tt.respond(s))
 			}
 			begin := time.Now()
-			_, err := transfer.File(t.Context(), source, path, transfer.Options{})
+			_, err := transfer.File(t.Context(), source, path, transfer.Options{FS: unsynced{}})
 			require.Error(t, err)
 			assert.Regexp(t, regexp.QuoteMeta(strings.ReplaceAll(tt.want, "PATH", path))+"$", err.Error())
 			assert.InDelta(t, 5*time.Minute, time.Since(begin), float64(tt.within))
