@@ -23,9 +23,9 @@
 //
 // # Container
 //
-// An archive is a GNU tar in exactly one gzip member. Names begin with "./",
-// directories have entries of their own. The exporter's file system decides
-// their order: any file may come first.
+// An archive is a GNU tar in exactly one gzip member. Names begin with "./", and
+// directories have entries of their own. The exporter's file system decides the
+// order of the entries: any file may come first.
 //
 //	schema.json                        {"version": "1.0.1", "github_sha": "…"}
 //	users_000001.json                  records, and so on for each type
@@ -37,16 +37,16 @@
 //	repository_files/<id>/log.txt      other files that they attached
 //	releases/<guid>/app.zip            assets of releases
 //
-// Archives that were packed again may lack the "./" or have one directory around
-// everything. This package reads them, too. The directory is recognized by a
+// A repacked archive may lack the "./", or wrap everything in one directory. This
+// package reads such archives, too. It recognizes the wrapping directory by a
 // schema.json or a file of records in it.
 //
 // # Records
 //
 // A file of records is a JSON array. GitHub begins a new file after 100 records,
-// but files may be shorter, and numbers may be missing. No count tells whether all
-// files are there. Each record has a type and a URL. The URL identifies the record,
-// and other records refer to it:
+// but files may be shorter, and numbers may be missing. An archive does not say
+// how many files it has. Each record has a type and a URL. The URL identifies the
+// record, and other records refer to it:
 //
 //	{
 //	  "type": "issue_comment",
@@ -56,17 +56,18 @@
 //	  "body": "Same here.",
 //	  …
 //
-// Only URLs have numbers ([URL.Number]). Issues and pull requests share the types
-// of comments and events, which name one or the other. Labels are inside their
-// repository. A link such as tarball://root/attachments/<guid>/shot.png names a
-// file ([EntryName]). The URL of a deleted account is null. In a partial export,
-// URLs name records that are not in the archive.
+// The number of an issue is in its URL alone ([URL.Number]). Comments and events
+// of issues and of pull requests have the same types: each names its issue or its
+// pull request. Labels are inside the record of their repository. A link such as
+// tarball://root/attachments/<guid>/shot.png names a file ([EntryName]). The URL
+// of a deleted account is null. In a partial export, URLs may name records that
+// are not in the archive.
 //
-// The version of the schema does not tell which fields there are: GitHub adds
-// fields without a new version. This package keeps what it does not know. A record
-// of an unknown type, or one that does not fit its type, is an *[Unknown]; Raw has
-// the unknown fields of all others. A program that must not lose a record needs a
-// case for *[Unknown].
+// The version of the schema does not tell which fields exist: GitHub adds fields
+// without a new version. This package keeps unknown fields and records. A record
+// of an unknown type, or a record that does not fit its type, is an *[Unknown].
+// All other records have their unknown fields in Raw. A program that must not lose
+// a record needs a case for *[Unknown].
 //
 // Exports of 2026 have review requests, the pull request that closed an issue,
 // attachments of reviews, and events of sub-issues and of Copilot. They do not have
@@ -77,30 +78,30 @@
 //
 // A [Reader] reads an archive once, in constant memory, also during a download.
 // [Records] yields the records of one type, [Reader.Records] the records of
-// several types, and [Reader.Entries] all files. [Open] indexes the records, so
-// that they can be looked up and joined: the comments of an issue, the author
-// of a comment.
+// several types, and [Reader.Entries] all files. [Open] indexes the records for
+// lookups and joins: the comments of an issue, the author of a comment.
 //
 // # Verifying
 //
 // [Verify] reads an archive to its end and reports each [Fault] with its entry.
-// gzip's checksum finds all damage after GitHub packed the archive. The structure
-// shows damage from before: records that do not parse, links to missing files,
-// requested repositories that are missing, and repositories that git would refuse.
-// An attachment with other content, or a record that was never written, leaves no
-// trace. The documentation of Verify lists what it cannot find.
+// The checksum of gzip finds all damage that happened after GitHub packed the
+// archive. The structure shows earlier damage: records that do not parse, links to
+// missing files, requested repositories that are missing, and repositories that
+// git would refuse. An attachment with other content, or a record that was never
+// written, leaves no trace. The documentation of Verify lists the damage that it
+// cannot find.
 //
 // # Extracting
 //
 // [Extract] verifies and unpacks. Trust an archive no more than the people who
 // can write to its repositories. The configuration of a Git repository may
-// contain commands, and names in a tar may lead out of a folder. Extract writes
-// only inside the folder and rejects files that do not belong in an archive. It
-// leaves bare repositories that git clone and git fsck accept, with a new
-// configuration.
+// contain commands, and names in a tar may lead out of a directory. Extract writes
+// only inside the directory and refuses files that do not belong in an archive.
+// The extracted bare repositories have a new configuration, and git clone and git
+// fsck accept them.
 //
 // # Writing
 //
 // A [Writer] writes the same layout, for GitHub's importer and for tests. It
-// refuses what a Reader would refuse.
+// refuses names and records that a Reader would refuse.
 package archive

@@ -42,7 +42,7 @@ func TestRecordsOfAnEntryEndWhenTheLoopGoesOn(t *testing.T) {
 			got = append(got, string(r.Key()))
 			_, err, more := pull()
 			if more {
-				require.EqualError(t, err, "read users_000001.json: the loop over the archive has gone on: an entry is read before the next")
+				require.EqualError(t, err, "read users_000001.json: the loop over the archive has moved past this entry")
 			}
 		}
 	}
@@ -195,7 +195,7 @@ func TestEntryIsReadBeforeTheNext(t *testing.T) {
 		require.NoError(t, err)
 		if before != nil {
 			_, err = before.Read(make([]byte, 1))
-			require.EqualError(t, err, "read "+before.Name+": the loop over the archive has gone on: an entry is read before the next")
+			require.EqualError(t, err, "read "+before.Name+": the loop over the archive has moved past this entry")
 			_, faults := everything(before.Records(), keyOf)
 			assert.Len(t, faults, 1)
 		}
@@ -216,7 +216,7 @@ func TestEntryIsReadBeforeTheNext(t *testing.T) {
 		before = e
 	}
 	_, err := before.Read(make([]byte, 1))
-	require.ErrorContains(t, err, "has gone on")
+	require.ErrorContains(t, err, "has moved past")
 }
 
 // Read returns the error that the loop over the entries yields next. Records only

@@ -32,7 +32,7 @@ func Links(r Record) (all []string) {
 
 // Forget makes r a record that was never read.
 func Forget(r Record) Record {
-	r.(keeper).keep(nil)
+	r.(ownRecord).setRaw(nil)
 	return r
 }
 

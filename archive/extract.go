@@ -13,11 +13,11 @@ import (
 	"syscall"
 )
 
-// Extract verifies an archive and unpacks it into dir in one pass. Extract
-// makes dir if it is missing; an existing one must be empty. It returns the
-// results of [Verify]. Each refused entry is a fault as well, and the other
-// entries are extracted all the same. An error of writing ends Extract, which
-// returns it as it is. A nil opts means the defaults.
+// Extract verifies an archive and unpacks it into dir in one pass. Extract creates
+// dir if it is missing; an existing dir must be empty. It returns the results of
+// [Verify]. A refused entry is a fault as well, and does not stop the other entries.
+// If a file cannot be written, Extract stops and returns the error. A nil opts means
+// the defaults.
 //
 // An archive may be hostile. Extract writes only inside dir, files with mode 0600
 // and directories with 0700, and overwrites nothing. It refuses:
@@ -26,13 +26,13 @@ import (
 //     sparse files;
 //   - absolute names, names with "..", and on every system names that Windows
 //     cannot hold: nul.txt, a:b, "end.";
-//   - the name of an earlier entry, also one that differs only in case if the file
-//     system does not distinguish case;
+//   - the name of an earlier entry, also in another case if the file system does not
+//     distinguish case;
 //   - names that make Git take a directory for a repository: .git in every
 //     spelling, HEAD and commondir outside of repositories/<owner>/<name>.git;
-//   - directories whose name begins with a dot, such as .hg and .vscode, and such
-//     files unless they are attachments or release assets: many programs look
-//     there for commands;
+//   - directories whose names begin with a dot, such as .hg and .vscode, and files of
+//     such names outside of attachments, releases and repository_files: programs look
+//     for commands in them;
 //   - files in places that archives do not have: other files in repositories,
 //     files deeper than attachments/<guid>/<file>, files below more than eight
 //     directories;
@@ -40,23 +40,22 @@ import (
 //     commondir, gitdir, worktrees, modules, branches, remotes, info/grafts and
 //     objects/info/http-alternates.
 //
-// Extract leaves bare repositories that git clone and git fsck accept. Each
-// gets a configuration of its own, with which Git runs nothing. Packs with
-// their indexes, loose objects, refs and objects of Git LFS are extracted as
-// they are. Extract leaves out sample hooks, locks, empty and unfinished files,
-// and refs that Git cannot read. It also leaves out files that Git rebuilds:
-// commit-graphs, multi-pack-indexes and the files .rev, .bitmap, .mtimes and
-// .keep beside packs. All other files of a repository get a name that means
-// nothing to Git: config becomes github-config, and logs/HEAD becomes
-// github-logs%2FHEAD. A ref whose name cannot be the name of a file, on any
-// system or on this one, is added to packed-refs; a symbolic one is refused.
+// git clone and git fsck accept the extracted bare repositories. Each repository gets
+// a new configuration, with which Git runs no other program. Packs with their
+// indexes, loose objects, refs and objects of Git LFS are extracted unchanged.
+// Extract leaves out sample hooks, locks, empty and unfinished files, and refs that
+// Git cannot read. It also leaves out files that Git rebuilds: commit-graphs,
+// multi-pack-indexes and the files .rev, .bitmap, .mtimes and .keep beside packs. All
+// other files of a repository get a name that means nothing to Git: config becomes
+// github-config, and logs/HEAD becomes github-logs%2FHEAD. If no file can have the
+// name of a ref, on this system or on Windows, Extract adds the ref to packed-refs, or
+// refuses a symbolic ref.
 //
 // The archive decides what history Git shows: shallow and refs/replace are kept.
-// A directory below refs with branches named HEAD, objects/… and refs/… may look
-// like a repository, but its files hold nothing but refs, so that it runs nothing.
+// A directory below refs may look like a repository, if branches are named HEAD,
+// objects/… and refs/…. Its files hold only refs, so that Git runs nothing.
 //
-// Damaged files are extracted as far as they could be read, but a file of which a
-// part is missing is removed.
+// Extract writes damaged files, but it removes a file that is not complete.
 func Extract(ctx context.Context, r io.Reader, dir string, opts *VerifyOptions) (*Summary, error) {
 	root, err := openEmpty(dir)
 	if err != nil {
@@ -112,14 +111,14 @@ type extraction struct {
 	root         *os.Root
 	made         string                          // the directory that was made last
 	repositories map[string]*extractedRepository // by directory
-	refs         int                             // bytes that may be remembered of refs
+	refs         int                             // how many more bytes of refs may be remembered
 	faults       FaultError
-	out          *bufio.Writer
-	failed       bool // an error of writing
+	out          *bufio.Writer // of the file that is being written
+	failed       bool          // a file could not be written
 }
 
 // create makes the file or directory of an entry. A *Fault tells why the entry is
-// refused. For an entry that is left out create returns nil.
+// refused. For an entry that is left out, create returns nil.
 func (x *extraction) create(e *Entry) (io.WriteCloser, error) {
 	w, err := x.open(e)
 	if refused, ok := errors.AsType[*Fault](err); ok && isBelowRefs(e) {
@@ -168,7 +167,8 @@ func refuse(name string, why error) error {
 	return &Fault{Entry: name, Offset: -1, Err: fmt.Errorf("not extracted: %w", why)}
 }
 
-// orRefuse makes a refusal of an error that is due to the entry, not to the disk.
+// orRefuse refuses the entry if its name is the reason for an error of the file
+// system. Any other error makes the extraction fail.
 func (x *extraction) orRefuse(name string, err error) error {
 	switch {
 	case err == nil:
@@ -207,7 +207,7 @@ type extractedFile struct {
 	x       *extraction
 	f       *os.File
 	name    string
-	missing int64 // bytes
+	missing int64 // how many bytes are still to be written
 }
 
 // Write writes to the file.

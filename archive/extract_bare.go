@@ -11,7 +11,8 @@ import (
 	"slices"
 )
 
-// An extractedRepository is what the end of Extract must know of a bare repository.
+// An extractedRepository has the facts of a bare repository that the end of Extract
+// needs.
 type extractedRepository struct {
 	sha1, sha256 bool        // the format of its objects
 	refs         []packedRef // for packed-refs
@@ -35,7 +36,7 @@ func (x *extraction) note(e *Entry) *extractedRepository {
 	return repo
 }
 
-// finish makes bare repositories of the extracted files. The error is never a fault
+// finish turns the extracted files into bare repositories. The error is never a fault
 // of the archive.
 func (x *extraction) finish() error {
 	for _, dir := range slices.Sorted(maps.Keys(x.repositories)) {
@@ -76,7 +77,7 @@ func (x *extraction) writeConfig(dir string, repo *extractedRepository) error {
 	name, config := path.Join(dir, "config"), bareConfig(sha256)
 	f, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		// A repository whose name differs in case may have the same config.
+		// On a file system that ignores case, another repository may have written it.
 		if text, readErr := x.readStart(name); readErr == nil && string(text) == config {
 			return nil
 		}

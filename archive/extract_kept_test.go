@@ -257,13 +257,13 @@ func TestExtractTellsOfRefsThatItCannotKeep(t *testing.T) {
 	l.add(git+"refs/heads/a|b", "ref: refs/heads/main\n")
 	dir := t.TempDir()
 	_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, nil)
-	require.EqualError(t, err, git+`refs/heads/a|b: not extracted: "a|b" is no name on Windows, with one of <>:"|?*\`)
+	require.EqualError(t, err, git+`refs/heads/a|b: not extracted: "a|b" is not a name on Windows: it has one of <>:"|?*\`)
 
 	l.remove(git+"refs/heads/a|b", "")
 	l.add(git+"refs/heads/a|b", string(l.find(git+"refs/tags/loose", "").body))
 	l.find(git+"packed-refs", "").body = []byte(sha + " refs/heads/cut")
 	_, err = archive.Extract(t.Context(), bytes.NewReader(l.file(t)), t.TempDir(), nil)
-	require.ErrorContains(t, err, git+"packed-refs: not extracted: it is too damaged")
+	require.ErrorContains(t, err, git+"packed-refs: not extracted: too damaged")
 }
 
 func TestWhatHasTheNameOfAnotherIsNotChecked(t *testing.T) {
@@ -273,7 +273,7 @@ func TestWhatHasTheNameOfAnotherIsNotChecked(t *testing.T) {
 	l.add(name, "no refs\n")
 	l.add("users_000001.json", "no records")
 	_, err := archive.Verify(t.Context(), bytes.NewReader(l.file(t)), nil)
-	require.EqualError(t, err, "2 faults in the archive: "+name+": a file before it has the same name; users_000001.json: a file before it has the same name")
+	require.EqualError(t, err, "2 faults in the archive: "+name+": an earlier file has the same name; users_000001.json: an earlier file has the same name")
 }
 
 func TestExtractBoundsWhatItRemembersOfRefs(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 // github-logs%2FHEAD.
 const githubPrefix = "github-"
 
-// maxDepth bounds the directories of an entry whose place is not known: each costs
-// far more on a disk than in an archive.
+// maxDepth bounds the directories of an entry of an unknown kind: a directory costs far
+// more on a disk than in an archive.
 const maxDepth = 8
 
 // destination returns the name under which an entry is extracted. It is empty for an
@@ -28,7 +28,7 @@ func destination(e *Entry) (string, error) {
 		return bareDestination(e)
 	}
 	parts := strings.Split(e.Name, "/")
-	dirs := len(parts) // that it has or is
+	dirs := len(parts) // the number of directories in the name
 	if !e.Mode.IsDir() {
 		dirs--
 	}
@@ -52,14 +52,14 @@ func destination(e *Entry) (string, error) {
 	case strings.Trim(parts[0], "abcdefghijklmnopqrstuvwxyz0123456789_.-") != "":
 		return "", fmt.Errorf("%q could be taken for another directory", parts[0])
 	case dirs > maxDepth:
-		return "", fmt.Errorf("it is below more than %d directories", maxDepth)
+		return "", fmt.Errorf("below more than %d directories", maxDepth)
 	}
 	return e.Name, nil
 }
 
-var errHidden = errors.New("programs look for commands in what begins with a dot")
+var errHidden = errors.New("the name begins with a dot, and programs look for commands in such files")
 
-// checkBareDir reports why a bare repository cannot be extracted.
+// checkBareDir returns an error if a bare repository cannot be extracted.
 func checkBareDir(e *Entry) error {
 	if isHidden(e.Repository) {
 		return errHidden
@@ -67,9 +67,9 @@ func checkBareDir(e *Entry) error {
 	return checkPortable(bareDir(e.Repository))
 }
 
-// bareDestination is destination for an entry of a bare repository. It refuses files
-// that are known to do harm. Other files that Git may not need get a name that means
-// nothing to Git: Git may look for more files one day.
+// bareDestination is destination for an entry of a bare repository. It refuses harmful
+// files. Files that Git does not need get a name that means nothing to Git, because
+// a later version of Git may look for more files.
 func bareDestination(e *Entry) (string, error) {
 	if err := checkBareDir(e); err != nil {
 		return "", err
@@ -77,17 +77,17 @@ func bareDestination(e *Entry) (string, error) {
 	name := insideBare(e)
 	if name == "" {
 		if !e.Mode.IsDir() {
-			return "", errors.New("it is a file, where a bare repository should be")
+			return "", errors.New("a file in place of a bare repository")
 		}
 		return e.Name, nil
 	}
-	if err := harm(name, e.Mode.IsDir()); err != nil {
+	if err := checkHarmless(name, e.Mode.IsDir()); err != nil {
 		return "", err
 	}
 	switch {
 	case e.Mode.IsDir() && keepsDir(name), !e.Mode.IsDir() && keepsFile(name):
 		return e.Name, nil
-	case e.Mode.IsDir(), isLitter(name, e.Size):
+	case e.Mode.IsDir(), isDisposable(name, e.Size):
 		return "", nil
 	default:
 		name = path.Join(bareDir(e.Repository), githubPrefix+strings.NewReplacer("%", "%25", "/", "%2F").Replace(name))
@@ -95,9 +95,9 @@ func bareDestination(e *Entry) (string, error) {
 	}
 }
 
-// harm reports what Git would do with a file or directory that does not belong to a
-// bare repository.
-func harm(name string, dir bool) error {
+// checkHarmless returns an error that says what Git would do with a harmful file or
+// directory in a bare repository.
+func checkHarmless(name string, dir bool) error {
 	top, rest, _ := strings.Cut(strings.ToLower(name), "/")
 	switch {
 	case top == "config" && name != "config", top == "config.worktree":
@@ -149,10 +149,10 @@ func keepsFile(name string) bool {
 	return isRef(name) || looseObject(name) != "" || gitdir.IsLargeFile(name)
 }
 
-// isLitter reports whether a file of a bare repository is not worth keeping.
-// Such files are sample hooks, locks, unfinished and empty files, and files
-// that Git rebuilds from packs, commits and refs.
-func isLitter(name string, size int64) bool {
+// isDisposable reports whether a file of a bare repository is left out. Such files are
+// sample hooks, locks, unfinished and empty files, and files that Git rebuilds from
+// packs, commits and refs.
+func isDisposable(name string, size int64) bool {
 	dir, base := path.Split(name)
 	switch path.Ext(base) {
 	case ".lock", ".flock":
@@ -179,7 +179,8 @@ func isTemporary(base string) bool {
 	return strings.HasPrefix(base, "tmp_") || strings.HasPrefix(base, ".")
 }
 
-// isRef reports whether a file of a bare repository must hold a ref to be extracted.
+// isRef reports whether a file of a bare repository is extracted only if it holds a
+// ref.
 func isRef(name string) bool {
 	return name == "HEAD" || strings.HasPrefix(name, "refs/") && gitdir.IsRefName(name)
 }
@@ -194,8 +195,8 @@ func objectDigits(name string) int {
 	return len(looseObject(name))
 }
 
-// looseObject returns the name of the loose object in a file of a bare repository,
-// or nothing.
+// looseObject returns the name of the loose object in a file of a bare repository, or
+// "" if the file holds none.
 func looseObject(name string) string {
 	file, ok := strings.CutPrefix(name, "objects/")
 	if object, isObject := gitdir.LooseObject(file); ok && isObject {

@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// checkPortable reports why some system cannot hold a file of this name, or why Git
-// takes the name for something else.
+// checkPortable returns an error if a supported system cannot have a file of this name,
+// or if Git gives the name a special meaning.
 func checkPortable(name string) error {
-	const most = 1024 // of macOS, for a whole path
+	const most = 1024 // the limit of macOS for a whole path
 	if len(name) > most {
 		return fmt.Errorf("its name has more than %d bytes", most)
 	}
@@ -32,11 +32,11 @@ func checkPortablePart(part string) error {
 	case part == "" || part == "." || part == "..":
 		return fmt.Errorf("%q cannot be a part of its name", part)
 	case strings.ContainsAny(part, `<>:"|?*\`):
-		return fmt.Errorf(`%q is no name on Windows, with one of <>:"|?*\`, part)
+		return fmt.Errorf(`%q is not a name on Windows: it has one of <>:"|?*\`, part)
 	case strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return fmt.Errorf("a control character is in %q", part)
+		return fmt.Errorf("%q has a control character", part)
 	case strings.HasSuffix(part, ".") || strings.HasSuffix(part, " "):
-		return fmt.Errorf("%q is no name on Windows, with a dot or a space at its end", part)
+		return fmt.Errorf("%q is not a name on Windows: it ends in a dot or a space", part)
 	case isDevice(part):
 		return fmt.Errorf("%q is a device on Windows", part)
 	case isDotGit(part):
@@ -62,8 +62,8 @@ func isDevice(part string) bool {
 	return ok && utf8.RuneCountInString(number) == 1 && strings.Trim(number, "0123456789¹²³") == ""
 }
 
-// isDotGit reports whether a file system may take a name for ".git". Windows has a
-// short name for it, too.
+// isDotGit reports whether a file system may take a name for ".git", or for its short
+// name on Windows.
 func isDotGit(part string) bool {
 	number, short := strings.CutPrefix(strings.ToLower(part), "git~")
 	return sameName(part, ".git") || short && number != "" && strings.Trim(number, "0123456789") == ""

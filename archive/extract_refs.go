@@ -13,18 +13,18 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
 )
 
-// An extractedRef is an entry that is extracted only if it holds a ref. A branch may
-// be named config: Git must not find commands in it.
+// An extractedRef is a file that is extracted only if it holds a ref: a branch may be
+// named config, and Git must not find commands in the file.
 type extractedRef struct {
 	x    *extraction
 	name string // in the repository
 	text []byte
 	size int64
-	file *extractedFile // nil if it goes to packed-refs
+	file *extractedFile // nil if the ref goes to packed-refs
 
 	// For a ref that goes to packed-refs.
 	repo    *extractedRepository
-	refused *Fault // why it has no file
+	refused *Fault // why the ref cannot be a file
 }
 
 // A packedRef is a ref that goes to packed-refs, because no file can have its name.
@@ -51,7 +51,7 @@ func (r *extractedRef) Write(p []byte) (int, error) {
 // Close writes the ref, or removes the file.
 func (r *extractedRef) Close() error {
 	object, target, err := gitdir.ParseRef(r.name, r.text)
-	broken := err != nil || int64(len(r.text)) < r.size // which is a fault already
+	broken := err != nil || int64(len(r.text)) < r.size // verify has reported it
 	if r.file != nil {
 		text := object + "\n"
 		if target != "" {
@@ -76,9 +76,9 @@ func (r *extractedRef) Close() error {
 	return nil
 }
 
-// packRefs writes packed-refs anew, with more refs; they replace lines of the same
-// name. Without a full header Git sorts the refs and looks up the objects of tags
-// itself.
+// packRefs rewrites packed-refs with additional refs, which replace lines of the same
+// name. The header has no traits, so that Git sorts the refs and looks up the objects
+// of tags itself.
 func (x *extraction) packRefs(dir string, refs []packedRef) error {
 	name := path.Join(dir, "packed-refs")
 	var old io.Reader = bytes.NewReader(nil)
@@ -88,7 +88,7 @@ func (x *extraction) packRefs(dir string, refs []packedRef) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	made := name + ".new" // as Git has it for a moment
+	made := name + ".new" // Git uses the same temporary name
 	f, err := x.root.OpenFile(made, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -101,15 +101,15 @@ func (x *extraction) packRefs(dir string, refs []packedRef) error {
 	return x.root.Rename(made, name)
 }
 
-var errPackedRefs = errors.New("it is too damaged to add refs whose names no file can have here")
+var errPackedRefs = errors.New("too damaged to add refs that cannot be files here")
 
-// addRefs copies the lines of packed-refs, and adds refs.
+// addRefs copies the lines of packed-refs to w, and adds refs.
 func addRefs(w *bufio.Writer, packed io.Reader, refs []packedRef) error {
 	moved := make(map[string]bool, len(refs))
 	for _, ref := range refs {
 		moved[ref.name] = true
 	}
-	w.WriteString("# pack-refs with: \n") //nolint:errcheck // errors come again with Flush
+	w.WriteString("# pack-refs with: \n") //nolint:errcheck // Flush returns the error
 	lines := bufio.NewReaderSize(packed, 64<<10)
 	skip := false
 	for {
@@ -123,13 +123,13 @@ func addRefs(w *bufio.Writer, packed io.Reader, refs []packedRef) error {
 		if err != nil {
 			return err
 		}
-		// A line with "^" belongs to the ref before.
+		// A line with "^" belongs to the ref before it.
 		if line[0] != '^' {
 			_, name, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
 			skip = line[0] == '#' || moved[string(name)]
 		}
 		if !skip {
-			w.Write(line) //nolint:errcheck // errors come again with Flush
+			w.Write(line) //nolint:errcheck // Flush returns the error
 		}
 	}
 	for _, ref := range refs {

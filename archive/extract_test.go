@@ -191,7 +191,7 @@ func TestExtractLeavesNoPartsOfFiles(t *testing.T) {
 func TestExtractGoesOnAfterWhatItRefuses(t *testing.T) {
 	t.Parallel()
 	const git = "repositories/octocat/app.git/"
-	const windows = "is no name on Windows"
+	const windows = "is not a name on Windows"
 	sha := strings.Repeat("0", 40)
 	file := smallArchive(t)
 	for name, test := range map[string]struct {
@@ -245,7 +245,7 @@ func TestExtractGoesOnAfterWhatItRefuses(t *testing.T) {
 		"by another case":             {member{name: "repositories/octocat/app.GIT/config"}, "not in a bare repository"},
 		"another case of the top":     {member{name: "Repositories/octocat/app.git/config"}, "taken for another directory"},
 		"a short name of the top":     {member{name: "reposi~1/octocat/app.git/config"}, "taken for another directory"},
-		"a file as a repository":      {member{name: "repositories/octocat/x.git"}, "it is a file"},
+		"a file as a repository":      {member{name: "repositories/octocat/x.git"}, "a file in place of a bare repository"},
 		"a hook":                      {member{name: git + "hooks/post-update"}, "run by Git"},
 		"a hook of another case":      {member{name: git + "Hooks/post-update"}, "run by Git"},
 		"a config of another case":    {member{name: git + "CONFIG"}, "tell Git what to run"},

@@ -23,15 +23,15 @@ type Archive struct {
 
 // Open reads an archive once and indexes its records by URL. It copies the
 // records to a temporary file in [os.TempDir], which only the current user can
-// read; r is not needed afterwards. The index holds 32 bytes of memory for each
+// read; r is not needed afterwards. The index needs 32 bytes of memory for each
 // record, and 24 more for each parent of the record. A nil opts means the
 // defaults.
 //
 // Open fails if the archive is truncated or a record cannot be read: a missing
-// record would look like one that was never written. The error is then a
-// [*FaultError]; a [Reader] reads the rest. An error of r is wrapped, and so is
-// the reason why ctx ended. Open does not check Git repositories and files;
-// [Verify] does.
+// record would look like a record that was never written. The error is then a
+// [*FaultError]; a [Reader] can read the other records. If r fails or ctx ends, the
+// error wraps the cause. Open does not check Git repositories and files; [Verify]
+// does.
 func Open(ctx context.Context, r io.Reader, opts *ReaderOptions) (*Archive, error) {
 	a, err := newArchive()
 	if err != nil {
@@ -47,9 +47,8 @@ func Open(ctx context.Context, r io.Reader, opts *ReaderOptions) (*Archive, erro
 // that matches [os.ErrClosed]. Close may be called again.
 func (a *Archive) Close() error { return a.close() }
 
-// Lookup returns the record with this URL, the first one if there are several. If
-// there is none, the error matches [ErrNotFound]: a reference may name a record that
-// was not exported.
+// Lookup returns the first record with this URL. If no record has the URL, the error
+// matches [ErrNotFound]: a reference may name a record that was not exported.
 func (a *Archive) Lookup(url URL) (Record, error) {
 	for number := range a.index.find(url) {
 		r, err := a.record(number)
@@ -69,7 +68,7 @@ func All[T Record](a *Archive) iter.Seq2[T, error] {
 	return records(a, a.index.all(kindOf[T]()), func(T) bool { return true })
 }
 
-// records yields the numbered records that are of type T and wanted.
+// records yields the records with these numbers that are of type T and wanted.
 func records[T Record](a *Archive, numbers iter.Seq[uint32], wanted func(T) bool) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for number := range numbers {

@@ -6,8 +6,8 @@ import (
 )
 
 // Comments yields the comments on an issue or in the conversation of a pull request.
-// As all joins do, it yields the oldest first, nothing if there is none, and ends
-// after an error.
+// Like all joins, it yields the oldest record first, and ends after an error. It yields
+// nothing if no record matches.
 func (a *Archive) Comments(of URL) iter.Seq2[*IssueComment, error] {
 	return join[*IssueComment](a, of)
 }
@@ -41,14 +41,15 @@ func (a *Archive) Attachments(of URL) iter.Seq2[*Attachment, error] {
 }
 
 func join[T Record](a *Archive, of URL) iter.Seq2[T, error] {
-	return records(a, a.index.of(of, kindOf[T]()), func(r T) bool {
+	return records(a, a.index.childrenOf(of, kindOf[T]()), func(r T) bool {
 		_, parents := parents(r) // another URL may have the same hash
 		return slices.Contains(parents, of)
 	})
 }
 
-// parents returns the records that a record belongs to, and its time.
-func parents(r Record) (Time, []URL) {
+// parents returns the URLs of the records that a record belongs to, and the time when
+// the record was created.
+func parents(r Record) (created Time, urls []URL) {
 	switch r := r.(type) {
 	case *IssueComment:
 		return r.CreatedAt, []URL{r.Parent()}

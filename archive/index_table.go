@@ -7,12 +7,12 @@ import (
 	"slices"
 )
 
-// An index finds records by number: the first record of an archive is 0.
+// An index finds the numbers of records: the first record of an archive is 0.
 type index struct {
 	seed     maphash.Seed
 	kinds    map[string]uint32
 	records  []place
-	end      int64 // of the last record
+	end      int64 // where the last record ends
 	keys     []key
 	children []child
 }
@@ -20,7 +20,7 @@ type index struct {
 // A place is the beginning of a record, which ends where the next one begins.
 type place struct {
 	offset int64
-	kind   uint32 // a number of index.kinds
+	kind   uint32 // a value of index.kinds
 }
 
 // A key is the URL of a record.
@@ -49,10 +49,10 @@ func (x *index) add(r Record, size int) {
 	}
 	k, ok := x.kinds[kind]
 	if !ok {
-		k = uint32(len(x.kinds)) //nolint:gosec // as many as there are structs
+		k = uint32(len(x.kinds)) //nolint:gosec // at most one for each struct
 		x.kinds[kind] = k
 	}
-	number := uint32(len(x.records)) //nolint:gosec // as Limits.Records says
+	number := uint32(len(x.records)) //nolint:gosec // Limits.Records bounds it
 	x.records = append(x.records, place{x.end, k})
 	x.end += int64(size)
 	if url := r.Key(); url != "" {
@@ -66,7 +66,7 @@ func (x *index) add(r Record, size int) {
 	}
 }
 
-// sort makes the index ready for use.
+// sort prepares the index for lookups.
 func (x *index) sort() {
 	slices.SortFunc(x.keys, func(a, b key) int {
 		return cmp.Or(cmp.Compare(a.url, b.url), cmp.Compare(a.number, b.number))
@@ -76,7 +76,7 @@ func (x *index) sort() {
 	})
 }
 
-// all yields the records of a kind, or all if it is empty.
+// all yields the records of a kind, or all records if kind is empty.
 func (x *index) all(kind string) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		k, ok := x.kinds[kind]
@@ -105,9 +105,9 @@ func (x *index) find(url URL) iter.Seq[uint32] {
 	}
 }
 
-// of yields the records of a kind that may belong to the record with this URL, the
-// oldest first.
-func (x *index) of(parent URL, kind string) iter.Seq[uint32] {
+// childrenOf yields the records of a kind that may belong to the record with this URL,
+// the oldest first. Another URL may have the same hash.
+func (x *index) childrenOf(parent URL, kind string) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		k, ok := x.kinds[kind]
 		if !ok {
@@ -134,7 +134,7 @@ func (x *index) place(number uint32) (offset, size int64) {
 
 func (x *index) hash(url URL) uint64 { return maphash.String(x.seed, string(url)) }
 
-// unknownKind is the kind of all records that are an *Unknown, in an index.
+// unknownKind is the kind of every *Unknown in an index.
 const unknownKind = "*"
 
 // kindOf returns the kind of the records of type T in an index. It is empty if T is

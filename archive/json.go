@@ -10,10 +10,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// This file alone knows the JSON library of the package: the one that becomes the
-// standard library's, for its speed. Names are compared with their case. Archives
-// hold what programs in other languages wrote and what people typed. So a name that
-// occurs twice and a byte that is not UTF-8 are accepted.
+// Only this file uses the JSON library of the package. It becomes the standard
+// library's encoding/json/v2, and is faster than encoding/json. Names are
+// case-sensitive. Duplicate names and invalid UTF-8 are accepted, because programs in
+// other languages write archives and people write their texts.
 
 // unmarshal decodes one JSON value.
 func unmarshal(data []byte, v any) error {
@@ -47,9 +47,9 @@ func unquote(text []byte) []byte {
 	return plain
 }
 
-// plain returns an error of the text alone: the error of the JSON library refers to
-// the value that could not be decoded, which may be large.
-func plain(err error) error {
+// plainError returns an error that has only the text of err. An error of the JSON
+// library refers to the value that could not be decoded, which may be large.
+func plainError(err error) error {
 	text := strings.TrimPrefix(err.Error(), "jsontext: ")
 	return errors.New(shorten(strings.TrimPrefix(text, "json: ")))
 }

@@ -62,12 +62,12 @@ func entriesNamed(t *testing.T, names []string) (entries, faults []string) {
 // and after the evidence.
 func TestEntriesBesideTheDirectoryAroundEverythingAreFaults(t *testing.T) {
 	t.Parallel()
-	const beside = ": it is beside the directory around everything"
+	const beside = ": outside the wrapping directory"
 	for name, test := range map[string]struct{ names, want, faults []string }{
 		"unknown ones": {
 			[]string{"readme", "y/", "x/", "x/schema.json", "x/a", "y/b", "x"},
 			[]string{"readme", "y", "schema.json", "a"},
-			[]string{"readme" + beside, "y" + beside, "y/b" + beside, "x: a file in place of the directory around everything"},
+			[]string{"readme" + beside, "y" + beside, "y/b" + beside, "x: a file in place of the wrapping directory"},
 		},
 		"known ones": {
 			[]string{"repositories/o/a.git/HEAD", "x/users_000001.json", "attachments/1/a", "x/a"},
@@ -82,12 +82,12 @@ func TestEntriesBesideTheDirectoryAroundEverythingAreFaults(t *testing.T) {
 		"the first name is of no directory around everything": {
 			[]string{"y/log/a", "schema.json", "y/log/b", "users_000001.json"},
 			[]string{"log/a", "schema.json", "y/log/b", "users_000001.json"},
-			[]string{"y: it was taken for the directory around everything, and schema.json is beside it"},
+			[]string{"y: taken for the wrapping directory, but schema.json is outside of it"},
 		},
 		"records at the top": {
 			[]string{"old/schema.json", "users_000001.json", "schema.json", "old/a"},
 			[]string{"schema.json", "users_000001.json", "schema.json", "old/a"},
-			[]string{"old: it was taken for the directory around everything, and users_000001.json is beside it"},
+			[]string{"old: taken for the wrapping directory, but users_000001.json is outside of it"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,8 +125,8 @@ func TestEntriesRefuseEndlessNames(t *testing.T) {
 	got, faults := everything(readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries(), nameOf)
 	assert.Equal(t, []string{fits, "b"}, got)
 	assert.Equal(t, []string{
-		fits[:300] + "…: the name has 4097 bytes, and no system takes more than 4096",
-		strings.Repeat("a/", 150) + "…: the name has 100000 bytes, and no system takes more than 4096",
+		fits[:300] + "…: the name has 4097 bytes, more than 4096",
+		strings.Repeat("a/", 150) + "…: the name has 100000 bytes, more than 4096",
 		strings.Repeat("a/", 150) + "…: the name has more than 255 parts",
 	}, faults)
 }
@@ -141,8 +141,8 @@ func TestEntriesTellWhatTakesThePlaceOfTheRoot(t *testing.T) {
 	got, faults := everything(readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries(), nameOf)
 	assert.Equal(t, []string{"schema.json", "a"}, got)
 	assert.Equal(t, []string{
-		"export: a symbolic link in place of the directory around everything",
-		"export: a file in place of the directory around everything",
-		".: a file in place of the directory around everything",
+		"export: a symbolic link in place of the wrapping directory",
+		"export: a file in place of the wrapping directory",
+		".: a file in place of the wrapping directory",
 	}, faults)
 }

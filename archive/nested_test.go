@@ -65,7 +65,7 @@ func TestARepositoryIsNotADirectoryAbove(t *testing.T) {
 			tarred{name: "repositories/octo-org/" + name + ".git/HEAD", content: "ref: refs/heads/main\n"},
 		)
 		summary, err := archive.Verify(t.Context(), bytes.NewReader(file), nil)
-		require.ErrorContains(t, err, "it is not in a bare repository")
+		require.ErrorContains(t, err, "not in a bare repository")
 		assert.Empty(t, summary.Repositories)
 		require.Error(t, archive.NewWriter(io.Discard, nil).AddRepository("octo-org/"+name, emptyRepository()))
 	}

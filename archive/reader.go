@@ -17,18 +17,21 @@ type ReaderOptions struct {
 }
 
 // A Reader reads an archive once, from its beginning to its end, in constant
-// memory: by [Reader.Records] or by [Reader.Entries].
+// memory: with [Reader.Records] or with [Reader.Entries].
 //
-// A sequence yields errors where it finds them. A [Fault] that names an entry is
-// about that entry or about one record in it; the sequence goes on. A Fault
-// without an entry is about the archive as a whole, for instance a truncated
-// one. Such a Fault is the last thing that a sequence yields. So is an error of
-// the stream below, which is wrapped. A sequence that ends without an error has
-// read the whole archive and checked its checksum. Until then, the values may
-// come from a damaged archive.
+// A sequence yields each error at the place where it occurs:
 //
-// Errors of the archive as a whole come from the sequence over the Reader alone:
-// [Entry.Records] only stops at such an error, which the outer loop yields next.
+//   - A [Fault] that names an entry is about the entry or one record in it. The
+//     sequence continues.
+//   - A Fault without an entry is about the whole archive, which may be truncated.
+//     It ends the sequence.
+//   - An error of the underlying reader is wrapped, and ends the sequence.
+//
+// A sequence that ends without an error has read the whole archive and checked its
+// checksum. Until then, the values may come from a damaged archive.
+//
+// Only the sequences of the Reader yield errors that end them. [Entry.Records]
+// stops at such an error, and the outer loop yields the error next.
 //
 // A Reader is not for concurrent use.
 type Reader struct {
@@ -37,19 +40,18 @@ type Reader struct {
 	container *container
 	names     names
 	entries   int64
-	records   int64  // and the URLs that they refer to, for readers that have to remember them
-	entry     *Entry // that the loop is at
+	records   int64  // records, and what Verify remembers for them
+	entry     *Entry // the entry that the loop is at
 	splitter  splitter
 }
 
 // NewReader returns a Reader of the archive in r: a file, the body of a response, or
-// any other stream of exactly one archive. The error is about the arguments. A nil
+// any other stream of exactly one archive. It fails if an argument is invalid. A nil
 // opts means the defaults.
 //
 // NewReader reads nothing. A loop over a sequence of the Reader reads r in a
-// goroutine, which has ended when the loop has, also after a break. So a Reader
-// needs no Close, and r can be used again. The end of a loop waits for a call of
-// r.Read that is under way.
+// goroutine. When the loop ends, also by a break, it waits for a pending call of
+// r.Read and for the goroutine. So a Reader needs no Close, and r can be used again.
 func NewReader(r io.Reader, opts *ReaderOptions) (*Reader, error) {
 	var limits Limits
 	if opts != nil {
@@ -69,15 +71,14 @@ func NewReader(r io.Reader, opts *ReaderOptions) (*Reader, error) {
 
 // Records yields the records of these types, such as "issue" and
 // "issue_comment", in the order of the archive. Without an argument it yields
-// all records. A type that this package does not know is an error, the only
-// thing that the sequence yields.
+// all records. If a type is unknown, the sequence yields an error and nothing else.
 //
-// The type in the record counts, not the name of its file. A record of another
-// type costs little, because it is not decoded; a fault inside it is not found.
-// A record that does not fit its type is an *[Unknown].
+// The type in the record counts, not the name of its file. Records of other types
+// are skipped without decoding, so that faults inside them are not found. A record
+// that does not fit its type is an *[Unknown].
 //
 // A schema whose major version is not 1 is a [Fault] that names schema.json; the
-// sequence goes on. The archive can be read once: a second range over a sequence
+// sequence continues. The archive can be read once: a second range over a sequence
 // of the same Reader yields an error and nothing else. See [Reader] about errors.
 func (r *Reader) Records(types ...string) iter.Seq2[Record, error] {
 	types = slices.Clone(types)
@@ -108,10 +109,10 @@ func (r *Reader) Records(types ...string) iter.Seq2[Record, error] {
 }
 
 // Records yields the records of type T, such as *[Issue], in the order of the
-// archive. A record of the type that does not fit T is a [Fault] that tells why;
-// the sequence goes on. With T = *[Unknown] Records yields the records that have
-// no other struct, with T = [Record] all records. The rest is as for
-// [Reader.Records].
+// archive. If the text of such a record does not fit T, the sequence yields a [Fault]
+// with the reason, and continues. With T = *[Unknown], Records yields the records
+// that fit no other struct; with T = [Record], all records. In all other respects,
+// it is like [Reader.Records].
 func Records[T Record](r *Reader) iter.Seq2[T, error] {
 	var types []string
 	kind := kindOf[T]()
@@ -131,13 +132,13 @@ func Records[T Record](r *Reader) iter.Seq2[T, error] {
 	}
 }
 
-// Entries yields the files and directories of the archive in its order: anything may
-// come first. An entry can be read until the loop goes on; the rest of it is
-// skipped.
+// Entries yields the files and directories of the archive in their order: any entry
+// may come first. An entry can be read until the loop moves on, which skips the rest
+// of the entry.
 //
-// Entries that are neither files nor directories have no content; Mode tells what
-// they are. An entry is not yielded if its name is absolute, has ".." in it, or lies
-// beside the directory around everything; a [Fault] tells its name.
+// An entry that is neither a file nor a directory has no content; its Mode tells
+// its type. In place of an entry whose name is absolute, contains "..", or is outside
+// the wrapping directory, Entries yields a [Fault] with the name.
 //
 // The archive can be read once: a second range over a sequence of the same Reader
 // yields an error and nothing else. See [Reader] about errors.
@@ -153,15 +154,15 @@ func (r *Reader) Entries() iter.Seq2[*Entry, error] {
 			r.entry = nil
 			r.container.close()
 		}()
-		var held *Entry // a directory that may turn out to be around everything
+		var pending *Entry // a directory that may be the wrapping directory
 		for {
 			e, err := r.next()
-			if held != nil && held.Name+"/" != r.names.wrapper {
-				if r.entry = held; !yield(held, nil) {
+			if pending != nil && pending.Name+"/" != r.names.wrapper {
+				if r.entry = pending; !yield(pending, nil) {
 					return
 				}
 			}
-			held = nil
+			pending = nil
 			for _, fault := range r.names.wrong {
 				if !yield(nil, fault) {
 					return
@@ -177,7 +178,7 @@ func (r *Reader) Entries() iter.Seq2[*Entry, error] {
 					return
 				}
 			case e.Mode.IsDir() && r.names.mayWrap(e.Name):
-				held = e
+				pending = e
 			default:
 				if r.entry = e; !yield(e, nil) {
 					return
@@ -188,14 +189,14 @@ func (r *Reader) Entries() iter.Seq2[*Entry, error] {
 }
 
 var (
-	errSecondRange = errors.New("the archive was read already: its Reader has one sequence, for one loop")
+	errSecondRange = errors.New("the archive was read already: a Reader can be ranged over once")
 	errSecondPass  = errors.New("the records of the entry were read already")
 	errNoInput     = errors.New("the io.Reader is nil")
-	errStale       = errors.New("the loop over the archive has gone on: an entry is read before the next")
+	errStale       = errors.New("the loop over the archive has moved past this entry")
 )
 
-// next returns the next entry. After a Fault that names an entry, more entries
-// follow.
+// next returns the next entry. Only a Fault that names an entry is not the end: more
+// entries may follow it.
 func (r *Reader) next() (*Entry, error) {
 	for {
 		header, err := r.container.next()
@@ -203,7 +204,7 @@ func (r *Reader) next() (*Entry, error) {
 			return nil, err
 		}
 		if r.entries++; r.entries > r.limits.Entries {
-			err := fmt.Errorf("it has more than %d entries (Limits.Entries)", r.limits.Entries)
+			err := fmt.Errorf("more than %d entries (Limits.Entries)", r.limits.Entries)
 			return nil, &Fault{Offset: r.container.unpacker.offset, Err: err}
 		}
 		if header.Typeflag == tar.TypeXGlobalHeader {
@@ -219,32 +220,32 @@ func (r *Reader) next() (*Entry, error) {
 		case name != rootName:
 			return e, nil
 		case !e.Mode.IsDir():
-			err := fmt.Errorf("%s in place of the directory around everything", cmp.Or(e.special, "a file"))
+			err := fmt.Errorf("%s in place of the wrapping directory", cmp.Or(e.special, "a file"))
 			return nil, &Fault{Entry: path.Clean(header.Name), Offset: -1, Err: err}
 		}
 	}
 }
 
-// tooMany counts n more records or references, and ends the archive if there are too
-// many.
-func (r *Reader) tooMany(n int) bool {
+// countRecords counts n more records or references. If there are too many, it ends
+// the archive and returns true.
+func (r *Reader) countRecords(n int) (tooMany bool) {
 	if r.records += int64(n); r.records <= r.limits.Records {
 		return false
 	}
 	if r.container.err == nil {
-		err := fmt.Errorf("it has more than %d records and references (Limits.Records)", r.limits.Records)
+		err := fmt.Errorf("more than %d records and references (Limits.Records)", r.limits.Records)
 		r.container.err = &Fault{Offset: r.container.unpacker.offset, Err: err}
 	}
 	return true
 }
 
-// checkType reports a name that is not the type of a record.
+// checkType returns an error if this package does not know the type of record.
 func checkType(name string) error {
 	if newRecord(name) != nil {
 		return nil
 	}
 	if kind := singular(name); newRecord(kind) != nil {
-		return fmt.Errorf("%q is a name of files: the type of their records is %q", name, kind)
+		return fmt.Errorf("%q is a file name: its records have the type %q", name, kind)
 	}
-	return fmt.Errorf("%q is not a type of records that this package knows", name)
+	return fmt.Errorf("unknown record type %q", name)
 }

@@ -2,23 +2,21 @@ package archive
 
 import (
 	"archive/tar"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 )
 
-// A container reads the tar of an archive, and checks its end. Two blocks of
-// zeros follow the last entry, and only zeros follow them. Then exactly one
-// gzip member ends, and with it the input. archive/tar alone accepts a tar that
-// ends between two entries, and gzip takes another member for a part of the
-// first.
+// A container reads the tar of an archive and checks its end. Two blocks of zeros
+// follow the last entry, and then only zeros, until the end of the one gzip member
+// and of the input. archive/tar alone accepts a tar that ends between two entries,
+// and gzip reads another member as a continuation of the first.
 type container struct {
 	unpacker *unpacker
 	tar      *tar.Reader
-	end      int64 // of the entry, with its padding; -1 if only archive/tar knows
-	err      error // the final one
+	end      int64 // where the padding of the entry ends; -1 if only archive/tar knows
+	err      error // ended the archive; io.EOF at the proper end
 }
 
 const tarBlock = 512
@@ -36,7 +34,7 @@ func (c *container) next() (*tar.Header, error) {
 	}
 	header, err := c.tar.Next()
 	switch {
-	case err == nil, errors.Is(err, tar.ErrInsecurePath): // names are looked at later
+	case err == nil, errors.Is(err, tar.ErrInsecurePath): // names.resolve checks the name
 		c.end = c.unpacker.offset
 		if hasContent(header) {
 			c.end += header.Size
@@ -64,14 +62,15 @@ func (c *container) read(p []byte) (int, error) {
 	return n, err
 }
 
-// close ends the goroutine.
+// close stops the goroutine of the unpacker.
 func (c *container) close() { c.unpacker.stop() }
 
-// finish reads the rest after the end of the tar.
+// finish reads the rest after the end of the tar. It returns io.EOF if the end is
+// proper.
 func (c *container) finish() error {
 	if end := c.unpacker.offset - 2*tarBlock; c.end >= 0 && c.end != end {
-		// A long name was announced, and no entry came.
-		return &Fault{Offset: c.end, Err: errors.New("a tar header that belongs to no entry")}
+		// A header with a long name came, and no entry followed it.
+		return &Fault{Offset: c.end, Err: errors.New("a tar header without an entry")}
 	}
 	if err := c.unpacker.skipZeros(); err != nil {
 		return err
@@ -85,35 +84,9 @@ func (c *container) explain(err error) error {
 	case c.unpacker.err == nil:
 		return &Fault{Offset: c.unpacker.offset, Err: err}
 	case isEOF(c.unpacker.err):
-		return &Fault{Offset: c.unpacker.offset, Err: fmt.Errorf("the tar ends too early: %w", io.ErrUnexpectedEOF)}
+		return &Fault{Offset: c.unpacker.offset, Err: fmt.Errorf("truncated tar: %w", io.ErrUnexpectedEOF)}
 	default:
 		return c.unpacker.err
-	}
-}
-
-// contextual returns a reader that fails once ctx has ended. The error wraps
-// ctx.Err() and the cause. A call of r.Read that is under way is not interrupted.
-func contextual(ctx context.Context, r io.Reader) io.Reader {
-	if r == nil {
-		return nil
-	}
-	return &contextReader{ctx, r}
-}
-
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *contextReader) Read(p []byte) (int, error) {
-	err, cause := c.ctx.Err(), context.Cause(c.ctx)
-	switch {
-	case err == nil:
-		return c.r.Read(p)
-	case errors.Is(cause, err):
-		return 0, cause
-	default:
-		return 0, fmt.Errorf("%w: %w", err, cause)
 	}
 }
 

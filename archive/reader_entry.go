@@ -13,31 +13,31 @@ import (
 )
 
 // An Entry is a file or directory in an archive. It can be read until the loop that
-// yielded it goes on; then reading fails.
+// yielded it moves on; afterwards, reading fails.
 type Entry struct {
-	Name       string // slash-separated, without "./" and a directory around everything
+	Name       string // slash-separated, without "./" and the wrapping directory
 	Kind       EntryKind
 	Repository string // for KindGit: "owner/name", or "owner/name.wiki"
-	RecordType string // for KindRecords: the type that the name of the file tells, such as "issue"
+	RecordType string // for KindRecords: the type in the name of the file, such as "issue"
 	Size       int64  // of a file, in bytes
-	// Mode tells files, directories and other entries apart. Hard links and sparse
-	// files are [fs.ModeIrregular].
+	// Mode has the type of the entry and its permissions. Hard links and sparse files
+	// are [fs.ModeIrregular].
 	Mode    fs.FileMode
 	ModTime time.Time
 
 	reader  *Reader
-	special string    // what it is if neither file nor directory, such as "a symbolic link"
-	ranged  bool      // over Records
-	offset  int64     // of the record that the loop over them is at
-	tee     io.Writer // if not nil, it gets what is read; it has no errors
+	special string    // describes an entry that is neither file nor directory: "a symbolic link"
+	ranged  bool      // Records was ranged over
+	offset  int64     // of the record that the loop over Records is at
+	tee     io.Writer // gets a copy of the content, if not nil; its errors are ignored
 }
 
 // Records yields the records of a file of records, and nothing for other entries. It
 // can be ranged over once, and not after Read.
 //
-// A [Fault] is about one record, and the sequence goes on, or about the rest of the
+// A [Fault] is about one record, and the sequence continues, or about the rest of the
 // file. If the archive is damaged or its reader fails, the sequence only stops: the
-// loop over the entries yields that error next.
+// loop over the entries yields the error next.
 func (e *Entry) Records() iter.Seq2[Record, error] { return e.records(nil) }
 
 // Read reads the content of a file. If the archive is damaged or its reader
@@ -51,15 +51,15 @@ func (e *Entry) Read(p []byte) (int, error) {
 	}
 	n, err := e.reader.container.read(p)
 	if e.tee != nil {
-		e.tee.Write(p[:n]) //nolint:errcheck // it has none
+		e.tee.Write(p[:n]) //nolint:errcheck // a tee keeps its error
 	}
 	return n, err
 }
 
-// stale reports whether the loop over the archive has gone on.
+// stale reports whether the loop over the archive has moved past the entry.
 func (e *Entry) stale() bool { return e.reader == nil || e.reader.entry != e }
 
-// records is Records for these types only, or for all.
+// records yields the records of these types, or all records if types is empty.
 func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		switch {
@@ -79,7 +79,7 @@ func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 			element, offset, err := s.next()
 			var record Record
 			switch {
-			case isEOF(err), e.reader.tooMany(1), e.reader.container.err != nil:
+			case isEOF(err), e.reader.countRecords(1), e.reader.container.err != nil:
 				return
 			case err != nil:
 			case !wanted(types, element):
@@ -93,7 +93,7 @@ func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 			if !yield(record, err) {
 				return
 			}
-			if e.stale() { // and the splitter may be at another entry
+			if e.stale() { // the splitter may be at another entry
 				yield(nil, fmt.Errorf("read %s: %w", e.Name, errStale))
 				return
 			}
@@ -101,7 +101,7 @@ func (e *Entry) records(types []string) iter.Seq2[Record, error] {
 	}
 }
 
-// wanted reports whether an element has one of the types, or no type is named.
+// wanted reports whether an element has one of the types, or types is empty.
 func wanted(types []string, element []byte) bool {
 	if len(types) == 0 {
 		return true
@@ -110,17 +110,18 @@ func wanted(types []string, element []byte) bool {
 	return slices.ContainsFunc(types, func(t string) bool { return t == string(kind) })
 }
 
-// schema reads schema.json. It returns no error of the archive as a whole.
+// schema reads schema.json. It leaves errors of the whole archive to the loop over
+// the entries.
 func (e *Entry) schema() (schema Schema, err error) {
 	text, err := io.ReadAll(io.LimitReader(e, 1<<20))
 	if err != nil {
-		return schema, nil //nolint:nilerr // the loop over the entries yields it
+		return schema, nil //nolint:nilerr // the loop over the entries yields the error
 	}
 	if err := unmarshal(bytes.TrimPrefix(text, byteOrderMark()), &schema); err != nil {
-		return schema, &Fault{Entry: e.Name, Offset: -1, Err: plain(err)}
+		return schema, &Fault{Entry: e.Name, Offset: -1, Err: plainError(err)}
 	}
 	if !isKnownVersion(schema.Version) {
-		err := fmt.Errorf("version %q, but only those that begin with 1 are known", shorten(schema.Version))
+		err := fmt.Errorf("unsupported version %q: want 1 as the major version", shorten(schema.Version))
 		return schema, &Fault{Entry: e.Name, Offset: -1, Err: err}
 	}
 	return schema, nil

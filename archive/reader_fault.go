@@ -7,26 +7,26 @@ import (
 	"unicode/utf8"
 )
 
-// A Fault is one thing that is wrong in an archive. The sequences of a [Reader]
-// yield it as an error; [Verify] and [Extract] collect faults in a [FaultError].
+// A Fault is one defect of an archive. The sequences of a [Reader] yield faults as
+// errors; [Verify] and [Extract] collect them in a [FaultError].
 //
 // The Fault of a truncated archive matches io.ErrUnexpectedEOF. An error of the
-// stream below is not a Fault.
-type Fault struct { //nolint:errname // it is what the archive has, and an error by the way
-	// Entry is the name of the entry, as in [Entry], or the name in the tar if it is
-	// refused. It is empty for the archive as a whole.
+// underlying reader is not a Fault.
+type Fault struct { //nolint:errname // a fault is a property of an archive first, and an error second
+	// Entry is the name of the entry, as in [Entry], or the name in the tar if the
+	// name is refused. It is empty for a fault of the whole archive.
 	Entry string
 	// Repository is the "owner/name" of the repository whose Git data or record has
 	// the fault. It is empty if the fault may concern other repositories too.
 	Repository string
-	// Offset is the place in the entry, or in the unpacked tar if Entry is empty, in
-	// bytes. It is -1 if there is no place.
+	// Offset is the position of the fault in bytes: in the entry, or in the unpacked
+	// tar if Entry is empty. It is -1 if the fault has no position.
 	Offset int64
-	// Err is the reason.
+	// Err says what is wrong.
 	Err error
 }
 
-// Error returns the entry, the place and the reason.
+// Error returns the entry, the position and what is wrong.
 func (f *Fault) Error() string {
 	var b strings.Builder
 	if f.Entry == "" {
@@ -34,7 +34,7 @@ func (f *Fault) Error() string {
 	} else if quoted := strconv.Quote(f.Entry); quoted[1:len(quoted)-1] == f.Entry {
 		b.WriteString(f.Entry)
 	} else {
-		b.WriteString(quoted) // whatever it would do to a terminal
+		b.WriteString(quoted) // the name could control a terminal
 	}
 	if f.Offset >= 0 {
 		fmt.Fprintf(&b, " at byte %d", f.Offset)
@@ -49,18 +49,18 @@ func (f *Fault) Unwrap() error { return f.Err }
 // A FaultError is the error of an archive with faults.
 type FaultError struct {
 	Faults []*Fault // in the order in which they were found, at most a thousand
-	More   int      // how many were found beyond those
+	More   int      // the number of further faults
 }
 
-// Error returns the first faults and the number of all.
+// Error returns the number of faults, and the first of them.
 func (e *FaultError) Error() string {
-	const told = 3
+	const shown = 3
 	var b strings.Builder
 	total := len(e.Faults) + e.More
 	if total != 1 {
 		fmt.Fprintf(&b, "%d faults in the archive", total)
 	}
-	for i, fault := range e.Faults[:min(told, len(e.Faults))] {
+	for i, fault := range e.Faults[:min(shown, len(e.Faults))] {
 		switch {
 		case i > 0:
 			b.WriteString("; ")
@@ -69,7 +69,7 @@ func (e *FaultError) Error() string {
 		}
 		b.WriteString(fault.Error())
 	}
-	if total > told {
+	if total > shown {
 		b.WriteString("; …")
 	}
 	return b.String()
@@ -84,7 +84,7 @@ func (e *FaultError) Unwrap() []error {
 	return errs
 }
 
-// shorten bounds a text that comes from the archive.
+// shorten limits the length of a text from the archive.
 func shorten(text string) string {
 	const most = 300
 	if len(text) <= most {
@@ -97,7 +97,7 @@ func shorten(text string) string {
 	return text[:end] + "…"
 }
 
-// maxFaults bounds how many faults are kept.
+// maxFaults bounds FaultError.Faults.
 const maxFaults = 1000
 
 func (e *FaultError) add(fault *Fault) {
@@ -112,7 +112,7 @@ func (e *FaultError) add(fault *Fault) {
 	}
 }
 
-// addAll adds the faults of another.
+// addAll adds the faults of other.
 func (e *FaultError) addAll(other *FaultError) {
 	for _, fault := range other.Faults {
 		e.add(fault)

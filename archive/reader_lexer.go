@@ -5,8 +5,8 @@ import (
 	"iter"
 )
 
-// A lexer finds the end of a JSON value that may come in pieces. It takes valid
-// JSON for granted: it matches quotes and counts brackets, in linear time.
+// A lexer finds the end of a JSON value that may come in pieces. It assumes valid
+// JSON: it only matches quotes and counts brackets, in linear time.
 type lexer struct {
 	values  int64 // at least the number of values inside
 	depth   int   // of brackets
@@ -33,7 +33,7 @@ func (l *lexer) value(p []byte) (n int, done bool) {
 			l.values++
 		case '}', ']':
 			if l.depth == 0 {
-				return n, true // the end of what holds the value
+				return n, true // the end of the enclosing array or object
 			}
 			if l.depth--; l.depth == 0 {
 				return n + 1, true
@@ -53,7 +53,7 @@ func (l *lexer) value(p []byte) (n int, done bool) {
 	return n, false
 }
 
-// text returns how many bytes of p belong to a string that has begun.
+// text returns how many bytes of p belong to the string that has begun.
 func (l *lexer) text(p []byte) int {
 	i := 0
 	if l.escaped {
@@ -94,7 +94,8 @@ func skipSpace(text []byte, i int) int {
 	return i
 }
 
-// skipComma returns the beginning of what follows the value that ends at i.
+// skipComma returns the beginning of the next value, or of the closing bracket, after
+// the value that ends at i.
 func skipComma(text []byte, i int) int {
 	if i = skipSpace(text, i); at(text, i) == ',' {
 		i = skipSpace(text, i+1)
@@ -110,11 +111,11 @@ func at(text []byte, i int) byte {
 	return 0
 }
 
-// typeOf returns the "type" of an element; empty if it has none. The result may
-// point into the element.
+// typeOf returns the "type" of an element, which is empty if the element has no type.
+// The result may point into the element.
 func typeOf(element []byte) []byte { return stringMember(element, "type") }
 
-// stringMember returns the first string that an object has under this name.
+// stringMember returns the first string member of an object with this name.
 func stringMember(object []byte, name string) []byte {
 	for key, value := range members(object) {
 		if value[0] == '"' && string(unquote(key)) == name { // compares without a copy
@@ -124,8 +125,8 @@ func stringMember(object []byte, name string) []byte {
 	return nil
 }
 
-// named yields the members of an object by their plain names.
-func named(object []byte) iter.Seq2[string, []byte] {
+// membersByName yields the unquoted names and the values of an object.
+func membersByName(object []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		for key, value := range members(object) {
 			if !yield(string(unquote(key)), value) {
@@ -135,8 +136,8 @@ func named(object []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// members yields the names of an object, as they are spelled, and the values. Of
-// anything else it yields nothing.
+// members yields the quoted names and the values of an object. It yields nothing for
+// other values.
 func members(object []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		i := skipSpace(object, 0)
@@ -159,7 +160,7 @@ func members(object []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// elements yields the elements of an array.
+// elements yields the elements of an array. It yields nothing for other values.
 func elements(array []byte) iter.Seq[[]byte] {
 	return func(yield func(element []byte) bool) {
 		i := skipSpace(array, 0)

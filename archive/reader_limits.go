@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// Limits bound what an archive can make its reader do. Exceeding a limit is a
+// Limits bound the time and memory that an archive can cost. Exceeding a limit is a
 // [Fault] that names the limit.
 type Limits struct {
 	// RecordSize bounds a record, in bytes; 0 means 16 MiB, and more than 1 GiB
@@ -17,16 +17,16 @@ type Limits struct {
 	// UnpackedSize bounds the unpacked archive, in bytes; 0 means 100 GiB. Nothing
 	// is read beyond it. It also bounds the size of all loose objects together.
 	UnpackedSize int64
-	// Records bounds the number of records, for Verify and Extract of records,
-	// references and links; 0 means 100 million, and the most is 4,294,967,295.
-	// Nothing is read beyond it.
+	// Records bounds the number of records; 0 means 100 million, and the most is
+	// 4,294,967,295. Verify and Extract also count references and links. Nothing is
+	// read beyond it.
 	Records int64
 	// Entries bounds the number of files and directories; 0 means 10 million.
 	// Nothing is read beyond it.
 	Entries int64
 }
 
-// check reports a negative limit.
+// check returns an error for a negative limit.
 func (l Limits) check() error {
 	for _, limit := range []struct {
 		name  string

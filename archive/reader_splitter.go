@@ -7,31 +7,31 @@ import (
 )
 
 // A splitter splits a file of records, a JSON array, into its elements without
-// decoding them. It holds one element at a time, because files have no bound.
+// decoding them. It holds one element at a time, because files can have any size.
 //
 // A splitter accepts every element whose quotes and brackets are balanced. Decoding
 // the element finds other faults.
 type splitter struct {
 	r     io.Reader
-	entry string // that r reads, for faults
-	limit int64  // of an element
+	entry string // the name of the file, for faults
+	limit int64  // the most bytes of an element
 
 	buffer []byte
-	start  int   // of the part of buffer that is not yet split
-	offset int64 // of buffer, in the entry
-	size   int   // of the last element
-	begun  bool  // the array has begun
+	start  int   // where the part of buffer begins that is not yet split
+	offset int64 // the position of buffer in the entry
+	size   int   // the size of the last element
+	begun  bool  // the first element has begun
 	ended  bool
 }
 
 // splitterBuffer has room for many records of the usual size.
 const splitterBuffer = 64 << 10
 
-// valueSize is the number of bytes that a record needs for each value in it. A
-// short value may become a struct of hundreds of bytes.
+// valueSize is the number of bytes that a record must have for each of its values.
+// Decoding may turn a short value into a struct of hundreds of bytes.
 const valueSize = 64
 
-// reset begins a new file, in the memory of the last one.
+// reset begins a new file and reuses the buffer.
 func (s *splitter) reset(r io.Reader, entry string, limit int64) {
 	*s = splitter{r: r, entry: entry, limit: limit, buffer: s.buffer[:0]}
 }
@@ -43,7 +43,7 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 	if s.ended {
 		return nil, 0, io.EOF
 	}
-	if err := s.separate(); err != nil {
+	if err := s.skipSeparator(); err != nil {
 		s.ended = true
 		return nil, 0, err
 	}
@@ -59,13 +59,13 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 			tooLarge = checkRecordSize(int64(size), lex.values, s.limit)
 		}
 		if tooLarge != nil {
-			s.start += size // drop it
+			s.start += size // drop what was read of the element
 			size = 0
 		}
 		if !done {
 			if err := s.fill(); err != nil {
 				s.ended = true
-				return nil, 0, s.cut(err)
+				return nil, 0, s.truncated(err)
 			}
 		}
 	}
@@ -78,7 +78,8 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 	return element, offset, nil
 }
 
-// checkRecordSize refuses a record that is too large, or would be once decoded.
+// checkRecordSize returns an error for a record that is too large, or that decoding
+// would make too large.
 func checkRecordSize(size, values, limit int64) error {
 	most := max(limit/valueSize, splitterBuffer)
 	switch {
@@ -91,23 +92,23 @@ func checkRecordSize(size, values, limit int64) error {
 	}
 }
 
-// checkRecord is checkRecordSize for the text of a whole record.
+// checkRecord calls checkRecordSize for the text of a whole record.
 func checkRecord(text []byte, limit int64) error {
 	var lex lexer
 	size, _ := lex.value(text)
 	return checkRecordSize(int64(size), lex.values, limit)
 }
 
-// separate goes to the beginning of the next element. The error is io.EOF at the
-// end of the array, if the entry ends there.
-func (s *splitter) separate() error {
+// skipSeparator moves to the beginning of the next element. The error is io.EOF at
+// the end of the array, if the entry ends there.
+func (s *splitter) skipSeparator() error {
 	if !s.begun {
 		s.skipMark()
 	}
 	c, err := s.peek()
 	switch {
 	case err != nil:
-		return s.cut(err)
+		return s.truncated(err)
 	case !s.begun && c != '[':
 		return s.unexpected(c, "where records should begin")
 	case s.begun && c == ']':
@@ -119,7 +120,7 @@ func (s *splitter) separate() error {
 	c, err = s.peek()
 	switch {
 	case err != nil:
-		return s.cut(err)
+		return s.truncated(err)
 	case !s.begun && c == ']':
 		return s.finish()
 	case c == ',' || c == ']' || c == '}':
@@ -129,7 +130,7 @@ func (s *splitter) separate() error {
 	return nil
 }
 
-// skipMark skips the byte order mark of programs on Windows.
+// skipMark skips the byte order mark that programs on Windows write.
 func (s *splitter) skipMark() {
 	mark := byteOrderMark()
 	for len(s.buffer) < len(mark) && bytes.HasPrefix(mark, s.buffer) {
@@ -158,10 +159,10 @@ func (s *splitter) unexpected(c byte, where string) error {
 	return &Fault{Entry: s.entry, Offset: s.offset + int64(s.start), Err: fmt.Errorf("unexpected %q %s", c, where)}
 }
 
-// cut makes a *Fault of an end that comes too early.
-func (s *splitter) cut(err error) error {
+// truncated turns an io.EOF inside the array into the Fault of a truncated file.
+func (s *splitter) truncated(err error) error {
 	if isEOF(err) {
-		err = fmt.Errorf("the records end too early: %w", io.ErrUnexpectedEOF)
+		err = fmt.Errorf("truncated records: %w", io.ErrUnexpectedEOF)
 		return &Fault{Entry: s.entry, Offset: s.offset + int64(len(s.buffer)), Err: err}
 	}
 	return err
@@ -190,7 +191,7 @@ func (s *splitter) fill() error {
 	switch {
 	case len(kept) > size/2:
 		size = int(min(2*int64(size), s.limit+splitterBuffer)) // kept is within the limit
-	case max(len(kept), s.size) < splitterBuffer/2: // no large element any more
+	case max(len(kept), s.size) < splitterBuffer/2: // the large element is gone
 		size = splitterBuffer
 	}
 	s.offset += int64(s.start)

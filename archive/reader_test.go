@@ -76,7 +76,7 @@ func TestRecordsOfOneTypeAreTyped(t *testing.T) {
 		break
 	}
 	_, faults = everything(archive.Records[foreign](reader()), foreign.Key)
-	assert.Equal(t, []string{`"foreign" is not a type of records that this package knows`}, faults)
+	assert.Equal(t, []string{`unknown record type "foreign"`}, faults)
 }
 
 // A foreign is a Record of another package.
@@ -232,8 +232,8 @@ func TestReaderKeepsLimits(t *testing.T) {
 		faults []string
 	}{
 		"just enough":       {archive.Limits{UnpackedSize: size, Entries: 3}, []string{"a", "b", "c"}, nil},
-		"a byte less":       {archive.Limits{UnpackedSize: size - 1}, nil, []string{fmt.Sprintf("archive at byte %d: it unpacks to more than %d bytes (Limits.UnpackedSize)", size-1, size-1)}},
-		"an entry too many": {archive.Limits{Entries: 2}, []string{"a", "b"}, []string{"archive at byte 1050112: it has more than 2 entries (Limits.Entries)"}},
+		"a byte less":       {archive.Limits{UnpackedSize: size - 1}, nil, []string{fmt.Sprintf("archive at byte %d: unpacks to more than %d bytes (Limits.UnpackedSize)", size-1, size-1)}},
+		"an entry too many": {archive.Limits{Entries: 2}, []string{"a", "b"}, []string{"archive at byte 1050112: more than 2 entries (Limits.Entries)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -269,12 +269,12 @@ func TestArgumentsAreCheckedBeforeAnythingIsRead(t *testing.T) {
 	}
 	r := readerOf(t, in, archive.Limits{})
 	for name, want := range map[string]string{
-		"repositories": `"repositories" is a name of files: the type of their records is "repository"`,
-		"issues":       `"issues" is a name of files: the type of their records is "issue"`,
-		"bots":         `"bots" is not a type of records that this package knows`,
-		"novelty":      `"novelty" is not a type of records that this package knows`,
-		"Issue":        `"Issue" is not a type of records that this package knows`,
-		"":             `"" is not a type of records that this package knows`,
+		"repositories": `"repositories" is a file name: its records have the type "repository"`,
+		"issues":       `"issues" is a file name: its records have the type "issue"`,
+		"bots":         `unknown record type "bots"`,
+		"novelty":      `unknown record type "novelty"`,
+		"Issue":        `unknown record type "Issue"`,
+		"":             `unknown record type ""`,
 	} {
 		got, faults := everything(r.Records("user", name), keyOf)
 		assert.Empty(t, got)
@@ -303,7 +303,7 @@ func TestRecordsTellOfASchemaThatIsNotKnown(t *testing.T) {
 	}{
 		"GitHub's":         {`{"version":"1.0.1","github_sha":"0123456789abcdef0123456789abcdef01234567"}`, nil},
 		"of Windows":       {"\ufeff{\"version\":\"1.2.0\"}", nil},
-		"the next":         {`{"version":"2.0.0"}`, []string{`schema.json: version "2.0.0", but only those that begin with 1 are known`}},
+		"the next":         {`{"version":"2.0.0"}`, []string{`schema.json: unsupported version "2.0.0": want 1 as the major version`}},
 		"without anything": {"", []string{"schema.json: unexpected EOF"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -334,7 +334,7 @@ func TestReaderIsRangedOverOnce(t *testing.T) {
 	for range records {
 		break
 	}
-	const want = "the archive was read already: its Reader has one sequence, for one loop"
+	const want = "the archive was read already: a Reader can be ranged over once"
 	for range 2 {
 		got, faults := everything(records, keyOf)
 		assert.Empty(t, got)

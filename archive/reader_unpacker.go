@@ -14,16 +14,16 @@ import (
 // reader: unpacking takes about as long as decoding records.
 type unpacker struct {
 	limit  int64
-	full   chan []byte // unpacked; closed after the last
-	free   chan []byte // to be filled again
+	full   chan []byte // unpacked chunks; closed after the last
+	free   chan []byte // chunks to be filled again
 	quit   chan struct{}
 	wg     sync.WaitGroup
-	result error // of the goroutine, once full is closed
+	result error // why the goroutine ended, once full is closed
 
-	chunk  []byte // that is being read
-	rest   []byte // of chunk
-	offset int64  // of rest, in the unpacked archive
-	err    error  // of the last Read, and of all later ones
+	chunk  []byte // the chunk that is being read
+	rest   []byte // the unread part of chunk
+	offset int64  // the position of rest in the unpacked archive
+	err    error  // the error of all further reads
 }
 
 const (
@@ -32,16 +32,16 @@ const (
 	inputBuffer    = 64 << 10
 )
 
-// startUnpacker starts the goroutine. The caller calls stop in the end.
+// startUnpacker starts the goroutine. The caller must call stop.
 func startUnpacker(r io.Reader, limit int64) *unpacker {
 	in := &unpacker{
 		limit: limit,
-		full:  make(chan []byte, unpackerChunks), // sending never waits
+		full:  make(chan []byte, unpackerChunks), // sending never blocks
 		free:  make(chan []byte, unpackerChunks),
 		quit:  make(chan struct{}),
 	}
 	for range unpackerChunks {
-		in.free <- nil // made when it is needed: a small archive has one
+		in.free <- nil // unpack allocates a chunk when needed: a small archive needs one
 	}
 	in.wg.Go(func() {
 		defer close(in.full)
@@ -50,7 +50,7 @@ func startUnpacker(r io.Reader, limit int64) *unpacker {
 	return in
 }
 
-// stop ends the goroutine. It waits for a Read of the input that is under way.
+// stop ends the goroutine. It waits for a pending Read of the input.
 func (in *unpacker) stop() {
 	close(in.quit)
 	in.wg.Wait()
@@ -85,7 +85,8 @@ func (in *unpacker) skipZeros() error {
 	}
 }
 
-// fill makes sure that there is a rest, or an error.
+// fill receives the next chunk if rest is empty. Afterwards rest has bytes, or err is
+// set.
 func (in *unpacker) fill() {
 	for len(in.rest) == 0 && in.err == nil {
 		if in.chunk != nil {
@@ -99,7 +100,7 @@ func (in *unpacker) fill() {
 		case int64(len(chunk)) > in.limit-in.offset:
 			in.err = &Fault{
 				Offset: in.limit,
-				Err:    fmt.Errorf("it unpacks to more than %d bytes (Limits.UnpackedSize)", in.limit),
+				Err:    fmt.Errorf("unpacks to more than %d bytes (Limits.UnpackedSize)", in.limit),
 			}
 		default:
 			in.chunk, in.rest = chunk, chunk
@@ -125,7 +126,7 @@ func (in *unpacker) inflate(src *gzipInput) error {
 	case isEOF(err), errors.Is(err, errStopped):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		err = fmt.Errorf("the gzip member ends too early: %w", err)
+		err = fmt.Errorf("truncated gzip member: %w", err)
 	case errors.Is(err, gzip.ErrHeader):
 		err = errors.New("not in gzip format")
 	case errors.Is(err, gzip.ErrChecksum):
@@ -167,14 +168,15 @@ func (in *unpacker) unpack(input *bufio.Reader) (total int64, err error) {
 	return total, err
 }
 
-// errStopped ends the goroutine after stop.
+// errStopped is the error of a gzipInput after stop.
 var errStopped = errors.New("stopped")
 
-// A gzipInput is the archive as it comes, for an unpacker.
+// A gzipInput reads r until quit is closed. It keeps the error of r, which gzip may
+// replace.
 type gzipInput struct {
 	r    io.Reader
 	quit chan struct{}
-	err  error // of r, but io.EOF
+	err  error // the error of r, unless io.EOF
 }
 
 func (g *gzipInput) Read(p []byte) (int, error) {

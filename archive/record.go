@@ -8,12 +8,14 @@ import (
 // dynamic type is a pointer to a struct of this package, such as *[Issue], or an
 // *[Unknown].
 //
-// The fields of the structs have the names of the archive. The first one is Type,
+// The fields of a struct have the names that archives use. The first field is Type,
 // which callers may leave empty in a record that they write. A field is zero if the
-// archive has null or nothing. A field of type [URL] names another record, or is
-// empty. In a record that was never read, an empty URL, [Time] or pointer is written
-// as null, an empty string as "". A field that not every archive has is left out if
-// it is zero.
+// archive has null or lacks the field. A field of type [URL] names another record,
+// or is empty.
+//
+// A [Writer] writes an empty URL, [Time] or pointer as null, and an empty string as
+// "". It leaves out a zero field that not every archive has. A record that was read
+// keeps the text of its unchanged fields instead.
 type Record interface {
 	// Kind is the record's type in GitHub's spelling, such as "issue_comment".
 	Kind() string
@@ -25,13 +27,14 @@ type Record interface {
 }
 
 // An Unknown is a record of a type that this package does not know, or a record that
-// does not fit its type. It is not an error; [All] for the type does not yield it.
+// does not fit its type. It is not an error. [All] yields it as an *Unknown or as a
+// [Record], never as its type.
 type Unknown struct {
 	// Type and URL name the record. Either may be empty.
 	Type string `json:"type"`
 	URL  URL    `json:"url"`
-	// Err tells why a record does not fit its type. It is nil if the type is not
-	// known.
+	// Err is the reason why a record does not fit its type. It is nil if the type is
+	// unknown.
 	Err error `json:"-"`
 
 	raw `json:"-"`
@@ -46,7 +49,7 @@ func (u *Unknown) Key() URL { return u.URL }
 // member returns a string member of the record.
 func (u *Unknown) member(name string) string { return string(stringMember(u.text, name)) }
 
-// raw is the text that a record was read from.
+// raw is the text of a record in the archive. The structs of records embed it.
 type raw struct{ text json.RawMessage }
 
 // Raw returns the text of the record in the archive, with the fields that its struct
@@ -54,36 +57,36 @@ type raw struct{ text json.RawMessage }
 // change it.
 func (r *raw) Raw() json.RawMessage { return r.text }
 
-func (r *raw) keep(text json.RawMessage) { r.text = text }
+func (r *raw) setRaw(text json.RawMessage) { r.text = text }
 
-// A keeper is a record of this package.
-type keeper interface {
+// An ownRecord is a record whose struct this package defines.
+type ownRecord interface {
 	Record
-	keep(text json.RawMessage)
+	setRaw(text json.RawMessage)
 }
 
-// decode decodes one element, which it keeps. The error is about the syntax: a
-// record that does not fit its type becomes an *Unknown.
+// decode decodes one element and keeps its text. It fails only if the element is not
+// JSON: a record that does not fit its type becomes an *Unknown.
 func decode(element json.RawMessage) (Record, error) {
 	r := newRecord(string(typeOf(element)))
 	if r == nil {
 		return decodeUnknown(element, nil)
 	}
 	if err := unmarshal(element, r); err != nil {
-		return decodeUnknown(element, plain(err))
+		return decodeUnknown(element, plainError(err))
 	}
-	r.keep(element)
+	r.setRaw(element)
 	return r, nil
 }
 
-// decodeUnknown makes an *Unknown of an element, with the reason why it does not fit
-// its type.
+// decodeUnknown makes an *Unknown of an element. The reason tells why the element
+// does not fit its type; it is nil if the type is unknown.
 func decodeUnknown(element json.RawMessage, reason error) (Record, error) {
 	if err := valid(element); err != nil {
-		return nil, plain(err)
+		return nil, plainError(err)
 	}
 	u := &Unknown{Err: reason}
-	u.keep(element)
+	u.setRaw(element)
 	u.Type = string(typeOf(element))
 	u.URL = URL(stringMember(element, "url"))
 	return u, nil

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Struct tags tell what records refer to: `ref:"user"` is on a field whose URL
-// names a user, or an organization where it owns something. The tag `ref:"*"`
-// leaves the type to the URL.
+// The struct tag ref of a URL field is the type of the record that the URL names.
+// `ref:"user"` also stands for an organization that owns something. With `ref:"*"`
+// the URL itself tells the type.
 
 // A referenceReader finds the references of records. It analyzes each type of
 // struct once.
@@ -18,9 +18,9 @@ type referenceReader struct {
 // A referenceField is a field of a struct that holds references.
 type referenceField struct {
 	index int
-	kind  string           // of the records, for a URL
-	many  bool             // it is a list
-	in    []referenceField // of the struct that the field holds
+	kind  string           // the struct tag; empty for a struct
+	many  bool             // the field is a list
+	in    []referenceField // the fields of a struct
 }
 
 func newReferenceReader() *referenceReader {
@@ -72,19 +72,19 @@ func (f *referenceField) visit(v reflect.Value, yield func(kind string, to URL))
 	}
 }
 
-// referenceFields returns the fields of a struct that hold references. Pointers
-// of records lead to settings, which refer to nothing.
+// referenceFields returns the fields of a struct that hold references. It skips
+// pointers, because they lead to settings, which have no references.
 func referenceFields(t reflect.Type) (fields []referenceField) {
 	for i := range t.NumField() {
 		field := t.Field(i)
 		f := referenceField{index: i, kind: field.Tag.Get("ref")}
-		held := field.Type
-		if held.Kind() == reflect.Slice {
+		element := field.Type
+		if element.Kind() == reflect.Slice {
 			f.many = true
-			held = held.Elem()
+			element = element.Elem()
 		}
-		if f.kind == "" && held.Kind() == reflect.Struct && held != reflect.TypeFor[Time]() {
-			f.in = referenceFields(held)
+		if f.kind == "" && element.Kind() == reflect.Struct && element != reflect.TypeFor[Time]() {
+			f.in = referenceFields(element)
 		}
 		if f.kind != "" || f.in != nil {
 			fields = append(fields, f)
@@ -93,8 +93,8 @@ func referenceFields(t reflect.Type) (fields []referenceField) {
 	return fields
 }
 
-// kindInURL returns the type of the record that a URL of GitHub names, as far as
-// it is a user, a team, an issue or a pull request.
+// kindInURL returns the type of the user, team, issue or pull request that a URL of
+// GitHub names. It returns "" for all other URLs.
 func kindInURL(u URL) string {
 	_, path, _ := strings.Cut(string(u), "://")
 	_, path, _ = strings.Cut(path, "/") // after the host

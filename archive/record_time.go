@@ -8,7 +8,7 @@ import (
 // A Time is a time in a record. The zero Time stands for null: the time is not
 // known, or the event has not happened.
 //
-// Time reads all forms in archives: 2024-07-26T14:47:57Z in nearly all of GitHub's
+// Time reads every form in archives: 2024-07-26T14:47:57Z in nearly all of GitHub's
 // fields; 2019-11-13T04:22:13.000+08:00 in reactions and topics;
 // 2023-03-30T09:03:48.563Z and 2025-03-02 13:11:12 +0000 from other exporters. It
 // writes RFC 3339.
@@ -41,18 +41,17 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 		at, err = time.Parse("2006-01-02 15:04:05 -0700", text)
 	}
 	if err == nil {
-		_, err = at.MarshalText() // time.Parse takes an offset of 24 hours, RFC 3339 does not
+		_, err = at.MarshalText() // time.Parse accepts an offset of 24 hours, RFC 3339 does not
 	}
 	if err != nil {
-		return fmt.Errorf("%q is no time", text)
+		return fmt.Errorf("%q is not a time", text)
 	}
 	t.Time = at
 	return nil
 }
 
-// parseUTC reads "2024-07-26T14:47:57Z", with the quotes: the form of nearly all
-// times, of which each record has several. It accepts nothing that [time.Parse]
-// refuses.
+// parseUTC is a fast path for "2024-07-26T14:47:57Z" in quotes, the form of nearly
+// all times. It accepts no time that [time.Parse] rejects.
 func parseUTC(data []byte) (time.Time, bool) {
 	const form = `"dddd-dd-ddTdd:dd:ddZ"`
 	if len(data) != len(form) {
@@ -71,7 +70,7 @@ func parseUTC(data []byte) (time.Time, bool) {
 	year, month, day := two(1)*100+two(3), time.Month(two(6)), two(9)
 	minute, second := two(15), two(18)
 	at := time.Date(year, month, day, two(12), minute, second, 0, time.UTC)
-	// time.Date carries over a 30 February or a 24th hour.
+	// time.Date turns 30 February into a day of March, and hour 24 into the next day.
 	y, m, d := at.Date()
 	return at, y == year && m == month && d == day && minute <= 59 && second <= 59
 }

@@ -1,32 +1,32 @@
 package archive
 
 // recordTypes has a constructor for each type of record that this package knows.
-var recordTypes = map[string]func() keeper{
-	"attachment":                  func() keeper { return new(Attachment) },
-	"commit_comment":              func() keeper { return new(CommitComment) },
-	"discussion":                  func() keeper { return new(Discussion) },
-	"discussion_category":         func() keeper { return new(DiscussionCategory) },
-	"issue":                       func() keeper { return new(Issue) },
-	"issue_comment":               func() keeper { return new(IssueComment) },
-	"issue_event":                 func() keeper { return new(IssueEvent) },
-	"label":                       func() keeper { return new(Label) },
-	"milestone":                   func() keeper { return new(Milestone) },
-	"organization":                func() keeper { return new(Organization) },
-	"project":                     func() keeper { return new(Project) },
-	"protected_branch":            func() keeper { return new(ProtectedBranch) },
-	"pull_request":                func() keeper { return new(PullRequest) },
-	"pull_request_review":         func() keeper { return new(PullRequestReview) },
-	"pull_request_review_comment": func() keeper { return new(PullRequestReviewComment) },
-	"pull_request_review_thread":  func() keeper { return new(PullRequestReviewThread) },
-	"release":                     func() keeper { return new(Release) },
-	"repository":                  func() keeper { return new(Repository) },
-	"repository_file":             func() keeper { return new(RepositoryFile) },
-	"team":                        func() keeper { return new(Team) },
-	"user":                        func() keeper { return new(User) },
+var recordTypes = map[string]func() ownRecord{
+	"attachment":                  func() ownRecord { return new(Attachment) },
+	"commit_comment":              func() ownRecord { return new(CommitComment) },
+	"discussion":                  func() ownRecord { return new(Discussion) },
+	"discussion_category":         func() ownRecord { return new(DiscussionCategory) },
+	"issue":                       func() ownRecord { return new(Issue) },
+	"issue_comment":               func() ownRecord { return new(IssueComment) },
+	"issue_event":                 func() ownRecord { return new(IssueEvent) },
+	"label":                       func() ownRecord { return new(Label) },
+	"milestone":                   func() ownRecord { return new(Milestone) },
+	"organization":                func() ownRecord { return new(Organization) },
+	"project":                     func() ownRecord { return new(Project) },
+	"protected_branch":            func() ownRecord { return new(ProtectedBranch) },
+	"pull_request":                func() ownRecord { return new(PullRequest) },
+	"pull_request_review":         func() ownRecord { return new(PullRequestReview) },
+	"pull_request_review_comment": func() ownRecord { return new(PullRequestReviewComment) },
+	"pull_request_review_thread":  func() ownRecord { return new(PullRequestReviewThread) },
+	"release":                     func() ownRecord { return new(Release) },
+	"repository":                  func() ownRecord { return new(Repository) },
+	"repository_file":             func() ownRecord { return new(RepositoryFile) },
+	"team":                        func() ownRecord { return new(Team) },
+	"user":                        func() ownRecord { return new(User) },
 }
 
 // newRecord returns an empty record of a type, or nil if the type is not known.
-func newRecord(kind string) keeper {
+func newRecord(kind string) ownRecord {
 	if construct, ok := recordTypes[kind]; ok {
 		return construct()
 	}

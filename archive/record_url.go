@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// A URL names a record: it is the own URL of the record, or a reference to it. Empty
-// stands for null: nobody, or a deleted account.
+// A URL identifies a record: it is the URL of the record itself, or a reference to
+// the record. The empty URL stands for null: no record, or a deleted account.
 type URL string
 
 // Number returns the number of an issue, pull request, milestone, discussion or
 // project, or the ID in the fragment: 5 of …/issues/5, 123 of
-// …/pull/5#issuecomment-123 and of …/pull/5/files#r123. All other URLs end in a
-// name, and Number returns 0: …/releases/tag/2024 is a tag.
+// …/pull/5#issuecomment-123 and of …/pull/5/files#r123. It returns 0 for all other
+// URLs, because they end in a name: …/releases/tag/2024 is a tag.
 func (u URL) Number() int64 {
 	path, fragment, found := strings.Cut(string(u), "#")
 	digits := strings.TrimLeft(fragment, "abcdefghijklmnopqrstuvwxyz-_")
@@ -26,14 +26,14 @@ func (u URL) Number() int64 {
 	} else if digits == fragment {
 		return 0
 	}
-	n, err := strconv.ParseUint(digits, 10, 63) // unlike ParseInt, it takes no sign
+	n, err := strconv.ParseUint(digits, 10, 63) // ParseInt accepts a sign
 	if err != nil {
 		return 0
 	}
 	return int64(n)
 }
 
-// isNumbered reports whether numbers follow this part of a URL. GitLab and
+// isNumbered reports whether a number follows this part of a URL. GitLab and
 // Bitbucket have names of their own for pull requests.
 func isNumbered(part string) bool {
 	return slices.Contains([]string{"issues", "pull", "milestones", "discussions", "projects", "merge_requests", "pull-requests"}, part)

@@ -73,7 +73,7 @@ func TestSplitterTellsWhatIsNoArray(t *testing.T) {
 		before int // elements
 		want   string
 	}{
-		"an empty file":         {"", 0, "shard at byte 0: the records end too early: unexpected EOF"},
+		"an empty file":         {"", 0, "shard at byte 0: truncated records: unexpected EOF"},
 		"an object":             {` {"a":1}`, 0, "shard at byte 1: unexpected '{' where records should begin"},
 		"two arrays":            {"[{}][]", 1, "shard at byte 4: unexpected '[' after all records"},
 		"no comma":              {"[{} {}]", 1, "shard at byte 4: unexpected '{' after a record"},
@@ -81,13 +81,13 @@ func TestSplitterTellsWhatIsNoArray(t *testing.T) {
 		"a comma at the end":    {"[{},]", 1, "shard at byte 4: unexpected ']' where a record should be"},
 		"a comma first":         {"[,{}]", 0, "shard at byte 1: unexpected ',' where a record should be"},
 		"a bracket too much":    {"[{}}]", 1, "shard at byte 3: unexpected '}' after a record"},
-		"cut before a record":   {"[{},", 1, "shard at byte 4: the records end too early: unexpected EOF"},
-		"cut in a record":       {`[{},{"a":"`, 1, "shard at byte 10: the records end too early: unexpected EOF"},
-		"cut before the end":    {"[{}", 1, "shard at byte 3: the records end too early: unexpected EOF"},
-		"a quote that is open":  {`[{"a":"b\"}]`, 0, "shard at byte 12: the records end too early: unexpected EOF"},
+		"cut before a record":   {"[{},", 1, "shard at byte 4: truncated records: unexpected EOF"},
+		"cut in a record":       {`[{},{"a":"`, 1, "shard at byte 10: truncated records: unexpected EOF"},
+		"cut before the end":    {"[{}", 1, "shard at byte 3: truncated records: unexpected EOF"},
+		"a quote that is open":  {`[{"a":"b\"}]`, 0, "shard at byte 12: truncated records: unexpected EOF"},
 		"half a mark":           {"\xef\xbb[]", 0, "shard at byte 0: unexpected 'ï' where records should begin"},
 		"a mark in the middle":  {" \xef\xbb\xbf[]", 0, "shard at byte 1: unexpected 'ï' where records should begin"},
-		"nothing but a mark":    {"\xef\xbb\xbf", 0, "shard at byte 3: the records end too early: unexpected EOF"},
+		"nothing but a mark":    {"\xef\xbb\xbf", 0, "shard at byte 3: truncated records: unexpected EOF"},
 		"bytes beyond the text": {"[]\x00", 0, `shard at byte 2: unexpected '\x00' after all records`},
 	} {
 		t.Run(name, func(t *testing.T) {

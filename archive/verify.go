@@ -13,45 +13,44 @@ import (
 // VerifyOptions are the options of [Verify] and [Extract].
 type VerifyOptions struct {
 	Limits       Limits
-	Repositories []string // the repositories that must be there: "owner/name", in upper or lower case
-	SHA256       string   // of the whole archive, in hex; empty: not compared
-	// The options of the start request: what they exclude may be missing.
+	Repositories []string // the requested repositories: "owner/name", in upper or lower case
+	SHA256       string   // the expected SHA-256 of the archive, in hex; not compared if empty
+	// The exclude options of the start request. Excluded data may be missing.
 	ExcludeMetadata, ExcludeGitData, ExcludeAttachments, ExcludeReleases bool
 	// SkipReferences leaves Dangling and Duplicates out of the Summary. It saves
 	// up to 16 bytes of memory for each record and reference.
 	SkipReferences bool
 }
 
-// Verify reads an archive to its end and reports what is in it and what is wrong
-// with it. The Summary is never nil: it tells of the part that could be read. If
-// anything is wrong, the error is a [*FaultError]. An error of r is returned as it
-// is, joined with the faults before it; so is the reason why ctx ended. A nil opts
-// means the defaults.
+// Verify reads an archive to its end, counts its content, and reports its faults. The
+// Summary is never nil: it describes the part that could be read. If the archive has
+// faults, the error is a [*FaultError]. If r fails or ctx ends, the returned error
+// wraps the cause, and is joined with the faults found before. A nil opts means the
+// defaults.
 //
-// Git is the measure for bare repositories. If Verify reports nothing about one,
-// git clone and git fsck --full accept the repository that [Extract] leaves. A
-// fault names its entry. Faults are:
+// A bare repository without a fault is a repository that Git accepts: git clone and
+// git fsck --full succeed after [Extract]. A fault names its entry. Faults are:
 //
 //   - a container that is not one whole gzip member with the right checksum, or
 //     not one whole tar; limits that are exceeded;
 //   - entries that are neither files nor directories, or have the name of an
-//     earlier entry; names that lead out of the archive or lie beside the
-//     directory around everything;
+//     earlier entry; names that lead out of the archive or out of the wrapping
+//     directory;
 //   - a missing schema.json, or one whose major version is not 1;
 //   - files of records that are not JSON arrays, records without a type, links
 //     (tarball://root/…) to missing entries, in any field of any record;
-//   - files of records and bare repositories in places where nothing reads them;
-//   - in bare repositories: a missing HEAD, or one that does not lead to a branch;
-//     commits in shallow that are missing;
-//   - loose refs and lines of packed-refs that Git cannot read, and refs that
-//     are there twice or below another ref;
-//   - refs that lead to a missing ref or object, or make a branch of something
-//     that is not a commit;
-//   - packs without an index, and the reverse; damaged packs, indexes, loose
-//     objects and objects of Git LFS;
-//   - objects in other repositories; reftables; objects without a ref;
-//     repositories of millions of objects whose files are too far apart in the
-//     archive;
+//   - files of records and bare repositories in places where readers ignore them;
+//   - in bare repositories: a missing HEAD, or a HEAD that does not lead to a branch;
+//     missing commits that shallow names;
+//   - loose refs and lines of packed-refs that Git cannot read, duplicate lines of
+//     packed-refs, and refs below another ref;
+//   - refs that lead to a missing ref or object, and branches whose object is not a
+//     commit;
+//   - packs without an index, and indexes without a pack; damaged packs, indexes,
+//     loose objects and objects of Git LFS;
+//   - objects that are in another repository; refs in reftables; repositories with
+//     objects but no refs; repositories of millions of objects whose files are too
+//     far apart in the archive;
 //   - a requested repository whose record or Git data is missing;
 //   - a SHA-256 of the archive that is not the requested one.
 //
@@ -66,19 +65,19 @@ type VerifyOptions struct {
 // that seem to have lost their objects.
 //
 // If the container is damaged, Verify reports the damage and the faults before it.
-// Of what is missing after the damage it reports requested repositories alone.
+// After the damage, it reports requested repositories as missing, and nothing else.
 //
 // Verify cannot see damage that leaves no trace: an attachment with other content,
 // a record that was never written, another text in valid JSON. Verify does not read
-// the history, so that some damage to a repository is visible to git fsck alone:
+// the history, so that only git fsck finds some damage to a repository:
 //
 //   - a lost loose object inside the history;
 //   - lines of shallow that are lost;
-//   - an object damaged inside a pack whose checksums were made right again;
+//   - a damaged object in a pack whose checksums match the damage;
 //   - commits, trees and tags whose content breaks Git's rules;
 //   - a branch whose object in a pack is not a commit.
 //
-// For Git's last word, extract the archive and run git fsck --full.
+// For a check of the history, extract the archive and run git fsck --full.
 //
 // Verify needs about 30 bytes of memory for each entry, up to 16 for each
 // record and reference (see SkipReferences), and 24 for each link to a later
@@ -88,13 +87,12 @@ func Verify(ctx context.Context, r io.Reader, opts *VerifyOptions) (*Summary, er
 	return verify(ctx, r, opts, nil)
 }
 
-// verify is Verify, and Extract with the create of an extraction. It calls create
-// for each file and directory, in the order of the archive, unless the entry has
-// the name of an earlier one. It writes the content of the entry to the writer
-// that create returns, and closes the writer after the last byte that could be
-// read. A *Fault from create says why the entry is refused: verify reports it and
-// checks the entry all the same. Any other error of create, Write or Close ends
-// verify, which returns the error as it is.
+// verify implements Verify, and Extract with the create of an extraction. It calls
+// create for each file and directory, in the order of the archive, unless the entry
+// has the name of an earlier one. It writes the content of the entry to the writer
+// that create returns, and closes the writer after the last byte that could be read.
+// A *Fault from create refuses the entry: verify reports the Fault and still checks
+// the entry. Any other error of create, Write or Close ends verify, which returns it.
 func verify(ctx context.Context, r io.Reader, opts *VerifyOptions, create func(*Entry) (io.WriteCloser, error)) (*Summary, error) {
 	if opts == nil {
 		opts = new(VerifyOptions)
@@ -103,7 +101,7 @@ func verify(ctx context.Context, r io.Reader, opts *VerifyOptions, create func(*
 		return new(Summary), fmt.Errorf("verify archive: %w", err)
 	}
 	if create == nil {
-		create = func(*Entry) (io.WriteCloser, error) { return nil, nil } //nolint:nilnil // nowhere
+		create = func(*Entry) (io.WriteCloser, error) { return nil, nil } //nolint:nilnil // nothing is written
 	}
 	v := &verifier{
 		opts:         opts,
@@ -119,7 +117,7 @@ func verify(ctx context.Context, r io.Reader, opts *VerifyOptions, create func(*
 	if !opts.SkipReferences {
 		v.references = newReferenceCheck()
 	}
-	input := &input{r: contextual(ctx, r), sum: sha256.New()}
+	input := &hashingReader{r: contextual(ctx, r), sum: sha256.New()}
 	err := v.read(input)
 	v.summary.Size = input.size
 	if err == nil {
@@ -137,7 +135,7 @@ func verify(ctx context.Context, r io.Reader, opts *VerifyOptions, create func(*
 	}
 }
 
-// check reports what is wrong with the arguments of Verify.
+// check returns an error for invalid arguments of Verify.
 func (o *VerifyOptions) check(r io.Reader) error {
 	if r == nil {
 		return errNoInput
@@ -157,18 +155,18 @@ type verifier struct {
 	summary      *Summary
 	faults       FaultError
 	catalog      *catalog
-	references   *referenceCheck               // nil if not asked for
+	references   *referenceCheck               // nil with SkipReferences
 	repositories map[string]*RepositorySummary // by name in lower case
 	bare         *bareRepositories
 	schema       bool            // a schema.json was seen
-	tooMany      bool            // repositories
+	tooMany      bool            // more repositories than maxRepositories
 	broken       bool            // the container is damaged
-	misplaced    map[string]bool // places that were reported
+	misplaced    map[string]bool // misplaced files and directories that were reported
 	merged       map[string]bool // names of repositories with merged pull requests, in lower case
 }
 
 // read reads the input to its end. The error is never a fault of the archive.
-func (v *verifier) read(input *input) error {
+func (v *verifier) read(input *hashingReader) error {
 	r, err := NewReader(input, &ReaderOptions{Limits: v.opts.Limits})
 	if err != nil {
 		return err
@@ -186,7 +184,7 @@ func (v *verifier) read(input *input) error {
 			return err
 		}
 		if int64(len(v.catalog.seen)) > r.limits.Entries {
-			err := fmt.Errorf("it has more than %d entries and directories without an entry (Limits.Entries)", r.limits.Entries)
+			err := fmt.Errorf("more than %d entries and directories without an entry (Limits.Entries)", r.limits.Entries)
 			v.faults.add(&Fault{Offset: -1, Err: err})
 			v.broken = true
 			break
@@ -197,7 +195,7 @@ func (v *verifier) read(input *input) error {
 	return err
 }
 
-// entry checks one entry. The error is that of create, Write or Close.
+// entry checks one entry. The error comes from create, Write or Close.
 func (v *verifier) entry(e *Entry) error {
 	v.summary.Entries++
 	v.summary.Unpacked += e.Size
@@ -220,12 +218,12 @@ func (v *verifier) entry(e *Entry) error {
 	return v.checkAndWrite(e, w)
 }
 
-// admit reports why the content of an entry is not checked: the content of a
-// second entry of one name would be taken for a part of the first entry.
+// admit returns an error if the content of an entry must not be checked. The content
+// of a second entry of the same name would be taken for a part of the first entry.
 func (v *verifier) admit(e *Entry) error {
 	err := v.catalog.add(e.Name, e.Mode.IsDir())
 	if e.special != "" {
-		return fmt.Errorf("%s, which has no place in an archive", e.special)
+		return fmt.Errorf("%s, which does not belong in an archive", e.special)
 	}
 	return err
 }
@@ -236,7 +234,7 @@ func (v *verifier) checkAndWrite(e *Entry, w io.WriteCloser) error {
 	e.tee = tee
 	v.check(e)
 	if tee.err == nil {
-		io.Copy(io.Discard, e) //nolint:errcheck // the error comes again instead of the next entry
+		io.Copy(io.Discard, e) //nolint:errcheck // the loop over the entries yields the error
 	}
 	if err := w.Close(); tee.err == nil {
 		return err
@@ -252,12 +250,12 @@ func (v *verifier) check(e *Entry) {
 		v.checkRecords(e)
 	case KindGit:
 		v.bare.check(e, func(offset int64, err error) { v.report(e.Name, offset, err) })
-	default: // There is nothing to compare other files with.
+	default: // Other files have no checksum.
 	}
 }
 
-// checkPlace reports a file of records or of a repository in a place where nothing
-// reads it. A directory of such files is reported once.
+// checkPlace reports a file of records or of a repository in a place where readers
+// ignore it. It reports a directory of such files once.
 func (v *verifier) checkPlace(e *Entry) {
 	place, err := misplaced(e)
 	if err == nil || v.misplaced[place] || len(v.misplaced) == maxFaults {
@@ -270,8 +268,8 @@ func (v *verifier) checkPlace(e *Entry) {
 	v.report(place, -1, err)
 }
 
-// finish checks what can be checked only at the end. After damage to the container
-// it does not report what is missing.
+// finish does the checks that need the whole archive. After damage to the container it
+// does not report missing entries.
 func (v *verifier) finish() {
 	faults := v.bare.finish()
 	v.addBare()
@@ -285,10 +283,10 @@ func (v *verifier) finish() {
 	if v.tooMany || v.bare.tooMany {
 		v.report("", -1, fmt.Errorf("more than %d repositories: the others were not checked", maxRepositories))
 	}
-	asked := make(map[string]bool)
+	requested := make(map[string]bool)
 	for _, name := range v.opts.Repositories {
-		if lower := strings.ToLower(name); !asked[lower] {
-			asked[lower] = true
+		if lower := strings.ToLower(name); !requested[lower] {
+			requested[lower] = true
 			v.checkPresence(name)
 		}
 	}
@@ -307,8 +305,8 @@ func (v *verifier) report(entry string, offset int64, err error) {
 	v.faults.add(&Fault{Entry: entry, Offset: offset, Err: err})
 }
 
-// count counts a name that the archive chose. It bounds how many names it tells
-// apart.
+// count counts an occurrence of a name from the archive. It counts all names beyond
+// the first thousand as "…".
 func count(counts map[string]int64, kind string) {
 	const most = 1000
 	kind = shorten(kind)

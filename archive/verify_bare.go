@@ -12,11 +12,11 @@ import (
 // come in any order, although tar writes one repository after another.
 type bareRepositories struct {
 	all     map[string]*bareRepository // by name
-	inTurn  []*bareRepository          // all, the first seen first
-	open    []*bareRepository          // with a checker
-	memory  int64                      // of open
-	held    int                        // faults
-	tooMany bool                       // repositories
+	inOrder []*bareRepository          // all, in the order in which they were seen first
+	open    []*bareRepository          // the repositories with a checker
+	memory  int64                      // of all checkers
+	faults  int                        // the number of faults of closed checkers
+	tooMany bool                       // more repositories than maxRepositories
 	limits  Limits
 	shared  *gitdir.Shared // nil before the first checker
 }
@@ -28,20 +28,20 @@ type bareRepository struct {
 	stats   gitdir.Stats
 	checker *gitdir.Checker
 	memory  int64      // of checker
-	held    FaultError // what the checker found in the end
-	closed  bool       // a checker was let go
-	partial bool       // and no checker saw all of it
-	unread  bool       // refs were not checked
+	faults  FaultError // what the checker reported when it was closed
+	closed  bool       // a checker was closed
+	partial bool       // another checker was opened later: none saw the whole repository
+	unread  bool       // packed-refs was too large to be checked
 }
 
-// maxCheckers bounds the memory of checkers, which hold 8 bytes for each object. The
-// checkers of a usual archive all stay until its end. Beyond the limit, every
-// checker but the current one is closed: tar has written the other repositories. An
-// entry of a closed repository is a fault, because the repository cannot be checked
-// as a whole.
+// maxCheckers bounds the memory of checkers, which need 8 bytes for each object. The
+// checkers of a usual archive all stay open until its end. Beyond the limit, every
+// checker but the current one is closed: tar has written the other repositories. A
+// later entry of a closed repository is a fault, because the repository cannot be
+// checked as a whole.
 const maxCheckers = 16 << 20
 
-// maxPackedRefs bounds the memory for refs. GitHub does not take repositories with
+// maxPackedRefs bounds the memory for refs. GitHub does not accept repositories with
 // two million refs.
 const maxPackedRefs = 128 << 20
 
@@ -81,7 +81,7 @@ func (b *bareRepositories) repository(name string) *bareRepository {
 		}
 		repo = &bareRepository{name: name}
 		b.all[name] = repo
-		b.inTurn = append(b.inTurn, repo)
+		b.inOrder = append(b.inOrder, repo)
 	}
 	return repo
 }
@@ -112,11 +112,11 @@ func (b *bareRepositories) closeAllBut(repo *bareRepository) {
 // close closes a checker and keeps its faults.
 func (b *bareRepositories) close(repo *bareRepository) {
 	stats := repo.checker.Close(func(name string, err error) {
-		if b.held++; b.held > maxFaults {
-			repo.held.More++
+		if b.faults++; b.faults > maxFaults {
+			repo.faults.More++
 			return
 		}
-		repo.held.add(&Fault{Entry: path.Join(bareDir(repo.name), name), Offset: -1, Err: err})
+		repo.faults.add(&Fault{Entry: path.Join(bareDir(repo.name), name), Offset: -1, Err: err})
 	})
 	repo.stats.Objects += stats.Objects
 	repo.stats.Refs += stats.Refs
@@ -134,7 +134,7 @@ func (b *bareRepositories) finish() *FaultError {
 	}
 	b.open = nil
 	faults := new(FaultError)
-	for _, repo := range b.inTurn {
+	for _, repo := range b.inOrder {
 		report := func(name, text string) {
 			faults.add(&Fault{Entry: path.Join(bareDir(repo.name), name), Offset: -1, Err: errors.New(text)})
 		}
@@ -143,10 +143,10 @@ func (b *bareRepositories) finish() *FaultError {
 			report("", "checked only file by file, because its files are scattered over the archive")
 			continue
 		case !repo.closed:
-			report("HEAD", "missing") // as all its files
+			report("HEAD", "missing") // as are all its files
 			continue
 		}
-		faults.addAll(&repo.held)
+		faults.addAll(&repo.faults)
 		if repo.stats.Objects > 0 && repo.stats.Refs == 0 && !repo.stats.Detached && !repo.unread {
 			report("", "it has objects and no refs")
 		}

@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// A catalog knows the names of the files and directories that an archive has had so
-// far, and the links to others. It holds hashes of the names.
+// A catalog remembers the files and directories that have come so far, and the links
+// to entries that have not. It keeps hashes of the names.
 type catalog struct {
 	seed    maphash.Seed
-	seen    map[uint64]struct{} // files and directories, also those without an entry
+	seen    map[uint64]struct{} // files and directories, also directories without an entry
 	last    string              // the directory of the latest file
 	pending []pendingLink
 	decoded map[uint64]uint64 // targets of pending links that may be percent-encoded
 	texts   []string          // of pending links
-	size    int               // of texts
+	size    int               // the bytes in texts
 	origins []origin          // of pending links
 }
 
-// A pendingLink is a link to an entry that was not seen yet.
+// A pendingLink is a link to an entry that has not come yet.
 type pendingLink struct {
 	target uint64
 	offset int64  // of the record
@@ -29,7 +29,7 @@ type pendingLink struct {
 	text   uint32 // index in texts, plus one; 0 if texts was full
 }
 
-// An origin is a file of records, and a repository whose records are in it.
+// An origin is a file of records, and a repository with records in the file.
 type origin struct{ shard, repository string }
 
 // maxTexts bounds the bytes of links that are kept for the messages of faults.
@@ -43,13 +43,13 @@ func newCatalog() *catalog {
 	}
 }
 
-// add adds an entry. The error is about an earlier entry in the way.
+// add adds an entry. It fails if an earlier entry is in the way.
 func (c *catalog) add(name string, dir bool) error {
 	switch {
 	case c.has(c.hash(name, false)):
-		return errors.New("a file before it has the same name")
+		return errors.New("an earlier file has the same name")
 	case !dir && c.has(c.hash(name, true)):
-		return errors.New("a directory before it has the same name")
+		return errors.New("an earlier directory has the same name")
 	}
 	c.seen[c.hash(name, dir)] = struct{}{}
 	return c.addParents(name)
@@ -85,8 +85,8 @@ func (c *catalog) has(hash uint64) bool {
 	return ok
 }
 
-// link adds a link to the entry of this name, in the record that e has yielded
-// last. It must be a directory if it is a repository, and otherwise a file.
+// link adds a link to the entry of this name, from the record that e yielded last. The
+// entry must be a directory if it is a repository, and a file otherwise.
 func (c *catalog) link(e *Entry, r Record, name string) {
 	plain, err := url.PathUnescape(name)
 	if err != nil {

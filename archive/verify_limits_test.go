@@ -69,7 +69,7 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 			}
 			summary, err := verify(50)
 			faults := faultsOf(t, err).Faults
-			require.ErrorContains(t, faults[len(faults)-1], "it has more than 50 records and references (Limits.Records)")
+			require.ErrorContains(t, faults[len(faults)-1], "more than 50 records and references (Limits.Records)")
 			assert.Zero(t, summary.Records["user"], "nothing is read beyond it")
 			summary, err = verify(150)
 			if err != nil {
@@ -87,7 +87,7 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 		w := tar.NewWriter(&b)
 		require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Size: 128<<20 + 1, Mode: 0o644, Format: tar.FormatGNU}))
 		_, err := archive.Verify(t.Context(), bytes.NewReader(gzipOf(t, b.Bytes())), nil)
-		requireFaults(t, err, map[string]string{name: "larger than", "": "too early"})
+		requireFaults(t, err, map[string]string{name: "larger than", "": "truncated"})
 	})
 	t.Run("directories without entries", func(t *testing.T) {
 		t.Parallel()

@@ -34,7 +34,7 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 		if kind == "" {
 			v.reportRecord(e, r, errors.New("record without a type"))
 		}
-		if _, told := v.summary.Misfits[kind]; u.Err != nil && !told {
+		if _, ok := v.summary.Misfits[kind]; u.Err != nil && !ok {
 			v.summary.Misfits[kind] = u.Err.Error()
 		}
 	}
@@ -44,12 +44,12 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 	if pull, ok := r.(*PullRequest); ok && !pull.MergedAt.IsZero() && len(v.merged) < maxRepositories {
 		v.merged[strings.ToLower(shorten(nameInURL(pull.Repository)))] = true
 	}
-	held := 0
+	remembered := 0
 	if v.references != nil {
-		held = v.references.addRecord(r)
+		remembered = v.references.addRecord(r)
 	}
 	links(r.Raw(), func(link string) {
-		held++
+		remembered++
 		name, err := EntryName(link)
 		switch {
 		case err != nil:
@@ -58,16 +58,16 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 			v.catalog.link(e, r, name)
 		}
 	})
-	e.reader.tooMany(held) // which comes instead of the next record
+	e.reader.countRecords(remembered) // beyond the limit, the loop ends before the next record
 }
 
-// reportRecord reports a fault of the record that e has yielded last.
+// reportRecord reports a fault of the record that e yielded last.
 func (v *verifier) reportRecord(e *Entry, r Record, err error) {
 	v.faults.add(&Fault{Entry: e.Name, Repository: repositoryOf(r), Offset: e.offset, Err: err})
 }
 
 // excluded reports whether the options exclude the entry of this name. Records may
-// link to it all the same.
+// still link to it.
 func (v *verifier) excluded(name string) bool {
 	dir, _, _ := strings.Cut(name, "/")
 	switch dir {

@@ -6,17 +6,17 @@ import (
 )
 
 // A referenceCheck counts the references to records that are not in the archive.
-// Records come in any order, so that it holds 8 bytes for each record and each
+// Records come in any order, so that it keeps 8 bytes for each record and each
 // reference until the end.
 type referenceCheck struct {
 	seed   maphash.Seed
 	reader *referenceReader
-	kinds  []string // what a reference can refer to, numbered
-	keys   hashes   // tagged with what has the URL
-	refs   hashes   // tagged with what they refer to
+	kinds  []string // the types of records that references name; the index is a tag
+	keys   hashes   // the URLs of records and labels, with the tags keyPart and keyRecord
+	refs   hashes   // the references, with an index of kinds as tag
 }
 
-// The owners of URLs, as tags in referenceCheck.keys.
+// The tags in referenceCheck.keys: the owners of URLs.
 const (
 	keyPart   = iota // a label, inside its repository's record
 	keyRecord        // a record
@@ -55,8 +55,8 @@ func (c *referenceCheck) number(kind string) int {
 	return i
 }
 
-// resolve counts the references that name no record, by the type of the record, and
-// the records with the URL of another record. It empties c.
+// resolve counts the references whose record is missing, by the type of the record,
+// and the records with the URL of another record. It empties c.
 func (c *referenceCheck) resolve() (dangling map[string]int64, duplicates int64) {
 	dangling = make(map[string]int64)
 	var keys, refs []uint64

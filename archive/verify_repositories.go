@@ -10,7 +10,7 @@ import (
 
 // addBare adds the statistics of bare repositories to the summaries.
 func (v *verifier) addBare() {
-	for _, b := range v.bare.inTurn {
+	for _, b := range v.bare.inOrder {
 		name, isWiki := strings.CutSuffix(b.name, ".wiki")
 		s := v.repository(name)
 		s.Git = s.Git || !isWiki
@@ -30,7 +30,7 @@ func (v *verifier) checkPresence(name string) {
 	report := func(err error) { v.faults.add(&Fault{Repository: name, Offset: -1, Err: err}) }
 	switch {
 	case s == nil && v.broken:
-		report(fmt.Errorf("repository %s is not in what could be read", name))
+		report(fmt.Errorf("repository %s is not in the readable part of the archive", name))
 		return
 	case s == nil:
 		report(fmt.Errorf("repository %s is not in the archive", name))
@@ -59,21 +59,21 @@ func (v *verifier) repository(name string) *RepositorySummary {
 		s = &RepositorySummary{Name: name}
 		if len(v.repositories) == maxRepositories {
 			v.tooMany = true
-			return s // which nobody sees
+			return s // not in the Summary
 		}
 		v.repositories[lower] = s
 	}
 	return s
 }
 
-// repositoryOf returns the "owner/name" of the repository that a record belongs to,
-// and nothing for others.
+// repositoryOf returns the "owner/name" of the repository that a record belongs to. It
+// returns "" if the record belongs to no repository.
 func repositoryOf(r Record) string {
 	url := r.Key()
 	switch r := r.(type) {
 	case *User, *Organization, *Team:
 		return ""
-	case *Attachment: // its own URL may name no repository
+	case *Attachment: // its own URL may not name a repository
 		url = cmp.Or(r.Repository, r.Parent())
 	}
 	if name := repositoryName(r); name != "" {
@@ -88,9 +88,9 @@ func repositoryOf(r Record) string {
 	return parts[1] + "/" + parts[2]
 }
 
-// repositoryName returns "owner/name" for the record of a repository, and nothing
-// for others. The link to the bare repository is the first choice: the URL has
-// another form in archives of other exporters.
+// repositoryName returns "owner/name" for the record of a repository, and "" for other
+// records. It prefers the link to the bare repository, because other exporters write
+// URLs of other forms.
 func repositoryName(r Record) string {
 	var gitURL, owner, name string
 	switch r := r.(type) {

@@ -1,16 +1,16 @@
 package archive
 
-// A Summary is what [Verify] and [Extract] found in an archive.
+// A Summary describes what [Verify] and [Extract] found in an archive.
 type Summary struct {
-	SHA256   string           `json:"sha256"`   // hex, of the archive itself
-	Size     int64            `json:"size"`     // of the archive itself
-	Unpacked int64            `json:"unpacked"` // the sizes of all files in it, as its headers tell
-	Entries  int64            `json:"entries"`  // files and directories
+	SHA256   string           `json:"sha256"`   // of the archive, in hex
+	Size     int64            `json:"size"`     // of the archive, in bytes
+	Unpacked int64            `json:"unpacked"` // the total size of its files, in bytes
+	Entries  int64            `json:"entries"`  // the number of files and directories
 	Schema   Schema           `json:"schema"`
-	Records  map[string]int64 `json:"records"` // by type
-	Unknown  map[string]int64 `json:"unknown"` // how many of Records came as *Unknown
-	// Misfits tells, by type, why the first record that does not fit its type came
-	// as *Unknown.
+	Records  map[string]int64 `json:"records"` // the number of records, by type
+	Unknown  map[string]int64 `json:"unknown"` // the number of them that are an *Unknown, by type
+	// Misfits has, by type, the reason why the first record that does not fit its type
+	// is an *Unknown.
 	Misfits map[string]string `json:"misfits,omitempty"`
 	// Repositories are sorted by name.
 	Repositories []RepositorySummary `json:"repositories"`
@@ -22,7 +22,7 @@ type Summary struct {
 	Duplicates int64 `json:"duplicates"`
 }
 
-// A RepositorySummary is what an archive has of a repository and its wiki.
+// A RepositorySummary describes what an archive has of a repository and its wiki.
 type RepositorySummary struct {
 	Name     string `json:"name"`      // "owner/name"
 	Record   bool   `json:"record"`    // it has a record
@@ -32,11 +32,11 @@ type RepositorySummary struct {
 	Objects  int64  `json:"objects"`   // Git objects of both
 	Refs     int64  `json:"refs"`      // of both
 
-	// A history that is not whole, in the repository or its wiki. Git accepts the
-	// first and the third; the second is a fault, too.
+	// An incomplete history, of the repository or its wiki. Partial comes with a fault;
+	// Git accepts the others.
 	Shallow bool `json:"shallow,omitzero"` // a shallow file cuts the history
 	Partial bool `json:"partial,omitzero"` // a promisor pack: objects are in another repository
-	Emptied bool `json:"emptied,omitzero"` // the records have merged pull requests, the repository no objects
+	Emptied bool `json:"emptied,omitzero"` // the records have merged pull requests, but the repository has no objects
 }
 
 // A Schema is the content of schema.json.

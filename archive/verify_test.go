@@ -351,7 +351,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 				l.add("attachments/1/issues_000001.json", "x") // somebody's
 			},
 			want: map[string]string{
-				"x/schema.json": "nothing reads it", "x/issues_000001.json": "nothing reads it", "x/repositories": "nothing reads it",
+				"x/schema.json": "readers ignore it", "x/issues_000001.json": "readers ignore it", "x/repositories": "readers ignore it",
 			},
 		},
 		"files of records that are not named as such": {
@@ -363,8 +363,8 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 				l.add("novelty.json", "{}")
 			},
 			want: map[string]string{
-				"issues_00001.json": "nothing reads it", "Issues_000001.json": "nothing reads it",
-				"issues_000001.JSON": "nothing reads it", "issues-1.json": "nothing reads it",
+				"issues_00001.json": "readers ignore it", "Issues_000001.json": "readers ignore it",
+				"issues_000001.JSON": "readers ignore it", "issues-1.json": "readers ignore it",
 			},
 		},
 		"files beside repositories": {
@@ -547,7 +547,7 @@ func TestVerifyTellsTheCauseAndWhatMatters(t *testing.T) {
 			require.Len(t, faults.Faults, 3, "%v", err)
 			assert.Empty(t, faults.Faults[0].Entry)
 			assert.GreaterOrEqual(t, faults.Faults[0].Offset, int64(end))
-			require.EqualError(t, faults.Faults[1], "archive: repository octocat/lib is not in what could be read")
+			require.EqualError(t, faults.Faults[1], "archive: repository octocat/lib is not in the readable part of the archive")
 			assert.Contains(t, faults.Faults[2].Error(), "SHA-256")
 		})
 	}

@@ -15,16 +15,16 @@ import (
 // WriterOptions are the options of [NewWriter].
 type WriterOptions struct {
 	// ModTime is the time of the archive and of its entries; zero means now. The
-	// same calls with the same time make the same bytes.
+	// same calls with the same time produce the same bytes.
 	ModTime time.Time
-	// Level is that of gzip, from 1 (fast) to 9 (small). 0 picks one, and -1 does
-	// not compress.
+	// Level is the level of gzip, from 1 (fast) to 9 (small); 0 means the default
+	// level, and -1 no compression.
 	Level int
 	// Schema is the content of schema.json; zero means version 1.0.1, which GitHub's
-	// importer takes.
+	// importer accepts.
 	Schema Schema
-	// Shallow lets AddRepository take shallow repositories, whose history is cut.
-	// GitHub's importer does not take them.
+	// Shallow lets AddRepository accept shallow repositories, whose history is cut.
+	// GitHub's importer does not accept them.
 	Shallow bool
 }
 
@@ -32,38 +32,38 @@ type WriterOptions struct {
 // repositories with [Writer.AddRepository], attachments and other files with
 // [Writer.Create], in any order, and at the end [Writer.Close].
 //
-// A Writer writes files at once. It collects records until there are 100 of a
-// type, or 16 MiB in all. It also holds the names of all entries, because no two
-// entries may have one name.
+// A Writer does not buffer files. It collects records until it has 100 of a type, or
+// 16 MiB in all. It also remembers the names of all entries, because names must be
+// unique.
 //
-// After a failed call the archive is incomplete. So all later calls, Close among
-// them, do nothing and return the same error.
+// After a failed call the archive is incomplete. So all later calls, including Close,
+// do nothing and return the same error.
 //
-// A Writer refuses what a [Reader] would refuse. It does not check that records and
-// files fit together; [Verify] does. A Writer is not for concurrent use.
+// A Writer refuses names and records that a [Reader] would refuse. It does not check
+// that records and files fit together; [Verify] does. A Writer is not for concurrent
+// use.
 type Writer struct {
 	gzip    *gzip.Writer
 	tar     *tar.Writer
-	size    counter // of the tar
+	size    counter // the size of the tar
 	modTime time.Time
 	schema  Schema
 	shallow bool
-	limits  Limits                 // of a Reader with the default options
+	limits  Limits                 // the limits of a Reader with the default options
 	entries map[string]fs.FileMode // directories and files, by name
-	cased   map[string]bool        // directories of repositories, in lower case
+	lower   map[string]bool        // directories of repositories, in lower case
 	shards  []*shard               // in the order of their first records
-	waiting int                    // bytes of records in all shards
-	file    *fileWriter            // the latest of Create, until the next call
-	err     error
+	waiting int                    // the bytes of the records in all shards
+	file    *fileWriter            // the file of the latest Create, until the next call
+	err     error                  // the first error
 }
 
-const tarRecord = 10240 // GNU tar writes a multiple of it
+const tarRecord = 10240 // GNU tar pads a tar to a multiple of this size
 
 var errWriterClosed = errors.New("the archive is closed")
 
-// NewWriter returns a Writer of an archive to w. It writes nothing before the first
-// call of a method, which also reports what is wrong with opts. A nil opts means
-// the defaults.
+// NewWriter returns a Writer that writes an archive to w. It writes nothing itself. The
+// first call of a method reports invalid options. A nil opts means the defaults.
 func NewWriter(w io.Writer, opts *WriterOptions) *Writer {
 	var o WriterOptions
 	if opts != nil {
@@ -82,7 +82,7 @@ func NewWriter(w io.Writer, opts *WriterOptions) *Writer {
 		shallow: o.Shallow,
 		limits:  Limits{}.orDefaults(),
 		entries: make(map[string]fs.FileMode),
-		cased:   make(map[string]bool),
+		lower:   make(map[string]bool),
 	}
 	a.schema.Version = cmp.Or(a.schema.Version, "1.0.1")
 	switch {
@@ -99,7 +99,7 @@ func NewWriter(w io.Writer, opts *WriterOptions) *Writer {
 	if a.modTime.IsZero() {
 		a.modTime = time.Now()
 	}
-	a.modTime = a.modTime.Truncate(time.Second) // more does not fit
+	a.modTime = a.modTime.Truncate(time.Second) // the precision of gzip and tar
 	a.gzip, a.err = gzip.NewWriterLevel(w, level)
 	a.gzip.ModTime = a.modTime
 	a.gzip.OS = 3 // Unix
@@ -113,27 +113,27 @@ func NewWriter(w io.Writer, opts *WriterOptions) *Writer {
 // Types of other packages are encoded by encoding/json; the result must be an
 // object that has the record's type.
 //
-// A record needs a type and a URL, and may be as large as a [Reader] takes by
-// default. GitHub's importer needs more: each record that another record refers
-// to, and for each attachment the file that its asset_url names. For each
-// repository with a git_url of "tarball://root/repositories/owner/name.git" it
-// needs a call of AddRepository with "owner/name".
+// A record needs a type and a URL, and may be as large as a [Reader] accepts by
+// default. GitHub's importer needs more: each record that another record refers to,
+// the file that the asset_url of an attachment names, and the repository that the
+// git_url of a repository names. The git_url of the repository that AddRepository
+// adds as "owner/name" is "tarball://root/repositories/owner/name.git".
 func (w *Writer) Write(r Record) error {
 	if err := w.begin(); err != nil {
 		return err
 	}
-	return w.keep("write a record", w.write(r))
+	return w.result("write a record", w.write(r))
 }
 
 // Create adds a file of size bytes, and the directories above it. The name is
-// relative, separated by slashes and new: the link to the file without
-// tarball://root/. GitHub has "attachments/<guid>/<name>",
+// relative, slash-separated and unique: it is the link to the file without
+// tarball://root/. GitHub's names are "attachments/<guid>/<name>",
 // "repository_files/<id>/<name>" and "releases/<guid>/<name>". Create refuses names
-// that Verify or Extract would refuse, or take for a part of a directory around
-// everything.
+// that Verify or Extract would refuse, and names that a Reader would take for a part
+// of a wrapping directory.
 //
-// The caller writes the file before the next call of a method of the Writer. That
-// call fails if bytes are missing. A byte too many fails at once.
+// The caller must write all bytes of the file before the next call of a method of the
+// Writer, which otherwise fails. Writing more bytes fails at once.
 func (w *Writer) Create(name string, size int64) (io.Writer, error) {
 	if err := w.begin(); err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func (w *Writer) Create(name string, size int64) (io.Writer, error) {
 		err = w.create(name, size)
 	}
 	if err != nil {
-		return nil, w.keep("create "+name, err)
+		return nil, w.result("create "+name, err)
 	}
 	return w.file, nil
 }
@@ -152,23 +152,23 @@ func (w *Writer) Create(name string, size int64) (io.Writer, error) {
 // name "owner/name"; a wiki is "owner/name.wiki". Nothing may change the repository
 // meanwhile.
 //
-// All files are added as they are. That includes the configuration, which may hold
-// secrets. In a repository that [Extract] left, the files whose names begin with
-// "github-" get their first names back, so that the archive is like the first one.
+// All files are added unchanged. They include the configuration, which may hold
+// secrets. In a repository from [Extract], files whose names begin with "github-" get
+// their original names back, so that the new archive is like the original archive.
 //
-// AddRepository refuses what Extract refuses: links, hooks, names that Windows
-// cannot hold. It also refuses repositories that are not whole, because they are
-// shallow (see [WriterOptions]), a partial clone, or borrow objects of another one
-// (git clone --shared), and repositories with reftables.
+// AddRepository refuses the files that Extract refuses: links, hooks, names that
+// Windows cannot hold. It also refuses repositories with reftables and incomplete
+// repositories: shallow repositories (see [WriterOptions]), partial clones, and
+// repositories that borrow objects (git clone --shared).
 func (w *Writer) AddRepository(name string, fsys fs.FS) error {
 	if err := w.begin(); err != nil {
 		return err
 	}
-	return w.keep("add repository "+name, w.addRepository(name, fsys))
+	return w.result("add repository "+name, w.addRepository(name, fsys))
 }
 
 // Close writes the remaining records and ends the archive. It does not close the
-// writer below.
+// underlying writer.
 func (w *Writer) Close() error {
 	if err := w.begin(); err != nil {
 		if errors.Is(err, errWriterClosed) {
@@ -176,27 +176,27 @@ func (w *Writer) Close() error {
 		}
 		return err
 	}
-	if err := w.keep("close the archive", w.end()); err != nil {
+	if err := w.result("close the archive", w.end()); err != nil {
 		return err
 	}
 	w.err = errWriterClosed
 	return nil
 }
 
-// begin begins a call. No call before may have failed, and the file of the latest
-// Create must be whole.
+// begin begins a call. It fails if an earlier call failed, or if the file of the latest
+// Create is incomplete.
 func (w *Writer) begin() error {
 	if f := w.file; w.err == nil && f != nil {
 		if f.written < f.size {
-			w.err = fmt.Errorf("write %s: has %d of its %d bytes", f.name, f.written, f.size)
+			w.err = fmt.Errorf("write %s: got %d of %d bytes", f.name, f.written, f.size)
 		}
 		w.file = nil
 	}
 	return w.err
 }
 
-// keep makes an error the result of all later calls.
-func (w *Writer) keep(doing string, err error) error {
+// result returns err with its context, and makes it the error of all later calls.
+func (w *Writer) result(doing string, err error) error {
 	if err != nil {
 		w.err = fmt.Errorf("%s: %w", doing, err)
 	}
@@ -226,7 +226,7 @@ func (w *Writer) end() error {
 	return w.gzip.Close()
 }
 
-// A counter counts what is written through it.
+// A counter counts the bytes that are written to w.
 type counter struct {
 	w io.Writer
 	n int64

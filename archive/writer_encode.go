@@ -8,16 +8,16 @@ import (
 	"slices"
 )
 
-// encode encodes a record. It keeps the fields that the record was read with and
-// that the struct does not know.
+// encode encodes a record of this package. A record that was read keeps the fields that
+// its struct does not have.
 func encode(r Record) (json.RawMessage, error) {
-	if _, ok := r.(keeper); !ok {
-		return nil, fmt.Errorf("%T is no record of this package", r)
+	if _, ok := r.(ownRecord); !ok {
+		return nil, fmt.Errorf("%T is not a record of this package", r)
 	}
 	if u, ok := r.(*Unknown); ok && u.text != nil {
 		return u.text, nil
 	}
-	now, err := spell(r)
+	now, err := encodeFields(r)
 	text := r.Raw()
 	if err != nil || text == nil {
 		return now, err
@@ -33,9 +33,9 @@ func encode(r Record) (json.RawMessage, error) {
 	return merge(text, base, now), nil
 }
 
-// spell encodes the fields of the struct alone. The type is the Kind: callers need
-// not fill in Type.
-func spell(r Record) ([]byte, error) {
+// encodeFields encodes the fields of the struct alone. The type is r.Kind(), because
+// callers may leave Type empty.
+func encodeFields(r Record) ([]byte, error) {
 	text, err := marshal(r)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func spell(r Record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The type is the first field of every struct; an empty one may be left out.
+	// The type is the first field of every struct. A Label leaves out an empty type.
 	rest, ok := bytes.CutPrefix(text, []byte(`{"type":`))
 	if ok {
 		rest = rest[skipValue(rest, 0):]
@@ -54,8 +54,8 @@ func spell(r Record) ([]byte, error) {
 	return slices.Concat([]byte(`{"type":`), kind, rest), nil
 }
 
-// merge returns text with the changes from base to now. Text is the record as it was
-// read; base is its encoding before the changes.
+// merge applies the changes from base to now to text. Text is the record that was read,
+// base its encoding before the changes, and now its encoding after them.
 func merge(text, base, now []byte) []byte {
 	text = text[skipSpace(text, 0):]
 	switch kind := at(now, 0); {
@@ -75,7 +75,7 @@ func merge(text, base, now []byte) []byte {
 // mergeObjects is merge for objects. It keeps members that are not in base, because
 // the struct does not know them.
 func mergeObjects(text, base, now []byte) []byte {
-	texts, was, is := maps.Collect(named(text)), maps.Collect(named(base)), maps.Collect(named(now))
+	texts, was, is := maps.Collect(membersByName(text)), maps.Collect(membersByName(base)), maps.Collect(membersByName(now))
 	merged := []byte("{")
 	add := func(key, value []byte) {
 		if len(merged) > 1 {
@@ -118,7 +118,7 @@ func mergeArrays(text, base, now []byte) []byte {
 	if len(texts) != len(was) {
 		return now
 	}
-	first := make(map[string]int, len(was)) // place of each element
+	first := make(map[string]int, len(was)) // the first index of each element
 	for i, element := range slices.Backward(was) {
 		first[string(element)] = i
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// add adds a file at once.
+// add adds a whole file.
 func (w *Writer) add(name string, data []byte) error {
 	err := w.create(name, int64(len(data)))
 	if err == nil {
@@ -22,7 +22,7 @@ func (w *Writer) add(name string, data []byte) error {
 // create begins a file, which becomes w.file.
 func (w *Writer) create(name string, size int64) error {
 	if size < 0 {
-		return fmt.Errorf("the size is %d", size)
+		return fmt.Errorf("negative size %d", size)
 	}
 	if _, taken := w.entries[name]; taken {
 		return errors.New("the name is taken")
@@ -35,13 +35,13 @@ func (w *Writer) create(name string, size int64) error {
 	return w.header(&tar.Header{Typeflag: tar.TypeReg, Name: "./" + name, Size: size, Mode: 0o644})
 }
 
-// directory adds a directory and those above it, unless they are there.
+// directory adds a directory and its parents, unless they exist.
 func (w *Writer) directory(name string) error {
-	mode, there := w.entries[name]
+	mode, exists := w.entries[name]
 	switch {
-	case there && mode.IsDir():
+	case exists && mode.IsDir():
 		return nil
-	case there:
+	case exists:
 		return fmt.Errorf("%s is a file", name)
 	case name == ".":
 		w.entries[name] = fs.ModeDir
@@ -54,9 +54,9 @@ func (w *Writer) directory(name string) error {
 	return w.header(&tar.Header{Typeflag: tar.TypeDir, Name: "./" + name + "/", Mode: 0o755})
 }
 
-// header begins an entry. The owner is root, as in archives of other exporters:
-// what root unpacks then belongs to root, and git accepts the repositories.
-// GitHub.com's entries belong to git (500).
+// header begins an entry. The owner is root, as in archives of other exporters. So
+// files that root unpacks belong to root, and git accepts the repositories. GitHub.com's
+// entries belong to git (500).
 func (w *Writer) header(h *tar.Header) error {
 	switch {
 	case int64(len(w.entries)) > w.limits.Entries:
@@ -70,18 +70,19 @@ func (w *Writer) header(h *tar.Header) error {
 	return w.tar.WriteHeader(h)
 }
 
-// checkFileName refuses names that a caller cannot give to a file.
+// checkFileName returns an error for a name that a caller cannot give to a file.
 func checkFileName(name string) error {
 	if name == "schema.json" {
-		return errors.New("it is written by Close")
+		return errors.New("Close writes it")
 	}
 	if _, ok := recordFile(name); ok {
-		return errors.New("files of records are written by Write")
+		return errors.New("Write writes files of records")
 	}
 	return checkName(name)
 }
 
-// checkName refuses names that Verify or Extract would refuse, or take for others.
+// checkName returns an error for a name that Verify or Extract would refuse, or that a
+// Reader would change.
 func checkName(name string) error {
 	if !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, "\\\x00") {
 		return errors.New("want a relative name, clean and separated by slashes")
@@ -96,13 +97,13 @@ func checkName(name string) error {
 		return err
 	}
 	if n.wrapper != "" {
-		return fmt.Errorf("%s would be taken for a directory around everything", n.wrapper)
+		return fmt.Errorf("%s would be taken for a wrapping directory", n.wrapper)
 	}
 	_, err := destination(e)
 	return err
 }
 
-// A fileWriter writes a file until the Writer goes on.
+// A fileWriter writes a file until the next call of a method of the Writer.
 type fileWriter struct {
 	w       *Writer
 	name    string
@@ -115,11 +116,11 @@ func (f *fileWriter) Write(p []byte) (int, error) {
 	case f.w.err != nil:
 		return 0, f.w.err
 	case f.w.file != f:
-		return 0, fmt.Errorf("write %s: the archive has gone on", f.name)
+		return 0, fmt.Errorf("write %s: the Writer has moved on", f.name)
 	case int64(len(p)) > f.size-f.written:
-		return 0, f.w.keep("write "+f.name, fmt.Errorf("gets more than its %d bytes", f.size))
+		return 0, f.w.result("write "+f.name, fmt.Errorf("got more than %d bytes", f.size))
 	}
 	n, err := f.w.tar.Write(p)
 	f.written += int64(n)
-	return n, f.w.keep("write "+f.name, err)
+	return n, f.w.result("write "+f.name, err)
 }

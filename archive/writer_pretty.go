@@ -1,9 +1,9 @@
 package archive
 
 // appendPretty appends a JSON value to dst in the format of GitHub's exporter, at
-// this depth: two spaces for each level, an empty list over three lines. Strings and
-// numbers stay as they are. The value stays as it is, too, if it would have more
-// than most bytes: each line of a value that is nested 10,000 deep has 20,000 spaces.
+// this depth: two spaces for each level, an empty list over three lines. It does not
+// change strings and numbers. If the result would have more than most bytes, it
+// appends the value unchanged: a value nested 10,000 deep has lines of 20,000 spaces.
 func appendPretty(dst, value []byte, depth int, most int64) []byte {
 	begin := len(dst)
 	line := func() {

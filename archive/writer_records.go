@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// A shard collects the records of a type for a file.
+// A shard collects the records of a type for the next file.
 type shard struct {
 	prefix  string // of the file's name
 	number  int    // of the latest file
@@ -16,27 +16,27 @@ type shard struct {
 }
 
 const (
-	shardRecords = 100 // as GitHub's exporter
+	shardRecords = 100 // like GitHub's exporter
 	waitingBytes = 16 << 20
 )
 
 func (w *Writer) write(r Record) error {
 	if v := reflect.ValueOf(r); r == nil || v.Kind() == reflect.Pointer && v.IsNil() {
-		return errors.New("it is nil")
+		return errors.New("the record is nil")
 	}
 	kind, url := r.Kind(), r.Key()
 	if prefix, ok := recordFile(plural(kind) + "_000001.json"); !ok || kind == "" || singular(prefix) != kind {
-		return fmt.Errorf("%s: %q cannot be a type: want lower case letters, and a plural that names a file", url, shorten(kind))
+		return fmt.Errorf("%s: %q cannot be a type: want lower-case letters, and a file name that no other type has", url, shorten(kind))
 	}
-	if url == "" && r.Raw() == nil { // what was read is passed on as it is
+	if url == "" && r.Raw() == nil { // a record that was read is copied even without a URL
 		return fmt.Errorf("the %s has no URL", kind)
 	}
 	text, err := textOf(r)
 	if err != nil {
 		return fmt.Errorf("%s: %w", url, err)
 	}
-	if t := typeOf(text); string(t) != kind { // as a Reader sees it
-		return fmt.Errorf("%s: the %s has the type %q", url, kind, t)
+	if t := typeOf(text); string(t) != kind {
+		return fmt.Errorf("%s: the JSON has the type %q, not %q", url, t, kind)
 	}
 	s := w.shard(plural(kind))
 	before := len(s.text)
@@ -89,7 +89,7 @@ func (w *Writer) flush(s *shard) error {
 	w.waiting -= len(s.text)
 	s.text, s.records = s.text[:0], 0
 	if cap(s.text) > 1<<20 {
-		s.text = nil // an unusual one
+		s.text = nil // records are rarely that large
 	}
 	return err
 }

@@ -25,20 +25,20 @@ func TestWriterRefuses(t *testing.T) {
 		do   func(w *archive.Writer) error
 		want string
 	}{
-		{"no record", func(w *archive.Writer) error { return w.Write(nil) }, "write a record: it is nil"},
+		{"no record", func(w *archive.Writer) error { return w.Write(nil) }, "write a record: the record is nil"},
 		{
 			"a type that names a folder", func(w *archive.Writer) error { return w.Write(&note{Type: "../note", URL: "u"}) },
-			`write a record: u: "../note" cannot be a type: want lower case letters, and a plural that names a file`,
+			`write a record: u: "../note" cannot be a type: want lower-case letters, and a file name that no other type has`,
 		},
-		{"no type", func(w *archive.Writer) error { return w.Write(&note{URL: "u"}) }, `write a record: u: "" cannot be a type: want lower case letters, and a plural that names a file`},
+		{"no type", func(w *archive.Writer) error { return w.Write(&note{URL: "u"}) }, `write a record: u: "" cannot be a type: want lower-case letters, and a file name that no other type has`},
 		{"no URL", func(w *archive.Writer) error { return w.Write(&note{Type: "note"}) }, "write a record: the note has no URL"},
 		{
 			"a type that is not the record's own", func(w *archive.Writer) error { return w.Write(tagged{&note{"other", "u", "", nil}}) },
-			`write a record: u: the note has the type "other"`,
+			`write a record: u: the JSON has the type "other", not "note"`,
 		},
 		{
 			"a record that is no object", func(w *archive.Writer) error { return w.Write(notAnObject{}) },
-			`write a record: u: the note has the type ""`,
+			`write a record: u: the JSON has the type "", not "note"`,
 		},
 		{
 			"a record that JSON cannot spell", func(w *archive.Writer) error { return w.Write(&bad{}) },
@@ -53,9 +53,9 @@ func TestWriterRefuses(t *testing.T) {
 		{"a name of Windows", creating(`a\b`, 1), `create a\b: want a relative name, clean and separated by slashes`},
 		{"a name that ends early", creating("a\x00b", 1), "create a\x00b: want a relative name, clean and separated by slashes"},
 		{"a name that is not UTF-8", creating("a\xff", 1), "create a\xff: want a relative name, clean and separated by slashes"},
-		{"the schema", creating("schema.json", 1), "create schema.json: it is written by Close"},
-		{"records", creating("issues_000001.json", 1), "create issues_000001.json: files of records are written by Write"},
-		{"a size below zero", creating("a", -1), "create a: the size is -1"},
+		{"the schema", creating("schema.json", 1), "create schema.json: Close writes it"},
+		{"records", creating("issues_000001.json", 1), "create issues_000001.json: Write writes files of records"},
+		{"a size below zero", creating("a", -1), "create a: negative size -1"},
 		{"a name twice", func(w *archive.Writer) error {
 			return errors.Join(creating("a/b", 0)(w), creating("a/b", 0)(w))
 		}, "create a/b: the name is taken"},
@@ -70,27 +70,27 @@ func TestWriterRefuses(t *testing.T) {
 			require.NoError(t, err)
 			_, err = io.WriteString(f, wide)
 			return err
-		}, "write a: gets more than its 9 bytes"},
+		}, "write a: got more than 9 bytes"},
 		{"too little", func(w *archive.Writer) error {
 			f, err := w.Create("a", 11)
 			require.NoError(t, err)
 			_, err = io.WriteString(f, wide)
 			require.NoError(t, err)
 			return w.Write(newNote(1))
-		}, "write a: has 10 of its 11 bytes"},
+		}, "write a: got 10 of 11 bytes"},
 		{"nothing at all", func(w *archive.Writer) error {
 			require.NoError(t, creating("a", 1)(w))
 			return w.Close()
-		}, "write a: has 0 of its 1 bytes"},
+		}, "write a: got 0 of 1 bytes"},
 		{"a repository without an owner", adding("app", bareRepository()), `add repository app: want "owner/name"`},
 		{"a repository of nobody", adding("/app", bareRepository()), `add repository /app: want "owner/name"`},
 		{"a repository without a name", adding("octo/", bareRepository()), `add repository octo/: want "owner/name"`},
 		{"a repository in a folder", adding("octo/a/b", bareRepository()), `add repository octo/a/b: want "owner/name"`},
 		{"a repository by its folder", adding("octo/app.git", bareRepository()), `add repository octo/app.git: want "owner/name"`},
-		{"a repository elsewhere", adding("../app", bareRepository()), "add repository ../app: it is not in a bare repository, repositories/<owner>/<name>.git"},
+		{"a repository elsewhere", adding("../app", bareRepository()), "add repository ../app: not in a bare repository, repositories/<owner>/<name>.git"},
 		{"a repository twice", func(w *archive.Writer) error {
 			return errors.Join(adding("octo/app", bareRepository())(w), adding("octo/app", bareRepository())(w))
-		}, "add repository octo/app: it is there already"},
+		}, "add repository octo/app: already added"},
 		{"a checkout", adding("octo/app", fstest.MapFS{".git/HEAD": {}}), "add repository octo/app: not a bare repository: open HEAD: file does not exist"},
 		{"what only looks like a repository", adding("octo/app", fstest.MapFS{"HEAD": {}}), "add repository octo/app: not a bare repository: open objects: file does not exist"},
 		{
@@ -144,30 +144,30 @@ func TestWriterRefusesWhatReadersRefuse(t *testing.T) {
 			}, "write a record: u: a record has more than 262144 values (Limits.RecordSize)",
 		},
 		{"a long name", creating("attachments/1/"+strings.Repeat("x", 256), 1), "a part of its name has more than 255 bytes"},
-		{"a deep name", creating(strings.Repeat("x/", 9)+"x", 1), "it is below more than 8 directories"},
+		{"a deep name", creating(strings.Repeat("x/", 9)+"x", 1), "below more than 8 directories"},
 		{"a name of a device", creating("attachments/1/nul", 1), "is a device on Windows"},
-		{"a directory around everything", creating("x/schema.json", 1), "nothing reads it there"},
-		{"records around everything", creating("x/issues_000001.json", 1), "nothing reads it there"},
-		{"a log around everything", creating("x/log/a", 1), "x/ would be taken for a directory around everything"},
-		{"repositories around everything", creating("x/repositories/o/a.git/HEAD", 1), "nothing reads it there"},
-		{"files that look like records", creating("issues-1.json", 1), "nothing reads it"},
-		{"a repository in another place", creating("backup/app.git/HEAD", 1), "it is not in a bare repository"},
-		{"objects in another place", creating("app/objects/pack/pack-x.pack", 1), "it is not in a bare repository"},
-		{"a HEAD in another place", creating("app/HEAD", 1), "it is not in a bare repository"},
-		{"a file in repositories", creating("repositories/octo/x", 1), "it is not in a bare repository"},
+		{"a directory around everything", creating("x/schema.json", 1), "readers ignore it here"},
+		{"records around everything", creating("x/issues_000001.json", 1), "readers ignore it here"},
+		{"a log around everything", creating("x/log/a", 1), "x/ would be taken for a wrapping directory"},
+		{"repositories around everything", creating("x/repositories/o/a.git/HEAD", 1), "readers ignore it here"},
+		{"files that look like records", creating("issues-1.json", 1), "readers ignore it"},
+		{"a repository in another place", creating("backup/app.git/HEAD", 1), "not in a bare repository"},
+		{"objects in another place", creating("app/objects/pack/pack-x.pack", 1), "not in a bare repository"},
+		{"a HEAD in another place", creating("app/HEAD", 1), "not in a bare repository"},
+		{"a file in repositories", creating("repositories/octo/x", 1), "not in a bare repository"},
 		{"a repository twice, in another case", func(w *archive.Writer) error {
 			return errors.Join(adding("octo/app", bareRepository())(w), adding("Octo/App", bareRepository())(w))
-		}, "add repository Octo/App: it is there already"},
+		}, "add repository Octo/App: already added"},
 		{"a hidden owner", adding(".octo/app", bareRepository()), "begins with a dot"},
 		{"an owner that is a device", adding("aux/app", bareRepository()), "is a device on Windows"},
-		{"a long owner", adding(strings.Repeat("o", 256)+"/app", bareRepository()), "it is not in a bare repository"},
+		{"a long owner", adding(strings.Repeat("o", 256)+"/app", bareRepository()), "not in a bare repository"},
 		{
 			"a shallow repository", adding("octo/app", with(bareRepository(), "shallow", &fstest.MapFile{Data: []byte("x")})),
-			"add repository octo/app: shallow: a shallow repository: a part of its history is not there",
+			"add repository octo/app: shallow: a shallow repository: a part of its history is missing",
 		},
 		{
 			"reftables", adding("octo/app", with(bareRepository(), "reftable/tables.list", &fstest.MapFile{Data: []byte("x")})),
-			"add repository octo/app: reftable/tables.list: its refs are in reftables, which no reader of archives knows",
+			"add repository octo/app: reftable/tables.list: its refs are in reftables, which readers of archives do not support",
 		},
 		{"a hook", adding("octo/app", with(bareRepository(), "hooks/update", &fstest.MapFile{Data: []byte("x")})), "it could be run by Git"},
 	} {
@@ -248,7 +248,7 @@ func TestWriterRefusesNil(t *testing.T) {
 	t.Parallel()
 	for _, r := range []archive.Record{nil, (*archive.Issue)(nil), (*archive.Unknown)(nil)} {
 		w := archive.NewWriter(io.Discard, nil)
-		require.EqualError(t, w.Write(r), "write a record: it is nil")
+		require.EqualError(t, w.Write(r), "write a record: the record is nil")
 	}
 }
 

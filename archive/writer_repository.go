@@ -21,10 +21,10 @@ func (w *Writer) addRepository(name string, fsys fs.FS) error {
 	if err := checkName(path.Join(dir, "HEAD")); err != nil {
 		return err
 	}
-	if w.cased[strings.ToLower(dir)] {
-		return errors.New("it is there already")
+	if w.lower[strings.ToLower(dir)] {
+		return errors.New("already added")
 	}
-	w.cased[strings.ToLower(dir)] = true
+	w.lower[strings.ToLower(dir)] = true
 	if err := w.checkRepository(fsys); err != nil {
 		return err
 	}
@@ -38,15 +38,15 @@ func (w *Writer) addRepository(name string, fsys fs.FS) error {
 			return w.directory(path.Join(dir, name))
 		case !d.Type().IsRegular():
 			return fmt.Errorf("%s is neither a file nor a directory", name)
-		case extracted && name == "config": // which Extract wrote
+		case extracted && name == "config": // the configuration that Extract wrote
 			return nil
 		}
 		return w.copyFile(path.Join(dir, originalName(name)), fsys, name)
 	})
 }
 
-// originalName returns the name that a file of a bare repository had before
-// Extract gave it one that means nothing to Git.
+// originalName returns the name that a file of a bare repository had before Extract
+// renamed it.
 func originalName(name string) string {
 	if encoded, ok := strings.CutPrefix(name, githubPrefix); ok {
 		return strings.NewReplacer("%2F", "/", "%25", "%").Replace(encoded)
@@ -54,7 +54,7 @@ func originalName(name string) string {
 	return name
 }
 
-// checkRepository refuses what is not a bare repository, or not a whole one.
+// checkRepository returns an error unless fsys is a complete bare repository.
 func (w *Writer) checkRepository(fsys fs.FS) error {
 	for _, name := range []string{"HEAD", "objects"} {
 		if _, err := fs.Stat(fsys, name); err != nil {
@@ -64,10 +64,10 @@ func (w *Writer) checkRepository(fsys fs.FS) error {
 	for _, refused := range []struct {
 		pattern, why string
 	}{
-		{"shallow", "a shallow repository: a part of its history is not there"},
+		{"shallow", "a shallow repository: a part of its history is missing"},
 		{"objects/info/alternates", "it borrows objects from another repository"},
 		{"objects/pack/*.promisor", "a partial clone: objects are in another repository"},
-		{"reftable/tables.list", "its refs are in reftables, which no reader of archives knows"},
+		{"reftable/tables.list", "its refs are in reftables, which readers of archives do not support"},
 	} {
 		found, err := fs.Glob(fsys, refused.pattern)
 		if err != nil {
@@ -94,7 +94,7 @@ func (w *Writer) copyFile(to string, fsys fs.FS, name string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // it is only read
+	defer func() { _ = f.Close() }() // the file is only read
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (w *Writer) copyFile(to string, fsys fs.FS, name string) error {
 		return err
 	}
 	defer func() { w.file = nil }()
-	n, err := io.Copy(w.tar, f) // which takes no more than the size
+	n, err := io.Copy(w.tar, f) // fails if the file is larger than its size
 	if err == nil && n < info.Size() {
 		err = io.ErrUnexpectedEOF
 	}

@@ -279,7 +279,7 @@ func TestWriterForgetsAFileWhenItGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.Write(newNote(1)))
 	_, err = f.Write(nil)
-	require.EqualError(t, err, "write a: the archive has gone on")
+	require.EqualError(t, err, "write a: the Writer has moved on")
 	require.NoError(t, w.Close(), "which is no fault of the archive")
 }
 

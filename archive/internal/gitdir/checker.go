@@ -124,7 +124,7 @@ func (c *Checker) checkAlternates(src *source, report func(int64, error)) {
 	text := c.readSmall(src)
 	if strings.TrimSpace(string(text)) != "" {
 		c.uncertain = true
-		report(0, errors.New("it needs the objects of other repositories, which are not here"))
+		report(0, errors.New("it needs the objects of other repositories"))
 	}
 }
 
@@ -141,7 +141,7 @@ func (c *Checker) checkLargeFile(name string, src *source, report func(int64, er
 	case hex.EncodeToString(sum.Sum(nil)) != digits:
 		report(-1, errMisnamed)
 	case !IsLargeFile(name):
-		report(-1, errors.New("it is not in the folder where Git LFS looks for it"))
+		report(-1, errors.New("not in the directory where Git LFS looks for it"))
 	}
 }
 
@@ -163,7 +163,7 @@ func (c *Checker) Close(report func(name string, err error)) Stats {
 		report("objects", errors.New("some objects are named by SHA-1 and some by SHA-256"))
 	}
 	if c.full {
-		report("", fmt.Errorf("checked only file by file: more than %d bytes would have to be remembered", c.memory))
+		report("", fmt.Errorf("checked only file by file: a full check needs more than %d bytes of memory", c.memory))
 	} else {
 		c.closePacks(report)
 		c.closeRefs(report)

@@ -342,7 +342,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 				head + " main\n" +
 				head + " refs/heads/e")},
 			[]string{
-				"packed-refs: line 3: refs/heads/a is not in order",
+				"packed-refs: line 3: refs/heads/a is out of order",
 				`packed-refs: line 4: "" is not the name of a ref`,
 				`packed-refs: line 6: not a ref: "^1111111111111111111111111111111111111111"`,
 				`packed-refs: line 7: not a ref: ""`,
@@ -390,7 +390,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 				"lfs/objects/logs/x": {},
 			},
 			[]string{
-				"lfs/objects/b0/e3/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855: it is not in the folder where Git LFS looks for it",
+				"lfs/objects/b0/e3/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855: not in the directory where Git LFS looks for it",
 				"lfs/objects/e3/b0/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b856: its name is not the hash of its content",
 			},
 		},
@@ -414,7 +414,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 		"objects that are elsewhere": {
 			packed, map[string][]byte{"objects/info/alternates": []byte("/data/network.git/objects\n"), pack + ".pack": nil, pack + ".idx": nil},
 			[]string{
-				"objects/info/alternates: it needs the objects of other repositories, which are not here",
+				"objects/info/alternates: it needs the objects of other repositories",
 			},
 		},
 		"no objects elsewhere": {
@@ -498,7 +498,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			assert.Equal(t, []string{"objects/pack/pack-x.pack: too short"}, checkFile(t, c, "objects/pack/pack-x.pack", nil))
 			var faults []string
 			c.Close(func(name string, err error) { faults = append(faults, name+": "+err.Error()) })
-			assert.Equal(t, []string{": checked only file by file: more than 16384 bytes would have to be remembered"}, faults)
+			assert.Equal(t, []string{": checked only file by file: a full check needs more than 16384 bytes of memory"}, faults)
 		})
 	}
 }
@@ -519,8 +519,8 @@ func TestStructureIsCheckedWhereChecksumsAreRight(t *testing.T) {
 		want   string
 	}{
 		"a fan-out table of other objects": {r, pack + ".idx", func(b []byte) []byte { b[fanout+3] ^= 1; return b }, "its fan-out table does not match its objects"},
-		"objects out of order":             {r, pack + ".idx", func(b []byte) []byte { b[ids] = 0xff; return b }, "its objects are not in order"},
-		"an index of the future":           {r, pack + ".idx", func(b []byte) []byte { b[7] = 3; return b }, "an index of version 3, which is not known"},
+		"objects out of order":             {r, pack + ".idx", func(b []byte) []byte { b[ids] = 0xff; return b }, "its objects are out of order"},
+		"an index of the future":           {r, pack + ".idx", func(b []byte) []byte { b[7] = 3; return b }, "unknown index version 3"},
 		"a large offset without a table":   {r, pack + ".idx", func(b []byte) []byte { b[offsets] = 0x80; b[offsets+3] = 9; return b }, "an offset is beyond the table of large offsets"},
 		"an offset beyond the pack":        {r, pack + ".idx", func(b []byte) []byte { b[offsets+1] = 1; return b }, "an object would begin at 65"},
 		"something after the index":        {r, pack + ".idx", func(b []byte) []byte { return append(b, 0, 0, 0, 0) }, "4 bytes too many for 5 objects, of which 0 have large offsets"},
@@ -570,16 +570,16 @@ func TestLooseObjectsAreWhatTheySay(t *testing.T) {
 	name := "objects/e6/9de29bb2d1d6434b8b29ae775ad8c2e48c5391" // the empty blob
 	for text, want := range map[string]string{
 		"blob 0\x00": "",
-		"blob 3\x00" + strings.Repeat("bomb", 1<<20): "it is longer than it says",
+		"blob 3\x00" + strings.Repeat("bomb", 1<<20): "longer than its header says",
 		"blob 3\x00ab":                     "it ends after 9 bytes of 10",
-		"blob 00\x00":                      `"00" is not the size of an object`,
-		"blob -1\x00":                      `"-1" is not the size of an object`,
-		"blob 9223372036854775807\x00":     `"9223372036854775807" is not the size of an object`,
+		"blob 00\x00":                      `"00" is not an object size`,
+		"blob -1\x00":                      `"-1" is not an object size`,
+		"blob 9223372036854775807\x00":     `"9223372036854775807" is not an object size`,
 		"blob 1000000000000000000\x00":     "it ends after 25 bytes of 1000000000000000025",
-		"novel 0\x00":                      `"novel" is not a type of object`,
-		"blob 0":                           "it has no header of an object",
-		"blob" + strings.Repeat(" ", 1000): "it has no header of an object",
-		"":                                 "it has no header of an object",
+		"novel 0\x00":                      `"novel" is not an object type`,
+		"blob 0":                           "no object header",
+		"blob" + strings.Repeat(" ", 1000): "no object header",
+		"":                                 "no object header",
 	} {
 		faults := checkFile(t, gitdir.NewShared(math.MaxInt64).New(), name, deflated(text))
 		if want == "" {
@@ -603,7 +603,7 @@ func TestLooseObjectsInflateWithinTheBudgetOfAll(t *testing.T) {
 	shared := gitdir.NewShared(20) // "blob 0" and a zero are seven bytes
 	assert.Empty(t, checkFile(t, shared.New(), empty, r[empty]))
 	assert.Empty(t, checkFile(t, shared.New(), empty, r[empty]))
-	assert.Equal(t, []string{empty + ": not checked: it would inflate to 7 bytes, and 6 are left of what loose objects may (Limits.UnpackedSize)"},
+	assert.Equal(t, []string{empty + ": not checked: it inflates to 7 bytes, and 6 are left for all loose objects (Limits.UnpackedSize)"},
 		checkFile(t, shared.New(), empty, r[empty]))
 }
 

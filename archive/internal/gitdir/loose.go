@@ -50,14 +50,14 @@ func (c *Checker) checkInflated(name string, f format, src *source) (isCommit bo
 	}
 	isCommit = bytes.HasPrefix(c.buf[:n], []byte("commit "))
 	if size > c.budget {
-		return isCommit, fmt.Errorf("not checked: it would inflate to %d bytes, and %d are left of what loose objects may (Limits.UnpackedSize)", size, c.budget)
+		return isCommit, fmt.Errorf("not checked: it inflates to %d bytes, and %d are left for all loose objects (Limits.UnpackedSize)", size, c.budget)
 	}
 	sum := f.new()
 	var done int64
 	for {
 		sum.Write(c.buf[:n])
 		if done += int64(n); done > size {
-			return isCommit, errors.New("it is longer than it says")
+			return isCommit, errors.New("longer than its header says")
 		}
 		c.budget -= int64(n)
 		if errors.Is(err, io.EOF) {
@@ -75,7 +75,7 @@ func (c *Checker) checkInflated(name string, f format, src *source) (isCommit bo
 		return isCommit, errMisnamed
 	}
 	if _, err := c.zlib.in.ReadByte(); err == nil {
-		return isCommit, errors.New("something follows the object")
+		return isCommit, errors.New("data after the end of the object")
 	}
 	return isCommit, nil
 }
@@ -89,16 +89,16 @@ func objectSize(p []byte) (int64, error) {
 	header, _, ended := bytes.Cut(p, []byte{0})
 	kind, digits, cut := strings.Cut(string(header), " ")
 	if !ended || !cut {
-		return 0, errors.New("it has no header of an object")
+		return 0, errors.New("no object header")
 	}
 	switch kind {
 	case "blob", "tree", "commit", "tag":
 	default:
-		return 0, fmt.Errorf("%q is not a type of object", kind)
+		return 0, fmt.Errorf("%q is not an object type", kind)
 	}
 	size, err := strconv.ParseInt(digits, 10, 62)
 	if err != nil || size < 0 || strconv.FormatInt(size, 10) != digits {
-		return 0, fmt.Errorf("%q is not the size of an object", digits)
+		return 0, fmt.Errorf("%q is not an object size", digits)
 	}
 	return int64(len(header)) + 1 + size, nil
 }

@@ -159,7 +159,7 @@ func readFanout(s *sealed) (fanout [256]uint32, v1 bool, err error) {
 		fanout[1] = binary.BigEndian.Uint32(head[4:])
 		filled = 2
 	} else if version := binary.BigEndian.Uint32(head[4:]); version != 2 {
-		return fanout, false, fmt.Errorf("an index of version %d, which is not known", version)
+		return fanout, false, fmt.Errorf("unknown index version %d", version)
 	}
 	table, err := s.next(4 * (len(fanout) - filled))
 	if err != nil {
@@ -218,9 +218,9 @@ func (t *nameTable) add(id []byte) error {
 	if t.any {
 		switch bytes.Compare(t.last[:t.size], id) {
 		case 0:
-			return fmt.Errorf("object %x is there twice", id)
+			return fmt.Errorf("object %x occurs twice", id)
 		case 1:
-			return errors.New("its objects are not in order")
+			return errors.New("its objects are out of order")
 		}
 	}
 	t.any = true

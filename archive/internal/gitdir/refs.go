@@ -152,7 +152,7 @@ func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
 		case !bytes.HasPrefix(name, []byte("refs/")) || !IsRefName(string(name)):
 			return fmt.Errorf("%.80q is not the name of a ref", name)
 		case sorted && bytes.Compare(last, name) >= 0:
-			return fmt.Errorf("%s is not in order", name)
+			return fmt.Errorf("%s is out of order", name)
 		default:
 			c.unsorted = c.unsorted || bytes.Compare(last, name) >= 0
 			c.stats.Refs++
