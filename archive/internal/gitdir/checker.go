@@ -1,11 +1,10 @@
-// Package gitdir checks bare Git repositories whose files stream by, one after
-// another, in any order: each file once, and no file is kept.
+// Package gitdir checks bare Git repositories from a stream of their files. Each file
+// comes once, in any order, and is not kept.
 //
-// Git is the measure: a repository that passes is one that git clone and git fsck
-// accept once the files that Git can rebuild are left out. The package does not
-// read the history. It computes the checksums in Git's files again, compares
-// packs with their indexes, and follows refs to their objects. It does not unpack
-// the objects of packs.
+// If a repository has no fault, git clone and git fsck accept it, without the files
+// that Git can rebuild. The package does not read the history. It recomputes the
+// checksums in Git's files, compares packs with their indexes, and follows refs to
+// their objects. It does not unpack the objects of packs.
 package gitdir
 
 import (
@@ -19,17 +18,17 @@ import (
 	"strings"
 )
 
-// A Shared holds what the Checkers of one archive have in common, so that each
-// Checker is small. They are for one goroutine.
+// A Shared has the buffers and limits that the Checkers of one archive share, so that
+// each Checker is small. A Shared and its Checkers are for one goroutine.
 type Shared struct {
 	buf    []byte
 	zlib   looseReader
-	budget int64
-	memory int64 // of one Checker
+	budget int64 // how many bytes loose objects may still inflate to
+	memory int64 // the most bytes that one Checker remembers
 	seed   maphash.Seed
 }
 
-// maxMemory bounds what a Checker remembers. It has room for 64 million objects.
+// maxMemory is the default of Shared.memory: the hashes of 64 million objects.
 const maxMemory = 512 << 20
 
 // NewShared returns a Shared whose Checkers inflate up to budget bytes of loose
@@ -43,27 +42,27 @@ func NewShared(budget int64) *Shared {
 type Checker struct {
 	*Shared
 
-	objects   [][]uint64 // hashed ids, in pieces that are never moved
+	objects   [][]uint64 // hashed names, in pieces that are never moved
 	stats     Stats
-	sha1      bool // objects were named by SHA-1
-	sha256    bool
-	uncertain bool  // some objects are elsewhere, or a damaged index names them
-	held      int64 // bytes that are remembered
-	full      bool  // and something was not
+	sha1      bool  // objects are named by SHA-1
+	sha256    bool  // objects are named by SHA-256
+	uncertain bool  // more objects may exist: elsewhere, or in a damaged or missing index
+	reserved  int64 // bytes that are remembered
+	full      bool  // something was not remembered, for lack of memory
 
 	packs map[string]*pack // by name without extension
 
 	head     bool // HEAD was seen
 	tips     []tip
-	loose    []string            // the names of loose refs, HEAD among them
-	symbolic map[string]string   // the ref that each symbolic ref points to, HEAD among them
-	parents  map[uint64]struct{} // hashed names of what refs are below
-	unsorted bool                // packed-refs is
+	loose    []string            // the names of loose refs, including HEAD
+	symbolic map[string]string   // the ref that each symbolic ref points to, including HEAD
+	parents  map[uint64]struct{} // hashed names of the directories above refs
+	unsorted bool                // packed-refs is not in order
 }
 
-// Stats tells what is in a repository.
+// Stats describes a repository.
 type Stats struct {
-	Objects  int64 // an object in two packs counts twice
+	Objects  int64 // counts an object in two packs twice
 	Refs     int64 // without HEAD
 	Detached bool  // HEAD names an object, not a branch
 	Shallow  bool  // a shallow file cuts the history
@@ -80,9 +79,9 @@ func (s *Shared) New() *Checker {
 	}
 }
 
-// File checks a file of the repository. The name is the path in the repository.
-// File calls report with each fault and its offset in the file, or -1. It does
-// not read files that Git does not need. The error is that of r.
+// File checks a file of the repository. The name is the path in the repository. File
+// calls report with each fault and its offset in the file, or -1. It does not read
+// files that Git does not need. The error comes from r.
 func (c *Checker) File(name string, r io.Reader, report func(offset int64, err error)) error {
 	src := &source{r: r}
 	switch {
@@ -119,7 +118,7 @@ func (c *Checker) checkObjects(name string, src *source, report func(int64, erro
 	}
 }
 
-// checkAlternates reports other object stores that the repository needs.
+// checkAlternates reports that the repository needs other object stores.
 func (c *Checker) checkAlternates(src *source, report func(int64, error)) {
 	text := c.readSmall(src)
 	if strings.TrimSpace(string(text)) != "" {
@@ -128,11 +127,12 @@ func (c *Checker) checkAlternates(src *source, report func(int64, error)) {
 	}
 }
 
-// checkLargeFile checks that an object of Git LFS is the SHA-256 of its content.
+// checkLargeFile checks that the name of a Git LFS object is the SHA-256 of its
+// content.
 func (c *Checker) checkLargeFile(name string, src *source, report func(int64, error)) {
 	digits := path.Base(name)
 	if !IsHex(digits, 64) {
-		return // Git LFS does not look for it.
+		return // Git LFS does not look for such a file.
 	}
 	sum := sha256.New()
 	_, err := io.CopyBuffer(sum, src, c.buf)
@@ -153,8 +153,8 @@ func IsLargeFile(name string) bool {
 	return IsHex(digits, 64) && name == path.Join("lfs/objects", digits[:2], digits[2:4], digits)
 }
 
-// Close reports what can be told only after the last file, with the name of the
-// file at fault.
+// Close reports the faults that show only after the last file, each with the name of
+// the file at fault.
 func (c *Checker) Close(report func(name string, err error)) Stats {
 	if !c.head {
 		report("HEAD", errors.New("missing"))
@@ -171,16 +171,16 @@ func (c *Checker) Close(report func(name string, err error)) Stats {
 	return c.stats
 }
 
-// Memory returns about how many bytes the Checker holds on to.
-func (c *Checker) Memory() int64 { return 1<<10 + c.held }
+// Memory returns about how many bytes the Checker needs.
+func (c *Checker) Memory() int64 { return 1<<10 + c.reserved }
 
-// hold reports whether n more bytes may be remembered.
-func (c *Checker) hold(n int) bool {
-	if c.held+int64(n) > c.memory {
+// reserve reports whether n more bytes may be remembered, and counts them.
+func (c *Checker) reserve(n int) bool {
+	if c.reserved+int64(n) > c.memory {
 		c.full = true
 		return false
 	}
-	c.held += int64(n)
+	c.reserved += int64(n)
 	return true
 }
 
@@ -193,9 +193,9 @@ func (c *Checker) add(object uint64) {
 	c.stats.Objects++
 	last := len(c.objects) - 1
 	if last < 0 || len(c.objects[last]) == cap(c.objects[last]) {
-		// The first piece is small for the sake of small repositories.
+		// The first piece is small, because most repositories are.
 		size := min(256<<min(len(c.objects), 8), 64<<10)
-		if !c.hold(8 * size) {
+		if !c.reserve(8 * size) {
 			return
 		}
 		c.objects = append(c.objects, make([]uint64, 0, size))
@@ -204,11 +204,12 @@ func (c *Checker) add(object uint64) {
 	c.objects[last] = append(c.objects[last], object)
 }
 
-// hashID hashes the name of an object, in bytes.
+// hashID hashes the name of an object in binary.
 func (c *Checker) hashID(id []byte) uint64 { return maphash.Bytes(c.seed, id) &^ notCommitBit }
 
-// objectID hashes the name of an object, in digits.
-func (c *Checker) objectID(digits []byte) (uint64, bool) {
+// hashHex hashes the name of an object in hexadecimal digits. ok is false if digits are
+// not the name of an object.
+func (c *Checker) hashHex(digits []byte) (hash uint64, ok bool) {
 	var id [32]byte
 	if len(digits) > 2*len(id) || !IsObjectName(string(digits)) {
 		return 0, false
@@ -225,17 +226,17 @@ func (c *Checker) sawFormat(f format) {
 	}
 }
 
-// readSmall reads a file of less than the buffer's length, or as much of it.
+// readSmall reads a small file. The buffer bounds the result.
 func (c *Checker) readSmall(src *source) []byte {
 	n, _ := io.ReadFull(src, c.buf)
 	return c.buf[:n]
 }
 
-// IsObjectName reports whether s could be the name of an object, or any other
+// IsObjectName reports whether s has the form of an object's name, or of another
 // checksum, in either format.
 func IsObjectName(s string) bool { return IsHex(s, 40) || IsHex(s, 64) }
 
-// IsHex reports whether s has n digits as Git writes them.
+// IsHex reports whether s consists of n lower-case hexadecimal digits.
 func IsHex(s string, n int) bool {
 	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
 }

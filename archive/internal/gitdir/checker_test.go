@@ -298,9 +298,9 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 				"refs/tags/x":  []byte("ref: refs/heads\n"),
 			},
 			[]string{
-				"HEAD: it leads to itself, or over too many refs",
-				"refs/heads/a: it leads to itself, or over too many refs",
-				"refs/heads/b: it leads to itself, or over too many refs",
+				"HEAD: its chain of symbolic refs loops or is too long",
+				"refs/heads/a: its chain of symbolic refs loops or is too long",
+				"refs/heads/b: its chain of symbolic refs loops or is too long",
 				`refs/heads/x: it leads to "refs/heads/gone", which is missing`,
 				`refs/tags/x: it leads to "refs/heads", which is missing`,
 			},

@@ -1,4 +1,4 @@
 package gitdir
 
-// LimitMemory limits what Checkers may hold on to.
+// LimitMemory limits the memory of each Checker.
 func (s *Shared) LimitMemory(n int64) { s.memory = n }

@@ -28,9 +28,8 @@ func (c *Checker) checkLooseObject(name string, src *source, report func(int64, 
 	if err != nil && src.err == nil {
 		report(-1, err)
 	}
-	// A damaged object counts as present: it is one fault, and not another one for
-	// each ref to it.
-	id, _ := c.objectID([]byte(name))
+	// A damaged object counts as present, so that refs to it are not faults as well.
+	id, _ := c.hashHex([]byte(name))
 	if !isCommit {
 		id |= notCommitBit
 	}
@@ -42,7 +41,7 @@ func (c *Checker) checkInflated(name string, f format, src *source) (isCommit bo
 	if err != nil {
 		return true, fmt.Errorf("inflate: %w", err)
 	}
-	// An end here is an end for the reads below too.
+	// If the object ends here, the reads below return io.EOF as well.
 	n, _ := io.ReadFull(z, c.buf[:maxHeader])
 	size, err := objectSize(c.buf[:n])
 	if err != nil {
@@ -105,7 +104,7 @@ func objectSize(p []byte) (int64, error) {
 
 // A looseReader is a zlib reader that is used again for the next file.
 type looseReader struct {
-	in   *bufio.Reader // tells what follows the zlib stream
+	in   *bufio.Reader // shows whether data follow the zlib stream
 	zlib io.Reader
 }
 
@@ -120,7 +119,7 @@ func (l *looseReader) open(r io.Reader) (io.Reader, error) {
 	}
 	z, err := zlib.NewReader(l.in)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the caller tells what it did
+		return nil, err //nolint:wrapcheck // the caller wraps it
 	}
 	l.zlib = z
 	return z, nil

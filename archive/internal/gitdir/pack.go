@@ -13,19 +13,19 @@ import (
 	"strings"
 )
 
-// A pack is what the pack and the index of one name have said so far.
+// A pack has what is known so far of a pack and its index.
 type pack struct {
 	hasPack, hasIndex bool
 
-	// Of the pack itself; sum is nil if it is damaged.
-	sum   []byte
-	count int64
+	// From the pack.
+	sum   []byte // the checksum of the pack; nil if the pack is damaged
+	count int64  // of objects
 	size  int64
 
-	// What the index says of the pack; indexed is nil if the index is damaged.
-	indexed    []byte // the checksum of the pack
-	indexCount int64
-	lastOffset int64
+	// From the index.
+	indexSum   []byte // the checksum of the pack; nil if the index is damaged
+	indexCount int64  // of objects
+	lastOffset int64  // the highest offset of an object in the pack
 }
 
 // checkPackFile checks a file of objects/pack.
@@ -44,9 +44,9 @@ func (c *Checker) checkPackFile(name string, src *source, report func(int64, err
 	}
 }
 
-// checkCache checks a file that Git can rebuild. Only its checksum counts: Extract
-// leaves the file out. Names without a checksum belong to files whose header has
-// the format at the sixth byte.
+// checkCache checks the checksum of a file that Git can rebuild, and nothing else:
+// Extract leaves the file out. The format of a file without a checksum in its name is
+// the sixth byte of its header.
 func (c *Checker) checkCache(name string, src *source, report func(int64, error)) {
 	base := strings.TrimSuffix(path.Base(name), path.Ext(name))
 	digits := base[strings.LastIndexByte(base, '-')+1:]
@@ -62,7 +62,7 @@ func (c *Checker) checkPack(base, ext string, src *source, report func(int64, er
 	p := c.packs[base]
 	if p == nil {
 		p = new(pack)
-		if c.hold(512 + len(base)) {
+		if c.reserve(512 + len(base)) {
 			c.packs[base] = p
 		}
 	}
@@ -74,20 +74,20 @@ func (c *Checker) checkPack(base, ext string, src *source, report func(int64, er
 		return
 	}
 	p.hasIndex = true
-	var of []byte
+	var packSum []byte
 	sum := c.checkSealed(src, f, report, func(s *sealed) (err error) {
-		of, err = c.readIndex(s, p)
+		packSum, err = c.readIndex(s, p)
 		return err
 	})
 	if sum == nil {
 		c.uncertain = true
 		return
 	}
-	p.indexed = of
+	p.indexSum = packSum
 }
 
-// readPack reads the header of a pack: "PACK", version and count of objects,
-// which follow.
+// readPack reads the header of a pack: "PACK", the version, and the count of objects.
+// It skips the objects.
 func (p *pack) readPack(s *sealed) error {
 	header, err := s.next(12)
 	if err != nil {
@@ -105,7 +105,7 @@ func (p *pack) readPack(s *sealed) error {
 // readIndex reads the index of a pack, and returns the checksum of the pack that is
 // in the index. After the fan-out table, version 1 has offsets and names of the
 // objects; version 2 has a table each for names, checksums and offsets.
-func (c *Checker) readIndex(s *sealed, p *pack) (of []byte, err error) {
+func (c *Checker) readIndex(s *sealed, p *pack) (packSum []byte, err error) {
 	fanout, v1, err := readFanout(s)
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (c *Checker) readIndex(s *sealed, p *pack) (of []byte, err error) {
 	} else {
 		err = eachRow(s, p.indexCount, s.format.size, func(row []byte) error { return c.addIndexed(&names, row) })
 		if err == nil {
-			err = eachRow(s, p.indexCount, 4, func([]byte) error { return nil }) // CRC-32s: the pack's checksum tells as much
+			err = eachRow(s, p.indexCount, 4, func([]byte) error { return nil }) // CRC-32s: the pack's checksum covers the same bytes
 		}
 		if err == nil {
 			large, err = p.readOffsets(s)
@@ -134,20 +134,20 @@ func (c *Checker) readIndex(s *sealed, p *pack) (of []byte, err error) {
 	if names.counts() != fanout {
 		return nil, errors.New("its fan-out table does not match its objects")
 	}
-	of, err = s.next(s.format.size)
+	packSum, err = s.next(s.format.size)
 	if err != nil {
 		return nil, err
 	}
-	of = bytes.Clone(of)
+	packSum = bytes.Clone(packSum)
 	if rest := s.skipAllBut(0); rest > 0 {
 		return nil, fmt.Errorf("%d bytes too many for %d objects, of which %d have large offsets", rest, p.indexCount, large)
 	}
-	return of, nil
+	return packSum, nil
 }
 
 // readFanout reads the table that counts, for each byte, the objects whose names
-// begin with this byte or a smaller one. An index of version 1 begins with the
-// table; one of version 2 begins with four bytes that no table begins with.
+// begin with this byte or a smaller byte. An index of version 1 begins with the table.
+// An index of version 2 begins with four bytes that no table begins with.
 func readFanout(s *sealed) (fanout [256]uint32, v1 bool, err error) {
 	head, err := s.next(8)
 	if err != nil {
@@ -176,8 +176,8 @@ func (c *Checker) addIndexed(names *nameTable, id []byte) error {
 	return names.add(id)
 }
 
-// readOffsets reads the offsets of the objects in the pack: 31 bits, or the row of
-// a second table that has 63 bits.
+// readOffsets reads the offsets of the objects in the pack. An offset has 31 bits, or
+// is the index of a row with 63 bits in a second table. large counts these rows.
 func (p *pack) readOffsets(s *sealed) (large int64, err error) {
 	var lastLarge int64 = -1
 	err = eachRow(s, p.indexCount, 4, func(row []byte) error {
@@ -208,10 +208,10 @@ func (p *pack) readOffsets(s *sealed) (large int64, err error) {
 
 // A nameTable checks the order of the names in an index, and counts them.
 type nameTable struct {
-	size  int
-	last  [32]byte
-	first [256]uint32
-	any   bool
+	size  int         // of a name
+	last  [32]byte    // the latest name
+	first [256]uint32 // how many names begin with each byte
+	any   bool        // last is set
 }
 
 func (t *nameTable) add(id []byte) error {
@@ -238,7 +238,7 @@ func (t *nameTable) counts() (fanout [256]uint32) {
 	return fanout
 }
 
-// eachRow calls row for each of n rows of so many bytes.
+// eachRow calls row for each of n rows of size bytes.
 func eachRow(s *sealed, n int64, size int, row func([]byte) error) error {
 	for n > 0 {
 		some := min(n, int64(16<<10/size))
@@ -268,10 +268,10 @@ func (c *Checker) closePacks(report func(string, error)) {
 		case !p.hasIndex:
 			c.uncertain = true
 			report(name+".idx", errors.New("missing"))
-		case p.sum == nil, p.indexed == nil: // The damage is reported.
-		case !bytes.Equal(p.indexed, p.sum):
+		case p.sum == nil, p.indexSum == nil: // The damage was reported.
+		case !bytes.Equal(p.indexSum, p.sum):
 			c.uncertain = true
-			report(name+".idx", fmt.Errorf("it is the index of another pack, %s", hex.EncodeToString(p.indexed)))
+			report(name+".idx", fmt.Errorf("it is the index of another pack, %s", hex.EncodeToString(p.indexSum)))
 		case p.indexCount != p.count:
 			report(name+".idx", fmt.Errorf("it has %d objects, and its pack %d", p.indexCount, p.count))
 		case p.lastOffset >= p.size:

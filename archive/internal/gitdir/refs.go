@@ -11,19 +11,19 @@ import (
 	"strings"
 )
 
-// MaxRef is how long the content of a loose ref may be, in bytes.
+// MaxRef bounds the content of a loose ref, in bytes.
 const MaxRef = 8 << 10
 
-// maxParts bounds the parts of a ref's name, between slashes. Each of them costs
-// memory, and GitHub bounds names to 255 bytes.
+// maxParts bounds the parts of a ref's name between slashes, because each part costs
+// memory. GitHub limits names to 255 bytes.
 const maxParts = 255
 
 // A tip is an object that must be in the repository, and the place that names
 // the object.
 type tip struct {
-	object uint64 // hashed, see Checker.add
+	object uint64 // the hashed name of the object
 	ref    uint64 // the hashed name of the ref; 0 in shallow
-	where  int32  // a line, or a place in Checker.loose
+	where  int32  // the number of the line, or an index of Checker.loose
 	from   origin
 	commit bool // the object must be a commit
 }
@@ -34,12 +34,12 @@ type origin uint8
 const (
 	fromLoose   origin = iota // a file below refs, or HEAD
 	fromPacked                // a line of packed-refs
-	fromPeeled                // a line of packed-refs: what the tag in the line before is of
+	fromPeeled                // a "^" line of packed-refs: the object of the tag in the line before
 	fromShallow               // a line of shallow
 )
 
-// ParseRef parses the content of HEAD or of a loose ref. That is the name of an
-// object or "ref: " and the name of another ref; white space may follow. ParseRef
+// ParseRef parses the content of HEAD or of a loose ref. The content is the name of an
+// object, or "ref: " and the name of another ref; white space may follow. ParseRef
 // returns the object or the other ref.
 func ParseRef(name string, text []byte) (object, target string, err error) {
 	if len(text) > MaxRef {
@@ -60,7 +60,7 @@ func ParseRef(name string, text []byte) (object, target string, err error) {
 	}
 }
 
-// IsRefName reports whether Git takes this for the name of a ref.
+// IsRefName reports whether Git accepts the name of a ref.
 func IsRefName(name string) bool {
 	parts := 0
 	for part := range strings.SplitSeq(name, "/") {
@@ -77,7 +77,7 @@ func IsRefName(name string) bool {
 		!strings.Contains(name, "..") && !strings.Contains(name, "@{")
 }
 
-// isBranch reports whether Git wants the ref to name a commit.
+// isBranch reports whether the object of the ref must be a commit.
 func isBranch(name string) bool { return name == "HEAD" || strings.HasPrefix(name, "refs/heads/") }
 
 // checkLooseRef checks HEAD or a file below refs.
@@ -105,7 +105,7 @@ func (c *Checker) checkLooseRef(name string, src *source, report func(int64, err
 		return
 	}
 	if target != "" {
-		if c.hold(100 + len(name) + len(target)) {
+		if c.reserve(100 + len(name) + len(target)) {
 			c.symbolic[name] = target
 		}
 		return
@@ -113,20 +113,20 @@ func (c *Checker) checkLooseRef(name string, src *source, report func(int64, err
 	if name == "HEAD" {
 		c.stats.Detached = true
 	}
-	id, _ := c.objectID([]byte(object))
-	if c.hold(40 + len(name)) {
+	id, _ := c.hashHex([]byte(object))
+	if c.reserve(40 + len(name)) {
 		c.tips = append(c.tips, tip{
-			object: id, ref: c.hash(name), where: int32(len(c.loose)), from: fromLoose, commit: isBranch(name), //nolint:gosec // hold bounds it
+			object: id, ref: c.hash(name), where: int32(len(c.loose)), from: fromLoose, commit: isBranch(name), //nolint:gosec // reserve bounds it
 		})
 		c.loose = append(c.loose, name)
 	}
 }
 
-// checkPackedRefs checks the file that has most refs: an optional header, then a
-// line for each ref with object and name. After an annotated tag there may be a
-// line with "^" and the object that the tag is of.
+// checkPackedRefs checks packed-refs, which has most refs: an optional header, then a
+// line for each ref with object and name. A line with "^" and the tagged object may
+// follow an annotated tag.
 func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
-	var last []byte // the name of the ref before
+	var last []byte // the name of the previous ref
 	var ref uint64
 	sorted, mayPeel := false, false
 	c.eachLine(src, report, func(number int, line []byte) error {
@@ -142,7 +142,7 @@ func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
 		}
 		t := tip{where: int32(number), from: fromPacked} //nolint:gosec // eachLine bounds it
 		var ok bool
-		t.object, ok = c.objectID(digits)
+		t.object, ok = c.hashHex(digits)
 		switch {
 		case !ok, isPeeled && !mayPeel:
 			return fmt.Errorf("not a ref: %.80q", line)
@@ -162,30 +162,30 @@ func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
 			t.ref, t.commit = ref, isBranch(string(name))
 			mayPeel = true
 		}
-		if c.hold(24) {
+		if c.reserve(24) {
 			c.tips = append(c.tips, t)
 		}
 		return nil
 	})
 }
 
-// checkShallow checks the list of the commits whose parents are not here.
+// checkShallow checks the list of the commits whose parents are cut off.
 func (c *Checker) checkShallow(src *source, report func(int64, error)) {
 	c.eachLine(src, report, func(number int, line []byte) error {
 		c.stats.Shallow = true
-		id, ok := c.objectID(line)
+		id, ok := c.hashHex(line)
 		if !ok {
 			return fmt.Errorf("not the name of a commit: %.80q", line)
 		}
-		if c.hold(24) {
+		if c.reserve(24) {
 			c.tips = append(c.tips, tip{object: id, where: int32(number), from: fromShallow, commit: true}) //nolint:gosec // eachLine bounds it
 		}
 		return nil
 	})
 }
 
-// eachLine calls check with the number and the text of each line, and reports its
-// errors. Git refuses the whole file if the last line has no end.
+// eachLine calls check with the number and the text of each line, and reports the
+// errors of check. Git refuses the whole file if the last line has no end.
 func (c *Checker) eachLine(src *source, report func(int64, error), check func(number int, line []byte) error) {
 	lines := bufio.NewReaderSize(src, 64<<10)
 	var offset int64
@@ -205,14 +205,14 @@ func (c *Checker) eachLine(src *source, report func(int64, error), check func(nu
 	}
 }
 
-// addParents remembers what the ref is below: refs/heads of refs/heads/main.
-// These names cannot be refs.
+// addParents remembers the directories above a ref, such as refs/heads for
+// refs/heads/main. Their names cannot be refs.
 func (c *Checker) addParents(name string) {
 	var h maphash.Hash
 	h.SetSeed(c.seed)
 	for i := range len(name) {
 		if name[i] == '/' {
-			if sum := h.Sum64(); !c.isParent(sum) && c.hold(24) {
+			if sum := h.Sum64(); !c.isParent(sum) && c.reserve(24) {
 				c.parents[sum] = struct{}{}
 			}
 		}

@@ -11,7 +11,7 @@ import (
 // closeRefs checks refs against each other and against the objects.
 func (c *Checker) closeRefs(report func(name string, err error)) {
 	if c.unsorted {
-		c.closeTwins(report)
+		c.closeDuplicates(report)
 	}
 	c.dropOverridden()
 	c.closeSymbolic(report)
@@ -20,15 +20,15 @@ func (c *Checker) closeRefs(report func(name string, err error)) {
 			c.reportTip(t, report, errBelow)
 		}
 	}
-	if !c.uncertain { // else the reason is reported
+	if !c.uncertain { // otherwise the reason was reported
 		c.closeTips(report)
 	}
 }
 
 var errBelow = errors.New("other refs are below this ref")
 
-// dropOverridden forgets the refs in packed-refs that have a loose ref, too. Git
-// reads the loose ref alone, so that the object of the packed one may be gone.
+// dropOverridden drops the refs in packed-refs that are also loose. Git reads only the
+// loose ref, so that the object in packed-refs may be missing.
 func (c *Checker) dropOverridden() {
 	loose := make(map[uint64]struct{}, len(c.loose)+len(c.symbolic))
 	for _, name := range c.loose {
@@ -49,27 +49,27 @@ func (c *Checker) dropOverridden() {
 
 // closeSymbolic follows the refs that point to other refs.
 func (c *Checker) closeSymbolic(report func(string, error)) {
-	there := make(map[uint64]bool, len(c.symbolic)) // whether the ends of chains are there, by hashed name
-	branches := make(map[uint64]bool)               // the ends that must be commits
+	endExists := make(map[uint64]bool, len(c.symbolic)) // the ends of chains, by hashed name
+	branches := make(map[uint64]bool)                   // the ends that must be commits
 	for name := range c.symbolic {
 		end, _ := c.follow(name)
-		there[c.hash(end)] = false
+		endExists[c.hash(end)] = false
 		branches[c.hash(end)] = branches[c.hash(end)] || strings.HasPrefix(name, "refs/heads/")
 	}
 	for i, t := range c.tips {
-		if _, ok := there[t.ref]; ok && t.from <= fromPacked {
-			there[t.ref] = true
+		if _, ok := endExists[t.ref]; ok && t.from <= fromPacked {
+			endExists[t.ref] = true
 			c.tips[i].commit = t.commit || branches[t.ref]
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.symbolic)) {
 		switch end, ok := c.follow(name); {
 		case !ok:
-			report(name, errors.New("it leads to itself, or over too many refs"))
+			report(name, errors.New("its chain of symbolic refs loops or is too long"))
 		case name == "HEAD" && !strings.HasPrefix(end, "refs/heads/"):
 			report(name, fmt.Errorf("it leads to %.80q, which is not a branch", end))
 		case name == "HEAD": // A new repository does not have its branch yet.
-		case !there[c.hash(end)]:
+		case !endExists[c.hash(end)]:
 			report(name, fmt.Errorf("it leads to %.80q, which is missing", end))
 		case c.isParent(c.hash(name)):
 			report(name, errBelow)
@@ -77,8 +77,8 @@ func (c *Checker) closeSymbolic(report func(string, error)) {
 	}
 }
 
-// follow returns the ref at the end of a chain of symbolic refs. It is false for
-// a chain that is longer than Git takes.
+// follow returns the ref at the end of a chain of symbolic refs. ok is false for a
+// chain that is longer than Git accepts.
 func (c *Checker) follow(name string) (end string, ok bool) {
 	const most = 5
 	for range most {
@@ -91,9 +91,9 @@ func (c *Checker) follow(name string) (end string, ok bool) {
 	return "", false
 }
 
-// closeTwins looks for refs that packed-refs has twice. Git does not clone
-// them.
-func (c *Checker) closeTwins(report func(string, error)) {
+// closeDuplicates looks for refs that packed-refs has twice. Git does not clone such a
+// repository.
+func (c *Checker) closeDuplicates(report func(string, error)) {
 	seen := make(map[uint64]struct{}, len(c.tips))
 	for _, t := range c.tips {
 		if t.from != fromPacked {
@@ -106,7 +106,7 @@ func (c *Checker) closeTwins(report func(string, error)) {
 	}
 }
 
-// What is known of an object that a tip names.
+// The states of an object that a tip names.
 const (
 	missing = iota
 	present

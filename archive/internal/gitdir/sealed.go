@@ -2,7 +2,7 @@ package gitdir
 
 import (
 	"bytes"
-	"crypto/sha1" //nolint:gosec // it is what Git's files say of themselves
+	"crypto/sha1" //nolint:gosec // the checksum of Git's files
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"io"
 )
 
-// A format is the hash function of a repository.
+// A format is the hash function that names the objects of a repository.
 type format struct {
 	name string
 	size int
@@ -73,14 +73,14 @@ type sealed struct {
 	hash   hash.Hash
 
 	buf    []byte
-	rd, wr int // buf[rd:wr] was read from src, not yet from here
+	rd, wr int // buf[rd:wr] was read from src and not yet returned
 	ended  bool
-	pos    int64 // of buf[rd]
+	pos    int64 // the position of buf[rd] in the file
 }
 
-// checkSealed checks the checksum of a file. parse reads as much of the body as it
-// needs. Its fault is reported only if the checksum is right: otherwise the damage
-// is the reason. The sum is nil if there is a fault.
+// checkSealed checks the checksum of a file and returns it, or nil if the file has a
+// fault. parse reads as much of the body as it needs. A fault from parse is reported
+// only if the checksum is right: otherwise the damage is the cause.
 func (c *Checker) checkSealed(src *source, f format, report func(int64, error), parse func(*sealed) error) (sum []byte) {
 	s := &sealed{src: src, format: f, hash: f.new(), buf: c.buf}
 	fault := parse(s)
@@ -101,8 +101,8 @@ func (c *Checker) checkSealed(src *source, f format, report func(int64, error), 
 	return nil
 }
 
-// setFormat takes the format from this byte of the header. Nothing may have been
-// read before.
+// setFormat reads the format from the byte at this position of the header. It must be
+// the first read.
 func (s *sealed) setFormat(at int) error {
 	if !s.fill(at + 1) {
 		return errShort
@@ -142,7 +142,7 @@ func (s *sealed) take(n int) []byte {
 	return p
 }
 
-// fill reports whether n more bytes of the file are there.
+// fill reads until buf has n unread bytes. It returns false if the file ends before.
 func (s *sealed) fill(n int) bool {
 	for s.wr-s.rd < n && !s.ended {
 		if s.rd > 0 {
