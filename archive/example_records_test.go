@@ -23,14 +23,14 @@ func printIssues(file io.Reader) error {
 			fmt.Printf("#%d %s, closed: %t\n", record.URL.Number(), record.Title, !record.ClosedAt.IsZero())
 		case *archive.IssueComment:
 			fmt.Printf("comment on #%d: %s\n", record.Parent().Number(), record.Body)
-		case *archive.Unknown: // does not fit the type as this version knows it
+		case *archive.Unknown: // does not fit its type
 			fmt.Println(record.URL, record.Err, string(record.Raw()))
 		}
 	}
 	return nil
 }
 
-// Stream the issues of an archive, in constant memory whatever its size.
+// Stream the issues of an archive, in constant memory.
 func ExampleReader_Records() {
 	if err := printIssues(exampleArchive()); err != nil {
 		fmt.Println(err)

@@ -23,7 +23,7 @@ func extractAndCheck(ctx context.Context, file io.Reader, dir string) (*archive.
 	if err != nil {
 		return summary, err
 	}
-	for _, repository := range bare { // wikis as well
+	for _, repository := range bare { // including wikis
 		out, err := exec.CommandContext(ctx, "git", "-C", repository, "fsck", "--full").CombinedOutput()
 		if err != nil {
 			return summary, fmt.Errorf("git fsck %s: %w: %s", repository, err, out)
@@ -41,7 +41,7 @@ func restore(ctx context.Context, file io.Reader, dir, host string) error {
 	}
 	for _, repository := range summary.Repositories {
 		if repository.Refs == 0 {
-			continue // Git has nothing to push
+			continue // no refs to push
 		}
 		bare := filepath.Join(dir, "repositories", filepath.FromSlash(repository.Name)+".git")
 		to := host + "/" + repository.Name + ".git"

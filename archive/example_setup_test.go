@@ -48,7 +48,7 @@ func exampleArchive() io.ReadSeeker {
 			Body:      "Have you switched it on?",
 			CreatedAt: day(4),
 		},
-		// The account of who wrote this is gone.
+		// The account of the author was deleted.
 		&archive.IssueComment{URL: repo + "/issues/1#issuecomment-102", Issue: repo + "/issues/1", Body: "Thanks!", CreatedAt: day(5)},
 		&archive.Attachment{
 			URL:              "https://github.com/user-attachments/assets/5e6fb79b-5d2a-4b0f-9d1c-7e7c2b0f1a11",
@@ -73,16 +73,16 @@ func exampleArchive() io.ReadSeeker {
 }
 
 // emptyRepository returns a bare repository without a commit.
-func emptyRepository() fs.FS {
+func emptyRepository() fstest.MapFS {
 	return fstest.MapFS{
 		"HEAD":    {Data: []byte("ref: refs/heads/main\n")},
-		"config":  {Data: []byte("[core]\n\tbare = true\n")},
+		"config":  {Data: []byte("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")},
 		"objects": {Mode: fs.ModeDir},
 		"refs":    {Mode: fs.ModeDir},
 	}
 }
 
-// check ends an example that went wrong.
+// check ends an example that fails.
 func check(err error) {
 	if err != nil {
 		panic(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// Count what is in an archive, without decoding any of it.
+// Count the attachments in an archive, without decoding records.
 func ExampleReader_Entries() {
 	r, err := archive.NewReader(exampleArchive(), nil)
 	check(err)
@@ -32,8 +32,8 @@ func ExampleReader_Entries() {
 	// 1 attachment of 12 bytes
 }
 
-// Go through the issues with their comments and the names of their authors,
-// which is beyond one pass.
+// Print the issues with their comments and the names of the authors. One pass over the
+// archive is not enough.
 func ExampleOpen() {
 	a, err := archive.Open(context.Background(), exampleArchive(), nil)
 	check(err)
@@ -43,7 +43,7 @@ func ExampleOpen() {
 		fmt.Printf("#%d %s\n", issue.URL.Number(), issue.Title)
 		for comment, err := range a.Comments(issue.URL) {
 			check(err)
-			author := "somebody" // whose account is gone, or was not exported
+			author := "somebody" // the account was deleted, or not exported
 			record, err := a.Lookup(comment.User)
 			if user, ok := record.(*archive.User); ok {
 				author = user.Login
@@ -60,7 +60,7 @@ func ExampleOpen() {
 	// #2 Say how to stop it
 }
 
-// Everything that is wrong comes in one error, each fault with its entry.
+// One error has all faults, each with its entry.
 func ExampleVerify_faults() {
 	_, err := archive.Verify(context.Background(), exampleArchive(), &archive.VerifyOptions{
 		Repositories: []string{"octo-org/app", "octo-org/gone"},
@@ -73,13 +73,13 @@ func ExampleVerify_faults() {
 
 	whole, _ := io.ReadAll(exampleArchive())
 	_, err = archive.Verify(context.Background(), bytes.NewReader(whole[:len(whole)/2]), nil)
-	fmt.Println("cut short:", errors.Is(err, io.ErrUnexpectedEOF))
+	fmt.Println("truncated:", errors.Is(err, io.ErrUnexpectedEOF))
 	// Output:
 	// archive: repository octo-org/gone is not in the archive
-	// cut short: true
+	// truncated: true
 }
 
-// Records that belong together: what is attached to an issue, and who did it.
+// Look up an issue, and list its attachments.
 func ExampleArchive_Lookup() {
 	a, err := archive.Open(context.Background(), exampleArchive(), nil)
 	check(err)
@@ -103,7 +103,7 @@ func ExampleArchive_Lookup() {
 	// another: true
 }
 
-// Fields and types that this version does not know are kept.
+// Records of unknown types are kept.
 func ExampleUnknown() {
 	var b bytes.Buffer
 	w := archive.NewWriter(&b, nil)
@@ -132,7 +132,7 @@ func (p poll) Kind() string         { return p.Type }
 func (p poll) Key() archive.URL     { return p.URL }
 func (p poll) Raw() json.RawMessage { return nil }
 
-// Unpack an archive. What is in dir/repositories can be cloned.
+// Unpack an archive. The repositories in dir/repositories can be cloned.
 func ExampleExtract() {
 	dir, err := os.MkdirTemp("", "example-")
 	check(err)

@@ -5,8 +5,7 @@ import (
 	"io"
 )
 
-// What the reader, the writer and the checks of an archive do with one record,
-// for tests that care about records alone.
+// The functions below give tests access to the handling of single records.
 
 func DecodeRecord(element json.RawMessage) (Record, error) { return decode(element) }
 
@@ -30,13 +29,13 @@ func Links(r Record) (all []string) {
 	return all
 }
 
-// Forget makes r a record that was never read.
+// Forget turns r into a record that was not read from an archive.
 func Forget(r Record) Record {
 	r.(ownRecord).setRaw(nil)
 	return r
 }
 
-// A Splitter is a splitter for tests that care about splitting alone.
+// A Splitter gives tests access to a splitter.
 type Splitter struct{ s splitter }
 
 func NewSplitter(r io.Reader, limit int64) *Splitter {
@@ -53,5 +52,5 @@ func Plural(kind string) string { return plural(kind) }
 
 func Singular(prefix string) string { return singular(prefix) }
 
-// OrRefuse returns what becomes of an error of making a file.
+// OrRefuse returns the result of an error of the file system.
 func OrRefuse(err error) error { return new(extraction).orRefuse("x", err) }

@@ -17,12 +17,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/archive"
+	"github.com/ghmigrate/ghmigrate/archive/internal/gittest"
 	"github.com/ghmigrate/ghmigrate/internal/race"
 )
 
-// TestGitRunsNothingOfAnArchive plants what would make Git run a program, in the
-// repository of an archive and wherever else Git could find it, and works in
-// every directory.
+// TestGitRunsNothingOfAnArchive plants configurations and hooks that make Git run a
+// program: in the repository of an archive, and wherever else Git could find them. Then
+// it runs git in every extracted directory.
 func TestGitRunsNothingOfAnArchive(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -45,7 +46,7 @@ func TestGitRunsNothingOfAnArchive(t *testing.T) {
 	for _, dir := range []string{"", "attachments", "attachments/1", "repositories", "repositories/octocat", "repositories/octocat/app.git", "novelties"} {
 		trap.plantMore(l, dir)
 	}
-	// A directory whose HEAD and config are in two places.
+	// Repositories whose HEAD and config are in different directories.
 	for name, text := range map[string]string{
 		"attachments/2/HEAD": "ref: refs/heads/main\n", "attachments/2/commondir": "../../novelties/y\n",
 		"novelties/y/config": trap.config, "novelties/y/objects/x": "", "novelties/y/refs/x": "",
@@ -57,10 +58,14 @@ func TestGitRunsNothingOfAnArchive(t *testing.T) {
 		l.add(name, text)
 	}
 
-	if !race.Enabled { // hundreds of git processes, which the race detector does not watch
-		plain := t.TempDir() // what would happen
+	if !race.Enabled { // many git processes, which the race detector does not watch
+		plain := t.TempDir() // without the protection of Extract
 		l.unpack(plain)
-		assert.Greater(t, len(trap.visit(t, plain, trap.commands()[:3])), 100, "the trap is blunt")
+		most := 30 // enough to show that the trap works
+		if *exhaustive {
+			most = 1000
+		}
+		assert.Greater(t, len(trap.visit(t, plain, most, trap.aliases())), min(most-1, 100), "git does not run the program without Extract either")
 	}
 
 	dir := t.TempDir()
@@ -69,14 +74,15 @@ func TestGitRunsNothingOfAnArchive(t *testing.T) {
 	for name := range tree(t, dir) {
 		assert.NotRegexp(t, `(^|/)\.`, name)
 	}
-	assert.Empty(t, trap.visit(t, dir, trap.commands()))
+	assert.Empty(t, trap.visit(t, dir, 1, append(trap.aliases(), trap.commands()...)))
 	config, err := os.ReadFile(filepath.Join(dir, "repositories", "octocat", "app.git", "github-config"))
 	require.NoError(t, err)
 	assert.Equal(t, trap.config, string(config))
-	assert.Contains(t, run(t, filepath.Join(dir, "repositories", "octocat", "app.git"), "", "git", "log", "main"), "first")
+	assert.Contains(t, gittest.Run(t, filepath.Join(dir, "repositories", "octocat", "app.git"), "", "git", "log", "main"), "first")
 }
 
-// A trap is a program that leaves a mark, and what could make Git run it.
+// A trap is a program that leaves a mark, and configurations that make Git run the
+// program.
 type trap struct {
 	program, mark, config, worktree string
 }
@@ -96,7 +102,7 @@ func newTrap(t *testing.T) *trap {
 	return p
 }
 
-// plant puts into dir what Git could take for a repository.
+// plant adds to dir the files that Git could take for a repository.
 func (p *trap) plant(l *layout, dir string, of []string) {
 	for _, name := range of {
 		switch name {
@@ -112,7 +118,7 @@ func (p *trap) plant(l *layout, dir string, of []string) {
 	l.add(path.Join(dir, "hooks", "reference-transaction"), "#!/bin/sh\nexec "+p.program+"\n")
 }
 
-// plantMore puts into dir what other programs look for, and run.
+// plantMore adds to dir the files in which other programs look for commands.
 func (p *trap) plantMore(l *layout, dir string) {
 	for name, text := range map[string]string{
 		".hg/hgrc": "[hooks]\npre-status = " + p.program + "\n", ".hg/requires": "store\n",
@@ -123,7 +129,7 @@ func (p *trap) plantMore(l *layout, dir string) {
 	}
 }
 
-// unpack writes a layout as it is, as far as that is possible.
+// unpack writes the files of a layout without any check, as far as possible.
 func (l *layout) unpack(dir string) {
 	for _, m := range l.members {
 		file := filepath.Join(dir, filepath.FromSlash(m.name))
@@ -138,29 +144,40 @@ func (l *layout) unpack(dir string) {
 	}
 }
 
-// commands are the commands of git that could make the program run. The first
-// three are aliases of the planted configuration.
+// aliases are the aliases of the planted configurations.
+func (*trap) aliases() []string { return []string{"planted", "included", "worktree"} }
+
+// commands are other commands of git that could run the program, in a repository.
 func (*trap) commands() []string {
-	return []string{"planted", "included", "worktree", "status", "fetch", "log -p main", "branch -a", "gc --auto", "tag made HEAD", "update-ref refs/heads/made main"}
+	return []string{"status", "fetch", "log -p main", "branch -a", "gc --auto", "tag made HEAD", "update-ref refs/heads/made main"}
 }
 
-// visit runs commands of git in every directory, and returns the ones that made
-// the program run.
-func (p *trap) visit(t *testing.T, dir string, commands []string) (ran []string) {
+// visit runs commands of git in every directory below dir, until the program has run in
+// as many directories as most says. It describes each run.
+func (p *trap) visit(t *testing.T, dir string, most int, commands []string) (ran []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return err
 		}
-		for _, command := range commands {
-			cmd := exec.CommandContext(t.Context(), "git", strings.Fields(command)...)
+		git := func(args ...string) ([]byte, error) {
+			cmd := exec.CommandContext(t.Context(), "git", args...)
 			cmd.Dir = at
-			cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir),
-				"GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.fsync", "GIT_CONFIG_VALUE_0=none",
-				"GIT_COMMITTER_NAME=x", "GIT_COMMITTER_EMAIL=x@example.com")
-			out, _ := cmd.CombinedOutput()
+			cmd.Env = append(gittest.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir), "GIT_TERMINAL_PROMPT=0")
+			return cmd.CombinedOutput()
+		}
+		here := commands
+		if _, err := git("rev-parse", "--git-dir"); err != nil && !*exhaustive {
+			here = here[:1] // Git finds no repository from here, whatever the command
+		}
+		for _, command := range here {
+			out, _ := git(strings.Fields(command)...)
 			if _, err := os.Stat(p.mark); err == nil {
 				ran = append(ran, fmt.Sprintf("git %s in %s: %s", command, strings.TrimPrefix(at, dir), out))
+				if len(ran) == most {
+					require.NoError(t, os.Remove(p.mark))
+					return fs.SkipAll
+				}
 				return os.Remove(p.mark)
 			}
 		}
@@ -169,8 +186,8 @@ func (p *trap) visit(t *testing.T, dir string, commands []string) (ran []string)
 	return ran
 }
 
-// FuzzExtract extracts entries of any names, one in each line, after a letter
-// for the type.
+// FuzzExtract extracts entries of any names. Each line of the input is an entry: a letter
+// for the type, then the name.
 func FuzzExtract(f *testing.F) {
 	const git = "0repositories/o/r.git/"
 	for _, seed := range []string{
@@ -236,7 +253,7 @@ func FuzzExtract(f *testing.F) {
 			case bare && len(parts) > 3 && (parts[3] == "refs" || parts[3] == "HEAD" && len(parts) == 4):
 				require.Equal(t, content, text)
 				require.NotContains(t, text, "[")
-			case text != "": // an entry of another type of file has none
+			case text != "": // entries of other types have no content
 				require.Equal(t, content, text)
 			}
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/archive"
+	"github.com/ghmigrate/ghmigrate/archive/internal/gittest"
 	"github.com/ghmigrate/ghmigrate/internal/race"
 )
 
@@ -62,7 +63,7 @@ func TestExtractLosesNothingOfARepository(t *testing.T) {
 		"objects/info/commit-graphs/x":      "",
 		"objects/pack/pack-x.keep":          "",
 	} {
-		text := "kept of " + name
+		text := "content of " + name
 		switch name {
 		case "empty":
 			text = ""
@@ -80,7 +81,7 @@ func TestExtractLosesNothingOfARepository(t *testing.T) {
 	assert.Equal(t, want, tree(t, dir))
 }
 
-func TestExtractKeepsWhatIsFaultyBesideARepository(t *testing.T) {
+func TestExtractRenamesFaultyFilesOfARepository(t *testing.T) {
 	t.Parallel()
 	const git = "repositories/octocat/app.git/"
 	l := readLayout(t, smallArchive(t))
@@ -91,7 +92,7 @@ func TestExtractKeepsWhatIsFaultyBesideARepository(t *testing.T) {
 	l.add(git+"objects/info/alternates", "/objects\n")
 	l.add(git+"objects/pack/pack-x.promisor", "main\n")
 	l.add(git+"refs/heads/a..b", "no ref")
-	l.add(git+"refs/heads/empty", "") // which would keep git from cloning the others
+	l.add(git+"refs/heads/empty", "") // git clone would fail because of it
 	l.add(git+strings.Repeat("x/", 120)+"x", "long")
 	dir := t.TempDir()
 	_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, nil)
@@ -103,7 +104,7 @@ func TestExtractKeepsWhatIsFaultyBesideARepository(t *testing.T) {
 	assert.Equal(t, want, tree(t, dir))
 }
 
-// TestExtractBoundsDirectories has few entries of many directories, that have no
+// TestExtractBoundsDirectories extracts few entries in many directories that have no
 // entries of their own.
 func TestExtractBoundsDirectories(t *testing.T) {
 	t.Parallel()
@@ -127,8 +128,8 @@ func TestExtractBoundsDirectories(t *testing.T) {
 	}
 }
 
-// plant returns an archive, and calls do when Extract begins to read it: the
-// directory was found to be empty then.
+// plant returns a reader of the archive that calls do before the first read. Extract has
+// found the directory to be empty then.
 func plant(file []byte, do func()) io.Reader {
 	r := bytes.NewReader(file)
 	return readerFunc(func(p []byte) (int, error) {
@@ -139,16 +140,16 @@ func plant(file []byte, do func()) io.Reader {
 	})
 }
 
-func TestExtractWritesOverNothing(t *testing.T) {
+func TestExtractOverwritesNothing(t *testing.T) {
 	t.Parallel()
 	const git = "repositories/octocat/app.git/"
 	for name, test := range map[string]struct {
 		plant, content, want string
 	}{
-		"a file":                   {"attachments/9/after.txt", "mine", "attachments/9/after.txt: not extracted: its name is taken"},
-		"a config":                 {git + "config", "[alias]\n\tx = !x\n", git + "config: not extracted: its name is taken"},
-		"the config that it would": {git + "config", "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n", ""},
-		"a file for a directory":   {"attachments/9", "mine", "attachments/9/after.txt: not extracted: its name is taken"},
+		"a file":                 {"attachments/9/after.txt", "mine", "attachments/9/after.txt: not extracted: its name is taken"},
+		"a config":               {git + "config", "[alias]\n\tx = !x\n", git + "config: not extracted: its name is taken"},
+		"the same config":        {git + "config", "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n", ""},
+		"a file for a directory": {"attachments/9", "mine", "attachments/9/after.txt: not extracted: its name is taken"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -172,8 +173,8 @@ func TestExtractWritesOverNothing(t *testing.T) {
 	}
 }
 
-// TestExtractFinishesTheOtherRepositories has a file where the directory of one
-// would be, as a file system does that does not tell cases apart.
+// TestExtractFinishesTheOtherRepositories puts a file in place of the directory of a
+// repository. This happens on a file system that ignores case.
 func TestExtractFinishesTheOtherRepositories(t *testing.T) {
 	t.Parallel()
 	l := readLayout(t, smallArchive(t))
@@ -197,10 +198,10 @@ func TestExtractFinishesTheOtherRepositories(t *testing.T) {
 	files := tree(t, dir)
 	assert.Contains(t, files, "repositories/octocat/app.git/config")
 	assert.Contains(t, files, "repositories/octodog/app.git/config")
-	run(t, filepath.Join(dir, "repositories", "octodog", "app.git"), "", "git", "fsck")
+	gittest.Run(t, filepath.Join(dir, "repositories", "octodog", "app.git"), "", "git", "fsck")
 }
 
-func TestExtractTellsRefusalsFromErrorsOfTheDisk(t *testing.T) {
+func TestExtractDistinguishesRefusalsFromErrorsOfTheDisk(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]string{
 		fs.ErrExist:          "its name is taken",
@@ -220,7 +221,7 @@ func TestExtractTellsRefusalsFromErrorsOfTheDisk(t *testing.T) {
 	assert.NoError(t, archive.OrRefuse(nil))
 }
 
-func TestExtractLeavesRefsToPackedRefsThatNoFileCanHave(t *testing.T) {
+func TestExtractPacksRefsThatCannotBeFiles(t *testing.T) {
 	t.Parallel()
 	const git = "repositories/octocat/app.git/"
 	l := readLayout(t, smallArchive(t))
@@ -238,18 +239,18 @@ func TestExtractLeavesRefsToPackedRefsThatNoFileCanHave(t *testing.T) {
 
 	dir := t.TempDir()
 	bare := filepath.Join(dir, filepath.FromSlash(git))
-	_, err := archive.Extract(t.Context(), plant(l.file(t), func() { // as if another case of it were there
+	_, err := archive.Extract(t.Context(), plant(l.file(t), func() { // as on a file system that ignores case
 		require.NoError(t, os.MkdirAll(filepath.Join(bare, "refs", "heads", "taken"), 0o700))
 	}), dir, nil)
 	require.NoError(t, err)
 	assert.NotContains(t, tree(t, dir), git+"packed-refs.new")
-	got := run(t, bare, "", "git", "for-each-ref", "--format=%(objectname) %(refname)")
+	got := gittest.Run(t, bare, "", "git", "for-each-ref", "--format=%(objectname) %(refname)")
 	assert.ElementsMatch(t, want, strings.Split(strings.TrimSpace(got), "\n"))
-	run(t, bare, "", "git", "fsck", "--full")
-	run(t, bare, "", "git", "pack-refs", "--all")
+	gittest.Run(t, bare, "", "git", "fsck", "--full")
+	gittest.Run(t, bare, "", "git", "pack-refs", "--all")
 }
 
-func TestExtractTellsOfRefsThatItCannotKeep(t *testing.T) {
+func TestExtractReportsRefsThatItCannotKeep(t *testing.T) {
 	t.Parallel()
 	const git = "repositories/octocat/app.git/"
 	sha := strings.Repeat("0", 40)
@@ -266,7 +267,7 @@ func TestExtractTellsOfRefsThatItCannotKeep(t *testing.T) {
 	require.ErrorContains(t, err, git+"packed-refs: not extracted: too damaged")
 }
 
-func TestWhatHasTheNameOfAnotherIsNotChecked(t *testing.T) {
+func TestDuplicateEntriesAreNotChecked(t *testing.T) {
 	t.Parallel()
 	const name = "repositories/octocat/app.git/packed-refs"
 	l := readLayout(t, smallArchive(t))
@@ -276,10 +277,10 @@ func TestWhatHasTheNameOfAnotherIsNotChecked(t *testing.T) {
 	require.EqualError(t, err, "2 faults in the archive: "+name+": an earlier file has the same name; users_000001.json: an earlier file has the same name")
 }
 
-func TestExtractBoundsWhatItRemembersOfRefs(t *testing.T) {
+func TestExtractBoundsTheMemoryForRefs(t *testing.T) {
 	t.Parallel()
 	if race.Enabled {
-		t.Skip("it takes long names, and one goroutine")
+		t.Skip("slow, and without concurrency")
 	}
 	const n, git = 5000, "repositories/octocat/app.git/"
 	l := readLayout(t, smallArchive(t))
@@ -295,8 +296,8 @@ func TestExtractBoundsWhatItRemembersOfRefs(t *testing.T) {
 	assert.InDelta(t, 4000, kept, 200)
 }
 
-// It is not parallel, so that nothing else allocates.
-func TestExtractKeepsNoMoreOfARefThanARefCanHave(t *testing.T) {
+// The test is not parallel, so that no other test allocates.
+func TestExtractBoundsTheMemoryForOneRef(t *testing.T) {
 	const size = 8 << 20
 	l := readLayout(t, smallArchive(t))
 	l.add("repositories/octocat/app.git/refs/heads/long", strings.Repeat(" ", size))

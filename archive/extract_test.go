@@ -20,9 +20,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/archive"
+	"github.com/ghmigrate/ghmigrate/archive/internal/gittest"
 )
 
-// extracted returns what of the layout should be found after extracting.
+// extracted returns the files that Extract leaves of the layout.
 func (l *layout) extracted() map[string]string {
 	files := map[string]string{}
 	for _, m := range l.members {
@@ -45,7 +46,7 @@ func (l *layout) extracted() map[string]string {
 	return files
 }
 
-// isRebuilt reports whether Git makes the file anew from others.
+// isRebuilt reports whether Git rebuilds the file from others.
 func isRebuilt(name string) bool {
 	switch path.Ext(name) {
 	case ".rev", ".bitmap", ".mtimes", ".graph", ".midx":
@@ -54,7 +55,7 @@ func isRebuilt(name string) bool {
 	return slices.Contains([]string{"info/refs", "objects/info/packs", "objects/info/commit-graph", "objects/pack/multi-pack-index"}, name)
 }
 
-// tree returns the files in dir, and checks what holds for all that is there.
+// tree returns the files in dir, and checks the modes of all files and directories.
 func tree(tb testing.TB, dir string) map[string]string {
 	tb.Helper()
 	files := map[string]string{}
@@ -85,7 +86,7 @@ func tree(tb testing.TB, dir string) map[string]string {
 	return files
 }
 
-func TestExtractWritesWhatIsThereInAnyOrder(t *testing.T) {
+func TestExtractAcceptsAnyOrder(t *testing.T) {
 	t.Parallel()
 	l := exported(t)
 	want := l.extracted()
@@ -121,11 +122,11 @@ func TestExtractLeavesRepositoriesThatGitAccepts(t *testing.T) {
 	require.NoError(t, err)
 	for name, refs := range map[string]int{"app": 5, "app.wiki": 5, "next": 5, "next.wiki": 5, "empty": 0} {
 		bare := filepath.Join(dir, "repositories", "octocat", name+".git")
-		run(t, bare, "", "git", "fsck", "--full", "--strict")
+		gittest.Run(t, bare, "", "git", "fsck", "--full", "--strict")
 		clone := filepath.Join(t.TempDir(), "clone")
-		run(t, dir, "", "git", "clone", "-q", "--mirror", bare, clone)
-		assert.Equal(t, refs, strings.Count(run(t, clone, "", "git", "for-each-ref"), "\n"), name)
-		format := strings.TrimSpace(run(t, bare, "", "git", "rev-parse", "--show-object-format"))
+		gittest.Run(t, dir, "", "git", "clone", "-q", "--mirror", bare, clone)
+		assert.Equal(t, refs, strings.Count(gittest.Run(t, clone, "", "git", "for-each-ref"), "\n"), name)
+		format := strings.TrimSpace(gittest.Run(t, bare, "", "git", "rev-parse", "--show-object-format"))
 		assert.Equal(t, map[bool]string{true: "sha1", false: "sha256"}[strings.HasPrefix(name, "app")], format, name)
 	}
 }
@@ -162,7 +163,7 @@ func TestExtractEndsWhenItCannotWrite(t *testing.T) {
 	assert.Regexp(t, `^extract .*: mkdirat `, err)
 }
 
-func TestExtractReturnsTheReadersOwnError(t *testing.T) {
+func TestExtractReturnsTheErrorOfItsReader(t *testing.T) {
 	t.Parallel()
 	file, broken := smallArchive(t), errors.New("broken")
 	dir := t.TempDir()
@@ -181,14 +182,14 @@ func TestExtractLeavesNoPartsOfFiles(t *testing.T) {
 		_, err := archive.Extract(t.Context(), bytes.NewReader(file[:cut]), dir, nil)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		for name, content := range tree(t, dir) {
-			if path.Base(name) != "config" { // Its format may be told by what was cut off.
+			if path.Base(name) != "config" { // The object format depends on files that may be cut off.
 				assert.Equal(t, want[name], content, "%s, cut at %d", name, cut)
 			}
 		}
 	}
 }
 
-func TestExtractGoesOnAfterWhatItRefuses(t *testing.T) {
+func TestExtractContinuesAfterARefusal(t *testing.T) {
 	t.Parallel()
 	const git = "repositories/octocat/app.git/"
 	const windows = "is not a name on Windows"
@@ -198,80 +199,80 @@ func TestExtractGoesOnAfterWhatItRefuses(t *testing.T) {
 		entry member
 		want  string
 	}{
-		"a symbolic link":             {member{name: "attachments/1/link", mode: tar.TypeSymlink, link: "/etc/passwd"}, "a symbolic link"},
-		"a hard link":                 {member{name: "attachments/1/link", mode: tar.TypeLink, link: "schema.json"}, "a hard link"},
-		"a character device":          {member{name: "null", mode: tar.TypeChar}, "a character device"},
-		"a block device":              {member{name: "disk", mode: tar.TypeBlock}, "a block device"},
-		"a pipe":                      {member{name: "pipe", mode: tar.TypeFifo}, "a named pipe"},
-		"an absolute name":            {member{name: "/tmp/x"}, "absolute"},
-		"a name that leads out":       {member{name: "../x"}, `".."`},
-		"a name that leads back":      {member{name: "attachments/../attachments/1/x"}, `".."`},
-		"a name that was there":       {member{name: "attachments/1/shot.png"}, "same name"},
-		"a file for a directory":      {member{name: "attachments/1/shot.png/x"}, "which is a file"},
-		"a reserved name":             {member{name: "attachments/1/aux"}, "is a device on Windows"},
-		"a reserved name, extended":   {member{name: "attachments/1/Com1.tar.gz"}, "is a device on Windows"},
-		"a reserved name with space":  {member{name: "attachments/1/nul .txt"}, "is a device on Windows"},
-		"a reserved directory":        {member{name: "attachments/lpt²/x"}, "is a device on Windows"},
-		"a console":                   {member{name: "attachments/1/conOUT$"}, "is a device on Windows"},
-		"a stream":                    {member{name: "attachments/1/a:b"}, windows},
-		"a backslash":                 {member{name: `attachments/1/..\..\x`}, windows},
-		"a question mark":             {member{name: "attachments/1/why?"}, windows},
-		"a quote":                     {member{name: `attachments/1/"x"`}, windows},
-		"a pipe in a name":            {member{name: "attachments/1/a|b"}, windows},
-		"an angle bracket":            {member{name: "attachments/1/<x>"}, windows},
-		"an asterisk":                 {member{name: "attachments/1/*"}, windows},
-		"a dot at the end":            {member{name: "attachments/1/x."}, windows},
-		"a space at the end":          {member{name: "attachments/1 /x"}, windows},
-		"a control character":         {member{name: "attachments/1/a\x1b[2Jb"}, "control character"},
-		"a line break":                {member{name: "attachments/1/a\nb"}, "control character"},
-		"a name that is no text":      {member{name: "attachments/1/\xff"}, "UTF-8"},
-		"a long name":                 {member{name: "attachments/1/" + strings.Repeat("x", 256)}, "more than 255 bytes"},
-		"a deep name":                 {member{name: strings.Repeat("xxxx/", 250) + "x"}, "more than 1024 bytes"},
-		".git":                        {member{name: "attachments/1/.git"}, "taken for .git"},
-		".git as a directory":         {member{name: ".git/config"}, "taken for .git"},
-		".git in a repository":        {member{name: git + ".git/config"}, "taken for .git"},
-		".git in capitals":            {member{name: "attachments/.GIT/config"}, "taken for .git"},
-		".git that cannot be seen":    {member{name: "attachments/1/.g\u200cit"}, "taken for .git"},
-		".git with a mark":            {member{name: "attachments/1/\ufeff.git"}, "taken for .git"},
-		".git by its short name":      {member{name: "attachments/1/GIT~1"}, "taken for .git"},
-		"a HEAD at the top":           {member{name: "HEAD"}, "taken for a Git repository"},
-		"a HEAD of an attachment":     {member{name: "attachments/1/Head"}, "taken for a Git repository"},
-		"a HEAD that cannot be seen":  {member{name: "novelties/HE\u200dAD"}, "taken for a Git repository"},
-		"a commondir":                 {member{name: "attachments/1/commondir"}, "taken for a Git repository"},
-		"too deep":                    {member{name: "attachments/1/objects/x"}, "files are at attachments/<id>/<file>"},
-		"a directory too deep":        {member{name: "releases/1/objects", mode: tar.TypeDir}, "files are at releases/<id>/<file>"},
-		"not deep enough":             {member{name: "repository_files/x"}, "files are at repository_files/<id>/<file>"},
-		"outside of repositories":     {member{name: "repositories/octocat/x"}, "not in a bare repository"},
-		"by another case":             {member{name: "repositories/octocat/app.GIT/config"}, "not in a bare repository"},
-		"another case of the top":     {member{name: "Repositories/octocat/app.git/config"}, "taken for another directory"},
-		"a short name of the top":     {member{name: "reposi~1/octocat/app.git/config"}, "taken for another directory"},
-		"a file as a repository":      {member{name: "repositories/octocat/x.git"}, "a file in place of a bare repository"},
-		"a hook":                      {member{name: git + "hooks/post-update"}, "run by Git"},
-		"a hook of another case":      {member{name: git + "Hooks/post-update"}, "run by Git"},
-		"a config of another case":    {member{name: git + "CONFIG"}, "tell Git what to run"},
-		"a config of a worktree":      {member{name: git + "config.worktree"}, "tell Git what to run"},
-		"a common directory":          {member{name: git + "commondir"}, "another repository"},
-		"a directory elsewhere":       {member{name: git + "gitdir"}, "another repository"},
-		"a worktree":                  {member{name: git + "worktrees/x/gitdir"}, "another repository"},
-		"a directory of worktrees":    {member{name: git + "worktrees", mode: tar.TypeDir}, "another repository"},
-		"a module":                    {member{name: git + "modules/x/config"}, "another repository"},
-		"an old remote":               {member{name: git + "branches/origin"}, "where to fetch from"},
-		"an older remote":             {member{name: git + "remotes/origin"}, "where to fetch from"},
-		"grafts":                      {member{name: git + "info/grafts"}, "history"},
-		"alternates by HTTP":          {member{name: git + "objects/info/http-alternates"}, "other objects"},
-		"a ref that is none":          {member{name: git + "refs/config", body: []byte("[alias]\n\tx = !x\n")}, "not a ref"},
-		"a ref and more":              {member{name: git + "refs/config", body: []byte(sha + "\n[alias]\n\tx = !x\n")}, "not a ref"},
-		"a long ref":                  {member{name: git + "refs/x", body: bytes.Repeat([]byte(" "), 1<<20)}, "too long"},
-		"a ref that is cut to be one": {member{name: git + "refs/x", body: []byte(sha + strings.Repeat(" ", 8<<10-len(sha)) + "[alias]\n\tx = !x\n")}, "too long"},
-		"Mercurial's directory":       {member{name: ".hg/hgrc"}, "begins with a dot"},
-		"such a directory deeper":     {member{name: "attachments/.hg/hgrc"}, "begins with a dot"},
-		"one of an owner":             {member{name: "repositories/.hg/hgrc.git/HEAD"}, "begins with a dot"},
-		"one that cannot be seen":     {member{name: "attachments/\u200c.hg/hgrc"}, "begins with a dot"},
-		"one of an editor":            {member{name: "novelties/.vscode/tasks.json"}, "begins with a dot"},
-		"an empty one":                {member{name: "attachments/.svn", mode: tar.TypeDir}, "begins with a dot"},
-		"a file of a shell":           {member{name: ".envrc"}, "begins with a dot"},
-		"one of the unknown":          {member{name: "novelties/.envrc"}, "begins with a dot"},
-		"too deep to be known":        {member{name: "novelties/" + strings.Repeat("x/", 8) + "x"}, "more than 8 directories"},
+		"a symbolic link":                {member{name: "attachments/1/link", mode: tar.TypeSymlink, link: "/etc/passwd"}, "a symbolic link"},
+		"a hard link":                    {member{name: "attachments/1/link", mode: tar.TypeLink, link: "schema.json"}, "a hard link"},
+		"a character device":             {member{name: "null", mode: tar.TypeChar}, "a character device"},
+		"a block device":                 {member{name: "disk", mode: tar.TypeBlock}, "a block device"},
+		"a pipe":                         {member{name: "pipe", mode: tar.TypeFifo}, "a named pipe"},
+		"an absolute name":               {member{name: "/tmp/x"}, "absolute"},
+		"a name that leads out":          {member{name: "../x"}, `".."`},
+		"a name that leads back":         {member{name: "attachments/../attachments/1/x"}, `".."`},
+		"a name that was there":          {member{name: "attachments/1/shot.png"}, "same name"},
+		"a file for a directory":         {member{name: "attachments/1/shot.png/x"}, "which is a file"},
+		"a reserved name":                {member{name: "attachments/1/aux"}, "is a device on Windows"},
+		"a reserved name, extended":      {member{name: "attachments/1/Com1.tar.gz"}, "is a device on Windows"},
+		"a reserved name with space":     {member{name: "attachments/1/nul .txt"}, "is a device on Windows"},
+		"a reserved directory":           {member{name: "attachments/lpt²/x"}, "is a device on Windows"},
+		"a console":                      {member{name: "attachments/1/conOUT$"}, "is a device on Windows"},
+		"a stream":                       {member{name: "attachments/1/a:b"}, windows},
+		"a backslash":                    {member{name: `attachments/1/..\..\x`}, windows},
+		"a question mark":                {member{name: "attachments/1/why?"}, windows},
+		"a quote":                        {member{name: `attachments/1/"x"`}, windows},
+		"a pipe in a name":               {member{name: "attachments/1/a|b"}, windows},
+		"an angle bracket":               {member{name: "attachments/1/<x>"}, windows},
+		"an asterisk":                    {member{name: "attachments/1/*"}, windows},
+		"a dot at the end":               {member{name: "attachments/1/x."}, windows},
+		"a space at the end":             {member{name: "attachments/1 /x"}, windows},
+		"a control character":            {member{name: "attachments/1/a\x1b[2Jb"}, "control character"},
+		"a line break":                   {member{name: "attachments/1/a\nb"}, "control character"},
+		"a name that is not UTF-8":       {member{name: "attachments/1/\xff"}, "UTF-8"},
+		"a long name":                    {member{name: "attachments/1/" + strings.Repeat("x", 256)}, "more than 255 bytes"},
+		"a deep name":                    {member{name: strings.Repeat("xxxx/", 250) + "x"}, "more than 1024 bytes"},
+		".git":                           {member{name: "attachments/1/.git"}, "taken for .git"},
+		".git as a directory":            {member{name: ".git/config"}, "taken for .git"},
+		".git in a repository":           {member{name: git + ".git/config"}, "taken for .git"},
+		".git in capitals":               {member{name: "attachments/.GIT/config"}, "taken for .git"},
+		".git, an invisible character":   {member{name: "attachments/1/.g\u200cit"}, "taken for .git"},
+		".git with a mark":               {member{name: "attachments/1/\ufeff.git"}, "taken for .git"},
+		".git by its short name":         {member{name: "attachments/1/GIT~1"}, "taken for .git"},
+		"a HEAD at the top":              {member{name: "HEAD"}, "taken for a Git repository"},
+		"a HEAD of an attachment":        {member{name: "attachments/1/Head"}, "taken for a Git repository"},
+		"HEAD, an invisible character":   {member{name: "novelties/HE\u200dAD"}, "taken for a Git repository"},
+		"a commondir":                    {member{name: "attachments/1/commondir"}, "taken for a Git repository"},
+		"too deep":                       {member{name: "attachments/1/objects/x"}, "files are at attachments/<id>/<file>"},
+		"a directory too deep":           {member{name: "releases/1/objects", mode: tar.TypeDir}, "files are at releases/<id>/<file>"},
+		"not deep enough":                {member{name: "repository_files/x"}, "files are at repository_files/<id>/<file>"},
+		"outside of repositories":        {member{name: "repositories/octocat/x"}, "not in a bare repository"},
+		"by another case":                {member{name: "repositories/octocat/app.GIT/config"}, "not in a bare repository"},
+		"another case of the top":        {member{name: "Repositories/octocat/app.git/config"}, "taken for another directory"},
+		"a short name of the top":        {member{name: "reposi~1/octocat/app.git/config"}, "taken for another directory"},
+		"a file as a repository":         {member{name: "repositories/octocat/x.git"}, "a file in place of a bare repository"},
+		"a hook":                         {member{name: git + "hooks/post-update"}, "run by Git"},
+		"a hook of another case":         {member{name: git + "Hooks/post-update"}, "run by Git"},
+		"a config of another case":       {member{name: git + "CONFIG"}, "tell Git what to run"},
+		"a config of a worktree":         {member{name: git + "config.worktree"}, "tell Git what to run"},
+		"a common directory":             {member{name: git + "commondir"}, "another repository"},
+		"a directory elsewhere":          {member{name: git + "gitdir"}, "another repository"},
+		"a worktree":                     {member{name: git + "worktrees/x/gitdir"}, "another repository"},
+		"a directory of worktrees":       {member{name: git + "worktrees", mode: tar.TypeDir}, "another repository"},
+		"a module":                       {member{name: git + "modules/x/config"}, "another repository"},
+		"an old remote":                  {member{name: git + "branches/origin"}, "where to fetch from"},
+		"an older remote":                {member{name: git + "remotes/origin"}, "where to fetch from"},
+		"grafts":                         {member{name: git + "info/grafts"}, "history"},
+		"alternates by HTTP":             {member{name: git + "objects/info/http-alternates"}, "other objects"},
+		"an invalid ref":                 {member{name: git + "refs/config", body: []byte("[alias]\n\tx = !x\n")}, "not a ref"},
+		"a ref and more":                 {member{name: git + "refs/config", body: []byte(sha + "\n[alias]\n\tx = !x\n")}, "not a ref"},
+		"a long ref":                     {member{name: git + "refs/x", body: bytes.Repeat([]byte(" "), 1<<20)}, "too long"},
+		"a ref with a valid beginning":   {member{name: git + "refs/x", body: []byte(sha + strings.Repeat(" ", 8<<10-len(sha)) + "[alias]\n\tx = !x\n")}, "too long"},
+		"Mercurial's directory":          {member{name: ".hg/hgrc"}, "begins with a dot"},
+		"a hidden directory deeper":      {member{name: "attachments/.hg/hgrc"}, "begins with a dot"},
+		"a hidden owner":                 {member{name: "repositories/.hg/hgrc.git/HEAD"}, "begins with a dot"},
+		"hidden, an invisible character": {member{name: "attachments/\u200c.hg/hgrc"}, "begins with a dot"},
+		"the directory of an editor":     {member{name: "novelties/.vscode/tasks.json"}, "begins with a dot"},
+		"an empty hidden directory":      {member{name: "attachments/.svn", mode: tar.TypeDir}, "begins with a dot"},
+		"a file of a shell":              {member{name: ".envrc"}, "begins with a dot"},
+		"a hidden file elsewhere":        {member{name: "novelties/.envrc"}, "begins with a dot"},
+		"too many directories":           {member{name: "novelties/" + strings.Repeat("x/", 8) + "x"}, "more than 8 directories"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -331,7 +332,7 @@ func TestExtractRefusesSparseFiles(t *testing.T) {
 	require.NoError(t, f.Truncate(1<<30))
 	require.NoError(t, f.Close())
 	for _, format := range []string{"gnu", "posix"} {
-		file := run(t, in, "", "tar", "--sparse", "--format="+format, "-czf", "-", "sparse")
+		file := gittest.Run(t, in, "", "tar", "--sparse", "--format="+format, "-czf", "-", "sparse")
 		_, err = archive.Extract(t.Context(), strings.NewReader(file), filepath.Join(dir, format), nil)
 		require.ErrorContains(t, err, "a sparse file")
 		assert.Empty(t, tree(t, filepath.Join(dir, format)))

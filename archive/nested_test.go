@@ -12,14 +12,15 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// nested returns a record with a link, and with a text inside so many objects.
+// nested returns a file of one record, which has a link, and a text inside of depth
+// objects.
 func nested(depth int, text string) string {
 	return `[{"type":"issue","url":"https://github.com/octo-org/app/issues/1","link":"tarball://root/schema.json","x":` +
 		strings.Repeat(`{"a":`, depth) + text + strings.Repeat("}", depth) + "}]"
 }
 
-// A kilobyte of an archive can be a record that is nested deeply and large inside.
-// Quadratic time would be many minutes.
+// A kilobyte of an archive can be a large record that is nested deeply. Reading it in
+// quadratic time would take many minutes.
 func TestVerifyReadsNestedValuesOnce(t *testing.T) {
 	t.Parallel()
 	file := archiveOf(t,
@@ -31,7 +32,7 @@ func TestVerifyReadsNestedValuesOnce(t *testing.T) {
 	assert.Equal(t, map[string]int64{"issue": 1}, summary.Records)
 }
 
-// Written as GitHub does, each line of such a record would begin with 10,000 spaces.
+// In the format of GitHub, each line of such a record would begin with 10,000 spaces.
 func TestWriterDoesNotInflateNestedValues(t *testing.T) {
 	t.Parallel()
 	file := archiveOf(t, tarred{name: "issues_000001.json", content: nested(5_000, "["+strings.Repeat("1,", 200_000)+"1]")})
@@ -53,32 +54,5 @@ func TestWriterDoesNotInflateNestedValues(t *testing.T) {
 			_, err := io.Copy(io.Discard, e)
 			require.NoError(t, err)
 		}
-	}
-}
-
-// Callers make paths of the names of repositories.
-func TestARepositoryIsNotADirectoryAbove(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{".", ".."} {
-		file := archiveOf(t,
-			tarred{name: "schema.json", content: `{"version":"1.0.1"}`},
-			tarred{name: "repositories/octo-org/" + name + ".git/HEAD", content: "ref: refs/heads/main\n"},
-		)
-		summary, err := archive.Verify(t.Context(), bytes.NewReader(file), nil)
-		require.ErrorContains(t, err, "not in a bare repository")
-		assert.Empty(t, summary.Repositories)
-		require.Error(t, archive.NewWriter(io.Discard, nil).AddRepository("octo-org/"+name, emptyRepository()))
-	}
-}
-
-func TestNilAndZeroValues(t *testing.T) {
-	t.Parallel()
-	w := archive.NewWriter(nil, nil)
-	require.EqualError(t, w.Close(), "the io.Writer is nil")
-	require.ErrorContains(t, archive.NewWriter(io.Discard, nil).AddRepository("octo-org/app", nil), "the fs.FS is nil")
-	_, err := new(archive.Entry).Read(make([]byte, 1))
-	require.Error(t, err)
-	for _, err := range new(archive.Entry).Records() {
-		t.Error("a zero entry has no records", err)
 	}
 }

@@ -30,7 +30,7 @@ func TestRecordsComeInTheArchivesOrder(t *testing.T) {
 		tarred{name: "./bots_000001.json", content: `[{"type":"user","url":"u2"}]`},
 		tarred{name: "./novelties_000001.json", content: `[{"type":"novelty","url":"n1"},{"url":"n2","sub":{"type":"issue"}}]`},
 		tarred{name: "./users_000001.json", content: `[]`},
-		tarred{name: "./issues_000002.json", content: `[{"url":"i2","type":"issue"}]`}, // short, and not the last
+		tarred{name: "./issues_000002.json", content: `[{"url":"i2","type":"issue"}]`}, // a short file that is not the last
 	)
 	for name, test := range map[string]struct{ types, want []string }{
 		"all":      {nil, []string{"issue i1", "user u1", "issue i3", "user u2", "novelty n1", " n2", "issue i2"}},
@@ -284,7 +284,7 @@ func TestArgumentsAreCheckedBeforeAnythingIsRead(t *testing.T) {
 	assert.Equal(t, []string{"read archive: read"}, faults)
 }
 
-// A limit that no record reaches is as good as none.
+// The largest limits do not overflow.
 func TestReaderTakesTheLargestLimits(t *testing.T) {
 	t.Parallel()
 	const most = math.MaxInt64
@@ -295,7 +295,7 @@ func TestReaderTakesTheLargestLimits(t *testing.T) {
 	assert.Empty(t, faults)
 }
 
-func TestRecordsTellOfASchemaThatIsNotKnown(t *testing.T) {
+func TestRecordsReportUnknownSchemas(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		schema string
@@ -345,11 +345,11 @@ func TestReaderIsRangedOverOnce(t *testing.T) {
 	}
 }
 
-// However large a file of records is, and however large a giant in it, memory
-// stays what it was.
+// The memory depends neither on the size of a file of records nor on the size of a
+// record that is too large.
 func TestReaderNeedsConstantMemory(t *testing.T) {
 	const size, enough = 32 << 20, 20 << 20
-	defer debug.SetGCPercent(debug.SetGCPercent(100)) // whatever the environment and other tests say
+	defer debug.SetGCPercent(debug.SetGCPercent(100)) // other tests and the environment may change it
 	inUse := func() uint64 {
 		var stats runtime.MemStats
 		runtime.ReadMemStats(&stats)
@@ -360,7 +360,7 @@ func TestReaderNeedsConstantMemory(t *testing.T) {
 		want                 []string
 	}{
 		"records": {`[{"type":"user","url":"u0"}`, `,{"type":"user","url":"u1","name":"` + strings.Repeat("x", 20_000) + `"}`, "]", nil},
-		"a giant": {`[{"type":"user","url":"u0","name":"`, strings.Repeat("x", 9_000) + `\"`, `"},{"type":"user","url":"u1"}]`, []string{
+		"a large record": {`[{"type":"user","url":"u0","name":"`, strings.Repeat("x", 9_000) + `\"`, `"},{"type":"user","url":"u1"}]`, []string{
 			"users_000001.json at byte 1: a record is larger than 1048576 bytes (Limits.RecordSize)",
 		}},
 	} {

@@ -8,15 +8,15 @@ type Attachment struct {
 	Type      string `json:"type"`
 	URL       URL    `json:"url"`                 // as in the text that shows it
 	LegacyURL string `json:"legacy_url,omitzero"` // in archives since 2024
-	// Exactly one of the next five is set. GitHub may know other parents; Raw has
-	// them.
+	// Exactly one of the next five fields is set, unless GitHub adds another type of
+	// parent, which is in Raw.
 	Issue                    URL    `json:"issue,omitzero" ref:"issue"`
 	IssueComment             URL    `json:"issue_comment,omitzero" ref:"issue_comment"`
 	PullRequest              URL    `json:"pull_request,omitzero" ref:"pull_request"`
 	PullRequestReview        URL    `json:"pull_request_review,omitzero" ref:"pull_request_review"`                 // seen since 2024
 	PullRequestReviewComment URL    `json:"pull_request_review_comment,omitzero" ref:"pull_request_review_comment"` // seen since 2024
 	Repository               URL    `json:"repository,omitzero" ref:"repository"`                                   // from exporters for Trac alone
-	User                     URL    `json:"user" ref:"user"`                                                        // empty if the account is gone
+	User                     URL    `json:"user" ref:"user"`                                                        // empty if the account was deleted
 	AssetName                string `json:"asset_name"`
 	AssetContentType         string `json:"asset_content_type"` // such as "image/png"
 	AssetURL                 string `json:"asset_url"`          // tarball://root/attachments/<guid>/shot.png
@@ -56,7 +56,7 @@ type RepositoryFile struct {
 	Type            string `json:"type"`
 	URL             URL    `json:"url"` // …/octo-org/app/files/<id>/log.txt
 	Repository      URL    `json:"repository" ref:"repository"`
-	User            URL    `json:"user" ref:"user"` // empty if the account is gone
+	User            URL    `json:"user" ref:"user"` // empty if the account was deleted
 	FileName        string `json:"file_name"`
 	FileContentType string `json:"file_content_type"` // such as "text/plain"
 	FileURL         string `json:"file_url"`          // tarball://root/repository_files/<id>/log.txt

@@ -1,12 +1,12 @@
 package archive
 
 // A Discussion is a discussion of a repository. No public archive has comments on
-// one.
+// discussions.
 type Discussion struct {
 	Type               string     `json:"type"`
 	URL                URL        `json:"url"`
 	Repository         URL        `json:"repository" ref:"repository"`
-	User               URL        `json:"user" ref:"user"` // who began it; empty if the account is gone
+	User               URL        `json:"user" ref:"user"` // who started it; empty if the account was deleted
 	Title              string     `json:"title"`
 	Body               string     `json:"body"`               // Markdown
 	Labels             []URL      `json:"labels" ref:"label"` // as in the labels of the Repository

@@ -30,7 +30,7 @@ type Issue struct {
 	Type       string     `json:"type"`
 	URL        URL        `json:"url"`
 	Repository URL        `json:"repository" ref:"repository"`
-	User       URL        `json:"user" ref:"user"` // who wrote it; empty if the account is gone
+	User       URL        `json:"user" ref:"user"` // who wrote it; empty if the account was deleted
 	Title      string     `json:"title"`
 	Body       string     `json:"body"`                 // Markdown, with "\r\n" as often as "\n"; empty if there is none
 	Assignee   URL        `json:"assignee" ref:"user"`  // the first of Assignees
@@ -47,7 +47,7 @@ type Issue struct {
 
 // A Reaction is an emoji of a user on an issue, a comment or a release.
 type Reaction struct {
-	User        URL             `json:"user" ref:"user"` // empty if the account is gone
+	User        URL             `json:"user" ref:"user"` // empty if the account was deleted
 	Content     ReactionContent `json:"content"`
 	SubjectType string          `json:"subject_type"` // such as "Issue", "IssueComment" or "Release"
 	CreatedAt   Time            `json:"created_at"`
@@ -57,7 +57,7 @@ type Reaction struct {
 // REST API. The set is open: other values pass through.
 type ReactionContent string
 
-// The known emojis. The comments have the names of the REST API that differ.
+// The known emojis. The comments have the names in the REST API that differ.
 const (
 	ReactionPlusOne      ReactionContent = "+1"
 	ReactionMinusOne     ReactionContent = "-1"
@@ -75,9 +75,9 @@ type IssueComment struct {
 	URL         URL        `json:"url"`
 	Issue       URL        `json:"issue,omitzero" ref:"issue"`
 	PullRequest URL        `json:"pull_request,omitzero" ref:"pull_request"`
-	User        URL        `json:"user" ref:"user"` // who wrote it; empty if the account is gone
+	User        URL        `json:"user" ref:"user"` // who wrote it; empty if the account was deleted
 	Body        string     `json:"body"`
-	Formatter   string     `json:"formatter"` // "markdown", or "email" for an answer by mail
+	Formatter   string     `json:"formatter"` // "markdown", or "email" for a reply by mail
 	Reactions   []Reaction `json:"reactions"`
 	CreatedAt   Time       `json:"created_at"`
 
@@ -94,34 +94,34 @@ type IssueEvent struct {
 	URL         URL    `json:"url"`
 	Issue       URL    `json:"issue,omitzero" ref:"issue"`
 	PullRequest URL    `json:"pull_request,omitzero" ref:"pull_request"`
-	Actor       URL    `json:"actor" ref:"user"` // who did it; empty if the account is gone
+	Actor       URL    `json:"actor" ref:"user"` // who did it; empty if the account was deleted
 	// Event is what happened, such as "closed", "labeled", "merged" or
 	// "copilot_work_started". The set is open.
 	Event string `json:"event"`
 
-	// labeled and unlabeled. The label may have been deleted since.
+	// Of labeled and unlabeled. The label may have been deleted since.
 	Label          URL    `json:"label,omitzero" ref:"label"`
 	LabelName      string `json:"label_name,omitzero"`
 	LabelColor     string `json:"label_color,omitzero"`      // hexadecimal, without "#"
 	LabelTextColor string `json:"label_text_color,omitzero"` // "ffffff", "000000", or "fff" in old events
-	// renamed (the title), base_ref_changed and automatic_base_change_succeeded
+	// Of renamed (the title), base_ref_changed and automatic_base_change_succeeded
 	// (the branch).
 	TitleWas string `json:"title_was,omitzero"`
 	TitleIs  string `json:"title_is,omitzero"`
-	// head_ref_force_pushed and base_ref_force_pushed, with CommitRepository.
+	// Of head_ref_force_pushed and base_ref_force_pushed, with CommitRepository.
 	Ref             string `json:"ref,omitzero"`
 	BeforeCommitOID string `json:"before_commit_oid,omitzero"`
 	AfterCommitOID  string `json:"after_commit_oid,omitzero"`
-	// referenced and merged; closed, if a commit did it.
+	// Of referenced and merged, and of closed if a commit closed the issue.
 	CommitID         string `json:"commit_id,omitzero"`
 	CommitRepository URL    `json:"commit_repository,omitzero" ref:"repository"` // of referenced; rarely in the archive
-	// closed, if a pull request did it; in archives since 2024.
+	// Of closed if a pull request closed the issue; in archives since 2024.
 	ReferencingPullRequest URL `json:"referencing_pull_request,omitzero" ref:"pull_request"`
-	// assigned and unassigned (the user; not in the oldest), review_requested and
-	// review_request_removed (the user or team), sub_issue_added and
-	// parent_issue_added (the issue), comment_deleted and transferred.
+	// Of assigned and unassigned (the user; missing in the oldest events),
+	// review_requested and review_request_removed (the user or team), sub_issue_added
+	// and parent_issue_added (the issue), comment_deleted and transferred.
 	Subject URL `json:"subject,omitzero" ref:"*"`
-	// milestoned and demilestoned. Milestone is a title, from exporters for Trac.
+	// Of milestoned and demilestoned. Milestone is a title, from exporters for Trac.
 	MilestoneTitle string `json:"milestone_title,omitzero"`
 	Milestone      string `json:"milestone,omitzero"`
 
@@ -134,15 +134,15 @@ type IssueEvent struct {
 func (e *IssueEvent) Parent() URL { return cmp.Or(e.Issue, e.PullRequest) }
 
 // A Project is a classic project of a repository, an organization or a user. No
-// public archive has one: the fields come from other readers of archives. Raw
-// has the rest.
+// public archive has a project: these are the fields that other readers of archives
+// read. Raw has all others.
 type Project struct {
 	Type    string            `json:"type"`
 	URL     URL               `json:"url"` // …/octo-org/app/projects/1, or …/orgs/octo-org/projects/1
 	Name    string            `json:"name"`
 	Body    string            `json:"body"`               // empty if there is none
 	Creator URL               `json:"creator" ref:"user"` // a User
-	Columns []json.RawMessage `json:"columns"`            // in a shape that nobody has documented
+	Columns []json.RawMessage `json:"columns"`            // elements are not documented
 
 	raw `json:"-"`
 }

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// linkRoot is what every link into the archive begins with.
+// linkRoot is the beginning of every link into an archive.
 const linkRoot = "tarball://root/"
 
 // EntryName returns the name of the entry that a link names, such as
 // "attachments/<guid>/shot.png" for "tarball://root/attachments/<guid>/shot.png".
 // Some exporters percent-encode names in links, so that the entry may have the
-// decoded name. The error is about a link that leads out of the archive.
+// decoded name. EntryName fails if the link leads out of the archive.
 func EntryName(link string) (string, error) {
 	name, ok := strings.CutPrefix(link, linkRoot)
 	name = strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/")
@@ -24,11 +24,11 @@ func EntryName(link string) (string, error) {
 	return name, nil
 }
 
-// links calls yield for each link in the text of a record, also in fields and
-// types that this package does not know. A link is a whole string. Text that
-// people write is not searched: a comment must not make an archive faulty.
+// links calls yield for each link in the text of a record, also in unknown fields and
+// in records of unknown types. A link is a whole string. Fields of text that people
+// write are not searched: a comment must not make an archive faulty.
 func links(text []byte, yield func(link string)) {
-	if !bytes.Contains(text, []byte(`"tarball:`)) { // a quote is rare, and quickly found
+	if !bytes.Contains(text, []byte(`"tarball:`)) { // as in most records
 		return
 	}
 	linksAt(text, skipSpace(text, 0), yield)

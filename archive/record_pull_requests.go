@@ -3,17 +3,17 @@ package archive
 import "strconv"
 
 // A PullRequest is a pull request of a repository. Its URL has its number
-// ([URL.Number]). Its comments and events have the types of an issue's. The
-// actor of its "merged" [IssueEvent] merged it.
+// ([URL.Number]). Its comments have the type [IssueComment], and its events the type
+// [IssueEvent]. The Actor of the event "merged" merged it.
 type PullRequest struct {
 	Type                 string                `json:"type"`
 	URL                  URL                   `json:"url"`
-	User                 URL                   `json:"user" ref:"user"` // who opened it; empty if the account is gone
+	User                 URL                   `json:"user" ref:"user"` // who opened it; empty if the account was deleted
 	Repository           URL                   `json:"repository" ref:"repository"`
 	Title                string                `json:"title"`
 	Body                 string                `json:"body"` // Markdown; empty if there is none
-	Base                 PullRequestBranch     `json:"base"` // where it is to go
-	Head                 PullRequestBranch     `json:"head"` // what is to go there
+	Base                 PullRequestBranch     `json:"base"` // the branch that gets the changes
+	Head                 PullRequestBranch     `json:"head"` // the branch that has the changes
 	Assignee             URL                   `json:"assignee" ref:"user"`
 	Assignees            []URL                 `json:"assignees" ref:"user"` // users
 	Milestone            URL                   `json:"milestone" ref:"milestone"`
@@ -37,16 +37,16 @@ type PullRequestBranch struct {
 	Ref  string `json:"ref"` // a branch, such as "main"
 	SHA  string `json:"sha"` // its commit
 	User URL    `json:"user" ref:"user"`
-	Repo URL    `json:"repo" ref:"repository"` // empty if the fork is gone; perhaps one that the archive does not have
+	Repo URL    `json:"repo" ref:"repository"` // empty if the fork was deleted; may be missing from the archive
 }
 
-// A ReviewRequest asks a user or a team to review a [PullRequest].
+// A ReviewRequest is a request to a user or a team to review a [PullRequest].
 type ReviewRequest struct {
-	Reviewer     URL    `json:"reviewer" ref:"*"` // empty if the account is gone
+	Reviewer     URL    `json:"reviewer" ref:"*"` // empty if the account was deleted
 	ReviewerType string `json:"reviewer_type"`    // "User"; others are not known
 	CreatedAt    Time   `json:"created_at"`
 	UpdatedAt    Time   `json:"updated_at"`
-	DismissedAt  Time   `json:"dismissed_at"` // zero if it stands
+	DismissedAt  Time   `json:"dismissed_at"` // zero while the request is open
 }
 
 // A CloseIssueReference is an issue that the merge of a [PullRequest] closes.
@@ -63,8 +63,8 @@ type PullRequestReview struct {
 	Type        string      `json:"type"`
 	URL         URL         `json:"url"`
 	PullRequest URL         `json:"pull_request" ref:"pull_request"`
-	User        URL         `json:"user" ref:"user"` // empty if the account is gone
-	Body        string      `json:"body"`            // empty if only the comments say something
+	User        URL         `json:"user" ref:"user"` // empty if the account was deleted
+	Body        string      `json:"body"`            // empty if the review has only comments
 	HeadSHA     string      `json:"head_sha"`        // the commit that was reviewed
 	Formatter   string      `json:"formatter"`       // "markdown"
 	State       ReviewState `json:"state"`
@@ -101,7 +101,7 @@ func (s ReviewState) String() string {
 }
 
 // A PullRequestReviewThread is a place in a diff with review comments. Exporters for
-// GitLab and Bitbucket write no threads, but comments without them.
+// GitLab and Bitbucket write comments without threads.
 type PullRequestReviewThread struct {
 	Type              string `json:"type"`
 	URL               URL    `json:"url"`
@@ -119,15 +119,15 @@ type PullRequestReviewThread struct {
 	// it is not in the newest diff.
 	StartLine         *int64 `json:"start_line"`
 	Line              *int64 `json:"line"`
-	StartSide         string `json:"start_side,omitzero"` // empty if it is one line
-	Side              string `json:"side,omitzero"`       // "right" for the new file, "left" for the old; empty if not told
+	StartSide         string `json:"start_side,omitzero"` // empty for a single line
+	Side              string `json:"side,omitzero"`       // "right" for the new file, "left" for the old; empty if unknown
 	OriginalStartLine *int64 `json:"original_start_line"`
 	OriginalLine      *int64 `json:"original_line"`
 	CreatedAt         Time   `json:"created_at"`
 	ResolvedAt        Time   `json:"resolved_at"`         // zero while it is not resolved
 	Resolver          URL    `json:"resolver" ref:"user"` // who resolved it
 
-	// In new archives only.
+	// Only in new archives.
 	StartPositionOffset *int64 `json:"start_position_offset,omitzero"`
 	BlobPosition        *int64 `json:"blob_position,omitzero"`
 	SubjectType         string `json:"subject_type,omitzero"` // such as "line"
@@ -141,9 +141,9 @@ type PullRequestReviewComment struct {
 	Type                    string `json:"type"`
 	URL                     URL    `json:"url"`
 	PullRequest             URL    `json:"pull_request" ref:"pull_request"`
-	PullRequestReview       URL    `json:"pull_request_review" ref:"pull_request_review"`                        // empty if it belongs to none
-	PullRequestReviewThread URL    `json:"pull_request_review_thread,omitzero" ref:"pull_request_review_thread"` // empty if not told
-	User                    URL    `json:"user" ref:"user"`                                                      // empty if the account is gone
+	PullRequestReview       URL    `json:"pull_request_review" ref:"pull_request_review"`                        // empty if the comment belongs to no review
+	PullRequestReviewThread URL    `json:"pull_request_review_thread,omitzero" ref:"pull_request_review_thread"` // empty if unknown
+	User                    URL    `json:"user" ref:"user"`                                                      // empty if the account was deleted
 	Body                    string `json:"body"`
 	Formatter               string `json:"formatter"` // "markdown"
 	DiffHunk                string `json:"diff_hunk"`
@@ -154,11 +154,11 @@ type PullRequestReviewComment struct {
 	CommitID         string     `json:"commit_id"`
 	OriginalCommitID string     `json:"original_commit_id"`
 	State            int64      `json:"state"`                                         // 1 is submitted; others are not known
-	InReplyTo        URL        `json:"in_reply_to" ref:"pull_request_review_comment"` // another review comment; empty if it is the first
+	InReplyTo        URL        `json:"in_reply_to" ref:"pull_request_review_comment"` // the review comment before it; empty for the first
 	Reactions        []Reaction `json:"reactions"`
 	CreatedAt        Time       `json:"created_at"`
 
-	// In new archives only.
+	// Only in new archives.
 	SubjectType string `json:"subject_type,omitzero"` // such as "line"
 	UpdatedAt   Time   `json:"updated_at,omitzero"`
 
@@ -170,7 +170,7 @@ type CommitComment struct {
 	Type       string     `json:"type"`
 	URL        URL        `json:"url"`
 	Repository URL        `json:"repository" ref:"repository"`
-	User       URL        `json:"user" ref:"user"` // empty if the account is gone
+	User       URL        `json:"user" ref:"user"` // empty if the account was deleted
 	Body       string     `json:"body"`
 	Formatter  string     `json:"formatter"`     // "markdown"
 	Path       string     `json:"path,omitzero"` // empty if it is on the whole commit

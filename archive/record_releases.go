@@ -5,7 +5,7 @@ type Release struct {
 	Type            string         `json:"type"`
 	URL             URL            `json:"url"` // …/releases/tag/v1.0
 	Repository      URL            `json:"repository" ref:"repository"`
-	User            URL            `json:"user" ref:"user"` // empty if the account is gone
+	User            URL            `json:"user" ref:"user"` // empty if the account was deleted
 	Name            string         `json:"name"`            // often empty
 	TagName         string         `json:"tag_name"`        // such as "v1.0"; "untagged-…" for drafts
 	Body            string         `json:"body"`            // Markdown; empty if there is none
@@ -22,10 +22,10 @@ type Release struct {
 }
 
 // A ReleaseAsset is a file of a [Release]. AssetURL links to the file; see
-// [EntryName]. No public archive has one: the fields are the fields that Gitea
-// reads. The Raw of the release has the rest.
+// [EntryName]. No public archive has a release asset: these are the fields that Gitea
+// reads. The Raw of the release has all others.
 type ReleaseAsset struct {
-	User             URL    `json:"user" ref:"user"` // empty if the account is gone
+	User             URL    `json:"user" ref:"user"` // empty if the account was deleted
 	AssetName        string `json:"asset_name"`
 	AssetContentType string `json:"asset_content_type"` // such as "application/zip"
 	AssetURL         string `json:"asset_url"`          // tarball://root/releases/<guid>/app.zip

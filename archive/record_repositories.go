@@ -18,11 +18,11 @@ type Repository struct {
 	Website                string                  `json:"website"`       // empty if there is none
 	Private                bool                    `json:"private"`
 	HasIssues              bool                    `json:"has_issues"`
-	HasWiki                bool                    `json:"has_wiki"` // they are switched on; WikiURL tells whether there is one
+	HasWiki                bool                    `json:"has_wiki"` // wikis are enabled; WikiURL tells whether a wiki exists
 	HasDownloads           bool                    `json:"has_downloads"`
 	IsArchived             bool                    `json:"is_archived"` // read-only; false in archives older than about 2023
 	Labels                 []Label                 `json:"labels"`
-	Collaborators          []Collaborator          `json:"collaborators"` // people from outside, or with access of their own
+	Collaborators          []Collaborator          `json:"collaborators"` // outside collaborators, and members with direct access
 	CreatedAt              Time                    `json:"created_at"`
 	GitURL                 string                  `json:"git_url"`           // tarball://root/repositories/octo-org/app.git, even if Git data was left out
 	DefaultBranch          string                  `json:"default_branch"`    // such as "main"
@@ -31,7 +31,7 @@ type Repository struct {
 	PublicKeys             []PublicKey             `json:"public_keys"`       // deploy keys
 	RepositoryTopics       []RepositoryTopic       `json:"repository_topics"` // in archives since 2022, as are the rest
 	SecurityAndAnalysis    *SecurityAndAnalysis    `json:"security_and_analysis,omitzero"`
-	Autolinks              []json.RawMessage       `json:"autolinks"` // in a shape that nobody has documented
+	Autolinks              []json.RawMessage       `json:"autolinks"` // elements are not documented
 	GeneralSettings        *GeneralSettings        `json:"general_settings,omitzero"`
 	ActionsGeneralSettings *ActionsGeneralSettings `json:"actions_general_settings,omitzero"`
 	WikiURL                string                  `json:"wiki_url,omitzero"` // tarball://root/repositories/octo-org/app.wiki.git; empty if there is no wiki
@@ -45,7 +45,7 @@ type Repository struct {
 type Label struct {
 	Type        string `json:"type,omitzero"` // empty inside a repository, but for exporters for GitLab
 	URL         URL    `json:"url"`
-	Repository  URL    `json:"repository,omitzero" ref:"repository"` // of a record of its own
+	Repository  URL    `json:"repository,omitzero" ref:"repository"` // in a record of its own
 	Name        string `json:"name"`
 	Color       string `json:"color"`                // six hexadecimal digits, without "#"
 	Description string `json:"description,omitzero"` // empty if there is none, and before about 2020
@@ -54,8 +54,7 @@ type Label struct {
 	raw `json:"-"`
 }
 
-// A Webhook is an address that gets the events of a [Repository] or an
-// [Organization].
+// A Webhook sends the events of a [Repository] or an [Organization] to a URL.
 type Webhook struct {
 	PayloadURL            string   `json:"payload_url"`  // may carry a secret in its query
 	ContentType           string   `json:"content_type"` // "json" or "form"
@@ -81,9 +80,9 @@ type PublicKey struct {
 
 // A Page is the GitHub Pages site of a [Repository].
 type Page struct {
-	CNAME         string `json:"cname,omitzero"` // a domain of its own; empty if it has none
+	CNAME         string `json:"cname,omitzero"` // the custom domain; empty if there is none
 	HTTPSRedirect bool   `json:"https_redirect"`
-	Source        string `json:"source,omitzero"` // empty if not told
+	Source        string `json:"source,omitzero"` // empty if unknown
 	SourceRefName string `json:"source_ref_name"` // a branch, such as "gh-pages"
 	SourceSubdir  string `json:"source_subdir"`   // such as "/" or "/docs"
 	IsPublic      bool   `json:"is_public"`
@@ -119,7 +118,7 @@ type GeneralSettings struct {
 	Template          bool `json:"template"`
 	AllowForking      bool `json:"allow_forking"`
 	Sponsorships      bool `json:"sponsorships"`
-	Projects          bool `json:"projects"` // false where it is not told, in archives of 2022
+	Projects          bool `json:"projects"` // false if missing, as in archives of 2022
 	Discussions       bool `json:"discussions"`
 	MergeCommit       bool `json:"merge_commit"`
 	SquashMerge       bool `json:"squash_merge"`

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// A User is an account that a record of the archive refers to, not only a member.
-// Bots have this type, too, with a URL such as https://github.com/dependabot[bot] or
-// https://github.com/Copilot.
+// A User is an account that a record of the archive refers to; it need not be a member
+// of the organization. Bots have this type, too, with a URL such as
+// https://github.com/dependabot[bot] or https://github.com/Copilot.
 type User struct {
 	Type           string          `json:"type"`
 	URL            URL             `json:"url"`
 	AvatarURL      string          `json:"avatar_url,omitzero"` // a picture; empty from exporters for GitLab and Bitbucket
 	Login          string          `json:"login"`
-	Name           string          `json:"name"`            // empty if GitHub does not tell it, as are the next four
+	Name           string          `json:"name"`            // empty if unknown, as are the next four
 	Bio            string          `json:"bio"`             //
 	Company        string          `json:"company"`         //
 	Website        string          `json:"website"`         // free text, not always a URL
@@ -30,7 +30,7 @@ type User struct {
 type Email struct {
 	Address  string `json:"address"`
 	Primary  bool   `json:"primary"`
-	Verified bool   `json:"verified"` // false where it is not told: exporters from elsewhere leave it out
+	Verified bool   `json:"verified"` // false if missing: other exporters than GitHub's leave it out
 }
 
 // A SocialAccount is an account of a [User] on another site.
@@ -46,14 +46,14 @@ type BillingPlan struct {
 	PrivateRepos int64  `json:"private_repos"` // how many the plan allows
 }
 
-// ID returns the number of the account at GitHub, which only the address of the
-// avatar has. It is 0 for bots and where there is no avatar.
+// ID returns the ID of the account at GitHub, which only the URL of the avatar has. It
+// is 0 for bots and for users without an avatar.
 func (u *User) ID() int64 {
 	address, _, _ := strings.Cut(u.AvatarURL, "?")
 	if !strings.Contains(address, "/u/") {
 		return 0
 	}
-	id, err := strconv.ParseUint(address[strings.LastIndexByte(address, '/')+1:], 10, 63) // no sign
+	id, err := strconv.ParseUint(address[strings.LastIndexByte(address, '/')+1:], 10, 63) // ParseInt accepts a sign
 	if err != nil {
 		return 0
 	}
@@ -65,16 +65,16 @@ type Organization struct {
 	Type               string               `json:"type"`
 	URL                URL                  `json:"url"`
 	Login              string               `json:"login"`
-	Name               string               `json:"name"`        // empty if GitHub does not tell it, as are the next four
+	Name               string               `json:"name"`        // empty if unknown, as are the next four
 	Description        string               `json:"description"` //
 	Website            string               `json:"website"`     //
 	Location           string               `json:"location"`    //
 	Email              string               `json:"email"`       //
 	Members            []OrganizationMember `json:"members"`
-	OwnersTeam         URL                  `json:"owners_team" ref:"team"` // a Team, of organizations that are old enough to have one
+	OwnersTeam         URL                  `json:"owners_team" ref:"team"` // a Team, which only old organizations have
 	Webhooks           []Webhook            `json:"webhooks"`
 	CreatedAt          Time                 `json:"created_at"`                   // zero from exporters for GitLab
-	MemberPrivileges   *MemberPrivileges    `json:"member_privileges,omitzero"`   // nil if not told
+	MemberPrivileges   *MemberPrivileges    `json:"member_privileges,omitzero"`   // nil if missing
 	RepositoryDefaults *RepositoryDefaults  `json:"repository_defaults,omitzero"` // nil in archives older than about 2023
 
 	raw `json:"-"`
@@ -119,8 +119,8 @@ type DefaultLabel struct {
 	Color       string `json:"color"`       // six hexadecimal digits, without "#"
 }
 
-// A Team is a team of an organization. An archive has all teams, even if one
-// repository was exported.
+// A Team is a team of an organization. An archive has all teams of the organization,
+// even if only one repository was exported.
 type Team struct {
 	Type         string           `json:"type"`
 	URL          URL              `json:"url"`
@@ -129,7 +129,7 @@ type Team struct {
 	Name         string           `json:"name"`
 	Description  string           `json:"description"` // empty if there is none
 	Privacy      string           `json:"privacy"`     // "secret" or "closed"
-	Permissions  []TeamPermission `json:"permissions"` // also on repositories that the archive does not have
+	Permissions  []TeamPermission `json:"permissions"` // including those on repositories outside the archive
 	Members      []TeamMember     `json:"members"`
 	CreatedAt    Time             `json:"created_at"`
 

@@ -22,7 +22,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-func TestVerifyTellsWhatIsInside(t *testing.T) {
+func TestVerifyDescribesTheArchive(t *testing.T) {
 	t.Parallel()
 	file := smallArchive(t)
 	sum := sha256.Sum256(file)
@@ -61,7 +61,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 	for name, test := range map[string]struct {
 		damage func(*layout)
 		opts   archive.VerifyOptions
-		want   map[string]string // what is said of each entry
+		want   map[string]string // a part of the fault of each entry
 	}{
 		"nothing": {
 			damage: func(*layout) {},
@@ -103,7 +103,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			},
 			want: map[string]string{bare + "/refs/tags/loose": "missing"},
 		},
-		"a ref that is none": {
+		"an invalid ref": {
 			damage: func(l *layout) { l.find(bare+"/refs/tags/loose", "").body = []byte("hello\n") },
 			want:   map[string]string{bare + "/refs/tags/loose": ""},
 		},
@@ -115,7 +115,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			},
 			want: map[string]string{bare + "/packed-refs": "missing"},
 		},
-		"packed refs that are none": {
+		"invalid packed refs": {
 			damage: func(l *layout) { l.find(bare+"/packed-refs", "").body = []byte("hello\n") },
 			want:   map[string]string{bare + "/packed-refs": ""},
 		},
@@ -136,7 +136,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 				l.remove(bare+"/refs/tags/loose", "")
 			},
 		},
-		"objects elsewhere": {
+		"alternates": {
 			damage: func(l *layout) { l.add(bare+"/objects/info/alternates", "/srv/objects\n") },
 			want:   map[string]string{bare + "/objects/info/alternates": ""},
 		},
@@ -144,19 +144,19 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			damage: func(l *layout) { l.add(bare+"/objects/pack/pack-x.promisor", "") },
 			want:   map[string]string{bare + "/objects/pack/pack-x.promisor": "a partial clone"},
 		},
-		"a file that is a directory, of a name for terminals": {
+		"a file in place of a directory, with a control character": {
 			damage: func(l *layout) { l.add("a\x1b]", ""); l.add("a\x1b]/b", "") },
-			want:   map[string]string{"a\x1b]/b": `it is in "a\x1b]", which is a file`}, // not as a terminal would take it
+			want:   map[string]string{"a\x1b]/b": `it is in "a\x1b]", which is a file`}, // quoted, so that no terminal interprets it
 		},
 		"a shard that ends early": {
 			damage: func(l *layout) { m := l.find(users, ""); m.body = m.body[:len(m.body)-1] },
 			want:   map[string]string{users: ""},
 		},
-		"a shard that goes on": {
+		"data after a shard": {
 			damage: func(l *layout) { m := l.find(users, ""); m.body = append(m.body, ']') },
 			want:   map[string]string{users: ""},
 		},
-		"a shard that is no array": {
+		"a shard that is not an array": {
 			damage: func(l *layout) { l.find(users, "").body = []byte(`{"type":"user"}`) },
 			want:   map[string]string{users: ""},
 		},
@@ -164,7 +164,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			damage: func(l *layout) { l.find(users, "").body = nil },
 			want:   map[string]string{users: ""},
 		},
-		"a record of no type": {
+		"a record without a type": {
 			damage: func(l *layout) {
 				m := l.find(users, "")
 				m.body = bytes.Replace(m.body, []byte("type"), []byte("tyqe"), 1)
@@ -183,7 +183,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			damage: func(l *layout) { l.find("schema.json", "").body = []byte(`{"version":"2.0.0"}`) },
 			want:   map[string]string{"schema.json": `version "2.0.0"`},
 		},
-		"a schema that is none": {
+		"an invalid schema": {
 			damage: func(l *layout) { l.find("schema.json", "").body = []byte(`{"version"`) },
 			want:   map[string]string{"schema.json": ""},
 		},
@@ -257,7 +257,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			opts: archive.VerifyOptions{ExcludeAttachments: true},
 			want: map[string]string{"attachments_000001.json": "out of the archive"},
 		},
-		"a link to a place of the machine": {
+		"a link with an absolute path": {
 			damage: func(l *layout) { l.replace("attachments_000001.json", "root/attachments", "root//attachments") },
 			want:   map[string]string{"attachments_000001.json": "out of the archive"},
 		},
@@ -268,11 +268,11 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 		"a link that is percent-encoded": {
 			damage: func(l *layout) { l.replace("attachments_000001.json", "/shot.png", "/%73hot.png") },
 		},
-		"links before what they name": {
-			damage: func(l *layout) { l.last("attachments/1/shot.png"); l.last(bare + "/") },
+		"links before their entries": {
+			damage: func(l *layout) { l.moveToEnd("attachments/1/shot.png"); l.moveToEnd(bare + "/") },
 		},
-		"links after what they name": {
-			damage: func(l *layout) { l.last("attachments_000001.json"); l.last("repositories_000001.json") },
+		"links after their entries": {
+			damage: func(l *layout) { l.moveToEnd("attachments_000001.json"); l.moveToEnd("repositories_000001.json") },
 		},
 		"no entries for directories": {
 			damage: func(l *layout) {
@@ -280,13 +280,13 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			},
 			opts: archive.VerifyOptions{Repositories: []string{"octocat/app"}},
 		},
-		"a repository whose entries are everywhere": {
+		"a repository whose entries are scattered": {
 			damage: func(l *layout) {
 				slices.SortFunc(l.members, func(a, b *member) int { return strings.Compare(path.Base(b.name), path.Base(a.name)) })
 			},
 			opts: archive.VerifyOptions{Repositories: []string{"octocat/app"}},
 		},
-		"a repository that nobody exported": {
+		"a requested repository that is missing": {
 			damage: func(*layout) {},
 			opts:   archive.VerifyOptions{Repositories: []string{"octocat/app", "octocat/other", "OCTOCAT/other"}},
 			want:   map[string]string{"": "repository octocat/other is not in the archive"},
@@ -330,7 +330,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 				l.add("repositories/octocat/plain/HEAD", "x")
 				l.add("repositories/a/group/app.git/HEAD", "x")
 				l.add("attachments/1/app.git/HEAD", "x")
-				l.add("attachments/2/HEAD", "x") // somebody's
+				l.add("attachments/2/HEAD", "x") // a name that an attachment may have
 				l.add("novelties/objects/x", "x")
 			},
 			want: map[string]string{
@@ -339,7 +339,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 				"repositories/a/group": "not in a bare repository", "attachments/1/app.git": "not in a bare repository",
 			},
 		},
-		"another archive inside": {
+		"an archive in a directory of another": {
 			damage: func(l *layout) {
 				l.add("x/schema.json", "{")
 				l.add("x/issues_000001.json", "[")
@@ -348,13 +348,13 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 				}
 				l.add("log/issues.log", "x")
 				l.add("novelties/log/x", "x")
-				l.add("attachments/1/issues_000001.json", "x") // somebody's
+				l.add("attachments/1/issues_000001.json", "x") // a name that an attachment may have
 			},
 			want: map[string]string{
 				"x/schema.json": "readers ignore it", "x/issues_000001.json": "readers ignore it", "x/repositories": "readers ignore it",
 			},
 		},
-		"files of records that are not named as such": {
+		"misnamed files of records": {
 			damage: func(l *layout) {
 				for _, name := range []string{"issues_00001.json", "Issues_000001.json", "issues_000001.JSON", "issues-1.json"} {
 					l.add(name, "[")
@@ -395,7 +395,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			damage: func(l *layout) { l.add("attachments/1/shot.png/x", "x"); l.add("attachments/1/shot.png/y", "y") },
 			want:   map[string]string{"attachments/1/shot.png/x": "is a file", "attachments/1/shot.png/y": "is a file"},
 		},
-		"a link of the file system": {
+		"a symbolic link": {
 			damage: func(l *layout) {
 				l.members = append(l.members, &member{name: "attachments/2", mode: tar.TypeSymlink, link: "/etc/passwd"})
 			},
@@ -409,7 +409,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			damage: func(l *layout) { l.add("/etc/passwd", "x") },
 			want:   map[string]string{"/etc/passwd": ""},
 		},
-		"another archive": {
+		"a wrong SHA-256": {
 			damage: func(*layout) {},
 			opts:   archive.VerifyOptions{SHA256: strings.Repeat("0", 64)},
 			want:   map[string]string{"": "SHA-256"},
@@ -444,7 +444,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 	}
 }
 
-func TestVerifyTellsWhichRecord(t *testing.T) {
+func TestFaultsNameTheRecord(t *testing.T) {
 	t.Parallel()
 	l := readLayout(t, smallArchive(t))
 	const shard = "attachments_000002.json"
@@ -479,7 +479,7 @@ func TestVerifyTellsWhichRecord(t *testing.T) {
 	}
 }
 
-func TestVerifyTellsWhichRepository(t *testing.T) {
+func TestFaultsNameTheRepository(t *testing.T) {
 	t.Parallel()
 	l := readLayout(t, smallArchive(t))
 	const lost = `"tarball://root/attachments/2/lost.png"`
@@ -524,13 +524,13 @@ func TestVerifyTellsWhichRepository(t *testing.T) {
 	}
 }
 
-// After the end of a truncated archive, only requested repositories are
-// reported as missing.
-func TestVerifyTellsTheCauseAndWhatMatters(t *testing.T) {
+// After damage to the container, Verify reports requested repositories as missing, and
+// nothing else.
+func TestVerifyReportsOnlyRequestedRepositoriesAfterDamage(t *testing.T) {
 	t.Parallel()
 	l := readLayout(t, smallArchive(t))
-	l.last("attachments/")
-	l.last("schema.json")
+	l.moveToEnd("attachments/")
+	l.moveToEnd("schema.json")
 	whole, err := unpack(l.file(t))
 	require.NoError(t, err)
 	end := bytes.Index(whole, []byte("./repositories/octocat/app.git/objects/pack/pack-"))
@@ -553,7 +553,7 @@ func TestVerifyTellsTheCauseAndWhatMatters(t *testing.T) {
 	}
 }
 
-func TestVerifyReadsTheTarsOwnEnd(t *testing.T) {
+func TestVerifyChecksTheEndOfTheTar(t *testing.T) {
 	t.Parallel()
 	whole, err := unpack(smallArchive(t))
 	require.NoError(t, err)
@@ -562,7 +562,7 @@ func TestVerifyReadsTheTarsOwnEnd(t *testing.T) {
 	require.Less(t, end+1024, len(whole))
 	for name, test := range map[string]struct {
 		tar  []byte
-		want error // nil: any fault
+		want error // nil for any fault
 	}{
 		"no more than two blocks": {tar: whole[:end+1024]},
 		"no end":                  {tar: whole[:end], want: io.ErrUnexpectedEOF},
@@ -590,7 +590,7 @@ func TestVerifyReadsTheTarsOwnEnd(t *testing.T) {
 	}
 }
 
-func TestVerifyReturnsTheReadersOwnError(t *testing.T) {
+func TestVerifyReturnsTheErrorOfItsReader(t *testing.T) {
 	t.Parallel()
 	file := smallArchive(t)
 	broken := errors.New("the network is gone")
@@ -606,7 +606,7 @@ func TestVerifyReturnsTheReadersOwnError(t *testing.T) {
 	}
 }
 
-func TestVerifyCountsReferencesToRecordsThatAreNotThere(t *testing.T) {
+func TestVerifyCountsDanglingReferences(t *testing.T) {
 	t.Parallel()
 	l := readLayout(t, smallArchive(t))
 	l.add("issue_comments_000001.json", `[
@@ -630,8 +630,8 @@ func TestVerifyCountsReferencesToRecordsThatAreNotThere(t *testing.T) {
 	assert.Zero(t, summary.Duplicates)
 }
 
-// requireFaults compares the entries that faults name, which may be patterns,
-// and looks for a text in each.
+// requireFaults requires one fault for each pattern in want. The pattern matches the
+// entry of the fault, and the fault contains the text.
 func requireFaults(t *testing.T, err error, want map[string]string) {
 	t.Helper()
 	if len(want) == 0 {
@@ -649,8 +649,8 @@ func requireFaults(t *testing.T, err error, want map[string]string) {
 	}
 }
 
-// A history that is not whole is told in the Summary where it is not a fault.
-func TestSummaryTellsOfHistoriesThatAreNotWhole(t *testing.T) {
+// The Summary marks incomplete histories, because most of them are not faults.
+func TestSummaryMarksIncompleteHistories(t *testing.T) {
 	t.Parallel()
 	const git, wiki = "repositories/octocat/app.git/", "repositories/octocat/app.wiki.git/"
 	pull := func(repository, merged string) string {

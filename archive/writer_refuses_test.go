@@ -82,49 +82,49 @@ func TestWriterRefuses(t *testing.T) {
 			require.NoError(t, creating("a", 1)(w))
 			return w.Close()
 		}, "write a: got 0 of 1 bytes"},
-		{"a repository without an owner", adding("app", bareRepository()), `add repository app: want "owner/name"`},
-		{"a repository of nobody", adding("/app", bareRepository()), `add repository /app: want "owner/name"`},
-		{"a repository without a name", adding("octo/", bareRepository()), `add repository octo/: want "owner/name"`},
-		{"a repository in a folder", adding("octo/a/b", bareRepository()), `add repository octo/a/b: want "owner/name"`},
-		{"a repository by its folder", adding("octo/app.git", bareRepository()), `add repository octo/app.git: want "owner/name"`},
-		{"a repository elsewhere", adding("../app", bareRepository()), "add repository ../app: not in a bare repository, repositories/<owner>/<name>.git"},
+		{"a repository without an owner", adding("app", emptyRepository()), `add repository app: want "owner/name"`},
+		{"a repository of nobody", adding("/app", emptyRepository()), `add repository /app: want "owner/name"`},
+		{"a repository without a name", adding("octo/", emptyRepository()), `add repository octo/: want "owner/name"`},
+		{"a repository in a folder", adding("octo/a/b", emptyRepository()), `add repository octo/a/b: want "owner/name"`},
+		{"a repository by its folder", adding("octo/app.git", emptyRepository()), `add repository octo/app.git: want "owner/name"`},
+		{"a repository elsewhere", adding("../app", emptyRepository()), "add repository ../app: not in a bare repository, repositories/<owner>/<name>.git"},
 		{"a repository twice", func(w *archive.Writer) error {
-			return errors.Join(adding("octo/app", bareRepository())(w), adding("octo/app", bareRepository())(w))
+			return errors.Join(adding("octo/app", emptyRepository())(w), adding("octo/app", emptyRepository())(w))
 		}, "add repository octo/app: already added"},
 		{"a checkout", adding("octo/app", fstest.MapFS{".git/HEAD": {}}), "add repository octo/app: not a bare repository: open HEAD: file does not exist"},
 		{"what only looks like a repository", adding("octo/app", fstest.MapFS{"HEAD": {}}), "add repository octo/app: not a bare repository: open objects: file does not exist"},
 		{
-			"borrowed objects", adding("octo/app", with(bareRepository(), "objects/info/alternates", &fstest.MapFile{Data: []byte("/elsewhere\n")})),
+			"borrowed objects", adding("octo/app", with(emptyRepository(), "objects/info/alternates", &fstest.MapFile{Data: []byte("/elsewhere\n")})),
 			"add repository octo/app: objects/info/alternates: it borrows objects from another repository",
 		},
 		{
-			"a partial clone", adding("octo/app", with(bareRepository(), "objects/pack/pack-x.promisor", &fstest.MapFile{})),
+			"a partial clone", adding("octo/app", with(emptyRepository(), "objects/pack/pack-x.promisor", &fstest.MapFile{})),
 			"add repository octo/app: objects/pack/pack-x.promisor: a partial clone: objects are in another repository",
 		},
 		{
-			"a link", adding("octo/app", with(bareRepository(), "hooks", &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("/etc")})),
+			"a link", adding("octo/app", with(emptyRepository(), "hooks", &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("/etc")})),
 			"add repository octo/app: hooks is neither a file nor a directory",
 		},
 		{
-			"a name of Windows in a repository", adding("octo/app", with(bareRepository(), `refs/a\b`, &fstest.MapFile{})),
+			"a name of Windows in a repository", adding("octo/app", with(emptyRepository(), `refs/a\b`, &fstest.MapFile{})),
 			`add repository octo/app: refs/a\b: want a relative name, clean and separated by slashes`,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := archive.NewWriter(io.Discard, nil)
 			require.EqualError(t, test.do(w), test.want)
-			// The first error is the last word.
+			// All later calls return the first error.
 			require.EqualError(t, w.Write(newNote(1)), test.want)
 			_, err := w.Create("b", 0)
 			require.EqualError(t, err, test.want)
-			require.EqualError(t, w.AddRepository("octo/other", bareRepository()), test.want)
+			require.EqualError(t, w.AddRepository("octo/other", emptyRepository()), test.want)
 			require.EqualError(t, w.Close(), test.want)
 		})
 	}
 }
 
-// The Writer refuses what Verify or Extract would refuse in its archive.
-func TestWriterRefusesWhatReadersRefuse(t *testing.T) {
+// The Writer refuses names and records that Verify or Extract would refuse.
+func TestWriterRefusesWhatReadersWouldRefuse(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		do   func(w *archive.Writer) error
@@ -156,20 +156,20 @@ func TestWriterRefusesWhatReadersRefuse(t *testing.T) {
 		{"a HEAD in another place", creating("app/HEAD", 1), "not in a bare repository"},
 		{"a file in repositories", creating("repositories/octo/x", 1), "not in a bare repository"},
 		{"a repository twice, in another case", func(w *archive.Writer) error {
-			return errors.Join(adding("octo/app", bareRepository())(w), adding("Octo/App", bareRepository())(w))
+			return errors.Join(adding("octo/app", emptyRepository())(w), adding("Octo/App", emptyRepository())(w))
 		}, "add repository Octo/App: already added"},
-		{"a hidden owner", adding(".octo/app", bareRepository()), "begins with a dot"},
-		{"an owner that is a device", adding("aux/app", bareRepository()), "is a device on Windows"},
-		{"a long owner", adding(strings.Repeat("o", 256)+"/app", bareRepository()), "not in a bare repository"},
+		{"a hidden owner", adding(".octo/app", emptyRepository()), "begins with a dot"},
+		{"an owner that is a device", adding("aux/app", emptyRepository()), "is a device on Windows"},
+		{"a long owner", adding(strings.Repeat("o", 256)+"/app", emptyRepository()), "not in a bare repository"},
 		{
-			"a shallow repository", adding("octo/app", with(bareRepository(), "shallow", &fstest.MapFile{Data: []byte("x")})),
+			"a shallow repository", adding("octo/app", with(emptyRepository(), "shallow", &fstest.MapFile{Data: []byte("x")})),
 			"add repository octo/app: shallow: a shallow repository: a part of its history is missing",
 		},
 		{
-			"reftables", adding("octo/app", with(bareRepository(), "reftable/tables.list", &fstest.MapFile{Data: []byte("x")})),
+			"reftables", adding("octo/app", with(emptyRepository(), "reftable/tables.list", &fstest.MapFile{Data: []byte("x")})),
 			"add repository octo/app: reftable/tables.list: its refs are in reftables, which readers of archives do not support",
 		},
-		{"a hook", adding("octo/app", with(bareRepository(), "hooks/update", &fstest.MapFile{Data: []byte("x")})), "it could be run by Git"},
+		{"a hook", adding("octo/app", with(emptyRepository(), "hooks/update", &fstest.MapFile{Data: []byte("x")})), "it could be run by Git"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := archive.NewWriter(io.Discard, nil)
@@ -178,14 +178,14 @@ func TestWriterRefusesWhatReadersRefuse(t *testing.T) {
 			require.EqualError(t, w.Close(), err.Error())
 		})
 	}
-	shallow := with(bareRepository(), "shallow", &fstest.MapFile{Data: []byte("x")})
+	shallow := with(emptyRepository(), "shallow", &fstest.MapFile{Data: []byte("x")})
 	require.NoError(t, adding("octo/app", shallow)(archive.NewWriter(io.Discard, &archive.WriterOptions{Shallow: true})))
 	w := archive.NewWriter(io.Discard, &archive.WriterOptions{Schema: archive.Schema{Version: "2.0.0"}})
 	require.EqualError(t, w.Close(), `schema version "2.0.0": want 1 as the major version`)
 }
 
-// What Extract leaves can be written and extracted again, with the same result.
-func TestExtractedRepositoriesAreWrittenAsTheyWere(t *testing.T) {
+// Extracted repositories can be written and extracted again, with the same result.
+func TestExtractedRepositoriesSurviveAnArchive(t *testing.T) {
 	t.Parallel()
 	file := exported(t).file(t)
 	var trees []map[string]string
@@ -226,7 +226,7 @@ func with(fsys fstest.MapFS, name string, file *fstest.MapFile) fstest.MapFS {
 	return fsys
 }
 
-// A tagged note says that it is one, whatever its JSON says.
+// A tagged note has the kind "note", whatever type its JSON has.
 type tagged struct{ *note }
 
 func (tagged) Kind() string { return "note" }
@@ -252,7 +252,7 @@ func TestWriterRefusesNil(t *testing.T) {
 	}
 }
 
-func TestWriterWritesNothingOfWhatItRefuses(t *testing.T) {
+func TestWriterWritesNothingAfterARefusal(t *testing.T) {
 	for name, do := range map[string]func(w *archive.Writer) error{
 		"a name":       creating("/a", 0),
 		"a repository": adding("octo/app", fstest.MapFS{}),
@@ -273,11 +273,11 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestWriterTellsOfTheWriterBelow(t *testing.T) {
+func TestWriterReturnsTheErrorOfTheUnderlyingWriter(t *testing.T) {
 	full := errors.New("disk full")
 	for after := range 12 {
 		w := archive.NewWriter(&failing{after: after * 1000, err: full}, &archive.WriterOptions{Level: -1})
-		err := errors.Join(w.Write(newNote(1)), w.AddRepository("octo/app", bareRepository()))
+		err := errors.Join(w.Write(newNote(1)), w.AddRepository("octo/app", emptyRepository()))
 		for n := 0; err == nil && n < 200; n++ {
 			err = w.Write(newNote(n))
 		}
@@ -300,11 +300,11 @@ func (f *failing) Write(p []byte) (int, error) {
 
 func TestWriterNoticesAFileThatShrinks(t *testing.T) {
 	w := archive.NewWriter(io.Discard, nil)
-	require.EqualError(t, w.AddRepository("octo/app", shrinking{bareRepository()}),
+	require.EqualError(t, w.AddRepository("octo/app", shrinking{emptyRepository()}),
 		"add repository octo/app: config, of 49 bytes: unexpected EOF")
 }
 
-// A shrinking file system has files that end before the size that they tell.
+// A shrinking file system has a file that ends before its size.
 type shrinking struct{ fstest.MapFS }
 
 func (s shrinking) Open(name string) (fs.File, error) {
@@ -318,3 +318,15 @@ func (s shrinking) Open(name string) (fs.File, error) {
 type shrunk struct{ fs.File }
 
 func (*shrunk) Read([]byte) (int, error) { return 0, io.EOF }
+
+func TestNilAndZeroValues(t *testing.T) {
+	t.Parallel()
+	w := archive.NewWriter(nil, nil)
+	require.EqualError(t, w.Close(), "the io.Writer is nil")
+	require.ErrorContains(t, archive.NewWriter(io.Discard, nil).AddRepository("octo-org/app", nil), "the fs.FS is nil")
+	_, err := new(archive.Entry).Read(make([]byte, 1))
+	require.Error(t, err)
+	for _, err := range new(archive.Entry).Records() {
+		t.Error("a zero entry has no records", err)
+	}
+}

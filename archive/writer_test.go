@@ -25,7 +25,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// A note is a record of somebody else's making.
+// A note is a record of another package.
 type note struct {
 	Type string   `json:"type"`
 	URL  string   `json:"url"`
@@ -61,16 +61,8 @@ func create(t *testing.T, w *archive.Writer, name, content string) {
 	require.NoError(t, err)
 }
 
-// bareRepository is as little as git takes for one.
-func bareRepository() fstest.MapFS {
-	return fstest.MapFS{
-		"HEAD":    {Data: []byte("ref: refs/heads/main\n")},
-		"config":  {Data: []byte("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")},
-		"objects": {Mode: fs.ModeDir},
-		"refs":    {Mode: fs.ModeDir},
-	}
-}
-
+// untarred returns the tar in an archive, the header of gzip, the headers of the entries,
+// and the content of the files.
 func untarred(t *testing.T, data []byte) (whole []byte, header gzip.Header, entries []*tar.Header, files map[string]string) {
 	t.Helper()
 	z, err := gzip.NewReader(bytes.NewReader(data))
@@ -99,10 +91,10 @@ func TestWriterLayout(t *testing.T) {
 	long := strings.Repeat("long-", 20) + ".pack"
 	data := written(t, func(w *archive.Writer) {
 		require.NoError(t, w.Write(&note{"note", "https://example.com/1", "\"a < b\", 日本語 \\", nil}))
-		bare := bareRepository()
+		bare := emptyRepository()
 		bare["objects/pack/"+long] = &fstest.MapFile{Data: []byte("PACK")}
 		require.NoError(t, w.AddRepository("octo/app", bare))
-		require.NoError(t, w.AddRepository("octo/app.wiki", bareRepository()))
+		require.NoError(t, w.AddRepository("octo/app.wiki", emptyRepository()))
 		create(t, w, "attachments/1/empty", "")
 		create(t, w, "attachments/2/shot.png", "PNG")
 		require.NoError(t, w.Write(&note{"discussion_category", "https://example.com/2", "", []string{}}))
@@ -182,13 +174,13 @@ func TestWriterLayout(t *testing.T) {
 	}, files)
 }
 
-func TestWriterMakesTheSameOfTheSame(t *testing.T) {
+func TestWriterIsDeterministic(t *testing.T) {
 	fill := func(w *archive.Writer) {
 		for n := range 250 {
 			require.NoError(t, w.Write(newNote(n)))
 			require.NoError(t, w.Write(&note{Type: "other", URL: fmt.Sprint("https://example.com/", n)}))
 		}
-		require.NoError(t, w.AddRepository("octo/app", bareRepository()))
+		require.NoError(t, w.AddRepository("octo/app", emptyRepository()))
 	}
 	first := written(t, fill)
 	assert.Equal(t, first, written(t, fill))
@@ -240,11 +232,11 @@ func TestWriterBeginsAFileAfterAHundredRecords(t *testing.T) {
 	assert.Equal(t, []int{100, 100, 1}, counts)
 }
 
-func TestWriterHoldsNoMoreThanSomeMegabytes(t *testing.T) {
+func TestWriterHoldsFewMegabytes(t *testing.T) {
 	const n, size = 40, 1 << 20
 	var b bytes.Buffer
 	w := archive.NewWriter(&b, &archive.WriterOptions{Level: -1})
-	var records []archive.Record // read ones, which need no spelling
+	var records []archive.Record // records that were read are not encoded again
 	for kind := range 9 {
 		records = append(records, decodeRecord(t, fmt.Appendf(nil, `{"type":"note_%c","url":"u","body":"%s"}`, 'a'+kind, strings.Repeat("x", size))))
 	}
@@ -254,7 +246,7 @@ func TestWriterHoldsNoMoreThanSomeMegabytes(t *testing.T) {
 	}
 	require.NoError(t, w.Close())
 	files := collect(t, readerOf(t, &b, archive.Limits{}).Entries(), nameOf)
-	assert.LessOrEqual(t, len(files), 30, "three times all that wait")
+	assert.LessOrEqual(t, len(files), 30, "three times the waiting records")
 }
 
 func TestWriterAfterClose(t *testing.T) {
@@ -273,23 +265,23 @@ func TestWriterAfterClose(t *testing.T) {
 	assert.Equal(t, size, b.Len())
 }
 
-func TestWriterForgetsAFileWhenItGoesOn(t *testing.T) {
+func TestWriterEndsAFileAtTheNextCall(t *testing.T) {
 	w := archive.NewWriter(io.Discard, nil)
 	f, err := w.Create("a", 0)
 	require.NoError(t, err)
 	require.NoError(t, w.Write(newNote(1)))
 	_, err = f.Write(nil)
 	require.EqualError(t, err, "write a: the Writer has moved on")
-	require.NoError(t, w.Close(), "which is no fault of the archive")
+	require.NoError(t, w.Close(), "the archive is complete")
 }
 
-// A triagedIssue is an issue with something that GitHub does not have.
+// A triagedIssue is an issue with a field that GitHub does not have.
 type triagedIssue struct {
 	*archive.Issue
 	Severity int `json:"severity"`
 }
 
-func TestWriterTakesRecordsAroundOnesOfThisPackage(t *testing.T) {
+func TestWriterAcceptsWrappedRecords(t *testing.T) {
 	_, _, _, files := untarred(t, written(t, func(w *archive.Writer) {
 		require.NoError(t, w.Write(triagedIssue{&archive.Issue{Type: "issue", URL: "https://example.com/1", Title: "<b>"}, 3}))
 	}))
@@ -299,7 +291,7 @@ func TestWriterTakesRecordsAroundOnesOfThisPackage(t *testing.T) {
 	assert.Equal(t, []any{"<b>", 3.0}, []any{issues[0]["title"], issues[0]["severity"]})
 }
 
-func TestReaderReadsBackWhatWriterWrites(t *testing.T) {
+func TestReaderReadsRecordsOfTheWriter(t *testing.T) {
 	at := archive.Time{Time: when.Truncate(time.Second)}
 	position := int64(0)
 	wrote := []archive.Record{
@@ -327,7 +319,7 @@ func TestReaderReadsBackWhatWriterWrites(t *testing.T) {
 	got := recordsOf(t, data)
 	require.Len(t, got, len(wrote)+1)
 	for i, want := range wrote {
-		// Null and [] are what a nil slice may become.
+		// A nil slice may become null or [].
 		a, err := json.Marshal(want)
 		require.NoError(t, err)
 		b, err := json.Marshal(got[i])
@@ -348,10 +340,10 @@ func TestReaderReadsBackWhatWriterWrites(t *testing.T) {
 			require.NoError(t, w.Write(r))
 		}
 	})
-	assert.Equal(t, data, again, "what was read is written as it was")
+	assert.Equal(t, data, again, "records that were read are written unchanged")
 }
 
-func TestWriterSpellsRecordsAsGitHubDoes(t *testing.T) {
+func TestWriterFormatsRecordsLikeGitHub(t *testing.T) {
 	shards := map[string]string{"of this test": `[
   {
     "type": "issue",
@@ -384,7 +376,7 @@ func TestWriterSpellsRecordsAsGitHubDoes(t *testing.T) {
 ]`}
 	_ = filepath.WalkDir("../../shared/samples", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".json" || filepath.Base(path) == "schema.json" ||
-			strings.HasPrefix(filepath.Base(path), "pull_requests") { // which another program wrote again
+			strings.HasPrefix(filepath.Base(path), "pull_requests") { // another program changed its format
 			return err
 		}
 		text, err := os.ReadFile(path)
@@ -404,7 +396,7 @@ func TestWriterSpellsRecordsAsGitHubDoes(t *testing.T) {
 	}
 }
 
-func TestVerifyAcceptsWhatWriterWrites(t *testing.T) {
+func TestVerifyAcceptsArchivesOfTheWriter(t *testing.T) {
 	data := written(t, func(w *archive.Writer) {
 		require.NoError(t, w.Write(&archive.User{URL: "https://github.com/octocat", Login: "octocat"}))
 		require.NoError(t, w.Write(&archive.Repository{
@@ -412,8 +404,8 @@ func TestVerifyAcceptsWhatWriterWrites(t *testing.T) {
 			GitURL:  "tarball://root/repositories/octo/app.git",
 			WikiURL: "tarball://root/repositories/octo/app.wiki.git",
 		}))
-		require.NoError(t, w.AddRepository("octo/app", bareRepository()))
-		require.NoError(t, w.AddRepository("octo/app.wiki", bareRepository()))
+		require.NoError(t, w.AddRepository("octo/app", emptyRepository()))
+		require.NoError(t, w.AddRepository("octo/app.wiki", emptyRepository()))
 		require.NoError(t, w.Write(&archive.Issue{URL: "https://github.com/octo/app/issues/1", Repository: "https://github.com/octo/app"}))
 		require.NoError(t, w.Write(&archive.Attachment{
 			URL: "https://github.com/user-attachments/assets/1", Issue: "https://github.com/octo/app/issues/1",
@@ -433,7 +425,7 @@ func TestVerifyAcceptsWhatWriterWrites(t *testing.T) {
 	}())
 }
 
-func TestGNUTarUnpacksWhatWriterWrites(t *testing.T) {
+func TestGNUTarUnpacksArchivesOfTheWriter(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "tar", "--version").Output(); err != nil || !bytes.Contains(out, []byte("GNU tar")) {
 		t.Skip("no GNU tar on this machine")
 	}
@@ -441,7 +433,7 @@ func TestGNUTarUnpacksWhatWriterWrites(t *testing.T) {
 	data := written(t, func(w *archive.Writer) {
 		require.NoError(t, w.Write(newNote(1)))
 		create(t, w, long, "content")
-		require.NoError(t, w.AddRepository("octo/app", bareRepository()))
+		require.NoError(t, w.AddRepository("octo/app", emptyRepository()))
 	})
 	dir := t.TempDir()
 	file := filepath.Join(dir, "archive.tar.gz")

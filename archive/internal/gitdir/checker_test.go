@@ -21,7 +21,7 @@ import (
 
 func formats() []string { return []string{"sha1", "sha256"} }
 
-func TestWhatGitMakesIsWhole(t *testing.T) {
+func TestRepositoriesOfGitHaveNoFault(t *testing.T) {
 	t.Parallel()
 	for _, format := range formats() {
 		for name, want := range map[string]gitdir.Stats{
@@ -56,49 +56,51 @@ func shapeNamed(name string) shape {
 
 func TestEveryFlippedByteIsReported(t *testing.T) {
 	t.Parallel()
-	eachSealedFile(t, func(t *testing.T, c func() *gitdir.Checker, name string, content []byte) {
+	eachSealedFile(t, func(t *testing.T, newChecker func() *gitdir.Checker, name string, content []byte) {
+		damaged := bytes.Clone(content)
 		for i := range content {
 			for _, flip := range []byte{1 << (i % 8), 0xff} {
-				damaged := bytes.Clone(content)
 				damaged[i] ^= flip
-				if len(checkFile(t, c(), name, damaged)) != 1 && !inflateAlike(content, damaged) {
+				if len(checkFile(t, newChecker(), name, damaged)) != 1 && !inflateAlike(content, damaged) {
 					t.Errorf("%s: byte %d ^ %#x is not reported once", name, i, flip)
 				}
+				damaged[i] ^= flip
 			}
 		}
 	})
 }
 
-// inflateAlike tells whether all that differs are the bits that fill up the
-// last byte of a deflated object.
+// inflateAlike reports whether two files inflate to the same object. They may differ
+// in the unused bits of the last byte.
 func inflateAlike(a, b []byte) bool {
-	x, err := zlib.NewReader(bytes.NewReader(a))
-	y, err2 := zlib.NewReader(bytes.NewReader(b))
-	if err != nil || err2 != nil {
-		return false
+	inflate := func(file []byte) ([]byte, error) {
+		z, err := zlib.NewReader(bytes.NewReader(file))
+		if err != nil {
+			return nil, err
+		}
+		return io.ReadAll(z)
 	}
-	of, err := io.ReadAll(x)
-	of2, err2 := io.ReadAll(y)
-	return err == nil && err2 == nil && bytes.Equal(of, of2)
+	first, err := inflate(a)
+	second, err2 := inflate(b)
+	return err == nil && err2 == nil && bytes.Equal(first, second)
 }
 
 func TestEveryCutIsReported(t *testing.T) {
 	t.Parallel()
-	eachSealedFile(t, func(t *testing.T, c func() *gitdir.Checker, name string, content []byte) {
+	eachSealedFile(t, func(t *testing.T, newChecker func() *gitdir.Checker, name string, content []byte) {
 		for n := range content {
-			if len(checkFile(t, c(), name, content[:n])) != 1 {
+			if len(checkFile(t, newChecker(), name, content[:n])) != 1 {
 				t.Errorf("%s: cut after %d of %d bytes, not reported once", name, n, len(content))
 			}
 		}
-		if len(checkFile(t, c(), name, append(content, 0))) != 1 {
-			t.Errorf("%s: a byte more is not reported once", name)
+		if len(checkFile(t, newChecker(), name, append(content, 0))) != 1 {
+			t.Errorf("%s: an additional byte is not reported once", name)
 		}
 	})
 }
 
-// eachSealedFile calls check, with what makes Checkers, for each file in which
-// Git itself would find every change.
-func eachSealedFile(t *testing.T, check func(t *testing.T, c func() *gitdir.Checker, name string, content []byte)) {
+// eachSealedFile calls check for each file that Git protects by a checksum.
+func eachSealedFile(t *testing.T, check func(t *testing.T, newChecker func() *gitdir.Checker, name string, content []byte)) {
 	t.Helper()
 	for _, format := range formats() {
 		for _, s := range shapes() {
@@ -123,7 +125,7 @@ func hasChecksum(name string) bool {
 func TestFilesComeInAnyOrder(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t, "sha1", shapeNamed("packed"))
-	for name := range r { // in the order of the map
+	for name := range r { // in random order
 		c := gitdir.NewShared(math.MaxInt64).New()
 		var faults []string
 		faults = append(faults, checkFile(t, c, name, r[name])...)
@@ -169,7 +171,7 @@ func TestEveryChangedObjectNameOfARefIsReported(t *testing.T) {
 	}
 }
 
-func TestWhatIsLostIsNamed(t *testing.T) {
+func TestFaultsNameTheFile(t *testing.T) {
 	t.Parallel()
 	packed := newRepository(t, "sha1", shapeNamed("packed"))
 	other := newRepository(t, "sha1", shapeNamed("cruft"))
@@ -178,7 +180,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 	sha256 := newRepository(t, "sha256", shapeNamed("packed"))
 
 	pack := strings.TrimSuffix(packed.only(t, "objects/pack/*.pack"), ".pack")
-	tree := "objects/4b/825dc642cb6eb9a060e54bf8d69288fbee4904" // Git's empty tree, that no ref points to
+	tree := "objects/4b/825dc642cb6eb9a060e54bf8d69288fbee4904" // the empty tree, which no ref points to
 	cruft := strings.TrimSuffix(other.only(t, "objects/pack/*.mtimes"), ".mtimes")
 	head := string(bytes.TrimSpace(loose["refs/heads/main"]))
 	missing := strings.Repeat("1", 40)
@@ -218,11 +220,11 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 			packed, map[string][]byte{pack + ".idx": other[cruft+".idx"]},
 			[]string{pack + ".idx: it is the index of another pack, " + strings.TrimPrefix(cruft, "objects/pack/pack-")},
 		},
-		"what Git rebuilds, of another pack": {
+		"rebuilt files of another pack": {
 			packed, map[string][]byte{pack + ".rev": other[cruft+".rev"], "objects/pack/pack-x.bitmap": packed[pack+".bitmap"]}, nil,
 		},
 		"no multi-pack-index": {
-			many, map[string][]byte{"objects/pack/multi-pack-index": nil}, nil, // Git looks into the packs
+			many, map[string][]byte{"objects/pack/multi-pack-index": nil}, nil, // Git rebuilds it
 		},
 		"an object": {
 			loose, map[string][]byte{"objects/" + head[:2] + "/" + head[2:]: nil},
@@ -233,7 +235,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 			[]string{tree + ": its name is not the hash of its content"},
 		},
 		"a branch": {
-			loose, map[string][]byte{"refs/heads/main": nil, "refs/remotes/origin/HEAD": nil}, nil, // they leave no trace
+			loose, map[string][]byte{"refs/heads/main": nil, "refs/remotes/origin/HEAD": nil}, nil, // a lost branch leaves no trace
 		},
 		"a ref to nothing": {
 			loose, map[string][]byte{"refs/heads/x": []byte(missing + "\n")},
@@ -243,7 +245,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 			loose, map[string][]byte{"HEAD": []byte(missing + "\n")},
 			[]string{"HEAD: the object is missing"},
 		},
-		"refs that are none": {
+		"invalid refs": {
 			loose, map[string][]byte{
 				"HEAD":              []byte("ref: refs/heads/.invalid\n"),
 				"refs/heads/empty":  {},
@@ -279,15 +281,15 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 		"HEAD to a tag": {
 			loose, map[string][]byte{"HEAD": []byte("ref: refs/tags/v1\n")}, []string{`HEAD: it leads to "refs/tags/v1", which is not a branch`},
 		},
-		"HEAD to a branch that will be": {
+		"HEAD to a branch without a commit": {
 			loose, map[string][]byte{"HEAD": []byte("ref: refs/heads/new\n")}, nil,
 		},
 		"refs that lead to HEAD": {
 			loose, map[string][]byte{"refs/heads/now": []byte("ref: HEAD\n"), "refs/heads/then": []byte("ref: refs/heads/now\n")}, nil,
 		},
-		"refs that lead to nothing": {
+		"symbolic refs to missing refs, in loops and long chains": {
 			loose, map[string][]byte{
-				"HEAD":         []byte("ref: refs/heads/1\n"), // Git follows five, and HEAD is the sixth
+				"HEAD":         []byte("ref: refs/heads/1\n"), // the chain has six refs; Git follows five
 				"refs/heads/1": []byte("ref: refs/heads/2\n"),
 				"refs/heads/2": []byte("ref: refs/heads/3\n"),
 				"refs/heads/3": []byte("ref: refs/heads/4\n"),
@@ -329,7 +331,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 				"refs/heads/main: other refs are below this ref",
 			},
 		},
-		"packed refs that are none": {
+		"invalid packed refs": {
 			loose, map[string][]byte{"packed-refs": []byte("# pack-refs with: peeled fully-peeled sorted \n" +
 				head + " refs/heads/b\n" +
 				head + " refs/heads/a\n" +
@@ -350,7 +352,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 				`packed-refs: line 9: "refs/heads/c d" is not the name of a ref`,
 				`packed-refs: line 10: "main" is not the name of a ref`,
 				"packed-refs: line 11 has no end",
-				"packed-refs: line 2: the object is not a commit", // but a tag, as line 5 says
+				"packed-refs: line 2: the object is not a commit", // line 5 makes it a tag
 				"packed-refs: line 5: the object is missing",
 				"refs/heads/main: the object is not a commit",
 			},
@@ -362,18 +364,18 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 		"packed refs in any order": {
 			loose, map[string][]byte{"packed-refs": []byte("# pack-refs with: peeled \n" + head + " refs/heads/b\n" + head + " refs/heads/a\n")}, nil,
 		},
-		"packed refs that are there twice": {
+		"duplicate packed refs": {
 			loose, map[string][]byte{"packed-refs": []byte(head + " refs/heads/b\n" + head + " refs/heads/a\n" + head + " refs/heads/b\n")},
 			[]string{"packed-refs: line 3: an earlier line has the same ref"},
 		},
-		"packed refs of an endless line": {
+		"packed refs of one very long line": {
 			loose, map[string][]byte{"packed-refs": bytes.Repeat([]byte("a"), 100_000)},
 			[]string{"packed-refs: line 1 has no end"},
 		},
-		"a history that is cut": {
+		"a shallow history": {
 			loose, map[string][]byte{"shallow": []byte(head + "\n")}, nil,
 		},
-		"a history that is cut elsewhere": {
+		"an invalid shallow file": {
 			loose, map[string][]byte{"shallow": []byte(head + "\n" + missing + "\n" + head + " \n" + string(loose["refs/tags/v1"]) + head)},
 			[]string{
 				"shallow: line 3: not the name of a commit: \"" + head + " \"",
@@ -382,7 +384,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 				"shallow: line 4: the object is not a commit",
 			},
 		},
-		"large files": {
+		"objects of Git LFS": {
 			loose, map[string][]byte{
 				"lfs/objects/e3/b0/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855": {},
 				"lfs/objects/b0/e3/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855": {},
@@ -394,7 +396,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 				"lfs/objects/e3/b0/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b856: its name is not the hash of its content",
 			},
 		},
-		"names that are not of objects": {
+		"invalid names of objects": {
 			loose, map[string][]byte{
 				"objects/ab/short":                        {},
 				"objects/AB/" + missing[2:]:               {},
@@ -411,16 +413,16 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 			loose, map[string][]byte{"reftable/tables.list": []byte("x.ref\n"), "reftable/x.ref": {}},
 			[]string{"reftable/tables.list: the refs are in reftables, which are not checked"},
 		},
-		"objects that are elsewhere": {
+		"alternates": {
 			packed, map[string][]byte{"objects/info/alternates": []byte("/data/network.git/objects\n"), pack + ".pack": nil, pack + ".idx": nil},
 			[]string{
 				"objects/info/alternates: it needs the objects of other repositories",
 			},
 		},
-		"no objects elsewhere": {
+		"empty alternates": {
 			packed, map[string][]byte{"objects/info/alternates": []byte("\n")}, nil,
 		},
-		"what a repack leaves behind": {
+		"leftovers of a repack": {
 			packed, map[string][]byte{
 				"objects/pack/tmp_pack_x":         {},
 				"objects/pack/.tmp-1-pack-x.pack": {},
@@ -429,7 +431,7 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 				"hooks/post-update.sample":        {},
 			}, nil,
 		},
-		"two formats": {
+		"two object formats": {
 			packed, map[string][]byte{sha256.only(t, "objects/pack/*.pack"): sha256[sha256.only(t, "objects/pack/*.pack")], sha256.only(t, "objects/pack/*.idx"): sha256[sha256.only(t, "objects/pack/*.idx")]},
 			[]string{"objects: some objects are named by SHA-1 and some by SHA-256"},
 		},
@@ -442,9 +444,8 @@ func TestWhatIsLostIsNamed(t *testing.T) {
 	}
 }
 
-// Git makes these files anew, so they may be missing, or belong to another
-// repository.
-func TestWhatGitRebuildsIsNotMissed(t *testing.T) {
+// Git rebuilds these files, so they may be missing, or belong to another repository.
+func TestRebuiltFilesMayBeMissing(t *testing.T) {
 	t.Parallel()
 	many, packed := newRepository(t, "sha1", shapeNamed("many packs")), newRepository(t, "sha1", shapeNamed("packed"))
 	rebuilt := map[string][]byte{}
@@ -461,8 +462,8 @@ func TestWhatGitRebuildsIsNotMissed(t *testing.T) {
 	assert.Empty(t, faults)
 }
 
-// TestMemoryIsBounded gives a Checker more of each thing than it may remember:
-// each file is checked all the same.
+// TestMemoryIsBounded gives a Checker more of each thing than it may remember. The
+// Checker still checks each file.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	const limit = 16 << 10
@@ -482,7 +483,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			with(numbered("refs/tags/%d", []byte("ref: HEAD\n"))).with(numbered("refs/x/%d", []byte("ref: HEAD\n"))),
 		"packed refs": {"packed-refs": []byte(strings.Repeat(sha+" refs/heads/x\n", 1000))},
 		"deep refs":   numbered("refs/%d/"+strings.Repeat("x/", 200)+"x", []byte("ref: HEAD\n")),
-		"a boundary":  {"shallow": []byte(strings.Repeat(sha+"\n", 1000))},
+		"shallow":     {"shallow": []byte(strings.Repeat(sha+"\n", 1000))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -503,7 +504,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-func TestStructureIsCheckedWhereChecksumsAreRight(t *testing.T) {
+func TestStructureIsCheckedIfChecksumsMatch(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t, "sha1", shapeNamed("packed"))
 	large := newRepository(t, "sha1", shapeNamed("index with large offsets"))
@@ -520,14 +521,14 @@ func TestStructureIsCheckedWhereChecksumsAreRight(t *testing.T) {
 	}{
 		"a fan-out table of other objects": {r, pack + ".idx", func(b []byte) []byte { b[fanout+3] ^= 1; return b }, "its fan-out table does not match its objects"},
 		"objects out of order":             {r, pack + ".idx", func(b []byte) []byte { b[ids] = 0xff; return b }, "its objects are out of order"},
-		"an index of the future":           {r, pack + ".idx", func(b []byte) []byte { b[7] = 3; return b }, "unknown index version 3"},
+		"an unknown version of an index":   {r, pack + ".idx", func(b []byte) []byte { b[7] = 3; return b }, "unknown index version 3"},
 		"a large offset without a table":   {r, pack + ".idx", func(b []byte) []byte { b[offsets] = 0x80; b[offsets+3] = 9; return b }, "an offset is beyond the table of large offsets"},
 		"an offset beyond the pack":        {r, pack + ".idx", func(b []byte) []byte { b[offsets+1] = 1; return b }, "an object would begin at 65"},
-		"something after the index":        {r, pack + ".idx", func(b []byte) []byte { return append(b, 0, 0, 0, 0) }, "4 bytes too many for 5 objects, of which 0 have large offsets"},
+		"data after the index":             {r, pack + ".idx", func(b []byte) []byte { return append(b, 0, 0, 0, 0) }, "4 bytes too many for 5 objects, of which 0 have large offsets"},
 		"more objects than bytes":          {r, pack + ".idx", func(b []byte) []byte { b[ids-4] = 0xff; return b }, "too short"},
 		"a large offset beyond every pack": {large, largeIndex, func(b []byte) []byte { b[len(b)-28] = 0xff; return b }, "an offset is beyond every pack"},
 		"a large offset beyond its pack":   {large, largeIndex, func(b []byte) []byte { b[len(b)-27] = 1; return b }, "an object would begin at 2814"},
-		"a pack of the future":             {r, pack + ".pack", func(b []byte) []byte { b[7] = 4; return b }, "not a pack of version 2 or 3"},
+		"an unknown version of a pack":     {r, pack + ".pack", func(b []byte) []byte { b[7] = 4; return b }, "not a pack of version 2 or 3"},
 		"an object twice":                  {r, pack + ".idx", func(b []byte) []byte { copy(b[ids+20:ids+40], b[ids:ids+20]); return b }, "object "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -542,8 +543,9 @@ func TestStructureIsCheckedWhereChecksumsAreRight(t *testing.T) {
 	}
 }
 
-// What a damaged file says of its pack is damaged too, and no fault of its own.
-func TestADamagedCompanionIsOneFault(t *testing.T) {
+// Damage may hit the checksum of the pack in a .rev or .bitmap file. It is still one
+// fault.
+func TestADamagedRebuiltFileIsOneFault(t *testing.T) {
 	t.Parallel()
 	r := newRepository(t, "sha1", shapeNamed("packed"))
 	for _, pattern := range []string{"objects/pack/*.rev", "objects/pack/*.bitmap"} {
@@ -557,17 +559,21 @@ func TestADamagedCompanionIsOneFault(t *testing.T) {
 	}
 }
 
-func TestLooseObjectsAreWhatTheySay(t *testing.T) {
+// emptyBlob is the file of the loose object "blob 0" with a zero byte.
+const emptyBlob = "objects/e6/9de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+
+func deflated(tb testing.TB, text string) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	z := zlib.NewWriter(&b)
+	_, err := io.WriteString(z, text)
+	require.NoError(tb, err)
+	require.NoError(tb, z.Close())
+	return b.Bytes()
+}
+
+func TestLooseObjectsMatchTheirHeaderAndName(t *testing.T) {
 	t.Parallel()
-	deflated := func(text string) []byte {
-		var b bytes.Buffer
-		z := zlib.NewWriter(&b)
-		_, err := io.WriteString(z, text)
-		require.NoError(t, err)
-		require.NoError(t, z.Close())
-		return b.Bytes()
-	}
-	name := "objects/e6/9de29bb2d1d6434b8b29ae775ad8c2e48c5391" // the empty blob
 	for text, want := range map[string]string{
 		"blob 0\x00": "",
 		"blob 3\x00" + strings.Repeat("bomb", 1<<20): "longer than its header says",
@@ -581,33 +587,29 @@ func TestLooseObjectsAreWhatTheySay(t *testing.T) {
 		"blob" + strings.Repeat(" ", 1000): "no object header",
 		"":                                 "no object header",
 	} {
-		faults := checkFile(t, gitdir.NewShared(math.MaxInt64).New(), name, deflated(text))
+		faults := checkFile(t, gitdir.NewShared(math.MaxInt64).New(), emptyBlob, deflated(t, text))
 		if want == "" {
 			assert.Empty(t, faults, "%.40q", text)
 		} else {
-			assert.Equal(t, []string{name + ": " + want}, faults, "%.40q", text)
+			assert.Equal(t, []string{emptyBlob + ": " + want}, faults, "%.40q", text)
 		}
 	}
-	shared := gitdir.NewShared(1 << 20) // a bomb must not use it up
-	checkFile(t, shared.New(), name, deflated("blob 3\x00"+strings.Repeat("bomb", 1<<20)))
-	assert.Empty(t, checkFile(t, shared.New(), name, deflated("blob 0\x00")))
+	shared := gitdir.NewShared(1 << 20) // an object that inflates to too much must not use the budget up
+	checkFile(t, shared.New(), emptyBlob, deflated(t, "blob 3\x00"+strings.Repeat("bomb", 1<<20)))
+	assert.Empty(t, checkFile(t, shared.New(), emptyBlob, deflated(t, "blob 0\x00")))
 }
 
-func TestLooseObjectsInflateWithinTheBudgetOfAll(t *testing.T) {
+func TestLooseObjectsShareABudget(t *testing.T) {
 	t.Parallel()
-	git := newGit(t, t.TempDir(), "sha1")
-	dir := strings.TrimSpace(git("rev-parse", "--absolute-git-dir"))
-	git("hash-object", "-w", "-t", "blob", "--stdin")
-	r := readRepository(t, dir)
-	empty := r.only(t, "objects/e6/*")
-	shared := gitdir.NewShared(20) // "blob 0" and a zero are seven bytes
-	assert.Empty(t, checkFile(t, shared.New(), empty, r[empty]))
-	assert.Empty(t, checkFile(t, shared.New(), empty, r[empty]))
-	assert.Equal(t, []string{empty + ": not checked: it inflates to 7 bytes, and 6 are left for all loose objects (Limits.UnpackedSize)"},
-		checkFile(t, shared.New(), empty, r[empty]))
+	empty := deflated(t, "blob 0\x00") // seven bytes
+	shared := gitdir.NewShared(20)
+	assert.Empty(t, checkFile(t, shared.New(), emptyBlob, empty))
+	assert.Empty(t, checkFile(t, shared.New(), emptyBlob, empty))
+	assert.Equal(t, []string{emptyBlob + ": not checked: it inflates to 7 bytes, and 6 are left for all loose objects (Limits.UnpackedSize)"},
+		checkFile(t, shared.New(), emptyBlob, empty))
 }
 
-func TestAnErrorOfTheReaderIsReturnedAndNoFault(t *testing.T) {
+func TestErrorsOfTheReaderAreNotFaults(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	for _, s := range shapes() {
@@ -615,7 +617,7 @@ func TestAnErrorOfTheReaderIsReturnedAndNoFault(t *testing.T) {
 			for _, n := range []int{0, 1, len(content) / 2, len(content)} {
 				n = min(n, len(content))
 				c := gitdir.NewShared(math.MaxInt64).New()
-				r := &counting{r: io.MultiReader(bytes.NewReader(content[:n]), iotest.ErrReader(broken))}
+				r := &watchedReader{r: io.MultiReader(bytes.NewReader(content[:n]), iotest.ErrReader(broken))}
 				err := c.File(name, r, func(_ int64, err error) { t.Errorf("%s: %v", name, err) })
 				if r.failed {
 					assert.Equal(t, broken, err, name)
@@ -627,14 +629,14 @@ func TestAnErrorOfTheReaderIsReturnedAndNoFault(t *testing.T) {
 	}
 }
 
-// counting tells whether its reader has failed.
-type counting struct {
+// A watchedReader records whether r has failed.
+type watchedReader struct {
 	r      io.Reader
 	failed bool
 }
 
-func (c *counting) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.failed = c.failed || err != nil
+func (w *watchedReader) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	w.failed = w.failed || err != nil
 	return n, err
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
 )
 
-// fuzzFile fuzzes a file that matches, and has the checksum put right if it
-// ends in one, so that what is before is looked at.
+// fuzzFile fuzzes the files whose names match. If they are sealed, it corrects the
+// checksum at the end, so that the Checker looks at the content before it.
 func fuzzFile(f *testing.F, sealed bool, match func(name string) bool) {
 	f.Helper()
 	for _, format := range formats() {

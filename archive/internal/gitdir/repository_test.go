@@ -3,11 +3,9 @@ package gitdir_test
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"maps"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,12 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/archive/internal/gitdir"
+	"github.com/ghmigrate/ghmigrate/archive/internal/gittest"
 )
 
-// A repository is the files of a bare repository, by name.
+// A repository has the files of a bare repository, by name.
 type repository map[string][]byte
 
-// check returns what a Checker says of the repository, as "name: what".
+// check returns the faults that a Checker reports, as "name: fault".
 func (r repository) check(tb testing.TB) (faults []string, stats gitdir.Stats) {
 	tb.Helper()
 	c := gitdir.NewShared(math.MaxInt64).New()
@@ -44,7 +43,7 @@ func checkFile(tb testing.TB, c *gitdir.Checker, name string, content []byte) (f
 	return faults
 }
 
-// with returns the repository with other files; nil takes one out.
+// with returns a copy of the repository with other files. A nil file is removed.
 func (r repository) with(files map[string][]byte) repository {
 	r = maps.Clone(r)
 	for name, content := range files {
@@ -56,7 +55,7 @@ func (r repository) with(files map[string][]byte) repository {
 	return r
 }
 
-// only returns the name of the only file that matches.
+// only returns the name of the one file that matches.
 func (r repository) only(tb testing.TB, pattern string) string {
 	tb.Helper()
 	var names []string
@@ -69,156 +68,88 @@ func (r repository) only(tb testing.TB, pattern string) string {
 	return names[0]
 }
 
-// A shape is a way to keep objects and refs.
+// A shape is a way in which git stores objects and refs.
 type shape struct {
 	name string
-	make func(tb testing.TB, git func(args ...string) string)
+	make func(tb testing.TB, r *gittest.Repository)
 }
 
 func shapes() []shape {
 	return []shape{
-		{"empty", func(testing.TB, func(...string) string) {}},
-		{"loose", func(tb testing.TB, git func(...string) string) {
-			tb.Helper()
-			commits(tb, git, 2)
-			git("tag", "-a", "-m", "Annotated", "v1", "main")
-			git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/main")
+		{"empty", func(testing.TB, *gittest.Repository) {}},
+		{"loose", func(_ testing.TB, r *gittest.Repository) {
+			r.Commit(2, "")
+			r.Git("tag", "-a", "-m", "Annotated", "v1", "main")
+			r.Git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/main")
 		}},
-		{"packed", func(tb testing.TB, git func(...string) string) {
-			tb.Helper()
-			commits(tb, git, 3)
-			git("tag", "-a", "-m", "Annotated", "v1", "main")
-			git("tag", "light", "main~1")
-			git("update-ref", "refs/pull/1/head", "main~2")
-			git("-c", "pack.writeReverseIndex=true", "gc", "-q")
+		{"packed", func(_ testing.TB, r *gittest.Repository) {
+			r.Commit(3, "")
+			r.Git("tag", "-a", "-m", "Annotated", "v1", "main")
+			r.Git("tag", "light", "main~1")
+			r.Git("update-ref", "refs/pull/1/head", "main~2")
+			r.Git("-c", "pack.writeReverseIndex=true", "gc", "-q")
 		}},
-		{"detached", func(tb testing.TB, git func(...string) string) {
-			tb.Helper()
-			commits(tb, git, 1)
-			git("update-ref", "--no-deref", "HEAD", "main")
-			git("update-ref", "-d", "refs/heads/main")
+		{"detached", func(_ testing.TB, r *gittest.Repository) {
+			r.Commit(1, "")
+			r.Git("update-ref", "--no-deref", "HEAD", "main")
+			r.Git("update-ref", "-d", "refs/heads/main")
 		}},
-		{"index of version 1", func(tb testing.TB, git func(...string) string) {
-			tb.Helper()
-			commits(tb, git, 3)
-			git("-c", "pack.indexVersion=1", "-c", "repack.writeBitmaps=false", "gc", "-q")
+		{"index of version 1", func(_ testing.TB, r *gittest.Repository) {
+			r.Commit(3, "")
+			r.Git("-c", "pack.indexVersion=1", "-c", "repack.writeBitmaps=false", "repack", "-q", "-a", "-d")
 		}},
-		{"index with large offsets", func(tb testing.TB, git func(...string) string) {
+		{"index with large offsets", func(tb testing.TB, r *gittest.Repository) {
 			tb.Helper()
-			commits(tb, git, 3)
-			git("-c", "repack.writeBitmaps=false", "gc", "-q")
-			dir := strings.TrimSpace(git("rev-parse", "--absolute-git-dir"))
-			packs, err := filepath.Glob(filepath.Join(dir, "objects", "pack", "*.pack"))
+			r.Commit(3, "")
+			r.Git("-c", "repack.writeBitmaps=false", "repack", "-q", "-a", "-d")
+			packs, err := filepath.Glob(filepath.Join(r.Dir, "objects", "pack", "*.pack"))
 			require.NoError(tb, err)
 			require.Len(tb, packs, 1)
 			require.NoError(tb, os.Remove(strings.TrimSuffix(packs[0], ".pack")+".idx"))
-			git("index-pack", "--index-version=2,0x20", packs[0])
+			r.Git("index-pack", "--index-version=2,0x20", packs[0])
 		}},
-		{"many packs", func(tb testing.TB, git func(...string) string) {
-			tb.Helper()
-			commits(tb, git, 2)
-			git("repack", "-q", "-d", "--no-write-bitmap-index")
-			git("commit-graph", "write", "--reachable", "--split=no-merge")
-			commits(tb, git, 3)
-			git("repack", "-q", "-d", "--no-write-bitmap-index")
-			git("commit-graph", "write", "--reachable", "--split=no-merge")
-			git("multi-pack-index", "write", "--bitmap")
+		{"many packs", func(_ testing.TB, r *gittest.Repository) {
+			for _, commits := range []int{2, 3} {
+				r.Commit(commits, "")
+				r.Git("repack", "-q", "-d", "--no-write-bitmap-index")
+				r.Git("commit-graph", "write", "--reachable", "--split=no-merge")
+			}
+			r.Git("multi-pack-index", "write", "--bitmap")
 		}},
-		{"cruft", func(tb testing.TB, git func(...string) string) {
-			tb.Helper()
-			commits(tb, git, 2)
-			git("update-ref", "refs/heads/main", "main~1")
-			git("-c", "pack.writeReverseIndex=true", "repack", "-q", "--cruft", "-d")
-			git("update-ref", "refs/heads/other", "main")
-			git("pack-refs", "--all")
+		{"cruft", func(_ testing.TB, r *gittest.Repository) {
+			r.Commit(2, "")
+			r.Git("update-ref", "refs/heads/main", "main~1")
+			r.Git("-c", "pack.writeReverseIndex=true", "repack", "-q", "--cruft", "-d")
+			r.Git("update-ref", "refs/heads/other", "main")
+			r.Git("pack-refs", "--all")
 		}},
-		{"overridden refs", func(tb testing.TB, git func(...string) string) {
-			tb.Helper()
-			commits(tb, git, 1)
-			gone := strings.TrimSpace(git("hash-object", "-w", "--stdin"))
-			git("update-ref", "refs/tags/moved", gone)
-			git("tag", "-a", "-m", "Annotated", "v1", "main")
-			git("pack-refs", "--all")
-			git("update-ref", "refs/tags/moved", "main")
-			git("prune", "--expire=now")
+		{"overridden refs", func(_ testing.TB, r *gittest.Repository) {
+			r.Commit(1, "")
+			r.Git("update-ref", "refs/tags/moved", r.Git("hash-object", "-w", "--stdin"))
+			r.Git("tag", "-a", "-m", "Annotated", "v1", "main")
+			r.Git("pack-refs", "--all")
+			r.Git("update-ref", "refs/tags/moved", "main")
+			r.Git("prune", "--expire=now")
 		}},
 	}
 }
 
-// commits makes n commits on main.
-func commits(tb testing.TB, git func(...string) string, n int) {
-	tb.Helper()
-	parent := strings.TrimSpace(git("for-each-ref", "--format=%(objectname)", "refs/heads/main"))
-	for i := range n {
-		tree := strings.TrimSpace(git("mktree"))
-		args := []string{"commit-tree", "-m", fmt.Sprintf("Commit %d on %.7s", i, parent), tree}
-		if parent != "" {
-			args = append(args, "-p", parent)
-		}
-		parent = strings.TrimSpace(git(args...))
-	}
-	git("update-ref", "refs/heads/main", parent)
-}
-
-// made holds the repositories that tests have made, by format and shape: git
-// takes longer than all checks of its files.
-var made struct {
-	sync.Mutex
-	repositories map[string]repository
-}
+// made has the files of each repository that a test has made, by format and shape. git
+// takes longer than all checks of the files.
+var made sync.Map // string to func() map[string]string
 
 // newRepository makes a bare repository with git and reads its files. The caller
 // gets a copy.
 func newRepository(tb testing.TB, format string, s shape) repository {
 	tb.Helper()
-	made.Lock()
-	defer made.Unlock()
-	key := format + " " + s.name
-	if made.repositories[key] == nil {
-		dir := tb.TempDir()
-		s.make(tb, newGit(tb, dir, format))
-		if made.repositories == nil {
-			made.repositories = map[string]repository{}
-		}
-		made.repositories[key] = readRepository(tb, dir)
-	}
+	files, _ := made.LoadOrStore(format+" "+s.name, sync.OnceValue(func() map[string]string {
+		r := gittest.New(tb, format)
+		s.make(tb, r)
+		return r.Files()
+	}))
 	clone := repository{}
-	for name, content := range made.repositories[key] {
-		clone[name] = bytes.Clone(content)
+	for name, content := range files.(func() map[string]string)() {
+		clone[name] = []byte(content)
 	}
 	return clone
-}
-
-func newGit(tb testing.TB, dir, format string) func(args ...string) string {
-	tb.Helper()
-	git := func(args ...string) string {
-		tb.Helper()
-		cmd := exec.CommandContext(tb.Context(), "git", args...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
-			"GIT_AUTHOR_NAME=Mona", "GIT_AUTHOR_EMAIL=mona@example.com", "GIT_AUTHOR_DATE=2024-01-02T03:04:05Z",
-			"GIT_COMMITTER_NAME=Mona", "GIT_COMMITTER_EMAIL=mona@example.com", "GIT_COMMITTER_DATE=2024-01-02T03:04:05Z")
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		require.NoError(tb, err, "git %v: %s", args, &stderr)
-		return string(out)
-	}
-	git("init", "-q", "--bare", "--initial-branch=main", "--object-format="+format, ".")
-	return git
-}
-
-func readRepository(tb testing.TB, dir string) repository {
-	tb.Helper()
-	r := repository{}
-	root := os.DirFS(dir)
-	require.NoError(tb, fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		content, err := fs.ReadFile(root, name)
-		r[name] = content
-		return err
-	}))
-	return r
 }

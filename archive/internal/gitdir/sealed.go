@@ -12,13 +12,12 @@ import (
 
 // A format is the hash function that names the objects of a repository.
 type format struct {
-	name string
 	size int
 	new  func() hash.Hash
 }
 
-func sha1Format() format   { return format{"SHA-1", sha1.Size, sha1.New} }
-func sha256Format() format { return format{"SHA-256", sha256.Size, sha256.New} }
+func sha1Format() format   { return format{sha1.Size, sha1.New} }
+func sha256Format() format { return format{sha256.Size, sha256.New} }
 
 // formatOf returns the format of a name with this many digits.
 func formatOf(digits int) format {

@@ -22,12 +22,12 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/race"
 )
 
-// TestVerifyFindsEveryChangeOfTheFile cuts, lengthens and changes a small
-// archive in every place. Each time Verify must report it, or the file must
-// still unpack to the very same tar, by another program's reckoning.
+// TestVerifyFindsEveryChangeOfTheFile cuts, lengthens and changes a small archive.
+// Verify must report each change, unless the standard library still unpacks the file to
+// the same tar.
 func TestVerifyFindsEveryChangeOfTheFile(t *testing.T) {
 	t.Parallel()
-	relax(t)
+	collectLess(t)
 	whole := smallArchive(t)
 	_, err := archive.Verify(t.Context(), bytes.NewReader(whole), nil)
 	require.NoError(t, err)
@@ -38,11 +38,7 @@ func TestVerifyFindsEveryChangeOfTheFile(t *testing.T) {
 
 	t.Run("every proper prefix", func(t *testing.T) {
 		t.Parallel()
-		step := 1
-		if race.Enabled {
-			step = 9
-		}
-		for n := 0; n < len(whole); n += step {
+		for n := 0; n < len(whole); n += oneIn(9) {
 			assert.False(t, d.check(t, whole[:n], "the first %d bytes", n), n)
 		}
 	})
@@ -59,34 +55,37 @@ func TestVerifyFindsEveryChangeOfTheFile(t *testing.T) {
 		require.NoError(t, gzip.NewWriter(&empty).Close())
 		assert.False(t, d.check(t, append(bytes.Clone(whole), empty.Bytes()...), "an empty member appended"))
 	})
-	// With the race detector, which sees the same each time, each byte is changed
-	// in one way.
-	const ways = 9
+	const ways = 9 // each byte is changed in one of them, or in all
 	for way := range ways {
-		if race.Enabled {
-			d.flip(t, whole, way, ways)
-		} else {
-			d.flip(t, whole, way, 1)
-		}
+		d.flip(t, whole, way, oneIn(ways))
 	}
 
 	t.Cleanup(func() {
-		t.Logf("of %d changes to %d bytes, %d were harmless: %d in what gzip notes of time and system, %d to how the same bytes are encoded",
-			d.all, len(whole), d.notes+d.encoding, d.notes, d.encoding)
+		t.Logf("of %d changes to %d bytes, %d were harmless: %d in the gzip header, %d in the encoding of the same bytes",
+			d.all, len(whole), d.header+d.encoding, d.header, d.encoding)
 	})
 }
 
-// damage counts what damaged archives were taken for.
-type damage struct {
-	tar    []byte // what the whole archive unpacks to
-	sha256 string // of the whole archive
-
-	mu              sync.Mutex
-	all             int
-	notes, encoding int // harmless changes
+// oneIn returns the distance between the bytes of a file that a test damages: n, or 1
+// with -exhaustive.
+func oneIn(n int) int {
+	if *exhaustive {
+		return 1
+	}
+	return n
 }
 
-// flip changes every step-th byte in one of nine ways: one bit, or all.
+// A damage checks changed archives, and counts the changes.
+type damage struct {
+	tar    []byte // the tar of the unchanged archive
+	sha256 string // of the unchanged archive
+
+	mu               sync.Mutex
+	all              int
+	header, encoding int // harmless changes, by the place of the change
+}
+
+// flip changes every step-th byte in one of nine ways: one of the eight bits, or all.
 func (d *damage) flip(t *testing.T, whole []byte, way, step int) {
 	t.Helper()
 	mask := cmp.Or(byte(1<<way), 0xFF)
@@ -103,13 +102,13 @@ func (d *damage) flip(t *testing.T, whole []byte, way, step int) {
 	})
 }
 
-// harmless counts a change that did no harm.
+// harmless counts a change that the unpacked tar does not show.
 func (d *damage) harmless(at int) {
-	const header = 10
+	const headerSize = 10
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if at < header {
-		d.notes++
+	if at < headerSize {
+		d.header++
 	} else {
 		d.encoding++
 	}
@@ -130,7 +129,7 @@ func (d *damage) check(t *testing.T, changed []byte, what string, args ...any) b
 			}
 		}
 		if len(faults.Faults) == 0 || whole > 1 || int64(len(changed)) != summary.Size {
-			t.Errorf("%s: no fault is told, or one twice, or the size is wrong: %v", fmt.Sprintf(what, args...), faults.Faults)
+			t.Errorf("%s: no fault, two faults of the whole archive, or a wrong size: %v", fmt.Sprintf(what, args...), faults.Faults)
 		}
 		return false
 	}
@@ -141,29 +140,29 @@ func (d *damage) check(t *testing.T, changed []byte, what string, args ...any) b
 	}
 	tar, err := unpack(changed)
 	if err != nil || !bytes.Equal(tar, d.tar) {
-		t.Errorf("%s: Verify does not see that the tar is another (%v)", what, err)
+		t.Errorf("%s: Verify does not see that the tar has changed (%v)", what, err)
 		return false
 	}
 	_, err = archive.Verify(t.Context(), bytes.NewReader(changed), &archive.VerifyOptions{SHA256: d.sha256})
 	if _, ok := errors.AsType[*archive.FaultError](err); !ok {
-		t.Errorf("%s: the SHA-256 is another, and Verify says %v", what, err)
+		t.Errorf("%s: the SHA-256 has changed, and Verify returns %v", what, err)
 	}
 	return true
 }
 
-// relax makes the garbage collector run less often, which thousands of small
-// archives would otherwise keep busy.
-func relax(t *testing.T) {
+// collectLess makes the garbage collector run less often. Otherwise it takes most of the
+// time of tests with thousands of small archives.
+func collectLess(t *testing.T) {
 	t.Helper()
 	percent := debug.SetGCPercent(1000)
 	t.Cleanup(func() { debug.SetGCPercent(percent) })
 }
 
-// TestVerifyFindsEveryChangeInGit changes the files of a bare repository that
-// carry a checksum, as if that had happened before they were packed.
+// TestVerifyFindsEveryChangeInGit changes the files of a bare repository that have a
+// checksum, as if the damage had happened before GitHub packed the archive.
 func TestVerifyFindsEveryChangeInGit(t *testing.T) {
 	t.Parallel()
-	relax(t)
+	collectLess(t)
 	small := smallArchive(t)
 	whole, err := unpack(small)
 	require.NoError(t, err)
@@ -176,18 +175,15 @@ func TestVerifyFindsEveryChangeInGit(t *testing.T) {
 		t.Run(path.Base(m.name), func(t *testing.T) {
 			t.Parallel()
 			unpacked := bytes.Clone(whole)
-			var file bytes.Buffer
 			var harmless int
-			z := storer(t)
 			step := 1
 			if race.Enabled {
-				step = 11 // each of the nine masks has its turn
+				step = 11 // uses each of the nine masks
 			}
 			for i := start; i < start+len(m.body); i += step {
 				mask := cmp.Or(byte(1<<(i%9)), 0xFF) // each of eight bits, or all
 				unpacked[i] ^= mask
-				store(t, z, &file, unpacked)
-				_, err := archive.Verify(t.Context(), &file, nil)
+				_, err := archive.Verify(t.Context(), bytes.NewReader(storedOf(t, unpacked)), nil)
 				faults, ok := errors.AsType[*archive.FaultError](err)
 				switch {
 				case ok && faults.Faults[0].Entry == m.name:
@@ -203,7 +199,7 @@ func TestVerifyFindsEveryChangeInGit(t *testing.T) {
 	}
 }
 
-// sameObject tells whether two loose objects inflate to the same.
+// sameObject reports whether two loose objects inflate to the same content.
 func sameObject(a, b []byte) bool {
 	inflate := func(p []byte) []byte {
 		z, err := zlib.NewReader(bytes.NewReader(p))
@@ -220,40 +216,19 @@ func sameObject(a, b []byte) bool {
 	return object != nil && bytes.Equal(object, inflate(b))
 }
 
-// storer returns what store needs, and what takes long to make.
-func storer(tb testing.TB) *gzip.Writer {
-	tb.Helper()
-	z, err := gzip.NewWriterLevel(nil, gzip.NoCompression)
-	require.NoError(tb, err)
-	return z
-}
-
-// store puts a tar into a gzip member without compressing it.
-func store(tb testing.TB, z *gzip.Writer, into *bytes.Buffer, unpacked []byte) {
-	tb.Helper()
-	into.Reset()
-	z.Reset(into)
-	_, err := z.Write(unpacked)
-	require.NoError(tb, err)
-	require.NoError(tb, z.Close())
-}
-
-// FuzzVerify looks for tars that make Verify fail in another way than it may.
+// FuzzVerify checks that any tar either has faults or passes.
 func FuzzVerify(f *testing.F) {
 	whole, err := unpack(smallArchive(f))
 	require.NoError(f, err)
 	f.Add(whole)
-	z := storer(f)
 	f.Fuzz(func(t *testing.T, unpacked []byte) {
-		var file bytes.Buffer
-		store(t, z, &file, unpacked)
-		size := file.Len()
-		summary, err := archive.Verify(t.Context(), &file, &archive.VerifyOptions{
+		file := storedOf(t, unpacked)
+		summary, err := archive.Verify(t.Context(), bytes.NewReader(file), &archive.VerifyOptions{
 			Limits:       archive.Limits{RecordSize: 1 << 16, UnpackedSize: 1 << 20, Entries: 100},
 			Repositories: []string{"octocat/app"},
 		})
 		require.NotNil(t, summary)
-		require.Equal(t, int64(size), summary.Size)
+		require.Equal(t, int64(len(file)), summary.Size)
 		if err != nil {
 			faults := faultsOf(t, err)
 			require.NotEmpty(t, faults.Faults)

@@ -76,8 +76,8 @@ func TestOpenLooksRecordsUp(t *testing.T) {
 	}
 }
 
-// A reference that is null is to nobody, whatever has no URL.
-func TestLookupOfNothingFindsNothing(t *testing.T) {
+// An empty URL stands for no record, and not for a record without a URL.
+func TestLookupOfAnEmptyURLFindsNothing(t *testing.T) {
 	t.Parallel()
 	a := open(t, `[{"type":"user","url":null,"login":"nobody"},{"type":"novel"}]`)
 	r, err := a.Lookup("")
@@ -121,8 +121,8 @@ func TestAnArchiveServesManyGoroutines(t *testing.T) {
 }
 
 func TestCloseRemovesTheTemporaryFile(t *testing.T) {
-	dir := temporary(t)
-	a, err := archive.Open(t.Context(), bytes.NewReader(holding(t, joined)), nil)
+	dir := emptyTempDir(t)
+	a, err := archive.Open(t.Context(), bytes.NewReader(archiveOfRecords(t, joined)), nil)
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
 	left, err := os.ReadDir(dir)
@@ -143,19 +143,17 @@ func TestCloseRemovesTheTemporaryFile(t *testing.T) {
 	assert.Equal(t, 2, rounds)
 }
 
-func TestOpenRefusesWhatIsNotWhole(t *testing.T) {
-	whole := holding(t, joined)
-	notJSON := holding(t, strings.Replace(joined, ":", ";", 1))
-	dir := temporary(t)
-	for name, test := range map[string]struct {
-		file []byte
-	}{
-		"cut short": {file: whole[:len(whole)-1]},
-		"not JSON":  {file: notJSON},
-		"empty":     {file: nil},
+func TestOpenRefusesDamagedArchives(t *testing.T) {
+	whole := archiveOfRecords(t, joined)
+	notJSON := archiveOfRecords(t, strings.Replace(joined, ":", ";", 1))
+	dir := emptyTempDir(t)
+	for name, file := range map[string][]byte{
+		"truncated": whole[:len(whole)-1],
+		"not JSON":  notJSON,
+		"empty":     nil,
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, err := archive.Open(t.Context(), bytes.NewReader(test.file), nil)
+			a, err := archive.Open(t.Context(), bytes.NewReader(file), nil)
 			require.Nil(t, a)
 			var faults *archive.FaultError
 			require.ErrorAs(t, err, &faults)
@@ -170,8 +168,8 @@ func TestOpenRefusesWhatIsNotWhole(t *testing.T) {
 	require.Error(t, err)
 }
 
-// temporary makes the folder of temporary files one that is empty.
-func temporary(t *testing.T) string {
+// emptyTempDir makes os.TempDir an empty directory, and returns it.
+func emptyTempDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -179,17 +177,17 @@ func temporary(t *testing.T) string {
 	return dir
 }
 
-// open opens an archive that has these records.
+// open opens an archive of these records.
 func open(t *testing.T, records string) *archive.Archive {
 	t.Helper()
-	a, err := archive.Open(t.Context(), bytes.NewReader(holding(t, records)), nil)
+	a, err := archive.Open(t.Context(), bytes.NewReader(archiveOfRecords(t, records)), nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, a.Close()) })
 	return a
 }
 
-// holding returns an archive that has these records.
-func holding(t *testing.T, records string) []byte {
+// archiveOfRecords returns an archive of these records.
+func archiveOfRecords(t *testing.T, records string) []byte {
 	t.Helper()
 	l := new(layout)
 	l.add("schema.json", `{"version":"1.0.1"}`)

@@ -19,8 +19,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// examples returns the records under testdata/records, by type: shards as
-// GitHub spells them, the first record of each with every field filled.
+// examples returns the records under testdata/records, by type. They are in GitHub's
+// format. The first record of each type has a value in every field.
 func examples(tb testing.TB) map[string][]json.RawMessage {
 	tb.Helper()
 	files, err := filepath.Glob("testdata/records/*.json")
@@ -56,13 +56,13 @@ func encodeRecord(tb testing.TB, r archive.Record) string {
 	return string(text)
 }
 
-// assertSpelled wants r to be spelled in exactly these bytes.
+// assertSpelled asserts that r is encoded as exactly these bytes.
 func assertSpelled(tb testing.TB, want string, r archive.Record) {
 	tb.Helper()
 	assert.Equal(tb, want, encodeRecord(tb, r))
 }
 
-// decodeAs decodes a record that must be a T.
+// decodeAs decodes a record, which must be a T.
 func decodeAs[T archive.Record](tb testing.TB, element string) T {
 	tb.Helper()
 	r, ok := decodeRecord(tb, []byte(element)).(T)
@@ -77,7 +77,7 @@ func compact(tb testing.TB, text []byte) string {
 	return buf.String()
 }
 
-func TestExamplesComeOutAsTheyWentIn(t *testing.T) {
+func TestExamplesAreEncodedUnchanged(t *testing.T) {
 	for kind, elements := range examples(t) {
 		for _, element := range elements {
 			r := decodeRecord(t, element)
@@ -91,12 +91,12 @@ func TestExamplesComeOutAsTheyWentIn(t *testing.T) {
 	}
 }
 
-// Examples that are written into an archive are read from it, text and all,
-// whether they were read before or are literals.
+// Examples that a Writer writes are read unchanged, whether they were read before or are
+// new records.
 func TestExamplesSurviveAnArchive(t *testing.T) {
 	for name, before := range map[string]func(archive.Record) archive.Record{
-		"read":     func(r archive.Record) archive.Record { return r },
-		"literals": archive.Forget,
+		"read": func(r archive.Record) archive.Record { return r },
+		"new":  archive.Forget,
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := map[archive.URL]archive.Record{}
@@ -118,7 +118,7 @@ func TestExamplesSurviveAnArchive(t *testing.T) {
 				written := want[r.Key()]
 				require.NotNil(t, written, r.Key())
 				assert.Equal(t, compact(t, []byte(encodeRecord(t, written))), compact(t, r.Raw()))
-				if name == "literals" {
+				if name == "new" {
 					assert.Equal(t, encodeRecord(t, written), encodeRecord(t, archive.Forget(r)))
 				} else {
 					assert.Equal(t, archive.Forget(written), archive.Forget(r))
@@ -130,9 +130,9 @@ func TestExamplesSurviveAnArchive(t *testing.T) {
 	}
 }
 
-// A record that was never read is spelled as GitHub does: the same keys in the
-// same order, and the same values but for the offsets of times.
-func TestLiteralsAreSpelledAsGitHubDoes(t *testing.T) {
+// A new record is encoded in GitHub's format: the same keys in the same order, and the
+// same values except for the fractions of times.
+func TestNewRecordsAreEncodedLikeGitHubs(t *testing.T) {
 	for kind, elements := range examples(t) {
 		r := decodeRecord(t, elements[0])
 		want := strings.ReplaceAll(compact(t, elements[0]), ".000+0", "+0")
@@ -158,8 +158,8 @@ func TestEncodingJSONDecodesTheSame(t *testing.T) {
 	}
 }
 
-// keyPaths adds the path of each key in text: reactions.user for the user of
-// any reaction.
+// keyPaths returns the path of each key in text, such as reactions.user for the users of
+// reactions.
 func keyPaths(tb testing.TB, text []byte) map[string]bool {
 	tb.Helper()
 	var value any
@@ -194,7 +194,7 @@ func TestExamplesHaveEveryField(t *testing.T) {
 		}
 		assert.Equal(t, slices.Sorted(maps.Keys(spelled)), slices.Sorted(maps.Keys(known)), kind)
 
-		// What the first examples leave out, reflection finds.
+		// Reflection finds fields that the examples lack.
 		fields := map[string]bool{}
 		jsonFields(reflect.TypeOf(decodeRecord(t, elements[0])).Elem(), "", fields)
 		assert.Equal(t, slices.Sorted(maps.Keys(fields)), slices.Sorted(maps.Keys(spelled)), kind)
@@ -220,7 +220,7 @@ func jsonFields(typ reflect.Type, at string, paths map[string]bool) {
 	}
 }
 
-// Parts of real exports, where they are at hand.
+// TestRealRecordsHaveNoUnknownField reads parts of real exports, if the machine has them.
 func TestRealRecordsHaveNoUnknownField(t *testing.T) {
 	const samples = "../../shared/samples"
 	if _, err := os.Stat(samples); err != nil {
@@ -342,7 +342,7 @@ func TestParentsExcludeEachOther(t *testing.T) {
 	}, parents)
 	assert.Empty(t, (&archive.Attachment{Repository: "https://github.com/octo-org/app"}).Parent())
 
-	// A null beside the parent would be a second one.
+	// A null would be a second parent.
 	text := encodeRecord(t, &archive.IssueComment{URL: "u", PullRequest: "p"})
 	assert.NotContains(t, text, `"issue"`)
 }
@@ -458,7 +458,7 @@ func TestRecordsThatDoNotFitAreUnknown(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoJSONIsAnError(t *testing.T) {
+func TestInvalidJSONIsAnError(t *testing.T) {
 	for _, text := range []string{
 		``, ` `, `{`, `{"type":"issue"`, `{"type":"issue",}`, `{"type":"issue"}}`, `{"type":"issue"} {}`, `{"type":"issue","title":"a` + "\n" + `"}`,
 		`{"type":"issue","n":01}`, `{"type":"issue","n":tru}`, `{"type":"sprint","n":tru}`, `{"type":"issue","title":5,"body":"\x"}`, `{'type':"issue"}`, `x`,
@@ -485,7 +485,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		assert.Equal(t, string(element), string(r.Raw()))
-		if reflect.ValueOf(r).Elem().FieldByName("Type").String() == r.Kind() { // and no second "type"
+		if reflect.ValueOf(r).Elem().FieldByName("Type").String() == r.Kind() { // the "type" is not a duplicate
 			text := encodeRecord(t, r)
 			assert.Equal(t, strings.TrimLeft(string(element), " \t\r\n"), strings.TrimLeft(text, " \t\r\n"))
 		}
@@ -495,8 +495,8 @@ func FuzzDecode(f *testing.F) {
 		if _, ok := r.(*archive.Unknown); ok {
 			return
 		}
-		// What the struct knows survives a change of something else, and the
-		// loss of the text.
+		// The fields of the struct survive a change of another field, and the loss of the
+		// text.
 		reflect.ValueOf(r).Elem().FieldByName("URL").SetString("https://github.com/changed")
 		changed := decodeRecord(t, []byte(encodeRecord(t, r)))
 		literal := encodeRecord(t, archive.Forget(r))

@@ -48,10 +48,10 @@ func TestReaderIsStrictAboutTheEnd(t *testing.T) {
 		"cut in an entry":         {gzipOf(t, plain[:1600]), "archive at byte 1600: truncated tar: unexpected EOF", true, 2},
 		"cut in padding":          {gzipOf(t, plain[:600]), "archive at byte 600: truncated tar: unexpected EOF", true, 1},
 		"cut in a header":         {gzipOf(t, plain[:1100]), "archive at byte 1100: truncated tar: unexpected EOF", true, 1},
-		"something after the tar": {gzipOf(t, slices.Concat(plain, zeros[:700], []byte("x"))), "archive at byte 3772: data after the end of the tar", false, 2},
+		"data after the tar":      {gzipOf(t, slices.Concat(plain, zeros[:700], []byte("x"))), "archive at byte 3772: data after the end of the tar", false, 2},
 		"a tar after the tar":     {gzipOf(t, slices.Concat(plain, plain)), "archive at byte 3072: data after the end of the tar", false, 2},
 		"one block, then more":    {gzipOf(t, slices.Concat(bare, zeros[:512], bare)), "archive at byte 3072: archive/tar: invalid tar header", false, 2},
-		"a header that is none":   {gzipOf(t, slices.Concat(bare, bytes.Repeat([]byte("x"), 1024))), "archive at byte 2560: archive/tar: invalid tar header", false, 2},
+		"an invalid header":       {gzipOf(t, slices.Concat(bare, bytes.Repeat([]byte("x"), 1024))), "archive at byte 2560: archive/tar: invalid tar header", false, 2},
 		"a name without an entry": {gzipOf(t, slices.Concat(bare, longName, zeros)), "archive at byte 2048: a tar header without an entry", false, 2},
 		"a byte after the member": {append(gzipOf(t, plain), 0), "archive at byte 3072: data after the end of the gzip member", false, 2},
 		"two members":             {slices.Concat(gzipOf(t, plain), gzipOf(t, nil)), "archive at byte 3072: data after the end of the gzip member", false, 2},
@@ -81,8 +81,7 @@ func TestReaderIsStrictAboutTheEnd(t *testing.T) {
 	}
 }
 
-// Every prefix is found to be one, whatever it was in the midst of.
-func TestReaderTellsEveryPrefix(t *testing.T) {
+func TestReaderReportsEveryTruncation(t *testing.T) {
 	t.Parallel()
 	file := archiveOf(t,
 		tarred{name: "users_000001.json", content: `[{"type":"user","url":"u1"},{"type":"user","url":"u2"}]`},
@@ -103,7 +102,7 @@ func TestReaderReturnsTheErrorsOfItsInput(t *testing.T) {
 	broken := errors.New("broken")
 	file := archiveOf(t, tarred{name: "users_000001.json", content: `[{"type":"user","url":"u1"}]`})
 	for _, n := range []int{0, 5, len(file) / 2, len(file) - 1, len(file)} {
-		for _, of := range []error{broken, io.ErrUnexpectedEOF, fmt.Errorf("not really: %w", io.EOF)} {
+		for _, of := range []error{broken, io.ErrUnexpectedEOF, fmt.Errorf("wrapped: %w", io.EOF)} {
 			in := io.MultiReader(bytes.NewReader(file[:n]), iotest.ErrReader(of))
 			var last error
 			for _, err := range readerOf(t, in, archive.Limits{}).Records() {
@@ -126,8 +125,8 @@ func TestReaderTakesInputInAnyPieces(t *testing.T) {
 	}
 }
 
-// A loop leaves no goroutine behind, and the input alone: the bubble would
-// fail for the one, and the input for the other.
+// After a loop no goroutine is left, which the bubble would report, and the input is not
+// read any more, which the input would report.
 func TestReaderLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	var members []tarred
@@ -190,7 +189,7 @@ func TestReaderLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// A slowInput takes its time, and must not be read after its end.
+// A slowInput is a slow reader that must not be read after the loop.
 type slowInput struct {
 	t    *testing.T
 	r    io.Reader
@@ -203,12 +202,12 @@ func (in *slowInput) Read(p []byte) (int, error) {
 	return in.r.Read(p[:min(len(p), 1000)])
 }
 
-// FuzzReaderTar gives the Reader a tar in good gzip.
+// FuzzReaderTar reads any tar in valid gzip.
 func FuzzReaderTar(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		last := readAll(t, gzipOf(t, data))
-		// What it takes for whole, archive/tar does too, and there are zeros at the end.
+		// archive/tar accepts each tar that the Reader accepts, and the tar ends in zeros.
 		if last == nil {
 			r := tar.NewReader(bytes.NewReader(data))
 			var err error
@@ -221,7 +220,7 @@ func FuzzReaderTar(f *testing.F) {
 	})
 }
 
-// FuzzReaderGzip gives it anything.
+// FuzzReaderGzip reads any file.
 func FuzzReaderGzip(f *testing.F) {
 	f.Add(archiveOf(f, tarred{name: "./users_000001.json", content: `[{"type":"user","url":"u1"},{"type":"user"},3]`}))
 	f.Add(archiveOf(f))
@@ -233,8 +232,7 @@ func FuzzReaderGzip(f *testing.F) {
 	})
 }
 
-// readAll reads everything that is in an archive in every way, and returns the
-// last error.
+// readAll reads a whole archive in every way, and returns the last error.
 func readAll(t *testing.T, file []byte) (last error) {
 	t.Helper()
 	limits := archive.Limits{UnpackedSize: 10 << 20, Entries: 1000, RecordSize: 10 << 10}

@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,22 +19,23 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// when is the time of the archives of these tests.
+// when is the time of the archives in these tests.
 var when = time.Date(2024, 7, 26, 14, 47, 57, 999, time.UTC)
 
-// A tarred is an entry of an archive that a test makes: a file, or a directory
-// if the name ends in a slash.
+// A tarred is an entry of an archive that a test makes: a file, or a directory if the
+// name ends in a slash.
 type tarred struct {
 	name, content string
-	change        func(*tar.Header)
+	change        func(*tar.Header) // may be nil
 }
 
+// archiveOf returns an archive of these entries.
 func archiveOf(tb testing.TB, members ...tarred) []byte {
 	tb.Helper()
 	return gzipOf(tb, tarOf(tb, members...))
 }
 
-// tarOf returns a tar, without gzip.
+// tarOf returns a tar of these entries, without gzip.
 func tarOf(tb testing.TB, members ...tarred) []byte {
 	tb.Helper()
 	var b bytes.Buffer
@@ -54,12 +56,39 @@ func tarOf(tb testing.TB, members ...tarred) []byte {
 	return b.Bytes()
 }
 
+// gzipOf packs data into one gzip member.
 func gzipOf(tb testing.TB, data []byte) []byte {
 	tb.Helper()
+	return pack(tb, fastGzip, data)
+}
+
+// storedOf packs data into one gzip member without compression, for tests that make
+// thousands of archives.
+func storedOf(tb testing.TB, data []byte) []byte {
+	tb.Helper()
+	return pack(tb, storingGzip, data)
+}
+
+// A gzip.Writer has a megabyte of memory, so tests use the same ones again.
+var fastGzip, storingGzip = gzipPool(gzip.BestSpeed), gzipPool(gzip.NoCompression)
+
+func gzipPool(level int) *sync.Pool {
+	return &sync.Pool{New: func() any {
+		w, err := gzip.NewWriterLevel(nil, level)
+		if err != nil {
+			panic(err)
+		}
+		return w
+	}}
+}
+
+func pack(tb testing.TB, pool *sync.Pool, data []byte) []byte {
+	tb.Helper()
 	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	require.NoError(tb, err)
-	_, err = w.Write(data)
+	w := pool.Get().(*gzip.Writer)
+	defer pool.Put(w)
+	w.Reset(&b)
+	_, err := w.Write(data)
 	require.NoError(tb, err)
 	require.NoError(tb, w.Close())
 	return b.Bytes()
@@ -75,14 +104,15 @@ func unpack(file []byte) ([]byte, error) {
 	z.Multistream(false)
 	tar, err := io.ReadAll(z)
 	if err == nil && in.Len() > 0 {
-		err = errors.New("something follows")
+		err = errors.New("data after the gzip member")
 	}
 	return tar, err
 }
 
-// A layout is what is in a tar.
+// A layout has the entries of a tar, which tests change.
 type layout struct{ members []*member }
 
+// A member is an entry of a layout.
 type member struct {
 	name string
 	mode byte
@@ -90,6 +120,7 @@ type member struct {
 	body []byte
 }
 
+// readLayout returns the layout of an archive.
 func readLayout(tb testing.TB, file []byte) *layout {
 	tb.Helper()
 	unpacked, err := unpack(file)
@@ -108,7 +139,7 @@ func readLayout(tb testing.TB, file []byte) *layout {
 	}
 }
 
-// find returns the first file whose name begins and ends so.
+// find returns the first file whose name has the prefix and the suffix.
 func (l *layout) find(prefix, suffix string) *member {
 	for _, m := range l.members {
 		if m.mode == tar.TypeReg && strings.HasPrefix(m.name, prefix) && strings.HasSuffix(m.name, suffix) {
@@ -118,7 +149,7 @@ func (l *layout) find(prefix, suffix string) *member {
 	panic("no " + prefix + "…" + suffix)
 }
 
-// loose returns a loose object.
+// loose returns the file of a loose object.
 func (l *layout) loose() *member {
 	for _, m := range l.members {
 		if ok, _ := path.Match("repositories/*/*/objects/??/*", m.name); ok && m.mode == tar.TypeReg {
@@ -128,6 +159,7 @@ func (l *layout) loose() *member {
 	panic("no loose object")
 }
 
+// remove removes the entries whose names have the prefix and the suffix.
 func (l *layout) remove(prefix, suffix string) {
 	l.members = slices.DeleteFunc(l.members, func(m *member) bool {
 		return strings.HasPrefix(m.name, prefix) && strings.HasSuffix(m.name, suffix)
@@ -143,8 +175,8 @@ func (l *layout) replace(name, old, text string) {
 	m.body = bytes.Replace(m.body, []byte(old), []byte(text), 1)
 }
 
-// last moves what is below prefix to the end.
-func (l *layout) last(prefix string) {
+// moveToEnd moves the entries whose names have the prefix to the end.
+func (l *layout) moveToEnd(prefix string) {
 	slices.SortStableFunc(l.members, func(a, b *member) int {
 		rank := func(m *member) int { return map[bool]int{true: 1}[strings.HasPrefix(m.name, prefix)] }
 		return rank(a) - rank(b)
@@ -165,6 +197,7 @@ func (l *layout) file(tb testing.TB) []byte {
 	return archiveOf(tb, members...)
 }
 
+// readerOf returns a Reader with limits.
 func readerOf(tb testing.TB, r io.Reader, limits archive.Limits) *archive.Reader {
 	tb.Helper()
 	reader, err := archive.NewReader(r, &archive.ReaderOptions{Limits: limits})
@@ -172,7 +205,8 @@ func readerOf(tb testing.TB, r io.Reader, limits archive.Limits) *archive.Reader
 	return reader
 }
 
-// everything ranges over a sequence to its end.
+// everything ranges over a sequence to its end. It returns of(value) for each value, and
+// the text of each error.
 func everything[T any, S ~string](seq iter.Seq2[T, error], of func(T) S) (got, faults []string) {
 	for value, err := range seq {
 		if err != nil {
@@ -214,6 +248,7 @@ func faultsOf(tb testing.TB, err error) *archive.FaultError {
 	return faults
 }
 
+// A readerFunc is a function that implements io.Reader.
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

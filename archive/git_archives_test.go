@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -14,16 +13,20 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/archive/internal/gittest"
 )
 
-// smallArchive returns an archive that git, GNU tar and gzip made, as at GitHub.
+// smallArchive returns an archive that git, GNU tar and gzip make, as at GitHub. The
+// repository has a commit in a pack and a loose blob.
 func smallArchive(tb testing.TB) []byte {
 	tb.Helper()
 	return bytes.Clone(small.get(tb, makeSmallArchive))
 }
 
-// exported returns an archive of two repositories with wikis, one of each
-// format, and all that repositories at GitHub are seen to have.
+// exported returns an archive of two repositories with wikis and an empty repository.
+// The formats are SHA-1 and SHA-256. The repositories have every kind of file that
+// GitHub's archives have.
 func exported(tb testing.TB) *layout {
 	tb.Helper()
 	return readLayout(tb, large.get(tb, func(tb testing.TB) []byte {
@@ -32,9 +35,10 @@ func exported(tb testing.TB) *layout {
 	}))
 }
 
-// Tests share what takes many processes to make.
+// Making these archives takes many processes, so all tests share them.
 var small, large shared
 
+// A shared is an archive that the first test makes.
 type shared struct {
 	mu   sync.Mutex
 	file []byte
@@ -100,16 +104,14 @@ func makeSmallArchive(tb testing.TB) []byte {
 		require.NoError(tb, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(tb, os.WriteFile(path, []byte(text), 0o644))
 	}
-	bare := filepath.Join(dir, "repositories", "octocat", "app.git")
-	run(tb, dir, "", "git", "init", "-q", "--bare", "--template=", "--initial-branch=main", bare)
-	tree := strings.TrimSpace(run(tb, bare, "", "git", "mktree"))
-	first := strings.TrimSpace(run(tb, bare, "first", "git", "commit-tree", tree))
-	run(tb, bare, "", "git", "update-ref", "refs/heads/main", first)
-	run(tb, bare, "", "git", "-c", "pack.writeReverseIndex=true", "repack", "-q", "-a", "-d")
-	run(tb, bare, "", "git", "pack-refs", "--all")
-	blob := strings.TrimSpace(run(tb, bare, "loose", "git", "hash-object", "-w", "--stdin"))
-	run(tb, bare, "", "git", "update-ref", "refs/tags/loose", blob)
-	return []byte(run(tb, dir, "", "sh", "-c",
+	git := gittest.New(tb, "sha1", "--template=")
+	git.Commit(1, "")
+	git.Git("-c", "pack.writeReverseIndex=true", "repack", "-q", "-a", "-d")
+	git.Git("pack-refs", "--all")
+	git.Git("update-ref", "refs/tags/loose", strings.TrimSpace(gittest.Run(tb, git.Dir, "loose", "git", "hash-object", "-w", "--stdin")))
+	require.NoError(tb, os.MkdirAll(filepath.Join(dir, "repositories", "octocat"), 0o755))
+	require.NoError(tb, os.Rename(git.Dir, filepath.Join(dir, "repositories", "octocat", "app.git")))
+	return []byte(gittest.Run(tb, dir, "", "sh", "-c",
 		"tar --format=gnu --sort=name --mtime=2024-07-26T15:00:00Z --owner=git:500 --group=git:500 --mode=u+w -C "+dir+" -cf - . | gzip -9"))
 }
 
@@ -129,37 +131,42 @@ func makeExported(tb testing.TB) *layout {
 		l.add(name, text)
 	}
 	l.members = append(l.members, &member{name: "attachments/3", mode: tar.TypeDir})
-	for name, format := range map[string]string{
-		"octocat/app": "sha1", "octocat/app.wiki": "sha1", "octocat/next": "sha256", "octocat/next.wiki": "sha256", "octocat/empty": "sha256",
-	} {
-		dir := tb.TempDir()
-		git := func(args ...string) string {
-			tb.Helper()
-			return run(tb, dir, "", "git", append([]string{"-c", "core.fsync=none"}, args...)...)
+	for format, names := range map[string][]string{"sha1": {"octocat/app", "octocat/app.wiki"}, "sha256": {"octocat/next", "octocat/next.wiki"}} {
+		r := gittest.New(tb, format)
+		r.Commit(1, "")
+		r.Git("tag", "-a", "-m", "Tagged", "v1", "main")
+		r.Git("update-ref", "refs/pull/1/head", "main")
+		r.Git("-c", "pack.writeReverseIndex=true", "gc", "-q")
+		r.Git("update-ref", "refs/heads/config", r.Git("commit-tree", "-m", "Second", "-p", "main", "main^{tree}"))
+		r.Git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/main")
+		addServerFiles(tb, r.Dir)
+		for _, name := range names {
+			l.addTree(tb, r.Dir, "repositories/"+name+".git")
 		}
-		git("init", "-q", "--bare", "--initial-branch=main", "--object-format="+format, ".")
-		git("config", "remote.origin.url", "10.0.0.1:/data/repositories/1/nw/aa/bb/cc/2/3.git")
-		git("config", "remote.origin.mirror", "true")
-		extra := map[string]string{"logs/HEAD": "moved\n", "dgit-state": "1\n", "dgit-state.flock": "", "audit_log": "{}\n", "info/nwo": name + "\n", "objects/info/alternates": ""}
-		if path.Base(name) != "empty" {
-			tree := strings.TrimSpace(git("mktree"))
-			git("update-ref", "refs/heads/main", strings.TrimSpace(git("commit-tree", "-m", "First", tree)))
-			git("tag", "-a", "-m", "Tagged", "v1", "main")
-			git("update-ref", "refs/pull/1/head", "main")
-			git("-c", "pack.writeReverseIndex=true", "gc", "-q")
-			git("update-ref", "refs/heads/config", strings.TrimSpace(git("commit-tree", "-m", "Second", "-p", "main", tree)))
-			git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/main")
-		}
-		for name, text := range extra {
-			require.NoError(tb, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
-			require.NoError(tb, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
-		}
-		l.addTree(tb, dir, "repositories/"+name+".git")
 	}
+	empty := gittest.New(tb, "sha256")
+	addServerFiles(tb, empty.Dir)
+	l.addTree(tb, empty.Dir, "repositories/octocat/empty.git")
 	slices.SortFunc(l.members, func(a, b *member) int { return strings.Compare(a.name, b.name) })
 	return l
 }
 
+// addServerFiles adds the files that GitHub's servers write to a repository.
+func addServerFiles(tb testing.TB, dir string) {
+	tb.Helper()
+	config, err := os.ReadFile(filepath.Join(dir, "config"))
+	require.NoError(tb, err)
+	for name, text := range map[string]string{
+		"config":    string(config) + "[remote \"origin\"]\n\turl = 10.0.0.1:/data/repositories/1/nw/aa/bb/cc/2/3.git\n\tmirror = true\n",
+		"logs/HEAD": "moved\n", "dgit-state": "1\n", "dgit-state.flock": "", "audit_log": "{}\n", "info/nwo": "octocat/app\n", "objects/info/alternates": "",
+	} {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		require.NoError(tb, os.MkdirAll(filepath.Dir(file), 0o700))
+		require.NoError(tb, os.WriteFile(file, []byte(text), 0o600))
+	}
+}
+
+// addTree adds the directories and files in dir.
 func (l *layout) addTree(tb testing.TB, dir, as string) {
 	tb.Helper()
 	require.NoError(tb, filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
@@ -178,19 +185,4 @@ func (l *layout) addTree(tb testing.TB, dir, as string) {
 		l.members = append(l.members, m)
 		return err
 	}))
-}
-
-// run runs a program that the tests of archives stand on.
-func run(tb testing.TB, dir, stdin, name string, args ...string) string {
-	tb.Helper()
-	cmd := exec.CommandContext(tb.Context(), name, args...)
-	cmd.Dir = dir
-	cmd.Stdin = strings.NewReader(stdin)
-	cmd.Stderr = tb.Output()
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C", "TZ=UTC",
-		"GIT_AUTHOR_NAME=octocat", "GIT_AUTHOR_EMAIL=octocat@example.com", "GIT_AUTHOR_DATE=2024-07-26T14:00:00Z",
-		"GIT_COMMITTER_NAME=octocat", "GIT_COMMITTER_EMAIL=octocat@example.com", "GIT_COMMITTER_DATE=2024-07-26T14:00:00Z")
-	out, err := cmd.Output()
-	require.NoError(tb, err, "%s %s: these tests need git, GNU tar and gzip", name, strings.Join(args, " "))
-	return string(out)
 }

@@ -26,7 +26,7 @@ func TestEncodeFillsInTheType(t *testing.T) {
 	assert.Contains(t, encodeRecord(t, &archive.Issue{Type: "user"}), `{"type":"issue",`)
 }
 
-func TestEncodeRefusesWhatIsNoRecord(t *testing.T) {
+func TestEncodeRefusesOtherTypes(t *testing.T) {
 	_, err := archive.EncodeRecord(nil)
 	require.Error(t, err)
 	_, err = archive.EncodeRecord(struct{ archive.Record }{&archive.Issue{}})
@@ -46,7 +46,7 @@ func TestArraysAreNeverNull(t *testing.T) {
 	}
 }
 
-func TestChangesKeepWhatTheStructDoesNotKnow(t *testing.T) {
+func TestChangesKeepUnknownFields(t *testing.T) {
 	const text = `{
   "new": {"a": [1, 2.50]},
   "type": "repository",
@@ -69,10 +69,10 @@ func TestChangesKeepWhatTheStructDoesNotKnow(t *testing.T) {
 	}{
 		{"a string", func(r *archive.Repository) { r.Name = "api" }, strings.Replace(text, `"app"`, `"api"`, 1)},
 		{"a null", func(r *archive.Repository) { r.Description = "<b>" }, strings.Replace(text, `null`, `"<b>"`, 1)},
-		{"one that is not there", func(r *archive.Repository) { r.IsArchived = true }, strings.Replace(text, `"<&>"`, `"<&>","is_archived":true`, 1)},
-		{"one taken away", func(r *archive.Repository) { r.WikiURL = "" }, strings.Replace(text, `"wiki_url": "tarball://root/repositories/o/app.wiki.git",`, ``, 1)},
+		{"a missing field", func(r *archive.Repository) { r.IsArchived = true }, strings.Replace(text, `"<&>"`, `"<&>","is_archived":true`, 1)},
+		{"a removed field", func(r *archive.Repository) { r.WikiURL = "" }, strings.Replace(text, `"wiki_url": "tarball://root/repositories/o/app.wiki.git",`, ``, 1)},
 		{"inside an object", func(r *archive.Repository) { r.Page.SourceRefName = "main" }, strings.Replace(text, `"gh-pages"`, `"main"`, 1)},
-		{"an object taken away", func(r *archive.Repository) { r.Page = nil }, strings.Replace(text, `{"cname": "docs", "source_ref_name": "gh-pages", "built": true}`, `null`, 1)},
+		{"a removed object", func(r *archive.Repository) { r.Page = nil }, strings.Replace(text, `{"cname": "docs", "source_ref_name": "gh-pages", "built": true}`, `null`, 1)},
 		{"inside an array", func(r *archive.Repository) { r.Labels[1].Color = "0000ff" }, strings.Replace(text, `00ff00`, `0000ff`, 1)},
 		{"another order", func(r *archive.Repository) { slices.Reverse(r.Labels) }, strings.NewReplacer(
 			`{"url": "l1", "name": "bug", "color": "ff0000", "id": 1, "created_at": "2025-03-02 13:11:12 +0000"}`,
@@ -80,9 +80,9 @@ func TestChangesKeepWhatTheStructDoesNotKnow(t *testing.T) {
 			`{"url": "l2", "name": "good", "color": "00ff00", "id": 2, "created_at": "2024-01-02T03:04:05Z"}`,
 			`{"url": "l1", "name": "bug", "color": "ff0000", "id": 1, "created_at": "2025-03-02 13:11:12 +0000"}`,
 		).Replace(text)},
-		{"an element taken away", func(r *archive.Repository) { r.Labels = r.Labels[1:] }, strings.Replace(text,
+		{"a removed element", func(r *archive.Repository) { r.Labels = r.Labels[1:] }, strings.Replace(text,
 			`{"url": "l1", "name": "bug", "color": "ff0000", "id": 1, "created_at": "2025-03-02 13:11:12 +0000"},`, ``, 1)},
-		{"an element more", func(r *archive.Repository) {
+		{"an additional element", func(r *archive.Repository) {
 			r.Labels = append(r.Labels, archive.Label{URL: "l3", Name: "new", Color: "0", CreatedAt: at(2024, 1, 2, 3, 4, 5)})
 		}, strings.Replace(text, "\n  ],", `,{"url":"l3","name":"new","color":"0","created_at":"2024-01-02T03:04:05Z"}],`, 1)},
 		{"nothing", func(*archive.Repository) {}, text},
@@ -99,8 +99,8 @@ func TestChangesKeepWhatTheStructDoesNotKnow(t *testing.T) {
 	}
 }
 
-// A list is merged in a time that grows with its length, not with the square.
-func TestChangesOfLongListsTakeNoTime(t *testing.T) {
+// The time to merge a list grows with its length, not with the square of the length.
+func TestChangesOfLongListsTakeLinearTime(t *testing.T) {
 	const n = 40_000
 	var text strings.Builder
 	for i := range n {
@@ -113,10 +113,10 @@ func TestChangesOfLongListsTakeNoTime(t *testing.T) {
 	issue.Labels = issue.Labels[1:]
 	encoded, err := archive.EncodeRecord(issue)
 	require.NoError(t, err)
-	assert.Equal(t, n-1, bytes.Count(encoded, []byte(`"l`))-1) // "labels" begins so, too
+	assert.Equal(t, n-1, bytes.Count(encoded, []byte(`"l`))-1) // "labels" has the same beginning
 }
 
-func TestChangesReplaceWhatWasEmpty(t *testing.T) {
+func TestChangesReplaceEmptyFields(t *testing.T) {
 	comment := decodeAs[*archive.IssueComment](t, `{"type":"issue_comment","issue":null,"pull_request":"p","x":1}`)
 	comment.Issue, comment.PullRequest = "i", ""
 	assertSpelled(t, `{"type":"issue_comment","issue":"i","x":1}`, comment)
@@ -128,7 +128,7 @@ func TestChangesReplaceWhatWasEmpty(t *testing.T) {
 	assert.Equal(t, archive.Forget(repository), archive.Forget(again))
 }
 
-func TestNamesThatOccurTwice(t *testing.T) {
+func TestDuplicateNames(t *testing.T) {
 	const text = `{"type":"issue","title":"a","x":1,"title":"b","x":2}`
 	issue := decodeAs[*archive.Issue](t, text)
 	assert.Equal(t, "b", issue.Title)

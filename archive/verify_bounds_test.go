@@ -15,7 +15,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/race"
 )
 
-func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
+func TestVerifyKeepsLimits(t *testing.T) {
 	t.Parallel()
 	t.Run("a bomb of zeros", func(t *testing.T) {
 		t.Parallel()
@@ -29,7 +29,7 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 		faultsOf(t, err)
 		assert.Equal(t, int64(len(file)), summary.Size)
 	})
-	t.Run("a file of a size that nothing has", func(t *testing.T) {
+	t.Run("a file of an impossible size", func(t *testing.T) {
 		t.Parallel()
 		var b bytes.Buffer
 		w := tar.NewWriter(&b)
@@ -112,7 +112,7 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 	t.Run("too many repositories", func(t *testing.T) {
 		t.Parallel()
 		if race.Enabled {
-			t.Skip("one goroutine, and long")
+			t.Skip("slow, and without concurrency")
 		}
 		l := readLayout(t, smallArchive(t))
 		var b strings.Builder
@@ -124,7 +124,7 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 		requireFaults(t, err, map[string]string{"": "more than 100000 repositories"})
 		assert.Len(t, summary.Repositories, 100_000)
 	})
-	t.Run("more types than there can be", func(t *testing.T) {
+	t.Run("too many types", func(t *testing.T) {
 		t.Parallel()
 		l := readLayout(t, smallArchive(t))
 		var b strings.Builder
@@ -140,7 +140,7 @@ func TestVerifyBoundsWhatAnArchiveCanDo(t *testing.T) {
 
 func TestVerifyKeepsTrackOfAThousandRepositories(t *testing.T) {
 	t.Parallel()
-	const n = 1100 // more than faults are told
+	const n = 1100 // more than maxFaults
 	heads := func(l *layout) {
 		for i := range n {
 			l.add(fmt.Sprintf("repositories/o/r%d.git/HEAD", i), "ref: refs/heads/main\n")
@@ -182,14 +182,14 @@ func TestVerifyKeepsTrackOfAThousandRepositories(t *testing.T) {
 func TestVerifyChecksRepositoriesThatAreScattered(t *testing.T) {
 	t.Parallel()
 	if race.Enabled {
-		t.Skip("one goroutine, and long")
+		t.Skip("slow, and without concurrency")
 	}
 	const (
 		a, b, c, d = "repositories/o/a.git", "repositories/o/b.git", "repositories/o/c.git", "repositories/o/d.git"
 		packFile   = "/objects/pack/pack-1111111111111111111111111111111111111111"
 	)
 	members := []tarred{{name: "schema.json", content: `{"version":"1.0.1"}`}, {name: a + "/"}, {name: b + "/"}, {name: c + "/"}, {name: d + "/"}}
-	for _, repository := range []string{a, b} { // half of what their checkers may need, each, and more
+	for _, repository := range []string{a, b} { // each needs more than half of the memory for checkers
 		members = append(members, tarred{name: repository + packFile + ".idx", content: "damaged"})
 		for i := range 2100 {
 			name := fmt.Sprintf("%s/refs/heads/%d%s", repository, i, strings.Repeat("x", 4000))

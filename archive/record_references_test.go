@@ -84,7 +84,8 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// Every field of type URL is a reference, but a record's own and a label's own.
+// Every field of type URL is a reference, except the URLs of records and labels
+// themselves.
 func TestEveryURLIsAReference(t *testing.T) {
 	for kind, elements := range examples(t) {
 		for _, element := range elements {
@@ -173,7 +174,7 @@ func TestLinksAreFoundInEveryField(t *testing.T) {
 		`["` + link + `"]`: true,
 		` { "type" : "poll" , "a" : [ ] , "b" : { } , "c" : [ 1 , { "d" : null , "e" : "` + link + `" } ] } `: true,
 		`{"type":"poll","title":["` + link + `"],"c":true,"body":{"d":"` + link + `"}}`:                       false,
-		`{"type":"issue","url":"u","body":"` + link + `"}`:                                                    false, // as anybody could write
+		`{"type":"issue","url":"u","body":"` + link + `"}`:                                                    false, // people could write this
 		`{"type":"poll","options":[{"title":"` + link + `"}]}`:                                                false,
 		`{"type":"issue","url":"u","cover":"see ` + link + `"}`:                                               false,
 		`{"type":"issue","url":"u","` + link + `":1}`:                                                         false,

@@ -13,7 +13,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-func TestWhatReadsToTheEndStopsWithItsContext(t *testing.T) {
+func TestOpenVerifyAndExtractStopWithTheContext(t *testing.T) {
 	t.Parallel()
 	file := smallArchive(t)
 	reason := errors.New("shutting down")
@@ -38,7 +38,7 @@ func TestWhatReadsToTheEndStopsWithItsContext(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancelCause(t.Context())
 			rest := bytes.NewReader(file)
-			err := read(ctx, readerFunc(func(p []byte) (int, error) { // and ends the context after some bytes
+			err := read(ctx, readerFunc(func(p []byte) (int, error) { // cancels the context after some bytes
 				if rest.Len() < len(file) {
 					cancel(reason)
 				}

@@ -17,9 +17,9 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// A sequence that is pulled can outlive its entry: it must not take the next one's
-// records for its own.
-func TestRecordsOfAnEntryEndWhenTheLoopGoesOn(t *testing.T) {
+// A pulled sequence can outlive its entry. It must not yield the records of the next
+// entry.
+func TestRecordsOfAnEntryEndWhenTheLoopMovesOn(t *testing.T) {
 	t.Parallel()
 	file := archiveOf(t,
 		tarred{name: "users_000001.json", content: `[{"type":"user","url":"u1"},{"type":"user","url":"u2"}]`},
@@ -49,7 +49,7 @@ func TestRecordsOfAnEntryEndWhenTheLoopGoesOn(t *testing.T) {
 	assert.Equal(t, []string{"u3", "u4"}, got)
 }
 
-func TestEntriesTellWhatNamesTell(t *testing.T) {
+func TestEntriesAreClassifiedByName(t *testing.T) {
 	t.Parallel()
 	long := "repositories/octo-org/app.git/objects/pack/pack-" + strings.Repeat("0", 64) + ".bitmap.with.a.long.name"
 	file := archiveOf(t,
@@ -74,19 +74,19 @@ func TestEntriesTellWhatNamesTell(t *testing.T) {
 		tarred{name: "./audit_log.csv"},
 		tarred{name: "./users_000001.json/"},
 	)
-	type what struct {
+	type entry struct {
 		Name, Kind, Repository, RecordType string
 		Size                               int64
 		Mode                               fs.FileMode
 	}
-	var got []what
+	var got []entry
 	for e, err := range readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries() {
 		require.NoError(t, err)
 		assert.True(t, when.Truncate(time.Second).Equal(e.ModTime))
-		got = append(got, what{e.Name, e.Kind.String(), e.Repository, e.RecordType, e.Size, e.Mode})
+		got = append(got, entry{e.Name, e.Kind.String(), e.Repository, e.RecordType, e.Size, e.Mode})
 	}
 	const dir, regular = fs.ModeDir | 0o755, fs.FileMode(0o644)
-	assert.Equal(t, []what{
+	assert.Equal(t, []entry{
 		{"repositories", "other", "", "", 0, dir},
 		{"repositories/octo-org", "other", "", "", 0, dir},
 		{"repositories/octo-org/app.git", "git", "octo-org/app", "", 0, dir},
@@ -109,7 +109,7 @@ func TestEntriesTellWhatNamesTell(t *testing.T) {
 	}, got)
 }
 
-func TestEntriesTellWhatIsNoFile(t *testing.T) {
+func TestEntriesHaveTheModeOfTheirType(t *testing.T) {
 	t.Parallel()
 	as := func(typeflag byte) func(*tar.Header) {
 		return func(h *tar.Header) {
@@ -156,15 +156,15 @@ func TestEntriesTellWhatIsNoFile(t *testing.T) {
 	}, got)
 }
 
-// A sparse file can claim any size; nothing is read of it.
+// A sparse file can claim any size, so its content is not read.
 func TestEntriesHaveNoContentIfSparse(t *testing.T) {
 	t.Parallel()
 	for _, after := range [][]tarred{nil, {{name: "last", content: "content"}}} {
 		plain := tarOf(t, append([]tarred{{name: "sparse", content: strings.Repeat("x", 512)}}, after...)...)
 		header := plain[:512]
 		header[156] = tar.TypeGNUSparse
-		copy(header[386:], fmt.Sprintf("%011o\x00%011o\x00", 1<<32, 512)) // one piece, far out
-		copy(header[483:], fmt.Sprintf("%011o\x00", 1<<32+512))           // the size that it seems to have
+		copy(header[386:], fmt.Sprintf("%011o\x00%011o\x00", 1<<32, 512)) // one piece, at a large offset
+		copy(header[483:], fmt.Sprintf("%011o\x00", 1<<32+512))           // the claimed size
 		rechecksum(header)
 		got := []string{}
 		for e, err := range readerOf(t, bytes.NewReader(gzipOf(t, plain)), archive.Limits{}).Entries() {
@@ -200,7 +200,7 @@ func TestEntryIsReadBeforeTheNext(t *testing.T) {
 			assert.Len(t, faults, 1)
 		}
 		if e.Name == "bots_000001.json" {
-			for r, err := range e.Records() { // and no further
+			for r, err := range e.Records() { // reads only the first
 				require.NoError(t, err)
 				assert.Equal(t, archive.URL("u1"), r.Key())
 				break
@@ -219,29 +219,29 @@ func TestEntryIsReadBeforeTheNext(t *testing.T) {
 	require.ErrorContains(t, err, "has moved past")
 }
 
-// Read returns the error that the loop over the entries yields next. Records only
-// stops: the loop alone tells errors of the archive as a whole.
-func TestTheLoopOverEntriesTellsThatTheArchiveIsDamaged(t *testing.T) {
+// Entry.Read returns the error that the loop over the entries yields next.
+// Entry.Records only stops.
+func TestTheLoopOverEntriesYieldsErrorsOfTheArchive(t *testing.T) {
 	t.Parallel()
 	plain := tarOf(t, tarred{name: "users_000001.json", content: `[{"type":"user","url":"u1"},` + strings.Repeat(" ", 5000) + `]`})
 	file := gzipOf(t, plain[:3000])
-	var read, told error
+	var readErr, loopErr error
 	for e, err := range readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries() {
-		if told = err; err == nil {
-			_, read = io.Copy(io.Discard, e)
+		if loopErr = err; err == nil {
+			_, readErr = io.Copy(io.Discard, e)
 		}
 	}
-	require.ErrorIs(t, told, io.ErrUnexpectedEOF)
-	assert.Same(t, told, read)
+	require.ErrorIs(t, loopErr, io.ErrUnexpectedEOF)
+	assert.Same(t, loopErr, readErr)
 
-	told = nil
+	loopErr = nil
 	for e, err := range readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries() {
-		if told = err; err != nil {
+		if loopErr = err; err != nil {
 			continue
 		}
 		users, faults := everything(e.Records(), archive.Record.Key)
 		assert.Equal(t, []string{"u1"}, users)
 		assert.Empty(t, faults)
 	}
-	require.ErrorIs(t, told, io.ErrUnexpectedEOF)
+	require.ErrorIs(t, loopErr, io.ErrUnexpectedEOF)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// split returns all elements, with what they are at, and the first error.
+// split returns the elements, their offsets, and the first error.
 func split(r io.Reader, limit int64) (elements []string, offsets []int64, err error) {
 	s := archive.NewSplitter(r, limit)
 	for {
@@ -38,19 +38,19 @@ func TestSplitterTakesEverySpelling(t *testing.T) {
 		shard string
 		want  []string
 	}{
-		"nothing":                  {"[]", nil},
-		"GitHub's nothing":         {"[\n\n]", nil},
-		"compact":                  {`[{"a":1},{"b":[{}]}]`, []string{`{"a":1}`, `{"b":[{}]}`}},
-		"a record in each line":    {"[\n{\"a\":1},\n{\"b\":2}\n]\n", []string{`{"a":1}`, `{"b":2}`}},
-		"a comma in its own line":  {"[\n{\n  \"a\": 1\n}\n,\n{\"b\":2}\n]", []string{"{\n  \"a\": 1\n}", `{"b":2}`}},
-		"Windows' lines":           {"[\r\n\t{}\r\n\t,\r\n{}\r\n]\r\n", []string{"{}", "{}"}},
-		"brackets in strings":      {`[{"a":"]}[{"},"],"]`, []string{`{"a":"]}[{"}`, `"],"`}},
-		"quotes in strings":        {`[{"a\"":"\""},"\\","\\\""]`, []string{`{"a\"":"\""}`, `"\\"`, `"\\\""`}},
-		"many backslashes":         {`[{"a":"\\\\\\\"}]\\"},2]`, []string{`{"a":"\\\\\\\"}]\\"}`, "2"}},
-		"numbers and words":        {`[1,-2.5e3 ,true,null]`, []string{"1", "-2.5e3", "true", "null"}},
-		"empty containers":         {"[{},[],[[\n\n]]]", []string{"{}", "[]", "[[\n\n]]"}},
-		"a byte order mark":        {"\xef\xbb\xbf[1]", []string{"1"}},
-		"what is no JSON any more": {`[{"a"],zz]`, []string{`{"a"]`, "zz"}},
+		"nothing":                 {"[]", nil},
+		"GitHub's nothing":        {"[\n\n]", nil},
+		"compact":                 {`[{"a":1},{"b":[{}]}]`, []string{`{"a":1}`, `{"b":[{}]}`}},
+		"a record in each line":   {"[\n{\"a\":1},\n{\"b\":2}\n]\n", []string{`{"a":1}`, `{"b":2}`}},
+		"a comma in its own line": {"[\n{\n  \"a\": 1\n}\n,\n{\"b\":2}\n]", []string{"{\n  \"a\": 1\n}", `{"b":2}`}},
+		"Windows' lines":          {"[\r\n\t{}\r\n\t,\r\n{}\r\n]\r\n", []string{"{}", "{}"}},
+		"brackets in strings":     {`[{"a":"]}[{"},"],"]`, []string{`{"a":"]}[{"}`, `"],"`}},
+		"quotes in strings":       {`[{"a\"":"\""},"\\","\\\""]`, []string{`{"a\"":"\""}`, `"\\"`, `"\\\""`}},
+		"many backslashes":        {`[{"a":"\\\\\\\"}]\\"},2]`, []string{`{"a":"\\\\\\\"}]\\"}`, "2"}},
+		"numbers and words":       {`[1,-2.5e3 ,true,null]`, []string{"1", "-2.5e3", "true", "null"}},
+		"empty containers":        {"[{},[],[[\n\n]]]", []string{"{}", "[]", "[[\n\n]]"}},
+		"a byte order mark":       {"\xef\xbb\xbf[1]", []string{"1"}},
+		"invalid JSON":            {`[{"a"],zz]`, []string{`{"a"]`, "zz"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,7 +66,7 @@ func TestSplitterTakesEverySpelling(t *testing.T) {
 	}
 }
 
-func TestSplitterTellsWhatIsNoArray(t *testing.T) {
+func TestSplitterRefusesFilesThatAreNotArrays(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		shard  string
@@ -115,8 +115,8 @@ func TestSplitterEndsWithTheErrorOfItsReader(t *testing.T) {
 	}
 }
 
-// Elements of all sizes around the buffer's size come out whole, and release
-// the memory that they took.
+// Elements of all sizes around the size of the buffer are whole. The splitter releases
+// the memory of large elements.
 func TestSplitterTakesElementsOfAnySize(t *testing.T) {
 	t.Parallel()
 	var want []string
@@ -141,13 +141,13 @@ func TestSplitterTakesElementsOfAnySize(t *testing.T) {
 	assert.LessOrEqual(t, s.Memory(), 64<<10)
 }
 
-// A giant is passed over without being held, and what comes after it is found.
-func TestSplitterPassesOverWhatIsTooLarge(t *testing.T) {
+// A large element is skipped without being held in memory, and the next element is found.
+func TestSplitterSkipsLargeElements(t *testing.T) {
 	t.Parallel()
 	const limit = 100_000
 	exact := `"` + strings.Repeat("x", limit-2) + `"`
-	giant := `{"a":["` + strings.Repeat(`\\\"]}`, 5<<20) + `"]}`
-	shard := "[" + exact + "," + giant + `,{"b":1},` + exact[:9] + exact + "]"
+	large := `{"a":["` + strings.Repeat(`\\\"]}`, 5<<20) + `"]}`
+	shard := "[" + exact + "," + large + `,{"b":1},` + exact[:9] + exact + "]"
 	s := archive.NewSplitter(strings.NewReader(shard), limit)
 
 	element, offset, err := s.Next()
@@ -165,7 +165,7 @@ func TestSplitterPassesOverWhatIsTooLarge(t *testing.T) {
 }
 
 // Many values in a few bytes would need much memory when they are decoded.
-func TestSplitterPassesOverWhatHasTooManyValues(t *testing.T) {
+func TestSplitterSkipsElementsOfManyValues(t *testing.T) {
 	t.Parallel()
 	const values = 64 << 10
 	exact := "[" + strings.Repeat("0,", values-1) + "0]"
@@ -203,7 +203,7 @@ func FuzzSplitter(f *testing.F) {
 		err := json.Unmarshal(text, &want)
 		got, offsets, splitErr := split(bytes.NewReader(shard), 1<<20)
 		slow, _, slowErr := split(iotest.OneByteReader(bytes.NewReader(shard)), 1<<20)
-		require.Equal(t, fmt.Sprint(got, splitErr), fmt.Sprint(slow, slowErr), "the pieces in which it comes matter")
+		require.Equal(t, fmt.Sprint(got, splitErr), fmt.Sprint(slow, slowErr), "the result depends on the sizes of the reads")
 		for i, element := range got {
 			require.Equal(t, element, string(shard[offsets[i]:][:len(element)]))
 		}
@@ -214,23 +214,23 @@ func FuzzSplitter(f *testing.F) {
 				require.Equal(t, string(want[i]), got[i])
 			}
 		} else if splitErr == nil {
-			// What it does not see, decoding an element does.
+			// Decoding an element finds the faults that the splitter does not.
 			valid := true
 			for _, element := range got {
 				valid = valid && json.Valid([]byte(element))
 			}
-			require.False(t, valid, "what is no JSON array passes for one")
+			require.False(t, valid, "no error, although the file is not a JSON array")
 		}
-		// With a limit, the small ones are all still there.
+		// A limit skips only larger elements.
 		s := archive.NewSplitter(bytes.NewReader(shard), int64(limit))
-		var small, left []string
+		var small, rest []string
 		for {
 			element, _, err := s.Next()
 			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err == nil {
-				left = append(left, string(element))
+				rest = append(rest, string(element))
 			}
 		}
 		for _, element := range got {
@@ -238,6 +238,6 @@ func FuzzSplitter(f *testing.F) {
 				small = append(small, element)
 			}
 		}
-		require.Equal(t, small, left)
+		require.Equal(t, small, rest)
 	})
 }

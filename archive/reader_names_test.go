@@ -3,10 +3,12 @@ package archive_test
 import (
 	"archive/tar"
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/archive"
 )
@@ -23,20 +25,20 @@ func TestTypesOfRecordsHaveAPlural(t *testing.T) {
 	}
 }
 
-func TestEntriesHaveNoDirectoryAroundEverything(t *testing.T) {
+func TestEntriesHaveNoWrappingDirectory(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ names, want []string }{
 		"GitHub's":                   {[]string{"./", "./schema.json"}, []string{"schema.json"}},
 		"without ./":                 {[]string{"schema.json", "users_000001.json"}, []string{"schema.json", "users_000001.json"}},
 		"a directory":                {[]string{"x/", "x/schema.json", "x/a"}, []string{"schema.json", "a"}},
 		"a directory, ./":            {[]string{"./x/", "./x/./attachments/", "./x/attachments/1"}, []string{"attachments", "attachments/1"}},
-		"no entry of it":             {[]string{"x/users_000001.json", "x/a", "x/"}, []string{"users_000001.json", "a"}},
-		"what is known, at the top":  {[]string{"schema.json", "x/", "x/schema.json"}, []string{"schema.json", "x", "x/schema.json"}},
-		"known names deeper":         {[]string{"repositories/", "repositories/o/schema.json"}, []string{"repositories", "repositories/o/schema.json"}},
+		"no entry for it":            {[]string{"x/users_000001.json", "x/a", "x/"}, []string{"users_000001.json", "a"}},
+		"evidence at the top":        {[]string{"schema.json", "x/", "x/schema.json"}, []string{"schema.json", "x", "x/schema.json"}},
+		"evidence deeper":            {[]string{"repositories/", "repositories/o/schema.json"}, []string{"repositories", "repositories/o/schema.json"}},
 		"repositories first":         {[]string{"x/", "x/repositories/", "x/repositories/o/", "x/schema.json"}, []string{"repositories", "repositories/o", "schema.json"}},
-		"a known name of nobody's":   {[]string{"x/log", "x/schema.json"}, []string{"log", "schema.json"}},
+		"a known name before it":     {[]string{"x/log", "x/schema.json"}, []string{"log", "schema.json"}},
 		"an unknown directory alone": {[]string{"x/"}, []string{"x"}},
-		"twice around":               {[]string{"x/", "x/y/", "x/y/schema.json"}, []string{"x", "x/y", "x/y/schema.json"}},
+		"two directories":            {[]string{"x/", "x/y/", "x/y/schema.json"}, []string{"x", "x/y", "x/y/schema.json"}},
 		"odd slashes":                {[]string{".//a", "b//c", "d/./e"}, []string{"a", "b/c", "d/e"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,28 +60,27 @@ func entriesNamed(t *testing.T, names []string) (entries, faults []string) {
 	return everything(readerOf(t, bytes.NewReader(archiveOf(t, members...)), archive.Limits{}).Entries(), nameOf)
 }
 
-// What contradicts the choice of a directory around everything is a fault, before
-// and after the evidence.
-func TestEntriesBesideTheDirectoryAroundEverythingAreFaults(t *testing.T) {
+// Entries outside the wrapping directory are faults, before and after the evidence.
+func TestEntriesOutsideTheWrappingDirectoryAreFaults(t *testing.T) {
 	t.Parallel()
-	const beside = ": outside the wrapping directory"
+	const outside = ": outside the wrapping directory"
 	for name, test := range map[string]struct{ names, want, faults []string }{
 		"unknown ones": {
 			[]string{"readme", "y/", "x/", "x/schema.json", "x/a", "y/b", "x"},
 			[]string{"readme", "y", "schema.json", "a"},
-			[]string{"readme" + beside, "y" + beside, "y/b" + beside, "x: a file in place of the wrapping directory"},
+			[]string{"readme" + outside, "y" + outside, "y/b" + outside, "x: a file in place of the wrapping directory"},
 		},
 		"known ones": {
 			[]string{"repositories/o/a.git/HEAD", "x/users_000001.json", "attachments/1/a", "x/a"},
 			[]string{"repositories/o/a.git/HEAD", "users_000001.json", "a"},
-			[]string{"repositories" + beside, "attachments/1/a" + beside},
+			[]string{"repositories" + outside, "attachments/1/a" + outside},
 		},
-		"the first name is of another directory": {
+		"a known name in another directory first": {
 			[]string{"y/log/a", "x/schema.json", "y/log/b", "x/a"},
 			[]string{"log/a", "schema.json", "a"},
-			[]string{"y" + beside, "y/log/b" + beside},
+			[]string{"y" + outside, "y/log/b" + outside},
 		},
-		"the first name is of no directory around everything": {
+		"a known name in a directory that wraps nothing": {
 			[]string{"y/log/a", "schema.json", "y/log/b", "users_000001.json"},
 			[]string{"log/a", "schema.json", "y/log/b", "users_000001.json"},
 			[]string{"y: taken for the wrapping directory, but schema.json is outside of it"},
@@ -99,7 +100,7 @@ func TestEntriesBesideTheDirectoryAroundEverythingAreFaults(t *testing.T) {
 	}
 }
 
-func TestEntriesSurviveNamesThatLeadOut(t *testing.T) {
+func TestEntriesRefuseNamesThatLeadOut(t *testing.T) {
 	t.Parallel()
 	file := archiveOf(t,
 		tarred{name: "/etc/passwd"}, tarred{name: "../a"}, tarred{name: "a/../../b"}, tarred{name: "a/../b"},
@@ -118,7 +119,7 @@ func TestEntriesSurviveNamesThatLeadOut(t *testing.T) {
 	}, faults)
 }
 
-func TestEntriesRefuseEndlessNames(t *testing.T) {
+func TestEntriesRefuseLongNames(t *testing.T) {
 	t.Parallel()
 	fits := "attachments/1/" + strings.Repeat("é", (4096-len("attachments/1/"))/2)
 	file := archiveOf(t, tarred{name: fits}, tarred{name: fits + "x"}, tarred{name: strings.Repeat("a/", 50_000)}, tarred{name: strings.Repeat("a/", 255) + "x"}, tarred{name: "b"})
@@ -131,7 +132,7 @@ func TestEntriesRefuseEndlessNames(t *testing.T) {
 	}, faults)
 }
 
-func TestEntriesTellWhatTakesThePlaceOfTheRoot(t *testing.T) {
+func TestEntriesRefuseFilesInPlaceOfTheRoot(t *testing.T) {
 	t.Parallel()
 	link := func(h *tar.Header) { h.Typeflag, h.Linkname = tar.TypeSymlink, "/etc" }
 	file := archiveOf(t,
@@ -145,4 +146,19 @@ func TestEntriesTellWhatTakesThePlaceOfTheRoot(t *testing.T) {
 		"export: a file in place of the wrapping directory",
 		".: a file in place of the wrapping directory",
 	}, faults)
+}
+
+// Callers may use the names of repositories in paths.
+func TestARepositoryIsNotADirectoryAbove(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{".", ".."} {
+		file := archiveOf(t,
+			tarred{name: "schema.json", content: `{"version":"1.0.1"}`},
+			tarred{name: "repositories/octo-org/" + name + ".git/HEAD", content: "ref: refs/heads/main\n"},
+		)
+		summary, err := archive.Verify(t.Context(), bytes.NewReader(file), nil)
+		require.ErrorContains(t, err, "not in a bare repository")
+		assert.Empty(t, summary.Repositories)
+		require.Error(t, archive.NewWriter(io.Discard, nil).AddRepository("octo-org/"+name, emptyRepository()))
+	}
 }
