@@ -130,6 +130,7 @@ func (x *extraction) create(e *Entry) (io.WriteCloser, error) {
 	return w, err
 }
 
+// open creates the file or directory of an entry under its destination.
 func (x *extraction) open(e *Entry) (io.WriteCloser, error) {
 	name, err := destination(e)
 	if err != nil {
@@ -163,6 +164,7 @@ func (x *extraction) open(e *Entry) (io.WriteCloser, error) {
 	return file, nil
 }
 
+// refuse returns the Fault of an entry that is not extracted.
 func refuse(name string, why error) error {
 	return &Fault{Entry: name, Offset: -1, Err: fmt.Errorf("not extracted: %w", why)}
 }

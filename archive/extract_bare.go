@@ -50,6 +50,7 @@ func (x *extraction) finish() error {
 	return nil
 }
 
+// finishBare creates the directories and files that a bare repository needs.
 func (x *extraction) finishBare(dir string, repo *extractedRepository) error {
 	for _, sub := range []string{"objects", "refs"} {
 		if err := x.root.MkdirAll(path.Join(dir, sub), 0o700); err != nil {
@@ -65,6 +66,7 @@ func (x *extraction) finishBare(dir string, repo *extractedRepository) error {
 	return x.orRefuse(path.Join(dir, "packed-refs"), x.packRefs(dir, repo.refs))
 }
 
+// writeConfig writes the new configuration of a bare repository.
 func (x *extraction) writeConfig(dir string, repo *extractedRepository) error {
 	sha256 := repo.sha256
 	if !repo.sha1 && !repo.sha256 {

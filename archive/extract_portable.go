@@ -25,6 +25,7 @@ func checkPortable(name string) error {
 	return nil
 }
 
+// checkPortablePart is checkPortable for a part of a name between slashes.
 func checkPortablePart(part string) error {
 	switch {
 	case len(part) > maxPart:

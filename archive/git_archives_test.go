@@ -54,6 +54,7 @@ func (s *shared) get(tb testing.TB, fill func(testing.TB) []byte) []byte {
 	return s.file
 }
 
+// makeSmallArchive makes the archive of smallArchive.
 func makeSmallArchive(tb testing.TB) []byte {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -115,6 +116,7 @@ func makeSmallArchive(tb testing.TB) []byte {
 		"tar --format=gnu --sort=name --mtime=2024-07-26T15:00:00Z --owner=git:500 --group=git:500 --mode=u+w -C "+dir+" -cf - . | gzip -9"))
 }
 
+// makeExported makes the archive of exported.
 func makeExported(tb testing.TB) *layout {
 	tb.Helper()
 	l := new(layout)

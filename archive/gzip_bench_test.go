@@ -47,7 +47,7 @@ func BenchmarkGzip(b *testing.B) {
 	}
 }
 
-// drain reads as the Reader of package archive does, without WriteTo.
+// drain reads r like the Reader of package archive, without WriteTo.
 func drain(b *testing.B, r io.Reader) {
 	b.Helper()
 	_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{r}, make([]byte, 128<<10))

@@ -16,8 +16,8 @@ var ErrNotFound = errors.New("no such record")
 
 // An Archive looks up records by URL and joins them. It is safe for concurrent use.
 type Archive struct {
-	spill *os.File
-	close func() error
+	spill *os.File     // the temporary file: the texts of all records, one after another
+	close func() error // closes and removes the temporary file, once
 	index index
 }
 

@@ -40,6 +40,7 @@ func (a *Archive) Attachments(of URL) iter.Seq2[*Attachment, error] {
 	return join[*Attachment](a, of)
 }
 
+// join yields the records of type T that belong to the record with this URL.
 func join[T Record](a *Archive, of URL) iter.Seq2[T, error] {
 	return records(a, a.index.childrenOf(of, kindOf[T]()), func(r T) bool {
 		_, parents := parents(r) // another URL may have the same hash

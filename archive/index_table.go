@@ -124,6 +124,7 @@ func (x *index) childrenOf(parent URL, kind string) iter.Seq[uint32] {
 	}
 }
 
+// place returns where a record is in the temporary file.
 func (x *index) place(number uint32) (offset, size int64) {
 	offset, end := x.records[number].offset, x.end
 	if int(number)+1 < len(x.records) {

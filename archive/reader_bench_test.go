@@ -24,12 +24,12 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// The archives of the benchmarks are made anew for each run, small ones unless
-// the flags ask for more. The command of the figures in the documentation is
+// Each run makes the archives of the benchmarks anew. They are small, unless the flags
+// ask for larger archives. The figures in the documentation come from
 //
 //	go test -bench Archive -benchtime 5x -json-mib 200 -pack-mib 800 ./archive
 //
-// which wants GNU gzip, tar and git, and 4 GB for temporary files.
+// which needs GNU gzip, tar and git, and 4 GB for temporary files.
 var (
 	jsonMiB = flag.Int("json-mib", 16, "records in the archive of the benchmarks that is heavy with JSON")
 	packMiB = flag.Int("pack-mib", 32, "packs in the archive of the benchmarks that is heavy with Git data")
@@ -72,9 +72,8 @@ func BenchmarkArchivePacks(b *testing.B) {
 	})
 }
 
-// compare measures ours and, in turns with it, so that the machine is equally
-// busy for both, a baseline. It reports how many times the baseline's rate ours
-// has, by the medians.
+// compare runs ours and the baseline in turns, so that both have an equally busy
+// machine. It reports the ratio of the median rates as ×baseline.
 func compare(b *testing.B, size int64, ours, baseline func()) {
 	b.Helper()
 	var took [2][]time.Duration
@@ -99,7 +98,7 @@ func compare(b *testing.B, size int64, ours, baseline func()) {
 	b.ReportMetric(float64(most)/(1<<20), "MiB-peak-heap")
 }
 
-// readRecords decodes records of these types, and returns how many they are.
+// readRecords decodes the records of these types, and returns their number.
 func readRecords(b *testing.B, path string, types ...string) int {
 	b.Helper()
 	n := 0
@@ -110,7 +109,7 @@ func readRecords(b *testing.B, path string, types ...string) int {
 	return n
 }
 
-// readEntries lists an archive, and returns how many entries there are.
+// readEntries lists an archive, and returns the number of entries.
 func readEntries(b *testing.B, path string) int {
 	b.Helper()
 	n := 0
@@ -147,16 +146,16 @@ func readPlainly(b *testing.B, path string) int {
 			return n
 		}
 		require.NoError(b, err)
-		var record any
+		var newRecord func() any
 		switch name, _, _ := strings.Cut(strings.TrimPrefix(header.Name, "./"), "_0"); name {
 		case "issues":
-			record = new(archive.Issue)
+			newRecord = func() any { return new(archive.Issue) }
 		case "issue_comments":
-			record = new(archive.IssueComment)
+			newRecord = func() any { return new(archive.IssueComment) }
 		case "pull_requests":
-			record = new(archive.PullRequest)
+			newRecord = func() any { return new(archive.PullRequest) }
 		case "users":
-			record = new(archive.User)
+			newRecord = func() any { return new(archive.User) }
 		default:
 			continue
 		}
@@ -164,17 +163,7 @@ func readPlainly(b *testing.B, path string) int {
 		_, err = d.Token()
 		require.NoError(b, err)
 		for d.More() {
-			switch record.(type) {
-			case *archive.Issue:
-				record = new(archive.Issue)
-			case *archive.IssueComment:
-				record = new(archive.IssueComment)
-			case *archive.PullRequest:
-				record = new(archive.PullRequest)
-			case *archive.User:
-				record = new(archive.User)
-			}
-			require.NoError(b, d.Decode(record))
+			require.NoError(b, d.Decode(newRecord()))
 			n++
 		}
 	}
@@ -238,8 +227,8 @@ func jsonArchive(b *testing.B, size int) (path string, written int64) {
 	return path, unpackedSize(b, path)
 }
 
-// packArchive makes an archive of bare repositories that consist of a pack, and
-// returns its path and the size of what is in it.
+// packArchive makes an archive of bare repositories of one pack each, and returns its
+// path and the size of its files.
 func packArchive(b *testing.B, size int) (path string, written int64) {
 	b.Helper()
 	dir := b.TempDir()
@@ -254,7 +243,7 @@ func packArchive(b *testing.B, size int) (path string, written int64) {
 		require.NoError(b, err, string(out))
 	}
 	git(nil, "init", "-q", "--bare", "app.git")
-	// A repository is repeated: gzip looks back no more than 32 KB.
+	// The archive has copies of one repository: gzip looks back no more than 32 KB.
 	words := newWords()
 	var stream bytes.Buffer
 	for stream.Len() < min(size, 128<<20) {
@@ -299,9 +288,9 @@ func packArchive(b *testing.B, size int) (path string, written int64) {
 	return path, unpackedSize(b, path)
 }
 
-// gzipped writes a file of what write writes as gzip without compression: GNU
-// gzip, as GitHub's exporter uses it, packs better and is slower to unpack than
-// others. Where it is missing, the file is left without compression.
+// gzipped makes an archive of the uncompressed gzip that write writes. It compresses the
+// archive with GNU gzip, like GitHub's exporter, because such files are smaller and
+// slower to unpack. Without GNU gzip, the archive stays uncompressed.
 func gzipped(b *testing.B, path string, write func(out io.Writer)) {
 	b.Helper()
 	f, err := os.Create(path)
@@ -328,7 +317,7 @@ func unpackedSize(b *testing.B, path string) int64 {
 	return size
 }
 
-// words makes texts that compress about as well as what people write.
+// words makes texts that compress about as well as texts of people.
 type words struct {
 	rand *rand.Rand
 	zipf *rand.Zipf

@@ -242,6 +242,7 @@ func (v *verifier) checkAndWrite(e *Entry, w io.WriteCloser) error {
 	return tee.err
 }
 
+// check checks the content of an entry.
 func (v *verifier) check(e *Entry) {
 	switch e.Kind {
 	case KindSchema:
@@ -301,6 +302,7 @@ func (v *verifier) finish() {
 // errMissing is the fault of a missing entry.
 var errMissing = errors.New("not in the archive")
 
+// report adds a fault.
 func (v *verifier) report(entry string, offset int64, err error) {
 	v.faults.add(&Fault{Entry: entry, Offset: offset, Err: err})
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// BenchmarkVerify verifies the archives of the other benchmarks. They have
-// neither everything that records refer to nor, the one of packs, a schema.
+// BenchmarkVerify verifies the archives of the other benchmarks. They lack records that
+// other records refer to; the archive of packs also lacks a schema.
 func BenchmarkVerify(b *testing.B) {
 	verify := func(b *testing.B, path string, opts *archive.VerifyOptions) {
 		b.Helper()
@@ -47,9 +47,8 @@ func BenchmarkVerify(b *testing.B) {
 	})
 }
 
-// BenchmarkVerifyMemory verifies an archive of many small records, and reports
-// the memory that it needs at most for each record and reference, beyond what it
-// needs without references.
+// BenchmarkVerifyMemory verifies an archive of many small records with and without
+// references. It reports the additional memory for each record and reference.
 func BenchmarkVerifyMemory(b *testing.B) {
 	records, references := 1_000_000, 4
 	if testing.Short() {
@@ -76,7 +75,7 @@ func verifyMany(b *testing.B, records int, skip bool) {
 	}
 }
 
-// writeMany writes an archive whose comments refer to as many issues and users.
+// writeMany writes an archive of comments, which refer to different issues and users.
 func writeMany(w io.Writer, records int) error {
 	z, err := gzip.NewWriterLevel(w, gzip.HuffmanOnly)
 	if err != nil {
@@ -119,7 +118,7 @@ func writeMany(w io.Writer, records int) error {
 	return z.Close()
 }
 
-// peak returns the most memory that the heap had while f ran.
+// peak returns the largest size of the heap while f ran.
 func peak(b *testing.B, f func()) uint64 {
 	b.Helper()
 	runtime.GC()

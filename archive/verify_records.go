@@ -5,6 +5,7 @@ import (
 	"strings"
 )
 
+// checkSchema checks schema.json.
 func (v *verifier) checkSchema(e *Entry) {
 	schema, err := e.schema()
 	if fault, ok := errors.AsType[*Fault](err); ok {
@@ -16,6 +17,7 @@ func (v *verifier) checkSchema(e *Entry) {
 	v.schema = true
 }
 
+// checkRecords checks the records of a file.
 func (v *verifier) checkRecords(e *Entry) {
 	for r, err := range e.Records() {
 		if fault, ok := errors.AsType[*Fault](err); ok {
@@ -26,6 +28,8 @@ func (v *verifier) checkRecords(e *Entry) {
 	}
 }
 
+// checkRecord counts a record, and adds its URLs, references and links to the checks at
+// the end.
 func (v *verifier) checkRecord(e *Entry, r Record) {
 	kind := r.Kind()
 	count(v.summary.Records, kind)

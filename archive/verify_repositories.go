@@ -51,6 +51,7 @@ func (v *verifier) checkPresence(name string) {
 // maxRepositories bounds a Summary. An export has a hundred repositories.
 const maxRepositories = 100_000
 
+// repository returns the summary of a repository, which it makes if necessary.
 func (v *verifier) repository(name string) *RepositorySummary {
 	name = shorten(name)
 	lower := strings.ToLower(name)
@@ -118,6 +119,7 @@ func nameInURL(repository URL) string {
 	return owner + "/" + name
 }
 
+// summarize sorts the repositories in the Summary.
 func (v *verifier) summarize() {
 	for _, name := range slices.Sorted(maps.Keys(v.repositories)) {
 		v.summary.Repositories = append(v.summary.Repositories, *v.repositories[name])

@@ -20,6 +20,7 @@ const (
 	waitingBytes = 16 << 20
 )
 
+// write adds a record to the shard of its type.
 func (w *Writer) write(r Record) error {
 	if v := reflect.ValueOf(r); r == nil || v.Kind() == reflect.Pointer && v.IsNil() {
 		return errors.New("the record is nil")
@@ -70,6 +71,7 @@ func textOf(r Record) ([]byte, error) {
 	return marshalForeign(r)
 }
 
+// shard returns the shard of the files with this prefix.
 func (w *Writer) shard(prefix string) *shard {
 	i := slices.IndexFunc(w.shards, func(s *shard) bool { return s.prefix == prefix })
 	if i < 0 {

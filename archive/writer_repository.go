@@ -9,6 +9,7 @@ import (
 	"strings"
 )
 
+// addRepository adds the files of a bare repository.
 func (w *Writer) addRepository(name string, fsys fs.FS) error {
 	owner, repo, _ := strings.Cut(name, "/")
 	switch {
@@ -86,6 +87,7 @@ func (w *Writer) checkRepository(fsys fs.FS) error {
 	return nil
 }
 
+// copyFile adds the file name of fsys under the name to.
 func (w *Writer) copyFile(to string, fsys fs.FS, name string) error {
 	if err := checkName(to); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
