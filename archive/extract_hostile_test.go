@@ -78,7 +78,7 @@ func TestGitRunsNothingOfAnArchive(t *testing.T) {
 	config, err := os.ReadFile(filepath.Join(dir, "repositories", "octocat", "app.git", "github-config"))
 	require.NoError(t, err)
 	assert.Equal(t, trap.config, string(config))
-	assert.Contains(t, gittest.Run(t, filepath.Join(dir, "repositories", "octocat", "app.git"), "", "git", "log", "main"), "first")
+	assert.Contains(t, gittest.Run(t, filepath.Join(dir, "repositories", "octocat", "app.git"), "", "git", "log", "main"), "Commit 0")
 }
 
 // A trap is a program that leaves a mark, and configurations that make Git run the
@@ -152,10 +152,12 @@ func (*trap) commands() []string {
 	return []string{"status", "fetch", "log -p main", "branch -a", "gc --auto", "tag made HEAD", "update-ref refs/heads/made main"}
 }
 
-// visit runs commands of git in every directory below dir, until the program has run in
-// as many directories as most says. It describes each run.
+// visit runs git in every directory below dir, until the program has run in as many
+// directories as most says. It describes each run. All commands run once for each
+// repository that git finds, and the first command in every directory.
 func (p *trap) visit(t *testing.T, dir string, most int, commands []string) (ran []string) {
 	t.Helper()
+	visited := map[string]bool{} // repositories
 	require.NoError(t, filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return err
@@ -167,9 +169,11 @@ func (p *trap) visit(t *testing.T, dir string, most int, commands []string) (ran
 			return cmd.CombinedOutput()
 		}
 		here := commands
-		if _, err := git("rev-parse", "--git-dir"); err != nil && !*exhaustive {
-			here = here[:1] // Git finds no repository from here, whatever the command
+		repository, err := git("rev-parse", "--absolute-git-dir")
+		if (err != nil || visited[string(repository)]) && !*exhaustive {
+			here = here[:1] // the other commands find the same configuration, or none
 		}
+		visited[string(repository)] = true
 		for _, command := range here {
 			out, _ := git(strings.Fields(command)...)
 			if _, err := os.Stat(p.mark); err == nil {

@@ -289,7 +289,7 @@ func TestExtractBoundsTheMemoryForRefs(t *testing.T) {
 		l.add(fmt.Sprintf("%srefs/heads/%d%s", git, i, strings.Repeat("x", 4000)), first[len(first)-2]+"\n")
 	}
 	dir := t.TempDir()
-	_, err := archive.Extract(t.Context(), bytes.NewReader(l.file(t)), dir, nil)
+	_, err := archive.Extract(t.Context(), bytes.NewReader(storedOf(t, l.tar(t))), dir, nil)
 	faults := faultsOf(t, err)
 	kept := strings.Count(tree(t, dir)[git+"packed-refs"], "xxx\n")
 	assert.Equal(t, n, kept+len(faults.Faults)+faults.More)

@@ -183,8 +183,14 @@ func (l *layout) moveToEnd(prefix string) {
 	})
 }
 
-// file returns the archive that has the layout.
+// file returns an archive of the layout.
 func (l *layout) file(tb testing.TB) []byte {
+	tb.Helper()
+	return gzipOf(tb, l.tar(tb))
+}
+
+// tar returns the tar of the layout.
+func (l *layout) tar(tb testing.TB) []byte {
 	tb.Helper()
 	var members []tarred
 	for _, m := range l.members {
@@ -194,7 +200,7 @@ func (l *layout) file(tb testing.TB) []byte {
 		}
 		members = append(members, tarred{name, string(m.body), func(h *tar.Header) { h.Typeflag, h.Linkname = m.mode, m.link }})
 	}
-	return archiveOf(tb, members...)
+	return tarOf(tb, members...)
 }
 
 // readerOf returns a Reader with limits.
