@@ -127,7 +127,7 @@ func sizes(r *report.Report) section {
 func records(r *report.Report) section {
 	s := section{Title: "Records", Head: heads("Type", "#Count", "")}
 	for _, kind := range report.ByCount(r.Summary.Records) {
-		s.Rows = append(s.Rows, []cell{{Text: spaced(kind)}, number(table.Count(r.Summary.Records[kind])), {Text: r.Strangeness(kind)}})
+		s.Rows = append(s.Rows, []cell{{Text: spaced(kind)}, number(table.Count(r.Summary.Records[kind])), {Text: r.UnknownRecords(kind)}})
 	}
 	return s
 }
