@@ -33,11 +33,11 @@ type Decision struct {
 // Plan decides which runs of one account to remove. Runs are sorted by the time at
 // which they began.
 //
-// Plan removes a finished run only if the policy does not keep the run, and newer runs
-// that it keeps have a copy of each repository that is at least as complete. A run
-// that covers less than half of its repositories does not count for the policy. Plan
-// removes an unfinished run if a newer run is finished, and the unfinished run has not
-// changed for a week.
+// Plan keeps a finished run if the policy keeps it. It also keeps a run with a copy of
+// a repository, unless a newer run that it keeps has a copy that is at least as
+// complete. A run that covers less than half of its repositories does not count for
+// the policy. Plan removes an unfinished run if a newer run is finished, and the
+// unfinished run has not changed for a week.
 func Plan(runs []*Run, policy Policy, now time.Time) []Decision {
 	decisions := make([]Decision, 0, len(runs))
 	kept := copies{}
