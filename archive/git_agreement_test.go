@@ -282,7 +282,7 @@ func (c *comparison) check(what, exception string, change map[string]string) {
 		c.reported++
 		return
 	}
-	if c.all%oneIn(25) != 0 {
+	if c.all%oneIn(10) != 0 {
 		c.unchecked++
 		return
 	}
