@@ -11,7 +11,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-func TestFaultTellsWhere(t *testing.T) {
+func TestFaultNamesEntryAndPosition(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	for want, fault := range map[string]*archive.Fault{
@@ -26,7 +26,7 @@ func TestFaultTellsWhere(t *testing.T) {
 	}
 }
 
-func TestFaultErrorTellsTheFirstFaults(t *testing.T) {
+func TestFaultErrorListsTheFirstFaults(t *testing.T) {
 	t.Parallel()
 	fault := func(name string) *archive.Fault {
 		return &archive.Fault{Entry: name, Offset: -1, Err: fs.ErrExist}

@@ -124,7 +124,7 @@ func TestWriterRefuses(t *testing.T) {
 }
 
 // The Writer refuses names and records that Verify or Extract would refuse.
-func TestWriterRefusesWhatReadersWouldRefuse(t *testing.T) {
+func TestWriterRefusesLikeReaders(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		do   func(w *archive.Writer) error

@@ -28,14 +28,20 @@ func Environ() []string {
 // fails.
 func Run(tb testing.TB, dir, stdin, name string, args ...string) string {
 	tb.Helper()
-	cmd := exec.CommandContext(tb.Context(), name, args...)
-	cmd.Dir = dir
+	cmd := command(tb, dir, name, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	cmd.Stderr = tb.Output()
-	cmd.Env = Environ()
 	out, err := cmd.Output()
 	require.NoError(tb, err, "%s %s: these tests need git, GNU tar and gzip", name, strings.Join(args, " "))
 	return string(out)
+}
+
+func command(tb testing.TB, dir, name string, args ...string) *exec.Cmd {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), name, args...) //nolint:gosec // tests choose the program
+	cmd.Dir = dir
+	cmd.Env = Environ()
+	return cmd
 }
 
 // A Repository is a bare repository in a temporary directory.
@@ -100,9 +106,8 @@ func (r *Repository) Clone(origin string, args ...string) *Repository {
 func (r *Repository) Reftable() *Repository {
 	r.tb.Helper()
 	c := At(r.tb, r.tb.TempDir(), r.Format)
-	cmd := exec.CommandContext(r.tb.Context(), "git", "init", "-q", "--bare", "--template=", "--initial-branch=main",
-		"--ref-format=reftable", "--object-format="+r.Format, c.Dir)
-	cmd.Env = Environ()
+	cmd := command(r.tb, c.Dir, "git", "init", "-q", "--bare", "--template=", "--initial-branch=main",
+		"--ref-format=reftable", "--object-format="+r.Format)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		r.tb.Skipf("this git has no reftables: %s", out)
 	}
