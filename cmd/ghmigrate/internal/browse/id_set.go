@@ -3,26 +3,29 @@ package browse
 import (
 	"iter"
 	"math/bits"
+	"slices"
 )
 
 // An idSet is a set of the IDs of records. It is a bitmap, because the IDs of an index are
 // consecutive.
 type idSet []uint64
 
-func (s *idSet) add(id int64) {
-	if missing := int(id/64) + 1 - len(*s); missing > 0 {
-		*s = append(*s, make([]uint64, missing)...)
+// add returns the set with an ID. It may change the set, as append does.
+func (s idSet) add(id int64) idSet {
+	if missing := int(id/64) + 1 - len(s); missing > 0 {
+		s = append(s, make(idSet, missing)...)
 	}
-	(*s)[id/64] |= 1 << (id % 64)
+	s[id/64] |= 1 << (id % 64)
+	return s
 }
 
-func (s *idSet) addAll(other idSet) {
-	if missing := len(other) - len(*s); missing > 0 {
-		*s = append(*s, make([]uint64, missing)...)
-	}
+func (s idSet) union(other idSet) idSet {
+	all := make(idSet, max(len(s), len(other)))
+	copy(all, s)
 	for i, b := range other {
-		(*s)[i] |= b
+		all[i] |= b
 	}
+	return all
 }
 
 func (s idSet) intersection(other idSet) idSet {
@@ -48,8 +51,8 @@ func (s idSet) len() int64 {
 // descending yields the IDs from the largest to the smallest.
 func (s idSet) descending() iter.Seq[int64] {
 	return func(yield func(int64) bool) {
-		for i := len(s) - 1; i >= 0; i-- {
-			for b := s[i]; b != 0; {
+		for i, b := range slices.Backward(s) {
+			for b != 0 {
 				top := 63 - bits.LeadingZeros64(b)
 				b &^= 1 << top
 				if !yield(int64(i)*64 + int64(top)) {

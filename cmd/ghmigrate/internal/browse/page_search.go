@@ -88,7 +88,7 @@ func (r *request) onlyRare(k kind, all, titles idSet) (allOfKind, titlesOfKind i
 	}
 	var ofKind idSet
 	for _, id := range ids {
-		ofKind.add(id)
+		ofKind = ofKind.add(id)
 	}
 	return all.intersection(ofKind), titles.intersection(ofKind), nil
 }

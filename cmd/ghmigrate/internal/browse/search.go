@@ -11,11 +11,11 @@ func (s *store) find(ctx context.Context, q query) (all, titles idSet, err error
 		if err != nil {
 			return nil, nil, err
 		}
-		anywhere, err := s.recordsWith(ctx, fieldBody, word, prefix)
+		inBodies, err := s.recordsWith(ctx, fieldBody, word, prefix)
 		if err != nil {
 			return nil, nil, err
 		}
-		anywhere.addAll(inTitles)
+		anywhere := inTitles.union(inBodies)
 		if i == 0 {
 			all, titles = anywhere, inTitles
 			continue
@@ -43,7 +43,7 @@ func (s *store) recordsWith(ctx context.Context, field int, word string, prefix 
 	var found idSet
 	for _, ids := range postings {
 		for id := range postingIDs(ids) {
-			found.add(id)
+			found = found.add(id)
 		}
 	}
 	return found, nil
