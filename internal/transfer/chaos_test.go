@@ -62,6 +62,7 @@ func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 // Storage and disk fail in random ways, and the process or the machine dies at random
 // times. In the end the right file is in place, and at no time a wrong one.
 func TestChaosOfFiles(t *testing.T) {
+	t.Parallel()
 	eachSeed(t, func(t *testing.T, seed uint64) {
 		chaosOfFiles(t, newStorm(t, seed, 0).chaos)
 	})
@@ -69,6 +70,7 @@ func TestChaosOfFiles(t *testing.T) {
 
 // A stream returns the right bytes, and io.EOF only after the last one.
 func TestChaosOfStreams(t *testing.T) {
+	t.Parallel()
 	eachSeed(t, func(t *testing.T, seed uint64) {
 		chaosOfStreams(t, newStorm(t, seed, 1).chaos)
 	})

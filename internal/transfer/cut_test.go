@@ -66,7 +66,7 @@ func TestFileStartsOverIfItCannotResume(t *testing.T) {
 				w.Header().Set("Accept-Ranges", tt.acceptRanges)
 				return s.cut(300, w, r)
 			}
-			s.respond = inOrder(cut, cut, cut)
+			s.respond = firstN(3, cut)
 			requireFetched(t, s, target(t), transfer.Options{})
 			assert.Equal(t, []string{firstRange, firstRange, firstRange, firstRange}, s.ranges())
 		})
@@ -100,7 +100,7 @@ func TestADateIsNotAValidatorInItsOwnSecond(t *testing.T) {
 func TestAfterAMegabyteTheRetryIsImmediate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 5<<20)
-		s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool { return n < 5 && s.cut(1<<20, w, r) }
+		s.respond = firstN(4, s.cutAfter(1<<20))
 		begin := time.Now()
 		requireFetched(t, s, target(t), transfer.Options{})
 		assert.Zero(t, time.Since(begin))

@@ -24,10 +24,12 @@ import (
 // These tests repeat the chaos tests with the storage of the fake GitHub. Its URLs
 // expire, and tests of users inject the same faults.
 func TestChaosOfFilesFromGitHub(t *testing.T) {
+	t.Parallel()
 	eachSeed(t, func(t *testing.T, seed uint64) { chaosOfFiles(t, newGitHub(t, seed, 2).chaos) })
 }
 
 func TestChaosOfStreamsFromGitHub(t *testing.T) {
+	t.Parallel()
 	eachSeed(t, func(t *testing.T, seed uint64) { chaosOfStreams(t, newGitHub(t, seed, 3).chaos) })
 }
 

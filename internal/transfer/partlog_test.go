@@ -133,7 +133,7 @@ func TestFileResumesByTheLog(t *testing.T) {
 			}
 			writeLog(t, path, lines)
 			got := requireFetched(t, s, path, transfer.Options{})
-			assert.EqualValues(t, tt.resumed, got.Resumed)
+			assert.Equal(t, tt.resumed, got.Resumed)
 			var want []string
 			if tt.refused {
 				want = append(want, "bytes=600-")
@@ -181,7 +181,7 @@ func TestFileIgnoresDamagedLines(t *testing.T) {
 			require.NoError(t, os.WriteFile(again+".part", part, 0o600))
 			require.NoError(t, os.WriteFile(again+".part.log", tt.log, 0o600))
 			got := requireFetched(t, s, again, transfer.Options{})
-			assert.EqualValues(t, tt.resumed, got.Resumed, name)
+			assert.Equal(t, tt.resumed, got.Resumed, name)
 		}
 	})
 }

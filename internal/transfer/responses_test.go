@@ -36,6 +36,11 @@ func inOrder(handlers ...handler) numberedHandler {
 	}
 }
 
+// firstN responds to the first n requests by h.
+func firstN(n int, h handler) numberedHandler {
+	return func(number int, w http.ResponseWriter, r *http.Request) bool { return number <= n && h(w, r) }
+}
+
 // firstThen responds to the first request by first, and to later ones by then.
 func firstThen(first, then handler) numberedHandler {
 	return func(n int, w http.ResponseWriter, r *http.Request) bool {

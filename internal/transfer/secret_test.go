@@ -27,7 +27,8 @@ func TestLogsAndErrorsHaveNoQuery(t *testing.T) {
 			_, _ = fmt.Fprintf(w, "<Error><Code>Bad</Code><Message>what is http://x%s?%s or %s</Message></Error>", s.path, secret, secret)
 			return true
 		}
-		s.respond = inOrder(s.cutAfter(2<<20), status(http.StatusServiceUnavailable), status(http.StatusForbidden), quote, quote)
+		first := inOrder(s.cutAfter(2<<20), status(http.StatusServiceUnavailable), status(http.StatusForbidden))
+		s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool { return first(n, w, r) || quote(w, r) }
 		source, log := logged(s.source(t), slog.LevelDebug)
 		_, err := transfer.File(t.Context(), source, path, transfer.Options{})
 		require.EqualError(t, err, fmt.Sprintf("fetched %d of %d bytes to %s.part; the next call resumes: "+

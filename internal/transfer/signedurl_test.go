@@ -72,8 +72,12 @@ func TestRefusedURLsAreRenewed(t *testing.T) {
 	})
 	run(t, "bytes reset the count of refusals", func(t *testing.T) {
 		s := newStorage(t, 1000)
-		// Storage refuses a fresh URL, an old one and a fresh one.
-		s.respond = inOrder(expired, s.cutAfter(100), expired, expired)
+		s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			if n == 2 {
+				return s.cut(100, w, r)
+			}
+			return n <= 4 && expired(w, r) // for a fresh URL, an old one and a fresh one
+		}
 		requireFetched(t, s, target(t), transfer.Options{})
 		assert.Equal(t, 4, s.located)
 	})

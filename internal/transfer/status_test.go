@@ -25,8 +25,7 @@ func TestBusyStorageIsRetried(t *testing.T) {
 	for _, code := range []int{408, 425, 429, 500, 502, 503, 504, 599} {
 		run(t, fmt.Sprint(code), func(t *testing.T) {
 			s := newStorage(t, 1000)
-			busy := status(code)
-			s.respond = inOrder(busy, busy, busy, busy, busy)
+			s.respond = firstN(5, status(code))
 			requireFetched(t, s, target(t), transfer.Options{})
 			require.Len(t, s.waits(), 5)
 			for i, wait := range s.waits() {
@@ -63,7 +62,7 @@ func TestBusyStorageIsRetried(t *testing.T) {
 	}
 	run(t, "Retry-After of almost an hour in two waits", func(t *testing.T) {
 		s := newStorage(t, 1000)
-		s.respond = inOrder(retryAfter("1700"), retryAfter("1700"))
+		s.respond = firstN(2, retryAfter("1700"))
 		requireFetched(t, s, target(t), transfer.Options{})
 		assert.Equal(t, []time.Duration{1700 * time.Second, 1700 * time.Second}, s.waits())
 	})

@@ -203,7 +203,7 @@ func TestStreamReadsAhead(t *testing.T) {
 func TestAStreamIsTheBodyOfAnUpload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 3<<20)
-		s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool { return n < 3 && s.cut(1<<20, w, r) }
+		s.respond = firstN(2, s.cutAfter(1<<20))
 		stream, err := transfer.Open(t.Context(), s.source(t))
 		require.NoError(t, err)
 		var put bytes.Buffer

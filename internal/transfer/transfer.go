@@ -22,8 +22,8 @@ type Source struct {
 	// [StatusError].
 	Client *http.Client
 
-	// Identity names the object. A call resumes what an earlier call has fetched only
-	// if both have the same Identity.
+	// Identity names the object. A call resumes an earlier call only if both have the
+	// same Identity.
 	Identity string
 
 	// UserAgent is the value of the User-Agent header, if it is not empty.
