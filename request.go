@@ -151,11 +151,7 @@ func (c *Client) exchange(caller context.Context, r request, target string, body
 		failed.unsent = trace.unsent()
 		return failed, clean(err)
 	}
-	defer func() { _ = httpResponse.Body.Close() }()
-	if httpResponse.ContentLength != 0 { // a RoundTripper's body may ignore the context
-		stop := context.AfterFunc(ctx, func() { _ = httpResponse.Body.Close() })
-		defer stop()
-	}
+	defer netx.CloseAtEnd(ctx, c.api.Transport, httpResponse.Body)()
 	c.noteRateLimit(httpResponse.Header)
 	res := response{request: r, sent: req.Header, status: httpResponse.StatusCode, header: httpResponse.Header}
 	if res.body, err = r.read(httpResponse); err != nil {

@@ -1,6 +1,10 @@
 package netx
 
-import "io"
+import (
+	"context"
+	"io"
+	"net/http"
+)
 
 // maxEmptyReads limits the Reads in a row that return neither bytes nor an error.
 const maxEmptyReads = 100
@@ -19,4 +23,21 @@ func (s *steadyBody) Read(p []byte) (n int, err error) {
 		}
 	}
 	return 0, io.ErrNoProgress
+}
+
+// CloseAtEnd closes a body when the returned function is called. If transport is not
+// an [http.Transport], CloseAtEnd also closes the body when ctx ends, because a Read
+// of another transport's body may ignore ctx.
+func CloseAtEnd(ctx context.Context, transport http.RoundTripper, body io.Closer) (closeNow func()) {
+	closeNow = func() { _ = body.Close() }
+	if _, ok := transport.(*http.Transport); ok || transport == nil {
+		// Go 1.27 would first drain a body that is closed during a Read.
+		return closeNow
+	}
+	stop := context.AfterFunc(ctx, closeNow)
+	return func() {
+		if stop() {
+			closeNow()
+		}
+	}
 }

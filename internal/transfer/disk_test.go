@@ -64,8 +64,8 @@ func TestADiskOperationFails(t *testing.T) {
 
 			disk.Fail(nil)
 			disk = disk.PowerCut(1)
-			opts.FS = disk
-			synctest.Wait() // until the handlers have returned
+			opts.FS, opts.Concurrency = disk, 1 // one worker reads every response to its end
+			synctest.Wait()                     // until the handlers have returned
 			s.reset()
 			got, err := transfer.File(t.Context(), s.source(t), path, opts)
 			require.NoError(t, err)

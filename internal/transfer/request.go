@@ -28,8 +28,8 @@ type exchange struct {
 	from   int64 // the first offset of the range
 
 	body
+	cancel    context.CancelCauseFunc
 	reader    io.Reader
-	content   io.Closer
 	length    int64 // of the body, by Content-Length; -1 if that is missing
 	delimited bool  // whether the end of the body can be distinguished from a cut
 	encoded   bool  // whether Content-Encoding names the object's own gzip
@@ -51,7 +51,7 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	from, to := w.schedule.sent(j, e.method, cancel)
-	e.from = from
+	e.from, e.cancel = from, cancel
 	switch {
 	case from >= to:
 		return nil
@@ -66,12 +66,7 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 		return e.explainNoResponse(ctx, resp, err)
 	}
 	resp.Body = netx.Steady(resp.Body)
-	stop := context.AfterFunc(ctx, func() { _ = resp.Body.Close() })
-	defer func() {
-		if stop() {
-			_ = resp.Body.Close()
-		}
-	}()
+	defer netx.CloseAtEnd(ctx, w.source.Client.Transport, resp.Body)()
 	w.logger.DebugContext(ctx, "storage answered", "host", url.url.Host, "path", url.url.Path, "offset", from, "status", resp.StatusCode)
 	if err := e.accept(ctx, resp); err != nil {
 		return err
@@ -166,7 +161,7 @@ func (e *exchange) cut(ctx context.Context, err error) error {
 // accept checks a response. If the object was not known, the body must begin as gzip
 // does: the page of a proxy must not get into a file.
 func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) {
-	e.reader, e.content, e.length, e.delimited = resp.Body, resp.Body, contentLength(resp), delimited(resp)
+	e.reader, e.length, e.delimited = resp.Body, contentLength(resp), delimited(resp)
 	e.body, err = check(resp, e.from, e.known)
 	if status, ok := errors.AsType[*StatusError](err); ok {
 		status.decode(resp, netx.URLSecrets(e.url.url))
@@ -278,7 +273,7 @@ func (e *exchange) reachedLimit(at, limit int64) error {
 	if at < limit || limit != e.end || e.length >= 0 {
 		return nil
 	}
-	defer time.AfterFunc(excessLimit, func() { _ = e.content.Close() }).Stop()
+	defer time.AfterFunc(excessLimit, func() { e.cancel(nil) }).Stop()
 	if n, _ := e.reader.Read(e.block[:1]); n > 0 {
 		return changed("storage sent more than it had announced")
 	}
