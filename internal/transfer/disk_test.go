@@ -24,6 +24,7 @@ import (
 // what the next call does. The file at path and the fetched bytes stay.
 func TestADiskOperationFails(t *testing.T) {
 	const path = "/data/backup.tar.gz"
+	const size = 8_000_000 // more than 20 writes, however long the Reads are
 	cases := []struct {
 		name    string
 		kind    simdisk.Kind
@@ -36,13 +37,13 @@ func TestADiskOperationFails(t *testing.T) {
 		{"read-only", simdisk.Create, ".part.log", 0, syscall.EROFS, "create " + path + ".part.log: " + syscall.EROFS.Error(), 0},
 		{"no room for the log", simdisk.Write, ".part.log", 0, syscall.ENOSPC, "append to log: write " + path + ".part.log: " + syscall.ENOSPC.Error(), 0},
 		{"no room for the part", simdisk.Write, ".part", 20, syscall.ENOSPC,
-			"fetched N of 1000000 bytes to " + path + ".part; the next call resumes: write " + path + ".part: " + syscall.ENOSPC.Error(), 100_000},
+			"fetched N of 8000000 bytes to " + path + ".part; the next call resumes: write " + path + ".part: " + syscall.ENOSPC.Error(), 100_000},
 		{"no permission to rename", simdisk.Rename, ".part", 0, syscall.EPERM,
-			"fetched 1000000 of 1000000 bytes to " + path + ".part; the next call finishes: rename " + path + ".part: " + syscall.EPERM.Error(), 1_000_000},
+			"fetched 8000000 of 8000000 bytes to " + path + ".part; the next call finishes: rename " + path + ".part: " + syscall.EPERM.Error(), size},
 	}
 	for _, tt := range cases {
 		run(t, tt.name, func(t *testing.T) {
-			s := newStorage(t, 1_000_000)
+			s := newStorage(t, size)
 			disk := simdisk.New(1, "/data")
 			disk.WriteFile(path, []byte("the last backup"))
 			seen := 0
@@ -71,7 +72,7 @@ func TestADiskOperationFails(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, sumOf(s.object), got.SHA256)
 			assert.GreaterOrEqual(t, got.Resumed, tt.resumed)
-			assert.Equal(t, int64(1_000_000)-got.Resumed, s.sentBytes())
+			assert.Equal(t, int64(size)-got.Resumed, s.sentBytes())
 			assert.Equal(t, []string{"backup.tar.gz"}, disk.Names("/data"))
 		})
 	}
