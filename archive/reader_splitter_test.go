@@ -146,7 +146,7 @@ func TestSplitterSkipsLargeElements(t *testing.T) {
 	t.Parallel()
 	const limit = 100_000
 	exact := `"` + strings.Repeat("x", limit-2) + `"`
-	large := `{"a":["` + strings.Repeat(`\\\"]}`, 1<<20) + `"]}`
+	large := `{"a":["` + strings.Repeat(`\\\"]}`, 5<<20) + `"]}`
 	shard := "[" + exact + "," + large + `,{"b":1},` + exact[:9] + exact + "]"
 	s := archive.NewSplitter(strings.NewReader(shard), limit)
 

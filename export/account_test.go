@@ -140,10 +140,11 @@ func TestMissingArgumentsAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "backups")
 			opts := export.Options{Repositories: []string{"octo/a"}, Dir: dir}
+			job := planJob(t, opts)
 			_, err := export.Run(test.ctx, test.acct, opts)
 			require.ErrorContains(t, err, test.want)
 			require.NoDirExists(t, dir)
-			require.ErrorContains(t, export.Step(test.ctx, test.acct, planJob(t, opts)), test.want)
+			require.ErrorContains(t, export.Step(test.ctx, test.acct, job), test.want)
 			require.ErrorContains(t, export.Unlock(test.ctx, test.acct, "octo/a"), test.want)
 			require.ErrorContains(t, export.UnlockAll(test.ctx, test.acct), test.want)
 			report, err := export.Preflight(test.ctx, test.acct, nil)

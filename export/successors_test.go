@@ -71,6 +71,7 @@ func TestARepositoryInAFullBatchIsIsolated(t *testing.T) {
 		"one of 100":       {100, 100, []int{0}},
 		"two of 100":       {100, 100, []int{0, 50}},
 		"two, in batches":  {150, 100, []int{0, 100}},
+		"one of 1000":      {1000, 1000, []int{0}},
 		"the last of 1000": {1000, 1000, []int{999}},
 	} {
 		t.Run(name, func(t *testing.T) {
