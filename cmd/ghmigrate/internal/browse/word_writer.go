@@ -31,18 +31,22 @@ type posting struct {
 	ids  []byte // the differences of the IDs, as varints
 }
 
-// postingIDs yields the IDs in a posting.
+// maxRecordID is more than the number of records that an index can have. A larger ID is a
+// sign of damage, and would need too much memory in an idSet.
+const maxRecordID = 1 << 31
+
+// postingIDs yields the IDs in a posting. It ends where the posting is damaged.
 func postingIDs(ids []byte) iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		id := int64(0)
 		for len(ids) > 0 {
 			difference, n := binary.Uvarint(ids)
-			if n <= 0 {
-				return // damaged
+			if n <= 0 || difference > maxRecordID {
+				return
 			}
-			id += int64(difference) //nolint:gosec // as add wrote it
+			id += int64(difference)
 			ids = ids[n:]
-			if !yield(id) {
+			if id > maxRecordID || !yield(id) {
 				return
 			}
 		}
