@@ -151,7 +151,7 @@ func (c *Client) exchange(caller context.Context, r request, target string, body
 		failed.unsent = trace.unsent()
 		return failed, clean(err)
 	}
-	defer netx.CloseAtEnd(ctx, c.api.Transport, httpResponse.Body)()
+	defer netx.CloseAtEnd(ctx, cancel, c.api.Transport, httpResponse.Body)()
 	c.noteRateLimit(httpResponse.Header)
 	res := response{request: r, sent: req.Header, status: httpResponse.StatusCode, header: httpResponse.Header}
 	if res.body, err = r.read(httpResponse); err != nil {

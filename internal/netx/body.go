@@ -28,16 +28,21 @@ func (s *steadyBody) Read(p []byte) (n int, err error) {
 // CloseAtEnd closes a body when the returned function is called. If transport is not
 // an [http.Transport], CloseAtEnd also closes the body when ctx ends, because a Read
 // of another transport's body may ignore ctx.
-func CloseAtEnd(ctx context.Context, transport http.RoundTripper, body io.Closer) (closeNow func()) {
-	closeNow = func() { _ = body.Close() }
+//
+// The http.Transport of Go 1.27 drains a body that is closed before its end, for up
+// to 50 milliseconds. It does not drain the body of a canceled request. So the
+// returned function calls cancel first.
+func CloseAtEnd(ctx context.Context, cancel func(), transport http.RoundTripper, body io.Closer) (closeNow func()) {
 	if _, ok := transport.(*http.Transport); ok || transport == nil {
-		// Go 1.27 would first drain a body that is closed during a Read.
-		return closeNow
+		return func() {
+			cancel()
+			_ = body.Close()
+		}
 	}
-	stop := context.AfterFunc(ctx, closeNow)
+	stop := context.AfterFunc(ctx, func() { _ = body.Close() })
 	return func() {
 		if stop() {
-			closeNow()
+			_ = body.Close()
 		}
 	}
 }
