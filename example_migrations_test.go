@@ -11,8 +11,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// Repositories are exported and stay locked. After a 502 the migration may exist
-// nevertheless: package export finds it.
+// The migration locks the repositories until they are unlocked. After a 502 the
+// migration may exist nevertheless: package export finds it.
 func ExampleOrgMigrations_Start() {
 	ctx := context.Background()
 	github := ghmigratetest.NewServer(ghmigratetest.WithExportDuration(time.Hour))
@@ -56,7 +56,7 @@ func ExampleOrgMigrations_Wait() {
 	// Output: exported
 }
 
-// A list requests pages while the loop runs: here only the first page.
+// A list requests a page when the loop reaches it: here only the first page.
 func ExampleOrgMigrations_List() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
@@ -156,13 +156,13 @@ func ExampleOrgMigrations_Watch() {
 		case err != nil:
 			fmt.Println("migration", m.ID, "cannot be watched:", err)
 		case m.State.Done():
-			fmt.Println("migration", m.ID, "has", m.State)
+			fmt.Println("migration", m.ID, "ended:", m.State)
 		}
 	}
 
 	// Unordered output:
-	// migration 79 has exported
-	// migration 80 has failed
+	// migration 79 ended: exported
+	// migration 80 ended: failed
 }
 
 // follow logs the states of an organization's unfinished and new migrations until
