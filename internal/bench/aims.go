@@ -105,7 +105,7 @@ func (s scenario) row(a aim, ours, peer *result) (row []string, peak int64) {
 	peak = slices.Max(ours.peaks)
 	if s.kill {
 		again := median(ours.again)
-		return append(row, "—", "seconds of the line", "—", number(again), "≤ 1", met(again <= 1)), peak
+		return append(row, "—", "seconds fetched again", "—", number(again), "≤ 1", met(again <= 1)), peak
 	}
 	rate := median(ours.rates)
 	row = append(row, number(rate/1e6), a.peer)

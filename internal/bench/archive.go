@@ -11,8 +11,8 @@ import (
 	"os"
 )
 
-// period is odd, so that no two chunks of an archive are alike, whatever power
-// of two they are cut by.
+// period is the size of the repeated block. It is odd, so that chunks of an archive
+// differ if their size is a power of two.
 const period = 1<<20 - 1
 
 // An archive is an object of random bytes that begins as gzip does. It repeats one

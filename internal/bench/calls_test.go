@@ -88,7 +88,7 @@ func benchmarkBoth(b *testing.B, body []byte, ours func(context.Context, *ghmigr
 	benchmark("go-github", func() (int, error) { return theirs(b.Context(), peer) })
 }
 
-// canned responds to every request with one body, and to a DELETE with none.
+// canned responds to every request with one body, and to a DELETE without a body.
 type canned []byte
 
 func (c canned) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// A line is what a connection to storage is like.
+// A line describes the connections to storage.
 type line struct {
 	rate    int64         // bytes a second; 0 is no limit
 	latency time.Duration // to the first byte of a response
 	cut     int64         // bytes after which the connection is cut; 0 is never
-	limit   int           // requests a second, beyond which storage answers 503; 0 is no limit
+	limit   int           // requests a second, beyond which storage responds 503; 0 is no limit
 	origin  bool          // whether a proxy reads its origin from the start for each range
-	slow    int           // each connection of this number has a twentieth of the rate; 0: no connection
+	slow    int           // every connection with a multiple of this number is 20 times slower; 0 is no connection
 }
 
 // bind lets flags set the line.

@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return measureAims(ctx, o, stdout, stderr)
 }
 
-// options say what is measured.
+// options choose the measurements.
 type options struct {
 	size int64          // bytes of the largest archive
 	runs int            // of each program on a fast line

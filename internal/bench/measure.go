@@ -25,7 +25,7 @@ type result struct {
 	failed error
 	rates  []float64 // bytes a second
 	peaks  []int64   // bytes of memory
-	again  []float64 // seconds of the line that the second call fetched again, after a kill
+	again  []float64 // bytes fetched again after a kill, in seconds at the line's rate
 }
 
 // measure runs the programs in turns, so that the machine is equally busy for
@@ -48,7 +48,7 @@ func (s scenario) measure(ctx context.Context, chosen []program, dir string, pro
 			if r.failed != nil {
 				continue
 			}
-			switch err := s.one(ctx, p, source, dir, r); {
+			switch err := s.measureOnce(ctx, p, source, dir, r); {
 			case errors.Is(err, errTooFast):
 				r.failed = err
 			case err != nil:
@@ -61,8 +61,8 @@ func (s scenario) measure(ctx context.Context, chosen []program, dir string, pro
 	return results, nil
 }
 
-// one measures one run, and removes the files of the program.
-func (s scenario) one(ctx context.Context, p program, from *source, dir string, r *result) (err error) {
+// measureOnce measures one run, and removes the files of the program.
+func (s scenario) measureOnce(ctx context.Context, p program, from *source, dir string, r *result) (err error) {
 	path := filepath.Join(dir, "archive.tar.gz")
 	defer func() { err = errors.Join(err, emptyFolder(dir)) }()
 	before, err := from.settled(ctx)
