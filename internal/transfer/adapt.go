@@ -52,7 +52,7 @@ type adaptation struct {
 	rates        []float64     // bytes a second, of jobs that ended
 	refusals     int           // refusals that reduced the workers
 	leader       *job          // the job that brings nearly all bytes, if there is one
-	leaderRounds int           // rounds in a row in which leader did
+	leaderRounds int           // rounds in a row in which leader brought them
 	singleRange  bool          // whether storage gives only one range at a time
 
 	keptSlots      int // workers between a failed request and its retry
@@ -70,7 +70,7 @@ type adaptation struct {
 func (j *job) rate(now time.Time) float64 { return float64(j.got) / (now.Sub(j.sentAt) + 1).Seconds() }
 
 // medianRate returns the median speed of running and recently ended jobs, 0 if there
-// are none.
+// are no such jobs.
 func (s *schedule) medianRate(now time.Time) float64 {
 	rates := slices.Clone(s.rates)
 	for _, j := range s.jobs {
@@ -148,7 +148,7 @@ func (s *schedule) compare(now time.Time) {
 
 // useOne leaves the rest of the object to one connection. It keeps the connection of
 // the given job if the job is at the first gap and its response goes to the end.
-// Otherwise a worker opens a new connection. Bytes behind the first gap are fetched
+// Otherwise a worker opens a new connection. Bytes after the first gap are fetched
 // again: the gaps between them would take more requests.
 func (s *schedule) useOne(keep *job) {
 	at := s.frontier()

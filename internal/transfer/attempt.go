@@ -25,7 +25,7 @@ type session struct {
 	object object
 	known  bool // whether a response has described the object
 
-	lastSize    int64 // the size in earlier responses, -1 if they had none
+	lastSize    int64 // the size in earlier responses, -1 if they had no size
 	sizeChanged bool  // whether storage has told two different sizes
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// busyBeyond responds by respond, and refuses requests beyond a limit of connections.
+// busyBeyond responds with respond, and refuses requests beyond a limit of connections.
 func busyBeyond(limit *atomic.Int64, respond handler) numberedHandler {
 	var now atomic.Int64
 	return func(_ int, w http.ResponseWriter, r *http.Request) bool {
@@ -100,7 +100,7 @@ func TestARefusedRangeDoesNotDelayTheEnd(t *testing.T) {
 
 // Storage tells the last range to wait. Other ranges fetch its bytes, even when there
 // are fewer ranges left than workers.
-func TestALongWaitOfTheLastRangeDelaysNoOther(t *testing.T) {
+func TestALongWaitOfTheLastRangeDelaysNoOtherRange(t *testing.T) {
 	for _, wait := range []int{60, 3000, 7200} {
 		run(t, fmt.Sprint(wait), func(t *testing.T) {
 			const size, chunk = 1 << 20, 32 << 10
@@ -131,7 +131,7 @@ func TestALongWaitOfTheLastRangeDelaysNoOther(t *testing.T) {
 // place. After the wait the worker fetches again.
 func TestAWorkerThatWaitsIsNotReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const size, second = 16 << 20, 8 << 10 // 256 s over eight connections
+		const size, perSecond = 16 << 20, 8 << 10 // 256 s over eight connections
 		s := newStorage(t, size)
 		var sending, refused atomic.Int64
 		var limit atomic.Int64
@@ -152,7 +152,7 @@ func TestAWorkerThatWaitsIsNotReplaced(t *testing.T) {
 			default:
 				w = &untilWriter{w, broken}
 			}
-			return trickle(s, promptWriter{w}, r, second/8, time.Second/8)
+			return trickle(s, promptWriter{w}, r, perSecond/8, time.Second/8)
 		}
 		begin := time.Now()
 		requireFetched(t, s, target(t), transfer.Options{Concurrency: 8, MinChunk: 32 << 10})
@@ -196,7 +196,7 @@ func TestARefusedRangeLosesNoBytes(t *testing.T) {
 }
 
 // There are never more connections than ranges.
-func TestStorageThatBearsNoMoreThanTheRanges(t *testing.T) {
+func TestStorageThatAllowsNoMoreConnectionsThanRanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 4<<20)
 		var limit, refused atomic.Int64
@@ -217,9 +217,9 @@ func TestStorageThatBearsNoMoreThanTheRanges(t *testing.T) {
 	})
 }
 
-// Something on the line bears two connections, and refuses further ones in some way.
+// Something on the line allows two connections, and refuses more in some way.
 func TestConnectionsBeyondALimitAreGivenUp(t *testing.T) {
-	const size, second = 4 << 20, 40 << 10 // 51.2 s over two connections
+	const size, perSecond = 4 << 20, 40 << 10 // 51.2 s over two connections
 	const limit = 130 * time.Second
 	for name, refuse := range map[string]handler{
 		"503":   status(http.StatusServiceUnavailable),
@@ -238,7 +238,7 @@ func TestConnectionsBeyondALimitAreGivenUp(t *testing.T) {
 						return refuse(w, r)
 					}
 					defer sending.Add(-1)
-					return trickle(s, w, r, second/5, time.Second/5)
+					return trickle(s, w, r, perSecond/5, time.Second/5)
 				}
 				begin := time.Now()
 				requireFetched(t, s, target(t), transfer.Options{Concurrency: ranges, MinChunk: 32 << 10})
@@ -252,9 +252,9 @@ func TestConnectionsBeyondALimitAreGivenUp(t *testing.T) {
 
 func TestAnOutageDoesNotReduceTheRanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const size, second = 16 << 20, 16 << 10 // 128 s over eight connections
+		const size, perSecond = 16 << 20, 16 << 10 // 128 s over eight connections
 		s := newStorage(t, size)
-		fetch := s.trickling(second/4, time.Second/4)
+		fetch := s.trickling(perSecond/4, time.Second/4)
 		s.respond = outage(30*time.Second, time.Minute, fetch, fetch)
 		begin := time.Now()
 		requireFetched(t, s, target(t), transfer.Options{Concurrency: 8, MinChunk: 32 << 10})

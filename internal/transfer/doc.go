@@ -4,7 +4,7 @@
 // # How it works
 //
 // The first request is for the whole object: a GET with "Range: bytes=0-" and
-// "Accept-Encoding: identity". Its response tells the size. Then all workers start. A
+// "Accept-Encoding: identity". Its response gives the size. Then all workers start. A
 // schedule hands out chunks in the order of the file, and a worker fetches one chunk
 // with one request. At the end, an idle worker takes the rest of another worker's
 // chunk. Behind the workers, a recorder hashes the part, syncs it and logs the fetched
@@ -16,7 +16,7 @@
 //
 // # Promises
 //
-// Everything that curl can fetch is fetched. Before a transfer fails because of the
+// A transfer fetches everything that curl can fetch. Before a transfer fails because of the
 // responses of storage, it falls back from parallel ranges to one range, and
 // then to a plain request. It takes each step once, and logs it. The cases are:
 //   - storage that refuses ranges (TestStorageThatRefusesRanges,

@@ -100,7 +100,7 @@ type download struct {
 	session *session
 	options Options
 
-	earlier  spans     // spans from earlier calls, nil when they are of no use
+	earlier  spans     // spans from earlier calls, nil when they are useless
 	size     int64     // the size of the object of earlier calls, -1 if it is not known
 	schedule *schedule // nil before the first attempt
 	reported time.Time

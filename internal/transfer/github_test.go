@@ -33,8 +33,8 @@ func TestChaosOfStreamsFromGitHub(t *testing.T) {
 	eachSeed(t, func(t *testing.T, seed uint64) { chaosOfStreams(t, newGitHub(t, seed, 3).chaos) })
 }
 
-// A gitHub is the chaos of a fake GitHub with one migration. The archive of the
-// migration is the object.
+// A gitHub is a chaos whose storage is a fake GitHub with one migration. The archive
+// of the migration is the object.
 type gitHub struct {
 	*chaos
 	server *ghmigratetest.Server

@@ -110,7 +110,7 @@ func requireStreamed(t *testing.T, source transfer.Source, object []byte) *trans
 }
 
 // requireBoth fetches the object as a file with several ranges, and as a stream. It
-// returns the log of the former.
+// returns the log of the first.
 func requireBoth(t *testing.T, object []byte, respond storageHandler) (log string) {
 	t.Helper()
 	start := func(t *testing.T) *storage {

@@ -16,17 +16,17 @@ import (
 )
 
 func TestRangesAreFetchedInParallel(t *testing.T) {
-	const size, second = 1 << 20, 16 << 10 // 64 s over one connection
+	const size, perSecond = 1 << 20, 16 << 10 // 64 s over one connection
 	for ranges, want := range map[int]time.Duration{1: 64 * time.Second, 4: 16 * time.Second, 8: 8 * time.Second, 16: 4 * time.Second, 100: 4 * time.Second, 0: 8 * time.Second} {
 		run(t, fmt.Sprint(ranges), func(t *testing.T) {
 			s := newStorage(t, size)
-			s.respond = always(s.trickling(second/16, time.Second/16))
+			s.respond = always(s.trickling(perSecond/16, time.Second/16))
 			begin := time.Now()
 			got := requireFetched(t, s, target(t), inParallel(ranges))
 			assert.Zero(t, got.Resumed)
 			assert.InDelta(t, want, time.Since(begin), float64(want/7))
 			assert.Equal(t, 1, s.located, "all ranges share one URL")
-			assert.InDelta(t, size, s.sentBytes(), second/16+4<<10, "the first request goes to the end, and is canceled")
+			assert.InDelta(t, size, s.sentBytes(), perSecond/16+4<<10, "the first request is for the whole object, and is canceled")
 		})
 	}
 }
@@ -63,8 +63,8 @@ func TestChunksAreHandedOutInTheOrderOfTheFile(t *testing.T) {
 	})
 }
 
-// leaveGap ends a call whose second chunk never arrives. The chunks behind it are in
-// the part.
+// leaveGap interrupts a call whose second chunk never arrives. Later chunks are in the
+// part.
 func leaveGap(t *testing.T, s *storage, path string, chunk int) {
 	t.Helper()
 	s.respond = func(_ int, w http.ResponseWriter, r *http.Request) bool {
@@ -76,8 +76,8 @@ func leaveGap(t *testing.T, s *storage, path string, chunk int) {
 	_ = interruptAfter(t, s, path, 30*time.Second, inParallel(4))
 }
 
-// A single connection starts at the first gap. The hash could not read the bytes
-// behind a gap, and the window would make the connection wait.
+// A single connection starts at the first gap. Otherwise the hash could not read past
+// the gap, and the window would make the connection wait.
 func TestOneConnectionLeavesNoGapBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size, chunk = 4 << 20, 64 << 10

@@ -63,14 +63,14 @@ func TestFileResumesByTheLog(t *testing.T) {
 	}{
 		{"one range", []string{header, fetched("[[0,600]]", 600)}, 600, 600, false},
 		{"the last of two lines", []string{header, fetched("[[0,300]]", 300), fetched("[[0,600]]", 600)}, 600, 600, false},
-		{"bytes behind the range", []string{header, fetched("[[0,600]]", 600)}, 900, 600, false},
+		{"bytes after the range", []string{header, fetched("[[0,600]]", 600)}, 900, 600, false},
 		{"a gap", []string{header, fetched("[[0,600],[700,1000]]", 600)}, 1000, 900, false},
 		{"a range that is not all hashed", []string{header, fetched("[[0,600]]", 400)}, 600, 600, false},
 		{"a range that is not hashed", []string{header, `{"fetched":{"ranges":[[0,600]],"hashed":0}}`}, 600, 600, false},
 		{"the whole object", []string{header, fetched("[[0,1000]]", 1000)}, 1000, 1000, false},
 		{"an unknown size", []string{strings.Replace(header, `"size":1000`, `"size":-1`, 1), fetched("[[0,600]]", 600)}, 600, 600, false},
 
-		{"ranges behind the size", []string{header, fetched("[[0,600],[700,1001]]", 600)}, 1001, 0, false},
+		{"ranges beyond the size", []string{header, fetched("[[0,600],[700,1001]]", 600)}, 1001, 0, false},
 		{"several ranges of an unknown size", []string{
 			strings.Replace(header, `"size":1000`, `"size":-1`, 1), fetched("[[0,600],[700,900]]", 600),
 		}, 900, 0, false},

@@ -104,8 +104,8 @@ func (r *recorder) hashAll() error {
 	}
 }
 
-// recordAll records until stop is closed. When a record is in the log, it is already
-// as old as its sync took. A slow sync therefore brings the next record forward.
+// recordAll records until stop is closed. A record that reaches the log is as old as
+// its sync took. After a slow sync, the next record therefore comes earlier.
 func (r *recorder) recordAll(stop <-chan struct{}) error {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()

@@ -15,7 +15,7 @@ import (
 
 const (
 	cancelLimit = time.Second     // how long send waits for the RoundTripper of a canceled request
-	excessLimit = 5 * time.Second // how long reachedLimit waits for bytes behind the announced end
+	excessLimit = 5 * time.Second // how long reachedLimit waits for bytes after the announced end
 )
 
 // An exchange is one request for a job, and its response.
@@ -264,8 +264,8 @@ func (e *exchange) ended(ctx context.Context, at int64, err error) error {
 	return e.cut(ctx, err)
 }
 
-// reachedLimit fails if the body goes on behind its announced end. Only a chunked
-// body can, and then none of its bytes can be trusted.
+// reachedLimit fails if the body goes on after its announced end. Only a chunked
+// body can do this, and then its bytes cannot be trusted.
 func (e *exchange) reachedLimit(at, limit int64) error {
 	if e.object.Size == at && e.size() < 0 {
 		e.attempt.end(at)

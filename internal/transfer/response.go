@@ -57,7 +57,7 @@ func check(resp *http.Response, from int64, want *object) (body, error) {
 
 // checkRestart returns the error for a 200 in response to a range of a known object.
 // A response without a validator is taken for the page of a proxy: the fetched bytes
-// stay of use.
+// stay useful.
 func checkRestart(resp *http.Response, want object) error {
 	length := contentLength(resp)
 	found := describe(resp, length)

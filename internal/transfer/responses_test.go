@@ -23,12 +23,12 @@ type numberedHandler = func(n int, w http.ResponseWriter, r *http.Request) bool
 // A storageHandler is a numberedHandler for any storage.
 type storageHandler = func(s *storage, n int, w http.ResponseWriter, r *http.Request) bool
 
-// always responds to every request by h.
+// always responds to every request with h.
 func always(h handler) numberedHandler {
 	return func(_ int, w http.ResponseWriter, r *http.Request) bool { return h(w, r) }
 }
 
-// inOrder responds to the nth request by the nth handler. The storage responds to
+// inOrder responds to the nth request with the nth handler. The storage responds to
 // later requests, and to requests whose handler is nil.
 func inOrder(handlers ...handler) numberedHandler {
 	return func(n int, w http.ResponseWriter, r *http.Request) bool {
@@ -36,12 +36,12 @@ func inOrder(handlers ...handler) numberedHandler {
 	}
 }
 
-// firstN responds to the first n requests by h.
+// firstN responds to the first n requests with h.
 func firstN(n int, h handler) numberedHandler {
 	return func(number int, w http.ResponseWriter, r *http.Request) bool { return number <= n && h(w, r) }
 }
 
-// firstThen responds to the first request by first, and to later ones by then.
+// firstThen responds to the first request with first, and to later requests with then.
 func firstThen(first, then handler) numberedHandler {
 	return func(n int, w http.ResponseWriter, r *http.Request) bool {
 		if n == 1 {
@@ -77,7 +77,7 @@ func loginPage(w http.ResponseWriter, _ *http.Request) bool {
 // hangUp breaks the connection without a response.
 func hangUp(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }
 
-// outage responds by before until an outage begins, and by after when it has ended.
+// outage responds with before until an outage begins, and with after when it has ended.
 // The outage breaks all connections.
 func outage(begin, duration time.Duration, before, after handler) numberedHandler {
 	down := make(chan struct{})

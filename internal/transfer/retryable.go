@@ -22,7 +22,7 @@ type failureKind int
 
 const (
 	broken     failureKind = iota // the connection was cut, or a server had an error
-	noResponse                    // the line may be down, or may bear no more connections
+	noResponse                    // the line may be down, or may allow no more connections
 	replaced                      // the schedule canceled the request
 	busy                          // storage asks for fewer requests
 	refused                       // storage says that the URL is not valid

@@ -48,7 +48,7 @@ type schedule struct {
 	free     spans // bytes that no worker fetches
 	jobs     []*job
 	started  bool  // whether a job was handed out
-	reusable int64 // bytes of earlier calls behind this offset are fetched again
+	reusable int64 // bytes of earlier calls after this offset are fetched again
 
 	maxWorkers int // workers that exist
 	workers    int // workers that may fetch now
@@ -79,8 +79,8 @@ type job struct {
 	recent       int64                   // bytes since the connections were last compared
 }
 
-// newSchedule returns the schedule of an object of which the spans done are in the
-// file. One worker starts. The other workers start after a call of sized.
+// newSchedule returns the schedule of an object. The spans done are in the file
+// already. One worker starts. The other workers start after a call of sized.
 func newSchedule(done spans, hashed, unit int64) *schedule {
 	s := &schedule{
 		unit: unit, size: unknownEnd, chunk: unknownEnd, maxWorkers: 1, workers: 1,
@@ -189,7 +189,7 @@ func (s *schedule) take(i int) span {
 }
 
 // split leaves the next n bytes of a job to its worker and frees the other bytes. It
-// returns the index of the freed span, -1 if there is none.
+// returns the index of the freed span, -1 if no bytes are freed.
 func (s *schedule) split(j *job, n int64) int {
 	if j.end-j.at <= n {
 		return -1
@@ -251,7 +251,7 @@ func (s *schedule) received(j *job, n int) {
 
 // wrote notes that n more bytes are in the file. It returns how many more bytes the
 // worker may read, up to the limit of the response. The job is extended if the bytes
-// behind it are free.
+// after it are free.
 func (s *schedule) wrote(j *job, n int, limit int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -268,7 +268,7 @@ func (s *schedule) wrote(j *job, n int, limit int64) int64 {
 	return min(j.end, limit) - j.at
 }
 
-// extend gives a job the bytes behind it if they are free, or if their request still
+// extend gives a job the bytes after it if they are free, or if their request still
 // waits for its response. The response of the job brings them without another
 // request. Some storage begins a range later the further its offset is.
 func (s *schedule) extend(j *job) {

@@ -19,7 +19,7 @@ const (
 
 	maxFreshRefusals = 2 // one refusal of a fresh URL may come from a slow clock
 
-	// A refused URL that brought progressMinimum, or is so old, is replaced at once.
+	// A refused URL is replaced at once if it brought progressMinimum or is this old.
 	agedTime = 10 * time.Second
 )
 

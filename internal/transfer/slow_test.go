@@ -62,11 +62,11 @@ func TestARangeThatIsMuchSlowerIsReplaced(t *testing.T) {
 // The speeds of running requests count for the median.
 func TestTheSlowerOneOfTwoRangesIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const chunk, second = 64 << 10, 2 << 10 // 32 s for each chunk
+		const chunk, perSecond = 64 << 10, 2 << 10 // 32 s for each chunk
 		s := newStorage(t, 4*chunk)
 		path := target(t)
 		interrupt(t, s, path, 2*chunk)
-		s.respond = firstThen(s.trickling(second/20, time.Second), s.trickling(second, time.Second))
+		s.respond = firstThen(s.trickling(perSecond/20, time.Second), s.trickling(perSecond, time.Second))
 		begin := time.Now()
 		requireFetched(t, s, path, transfer.Options{Concurrency: 8, MinChunk: chunk})
 		assert.Less(t, time.Since(begin), 34*time.Second)
@@ -92,11 +92,11 @@ func TestARangeIsNotSlowAfterAnOutage(t *testing.T) {
 // wait.
 func TestATransportWithOneConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const size, second = 4 << 20, 8 << 10 // 512 s
+		const size, perSecond = 4 << 20, 8 << 10 // 512 s
 		s := newStorage(t, size)
 		s.respond = func(_ int, w http.ResponseWriter, r *http.Request) bool {
 			pause(r, 500*time.Millisecond)
-			return trickle(s, w, r, second/20, time.Second/20)
+			return trickle(s, w, r, perSecond/20, time.Second/20)
 		}
 		source := s.source(t)
 		source.Client.Transport.(*http.Transport).MaxConnsPerHost = 1
@@ -110,13 +110,13 @@ func TestATransportWithOneConnection(t *testing.T) {
 // requests to slow storage would be replaced too early.
 func TestTheLatencyOfARefusalDoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const size, second = 4 << 20, 4 << 10
+		const size, perSecond = 4 << 20, 4 << 10
 		s := newStorage(t, size)
 		s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool {
 			if n == 6 {
 				return expired(w, r)
 			}
-			return !pause(r, 12*time.Second) || trickle(s, w, r, second/10, time.Second/10)
+			return !pause(r, 12*time.Second) || trickle(s, w, r, perSecond/10, time.Second/10)
 		}
 		requireFetched(t, s, target(t), inParallel(8))
 		assert.Less(t, len(s.seen()), size/(64<<10)+40, "few requests are replaced")

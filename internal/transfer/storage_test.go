@@ -57,8 +57,8 @@ func newStorage(t *testing.T, size int) *storage {
 		path:     "/migration/25320/24575",
 		listener: &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})},
 	}
-	// The server does not notice that a client cancels a request behind which it has
-	// read the next one. The end of the base context ends such requests.
+	// The server does not notice that a client cancels a request if the server has
+	// already read the next request. The end of the base context ends such requests.
 	base, cancel := context.WithCancel(t.Context())
 	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Hour, BaseContext: func(net.Listener) context.Context { return base }}
 	go func() { _ = server.Serve(s.listener) }()

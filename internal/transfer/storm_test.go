@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// A storm is the chaos of the storage of these tests. It can send wrong responses that
-// ghmigratetest cannot send.
+// A storm is a chaos whose storage is that of these tests. It can send wrong responses
+// that ghmigratetest cannot send.
 type storm struct {
 	*chaos
 	storage *storage
 	calm    int  // how many of 100 requests succeed
 	ignores bool // whether storage ignores conditions
-	habit   int  // which storage it resembles: see respondByHabit
+	habit   int  // the kind of storage that it resembles: see respondByHabit
 	status  int  // the status of requests that the habit refuses
 
 	mu     sync.Mutex

@@ -177,13 +177,13 @@ func TestStreamWaitsForASlowReader(t *testing.T) {
 // While the reader is at work, the stream fetches bytes ahead, up to a limit.
 func TestStreamReadsAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const size, second = 20 << 20, 1 << 20
+		const size, perSecond = 20 << 20, 1 << 20
 		s := newStorage(t, size)
-		s.respond = always(s.trickling(second, time.Second))
+		s.respond = always(s.trickling(perSecond, time.Second))
 		stream, err := transfer.Open(t.Context(), s.source(t))
 		require.NoError(t, err)
 		begin := time.Now()
-		block := make([]byte, 2*second)
+		block := make([]byte, 2*perSecond)
 		for range size / len(block) {
 			_, err := io.ReadFull(stream, block)
 			require.NoError(t, err)

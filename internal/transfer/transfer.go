@@ -44,7 +44,7 @@ type Location struct {
 }
 
 // ErrChanged reports that the object has changed since the transfer began. The bytes
-// of the old object are of no use.
+// of the old object are useless.
 var ErrChanged = errors.New("the object changed while it was fetched")
 
 // ErrInUse reports that another call, in this process or another, fetches to the same

@@ -29,11 +29,11 @@ type worker struct {
 
 // A record holds the results of the latest requests of a worker.
 type record struct {
-	succeeded bool      // whether the latest request did
+	succeeded bool      // whether the latest request succeeded
 	keepsSlot bool      // whether the worker keeps its slot although the request failed
 	failures  int       // requests in a row that failed without a byte
 	failed    time.Time // when the latest of these requests failed
-	err       error     // its error
+	err       error     // the error of that request
 }
 
 // run fetches until there is no job. The missing bytes of a failed job are free
