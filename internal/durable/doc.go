@@ -1,11 +1,11 @@
 // Package durable holds the file operations that downloads and exports need to
-// survive a crash, and a log that survives one.
+// survive a crash, and a log that survives a crash.
 //
 // It has two parts. The interfaces [FS] and [File] are the file operations whose order
 // decides what a crash can lose. [OS] implements FS with the operating system. A
 // test uses the disk of package simdisk instead: it stops after any operation, and
 // loses, reorders or tears writes that were not synced. [Log] is an append-only file
-// of checksummed lines, which tells the next process how far the last one got.
+// of checksummed lines, which tells the next process how far the last process got.
 //
 // # What survives a crash
 //
@@ -13,7 +13,7 @@
 // name survives when [FS.SyncDir] of its folder has returned. Everything else may be
 // lost, in any order, and the last write may be torn. So every user of this package
 // syncs the data, then appends a line about the data to a log, then syncs the log. A
-// line that survives never describes data that did not.
+// line that survives never describes data that was lost.
 //
 // # Locks
 //

@@ -85,8 +85,8 @@ func OpenLog(f File, replay func(line []byte) error) (*Log, error) {
 	if l.size == size {
 		return l, nil
 	}
-	// Without a sync, parts of the torn line could reappear behind a new line after the
-	// next crash.
+	// Without a sync, parts of the torn line could reappear after a new line when the
+	// machine crashes again.
 	if err := f.Truncate(l.size); err != nil {
 		return nil, fmt.Errorf("cut off the log's torn last line: %w", err)
 	}

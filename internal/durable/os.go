@@ -11,7 +11,7 @@ import (
 // OS is the file system of the operating system.
 //
 // It locks files by flock on Unix and by LockFileEx on Windows. On a system or
-// a file system that has neither, OpenLocked fails with [ErrNoLocks].
+// a file system without these locks, OpenLocked fails with [ErrNoLocks].
 type OS struct{}
 
 var _ FS = OS{}
@@ -85,7 +85,7 @@ func (OS) Rename(oldname, newname string) error { return rename(oldname, newname
 // Remove implements [FS].
 func (OS) Remove(name string) error { return os.Remove(name) }
 
-// SyncDir implements [FS]. Windows has no such operation and needs none: NTFS
+// SyncDir implements [FS]. Windows has no such operation and does not need it: NTFS
 // logs its names itself.
 func (OS) SyncDir(name string) error { return syncDir(name) }
 

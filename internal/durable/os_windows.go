@@ -58,7 +58,7 @@ const (
 	lockfileExclusiveLock   = 2
 )
 
-// lockRange returns a range of one byte behind the end of any file. A lock on Windows
+// lockRange returns a range of one byte after the end of any file. A lock on Windows
 // keeps other programs from reading the locked range, and they may read a part.
 func lockRange() *syscall.Overlapped { return &syscall.Overlapped{Offset: 0, OffsetHigh: 1<<31 - 1} }
 

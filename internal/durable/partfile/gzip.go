@@ -9,7 +9,7 @@ import (
 )
 
 // IsGzip reports whether the bytes of the part before end are valid gzip to its end,
-// with nothing behind it. If so, a response whose end looks like a cut was complete.
+// with nothing after it. If so, a response whose end looks like a cut was complete.
 func (p *Part) IsGzip(ctx context.Context, end int64) (bool, error) {
 	file := &errorKeeper{ctx: ctx, reader: io.NewSectionReader(p.File, 0, end)}
 	whole := isGzip(file)
@@ -53,7 +53,7 @@ func (p *GzipProof) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// End reports whether the bytes were valid gzip, with nothing behind it. Only the
+// End reports whether the bytes were valid gzip, with nothing after it. Only the
 // first call may return true.
 func (p *GzipProof) End() bool {
 	_ = p.pipe.Close()

@@ -5,7 +5,7 @@ import "math"
 // An Object is the description of the object in a response of storage.
 type Object struct {
 	Path         string `json:"path"` // of its URL
-	Size         int64  `json:"size"` // -1 if the response does not tell it
+	Size         int64  `json:"size"` // -1 if the response does not give it
 	ETag         string `json:"etag,omitempty"`
 	LastModified string `json:"last_modified,omitempty"`
 }

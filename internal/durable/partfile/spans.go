@@ -1,13 +1,13 @@
 package partfile
 
-// A Span is a byte range of an object: the first offset, and the offset behind the
+// A Span is a byte range of an object: the first offset, and the offset after the
 // last byte. The latter is UnknownEnd while the size of the object is not known.
 type Span [2]int64
 
 // Spans are disjoint and in order.
 type Spans []Span
 
-// valid reports whether every span has bytes and starts behind a gap.
+// valid reports whether every span has bytes and starts after a gap.
 func (s Spans) valid() bool {
 	var end int64
 	for i, r := range s {
@@ -27,7 +27,7 @@ func (s Spans) Head() int64 {
 	return s[0][1]
 }
 
-// End returns the end of the last span, 0 if there is none.
+// End returns the end of the last span, 0 if there are no spans.
 func (s Spans) End() int64 {
 	if len(s) == 0 {
 		return 0

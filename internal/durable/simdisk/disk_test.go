@@ -158,7 +158,7 @@ func TestAPowerCutMayLoseUnsyncedData(t *testing.T) {
 		require.GreaterOrEqual(t, len(got), len(before))
 		require.LessOrEqual(t, len(got), len(after))
 		require.Empty(t, bytes.Trim(got[:len(before)], "+-"), "a block is old or new")
-		require.Empty(t, bytes.Trim(got[len(before):], "+\x00"), "a block behind the old end is new or zeros")
+		require.Empty(t, bytes.Trim(got[len(before):], "+\x00"), "a block after the old end is new or zeros")
 		switch {
 		case bytes.Equal(got, after):
 			kept++
