@@ -254,16 +254,16 @@ func TestErrorsOfAMissingArchive(t *testing.T) {
 			server.Clock().Advance(6 * time.Minute)
 		}, ghmigrate.ErrArchiveNotReady, "migration 79 is exporting"},
 		{"an unknown state", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
-			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"archiving"}`})
+			server.Inject(ghmigratetest.Fault{Path: exportPath, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"archiving"}`})
 		}, ghmigrate.ErrArchiveNotReady, "migration 79 is archiving"},
 		{"a state of an odd type", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
-			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":[]}`})
+			server.Inject(ghmigratetest.Fault{Path: exportPath, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":[]}`})
 		}, ghmigrate.ErrArchiveNotReady, "migration 79 is in an unknown state"},
 		{"an end of an odd type", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
-			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"exported","archive_url":"https://x","updated_at":1}`})
+			server.Inject(ghmigratetest.Fault{Path: exportPath, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"exported","archive_url":"https://x","updated_at":1}`})
 		}, nil, "404 Not Found"},
 		{"the export failed", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
-			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"failed"}`})
+			server.Inject(ghmigratetest.Fault{Path: exportPath, Times: -1, Status: http.StatusOK, Body: `{"id":79,"state":"failed"}`})
 		}, ghmigrate.ErrMigrationFailed, "migration 79: migration failed"},
 		{"a deleted archive", func(t *testing.T, server *ghmigratetest.Server, client *ghmigrate.Client) {
 			server.Clock().Advance(time.Hour)
@@ -279,14 +279,14 @@ func TestErrorsOfAMissingArchive(t *testing.T) {
 		{"no known reason", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Clock().Advance(time.Hour)
 			fault := ghmigratetest.ServerError(http.StatusNotFound)
-			fault.Path, fault.Times = polled+"/archive", -1
+			fault.Path, fault.Times = exportPath+"/archive", -1
 			server.Inject(fault)
 		}, nil, "404 Server Error"},
 		{"the poll fails", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
-			server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusInternalServerError})
+			server.Inject(ghmigratetest.Fault{Path: exportPath, Times: -1, Status: http.StatusInternalServerError})
 		}, nil, "404 Not Found"},
 		{"the poll fails at first", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
-			server.Inject(ghmigratetest.Fault{Path: polled, Times: 2, Status: http.StatusBadGateway})
+			server.Inject(ghmigratetest.Fault{Path: exportPath, Times: 2, Status: http.StatusBadGateway})
 		}, ghmigrate.ErrArchiveNotReady, "migration 79 is pending"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -303,7 +303,7 @@ func TestErrorsOfAMissingArchive(t *testing.T) {
 					require.ErrorContains(t, err, test.text, call)
 					failure, ok := errors.AsType[*ghmigrate.APIError](err)
 					if assert.True(t, ok, call) {
-						assert.Equal(t, polled+"/archive", failure.Path)
+						assert.Equal(t, exportPath+"/archive", failure.Path)
 					}
 				}
 			}, ghmigratetest.WithExportDuration(50*time.Minute))
@@ -316,7 +316,7 @@ func TestErrorsOfAMissingArchive(t *testing.T) {
 			startExports(t, server, client, 1)
 			server.Clock().Advance(time.Hour)
 			fault := ghmigratetest.ServerError(http.StatusNotFound)
-			fault.Path, fault.Times = polled+"/archive", -1
+			fault.Path, fault.Times = exportPath+"/archive", -1
 			server.Inject(fault)
 			for call, err := range archiveErrors(t, client, 79) {
 				assert.Equal(t, []error{ghmigrate.ErrNotFound}, sentinelsOf(err), "%s: %v", call, err)
@@ -340,7 +340,7 @@ func TestErrorsOfAMissingArchive(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			client := testclient.New(t, server)
 			startExports(t, server, client, 1)
-			server.Inject(ghmigratetest.Fault{Path: polled, Stall: true})
+			server.Inject(ghmigratetest.Fault{Path: exportPath, Stall: true})
 			reason := errors.New("the user is gone")
 			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, reason)
 			defer cancel()
@@ -373,7 +373,7 @@ func TestArchiveURLFollowsRedirectsWithinTheOrigin(t *testing.T) {
 	}
 }
 
-func TestAPageInPlaceOfARedirectIsNoAddress(t *testing.T) {
+func TestAPageInPlaceOfARedirectIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{loginPage, `{}`, "", "\x1f\x8b"} {
 		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) { return respond(req, http.StatusOK, nil, body), nil })
@@ -383,8 +383,8 @@ func TestAPageInPlaceOfARedirectIsNoAddress(t *testing.T) {
 	}
 }
 
-// Storage may lag behind the end of an export, for seconds.
-func TestAnArchiveThatLagsIsWaitedFor(t *testing.T) {
+// The archive may appear some seconds after the end of the export.
+func TestDownloadArchiveWaitsForAnArchiveThatLags(t *testing.T) {
 	// The longest time is the lag and the longest pause that may begin within it.
 	for lag, longest := range map[time.Duration]time.Duration{time.Second: 3 * time.Second, 25 * time.Second: 55 * time.Second} {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
@@ -393,7 +393,7 @@ func TestAnArchiveThatLagsIsWaitedFor(t *testing.T) {
 			_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 			require.NoError(t, err)
 			fault := ghmigratetest.ServerError(http.StatusNotFound)
-			fault.Path, fault.Times = polled+"/archive", -1
+			fault.Path, fault.Times = exportPath+"/archive", -1
 			server.Inject(fault)
 			time.AfterFunc(lag, server.ClearFaults)
 			began := time.Now()
@@ -404,14 +404,14 @@ func TestAnArchiveThatLagsIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestAnArchiveThatIsMissingForLongIsNotWaitedFor(t *testing.T) {
+func TestArchiveURLDoesNotWaitLongForAMissingArchive(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
 		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 		require.NoError(t, err)
 		fault := ghmigratetest.ServerError(http.StatusNotFound)
-		fault.Path, fault.Times = polled+"/archive", -1
+		fault.Path, fault.Times = exportPath+"/archive", -1
 		server.Inject(fault)
 		began := time.Now()
 		_, err = client.OrgMigrations.ArchiveURL(t.Context(), "octo-org", 79)
@@ -424,7 +424,7 @@ func TestAnArchiveThatIsMissingForLongIsNotWaitedFor(t *testing.T) {
 	})
 }
 
-func TestAnArchiveOfWhatWasJustStartedIsNotReady(t *testing.T) {
+func TestTheArchiveOfANewMigrationIsNotReady(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
@@ -437,8 +437,8 @@ func TestAnArchiveOfWhatWasJustStartedIsNotReady(t *testing.T) {
 	})
 }
 
-// The clocks of a server's parts may differ: the export may end in the future.
-func TestAnArchiveIsNotWaitedForUntilTheClocksAgree(t *testing.T) {
+// The clocks of GitHub's servers may differ: the export may end in the future.
+func TestArchiveURLDoesNotWaitUntilTheClocksAgree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
 			if strings.HasSuffix(req.URL.Path, "/archive") {

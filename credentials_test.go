@@ -23,7 +23,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-func TestAClientWithoutATokenSendsNone(t *testing.T) {
+func TestAClientWithoutATokenSendsNoAuthorization(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client, err := ghmigrate.NewClient(ghmigrate.WithBaseURL(server.URL()), ghmigrate.WithHTTPClient(testclient.HTTPClient(t, server)))

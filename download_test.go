@@ -46,8 +46,8 @@ func prepareArchive(t *testing.T, server *ghmigratetest.Server, client *ghmigrat
 // firstRange is the Range of the first request for an archive.
 const firstRange = "bytes=0-"
 
-// offsets lists the offsets of the ranges that storage was asked for after the
-// first n requests to the server.
+// offsets lists the first offsets of the ranges that requests to storage ask for. It
+// skips the first n requests to the server.
 func offsets(t *testing.T, server *ghmigratetest.Server, n int) []int64 {
 	t.Helper()
 	var all []int64
@@ -68,7 +68,7 @@ func offsets(t *testing.T, server *ghmigratetest.Server, n int) []int64 {
 func archiveURLRequests(server *ghmigratetest.Server) int {
 	n := 0
 	for _, r := range server.Requests() {
-		if r.Path == polled+"/archive" {
+		if r.Path == exportPath+"/archive" {
 			n++
 		}
 	}
@@ -273,7 +273,7 @@ func TestDownloadArchiveRetriesAfterTemporaryStorageFailures(t *testing.T) {
 }
 
 func TestDownloadArchiveRenewsURLs(t *testing.T) {
-	t.Run("after its time of expiry", func(t *testing.T) {
+	t.Run("after the URL has expired", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			client := testclient.New(t, server)
 			data := archiveBytes(1<<20, 1)
@@ -287,7 +287,7 @@ func TestDownloadArchiveRenewsURLs(t *testing.T) {
 			assert.Equal(t, 2, archiveURLRequests(server))
 		}, ghmigratetest.WithStorageRate(1<<20/60), ghmigratetest.WithURLLifetime(20*time.Second))
 	})
-	t.Run("before its time of expiry", func(t *testing.T) {
+	t.Run("when storage refuses the URL before its expiry", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			client := testclient.New(t, server)
 			data := archiveBytes(1<<20, 1)
@@ -307,7 +307,7 @@ func TestDownloadArchiveRenewsURLs(t *testing.T) {
 			assert.Len(t, offsets(t, server, 0), 3, "the first request, the refused request, and the request for the rest")
 		})
 	})
-	t.Run("if the local clock is wrong", func(t *testing.T) {
+	t.Run("not because the local clock is wrong", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			server.Clock().Advance(-24 * time.Hour) // by the local clock, every URL expired a day ago
 			client := testclient.New(t, server)
@@ -376,7 +376,7 @@ func TestDownloadsWaitForRateLimits(t *testing.T) {
 				client := testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(0))
 				data := archiveBytes(1<<20, 1)
 				prepareArchive(t, server, client, data)
-				fault.Path, fault.Times = polled+"/archive", 3
+				fault.Path, fault.Times = exportPath+"/archive", 3
 				server.Inject(fault)
 				path := filepath.Join(t.TempDir(), "archive.tar.gz")
 				_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)

@@ -15,7 +15,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// A namedCall is a call with a name in its path, and otherwise good arguments.
+// A namedCall is a call with a name in its path. Its other arguments are valid.
 type namedCall struct {
 	method   string
 	argument string

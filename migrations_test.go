@@ -386,7 +386,7 @@ func testMigrations(t *testing.T, server *ghmigratetest.Server, github github, s
 			assert.Equal(t, both[i], r.FullName)
 			assert.Equal(t, i == 1, r.Private)
 			assert.Equal(t, want.Owner, r.Owner)
-			assert.Equal(t, github.version == "2022-11-28", r.DefaultBranch == "main", "version 2026-03-10 does not send it: %q", r.DefaultBranch)
+			assert.Equal(t, github.version == "2022-11-28", r.DefaultBranch == "main", "version 2026-03-10 does not send the branch: %q", r.DefaultBranch)
 		}
 		requireSent(requests...)
 	}
@@ -405,7 +405,7 @@ func testMigrations(t *testing.T, server *ghmigratetest.Server, github github, s
 	requireSent(sent{"GET", base + "/79/archive", "", ""})
 
 	if base == "/user/migrations" && github.isGHES() {
-		return // has no other operations
+		return // a GHES has no other operations for users
 	}
 
 	found, err := s.Get(ctx, 79, nil)

@@ -43,16 +43,16 @@ type fakeHosts struct {
 
 func newFakeHosts(t *testing.T, handler http.HandlerFunc) *fakeHosts {
 	t.Helper()
-	i := &fakeHosts{}
+	h := &fakeHosts{}
 	record := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		scheme := "http"
 		if r.TLS != nil {
 			scheme = "https"
 		}
-		i.mu.Lock()
-		i.received = append(i.received, strings.TrimSpace(fmt.Sprintf("%s %s://%s%s %s %s",
+		h.mu.Lock()
+		h.received = append(h.received, strings.TrimSpace(fmt.Sprintf("%s %s://%s%s %s %s",
 			r.Method, scheme, r.Host, r.URL.Path, r.Header.Get("Authorization"), r.Header.Get("Cookie"))))
-		i.mu.Unlock()
+		h.mu.Unlock()
 		handler(w, r)
 	})
 	secure, plain := httptest.NewTLSServer(record), httptest.NewServer(record)
@@ -60,7 +60,7 @@ func newFakeHosts(t *testing.T, handler http.HandlerFunc) *fakeHosts {
 	t.Cleanup(plain.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(secure.Certificate())
-	i.transport = &http.Transport{
+	h.transport = &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "example.com", MinVersion: tls.VersionTLS13},
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			to := secure
@@ -70,14 +70,14 @@ func newFakeHosts(t *testing.T, handler http.HandlerFunc) *fakeHosts {
 			return new(net.Dialer).DialContext(ctx, network, to.Listener.Addr().String())
 		},
 	}
-	t.Cleanup(i.transport.CloseIdleConnections)
-	return i
+	t.Cleanup(h.transport.CloseIdleConnections)
+	return h
 }
 
-func (i *fakeHosts) requests() []string {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.received
+func (h *fakeHosts) requests() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.received
 }
 
 func TestTheTokenNeverFollowsARedirectToAnotherOrigin(t *testing.T) {
@@ -233,7 +233,7 @@ func TestRedirectsThatChangeTheMethodAreRefused(t *testing.T) {
 	})
 }
 
-func TestRelativeRedirectsStartAtTheRequestsURL(t *testing.T) {
+func TestLocationsAreResolvedAgainstTheRequestURL(t *testing.T) {
 	t.Parallel()
 	for location, want := range map[string]string{
 		"https://ghes.example.com/api/v3/x":     "https://ghes.example.com/api/v3/x",
@@ -275,7 +275,7 @@ func TestRedirectsWithoutAValidLocationAreRefused(t *testing.T) {
 		redirect(server, http.StatusFound, "https://ghes.example.com:x/?X-Amz-Signature=f00")
 		_, err = client.Do(t.Context(), http.MethodGet, "/things", nil, nil)
 		require.EqualError(t, err, "GET /things: redirect to a malformed Location")
-		assert.Len(t, server.Requests(), 2, "neither is retried")
+		assert.Len(t, server.Requests(), 2, "no request is retried")
 	})
 }
 

@@ -53,7 +53,7 @@ func TestTheNumberOfAttemptsOfAFailingCall(t *testing.T) {
 	}{
 		"500":                   {ghmigratetest.ServerError(500), fourTimes, 500},
 		"502":                   {ghmigratetest.ServerError(502), fourTimes, 502},
-		"502 of HTML":           {ghmigratetest.HTMLError(502), fourTimes, 502},
+		"502 with HTML":         {ghmigratetest.HTMLError(502), fourTimes, 502},
 		"503":                   {ghmigratetest.ServerError(503), fourTimes, 503},
 		"504":                   {ghmigratetest.ServerError(504), fourTimes, 504},
 		"502 with a cut body":   {ghmigratetest.Fault{Status: 502, Body: `{"message": "Server Error"}`, CutAfter: 9}, fourTimes, 502},
@@ -129,7 +129,7 @@ func TestTemporaryFailuresAreRetried(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]ghmigratetest.Fault{
 		"500":              ghmigratetest.ServerError(500),
-		"502 of HTML":      ghmigratetest.HTMLError(502),
+		"502 with HTML":    ghmigratetest.HTMLError(502),
 		"503":              ghmigratetest.ServerError(503),
 		"504":              ghmigratetest.ServerError(504),
 		"reset":            {Reset: true},

@@ -31,7 +31,7 @@ type service interface {
 
 var _ service = (*ghmigrate.UserMigrations)(nil)
 
-// services returns the migrations of octo-org and of the user.
+// services returns the services of octo-org and of the user.
 func services(client *ghmigrate.Client) map[string]service {
 	return map[string]service{"org": orgService{client.OrgMigrations, "octo-org"}, "user": client.UserMigrations}
 }

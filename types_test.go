@@ -379,7 +379,7 @@ func TestTheLFSPreferenceHasTwoForms(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(`{"use_lfs": 7}`), new(ghmigrate.Import)))
 }
 
-func TestNullsAndNewPropertiesAreNoError(t *testing.T) {
+func TestNullsAndNewPropertiesAreNotErrors(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"get-status-for-org", "list-repos-for-org", "get-import-status", "get-commit-authors", "get-large-files"} {
 		body, err := os.ReadFile(filepath.Join("testdata", file+".json"))

@@ -66,7 +66,7 @@ func TestWaitPollsAtGrowingIntervals(t *testing.T) {
 				assert.Equal(t, ghmigrate.StateExported, m.State)
 				assert.Nil(t, m.Repositories)
 
-				times, requests := pollsOf(server, polled)
+				times, requests := pollsOf(server, exportPath)
 				assert.Equal(t, began, requests[0].Time.Local(), "the first poll is immediate")
 				interval, distinct := test.min, map[time.Duration]bool{}
 				for i, gap := range pausesOf(times) {
@@ -93,7 +93,7 @@ func TestWaitCostsNoQuotaWhileNothingChanges(t *testing.T) {
 
 		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 		require.NoError(t, err)
-		_, requests := pollsOf(server, polled)
+		_, requests := pollsOf(server, exportPath)
 		statuses, since, full := map[int]int{}, 0, time.Time{}
 		for i, r := range requests {
 			statuses[r.Status]++
@@ -140,7 +140,7 @@ func TestWaitToleratesStrayDenials(t *testing.T) {
 				startExports(t, server, client, 1)
 				deny := func() {
 					fault := ghmigratetest.ServerError(status)
-					fault.Path, fault.Times = polled, -1
+					fault.Path, fault.Times = exportPath, -1
 					server.Inject(fault)
 				}
 				deny() // within half a minute of the start
@@ -207,13 +207,13 @@ func TestWaitEndsWithDenialsThatPersist(t *testing.T) {
 					startExports(t, server, client, 1)
 					time.Sleep(lasts.pause)
 					fault := ghmigratetest.ServerError(status)
-					fault.Path, fault.After, fault.Times = polled, lasts.after, -1
+					fault.Path, fault.After, fault.Times = exportPath, lasts.after, -1
 					server.Inject(fault)
 
 					m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 					require.ErrorIs(t, err, want)
 					assert.Equal(t, lasts.after > 0, m != nil, "the migration of the last successful poll is returned with every error")
-					_, requests := pollsOf(server, polled)
+					_, requests := pollsOf(server, exportPath)
 					assert.InDelta(t, lasts.want, time.Since(requests[lasts.after].Time), float64(5*time.Second))
 				}, ghmigratetest.WithExportDuration(10*time.Hour))
 			})
@@ -228,7 +228,7 @@ func TestTheErrorOfAWaitsDeadlineIncludesTheLastFailure(t *testing.T) {
 				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					client := testclient.New(t, server)
 					startExports(t, server, client, 1)
-					fault.Path, fault.Times, fault.After = polled, -1, 2
+					fault.Path, fault.Times, fault.After = exportPath, -1, 2
 					server.Inject(fault)
 					cause := errors.New("the night is over")
 					ctx, cancel := context.WithTimeoutCause(t.Context(), limit, cause)
@@ -271,12 +271,12 @@ func TestWaitEndsAtOnceAfterPermanentErrors(t *testing.T) {
 				testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 					client := testclient.New(t, server)
 					startExports(t, server, client, 1)
-					test.fault.Path, test.fault.After, test.fault.Times = polled, after, -1
+					test.fault.Path, test.fault.After, test.fault.Times = exportPath, after, -1
 					server.Inject(test.fault)
 
 					m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 					require.ErrorIs(t, err, test.err)
-					times, requests := pollsOf(server, polled)
+					times, requests := pollsOf(server, exportPath)
 					assert.Len(t, times, after+1)
 					assert.True(t, requests[after].Time.Equal(time.Now()), "at once")
 					assert.Equal(t, succeeded, m != nil, "the migration of the last successful poll is returned with every error")
@@ -348,7 +348,7 @@ func TestWaitToleratesAnOutage(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := testclient.New(t, server)
 				startExports(t, server, client, 1)
-				fault.Path, fault.Times, fault.After = polled, -1, 3
+				fault.Path, fault.Times, fault.After = exportPath, -1, 3
 				// The time from the first to the last failed poll is a little less than an hour.
 				begin := func() { server.Inject(fault) }
 				begin()
@@ -371,7 +371,7 @@ func TestWaitEndsWithALongOutage(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := testclient.New(t, server, ghmigrate.WithMaxOutage(15*time.Minute))
 				startExports(t, server, client, 1)
-				fault.Path, fault.Times, fault.After = polled, -1, 3
+				fault.Path, fault.Times, fault.After = exportPath, -1, 3
 				server.Inject(fault)
 
 				m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
@@ -383,7 +383,7 @@ func TestWaitEndsWithALongOutage(t *testing.T) {
 				}
 				require.NotNil(t, m)
 				assert.Equal(t, ghmigrate.StatePending, m.State)
-				_, requests := pollsOf(server, polled)
+				_, requests := pollsOf(server, exportPath)
 				lasted := time.Since(requests[3].Time)
 				assert.GreaterOrEqual(t, lasted, 15*time.Minute)
 				assert.Less(t, lasted, 18*time.Minute)
@@ -399,11 +399,11 @@ func TestWaitDoesNotRetryPolls(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := testclient.New(t, server, ghmigrate.WithMaxRetries(10), ghmigrate.WithPollInterval(5*time.Second, 5*time.Second))
 				startExports(t, server, client, 1)
-				fault.Path, fault.Times = polled, 5
+				fault.Path, fault.Times = exportPath, 5
 				server.Inject(fault)
 				_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 				require.NoError(t, err)
-				times, _ := pollsOf(server, polled)
+				times, _ := pollsOf(server, exportPath)
 				if fault.Reset {
 					times = times[1:] // net/http itself retries once after a reset of an idle connection
 				}
@@ -434,13 +434,13 @@ func TestWaitDelaysPollsAfterRateLimits(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 				client := testclient.New(t, server, ghmigrate.WithMaxRateLimitWait(0))
 				startExports(t, server, client, 1)
-				test.fault.Path, test.fault.After, test.fault.Times = polled, 1, test.times
+				test.fault.Path, test.fault.After, test.fault.Times = exportPath, 1, test.times
 				server.Inject(test.fault)
 
 				m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 				require.NoError(t, err)
 				assert.Equal(t, ghmigrate.StateExported, m.State)
-				times, requests := pollsOf(server, polled)
+				times, requests := pollsOf(server, exportPath)
 				for i, atLeast := range test.gaps {
 					assert.Equal(t, http.StatusForbidden, requests[1+i].Status)
 					gap := pausesOf(times)[1+i]
@@ -460,13 +460,13 @@ func TestWaitDoesNotCountRateLimitsAsAnOutage(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
-		server.Inject(ghmigratetest.Fault{Path: polled, Handler: func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		server.Inject(ghmigratetest.Fault{Path: exportPath, Handler: func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 			w.WriteHeader(http.StatusBadGateway)
 		}})
 		limit := ghmigratetest.SecondaryRateLimitAfter(20 * time.Minute)
-		limit.Path = polled
+		limit.Path = exportPath
 		server.Inject(limit)
-		server.Inject(ghmigratetest.Fault{Path: polled, Status: http.StatusBadGateway})
+		server.Inject(ghmigratetest.Fault{Path: exportPath, Status: http.StatusBadGateway})
 		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 		require.NoError(t, err)
 	})
@@ -479,12 +479,12 @@ func TestWaitForgetsRateLimitsAfterASuccessfulPoll(t *testing.T) {
 		startExports(t, server, client, 1)
 		for i := range 4 { // every other poll
 			limit := ghmigratetest.SecondaryRateLimit()
-			limit.Path, limit.After = polled, 1+i
+			limit.Path, limit.After = exportPath, 1+i
 			server.Inject(limit)
 		}
 		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 		require.NoError(t, err)
-		times, requests := pollsOf(server, polled)
+		times, requests := pollsOf(server, exportPath)
 		assert.Equal(t, http.StatusForbidden, requests[7].Status)
 		for i, pause := range pausesOf(times) {
 			assert.LessOrEqual(t, pause, time.Minute, "pause %d", i)
@@ -496,10 +496,10 @@ func TestWaitFollowsRetryAfter(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
-		server.Inject(ghmigratetest.Fault{Path: polled, Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"240"}}})
+		server.Inject(ghmigratetest.Fault{Path: exportPath, Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"240"}}})
 		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 		require.NoError(t, err)
-		times, _ := pollsOf(server, polled)
+		times, _ := pollsOf(server, exportPath)
 		assert.Equal(t, []time.Duration{0, 4 * time.Minute}, times)
 	})
 }
@@ -509,7 +509,7 @@ func TestWaitFollowsRetryAfterWithinLimits(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server, ghmigrate.WithMaxOutage(15*time.Minute))
 		startExports(t, server, client, 1)
-		server.Inject(ghmigratetest.Fault{Path: polled, Times: -1, Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"86400"}}})
+		server.Inject(ghmigratetest.Fault{Path: exportPath, Times: -1, Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"86400"}}})
 		begin := time.Now()
 		_, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 		require.ErrorContains(t, err, "polls have failed for 15m0s")
@@ -521,11 +521,11 @@ func TestWaitContinuesInAnUnknownState(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		startExports(t, server, client, 1)
-		server.Inject(ghmigratetest.Fault{Path: polled, Times: 20, Status: http.StatusOK, Body: `{"id":79,"state":"archiving"}`})
+		server.Inject(ghmigratetest.Fault{Path: exportPath, Times: 20, Status: http.StatusOK, Body: `{"id":79,"state":"archiving"}`})
 		m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 		require.NoError(t, err)
 		assert.Equal(t, ghmigrate.StateExported, m.State)
-		times, _ := pollsOf(server, polled)
+		times, _ := pollsOf(server, exportPath)
 		assert.Len(t, times, 21)
 	})
 }
@@ -534,9 +534,9 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	reason := errors.New("the user pressed a key")
 	for name, fault := range map[string]*ghmigratetest.Fault{
 		"between two polls":            nil,
-		"in a poll":                    {Path: polled, After: 1, Stall: true},
-		"in the middle of a response":  {Path: polled, After: 1, StallAfter: 1},
-		"in the pause of a rate limit": {Path: polled, After: 1, Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3600"}}},
+		"in a poll":                    {Path: exportPath, After: 1, Stall: true},
+		"in the middle of a response":  {Path: exportPath, After: 1, StallAfter: 1},
+		"in the pause of a rate limit": {Path: exportPath, After: 1, Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3600"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {

@@ -22,8 +22,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// polled is the path of the migration that startExports starts first.
-const polled = "/orgs/octo-org/migrations/79"
+// exportPath is the path of the migration that startExports starts first.
+const exportPath = "/orgs/octo-org/migrations/79"
 
 // observations reads a watch to its end. It returns a line for each element, such
 // as "79 exporting" or "79 error", and the errors.
@@ -90,7 +90,7 @@ func TestWatchOfABadID(t *testing.T) {
 	assert.EqualError(t, errs[0], "ghmigrate: ids has 0 at index 1: want positive numbers")
 }
 
-func TestWatchOfNothing(t *testing.T) {
+func TestWatchOfNoMigrations(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server)
 		for _, ids := range [][]int64{nil, {}} {
