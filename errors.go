@@ -22,11 +22,11 @@ var (
 	ErrForbidden = errors.New("forbidden")
 	// ErrSSORequired means that the token must be authorized for the
 	// organization's single sign-on, at [APIError.SSOURL]. It is also the last
-	// element of a list from which GitHub left out such organizations. Matches
+	// element of a list from which GitHub left out such organizations. It matches
 	// ErrForbidden too.
 	ErrSSORequired = errors.New("single sign-on required")
 	// ErrMissingScope means that the token has none of the scopes that the call
-	// accepts. Matches ErrForbidden too, and ErrNotFound where GitHub hides the
+	// accepts. It matches ErrForbidden too, and ErrNotFound where GitHub hides the
 	// resource from the token. Rate limits never match.
 	ErrMissingScope = errors.New("the token lacks a scope")
 	// ErrNotFound means that the resource does not exist or that the token may
@@ -40,14 +40,14 @@ var (
 	ErrRateLimited = errors.New("rate limited")
 
 	// ErrMigrationFailed means that the export failed. GitHub does not say why; the
-	// usual reason is the size of the repositories. Matches ErrNotFound too if the
-	// call requested the archive.
+	// usual reason is the size of the repositories. It matches ErrNotFound too if
+	// the call requested the archive.
 	ErrMigrationFailed = errors.New("migration failed")
-	// ErrArchiveNotReady means that the export has not ended. Matches ErrNotFound
-	// too.
+	// ErrArchiveNotReady means that the export has not ended. It matches
+	// ErrNotFound too.
 	ErrArchiveNotReady = errors.New("archive not ready")
 	// ErrArchiveGone means that the archive was deleted, by a call or by GitHub
-	// after seven days. Matches ErrNotFound too.
+	// after seven days. It matches ErrNotFound too.
 	ErrArchiveGone = errors.New("archive gone")
 	// ErrArchiveChanged means that storage replaced the archive during the
 	// download. A download to a file starts over after the first replacement and
@@ -62,7 +62,7 @@ var (
 	// for a choice; see [ImportStatus.NeedsAction].
 	ErrImportNeedsAction = errors.New("import needs action")
 	// ErrSourceImportsRetired means that this GitHub no longer has source
-	// imports. Matches ErrNotFound too if the status was 404.
+	// imports. It matches ErrNotFound too if the status was 404.
 	ErrSourceImportsRetired = errors.New("the Source Imports API was retired on 2024-04-12")
 
 	// ErrUnexpectedAnswer means that a response has a 2xx status but is not the

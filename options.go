@@ -34,15 +34,15 @@ type config struct {
 
 // WithHTTPClient sends requests through a copy of hc. Requests to the API use its
 // Transport, Jar and Timeout; Timeout limits one attempt. CheckRedirect is
-// ignored. Requests to archive storage use the proxy and TLS settings of an
-// *http.Transport too.
+// ignored. If the Transport is an *http.Transport, requests to archive storage use
+// its proxy and TLS settings too.
 //
 // A RoundTripper of another type is used as it is, for the API and for storage. It
 // must not add credentials, so an *oauth2.Transport is an error. The RoundTripper
 // sees the token and the signed URLs of archives, and ghmigrate cannot stop it
-// from recording them. Tracers put whole URLs into spans, and caches keep the
-// headers that a response varies by. The example transports shows how to hide
-// them. Downloads are fastest over HTTP/1. If the RoundTripper has a method
+// from recording them. Tracers put whole URLs into spans, and caches store the
+// headers that Vary names. The example transports shows how to hide them.
+// Downloads are fastest over HTTP/1. If the RoundTripper has a method
 // CloseIdleConnections, it is called after each download.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(cfg *config) error {

@@ -99,7 +99,7 @@ func givesReason(e *APIError) bool {
 }
 
 // limitPause returns the pause for a rate limit. If GitHub does not send the
-// duration of the limit, the pause doubles with each limit before it in a row.
+// duration of the limit, the pause doubles with each limit in a row.
 func (e *APIError) limitPause(before int) time.Duration {
 	if e.unspecified {
 		return e.RetryAfter << min(before, 6)

@@ -17,7 +17,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A request is one call, which may take several attempts.
+// A request describes one call, which may take several attempts.
 type request struct {
 	method   string
 	at       endpoint
@@ -55,8 +55,8 @@ func (r request) wrap(err error) error {
 	return fmt.Errorf("%s %s: %w", r.method, r.at.path, err)
 }
 
-// withCreated adds to an error after a status 2xx that the thing which the request
-// creates may exist.
+// withCreated adds to an error after a status 2xx that the request may have created
+// its object.
 func (r request) withCreated(err error) error {
 	if r.creates == "" {
 		return err
@@ -203,8 +203,8 @@ func (s *sendTrace) watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &s.trace)
 }
 
-// unsent reports whether the request certainly never left this machine. That is
-// not certain if the RoundTripper does not report to the trace.
+// unsent reports whether the request certainly never left this machine. It returns
+// false if the RoundTripper does not report to the trace.
 func (s *sendTrace) unsent() bool { return s.gettingConn.Load() && !s.wroteHeader.Load() }
 
 // maxBody and maxErrorBody limit the bytes that are read of a response.

@@ -12,10 +12,10 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A retryBudget limits the retries and rate-limit waits of one call. Polls get
-// none: the poll loop retries.
+// A retryBudget limits the retries and rate-limit waits of one call. The budget of
+// a poll is zero: the poll loop retries.
 type retryBudget struct {
-	retries   int           // after failures that may pass
+	retries   int           // after temporary failures
 	limitWait time.Duration // for rate limits, in all
 }
 
@@ -24,7 +24,7 @@ const unlimitedWait = time.Duration(math.MaxInt64)
 
 const (
 	// maxPause limits one pause for a rate limit: a limit may be lifted early, and
-	// a server may send any time.
+	// a server may send an absurd delay.
 	maxPause = time.Hour
 	// unauthorizedPause is the pause before the retry after a 401: GitHub sometimes
 	// sends a stray 401 to a valid token.
@@ -174,10 +174,10 @@ func after(last, err error) error {
 	return fmt.Errorf("%w; the previous attempt failed: %w", err, last)
 }
 
-// mayRepeat reports whether a call may send the request again after a response of
-// this status, 0 if there was no response. The 503 of source imports is documented
-// as maintenance, which takes longer than the retries of a call. A 304 to a request
-// without If-None-Match comes from a cache, which would send it again.
+// mayRepeat reports whether a call may send the request again after a response with
+// this status. Status 0 means that there was no response. The 503 of source imports
+// is documented as maintenance, which takes longer than the retries of a call. A 304
+// to a request without If-None-Match comes from a cache, which would repeat it.
 func (r request) mayRepeat(status int) bool {
 	if r.at.isSourceImport() && status == http.StatusServiceUnavailable || status == http.StatusNotModified {
 		return false
@@ -208,7 +208,8 @@ func isAbsence(err error) bool {
 	return ok && e.StatusCode == http.StatusNotFound && !e.lacksScope() && !e.retired
 }
 
-// isAbsenceByGitHub excludes the 404 of a gateway that cannot reach GitHub.
+// isAbsenceByGitHub reports whether GitHub itself sent the 404 of an absence. The 404
+// may also come from a gateway that cannot reach GitHub.
 func isAbsenceByGitHub(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	return ok && e.fromGitHub && isAbsence(err)

@@ -29,7 +29,7 @@ type Import struct {
 	SVCRoot      string        `json:"svc_root"`     // empty if not sent
 	SVNRoot      string        `json:"svn_root"`     // empty if not sent
 	Status       ImportStatus  `json:"status"`
-	StatusText   string        `json:"status_text"`   // Status for people; empty if not sent
+	StatusText   string        `json:"status_text"`   // Status in words; empty if not sent
 	FailedStep   string        `json:"failed_step"`   // the Status in which the import failed; empty if it did not fail
 	ErrorMessage string        `json:"error_message"` // why the import failed; empty if it did not fail
 	Message      string        `json:"message"`       // empty if not sent
@@ -100,7 +100,7 @@ func (s ImportStatus) Done() bool {
 
 // NeedsAction reports whether the import waits for [SourceImports.Update].
 func (s ImportStatus) NeedsAction() bool {
-	switch s { //nolint:exhaustive // the others do not
+	switch s { //nolint:exhaustive // the others need no action
 	case ImportAuth, ImportAuthFailed, ImportChoose, ImportDetectionNeedsAuth, ImportDetectionFoundMultiple:
 		return true
 	}

@@ -13,7 +13,7 @@ type User struct {
 	Email      string `json:"email"`       // empty if it is not public
 	AvatarURL  string `json:"avatar_url"`  // a picture
 	GravatarID string `json:"gravatar_id"` // usually empty
-	URL        string `json:"url"`         // of the API
+	URL        string `json:"url"`         // in the API
 	HTMLURL    string `json:"html_url"`    // the profile page
 
 	Description  string `json:"description"`    // organizations only
@@ -55,7 +55,7 @@ type Repository struct {
 	Owner       *User  `json:"owner"`
 	Description string `json:"description"` // empty if not set
 	Homepage    string `json:"homepage"`    // empty if not set
-	URL         string `json:"url"`         // of the API
+	URL         string `json:"url"`         // in the API
 	HTMLURL     string `json:"html_url"`
 	CloneURL    string `json:"clone_url"`
 	MirrorURL   string `json:"mirror_url"` // empty if the repository is not a mirror
@@ -127,15 +127,14 @@ type Repository struct {
 	RoleName    string                 `json:"role_name"` // of the token's owner
 	// License is nil if GitHub recognized no license.
 	License *License `json:"license,omitzero"`
-	// CodeOfConduct is nil if there is none.
+	// CodeOfConduct is nil if GitHub recognized no code of conduct.
 	CodeOfConduct *CodeOfConduct `json:"code_of_conduct,omitzero"`
 	// SecurityAndAnalysis is nil if the token may not see it.
 	SecurityAndAnalysis *SecurityAndAnalysis `json:"security_and_analysis,omitzero"`
 	// CodeSearchIndexStatus is nil if not sent.
 	CodeSearchIndexStatus *CodeSearchIndexStatus `json:"code_search_index_status,omitzero"`
 	// CustomProperties are properties that the organization defines: a value is
-	// a string, a []any of strings, or nil. The map is nil if GitHub sends no
-	// Permissions.
+	// a string, a []any of strings, or nil. The map is nil if not sent.
 	CustomProperties map[string]any `json:"custom_properties,omitzero"`
 	// TempCloneToken lets git clone a private repository for a short time.
 	TempCloneToken Secret `json:"temp_clone_token"`
@@ -188,7 +187,7 @@ type RepositoryURLs struct {
 	TreesURL         string `json:"trees_url"`
 }
 
-// RepositoryPermissions are what one account may do with a repository.
+// RepositoryPermissions are the permissions of one account in a repository.
 type RepositoryPermissions struct {
 	Admin    bool `json:"admin"`
 	Maintain bool `json:"maintain"`
@@ -203,7 +202,7 @@ type License struct {
 	Name    string `json:"name"`
 	SPDXID  string `json:"spdx_id"` // "MIT"; empty or "NOASSERTION" if the license has no SPDX ID
 	NodeID  string `json:"node_id"`
-	URL     string `json:"url"` // of the API; empty if GitHub does not have the license's text
+	URL     string `json:"url"` // in the API; empty if GitHub does not have the license's text
 	HTMLURL string `json:"html_url"`
 }
 
@@ -214,7 +213,7 @@ type CodeOfConduct struct {
 	Name    string `json:"name"`
 	URL     string `json:"url"`
 	HTMLURL string `json:"html_url"` // empty if there is no page
-	Body    string `json:"body"`     // empty if only the reference was sent
+	Body    string `json:"body"`     // empty if not sent
 }
 
 // SecurityAndAnalysis is the state of a repository's security features. A feature

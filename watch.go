@@ -45,7 +45,7 @@ type watcher struct {
 	live      map[int64]*followed
 	known     map[int64]bool // every migration that was ever listed; nil unless new migrations are followed too
 	succeeded bool           // a request has succeeded
-	tolerated error          // the last failure that the latest pollAll tolerated; nil if it tolerated none
+	tolerated error          // the last failure that the latest pollAll tolerated; nil if there was no failure
 	listed    bool           // the list was read once
 	whole     bool           // the latest poll of the list did not fail, so new migrations are on its first pages
 }
@@ -197,7 +197,7 @@ func (w *watcher) unseen(seen map[int64]bool) []int64 {
 
 // pollOne polls one migration. An error about this migration alone is yielded, and
 // the migration is dropped. A temporary failure is about this migration alone if it
-// lasts while polls of others succeed.
+// lasts while polls of other migrations succeed.
 func (w *watcher) pollOne(ctx context.Context, id int64, othersSucceed bool) error {
 	f := w.live[id]
 	err := w.poll(ctx, id, &f.pollResult)

@@ -35,10 +35,10 @@ type Enterprise struct {
 	NodeID      string    `json:"node_id"`
 	Name        string    `json:"name"`
 	Slug        string    `json:"slug"`
-	Description string    `json:"description"` // empty if there is none
+	Description string    `json:"description"` // empty if not set
 	AvatarURL   string    `json:"avatar_url"`
 	HTMLURL     string    `json:"html_url"`
-	WebsiteURL  string    `json:"website_url"` // empty if there is none
+	WebsiteURL  string    `json:"website_url"` // empty if not set
 	CreatedAt   time.Time `json:"created_at,omitzero"`
 	UpdatedAt   time.Time `json:"updated_at,omitzero"`
 }
