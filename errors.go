@@ -242,7 +242,7 @@ type StorageError struct {
 
 // Error returns the fields as text.
 func (e *StorageError) Error() string {
-	text := fmt.Sprintf("storage answered %d", e.StatusCode)
+	text := fmt.Sprintf("storage responded %d", e.StatusCode)
 	if reason := cmp.Or(e.Code, http.StatusText(e.StatusCode)); reason != "" {
 		text += " " + reason
 	}

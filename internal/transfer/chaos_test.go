@@ -60,7 +60,7 @@ func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 }
 
 // Storage and disk fail in random ways, and the process or the machine dies at random
-// times. In the end the right file is in place, and at no time a wrong one.
+// times. In the end the right file is in place. A wrong file never is.
 func TestChaosOfFiles(t *testing.T) {
 	t.Parallel()
 	eachSeed(t, func(t *testing.T, seed uint64) {
@@ -68,7 +68,7 @@ func TestChaosOfFiles(t *testing.T) {
 	})
 }
 
-// A stream returns the right bytes, and io.EOF only after the last one.
+// A stream returns the right bytes, and io.EOF only after the last byte.
 func TestChaosOfStreams(t *testing.T) {
 	t.Parallel()
 	eachSeed(t, func(t *testing.T, seed uint64) {

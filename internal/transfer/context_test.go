@@ -157,7 +157,7 @@ func TestABodyThatReturnsNothing(t *testing.T) {
 			return &http.Response{StatusCode: http.StatusNotFound, Body: io.NopCloser(emptyReader{})}
 		})
 		_, err := transfer.File(t.Context(), source, target(t), transfer.Options{})
-		require.ErrorContains(t, err, "storage answered 404")
+		require.ErrorContains(t, err, "storage responded 404")
 	})
 }
 

@@ -49,7 +49,7 @@ func TestTheOrderOfOperations(t *testing.T) {
 }
 
 // A process dies after any operation. At all times path holds the old file or the new
-// one, and the next process completes the new one.
+// file, and the next process completes the new file.
 func TestFileSurvivesDeathAtAnyOperation(t *testing.T) {
 	for n := 0; ; n++ {
 		completed := false

@@ -20,7 +20,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/transfer"
 )
 
-// When a disk operation fails, the error says which one, how many bytes are fetched and
+// When a disk operation fails, the error says which operation, how many bytes are fetched and
 // what the next call does. The file at path and the fetched bytes stay.
 func TestADiskOperationFails(t *testing.T) {
 	const path = "/data/backup.tar.gz"

@@ -59,7 +59,7 @@ func TestStorageThatRefusesRanges(t *testing.T) {
 			interrupt(t, s, path, 300)
 			s.respond = always(refuse)
 			_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
-			require.ErrorContains(t, err, "fetched 300 of 1000 bytes to "+path+".part; the next call resumes: storage answered "+strconv.Itoa(code))
+			require.ErrorContains(t, err, "fetched 300 of 1000 bytes to "+path+".part; the next call resumes: storage responded "+strconv.Itoa(code))
 			s.reset()
 			got := requireFetched(t, s, path, transfer.Options{})
 			assert.EqualValues(t, 300, got.Resumed, "an error loses no bytes")

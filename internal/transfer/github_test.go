@@ -104,7 +104,7 @@ func (g *gitHub) locate(ctx context.Context) (transfer.Location, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusFound {
-		return transfer.Location{}, transfer.Passing(fmt.Errorf("GitHub answered %d", resp.StatusCode))
+		return transfer.Location{}, transfer.Passing(fmt.Errorf("GitHub responded %d", resp.StatusCode))
 	}
 	return transfer.Location{URL: resp.Header.Get("Location")}, nil
 }

@@ -57,7 +57,7 @@ func TestTransfersWithoutProgressEnd(t *testing.T) {
 		"cuts": {func(s *storage) handler { return s.cutAfter(10) },
 			"the next call resumes: no progress: less than 1 MiB in five minutes: unexpected EOF", 31 * time.Second, 600},
 		"errors": {func(*storage) handler { return status(http.StatusBadGateway) },
-			"no progress: less than 1 MiB in five minutes: storage answered 502 Bad Gateway", 31 * time.Second, 50},
+			"no progress: less than 1 MiB in five minutes: storage responded 502 Bad Gateway", 31 * time.Second, 50},
 		"no connection": {nil, "get http://storage.test/migration/25320/24575: connection refused", 31 * time.Second, 50},
 	}
 	for name, tt := range cases {

@@ -67,7 +67,7 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 	}
 	resp.Body = netx.Steady(resp.Body)
 	defer netx.CloseAtEnd(ctx, func() { cancel(nil) }, w.source.Client.Transport, resp.Body)()
-	w.logger.DebugContext(ctx, "storage answered", "host", url.url.Host, "path", url.url.Path, "offset", from, "status", resp.StatusCode)
+	w.logger.DebugContext(ctx, "storage responded", "host", url.url.Host, "path", url.url.Path, "offset", from, "status", resp.StatusCode)
 	if err := e.accept(ctx, resp); err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func TestFaultyResponsesAreRetried(t *testing.T) {
 				return tt.respond(s)(w, r)
 			})
 			_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
-			require.ErrorContains(t, err, "fetched 300 of 1000 bytes to "+path+".part; the next call resumes: storage answered 409 Conflict")
+			require.ErrorContains(t, err, "fetched 300 of 1000 bytes to "+path+".part; the next call resumes: storage responded 409 Conflict")
 			require.ErrorContains(t, err, tt.want)
 			assert.Len(t, s.seen(), 7, "the last request has no Range")
 			assert.NoFileExists(t, path)
@@ -97,7 +97,7 @@ func TestAFirstResponseMustBeAnArchive(t *testing.T) {
 			return true
 		}, "empty object"},
 		"416 with the size 0": {unsatisfiable("bytes */0"), "empty object"},
-		"204":                 {status(http.StatusNoContent), "storage answered 204 No Content"},
+		"204":                 {status(http.StatusNoContent), "storage responded 204 No Content"},
 	}
 	for name, tt := range cases {
 		run(t, name, func(t *testing.T) {

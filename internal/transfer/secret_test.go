@@ -32,10 +32,10 @@ func TestLogsAndErrorsHaveNoQuery(t *testing.T) {
 		source, log := logged(s.source(t), slog.LevelDebug)
 		_, err := transfer.File(t.Context(), source, path, transfer.Options{})
 		require.EqualError(t, err, fmt.Sprintf("fetched %d of %d bytes to %s.part; the next call resumes: "+
-			"storage answered 400 Bad: what is http://x%s?REDACTED or X-Amz-Signature=REDACTED", 2<<20, 3<<20, path, s.path))
+			"storage responded 400 Bad: what is http://x%s?REDACTED or X-Amz-Signature=REDACTED", 2<<20, 3<<20, path, s.path))
 		assert.Contains(t, log.String(), `level=WARN msg="transfer interrupted" error="unexpected EOF" offset=2097152`)
 		assert.Contains(t, log.String(), `level=WARN msg="signed URL renewed" host=storage.test path=/migration/25320/24575`)
-		assert.Contains(t, log.String(), `level=DEBUG msg="storage answered" host=storage.test path=/migration/25320/24575 offset=2097152 status=503`)
+		assert.Contains(t, log.String(), `level=DEBUG msg="storage responded" host=storage.test path=/migration/25320/24575 offset=2097152 status=503`)
 		assert.NotContains(t, log.String(), "deadbeef")
 		written, err := os.ReadFile(path + ".part.log")
 		require.NoError(t, err)
@@ -87,7 +87,7 @@ func TestSecretsOfARedirect(t *testing.T) {
 			return resp, nil
 		})
 		_, err := transfer.File(t.Context(), source, target(t), transfer.Options{})
-		require.ErrorContains(t, err, "storage answered 403 Wrong: REDACTED")
+		require.ErrorContains(t, err, "storage responded 403 Wrong: REDACTED")
 		for _, text := range []string{err.Error(), log.String()} {
 			requireNoSecret(t, text)
 			require.NotContains(t, text, signature)

@@ -66,7 +66,7 @@ func TestRefusedURLsAreRenewed(t *testing.T) {
 		s.respond = firstThen(s.cutAfter(100), expired)
 		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
 		require.EqualError(t, err, "fetched 100 of 1000 bytes to "+path+".part; the next call resumes: "+
-			"storage answered 403 AccessDenied: Request has expired (request 4442587FB7D0A2F9)")
+			"storage responded 403 AccessDenied: Request has expired (request 4442587FB7D0A2F9)")
 		assert.Equal(t, 3, s.located)
 		assert.Equal(t, []string{firstRange, "bytes=100-", "bytes=100-", "bytes=100-", ""}, s.ranges())
 	})
@@ -207,7 +207,7 @@ func TestFreshURLsThatAreRefusedEndAllRanges(t *testing.T) {
 		s := newStorage(t, 2<<20)
 		s.respond = firstThen(s.cutAfter(64<<10), expired)
 		_, err := transfer.File(t.Context(), s.source(t), target(t), inParallel(8))
-		require.ErrorContains(t, err, "the next call resumes: storage answered 403 AccessDenied: Request has expired")
+		require.ErrorContains(t, err, "the next call resumes: storage responded 403 AccessDenied: Request has expired")
 		assert.LessOrEqual(t, s.located, 4)
 	})
 }

@@ -31,7 +31,7 @@ func TestARangeThatHangsIsReplaced(t *testing.T) {
 	})
 }
 
-// A slow connection is not silent, but the others would wait for it in the end.
+// A slow connection is not silent, but the other connections would wait for it in the end.
 func TestARangeThatIsMuchSlowerIsReplaced(t *testing.T) {
 	const size, chunk = 4 << 20, 64 << 10 // 64 s over four connections
 	for name, tt := range map[string]struct {

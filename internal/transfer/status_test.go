@@ -71,8 +71,8 @@ func TestBusyStorageIsRetried(t *testing.T) {
 		want  string
 		took  time.Duration
 	}{
-		"in one wait":      {"7200", "storage asks for a wait of 2h0m0s: storage answered 503 Service Unavailable", 0},
-		"in several waits": {"1500", "storage asks for a wait of 25m0s: storage answered 503 Service Unavailable", 50 * time.Minute},
+		"in one wait":      {"7200", "storage asks for a wait of 2h0m0s: storage responded 503 Service Unavailable", 0},
+		"in several waits": {"1500", "storage asks for a wait of 25m0s: storage responded 503 Service Unavailable", 50 * time.Minute},
 	} {
 		run(t, "Retry-After of more than an hour "+name, func(t *testing.T) {
 			s := newStorage(t, 1000)
@@ -114,7 +114,7 @@ func TestFinalResponsesAreNotRetried(t *testing.T) {
 func TestRedirectsThatTheClientRefuses(t *testing.T) {
 	refuse := func(req *http.Request, _ []*http.Request) error { return fmt.Errorf("not to %s", req.URL) }
 	for name, tt := range map[string]struct{ location, want string }{
-		"by CheckRedirect": {"https://elsewhere.test/?" + secret, "storage answered 302 Found: not to https://elsewhere.test/?REDACTED"},
+		"by CheckRedirect": {"https://elsewhere.test/?" + secret, "storage responded 302 Found: not to https://elsewhere.test/?REDACTED"},
 		"malformed host":   {"http://%zz/?" + secret, "get http://storage.test/migration/25320/24575: redirect to a malformed Location"},
 		"malformed path":   {"https://elsewhere.test/%zz? a&" + secret, "get http://storage.test/migration/25320/24575: redirect to a malformed Location"},
 	} {
@@ -172,18 +172,18 @@ func TestStatusErrorHasTheReasonOfStorage(t *testing.T) {
 	}{
 		{"S3", `<?xml version="1.0" encoding="UTF-8"?>` + "\n<Error><Code>InvalidArgument</Code><Message>Only one auth mechanism allowed</Message>" +
 			"<ArgumentName>Authorization</ArgumentName><RequestId>4442587FB7D0A2F9</RequestId><HostId>x</HostId></Error>", nil,
-			"storage answered 400 InvalidArgument: Only one auth mechanism allowed (request 4442587FB7D0A2F9)"},
+			"storage responded 400 InvalidArgument: Only one auth mechanism allowed (request 4442587FB7D0A2F9)"},
 		{"Azure", "\ufeff" + `<?xml version="1.0" encoding="utf-8"?><Error><Code>InvalidHeaderValue</Code><Message>The value is not right.` +
 			"\nRequestId:1\nTime:2</Message><HeaderName>x</HeaderName></Error>", http.Header{"X-Ms-Request-Id": {"b8a3"}},
-			"storage answered 400 InvalidHeaderValue: The value is not right. (request b8a3)"},
-		{"a page of a proxy", "<html><body><h1>Bad Request</h1></body></html>", nil, "storage answered 400 Bad Request"},
-		{"an empty body", "", http.Header{"X-Amz-Request-Id": {"44"}}, "storage answered 400 Bad Request (request 44)"},
-		{"a truncated body", "<Error><Code>Half</Code><Message>It br", nil, "storage answered 400 Half"},
+			"storage responded 400 InvalidHeaderValue: The value is not right. (request b8a3)"},
+		{"a page of a proxy", "<html><body><h1>Bad Request</h1></body></html>", nil, "storage responded 400 Bad Request"},
+		{"an empty body", "", http.Header{"X-Amz-Request-Id": {"44"}}, "storage responded 400 Bad Request (request 44)"},
+		{"a truncated body", "<Error><Code>Half</Code><Message>It br", nil, "storage responded 400 Half"},
 		{"a long message", "<Error><Message>" + strings.Repeat("é", 10_000) + "</Message></Error>", nil,
-			"storage answered 400 Bad Request: " + strings.Repeat("é", 150) + "…"},
-		{"control characters", "<Error><Message>a\u200b\u009bb\r\nc</Message></Error>", nil, "storage answered 400 Bad Request: ab"},
-		{"a secret with an invisible character", "<Error><Message>5bb9c6e0\u200b%2Fdeadbeef</Message></Error>", nil, "storage answered 400 Bad Request: REDACTED"},
-		{"a decoded secret", "<Error><Message>5bb9c6e0/deadbeef</Message></Error>", nil, "storage answered 400 Bad Request: REDACTED"},
+			"storage responded 400 Bad Request: " + strings.Repeat("é", 150) + "…"},
+		{"control characters", "<Error><Message>a\u200b\u009bb\r\nc</Message></Error>", nil, "storage responded 400 Bad Request: ab"},
+		{"a secret with an invisible character", "<Error><Message>5bb9c6e0\u200b%2Fdeadbeef</Message></Error>", nil, "storage responded 400 Bad Request: REDACTED"},
+		{"a decoded secret", "<Error><Message>5bb9c6e0/deadbeef</Message></Error>", nil, "storage responded 400 Bad Request: REDACTED"},
 	}
 	for _, tt := range cases {
 		run(t, tt.name, func(t *testing.T) {

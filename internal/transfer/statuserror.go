@@ -21,7 +21,7 @@ type StatusError struct {
 }
 
 func (e *StatusError) Error() string {
-	text := strings.TrimSpace(fmt.Sprintf("storage answered %d %s", e.StatusCode, cmp.Or(e.Code, http.StatusText(e.StatusCode))))
+	text := strings.TrimSpace(fmt.Sprintf("storage responded %d %s", e.StatusCode, cmp.Or(e.Code, http.StatusText(e.StatusCode))))
 	if e.Message != "" {
 		text += ": " + e.Message
 	}
