@@ -16,7 +16,7 @@
 //	archive, err := client.OrgMigrations.DownloadArchive(ctx, "octo-org", m.ID, "backup.tar.gz", nil)
 //
 // [Client.UserMigrations] has the same methods for the token's own account,
-// and [Client.Do] calls any other endpoint under the same policies.
+// and [Client.Do] calls any other endpoint with the same retries and errors.
 //
 // Package [github.com/ghmigrate/ghmigrate/export] does the whole job for any number
 // of repositories. Package [github.com/ghmigrate/ghmigrate/archive] reads, verifies

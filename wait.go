@@ -185,7 +185,7 @@ func (p *pollClock) pause(ctx context.Context, err error, known bool) error {
 }
 
 // isDenial reports whether the response is a 401 or 404. GitHub sometimes sends
-// a stray one for a valid token and an existing resource.
+// a stray denial for a valid token and an existing resource.
 func isDenial(err error) bool {
 	return errors.Is(err, ErrUnauthorized) || isAbsence(err)
 }
@@ -202,7 +202,7 @@ const (
 )
 
 // persists counts one more denial and reports whether there are too many for
-// a stray one.
+// stray denials.
 func (d *denial) persists() bool {
 	if d.polls++; d.polls == 1 {
 		d.since = time.Now()

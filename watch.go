@@ -130,8 +130,8 @@ func (w *watcher) pollAll(ctx context.Context) error {
 			last = err
 			failures++
 		}
-		// One failing migration must not hide the others. Two failures in a row are
-		// an outage of GitHub, in which each further poll may take a minute.
+		// One failing migration must not hide the other migrations. Two failures in a
+		// row are an outage of GitHub, in which each further poll may take a minute.
 		if failures == 2 {
 			break
 		}

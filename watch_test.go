@@ -390,7 +390,7 @@ func TestWatchDropsAMigrationWhosePollsKeepFailing(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		client := testclient.New(t, server, ghmigrate.WithMaxOutage(15*time.Minute))
 		startUserExports(t, server, client, 4)
-		for _, id := range []string{"79", "80"} { // which are polled in a row
+		for _, id := range []string{"79", "80"} { // the polls of these are in a row
 			fault := ghmigratetest.ServerError(http.StatusBadGateway)
 			fault.Path, fault.Times = "/user/migrations/"+id, -1
 			server.Inject(fault)

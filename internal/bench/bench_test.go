@@ -46,7 +46,7 @@ func TestMeasuresAims(t *testing.T) {
 	assert.Regexp(t, `\| unthrottled \| 12\.0 \| ghmigrate \| \d+(\.\d+)? \| curl \| \d`, report)
 }
 
-// A program that gives up at a cut is run again, and one that was killed too.
+// A program that gives up at a cut, or that was killed, is run again.
 func TestResumesAfterCutsAndKills(t *testing.T) {
 	t.Parallel()
 	for _, s := range []scenario{

@@ -50,7 +50,7 @@ func TestOnlyGhmigrateRepeatsAGet(t *testing.T) {
 		assert.Equal(t, http.StatusBadGateway, failed.Response.StatusCode)
 		server.Inject(ghmigratetest.ServerError(http.StatusBadGateway))
 		_, err = ghmigrate.Collect(ours.OrgMigrations.List(t.Context(), "octo-org", nil))
-		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "the organization does not exist, says the response to the retry")
+		require.ErrorIs(t, err, ghmigrate.ErrNotFound, "the response to the retry: the organization does not exist")
 	})
 }
 

@@ -9,9 +9,9 @@
 //	go test -C internal/bench -run '^$' -bench .
 //
 // A server on the loopback interface, in a process of its own, sends the
-// archives. A program that cannot ask the API gets the signed URL from this
-// command, and this command syncs the file of a program that does not. Both
-// count. The content of the file is checked after the clock has stopped.
+// archives. This command requests the signed URL for a program that cannot ask the
+// API, and syncs the file of a program that does not. The time for this counts. The
+// content of the file is checked after the clock has stopped.
 //
 // With the first argument serve or download, the command is the server, or one
 // download by this library.

@@ -124,7 +124,7 @@ func (p program) once(ctx context.Context, s *source, path string) (int64, error
 }
 
 // checkSum compares the SHA-256 that a program prints with the checksum of the archive. Only
-// this library prints one.
+// this library prints its SHA-256.
 func (s *source) checkSum(printed []byte) error {
 	if len(printed) == 0 {
 		return nil

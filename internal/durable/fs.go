@@ -35,7 +35,7 @@ type FS interface {
 	Leads(name string, f File) (bool, error)
 
 	// Rename renames a file, and replaces a file at newname. A crash leaves the old
-	// file or the new one at newname, never a part.
+	// file or the new file at newname, never a part.
 	Rename(oldname, newname string) error
 
 	// Remove removes the file name.
@@ -105,7 +105,7 @@ func Regular(name string, info fs.FileInfo) error {
 }
 
 // WriteFile writes data to the file path, and replaces an older file. A crash leaves
-// the old file or the new one, never a part.
+// the old file or the new file, never a part.
 func WriteFile(d FS, path string, data []byte) error {
 	temporary := path + ".new"
 	f, err := d.OpenLocked(temporary)

@@ -87,7 +87,7 @@ func (s *session) explain(err error) error {
 }
 
 // An attempt fetches the missing bytes of an object with several workers. It ends
-// when all bytes are there or when a worker fails for good.
+// when all bytes are there or when a worker fails with a final error.
 type attempt struct {
 	*session
 	schedule *schedule

@@ -49,11 +49,11 @@
 // (TestCloseReturnsWhateverTheBodyDoes).
 //
 // All workers send a request in the first second
-// (TestAllWorkersSendARequestInTheFirstSecond). They need few requests
-// (TestRequestsAreFew), and on no line more than 1.5 times as long as one range
+// (TestAllWorkersSendARequestInTheFirstSecond). They send few requests
+// (TestRequestsAreFew). Several ranges take at most 1.5 times as long as one range
 // (TestNeverMuchSlowerThanOneRange). After refusals there are fewer workers and larger
 // chunks (TestBusyStorageGetsFewerRequests). A connection that hangs or is
-// much slower than the others is replaced (TestARangeThatHangsIsReplaced,
+// much slower than other connections is replaced (TestARangeThatHangsIsReplaced,
 // TestARangeThatIsMuchSlowerIsReplaced). Received bytes reset the backoff
 // (TestBytesResetTheBackoff).
 //
@@ -61,7 +61,7 @@
 // (TestFileResumesAfterAKill) or a power cut at any operation
 // (TestAPowerCutAtEveryOperation), the next call resumes. Only a complete file
 // replaces a file (TestFileReplacesAFileOnlyByACompleteOne). Whatever storage and disk
-// do, the right file is in place in the end and a wrong one at no time
+// do, the right file is in place in the end. A wrong file never is
 // (TestChaosOfFiles, TestChaosOfStreams).
 //
 // The query of a signed URL is a password. It reaches storage, but never an error, a

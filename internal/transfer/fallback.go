@@ -6,7 +6,7 @@ import (
 )
 
 // A method is how the object is requested. When storage does not accept requests of
-// one method, the transfer falls back to the next one.
+// one method, the transfer falls back to the next method.
 type method int
 
 const (

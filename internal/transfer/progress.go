@@ -45,9 +45,9 @@ func (s *schedule) pause(wait time.Duration, requested bool, why error) error {
 	return nil
 }
 
-// shouldTryPlainGet reports whether the next request of a worker is a plain one.
-// When half of progressLimit is over, every second request is: some proxies break
-// the connection when a request has a range.
+// shouldTryPlainGet reports whether the next request of a worker is a plain GET. When
+// half of progressLimit is over, every second request is a plain GET: some proxies
+// break the connection when a request has a range.
 func (s *schedule) shouldTryPlainGet(r record) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,7 +21,7 @@ const readAhead = 8 << 20
 // A Stream reads an object from its first byte to its last, over one connection
 // at a time, in constant memory and without a file. It reads ahead, so that a slow
 // line and a slow reader do not wait for each other. When storage closes the
-// connection because the reader is slow, the stream resumes with another one.
+// connection because the reader is slow, the stream resumes with another connection.
 //
 // One goroutine at a time may call Read. Any goroutine may call Close.
 type Stream struct {

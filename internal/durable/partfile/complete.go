@@ -19,7 +19,7 @@ type Complete struct {
 }
 
 // FinishLogged finishes a file that an earlier call has logged as complete. It
-// returns nil if the log is not complete, or if the part is not the logged one.
+// returns nil if the log is not complete, or if the part is not the logged file.
 func (p *Part) FinishLogged(ctx context.Context) (*Complete, error) {
 	done := p.Done
 	if done == nil {

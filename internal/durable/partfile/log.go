@@ -135,7 +135,7 @@ func (p *Part) Checkpoint(f Fetched) error {
 	return p.rewrite()
 }
 
-// rewrite replaces the log by a short one with the same content: two lines a second
+// rewrite replaces the log by a short log with the same content: two lines a second
 // make many megabytes in a slow night.
 func (p *Part) rewrite() error {
 	if err := p.checkName(p.logName(), p.logFile); err != nil {
