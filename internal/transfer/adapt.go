@@ -142,15 +142,15 @@ func (s *schedule) compare(now time.Time) {
 		s.leader, s.leaderRounds = best, 0
 	}
 	if s.leaderRounds++; best != nil && s.leaderRounds >= uselessRounds {
-		s.useOne(best)
+		s.useOneConnection(best)
 	}
 }
 
-// useOne leaves the rest of the object to one connection. It keeps the connection of
-// the given job if the job is at the first gap and its response goes to the end.
-// Otherwise a worker opens a new connection. Bytes after the first gap are fetched
-// again: the gaps between them would take more requests.
-func (s *schedule) useOne(keep *job) {
+// useOneConnection leaves the rest of the object to one connection. It keeps the
+// connection of the given job if the job is at the first gap and its response goes to
+// the end. Otherwise a worker opens a new connection. Bytes after the first gap are
+// fetched again: the gaps between them would take more requests.
+func (s *schedule) useOneConnection(keep *job) {
 	at := s.frontier()
 	s.workers, s.chunk, s.resized, s.leader = 1, unknownEnd, time.Now(), nil
 	s.free, s.reusable = spans{{at, s.size}}, min(s.reusable, at)
@@ -164,10 +164,10 @@ func (s *schedule) useOne(keep *job) {
 	s.work.Broadcast()
 }
 
-// onlyOne adapts to storage that refuses a second range at the same time. It keeps
-// the connection that has a response, if there is one. It returns false if the
-// schedule already uses only one worker.
-func (s *schedule) onlyOne() bool {
+// adaptToOneRange adapts to storage that refuses a second range at the same time. It
+// keeps a connection whose response goes to the end. It returns false if the schedule
+// already has only one worker.
+func (s *schedule) adaptToOneRange() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.maxWorkers == 1 || s.singleRange {
@@ -180,11 +180,11 @@ func (s *schedule) onlyOne() bool {
 			keep = j
 		}
 	}
-	s.useOne(keep)
+	s.useOneConnection(keep)
 	return true
 }
 
-// replaceSlow ends requests that bring no bytes, or much fewer than other requests.
+// replaceSlow ends requests that bring no bytes, or far fewer than other requests.
 // The next request for the same bytes gets twice the time.
 func (s *schedule) replaceSlow(now time.Time) {
 	flows, median := len(s.jobs) < s.workers || now.Sub(s.lastBytes) < slowLimit, s.medianRate(now)

@@ -152,7 +152,7 @@ func (a *attempt) learn(o object, ranged bool) error {
 	}
 	a.setObject(o)
 	if o.Size >= 0 {
-		a.schedule.sized(o.Size, workers)
+		a.schedule.setSize(o.Size, workers)
 	}
 	return nil
 }
@@ -162,5 +162,5 @@ func (a *attempt) end(at int64) {
 	a.session.mu.Lock()
 	a.object.Size = at
 	a.session.mu.Unlock()
-	a.schedule.sized(at, 1)
+	a.schedule.setSize(at, 1)
 }

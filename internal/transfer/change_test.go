@@ -24,7 +24,7 @@ func TestFileStartsOverOnceWhenTheObjectChanges(t *testing.T) {
 		"416 with another size": func(_ *storage, w http.ResponseWriter, r *http.Request) bool {
 			return unsatisfiable("bytes */200")(w, r)
 		},
-		"200 to a later range": func(s *storage, w http.ResponseWriter, r *http.Request) bool { return s.all(w, false) },
+		"200 to a later range": func(s *storage, w http.ResponseWriter, r *http.Request) bool { return s.sendAll(w, false) },
 		"206 of another object": func(s *storage, w http.ResponseWriter, r *http.Request) bool {
 			r.Header.Del("If-Match")
 			return false

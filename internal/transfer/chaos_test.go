@@ -90,8 +90,8 @@ type chaos struct {
 	unreliable atomic.Bool
 }
 
-// has adds an object that storage may have.
-func (c *chaos) has(object []byte) {
+// addObject adds an object that storage may have.
+func (c *chaos) addObject(object []byte) {
 	c.objects, c.sums = append(c.objects, object), append(c.sums, sumOf(object))
 }
 
@@ -106,7 +106,7 @@ func (c *chaos) addChanges() {
 		for i := 2; i < len(next); i++ {
 			next[i] ^= byte(len(c.objects))
 		}
-		c.has(next)
+		c.addObject(next)
 	}
 }
 
@@ -142,7 +142,7 @@ func chaosOfFiles(t *testing.T, c *chaos) {
 			ctx, cancel = context.WithCancel(t.Context())
 			c.storm(false)
 		} else {
-			c.hurt(disk)
+			c.injectFaults(disk)
 		}
 		got, err := transfer.File(ctx, c.source(t), path, transfer.Options{
 			Concurrency: []int{0, 1, 2, 3, 8, 16}[random.IntN(6)],
@@ -235,8 +235,8 @@ func (r *slowReader) Read(p []byte) (int, error) {
 	return r.reader.Read(p[:1+r.random.IntN(len(p))])
 }
 
-// hurt makes the disk stop, or fail at random operations.
-func (c *chaos) hurt(disk *simdisk.Disk) {
+// injectFaults makes the disk stop, or fail at random operations.
+func (c *chaos) injectFaults(disk *simdisk.Disk) {
 	switch c.random.IntN(5) {
 	case 0, 1:
 		disk.StopAfter(c.random.IntN(8 << c.random.IntN(7)))

@@ -33,7 +33,7 @@ func TestFileResumesAfterACut(t *testing.T) {
 			value := map[string]string{"If-Match": s.etag, "If-Unmodified-Since": s.modified}[tt.condition]
 			assert.Equal(t, http.Header{
 				"Range": {"bytes=300-"}, tt.condition: {value}, "Accept-Encoding": {"identity"}, "User-Agent": {"test/1"},
-			}, s.seen()[1])
+			}, s.requestHeaders()[1])
 			assert.Equal(t, 1, s.located, "the URL is not renewed")
 		})
 	}
@@ -79,7 +79,7 @@ func TestFileStartsOverIfItCannotResume(t *testing.T) {
 		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
 		require.EqualError(t, err, "fetched 300 of 1000 bytes to "+path+".part; the next call starts over: "+
 			"storage does not support resuming: unexpected EOF")
-		assert.Len(t, s.seen(), 4)
+		assert.Len(t, s.requestHeaders(), 4)
 	})
 }
 
@@ -104,7 +104,7 @@ func TestAfterAMegabyteTheRetryIsImmediate(t *testing.T) {
 		begin := time.Now()
 		requireFetched(t, s, target(t), transfer.Options{})
 		assert.Zero(t, time.Since(begin))
-		assert.Len(t, s.seen(), 5)
+		assert.Len(t, s.requestHeaders(), 5)
 		assert.Equal(t, int64(5<<20), s.sentBytes(), "no byte is sent twice")
 	})
 }
@@ -119,7 +119,7 @@ func TestBytesResetTheBackoff(t *testing.T) {
 		begin := time.Now()
 		requireFetched(t, s, target(t), transfer.Options{Concurrency: 1})
 		assert.Less(t, time.Since(begin), time.Second)
-		assert.Len(t, s.seen(), 12)
+		assert.Len(t, s.requestHeaders(), 12)
 	})
 }
 

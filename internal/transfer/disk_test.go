@@ -135,7 +135,7 @@ func TestAPartOfAnotherUserIsRefused(t *testing.T) {
 			_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
 			require.ErrorIs(t, err, durable.ErrForeign)
 			require.ErrorContains(t, err, path+suffix+": belongs to another user")
-			assert.Empty(t, s.seen(), "no request is sent")
+			assert.Empty(t, s.requestHeaders(), "no request is sent")
 			kept, err := os.ReadFile(path + suffix)
 			require.NoError(t, err)
 			assert.Equal(t, "theirs", string(kept))
@@ -165,7 +165,7 @@ func TestFileFailsWithoutLocks(t *testing.T) {
 		disk := failAt("lock .part.log", &fs.PathError{Op: "lock", Path: path + ".part.log", Err: durable.ErrNoLocks})
 		_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{FS: disk})
 		require.EqualError(t, err, "lock "+path+".part.log: no file locks here: choose a folder on a local disk")
-		assert.Empty(t, s.seen(), "no request is sent")
+		assert.Empty(t, s.requestHeaders(), "no request is sent")
 	})
 }
 

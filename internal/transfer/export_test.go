@@ -7,7 +7,7 @@ import "time"
 // outside: a refused worker also sends requests less and less often.
 func WorkersAfterRefusals(workers int, every, duration time.Duration) int {
 	s := newSchedule(nil, 0, minChunk)
-	s.sized(1<<30, workers)
+	s.setSize(1<<30, workers)
 	refused := s.next(record{failures: 1})
 	for end := time.Now().Add(duration); time.Now().Before(end); time.Sleep(every) {
 		s.refused(refused, true)

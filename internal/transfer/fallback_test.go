@@ -116,7 +116,7 @@ func TestA200WithoutALengthAndWithTheSameETag(t *testing.T) {
 		s := newStorage(t, 1<<20)
 		s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool {
 			from, _ := rangeStart(r)
-			return n == 1 && s.cut(1000, w, r) || from > 0 && s.all(w, true)
+			return n == 1 && s.cut(1000, w, r) || from > 0 && s.sendAll(w, true)
 		}
 		log := requireLogged(t, s, target(t), inParallel(8))
 		assert.NotContains(t, log, "changed")
@@ -129,16 +129,16 @@ func TestOneStreamWhereRangesAreNotSupported(t *testing.T) {
 		want    []string
 	}{
 		"storage ignores ranges": {func(s *storage) {
-			s.respond = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return s.all(w, false) }
+			s.respond = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return s.sendAll(w, false) }
 		}, []string{firstRange}},
 		"storage ignores ranges and sends no size": {func(s *storage) {
-			s.respond = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return s.all(w, true) }
+			s.respond = func(_ int, w http.ResponseWriter, _ *http.Request) bool { return s.sendAll(w, true) }
 		}, []string{firstRange}},
 		"storage sends no validator": {func(s *storage) { s.etag, s.modified = "", "" }, []string{firstRange}},
 		"storage ignores all ranges but the first": {func(s *storage) {
 			s.respond = func(_ int, w http.ResponseWriter, r *http.Request) bool {
 				from, _ := rangeStart(r)
-				return from > 0 && s.all(w, false)
+				return from > 0 && s.sendAll(w, false)
 			}
 		}, nil},
 		"storage does not support If-Match": {func(s *storage) {
@@ -190,7 +190,7 @@ func TestNoErrorPromisesToResumeWithoutRanges(t *testing.T) {
 		path := target(t)
 		s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool {
 			from, _ := rangeStart(r)
-			return n == 1 && s.cut(1<<18, w, r) || from > 0 && s.all(w, false) || s.cut(1<<19, w, r)
+			return n == 1 && s.cut(1<<18, w, r) || from > 0 && s.sendAll(w, false) || s.cut(1<<19, w, r)
 		}
 		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
 		require.ErrorContains(t, err, "fetched 524288 of 1048576 bytes to "+path+".part; the next call starts over: "+
@@ -199,7 +199,7 @@ func TestNoErrorPromisesToResumeWithoutRanges(t *testing.T) {
 		s.reset()
 		s.respond = func(_ int, w http.ResponseWriter, r *http.Request) bool {
 			from, _ := rangeStart(r)
-			return from > 0 && s.all(w, false)
+			return from > 0 && s.sendAll(w, false)
 		}
 		got := requireFetched(t, s, path, inParallel(8))
 		assert.Zero(t, got.Resumed)

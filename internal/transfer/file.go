@@ -187,7 +187,7 @@ func (d *download) attempt(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if known != nil && known.Size >= 0 {
-		d.schedule.sized(known.Size, d.workers(*known, fetched.Ranges, true))
+		d.schedule.setSize(known.Size, d.workers(*known, fetched.Ranges, true))
 	}
 	return r.run(ctx, min(cmp.Or(d.options.Concurrency, autoConcurrency), maxConcurrency), func() { d.progress(false) })
 }

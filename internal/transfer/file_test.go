@@ -30,10 +30,10 @@ func TestFileFetchesTheWholeObject(t *testing.T) {
 			got := requireFetched(t, s, target(t), transfer.Options{FS: durable.OS{}})
 			assert.Zero(t, got.Resumed)
 
-			require.Len(t, s.seen(), 1, "the first request fetches bytes")
+			require.Len(t, s.requestHeaders(), 1, "the first request fetches bytes")
 			assert.Equal(t, http.Header{
 				"Range": {firstRange}, "Accept-Encoding": {"identity"}, "User-Agent": {"test/1"},
-			}, s.seen()[0])
+			}, s.requestHeaders()[0])
 		})
 	}
 }

@@ -71,7 +71,7 @@ func newGitHub(t *testing.T, seed, stream uint64) *gitHub {
 	require.NoError(t, json.NewDecoder(resp.Body).Decode(&migration))
 	g.id, g.path = migration.ID, fmt.Sprintf("/orgs/octo/migrations/%d", migration.ID)
 	server.Clock().Advance(time.Minute)
-	g.has(archive(2 + random.IntN(200_000)))
+	g.addObject(archive(2 + random.IntN(200_000)))
 	if g.changes {
 		g.addChanges()
 	}

@@ -55,8 +55,8 @@ func (l *line) sendAt(rate int, s *storage, w http.ResponseWriter, r *http.Reque
 	return true
 }
 
-// most returns the highest number of connections that sent at the same time.
-func (l *line) most() int {
+// maxConnections returns the highest number of connections that sent at the same time.
+func (l *line) maxConnections() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	most := 0
@@ -202,7 +202,7 @@ func TestEachRangeKeepsOneConnectionBusy(t *testing.T) {
 				requireFetched(t, s, target(t), inParallel(ranges))
 				took := time.Since(begin)
 				best := time.Duration(float64(size) / float64(lineRate*ranges) * float64(time.Second))
-				assert.Equal(t, ranges, line.most())
+				assert.Equal(t, ranges, line.maxConnections())
 				assert.Greater(t, best.Seconds()/took.Seconds(), map[int]float64{2: 0.96, 8: 0.95, 16: 0.91}[ranges])
 			})
 		}
@@ -216,7 +216,7 @@ func TestRequestsAreFew(t *testing.T) {
 			s, line := newStorage(t, size), &line{rate: lineRate, latency: 80 * time.Millisecond, pieces: 20}
 			s.respond = func(_ int, w http.ResponseWriter, r *http.Request) bool { return line.send(s, w, r) }
 			requireFetched(t, s, target(t), inParallel(8))
-			assert.Less(t, len(s.seen()), 8*max(6, size/(8*64<<10)+3))
+			assert.Less(t, len(s.requestHeaders()), 8*max(6, size/(8*64<<10)+3))
 		})
 	}
 }

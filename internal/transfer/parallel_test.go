@@ -39,7 +39,7 @@ func TestChunksAreHandedOutInTheOrderOfTheFile(t *testing.T) {
 		requireFetched(t, s, target(t), inParallel(4))
 		const chunk = size / (4 * 4)
 		var got []int
-		for i, h := range s.seen() {
+		for i, h := range s.requestHeaders() {
 			if i == 0 {
 				assert.Equal(t, firstRange, h.Get("Range"), "the first request is for the whole object")
 				assert.Empty(t, h.Get("If-Match"))

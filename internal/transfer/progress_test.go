@@ -38,7 +38,7 @@ func TestSilentConnectionsAreDropped(t *testing.T) {
 		s := newStorage(t, 8)
 		s.respond = always(s.trickling(1, 35*time.Second))
 		requireFetched(t, s, target(t), transfer.Options{})
-		assert.Len(t, s.seen(), 1)
+		assert.Len(t, s.requestHeaders(), 1)
 	})
 }
 
@@ -75,7 +75,7 @@ func TestTransfersWithoutProgressEnd(t *testing.T) {
 			require.Error(t, err)
 			assert.Regexp(t, regexp.QuoteMeta(strings.ReplaceAll(tt.want, "PATH", path))+"$", err.Error())
 			assert.InDelta(t, 5*time.Minute, time.Since(begin), float64(tt.within))
-			assert.Less(t, len(s.seen()), tt.requests)
+			assert.Less(t, len(s.requestHeaders()), tt.requests)
 		})
 	}
 	run(t, "five minutes are counted from the last MiB", func(t *testing.T) {

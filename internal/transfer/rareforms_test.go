@@ -63,10 +63,10 @@ func TestRareFormsOfSuccess(t *testing.T) {
 		},
 		"a 200 with the whole object as a part": func(s *storage, _ int, w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-%d/%d", len(s.object)-1, len(s.object)))
-			return s.all(w, false)
+			return s.sendAll(w, false)
 		},
 		"a 203": func(s *storage, _ int, w http.ResponseWriter, _ *http.Request) bool {
-			return s.all(&statusWriter{w, http.StatusOK, http.StatusNonAuthoritativeInfo}, false)
+			return s.sendAll(&statusWriter{w, http.StatusOK, http.StatusNonAuthoritativeInfo}, false)
 		},
 	} {
 		t.Run(name, func(t *testing.T) { requireBoth(t, wholeGzip(t, 100_000), respond) })

@@ -63,7 +63,7 @@ func TestFaultyResponsesAreRetried(t *testing.T) {
 			_, err := transfer.File(t.Context(), s.source(t), path, transfer.Options{})
 			require.ErrorContains(t, err, "fetched 300 of 1000 bytes to "+path+".part; the next call resumes: storage responded 409 Conflict")
 			require.ErrorContains(t, err, tt.want)
-			assert.Len(t, s.seen(), 7, "the last request has no Range")
+			assert.Len(t, s.requestHeaders(), 7, "the last request has no Range")
 			assert.NoFileExists(t, path)
 
 			s.reset()
@@ -146,7 +146,7 @@ func TestAPageIsRequestedAgain(t *testing.T) {
 				return time.Since(began) < 2*time.Minute && page(w, r) || n == 1 && s.cut(1000, w, r)
 			}
 			requireFetched(t, s, target(t), inParallel(8))
-			assert.Less(t, len(s.seen()), 50)
+			assert.Less(t, len(s.requestHeaders()), 50)
 			began = time.Now()
 			requireStreamed(t, s.source(t), s.object)
 		})

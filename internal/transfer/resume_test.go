@@ -45,7 +45,7 @@ func TestFileResumesAfterAKill(t *testing.T) {
 		got := requireFetched(t, s, killed, transfer.Options{})
 		assert.GreaterOrEqual(t, got.Resumed, int64(40<<10), "at most the bytes of a second are lost")
 		assert.Equal(t, []string{fmt.Sprintf("bytes=%d-", got.Resumed)}, s.ranges())
-		assert.Equal(t, s.etag, s.seen()[0].Get("If-Match"), "the object is checked")
+		assert.Equal(t, s.etag, s.requestHeaders()[0].Get("If-Match"), "the object is checked")
 	})
 }
 
@@ -67,7 +67,7 @@ func TestResumeAtTheEndOfTheObject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorage(t, 1000)
 		path := target(t)
-		s.respond = always(func(w http.ResponseWriter, r *http.Request) bool { return s.all(w, true) && silent(w, r) })
+		s.respond = always(func(w http.ResponseWriter, r *http.Request) bool { return s.sendAll(w, true) && silent(w, r) })
 		_ = interruptAfter(t, s, path, time.Second, transfer.Options{})
 		got := requireFetched(t, s, path, transfer.Options{})
 		assert.EqualValues(t, 1000, got.Resumed)

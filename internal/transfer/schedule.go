@@ -80,7 +80,7 @@ type job struct {
 }
 
 // newSchedule returns the schedule of an object. The spans done are in the file
-// already. One worker starts. The other workers start after a call of sized.
+// already. One worker starts. The other workers start after a call of setSize.
 func newSchedule(done spans, hashed, unit int64) *schedule {
 	s := &schedule{
 		unit: unit, size: unknownEnd, chunk: unknownEnd, maxWorkers: 1, workers: 1,
@@ -92,8 +92,8 @@ func newSchedule(done spans, hashed, unit int64) *schedule {
 	return s
 }
 
-// sized sets the size of the object and how many workers may fetch it.
-func (s *schedule) sized(size int64, workers int) {
+// setSize sets the size of the object and how many workers may fetch it.
+func (s *schedule) setSize(size int64, workers int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.size, s.maxWorkers, s.workers, s.resized = size, workers, workers, time.Now()

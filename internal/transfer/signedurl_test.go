@@ -40,7 +40,7 @@ func TestRefusedURLsAreRenewed(t *testing.T) {
 			}
 			begin := time.Now()
 			requireFetched(t, s, target(t), transfer.Options{})
-			assert.Len(t, s.seen(), 9)
+			assert.Len(t, s.requestHeaders(), 9)
 			assert.Equal(t, 5, s.located)
 			assert.Less(t, time.Since(begin), time.Minute)
 		})
@@ -247,6 +247,6 @@ func TestShortLivedURLsAreNotRequestedInARow(t *testing.T) {
 		}
 		_, err := transfer.File(t.Context(), s.source(t), target(t), transfer.Options{})
 		require.ErrorContains(t, err, "no progress")
-		assert.Less(t, len(s.seen()), 100)
+		assert.Less(t, len(s.requestHeaders()), 100)
 	})
 }

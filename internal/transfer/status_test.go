@@ -128,7 +128,7 @@ func TestRedirectsThatTheClientRefuses(t *testing.T) {
 			source.Client.CheckRedirect = refuse
 			_, err := transfer.File(t.Context(), source, path, transfer.Options{})
 			require.EqualError(t, err, tt.want)
-			assert.Len(t, s.seen(), 1)
+			assert.Len(t, s.requestHeaders(), 1)
 			assert.Empty(t, names(t, filepath.Dir(path)))
 		})
 	}

@@ -210,8 +210,8 @@ func (s *storage) serveFirst(n int, w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(object[from : from+min(n, end-from)])
 }
 
-// all responds with a 200 and the whole object, with a Content-Length or chunked.
-func (s *storage) all(w http.ResponseWriter, chunked bool) bool {
+// sendAll responds with a 200 and the whole object, with a Content-Length or chunked.
+func (s *storage) sendAll(w http.ResponseWriter, chunked bool) bool {
 	w.Header().Set("Etag", s.etag)
 	if !chunked {
 		w.Header().Set("Content-Length", strconv.Itoa(len(s.object)))
@@ -238,8 +238,8 @@ func (s *storage) current() (object []byte, etag, modified string) {
 	return s.object, s.etag, s.modified
 }
 
-// seen returns the headers of the requests.
-func (s *storage) seen() []http.Header {
+// requestHeaders returns the headers of the requests.
+func (s *storage) requestHeaders() []http.Header {
 	synctest.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -257,7 +257,7 @@ func (s *storage) sentBytes() int64 {
 // ranges returns the Range headers of the requests.
 func (s *storage) ranges() []string {
 	var ranges []string
-	for _, h := range s.seen() {
+	for _, h := range s.requestHeaders() {
 		ranges = append(ranges, h.Get("Range"))
 	}
 	return ranges

@@ -48,7 +48,7 @@ func newStorm(t *testing.T, seed, stream uint64) *storm {
 	case 1:
 		s.etag, s.modified = "", ""
 	}
-	c.has(s.object)
+	c.addObject(s.object)
 	// All objects are made here: handlers run at the same time.
 	if c.changes && s.etag != "" {
 		c.addChanges()

@@ -39,7 +39,7 @@ func TestStreamReadsTheWholeObject(t *testing.T) {
 			require.Equal(t, io.EOF, err)
 			require.NoError(t, stream.Close())
 			assert.Equal(t, sumOf(s.object), stream.SHA256(), "after Close")
-			assert.Len(t, s.seen(), 1)
+			assert.Len(t, s.requestHeaders(), 1)
 		})
 	}
 }
@@ -73,7 +73,7 @@ func TestStreamResumes(t *testing.T) {
 			return n < 9 && s.cut(100, w, r)
 		},
 		"an unknown size": func(s *storage, n int, w http.ResponseWriter, _ *http.Request) bool {
-			return n == 1 && s.all(w, true)
+			return n == 1 && s.sendAll(w, true)
 		},
 	}
 	for name, respond := range cases {
@@ -105,7 +105,7 @@ func TestStreamEndsWhenTheObjectChanges(t *testing.T) {
 		_, again := stream.Read(make([]byte, 1))
 		assert.Equal(t, err, again, "the error stays")
 		assert.Empty(t, stream.SHA256())
-		assert.Len(t, s.seen(), 2)
+		assert.Len(t, s.requestHeaders(), 2)
 	})
 }
 
@@ -168,8 +168,8 @@ func TestStreamWaitsForASlowReader(t *testing.T) {
 		}
 		require.Equal(t, io.EOF, err)
 		assert.True(t, bytes.Equal(s.object, got.Bytes()))
-		assert.InDelta(t, (size-ahead)/piece, len(s.seen()), 2)
-		assert.Equal(t, len(s.seen()), s.located)
+		assert.InDelta(t, (size-ahead)/piece, len(s.requestHeaders()), 2)
+		assert.Equal(t, len(s.requestHeaders()), s.located)
 		require.NoError(t, stream.Close())
 	})
 }

@@ -129,7 +129,7 @@ func (w *worker) fallBack(ctx context.Context, j *job, err error) error {
 		return nil
 	case w.method == plainGet:
 		return err
-	case w.known && w.method == sideBySide && w.schedule.onlyOne():
+	case w.known && w.method == sideBySide && w.schedule.adaptToOneRange():
 		w.method = oneRange
 	default:
 		w.urls.allowAgain()
