@@ -79,8 +79,8 @@ func (s *server) tooMany() bool {
 	return false
 }
 
-// store responds like archive storage, over the line.
-func (s *server) store(w http.ResponseWriter, r *http.Request) {
+// serveArchive responds like archive storage, over the line.
+func (s *server) serveArchive(w http.ResponseWriter, r *http.Request) {
 	s.busy.Add(1)
 	defer s.busy.Add(-1)
 	if !pause(r.Context(), s.line.latency) {

@@ -123,8 +123,8 @@ func (p program) once(ctx context.Context, s *source, path string) (int64, error
 	return peak, s.checkSum(stdout.Bytes())
 }
 
-// checkSum compares the SHA-256 that a program prints with the checksum of the archive. Only
-// this library prints its SHA-256.
+// checkSum compares the SHA-256 that a program prints with the checksum of the
+// archive. Only this library prints its SHA-256.
 func (s *source) checkSum(printed []byte) error {
 	if len(printed) == 0 {
 		return nil

@@ -68,7 +68,7 @@ func (s *server) handler() http.Handler {
 		w.Header().Set("Location", "http://"+r.Host+"/storage/archive.tar.gz?X-Amz-Signature=made-up")
 		w.WriteHeader(http.StatusFound)
 	})
-	mux.HandleFunc("GET /storage/", s.store)
+	mux.HandleFunc("GET /storage/", s.serveArchive)
 	mux.HandleFunc("GET /counters", func(w http.ResponseWriter, _ *http.Request) {
 		s.mu.Lock()
 		s.recent = nil // the next program's first request is within every limit
