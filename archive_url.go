@@ -72,7 +72,7 @@ func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, ti
 		}
 		a.c.log.LogAttrs(ctx, slog.LevelWarn, "archive not found right after the end of its export, retrying", slog.Int64("migration", id))
 		if sleepErr := netx.Sleep(ctx, netx.Backoff(retries)); sleepErr != nil {
-			return SignedURL{}, 0, r.wrap(after(err, sleepErr))
+			return SignedURL{}, 0, r.wrap(withLastFailure(err, sleepErr))
 		}
 	}
 }
@@ -148,7 +148,7 @@ func (a account) explainNotFound(ctx context.Context, id int64, budget *retryBud
 	seen := &pollResult[Migration]{}
 	switch err := a.poller(budget)(ctx, id, seen); {
 	case ctx.Err() != nil:
-		return false, after(notFound, netx.ContextError(ctx))
+		return false, withLastFailure(notFound, netx.ContextError(ctx))
 	case errors.Is(err, ErrNotFound) && a.startedLately(id):
 		return false, fmt.Errorf("migration %d was just started: %w: %w", id, ErrArchiveNotReady, notFound)
 	case err != nil:

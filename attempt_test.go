@@ -173,7 +173,7 @@ func TestTheErrorOfADeadlineIncludesTheLastFailure(t *testing.T) {
 		text  string
 	}{
 		"a server error":        {ghmigratetest.ServerError(503), nil, "503 Server Error"},
-		"a rate limit":          {limit(403, http.Header{"Retry-After": {"3600"}}, `{}`), ghmigrate.ErrRateLimited, "rate limited for 1h0m0s"},
+		"a rate limit":          {limitFault(403, http.Header{"Retry-After": {"3600"}}, `{}`), ghmigrate.ErrRateLimited, "rate limited for 1h0m0s"},
 		"a broken connection":   {ghmigratetest.Fault{Reset: true}, nil, "GET /things: "},
 		"an attempt that hangs": {ghmigratetest.Fault{Stall: true}, nil, "no complete response within 1m0s"},
 	} {

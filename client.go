@@ -186,7 +186,7 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) (http
 	switch {
 	case err != nil:
 	case isWebPage(res):
-		err = c.unexpected(res, "a web page")
+		err = c.unexpectedResponse(res, "a web page")
 	case out != nil && !res.isBlank():
 		_, err = c.decode(ctx, res, out, classic)
 	}
@@ -239,7 +239,7 @@ func call[T any, P object[T]](ctx context.Context, c *Client, r request) (*T, er
 func run(ctx context.Context, c *Client, r request) error {
 	res, err := c.send(ctx, r)
 	if err == nil && !res.isBlank() {
-		err = c.unexpected(res, "an unexpected body")
+		err = c.unexpectedResponse(res, "an unexpected body")
 	}
 	return err
 }
@@ -260,7 +260,7 @@ func decodeObject[T any, P object[T]](ctx context.Context, c *Client, res respon
 		return nil, err
 	}
 	if problem := out.mismatch(res.request); problem != "" {
-		return nil, c.unexpected(res, problem)
+		return nil, c.unexpectedResponse(res, problem)
 	}
 	return (*T)(out), nil
 }
@@ -270,7 +270,7 @@ func decodeObject[T any, P object[T]](ctx context.Context, c *Client, res respon
 func (c *Client) decode(ctx context.Context, res response, out any, options decodeOptions) (oddValues, error) {
 	odd, err := decode(res.body, out, options)
 	if err != nil {
-		return odd, c.unexpected(res, err.Error())
+		return odd, c.unexpectedResponse(res, err.Error())
 	}
 	if odd.count > 0 {
 		c.log.LogAttrs(ctx, slog.LevelWarn, "response has a value of an unexpected type", slog.String("method", res.request.method),

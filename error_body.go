@@ -191,8 +191,8 @@ func isWebPage(res response) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
 }
 
-// unexpected returns an ErrUnexpectedAnswer about a response of status 2xx.
-func (c *Client) unexpected(res response, problem string) error {
+// unexpectedResponse returns an ErrUnexpectedAnswer about a response of status 2xx.
+func (c *Client) unexpectedResponse(res response, problem string) error {
 	quote := summary(res)
 	switch {
 	case res.isBlank():

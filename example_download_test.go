@@ -18,7 +18,7 @@ func ExampleOrgMigrations_DownloadArchive() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
 	defer github.Close()
-	m := finished(ctx, client, "octo-org/hello-world", false)
+	m := exportAndWait(ctx, client, "octo-org/hello-world", false)
 	dir, err := os.MkdirTemp("", "backup-")
 	check(err)
 	defer func() { check(os.RemoveAll(dir)) }()
@@ -46,7 +46,7 @@ func ExampleOrgMigrations_ArchiveURL() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
 	defer github.Close()
-	m := finished(ctx, client, "octo-org/hello-world", false)
+	m := exportAndWait(ctx, client, "octo-org/hello-world", false)
 
 	url, err := client.OrgMigrations.ArchiveURL(ctx, "octo-org", m.ID)
 	check(err)
@@ -90,7 +90,7 @@ func ExampleOrgMigrations_OpenArchive() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
 	defer github.Close()
-	m := finished(ctx, client, "octo-org/hello-world", false)
+	m := exportAndWait(ctx, client, "octo-org/hello-world", false)
 
 	storage := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)

@@ -61,8 +61,8 @@ func ExampleOrgMigrations_List() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
 	defer github.Close()
-	finished(ctx, client, "octo-org/hello-world", false)
-	finished(ctx, client, "octo-org/hello-world", false)
+	exportAndWait(ctx, client, "octo-org/hello-world", false)
+	exportAndWait(ctx, client, "octo-org/hello-world", false)
 
 	opts := &ghmigrate.ListOrgMigrationsOptions{OmitRepositories: true} // much smaller responses
 	for m, err := range client.OrgMigrations.List(ctx, "octo-org", opts) {
@@ -83,7 +83,7 @@ func ExampleCollect() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
 	defer github.Close()
-	m := finished(ctx, client, "octo-org/hello-world", false)
+	m := exportAndWait(ctx, client, "octo-org/hello-world", false)
 
 	repositories, err := ghmigrate.Collect(client.OrgMigrations.ListRepositories(ctx, "octo-org", m.ID, nil))
 	check(err)
@@ -111,7 +111,7 @@ func ExampleOrgMigrations_UnlockRepository() {
 	ctx := context.Background()
 	github, client := fakeGitHub("octo-org/hello-world")
 	defer github.Close()
-	m := finished(ctx, client, "octo-org/hello-world", true)
+	m := exportAndWait(ctx, client, "octo-org/hello-world", true)
 
 	if err := unlockAll(ctx, client, m.ID); err != nil {
 		fmt.Println(err)

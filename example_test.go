@@ -87,8 +87,8 @@ func clientOf(github *ghmigratetest.Server) *ghmigrate.Client {
 	return client
 }
 
-// finished exports one repository of octo-org and waits for the end of the export.
-func finished(ctx context.Context, client *ghmigrate.Client, repository string, locked bool) *ghmigrate.Migration {
+// exportAndWait exports one repository of octo-org and waits for the end of the export.
+func exportAndWait(ctx context.Context, client *ghmigrate.Client, repository string, locked bool) *ghmigrate.Migration {
 	m, err := client.OrgMigrations.Start(ctx, "octo-org", ghmigrate.StartMigrationRequest{
 		Repositories:     []string{repository},
 		LockRepositories: locked,

@@ -128,7 +128,7 @@ var errPageLoop = errors.New("the list leads back to a page that was already rea
 // decodePage decodes a response that is a list.
 func decodePage[T any](ctx context.Context, c *Client, res response) (*page[T], error) {
 	if !bytes.HasPrefix(bytes.TrimLeft(res.body, "\ufeff \t\r\n"), []byte("[")) {
-		return nil, c.unexpected(res, "a body that is not a list")
+		return nil, c.unexpectedResponse(res, "a body that is not a list")
 	}
 	p := &page[T]{}
 	odd, err := c.decode(ctx, res, &p.items, exact)

@@ -17,8 +17,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
-// limit returns a fault with the response of a rate limit.
-func limit(status int, header http.Header, body string) ghmigratetest.Fault {
+// limitFault returns a fault with the response of a rate limit.
+func limitFault(status int, header http.Header, body string) ghmigratetest.Fault {
 	return ghmigratetest.Fault{Origin: ghmigratetest.API, Status: status, Header: header, Body: cmp.Or(body, ghmigratetest.NoBody)}
 }
 
@@ -40,19 +40,19 @@ func TestRateLimitsAreRecognizedAndWaitedFor(t *testing.T) {
 		}, 30 * time.Second, 2 * time.Second},
 		"primary, after its reset": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
 			reset := s.Clock().Now().Add(-time.Minute).Unix()
-			return limit(403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}}, "")
+			return limitFault(403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}}, "")
 		}, 0, time.Second},
 		"secondary with seconds, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return ghmigratetest.SecondaryRateLimitAfter(20 * time.Second)
 		}, 20 * time.Second, 0},
 		"secondary with seconds, 429": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(429, http.Header{"Retry-After": {"20"}}, "")
+			return limitFault(429, http.Header{"Retry-After": {"20"}}, "")
 		}, 20 * time.Second, 0},
 		"secondary with seconds, quota left": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, http.Header{"Retry-After": {"20"}, "X-Ratelimit-Remaining": {"4000"}, "X-Ratelimit-Reset": {"9999999999"}}, "")
+			return limitFault(403, http.Header{"Retry-After": {"20"}, "X-Ratelimit-Remaining": {"4000"}, "X-Ratelimit-Reset": {"9999999999"}}, "")
 		}, 20 * time.Second, 0},
 		"secondary with a date": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, http.Header{"Retry-After": {s.Clock().Now().Add(25 * time.Second).Format(http.TimeFormat)}}, "")
+			return limitFault(403, http.Header{"Retry-After": {s.Clock().Now().Add(25 * time.Second).Format(http.TimeFormat)}}, "")
 		}, 25 * time.Second, 0},
 		"secondary by its message": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return ghmigratetest.SecondaryRateLimit()
@@ -63,63 +63,63 @@ func TestRateLimitsAreRecognizedAndWaitedFor(t *testing.T) {
 			return f
 		}, time.Minute, 0},
 		"abuse detection": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, nil, `{"message": "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."}`)
+			return limitFault(403, nil, `{"message": "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."}`)
 		}, time.Minute, 0},
 		"secondary by its documentation": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, nil, `{"message": "Forbidden", "documentation_url": "`+docs+`#about-secondary-rate-limits"}`)
+			return limitFault(403, nil, `{"message": "Forbidden", "documentation_url": "`+docs+`#about-secondary-rate-limits"}`)
 		}, time.Minute, 0},
 		"secondary by its documentation, message of another form": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, nil, `{"message": {"text": "Forbidden"}, "documentation_url": "`+docs+`#about-secondary-rate-limits"}`)
+			return limitFault(403, nil, `{"message": {"text": "Forbidden"}, "documentation_url": "`+docs+`#about-secondary-rate-limits"}`)
 		}, time.Minute, 0},
 		"primary, Retry-After is longer": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
 			reset := s.Clock().Now().Add(10 * time.Second).Unix()
-			return limit(403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}, "Retry-After": {"40"}}, "")
+			return limitFault(403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}, "Retry-After": {"40"}}, "")
 		}, 40 * time.Second, 0},
 		"primary, the reset is longer": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
 			reset := s.Clock().Now().Add(40 * time.Second).Unix()
-			return limit(429, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}, "Retry-After": {"10"}}, "")
+			return limitFault(429, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}, "Retry-After": {"10"}}, "")
 		}, 40 * time.Second, 2 * time.Second},
 		"primary, the reset is past and Retry-After is not": {func(s *ghmigratetest.Server) ghmigratetest.Fault {
 			reset := s.Clock().Now().Unix()
-			return limit(403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}, "Retry-After": {"15"}}, "")
+			return limitFault(403, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset, 10)}, "Retry-After": {"15"}}, "")
 		}, 15 * time.Second, 0},
 		"secondary with a fraction": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, http.Header{"Retry-After": {"12.5"}}, "")
+			return limitFault(403, http.Header{"Retry-After": {"12.5"}}, "")
 		}, 12500 * time.Millisecond, 0},
 		"secondary with a malformed Retry-After, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, http.Header{"Retry-After": {"soon"}}, `{"message": "Forbidden"}`)
+			return limitFault(403, http.Header{"Retry-After": {"soon"}}, `{"message": "Forbidden"}`)
 		}, time.Minute, 0},
 		"secondary with no time, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, http.Header{"Retry-After": {"0"}}, `{"message": "Forbidden"}`)
+			return limitFault(403, http.Header{"Retry-After": {"0"}}, `{"message": "Forbidden"}`)
 		}, time.Minute, 0},
 		"secondary with an absurd Retry-After, 403": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, http.Header{"Retry-After": {"1e12"}}, `{"message": "Forbidden"}`)
+			return limitFault(403, http.Header{"Retry-After": {"1e12"}}, `{"message": "Forbidden"}`)
 		}, time.Minute, 0},
 		"by its message, with a hyphen": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, nil, `{"message": "You are being rate-limited."}`)
+			return limitFault(403, nil, `{"message": "You are being rate-limited."}`)
 		}, time.Minute, 0},
 		"by the code of a detail": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, nil, `{"message": "Denied", "errors": [{"code": "API_RATE_LIMIT_EXCEEDED"}]}`)
+			return limitFault(403, nil, `{"message": "Denied", "errors": [{"code": "API_RATE_LIMIT_EXCEEDED"}]}`)
 		}, time.Minute, 0},
 		"secondary with a malformed Retry-After": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(429, http.Header{"Retry-After": {"soon"}}, "")
+			return limitFault(429, http.Header{"Retry-After": {"soon"}}, "")
 		}, time.Minute, 0},
 		"by its message, despite missing scopes": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, http.Header{"X-Oauth-Scopes": {"gist"}, "X-Accepted-Oauth-Scopes": {"admin:org"}, "Retry-After": {"20"}},
+			return limitFault(403, http.Header{"X-Oauth-Scopes": {"gist"}, "X-Accepted-Oauth-Scopes": {"admin:org"}, "Retry-After": {"20"}},
 				`{"message": "You have exceeded a secondary rate limit"}`)
 		}, 20 * time.Second, 0},
 		"by its message, despite single sign-on": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, http.Header{"X-Github-Sso": {"required; url=https://github.com/sso"}, "Retry-After": {"20"}},
+			return limitFault(403, http.Header{"X-Github-Sso": {"required; url=https://github.com/sso"}, "Retry-After": {"20"}},
 				`{"message": "API rate limit exceeded for user ID 1."}`)
 		}, 20 * time.Second, 0},
 		"by the message of a detail": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, http.Header{"Retry-After": {"20"}}, `{"message": "Denied", "errors": ["secondary rate limit"]}`)
+			return limitFault(403, http.Header{"Retry-After": {"20"}}, `{"message": "Denied", "errors": ["secondary rate limit"]}`)
 		}, 20 * time.Second, 0},
 		"by the Retry-After of a gateway's page": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(403, http.Header{"Retry-After": {"20"}}, `<html><title>Access is temporarily restricted</title></html>`)
+			return limitFault(403, http.Header{"Retry-After": {"20"}}, `<html><title>Access is temporarily restricted</title></html>`)
 		}, 20 * time.Second, 0},
 		"429 without header and message": {func(*ghmigratetest.Server) ghmigratetest.Fault {
-			return limit(429, nil, "")
+			return limitFault(429, nil, "")
 		}, time.Minute, 0},
 		"429 of HTML": {func(*ghmigratetest.Server) ghmigratetest.Fault {
 			return ghmigratetest.HTMLError(http.StatusTooManyRequests)
@@ -252,7 +252,7 @@ func TestTheWaitForAnUnspecifiedLimitIsLimited(t *testing.T) {
 func TestTheWaitForALimitThatPersistsAfterItsResetDoubles(t *testing.T) {
 	t.Parallel()
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		fault := limit(http.StatusForbidden, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}, "")
+		fault := limitFault(http.StatusForbidden, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"1"}}, "")
 		fault.Times = 4
 		server.Inject(fault)
 		_, err := do(t, longWaitClient(t, server), http.MethodGet)
@@ -327,26 +327,26 @@ func TestFailuresThatLookLikeRateLimitsAreReturnedAtOnce(t *testing.T) {
 		is    []error
 	}{
 		"single sign-on": {
-			limit(403, with("X-Github-Sso", "required; url=https://github.com/orgs/octo-org/sso?authorization_request=A", "Retry-After", "5"), denied),
+			limitFault(403, with("X-Github-Sso", "required; url=https://github.com/orgs/octo-org/sso?authorization_request=A", "Retry-After", "5"), denied),
 			[]error{ghmigrate.ErrSSORequired, ghmigrate.ErrForbidden},
 		},
 		"missing scope": {
-			limit(403, with("X-Oauth-Scopes", "gist, read:org", "X-Accepted-Oauth-Scopes", "admin:org, repo"), denied),
+			limitFault(403, with("X-Oauth-Scopes", "gist, read:org", "X-Accepted-Oauth-Scopes", "admin:org, repo"), denied),
 			[]error{ghmigrate.ErrMissingScope, ghmigrate.ErrForbidden},
 		},
 		"no scopes at all": {
-			limit(403, with("X-Oauth-Scopes", "", "X-Accepted-Oauth-Scopes", "admin:org, repo"), denied),
+			limitFault(403, with("X-Oauth-Scopes", "", "X-Accepted-Oauth-Scopes", "admin:org, repo"), denied),
 			[]error{ghmigrate.ErrMissingScope, ghmigrate.ErrForbidden},
 		},
-		"another reason and no quota left": {limit(403, limited, denied), []error{ghmigrate.ErrForbidden}},
+		"another reason and no quota left": {limitFault(403, limited, denied), []error{ghmigrate.ErrForbidden}},
 		"a fine-grained token": {
-			limit(403, limited, `{"message": "Resource not accessible by personal access token"}`), []error{ghmigrate.ErrForbidden},
+			limitFault(403, limited, `{"message": "Resource not accessible by personal access token"}`), []error{ghmigrate.ErrForbidden},
 		},
-		"similar words": {limit(403, limited, `{"message": "A separate limit of generated limits accurate limits."}`), []error{ghmigrate.ErrForbidden}},
-		"404":           {limit(404, limited, message), []error{ghmigrate.ErrNotFound}},
-		"422":           {limit(422, limited, message), []error{ghmigrate.ErrValidation}},
+		"similar words": {limitFault(403, limited, `{"message": "A separate limit of generated limits accurate limits."}`), []error{ghmigrate.ErrForbidden}},
+		"404":           {limitFault(404, limited, message), []error{ghmigrate.ErrNotFound}},
+		"422":           {limitFault(422, limited, message), []error{ghmigrate.ErrValidation}},
 		"a plain 403 with quota left": {
-			limit(403, http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"9999999999"}}, `{"message": "Must have admin rights"}`),
+			limitFault(403, http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"9999999999"}}, `{"message": "Must have admin rights"}`),
 			[]error{ghmigrate.ErrForbidden},
 		},
 	} {
@@ -462,7 +462,7 @@ func TestNoPauseIsLongerThanAnHour(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-				fault := limit(403, http.Header{"Retry-After": {"86400"}}, "")
+				fault := limitFault(403, http.Header{"Retry-After": {"86400"}}, "")
 				fault.Times = 5
 				server.Inject(fault)
 				client := longWaitClient(t, server, ghmigrate.WithMaxRateLimitWait(1000*time.Hour))

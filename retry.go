@@ -74,7 +74,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 			_ = netx.Sleep(ctx, pause)
 		}
 		if ctx.Err() != nil {
-			return res, a.final(res, r.wrap(after(a.last, netx.ContextError(ctx))))
+			return res, a.final(res, r.wrap(withLastFailure(a.last, netx.ContextError(ctx))))
 		}
 	}
 }
@@ -105,7 +105,7 @@ func (a *attempts) check(res response) (err error) {
 		a.redirects++
 		return err
 	case isSuccess(res.status):
-		return a.client.unexpected(res, "no redirect to an archive")
+		return a.client.unexpectedResponse(res, "no redirect to an archive")
 	}
 	return a.client.newAPIError(res)
 }
@@ -165,9 +165,9 @@ func (e *unsentError) Unwrap() error { return e.err }
 
 func (e *unsentError) Is(target error) bool { return target == ErrNotSent }
 
-// after adds the last failure, if there is one, to the error about a context that
-// has ended.
-func after(last, err error) error {
+// withLastFailure adds the last failure, if it is not nil, to the error about
+// a context that has ended.
+func withLastFailure(last, err error) error {
 	if last == nil {
 		return err
 	}

@@ -145,7 +145,7 @@ func (p *pollClock) pause(ctx context.Context, err error, known bool) error {
 		if !errors.Is(err, ctx.Err()) {
 			p.last, err = cmp.Or(err, p.last), netx.ContextError(ctx)
 		}
-		return after(p.last, err)
+		return withLastFailure(p.last, err)
 	}
 	p.last = err
 	switch {
@@ -179,7 +179,7 @@ func (p *pollClock) pause(ctx context.Context, err error, known bool) error {
 		p.log.LogAttrs(ctx, slog.LevelWarn, "poll failed, polling again", slog.Duration("wait", wait), slog.Bool("rate_limited", limited), slog.Any("error", err))
 	}
 	if err := netx.Sleep(ctx, wait); err != nil {
-		return fmt.Errorf("wait for the next poll: %w", after(p.last, err))
+		return fmt.Errorf("wait for the next poll: %w", withLastFailure(p.last, err))
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func (w *watcher) run(ctx context.Context) {
 		w.succeeded = w.succeeded || err == nil
 		if err := clock.pause(ctx, err, w.succeeded); err != nil {
 			if ctx.Err() != nil && clock.last == nil {
-				err = after(cmp.Or(w.tolerated, before), err)
+				err = withLastFailure(cmp.Or(w.tolerated, before), err)
 			}
 			w.yield(nil, err)
 			return
