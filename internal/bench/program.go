@@ -140,7 +140,7 @@ func (s *source) checkSum(printed []byte) error {
 }
 
 // errTooFast is the error of a program that ends before it is killed.
-var errTooFast = errors.New("too fast")
+var errTooFast = errors.New("the program ended before it was killed")
 
 // interrupt runs the program and kills it when half of the archive is sent. It
 // returns the speed of the line until then, in bytes a second.

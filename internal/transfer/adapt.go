@@ -38,8 +38,8 @@ const (
 
 var (
 	errStalled = errors.New("storage sent nothing for a minute")
-	errSlow    = errors.New("storage sends this slowly, and other connections do not")
-	errUseless = errors.New("one connection is as fast as all of them")
+	errSlow    = errors.New("the connection is much slower than other connections")
+	errUseless = errors.New("one connection is as fast as several")
 )
 
 // An adaptation is the state by which a schedule adapts. It is part of the schedule.

@@ -127,8 +127,8 @@ func chaosOfFiles(t *testing.T, c *chaos) {
 	var promised int64
 	for call := 0; ; call++ {
 		require.Less(t, call, maxCalls+2, "the transfer never succeeds")
-		// So small an object arrives in a few minutes, or the transfer fails: storage may
-		// ask for waits of an hour at most.
+		// An object this small arrives in minutes, or the transfer fails. Storage asks for
+		// waits of an hour at most.
 		patient := random.IntN(4) == 0
 		limit := time.Duration(1+random.IntN(600)) * time.Second
 		if patient {
@@ -153,7 +153,7 @@ func chaosOfFiles(t *testing.T, c *chaos) {
 		cancel()
 		synctest.Wait() // until the handlers have returned
 		complete := right(disk, "at the end", call, err)
-		require.True(t, !calm || err == nil, "nothing fails, but: %v", err)
+		require.True(t, !calm || err == nil, "storage and disk do not fail, but the call does: %v", err)
 		if err == nil {
 			if calm && !c.changes && !c.unreliable.Load() {
 				require.GreaterOrEqual(t, got.Resumed, promised, "an earlier call promised these bytes")

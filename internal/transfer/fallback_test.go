@@ -194,7 +194,7 @@ func TestNoErrorPromisesToResumeWithoutRanges(t *testing.T) {
 		}
 		_, err := transfer.File(t.Context(), s.source(t), path, inParallel(8))
 		require.ErrorContains(t, err, "fetched 524288 of 1048576 bytes to "+path+".part; the next call starts over: "+
-			"storage does not support resuming: unexpected EOF; before, with ranges: storage ignores the range of a request")
+			"storage does not support resuming: unexpected EOF; earlier requests with ranges failed: storage ignores the range of a request")
 
 		s.reset()
 		s.respond = func(_ int, w http.ResponseWriter, r *http.Request) bool {

@@ -54,7 +54,7 @@ func changed(how string) error { return fmt.Errorf("%w: %s", ErrChanged, how) }
 var (
 	errNoResume = errors.New("storage does not support resuming")
 	errNoRanges = errors.New("storage ignores the range of a request")
-	errNoMore   = newFault("storage has no more bytes, and does not tell the size")
+	errNoMore   = newFault("storage has no more bytes, and does not send the size")
 	errEmpty    = errors.New("storage has an empty object")
 )
 
