@@ -41,7 +41,7 @@ type decision struct {
 type step struct {
 	N      int           `json:"n"`
 	Effect export.Effect `json:"effect"`
-	Look   bool          `json:"look,omitzero"` // look for the newest migration first
+	Look   bool          `json:"look,omitzero"` // find the newest migration first
 }
 
 // A turn makes one decision. It changes the memory in place, and notes every change

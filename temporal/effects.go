@@ -73,7 +73,7 @@ func (x *exporter) start(ctx workflow.Context, s step) news {
 		newest = new(newestResult)
 		if err := workflow.ExecuteActivity(forRequest(ctx), newestActivity, x.order).Get(ctx, newest); err != nil {
 			release(0)
-			return func(t *turn) { t.pause(fmt.Sprintf("look for the newest migration: %v", err)) }
+			return func(t *turn) { t.pause(fmt.Sprintf("find the newest migration: %v", err)) }
 		}
 		if newest.Wait > 0 {
 			release(newest.Wait)

@@ -39,8 +39,8 @@ func parse(args []string) (*options, error) {
 	o.Flags(flags)
 	flags.StringVar(&o.queue, "queue", "ghmigrate", "`name` of the workers' task queue")
 	flags.StringVar(&o.id, "id", "", "`ID` of the workflow; by default a name such as ghmigrate/orgs/octo-org, or ghmigrate/all for several organizations")
-	flags.Func("org", "`names` of organizations, with commas between them; repeatable", appendTo(&o.orgs))
-	flags.StringVar(&orgsFile, "orgs-file", "", "`file` with the names of organizations, one a line")
+	flags.Func("org", "`names` of organizations, separated by commas; repeatable", appendTo(&o.orgs))
+	flags.StringVar(&orgsFile, "orgs-file", "", "`file` with the name of an organization in each line")
 	flags.IntVar(&o.concurrency, "orgs-at-once", 0, "at most `N` organizations at the same time (default 10)")
 	o.orderFlags(flags)
 	flags.BoolVar(&o.detach, "detach", false, "do not wait for the end of the export")
@@ -84,8 +84,7 @@ func parse(args []string) (*options, error) {
 	return o, nil
 }
 
-// appendTo returns a function that appends the names of a flag, which have commas
-// between them.
+// appendTo returns a function that appends the names of a flag, separated by commas.
 func appendTo(names *[]string) func(string) error {
 	return func(s string) error {
 		*names = append(*names, strings.Split(s, ",")...)
@@ -97,20 +96,20 @@ func appendTo(names *[]string) func(string) error {
 func (o *options) orderFlags(flags *flag.FlagSet) {
 	order, start := &o.order, &o.order.Start
 	flags.StringVar(&order.Token, "token", "", "`name` of a token of the workers, not the token itself")
-	flags.Func("repos", "these `repositories` only, as OWNER/NAME, with commas between them; repeatable", appendTo(&order.Repositories))
+	flags.Func("repos", "export these `repositories`, as OWNER/NAME, separated by commas; repeatable", appendTo(&order.Repositories))
 	flags.StringVar(&order.RepositoriesObject, "repos-object", "", "`name` of an object in the bucket with a JSON list of repositories")
-	flags.BoolVar(&order.SkipArchived, "skip-archived", false, "leave out archived repositories")
-	flags.BoolVar(&order.SkipForks, "skip-forks", false, "leave out forks")
+	flags.BoolVar(&order.SkipArchived, "skip-archived", false, "skip archived repositories")
+	flags.BoolVar(&order.SkipForks, "skip-forks", false, "skip forks")
 	flags.BoolVar(&start.LockRepositories, "lock", false, "lock the repositories while GitHub exports them")
 	flags.BoolVar(&order.KeepLocked, "keep-locked", false, "with --lock: leave exported repositories locked, as for a move to another host")
-	flags.BoolVar(&start.ExcludeMetadata, "exclude-metadata", false, "no issues, pull requests and the like, only Git data")
-	flags.BoolVar(&start.ExcludeGitData, "exclude-git-data", false, "no Git repositories")
-	flags.BoolVar(&start.ExcludeAttachments, "exclude-attachments", false, "no files attached to issues and pull requests")
-	flags.BoolVar(&start.ExcludeReleases, "exclude-releases", false, "no releases")
-	flags.BoolVar(&start.ExcludeOwnerProjects, "exclude-owner-projects", false, "no projects of the organization or user")
-	flags.IntVar(&order.BatchSize, "batch", 0, "at most `N` repositories in an archive (default 100)")
-	flags.IntVar(&order.Concurrency, "concurrency", 0, "at most `N` exports of an account at the same time (default 10)")
-	flags.IntVar(&order.Transfers, "transfers", 0, "at most `N` transfers of an account at the same time (default 3)")
+	flags.BoolVar(&start.ExcludeMetadata, "exclude-metadata", false, "leave out issues, pull requests and other metadata: only Git data")
+	flags.BoolVar(&start.ExcludeGitData, "exclude-git-data", false, "leave out Git repositories")
+	flags.BoolVar(&start.ExcludeAttachments, "exclude-attachments", false, "leave out files attached to issues and pull requests")
+	flags.BoolVar(&start.ExcludeReleases, "exclude-releases", false, "leave out releases")
+	flags.BoolVar(&start.ExcludeOwnerProjects, "exclude-owner-projects", false, "leave out projects of the organization or user")
+	flags.IntVar(&order.BatchSize, "batch", 0, "export at most `N` repositories in a migration (default 100)")
+	flags.IntVar(&order.Concurrency, "concurrency", 0, "at most `N` migrations of an account at GitHub at the same time (default 10)")
+	flags.IntVar(&order.Transfers, "transfers", 0, "transfer at most `N` archives of an account at the same time (default 3)")
 	flags.BoolVar(&order.DeleteArchives, "delete-archives", false, "delete each archive at GitHub when the bucket has it")
 	flags.BoolVar(&order.Stream, "stream", false, "move archives to the bucket without a copy on the worker's disk")
 	flags.DurationVar(&order.Pause, "pause", 0, "`time` until the next attempt after an hour of errors (default 1h)")
