@@ -44,7 +44,7 @@ type trial struct {
 	chance *rand.Rand
 	user   bool // the account is a user's
 	server *ghmigratetest.Server
-	disk   simulated
+	disk   simulatedDisk
 	opts   export.Options
 	store  *memoryStore        // nil if the archives stay on disk
 	calm   atomic.Bool         // no more failures

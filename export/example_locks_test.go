@@ -12,7 +12,7 @@ import (
 )
 
 // A lockChecker asks GitHub's GraphQL API whether a repository is locked, because the
-// REST API does not tell.
+// REST API does not report locks.
 type lockChecker struct{ export.Account }
 
 func (a lockChecker) IsLocked(ctx context.Context, repository string) (bool, error) {

@@ -15,8 +15,8 @@ import (
 // A folder is a Store in a folder, such as the mount point of another disk.
 type folder string
 
-// Put returns nil only if the whole file is on disk: Run deletes the archive at GitHub
-// then.
+// Put returns nil only if the whole file is on disk, because Run then deletes the
+// archive at GitHub.
 func (dir folder) Put(_ context.Context, name string, r io.Reader, size int64) error {
 	path := filepath.Join(string(dir), filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

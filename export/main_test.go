@@ -9,8 +9,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
 
-// TestMain makes the tests faster: they allocate much and keep little, so that a
-// third of their time would go into garbage collections.
+// TestMain makes garbage collections rarer. The tests allocate much and keep little, so
+// collections would take a third of their time.
 func TestMain(m *testing.M) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)

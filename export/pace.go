@@ -8,32 +8,32 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 )
 
-// A paced account sends starts, deletions and unlocks one at a time and a second
+// A pacedAccount sends starts, deletions and unlocks one at a time and a second
 // apart, as GitHub asks for.
 // https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
-type paced struct {
+type pacedAccount struct {
 	Account
 	latest chan time.Time // holds the time when the latest of these requests ended
 }
 
 const changeGap = time.Second
 
-// pace returns a paced account. It returns acct itself if acct is paced already.
+// pace returns a pacedAccount. It returns acct itself if acct is one already.
 func pace(acct Account) Account {
 	switch a := acct.(type) {
-	case paced:
+	case pacedAccount:
 		return a
 	case *performer:
 		return pace(a.Account)
 	}
-	p := paced{acct, make(chan time.Time, 1)}
+	p := pacedAccount{acct, make(chan time.Time, 1)}
 	p.latest <- time.Time{}
 	return p
 }
 
-// change waits for the end of the request before and for the pause after it, and
-// then calls send.
-func (p paced) change(ctx context.Context, send func(context.Context) error) error {
+// change waits until changeGap after the end of the previous request, and then calls
+// send.
+func (p pacedAccount) change(ctx context.Context, send func(context.Context) error) error {
 	var latest time.Time
 	select {
 	case latest = <-p.latest:
@@ -51,7 +51,7 @@ func (p paced) change(ctx context.Context, send func(context.Context) error) err
 
 // Start starts a migration. If ctx ends after the request was sent, Start waits
 // responseGrace longer for the response.
-func (p paced) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (m *ghmigrate.Migration, err error) {
+func (p pacedAccount) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (m *ghmigrate.Migration, err error) {
 	err = p.change(ctx, func(ctx context.Context) (err error) {
 		longer, cancel := extend(ctx, responseGrace)
 		defer cancel()
@@ -62,16 +62,16 @@ func (p paced) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (
 }
 
 // DeleteArchive deletes an archive.
-func (p paced) DeleteArchive(ctx context.Context, id int64) error {
+func (p pacedAccount) DeleteArchive(ctx context.Context, id int64) error {
 	return p.change(ctx, func(ctx context.Context) error { return p.Account.DeleteArchive(ctx, id) })
 }
 
 // UnlockRepository unlocks a repository.
-func (p paced) UnlockRepository(ctx context.Context, id int64, repo string) error {
+func (p pacedAccount) UnlockRepository(ctx context.Context, id int64, repo string) error {
 	return p.change(ctx, func(ctx context.Context) error { return p.Account.UnlockRepository(ctx, id, repo) })
 }
 
-// extend returns a context that ends later than ctx by the given time.
+// extend returns a context that ends the given time after ctx.
 func extend(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

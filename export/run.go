@@ -32,7 +32,7 @@ import (
 //   - Dir cannot be used: [ErrInUse], [ErrForeign] or [ErrDamaged].
 //   - Dir has an unfinished run with other options: [ErrUnfinished].
 //   - The Store refuses objects.
-//   - GitHub does not tell the owner of a user's token.
+//   - GitHub does not report the owner of a user's token.
 func Run(ctx context.Context, acct Account, opts Options) (*Manifest, error) {
 	r, err := open(ctx, acct, opts)
 	if errors.Is(err, ErrUnfinished) && opts.FinishFirst {
@@ -71,7 +71,7 @@ func finishFirst(ctx context.Context, acct Account, opts Options) (*Manifest, er
 // The goroutine of Run owns all fields except those below mu. Other goroutines
 // perform effects on copies of jobs, and poll.
 type run struct {
-	acct    Account // paced
+	acct    Account // a pacedAccount
 	account string  // the name of the account, with the login of a user
 	opts    Options
 	dir     string // the run's folder
@@ -234,7 +234,7 @@ func (r *run) retryRequest(ctx context.Context, do func() error) error {
 func (r *run) planMore(ctx context.Context) (bool, error) {
 	now := time.Now()
 	switch {
-	case len(r.pending) > 0: // the tally does not let them start
+	case len(r.pending) > 0: // the tally does not let these jobs start
 		abandon := r.tally.Stopped()
 		if err := r.saveTally(); err != nil || !abandon {
 			return false, errors.Join(err, fmt.Errorf("%w: %w", ErrSystemic, r.lastFailure))
@@ -285,7 +285,7 @@ func (r *run) end(ctx context.Context, err error) (*Manifest, error) {
 		m.Ended = r.journal.end.At
 	}
 	err = m.shortfall(err)
-	if !m.Ended.IsZero() { // count leaves out jobs that reduced could replace
+	if !m.Ended.IsZero() { // count has counted nothing for jobs that reduced could replace
 		r.done = r.all
 	}
 	r.emit(Event{Kind: EventEnded, Repositories: r.all, Err: err})

@@ -24,9 +24,9 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/durable/simdisk"
 )
 
-// A simulated is the disk of a machine that can stop. A simdisk.Disk cannot create
+// A simulatedDisk is the disk of a machine that can stop. A simdisk.Disk cannot create
 // folders, so the folders of runs are slots that it has from the beginning.
-type simulated struct {
+type simulatedDisk struct {
 	*simdisk.Disk
 	runs *[]string // the names of the folders in the slots
 }
@@ -36,21 +36,21 @@ const (
 	slots        = 8
 )
 
-func newSimulated(seed uint64) simulated {
+func newSimulated(seed uint64) simulatedDisk {
 	folders := []string{simulatedDir}
 	for i := range slots {
 		folders = append(folders, slot(i))
 	}
-	return simulated{simdisk.New(seed, folders...), new([]string)}
+	return simulatedDisk{simdisk.New(seed, folders...), new([]string)}
 }
 
 func slot(i int) string { return fmt.Sprintf("%s/slot%d", simulatedDir, i) }
 
 // with returns the same file system on another disk, such as the disk after a crash.
-func (d simulated) with(disk *simdisk.Disk) simulated { return simulated{disk, d.runs} }
+func (d simulatedDisk) with(disk *simdisk.Disk) simulatedDisk { return simulatedDisk{disk, d.runs} }
 
 // real returns the name on the simdisk.Disk.
-func (d simulated) real(name string) string {
+func (d simulatedDisk) real(name string) string {
 	for i, run := range *d.runs {
 		folder := filepath.Join(simulatedDir, run)
 		if name == folder {
@@ -63,44 +63,44 @@ func (d simulated) real(name string) string {
 	return name
 }
 
-func (d simulated) MkdirAll(name string) error {
+func (d simulatedDisk) MkdirAll(name string) error {
 	if run := filepath.Base(name); name != simulatedDir && !slices.Contains(*d.runs, run) {
 		*d.runs = append(*d.runs, run)
 	}
 	return nil
 }
 
-func (d simulated) ReadDir(string) ([]string, error) { return slices.Clone(*d.runs), nil }
+func (d simulatedDisk) ReadDir(string) ([]string, error) { return slices.Clone(*d.runs), nil }
 
-func (d simulated) OpenLocked(name string) (durable.File, error) {
+func (d simulatedDisk) OpenLocked(name string) (durable.File, error) {
 	return d.Disk.OpenLocked(d.real(name))
 }
 
-func (d simulated) Open(name string) (durable.File, error) { return d.Disk.Open(d.real(name)) }
+func (d simulatedDisk) Open(name string) (durable.File, error) { return d.Disk.Open(d.real(name)) }
 
-func (d simulated) Lstat(name string) (fs.FileInfo, error) { return d.Disk.Lstat(d.real(name)) }
+func (d simulatedDisk) Lstat(name string) (fs.FileInfo, error) { return d.Disk.Lstat(d.real(name)) }
 
-func (d simulated) Leads(name string, f durable.File) (bool, error) {
+func (d simulatedDisk) Leads(name string, f durable.File) (bool, error) {
 	return d.Disk.Leads(d.real(name), f)
 }
 
-func (d simulated) Rename(oldname, newname string) error {
+func (d simulatedDisk) Rename(oldname, newname string) error {
 	return d.Disk.Rename(d.real(oldname), d.real(newname))
 }
 
-func (d simulated) Remove(name string) error { return d.Disk.Remove(d.real(name)) }
+func (d simulatedDisk) Remove(name string) error { return d.Disk.Remove(d.real(name)) }
 
-func (d simulated) SyncDir(name string) error {
+func (d simulatedDisk) SyncDir(name string) error {
 	if name == filepath.Dir(simulatedDir) {
 		return nil // the folder exists from the beginning
 	}
 	return d.Disk.SyncDir(d.real(name))
 }
 
-func (d simulated) ReadFile(name string) ([]byte, error) { return d.Disk.ReadFile(d.real(name)) }
+func (d simulatedDisk) ReadFile(name string) ([]byte, error) { return d.Disk.ReadFile(d.real(name)) }
 
 // jobs returns the jobs in the journal of the latest run, with their latest states.
-func (d simulated) jobs() []*export.Job {
+func (d simulatedDisk) jobs() []*export.Job {
 	if len(*d.runs) == 0 {
 		return nil
 	}
@@ -134,7 +134,7 @@ type simulatedAccount struct {
 	export.Account
 	t     *testing.T
 	open  func(ctx context.Context, id int64) (*ghmigrate.ArchiveStream, error)
-	disk  simulated
+	disk  simulatedDisk
 	store *memoryStore // nil if the archives stay on disk
 	name  string       // the name of the account in the store
 }
@@ -192,7 +192,7 @@ func (a simulatedAccount) holds(archive *export.Archive) error {
 	return nil
 }
 
-func mustRead(t *testing.T, d simulated, name string) []byte {
+func mustRead(t *testing.T, d simulatedDisk, name string) []byte {
 	t.Helper()
 	data, err := d.ReadFile(name)
 	require.NoError(t, err)

@@ -96,7 +96,7 @@ func Perform(ctx context.Context, acct Account, job *Job, effect Effect) Result 
 	return perform(ctx)
 }
 
-// A performer performs one effect of a job. It is the paced account of the effect.
+// A performer performs one effect of a job. Its Account is a pacedAccount.
 type performer struct {
 	Account
 	job  *Job
