@@ -82,7 +82,7 @@ func (j *Job) Abandon(reason string, now time.Time) {
 }
 
 // Apply applies the result of an effect to the state. Stop reports whether the run
-// must end, because GitHub has refused the token for five minutes of pauses.
+// must end, because GitHub refuses the token and the pauses have reached five minutes.
 func (j *Job) Apply(e Effect, r Result, now time.Time) (stop bool) {
 	s := &j.State
 	if s.Intent == e {
@@ -91,7 +91,7 @@ func (j *Job) Apply(e Effect, r Result, now time.Time) (stop bool) {
 	if e == EffectWait && s.Outcome != OutcomeUnknown { // Observe has seen the end meanwhile
 		return false
 	}
-	if r.Class != ClassNone && r.Outcome != OutcomeUnknown { // the error tells how the export ended
+	if r.Class != ClassNone && r.Outcome != OutcomeUnknown { // the error says how the export ended
 		j.end(r.Outcome, r.Reason, now)
 		return false
 	}

@@ -20,12 +20,12 @@ type Class string
 // The classes.
 const (
 	ClassNone   Class = ""       // no error
-	ClassRetry  Class = "retry"  // a temporary error: the effect is retried with backoff, for an hour of pauses
-	ClassDenied Class = "denied" // GitHub refuses the request: the effect is retried for five minutes of pauses
-	ClassAbsent Class = "absent" // a 404: five of them, half a minute apart, mean that the migration or its archive is gone
+	ClassRetry  Class = "retry"  // a temporary error: the effect is retried until its pauses reach an hour
+	ClassDenied Class = "denied" // GitHub refuses the request: the effect is retried until its pauses reach five minutes
+	ClassAbsent Class = "absent" // a 404: five 404s, 30 seconds apart, mean that the migration or its archive is gone
 	ClassWait   Class = "wait"   // a rate limit: all requests of the account pause, and no failure is counted
 	ClassJob    Class = "job"    // this job cannot succeed: it is divided, or its row is final
-	ClassRun    Class = "run"    // the error affects every job: the run ends, after a 401 only after five minutes of pauses
+	ClassRun    Class = "run"    // the error affects every job: the run ends; for a 401 only when the pauses reach five minutes
 )
 
 // Classify returns the class of an error of an [Account], a [Store] or the disk.

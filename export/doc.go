@@ -19,10 +19,10 @@
 //
 // # Promises
 //
-// Every requested repository has exactly one [Row]. Three proofs make a repository
-// covered. The start requested it. GitHub lists it in the migration. The archive has
-// its record and its Git data without a fault. If a proof is missing, Run returns a
-// [*PartialError] beside the manifest, and Row.Error says why.
+// Every requested repository has exactly one [Row]. A repository is covered if three
+// facts are proved. The start requested it. GitHub lists it in the migration. The
+// archive has its record and its Git data without a fault. If a proof is missing, Run
+// returns a [*PartialError] beside the manifest, and Row.Error says why.
 //
 // Run starts no migration twice. If the response to a start is lost, Run searches
 // the list of migrations for 90 seconds before it sends the start again. A match is
@@ -48,19 +48,19 @@
 // [Classify] assigns every error to a class, and the class decides what follows:
 //
 //	class   examples                                      consequence
-//	retry   network, 408, 5xx, storage trouble, a Store   the effect is retried for an hour of pauses; then the job waits for
-//	                                                      the next call; the second such call in a row makes it class job
-//	denied  403, 400, 409                                 the same, for five minutes of pauses
-//	absent  404                                           after five of them, 30 seconds apart, the migration or archive is gone
+//	retry   network, 408, 5xx, storage trouble, a Store   the effect is retried until its pauses reach an hour; then the job waits
+//	                                                      for the next call; after a second such call in a row, class job applies
+//	denied  403, 400, 409                                 the same, until the pauses reach five minutes
+//	absent  404                                           after five 404s, 30 seconds apart, the migration or archive is gone
 //	wait    a rate limit                                  all requests pause; no failure is counted
 //	job     422, 451, archive gone, refused by storage,   the job is divided, or the row is final; all other jobs continue
 //	        too large for the disk
-//	run     401, the journal cannot be written            the run ends; after a 401 only after five minutes of pauses
+//	run     401, the journal cannot be written            the run ends; for a 401 only when the pauses reach five minutes
 //
-// Run exports a batch that failed once more, and then in halves, down to single
+// If a batch fails, Run exports it once more, and then in halves, down to single
 // repositories. If a single repository fails, Run waits until all other jobs are
-// over. Then it exports the repository without releases, and if that fails, without
-// attachments: see Row.Dropped.
+// over. Then it exports the repository without releases, and if that export fails,
+// without attachments: see Row.Dropped.
 //
 //   - A 422 that names repositories makes only their rows final.
 //   - A 422 that names no repository is retried for ten minutes. If GitHub accepts
@@ -68,16 +68,16 @@
 //   - A fault below repositories/OWNER/NAME.git, or in a record of a repository,
 //     condemns only that repository.
 //   - If an archive lacks repositories, Run exports these once more.
-//   - After a day Run gives an export up. PartialError.Locked lists its repositories.
+//   - Run gives up an export after a day. PartialError.Locked lists its repositories.
 //
 // If three batches, or eight sets of repositories, fail in a row, Run suspects that
-// GitHub exports nothing. It starts only single repositories then, three at a time,
-// drawn at random, until one succeeds. If twelve fail, Run returns [ErrSystemic], and
-// the next call continues the run. The second such call in a row gives up the
-// remaining repositories, so that the run finishes.
+// GitHub exports nothing. Then it exports only single repositories, three at a time,
+// drawn at random, until an export succeeds. If twelve fail, Run returns
+// [ErrSystemic], and the next call continues the run. The second such call in a row
+// gives up the remaining repositories, so that the run finishes.
 //
-// The next run in Dir exports the repositories that failed last, and in batches of
-// their own, so that they do not delay other repositories.
+// The next run in Dir puts the repositories that failed into batches of their own,
+// and starts these batches last, so that they do not delay other repositories.
 //
 // # Limits
 //
@@ -88,9 +88,9 @@
 // within half a minute before a lost start, or after it. Run cannot distinguish
 // that migration from its own.
 //
-// Run cannot find a lost start if most of its repositories were renamed or deleted
-// meanwhile. Nor can it find a migration that appears after the end of the run, but
-// [LockCandidates] lists it.
+// Run cannot find the migration of a lost start if most of its repositories were
+// renamed or deleted meanwhile, or if it appears after the end of the run. In the
+// second case [LockCandidates] lists it.
 //
 // A Store for object storage needs a lifecycle rule that removes incomplete
 // multipart uploads: a crash leaves them.
@@ -107,7 +107,7 @@
 // damaged archives, and parts of abandoned downloads.
 //
 // Run computes everything else from the journal. Each line is a checksum (CRC-32C
-// of this line and all lines before, eight hexadecimal digits), a space and a JSON
+// of this line and all previous lines, eight hexadecimal digits), a space and a JSON
 // object. Run syncs each line to disk before it continues:
 //
 //	{"run": {"version": 2, "account": "api.github.com/orgs/octo-org", "repositories": 250, …}}

@@ -53,7 +53,7 @@ const (
 	EventReplaced   EventKind = "replaced"   // the batches in Next replace the batch
 	EventReduced    EventKind = "reduced"    // a batch leaves out the releases or attachments of a repository that failed
 	EventWaiting    EventKind = "waiting"    // Run retries a request or an effect after Wait; Err says why
-	EventParked     EventKind = "parked"     // Run leaves the batch to the next call, after an hour of pauses
+	EventParked     EventKind = "parked"     // Run leaves the batch to the next call, because its pauses have reached an hour
 	EventOver       EventKind = "over"       // the batch has no effects left
 	EventEnded      EventKind = "ended"      // the run has ended; Err is its error
 )

@@ -156,7 +156,7 @@ const (
 	EffectDelete   Effect = "delete"   // delete the archive at GitHub
 )
 
-// An Outcome tells how a job's export ended.
+// An Outcome says how a job's export ended.
 type Outcome string
 
 // The outcomes.

@@ -131,8 +131,8 @@ func (j *journal) add(job *Job) {
 	j.known[job.ID] = job
 }
 
-// planned reports whether the journal has all repositories of the run. Run starts
-// nothing before.
+// planned reports whether the journal has all repositories of the run. Only then does
+// Run start migrations.
 func (j *journal) planned() bool {
 	return j.header != nil && len(requested(j.jobs)) == j.header.Repositories
 }

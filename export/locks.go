@@ -129,8 +129,9 @@ const (
 )
 
 // A LockChecker is an [Account] that can check whether a migration has locked a
-// repository. GitHub's REST API does not tell; in GraphQL, isLocked of the repository
-// is true and its lockReason is MIGRATING. [LockCandidates] uses a LockChecker.
+// repository. GitHub's REST API does not report locks. In GraphQL, isLocked of the
+// repository is true and its lockReason is MIGRATING. [LockCandidates] uses a
+// LockChecker.
 type LockChecker interface {
 	// IsLocked reports whether "owner/name" is locked by a migration.
 	IsLocked(ctx context.Context, repository string) (bool, error)
@@ -139,7 +140,8 @@ type LockChecker interface {
 // LockCandidates yields the repositories of all migrations of the account that were
 // started with lock_repositories, the newest migration first. A repository comes once
 // for each such migration. Most of these repositories were unlocked long ago, but
-// GitHub's REST API does not tell: see [LockChecker]. An error ends the sequence.
+// GitHub's REST API does not report locks: see [LockChecker]. An error ends the
+// sequence.
 func LockCandidates(ctx context.Context, acct Account) iter.Seq2[Candidate, error] {
 	return func(yield func(Candidate, error) bool) {
 		if err := check(ctx, acct); err != nil {

@@ -285,7 +285,7 @@ func (r *run) optionDifference(was *header) string {
 	return ""
 }
 
-// begin begins a new run. Before is the journal of the run before, or nil.
+// begin begins a new run. Before is the journal of the previous run, or nil.
 func (r *run) begin(ctx context.Context, folders []string, before *journal) error {
 	newest := ""
 	if len(folders) > 0 {

@@ -39,7 +39,7 @@ type Options struct {
 	Concurrency int
 
 	// Patience is the time after which an export no longer counts against
-	// Concurrency. The default is 6 hours. Run starts the next batch then, and
+	// Concurrency. The default is 6 hours. Then Run starts the next batch, but
 	// still waits for the export.
 	Patience time.Duration
 
@@ -76,9 +76,9 @@ type Options struct {
 	// run that was begun under one of these names.
 	FormerNames []string
 
-	// Previous is the manifest of the run before. [Plan] puts the repositories that
-	// failed in it into batches of their own, so that their failures do not delay
-	// other repositories. If Previous is nil, Run reads it from Dir.
+	// Previous is the manifest of the previous run. [Plan] puts the repositories that
+	// failed in that run into batches of their own, so that their failures do not
+	// delay other repositories. If Previous is nil, Run reads it from Dir.
 	Previous *Manifest
 
 	// Run is the name of the run for [Plan]: see [Job].Run. The function Run ignores
@@ -167,7 +167,7 @@ func validName(fullName string) bool {
 // its whole batch.
 func checkOwner(owner string, names []string) error {
 	for i, name := range names {
-		if of, _, _ := strings.Cut(name, "/"); owner != "" && !strings.EqualFold(of, owner) {
+		if repoOwner, _, _ := strings.Cut(name, "/"); owner != "" && !strings.EqualFold(repoOwner, owner) {
 			return fmt.Errorf("export: Repositories[%d] is %q, which does not belong to %s", i, name, owner)
 		}
 	}

@@ -126,7 +126,7 @@ type lineage struct {
 	Gone   int      `json:"gone,omitzero"`    // exports of the same set whose archive was gone
 	Again  bool     `json:"again,omitzero"`   // exports repositories that an archive lacked
 	Waited bool     `json:"waited,omitzero"`  // GitHub had ten minutes to accept a larger set
-	Alone  bool     `json:"alone,omitzero"`   // isolated, because its repositories failed in the run before
+	Alone  bool     `json:"alone,omitzero"`   // isolated, because its repositories failed in the previous run
 	Probe  bool     `json:"probe,omitzero"`   // one repository that shows whether GitHub exports anything
 	Twice  bool     `json:"twice,omitzero"`   // retried as a whole, because it failed during an incident
 	At     []int    `json:"at,omitempty"`     // of an isolated job: the indexes of its repositories in the request

@@ -17,16 +17,16 @@ import (
 type Report struct {
 	Account string // such as "api.github.com/orgs/octo-org"
 
-	// Login is the login of the token's owner. It is empty if GitHub does not tell.
+	// Login is the login of the token's owner. It is empty if GitHub does not report it.
 	Login string
-	// Classic reports whether the token has scopes. Then it is a personal access
-	// token (classic), the only documented kind that can export, or a token of an
-	// OAuth app.
+	// Classic reports whether the token has scopes. A token with scopes is a personal
+	// access token (classic), the only documented kind that can export, or a token of
+	// an OAuth app.
 	Classic bool
 	// Scopes are the token's scopes.
 	Scopes []string
 	// Expires is the time when the token expires. It is zero if the token does not
-	// expire, or if GitHub does not tell.
+	// expire, or if GitHub does not report its expiry.
 	Expires time.Time
 	// Role is the role of the token's owner in the organization, such as "admin" or
 	// "member". It is empty for a user's account, and for an owner without a role.

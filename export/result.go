@@ -20,7 +20,7 @@ type Result struct {
 	Migration    int64             `json:"migration,omitzero"`     // of a start
 	Found        []Found           `json:"found,omitempty"`        // of a search
 	Asked        time.Time         `json:"asked,omitzero"`         // of a search: when it began; zero means now
-	Outcome      Outcome           `json:"outcome,omitempty"`      // of a wait, or of an error that tells how the export ended
+	Outcome      Outcome           `json:"outcome,omitempty"`      // of a wait, or of an error that says how the export ended
 	Repositories []string          `json:"repositories,omitempty"` // of a list: the repositories of the migration; of an unlock: the released repositories
 	Doubt        bool              `json:"doubt,omitzero"`         // of an unlock: GitHub may still lock a repository
 	Forgotten    bool              `json:"forgotten,omitzero"`     // of an unlock: the migration is not at GitHub any more

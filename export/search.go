@@ -83,37 +83,37 @@ func sameOptions(m *ghmigrate.Migration, req ghmigrate.StartMigrationRequest) bo
 func (j *Job) searched(r Result, now time.Time) {
 	s, b := &j.State, &j.State.book
 	best := match(j.Repositories, r.Found)
-	asked := now
-	if !r.Asked.IsZero() { // the result of a long search is as old as its begin
-		asked = r.Asked
+	begun := now
+	if !r.Asked.IsZero() { // a search may miss migrations that appear after it has begun
+		begun = r.Asked
 	}
 	switch {
 	case len(best) > 0:
 		s.Migration, s.Begun, b.LostAt, s.Reason = best[0], now, time.Time{}, ""
 		s.Adopted, s.Inferred, s.Twins = true, len(best) > 1, best[1:]
-	case !b.LostAt.IsZero() && asked.Sub(b.LostAt) < maxSearchTime:
+	case !b.LostAt.IsZero() && begun.Sub(b.LostAt) < maxSearchTime:
 		j.try(EffectSearch, func(a *attempts) { a.Due = now.Add(searchPause) })
 	case b.Lost >= maxLostStarts:
 		j.end(OutcomeLost, s.Reason, now)
 	default: // the start is sent again
-		b.LostAt, b.Searched = time.Time{}, asked
+		b.LostAt, b.Searched = time.Time{}, begun
 	}
 }
 
 // match lists the migrations that a lost start may have created, the lowest ID
 // first. A match has only repositories in names, and at least half of them: GitHub
-// leaves out repositories that were renamed or deleted. Of the migrations that
-// qualify, match lists the migrations with the most repositories.
+// leaves out repositories that were renamed or deleted. If matches differ in their
+// number of repositories, match lists only the largest.
 func match(names []string, found []Found) []int64 {
 	var best []int64
 	most := 0
-	asked := map[string]bool{}
+	requested := map[string]bool{}
 	for _, name := range names {
-		asked[strings.ToLower(name)] = true
+		requested[strings.ToLower(name)] = true
 	}
 	for _, f := range found {
 		n := len(f.Repositories)
-		if n == 0 || 2*n < len(names) || slices.ContainsFunc(f.Repositories, func(name string) bool { return !asked[strings.ToLower(name)] }) {
+		if n == 0 || 2*n < len(names) || slices.ContainsFunc(f.Repositories, func(name string) bool { return !requested[strings.ToLower(name)] }) {
 			continue
 		}
 		if n > most {

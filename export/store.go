@@ -21,8 +21,8 @@ import (
 //	HOST/orgs/ORG/trial.json                 a small object that checks the Store before any start
 //
 // Put reads r to its end, and returns nil only if all bytes are stored durably under
-// the name. Run deletes the copy on disk then, and later the archive at GitHub. Size
-// is -1 if it is unknown. If r fails, no object may become visible under the name.
+// the name. After that, Run deletes the copy on disk, and later the archive at GitHub.
+// Size is -1 if it is unknown. If r fails, no object may become visible under the name.
 //
 // Put replaces an object of an earlier Put. If the name has an object of another
 // program, Put leaves the object alone and returns an error that matches

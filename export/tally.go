@@ -134,7 +134,7 @@ type Load struct {
 	Running int // exports under way that are not older than Options.Patience; a failed export counts until its job is over
 	Started int // jobs that were started
 	Probes  int // jobs that export a single repository to find out whether GitHub exports anything
-	Others  int // jobs that are not isolated: their repositories did not fail in the run before
+	Others  int // jobs that are not isolated: their repositories did not fail in the previous run
 }
 
 // slowTransfer is the time after which an exported archive that waits for its
