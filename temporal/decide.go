@@ -140,9 +140,9 @@ func (t *turn) proceed() {
 	}
 }
 
-// watch lists the migrations that the poll reads. EffectWait reads the others: a
-// migration that the poll does not find, one of an earlier run, and one that is stuck
-// because it has run for a day.
+// watch lists the migrations that the poll reads. EffectWait reads all other migrations:
+// migrations that the poll does not find, migrations of an earlier run, and migrations
+// that are stuck, because they have run for a day.
 func (t *turn) watch(releasing bool) {
 	for _, b := range t.Batches {
 		s := &b.Job.State
@@ -204,8 +204,8 @@ func (t *turn) excluded(b *batch, releasing bool) []export.Effect {
 	return excluded
 }
 
-// begin adds a step to the decision. A step that moves an archive occupies the batch
-// for all effects that do.
+// begin adds a step to the decision. A step that moves an archive excludes all other
+// effects that move the archive of the batch.
 func (t *turn) begin(b *batch, s step) {
 	effects := []export.Effect{s.Effect}
 	if slices.Contains(transfers, s.Effect) {
@@ -220,8 +220,8 @@ func (t *turn) begin(b *batch, s step) {
 	t.StartLost = t.StartLost || s.Effect == export.EffectSearch
 }
 
-// start begins the start of the next batch, unless another start is under way. It
-// loads more of the plan first if too few batches are pending.
+// start adds the start of the next batch to the decision, unless another start is under
+// way. It loads more of the plan first if too few batches are pending.
 func (t *turn) start() {
 	jobs := make([]*export.Job, 0, len(t.Batches))
 	batchOf := map[*export.Job]*batch{}

@@ -34,7 +34,7 @@
 // GitHub limits requests by token. All exports with the same [Order].Token share a
 // workflow. It gives them the lease of the token, one at a time and a second apart,
 // for requests that change something. When few requests of the hour are left, or when
-// GitHub answers with a rate limit, all exports with the token pause.
+// GitHub responds with a rate limit, all exports with the token pause.
 //
 // # Data
 //

@@ -40,7 +40,7 @@ func TestExport(t *testing.T) {
 }
 
 // The manifest equals the manifest of export.Run.
-func TestTheManifestEqualsThatOfRun(t *testing.T) {
+func TestTheManifestEqualsTheManifestOfRun(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.add(5)
 		w.add(1, ghmigratetest.PoisonsExport())

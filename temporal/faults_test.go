@@ -43,13 +43,13 @@ func TestALateTwinIsUnlocked(t *testing.T) {
 	})
 }
 
-// dying is an account whose worker dies after it has sent a start.
-type dying struct {
+// A dyingAccount is an account whose worker dies after the first start was sent.
+type dyingAccount struct {
 	export.Account
 	once *sync.Once
 }
 
-func (d dying) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (m *ghmigrate.Migration, err error) {
+func (d dyingAccount) Start(ctx context.Context, req ghmigrate.StartMigrationRequest) (m *ghmigrate.Migration, err error) {
 	m, err = d.Account.Start(ctx, req)
 	d.once.Do(func() { panic("the worker dies") })
 	return m, err
@@ -59,7 +59,7 @@ func TestAWorkerDiesBetweenAStartAndItsReport(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.add(4)
 		once := new(sync.Once)
-		w.wrap = func(acct export.Account) export.Account { return dying{acct, once} }
+		w.wrap = func(acct export.Account) export.Account { return dyingAccount{acct, once} }
 		s, _ := w.mustExport(temporal.Order{BatchSize: 2, Start: locking})
 		assert.Equal(t, 1, s.Adopted)
 		assert.Equal(t, 2, w.starts())
@@ -77,7 +77,7 @@ func TestTheTokenIsRefusedForHours(t *testing.T) {
 	})
 }
 
-// If GitHub refuses the token for good, the export ends after a day of pauses.
+// If GitHub refuses the token for good, the export ends when its pauses reach a day.
 func TestTheTokenIsRefusedForGood(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.add(2)
@@ -90,7 +90,7 @@ func TestTheTokenIsRefusedForGood(t *testing.T) {
 	})
 }
 
-// An export unlocks the repositories that the export before has left locked.
+// An export unlocks the repositories that the previous export has left locked.
 func TestTheNextExportUnlocks(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.add(2)
@@ -113,7 +113,7 @@ func TestGitHubFailsEveryExport(t *testing.T) {
 	})
 }
 
-// If GitHub exports again after a pause, everything is exported.
+// If GitHub exports again after a pause, every repository is exported.
 func TestAnIncidentPasses(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.add(40)
@@ -149,7 +149,7 @@ func TestRandomFaults(t *testing.T) {
 					if f.Status == 429 {
 						f = ghmigratetest.SecondaryRateLimitAfter(time.Minute)
 					}
-					if f.Status == 404 && r.Operation == "migrations/unlock-repo-for-org" { // it means that there is no lock
+					if f.Status == 404 && r.Operation == "migrations/unlock-repo-for-org" { // a 404 means that there is no lock
 						f.Status = 403
 					}
 					f.Applied = f.Status >= 500 && chance.IntN(2) == 0

@@ -33,8 +33,8 @@ func (x *exporter) loadPage(ctx workflow.Context) {
 }
 
 // planRemaining plans the jobs that come after all others, and searches for late twins.
-// Both read the jobs of the run from the bucket, so that the settled batches must be
-// there first.
+// Both read the jobs of the run from the bucket, so planRemaining waits until the
+// settled batches are there.
 func (x *exporter) planRemaining(ctx workflow.Context) {
 	_ = workflow.Await(ctx, func() bool { return !x.saving && len(x.unsaved) == 0 })
 	last := len(x.Batches) == 0

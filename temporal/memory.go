@@ -70,8 +70,8 @@ type batch struct {
 	Settled   bool        `json:"settled,omitzero"` // the job is over, and its successors are made
 }
 
-// rank orders the batches that wait for their start. Successors come first, the
-// newest before the others: they tell soon which repository fails its batch.
+// rank orders the batches that wait for their start. Successors come first, the newest
+// successor before all others, to find soon the repository that fails its batch.
 func (b *batch) rank() int {
 	if b.Successor {
 		return -b.N

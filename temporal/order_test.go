@@ -70,11 +70,11 @@ func TestAUserOfAServerCannotLock(t *testing.T) {
 	}, ghmigratetest.WithGHES())
 }
 
-// renamed is an account whose organization is now called new-org. GitHub redirects
-// requests for the former name.
-type renamed struct{ export.Account }
+// A renamedAccount is an account whose organization is now called new-org. GitHub
+// redirects requests for the former name.
+type renamedAccount struct{ export.Account }
 
-func (r renamed) Do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
+func (r renamedAccount) Do(ctx context.Context, method, path string, in, out any) (http.Header, error) {
 	return r.Account.Do(ctx, method, strings.Replace(path, "/orgs/octo-org/repos", "/orgs/new-org/repos", 1), in, out)
 }
 
@@ -82,7 +82,7 @@ func TestARenamedOrganization(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.add(1)
 		w.github.AddRepository("new-org/repo-01")
-		w.wrap = func(acct export.Account) export.Account { return renamed{acct} }
+		w.wrap = func(acct export.Account) export.Account { return renamedAccount{acct} }
 		_, err := w.export(temporal.Order{})
 		require.ErrorContains(t, err, "order an export of new-org")
 	})

@@ -62,7 +62,7 @@ func (t *turn) pause(reason string) {
 
 // resume begins another attempt.
 func (t *turn) resume() {
-	if t.starting { // the result of the start belongs to the attempt before
+	if t.starting { // the result of the start belongs to the previous attempt
 		return
 	}
 	t.PausedUntil, t.Problem = time.Time{}, ""

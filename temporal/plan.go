@@ -116,10 +116,10 @@ func identify(ctx context.Context, acct export.Account, opts export.Options) (st
 	if err == nil {
 		return account, nil
 	}
-	if acct.Owner() != "" { // Identify has sent no request, so that the options are wrong
+	if acct.Owner() != "" { // Identify has sent no request, so the options are wrong
 		return "", fatal(err)
 	}
-	if _, without := export.Identify(ctx, acct, export.Options{}); without == nil { // the request succeeds, so that the options are wrong
+	if _, without := export.Identify(ctx, acct, export.Options{}); without == nil { // the request succeeds, so the options are wrong
 		return "", fatal(err)
 	}
 	return "", retryOrFail(err)

@@ -12,8 +12,9 @@ import (
 
 // This file shares a token among exports. GitHub limits requests by token, and asks
 // clients to send requests that change something one at a time. So each token has a
-// workflow. An export asks it for the lease of the token before it sends such a
-// request, and reports rate limits. The workflow forwards them to the other exports.
+// workflow. Before an export sends such a request, it asks the workflow for the lease of
+// the token. It also reports rate limits, which the workflow forwards to the other
+// exports.
 
 const (
 	leaseSignal = "ghmigrate.lease" // from an export to the workflow of the token: a tokenMessage
@@ -38,7 +39,7 @@ type tokenMessage struct {
 type tokenState struct {
 	Queue   []tokenMessage `json:"queue,omitempty"`
 	Holder  tokenMessage   `json:"holder,omitzero"`
-	Expires time.Time      `json:"expires,omitzero"`  // when the holder is asked
+	Expires time.Time      `json:"expires,omitzero"`  // when the holder is asked whether it still has the lease
 	Next    time.Time      `json:"next,omitzero"`     // when the next lease may begin
 	Gate    time.Time      `json:"gate,omitzero"`     // the end of a rate limit
 	Members []string       `json:"members,omitempty"` // exports that use the token, by workflow ID
@@ -60,7 +61,7 @@ func shareToken(ctx workflow.Context, s tokenState) error {
 			s.receive(ctx, r)
 		}
 		wait := s.grant(ctx)
-		if requests.Len() > 0 { // continuing as new would lose them
+		if requests.Len() > 0 { // continuing as new would lose the requests
 			continue
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
@@ -161,8 +162,8 @@ func (x *exporter) lease(ctx workflow.Context) (release func(wait time.Duration)
 // repeatAfter is how long an export waits for a lease before it repeats its request.
 const repeatAfter = time.Hour
 
-// repeatRequests repeats requests for leases that are not granted: somebody may have
-// terminated the workflow of the token.
+// repeatRequests repeats requests for leases that are not granted, because the workflow
+// of the token may have been terminated.
 func (x *exporter) repeatRequests(ctx workflow.Context) {
 	for {
 		waiting := x.waitingTickets()
@@ -211,8 +212,8 @@ func (x *exporter) signalToken(ctx workflow.Context, r tokenMessage) {
 	}
 }
 
-// receiveGrants receives leases. It gives back a lease that is not needed, such as one
-// of an earlier run with this workflow ID.
+// receiveGrants receives leases. It gives back a lease that is not needed, such as a
+// lease of an earlier run with this workflow ID.
 func (x *exporter) receiveGrants(ctx workflow.Context) {
 	grants := workflow.GetSignalChannel(ctx, grantSignal)
 	for {

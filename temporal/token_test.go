@@ -75,7 +75,7 @@ func TestALeaseEndsWithItsHolder(t *testing.T) {
 	}
 }
 
-// If somebody terminates the workflow of the token, the export repeats its request for
+// If the workflow of the token is terminated, the export repeats its request for
 // the lease.
 func TestALostRequestForALeaseIsRepeated(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -134,7 +134,7 @@ func (w *world) run(id string, run any, arg any) (result converter.EncodedValue,
 		var again *workflow.ContinueAsNewError
 		if !errors.As(err, &again) {
 			w.tick()
-			return encoded{w.env}, err
+			return encodedResult{w.env}, err
 		}
 		var next temporal.Order
 		require.NoError(w, converter.GetDefaultDataConverter().FromPayloads(again.Input, &next))
@@ -142,13 +142,13 @@ func (w *world) run(id string, run any, arg any) (result converter.EncodedValue,
 	}
 }
 
-// encoded is the result of the workflow in a test environment.
-type encoded struct {
+// An encodedResult is the result of the workflow in a test environment.
+type encodedResult struct {
 	*testsuite.TestWorkflowEnvironment
 }
 
-func (e encoded) HasValue() bool       { return true }
-func (e encoded) Get(result any) error { return e.GetWorkflowResult(result) }
+func (e encodedResult) HasValue() bool       { return true }
+func (e encodedResult) Get(result any) error { return e.GetWorkflowResult(result) }
 
 // export exports octo-org, and returns the summary.
 func (w *world) export(order temporal.Order) (*temporal.Summary, error) {
