@@ -25,27 +25,27 @@ import (
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
-// An unpacked is an unpacked archive.
-type unpacked struct {
+// An unpackedArchive has the header and the files of an archive.
+type unpackedArchive struct {
 	gzip    gzip.Header
 	entries []*tar.Header     // in the order of the archive
 	files   map[string][]byte // contents by name
 }
 
 // fetch downloads and unpacks the archive of a migration.
-func (c client) fetch(id int64) unpacked {
+func (c client) fetch(id int64) unpackedArchive {
 	c.t.Helper()
 	return unpack(c.t, c.do("GET", c.signed(id), "").body)
 }
 
-func unpack(t *testing.T, data string) unpacked {
+func unpack(t *testing.T, data string) unpackedArchive {
 	t.Helper()
 	z, err := gzip.NewReader(strings.NewReader(data))
 	require.NoError(t, err)
 	whole, err := io.ReadAll(z)
 	require.NoError(t, err)
 	require.Zero(t, len(whole)%10240, "GNU tar's padding")
-	u := unpacked{gzip: z.Header, files: make(map[string][]byte)}
+	u := unpackedArchive{gzip: z.Header, files: make(map[string][]byte)}
 	r := tar.NewReader(bytes.NewReader(whole))
 	for {
 		h, err := r.Next()
@@ -62,7 +62,7 @@ func unpack(t *testing.T, data string) unpacked {
 }
 
 // writeTo writes the directories and files below dir.
-func (u unpacked) writeTo(t *testing.T, dir string) {
+func (u unpackedArchive) writeTo(t *testing.T, dir string) {
 	t.Helper()
 	for _, h := range u.entries {
 		name := filepath.Join(dir, filepath.FromSlash(h.Name))
@@ -75,7 +75,7 @@ func (u unpacked) writeTo(t *testing.T, dir string) {
 }
 
 // top returns the sorted names of the files and directories at the top level.
-func (u unpacked) top() []string {
+func (u unpackedArchive) top() []string {
 	var names []string
 	for name := range u.files {
 		first, _, _ := strings.Cut(name, "/")
@@ -88,7 +88,7 @@ func (u unpacked) top() []string {
 }
 
 // records returns the records of all files of a kind.
-func (u unpacked) records(t *testing.T, kind string) []map[string]any {
+func (u unpackedArchive) records(t *testing.T, kind string) []map[string]any {
 	t.Helper()
 	var all []map[string]any
 	for n := 1; ; n++ {

@@ -150,7 +150,7 @@ func madeUpRepository(r *repository) fstest.MapFS {
 		sum := sha1.Sum(raw) //nolint:gosec // as above
 		id := hex.EncodeToString(sum[:])
 		var b bytes.Buffer
-		z := uncompressed{&b}
+		z := zlibWriter{&b}
 		_, _ = z.Write(raw)
 		_ = z.Close()
 		add("objects/"+id[:2]+"/"+id[2:], b.Bytes())

@@ -73,8 +73,8 @@ func (s *Server) checkSignature(r *http.Request) *storageError {
 	q := r.URL.Query()
 	signature := q.Get("X-Amz-Signature")
 	lifetime, _ := strconv.ParseInt(q.Get("X-Amz-Expires"), 10, 64)
-	signed, _ := time.Parse(amzDate, q.Get("X-Amz-Date"))
-	expires := signed.Add(time.Duration(lifetime) * time.Second)
+	signedAt, _ := time.Parse(amzDate, q.Get("X-Amz-Date"))
+	expires := signedAt.Add(time.Duration(lifetime) * time.Second)
 	q.Del("X-Amz-Signature")
 	host := s.signedHost(r)
 	if s.cfg.ghes {

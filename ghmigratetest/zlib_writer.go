@@ -8,12 +8,12 @@ import (
 	"math"
 )
 
-// An uncompressed writes the data of one Write in zlib's format without compression,
-// as Git does if core.compression is 0. An archive may have hundreds of objects, and
-// compress/zlib takes a millisecond to start each of them.
-type uncompressed struct{ w io.Writer }
+// A zlibWriter writes the data of one Write in zlib's format without compression, as Git
+// does if core.compression is 0. An archive may have hundreds of objects, and
+// compress/zlib takes a millisecond to start a writer for each object.
+type zlibWriter struct{ w io.Writer }
 
-func (u uncompressed) Write(p []byte) (int, error) {
+func (z zlibWriter) Write(p []byte) (int, error) {
 	if len(p) > math.MaxUint16 {
 		return 0, errors.New("data exceeds the size of a stored block")
 	}
@@ -23,10 +23,10 @@ func (u uncompressed) Write(p []byte) (int, error) {
 	b = binary.LittleEndian.AppendUint16(b, ^n)
 	b = append(b, p...)
 	b = binary.BigEndian.AppendUint32(b, adler32.Checksum(p))
-	if _, err := u.w.Write(b); err != nil {
+	if _, err := z.w.Write(b); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-func (uncompressed) Close() error { return nil }
+func (zlibWriter) Close() error { return nil }
