@@ -84,7 +84,7 @@ func ExportAll(ctx workflow.Context, orders Orders) (*Summaries, error) {
 	}
 }
 
-// check finds errors that no request is needed for.
+// check finds the errors that need no request.
 func (o Orders) check() error {
 	if len(o.Orders) == 0 && len(o.Continued) == 0 {
 		return errors.New("there are no Orders")

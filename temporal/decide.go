@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxNewestAge       = 30 * time.Second // a start looks for the newest migration again when the last look is older
+	maxNewestAge       = 30 * time.Second // limits the age of Highest before a start
 	twinSearchInterval = 5 * time.Minute  // between two searches for late twins
 	maxPauses          = 24               // in a row, before Export gives up
 	maxSearch          = 10 * time.Minute // how long a canceled Export searches for lost starts
@@ -39,9 +39,9 @@ type decision struct {
 
 // A step is an effect of a batch to begin.
 type step struct {
-	N      int           `json:"n"`
-	Effect export.Effect `json:"effect"`
-	Look   bool          `json:"look,omitzero"` // find the newest migration first
+	N          int           `json:"n"`
+	Effect     export.Effect `json:"effect"`
+	FindNewest bool          `json:"look,omitzero"` // find the newest migration first
 }
 
 // A turn makes one decision. It changes the memory in place, and notes every change
@@ -261,7 +261,7 @@ func (t *turn) start() {
 			continue
 		}
 		t.starting = true
-		t.begin(batchOf[job], step{N: batchOf[job].N, Effect: effect, Look: t.now.Sub(t.LookedAt) >= maxNewestAge})
+		t.begin(batchOf[job], step{N: batchOf[job].N, Effect: effect, FindNewest: t.now.Sub(t.NewestAt) >= maxNewestAge})
 		return
 	}
 }

@@ -69,7 +69,7 @@ func (x *exporter) start(ctx workflow.Context, s step) news {
 		return func(*turn) {}
 	}
 	var newest *newestResult
-	if s.Look {
+	if s.FindNewest {
 		newest = new(newestResult)
 		if err := workflow.ExecuteActivity(forRequest(ctx), newestActivity, x.order).Get(ctx, newest); err != nil {
 			release(0)
@@ -88,7 +88,7 @@ func (x *exporter) start(ctx workflow.Context, s step) news {
 }
 
 // perform performs a step in an activity, and returns the results as news. Release, if
-// not nil, gives the lease of the token back.
+// not nil, gives back the lease of the token.
 func (x *exporter) perform(ctx workflow.Context, name string, s step, release func(time.Duration)) news {
 	var p taskResult
 	err := workflow.ExecuteActivity(ctx, name, task{x.order, x.batch(s.N).Job, s.Effect, workflow.Now(ctx)}).Get(ctx, &p)

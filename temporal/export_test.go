@@ -120,8 +120,8 @@ func TestACancelUnlocks(t *testing.T) {
 }
 
 // This test runs in real time, because the test suite leaks a goroutine for an activity
-// that is canceled between two attempts. Batches of one repository make no activity
-// wait.
+// that is canceled between two attempts. With batches of one repository, no activity
+// waits.
 func TestContinueAsNew(t *testing.T) {
 	w := newWorld(t)
 	w.add(20)

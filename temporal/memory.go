@@ -32,7 +32,7 @@ type head struct {
 	Bytes int64 `json:"bytes,omitzero"`
 
 	Highest        int64     `json:"highest,omitzero"`   // the newest migration of the account that is known
-	LookedAt       time.Time `json:"looked_at,omitzero"` // when GitHub was last asked for the newest migration
+	NewestAt       time.Time `json:"looked_at,omitzero"` // when GitHub was last asked for the newest migration
 	Gate           time.Time `json:"gate,omitzero"`      // the end of a rate limit
 	StartLost      bool      `json:"searched,omitzero"`  // the response to a start was lost: search for late twins
 	NextTwinSearch time.Time `json:"twins_at,omitzero"`

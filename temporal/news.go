@@ -40,11 +40,11 @@ func (t *turn) performed(n int, results []effectResult) {
 	t.settle(b, outcome)
 }
 
-// beginStart records the intent of a start. Look, if not nil, has the newest
+// beginStart records the intent of a start. Found, if not nil, has the newest
 // migration.
-func (t *turn) beginStart(n int, look *newestResult) {
-	if look != nil {
-		t.Highest, t.LookedAt = max(t.Highest, look.Newest), t.now
+func (t *turn) beginStart(n int, found *newestResult) {
+	if found != nil {
+		t.Highest, t.NewestAt = max(t.Highest, found.Newest), t.now
 	}
 	t.edit(t.batch(n)).Begin(export.EffectStart, t.Highest)
 }

@@ -84,7 +84,7 @@ func (o Order) token() string {
 	return o.Token
 }
 
-// check finds errors that no request is needed for.
+// check finds the errors that need no request.
 func (o Order) check() error {
 	switch {
 	case len(o.Repositories) > 0 && o.RepositoriesObject != "":

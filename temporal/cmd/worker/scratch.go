@@ -10,7 +10,7 @@ import (
 )
 
 // scratchAge is the age at which sweep removes the folder of a run. GitHub deletes
-// archives after seven days, so no export needs the folder any longer.
+// archives after seven days, so no export still needs the folder.
 const scratchAge = 8 * 24 * time.Hour
 
 // runFolder matches the last part of a run's name: see [export.NameRun].
