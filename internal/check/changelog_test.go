@@ -13,9 +13,9 @@ import (
 )
 
 // TestChangelogNamesIncompatibleChanges looks in the section Unreleased for the name of
-// every feature that a line of api had and has no longer. It compares api with the
-// newest release, or, before the first release, with the newest commit that changed
-// CHANGELOG.md. Without a history of Git, as in a shallow clone, it finds no changes.
+// every feature whose line of api is gone. It compares api with the newest release, or,
+// before the first release, with the newest commit that changed CHANGELOG.md. Without a
+// history of Git, as in a shallow clone, it finds no changes.
 func TestChangelogNamesIncompatibleChanges(t *testing.T) {
 	checkout(t)
 	tags, err := git(t, "tag", "--list", "v[0-9]*", "--sort=-creatordate") // a release is a commit on no branch

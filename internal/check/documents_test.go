@@ -95,7 +95,7 @@ func TestDocumentsShowCodeThatCompiles(t *testing.T) {
 // quoted reports whether a file has the lines of a block in a row, with any further
 // indentation that is the same for all lines. A line … stands for omitted lines, which
 // are not indented less than the block. If the file does not have the block, quoted
-// returns the first line of it that is missing.
+// returns the first missing line of the block.
 func quoted(block, file []string) (missing string, ok bool) {
 	best := 0
 	for start, line := range file {

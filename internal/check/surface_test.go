@@ -55,7 +55,7 @@ func TestExportedSurfaceIsTheBaseline(t *testing.T) {
 	}
 }
 
-// without returns the lines that others, which are sorted, do not have.
+// without returns the lines that are not in others. Others are sorted.
 func without(lines, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
 		_, found := slices.BinarySearch(others, line)
