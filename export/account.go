@@ -247,7 +247,7 @@ func fatesOf(ctx context.Context, acct Account, names []string) map[string]strin
 		newOwner, _, _ := strings.Cut(now.FullName, "/")
 		switch {
 		case isAbsent(err):
-			fates[name] = "the repository does not exist any more, or the token may not see it"
+			fates[name] = "the repository no longer exists, or the token has no access to it"
 		case err != nil || now.FullName == "" || strings.EqualFold(now.FullName, name):
 		case strings.EqualFold(newOwner, owner):
 			fates[name] = fmt.Sprintf("the repository was renamed to %s: export it under that name", now.FullName)

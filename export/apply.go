@@ -74,7 +74,7 @@ func (j *Job) Observe(m *ghmigrate.Migration, now time.Time) {
 	}
 }
 
-// Abandon ends a job that the driver does not start any more.
+// Abandon ends a job that the driver no longer starts.
 func (j *Job) Abandon(reason string, now time.Time) {
 	if j.State.Outcome == OutcomeUnknown && j.State.Migration == 0 {
 		j.end(OutcomeAbandoned, reason, now)
@@ -238,7 +238,7 @@ func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 }
 
 // park leaves the job to the driver's next call. The second call in a row that
-// would park the job gives the effect up.
+// would park the job gives up the effect.
 func (j *Job) park(e Effect, reason string, now time.Time) {
 	j.try(e, func(a *attempts) { *a = attempts{} })
 	if e == EffectUnlock || e == EffectDelete { // a run finishes without them
@@ -340,7 +340,7 @@ func (j *Job) addFates(fates map[string]string) {
 }
 
 // damaged schedules another download of an archive that has changed since its
-// download. The third damage gives the archive up.
+// download. The third damage gives up the archive.
 func (j *Job) damaged(r Result, now time.Time) {
 	s := &j.State
 	s.Archive, s.Verified, s.Stored, s.InStore = nil, false, false, false

@@ -31,7 +31,7 @@
 // renamed and deleted repositories. If there are several matches, Run adopts the
 // match with the lowest ID, marks it as inferred, and never deletes its archive.
 // The other matches are twins, and so is a match that appears later. Run unlocks
-// the repositories of a twin as soon as no job of the run exports them any more.
+// the repositories of a twin as soon as no job of the run still exports them.
 //
 // Run deletes an archive at GitHub only after the journal on disk records three
 // facts. The recomputed SHA-256 is right. The archive is complete and has no fault.

@@ -94,7 +94,7 @@ type State struct { //nolint:recvcheck // json.Marshal must accept a value too
 	Locked   []string `json:"locked,omitempty"`   // repositories that GitHub did not unlock
 	Deleted  bool     `json:"deleted,omitzero"`   // the archive was deleted at GitHub
 
-	// Forgotten means that the migration is not at GitHub any more: no call can
+	// Forgotten means that the migration no longer exists at GitHub: no call can
 	// release its locks.
 	Forgotten bool `json:"forgotten,omitzero"`
 
@@ -167,7 +167,7 @@ const (
 	OutcomeRefused   Outcome = "refused"   // GitHub did not accept the start
 	OutcomeLost      Outcome = "lost"      // five starts were lost, and no migration was found
 	OutcomeStuck     Outcome = "stuck"     // the export still ran after a day
-	OutcomeGone      Outcome = "gone"      // the migration or its archive is not at GitHub any more
+	OutcomeGone      Outcome = "gone"      // the migration or its archive no longer exists at GitHub
 	OutcomeUnfetched Outcome = "unfetched" // the archive cannot be downloaded: too large for the disk, refused, damaged
 	OutcomeSplit     Outcome = "split"     // divided before its start, to export one repository alone
 	OutcomeAbandoned Outcome = "abandoned" // never started: see [ErrSystemic]

@@ -65,7 +65,7 @@ type unlocker struct {
 	id        int64
 	listed    bool // the list of the migration's repositories was read
 	trusted   bool // a 404 means that the repository is not locked
-	forgotten bool // the migration is not at GitHub any more
+	forgotten bool // the migration no longer exists at GitHub
 }
 
 var errNotDone = errors.New("the migration has not ended, or cannot be read")

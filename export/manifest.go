@@ -265,7 +265,7 @@ func (j *Job) failure() string {
 	case OutcomeStuck:
 		return fmt.Sprintf("%s, in migration %d: ask GitHub's support", s.Reason, s.Migration)
 	case OutcomeGone:
-		return fmt.Sprintf("migration %d or its archive is not at GitHub any more: %s", s.Migration, s.Reason)
+		return fmt.Sprintf("migration %d or its archive no longer exists at GitHub: %s", s.Migration, s.Reason)
 	case OutcomeUnfetched:
 		return fmt.Sprintf("the archive of migration %d cannot be downloaded: %s", s.Migration, s.Reason)
 	}

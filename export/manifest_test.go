@@ -115,7 +115,7 @@ func TestRowErrorOfARenamedTransferredOrDeletedRepository(t *testing.T) {
 		"deleted": {
 			func(s *ghmigratetest.Server) { s.RemoveRepository("octo/r001") },
 			ghmigratetest.Fault{Status: http.StatusNotFound, Body: `{"message":"Not Found"}`},
-			"the repository does not exist any more, or the token may not see it",
+			"the repository no longer exists, or the token has no access to it",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -256,7 +256,7 @@ func byID(jobs []*Job) map[string]*Job {
 
 // twinUnlocks returns the jobs that unlock the repositories of twins, without the
 // jobs in known. This includes the twins of the jobs that this job replaces. A
-// repository of a twin is unlocked when no job exports it any more: when its job is
+// repository of a twin is unlocked when no job still exports it: when its job is
 // over and has no successor for it. If early is set, twinUnlocks does not wait for
 // this: the manifest lists these repositories as locked.
 func (j *Job) twinUnlocks(known map[string]*Job, early bool) (jobs []*Job) {

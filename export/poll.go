@@ -36,7 +36,7 @@ const (
 	// maxShowDelay limits the time in which the sequence for all migrations shows a
 	// new migration.
 	maxShowDelay = 2 * time.Minute
-	// warmUp is the time after the begin of the sequence for all migrations. The
+	// warmUp is the time after the beginning of the sequence for all migrations. The
 	// sequence may miss a migration that was started before and has ended.
 	warmUp = 10 * time.Second
 )

@@ -23,7 +23,7 @@ type Result struct {
 	Outcome      Outcome           `json:"outcome,omitempty"`      // of a wait, or of an error that says how the export ended
 	Repositories []string          `json:"repositories,omitempty"` // of a list: the repositories of the migration; of an unlock: the released repositories
 	Doubt        bool              `json:"doubt,omitzero"`         // of an unlock: GitHub may still lock a repository
-	Forgotten    bool              `json:"forgotten,omitzero"`     // of an unlock: the migration is not at GitHub any more
+	Forgotten    bool              `json:"forgotten,omitzero"`     // of an unlock: the migration no longer exists at GitHub
 	Fates        map[string]string `json:"fates,omitempty"`        // sentences about repositories that were renamed, transferred or deleted
 	Archive      *Archive          `json:"archive,omitzero"`       // of a download or transfer
 	Damaged      bool              `json:"damaged,omitzero"`       // the archive in Dir has changed since its download, or is missing

@@ -172,7 +172,7 @@ func (p *performer) list(ctx context.Context) Result {
 	return r
 }
 
-// delete deletes the archive at GitHub. An archive that does not exist any more
+// delete deletes the archive at GitHub. An archive that no longer exists
 // counts as deleted.
 func (p *performer) delete(ctx context.Context) Result {
 	if !p.job.mayDelete() {

@@ -251,7 +251,7 @@ func TestRepositoriesThatGitHubRefusesByNameCostOneStart(t *testing.T) {
 		m, err := run(t, server, export.Options{Repositories: names, Dir: t.TempDir()})
 		p := partial(t, err)
 		assert.Equal(t, []string{names[3], names[7]}, namesOf(p.Repositories))
-		assert.Contains(t, p.Repositories[0].Error, "the repository does not exist any more")
+		assert.Contains(t, p.Repositories[0].Error, "the repository no longer exists")
 		assert.Equal(t, 8, m.Covered)
 		assert.Equal(t, 2, posts(server))
 		assert.Less(t, time.Since(begun), time.Minute, "without pauses")
@@ -278,7 +278,7 @@ func TestAMissingRepositoryDoesNotStopOthers(t *testing.T) {
 		p := partial(t, err)
 		require.NoError(t, p.Err)
 		assert.Equal(t, []string{"octo/none"}, namesOf(p.Repositories))
-		assert.Contains(t, p.Repositories[0].Error, "the repository does not exist any more")
+		assert.Contains(t, p.Repositories[0].Error, "the repository no longer exists")
 		assert.Equal(t, 7, m.Covered)
 		for _, migration := range server.Migrations() {
 			assert.NotContains(t, migration.Options, "exclude_releases", "not after a refusal")

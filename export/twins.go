@@ -53,7 +53,7 @@ func (l *lateTwins) add(jobs []*Job) []*Job {
 }
 
 // hasLostStart reports whether a start of the job may have created a migration that
-// is unknown, and for which the job does not search any more.
+// is unknown, and for which the job no longer searches.
 func hasLostStart(j *Job) bool {
 	return j.State.book.Lost > 0 && !j.UnlockOnly && (j.State.Migration != 0 || j.State.Outcome != OutcomeUnknown)
 }
