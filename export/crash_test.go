@@ -156,7 +156,7 @@ func (tr *trial) injectFailures() {
 		switch r.Method {
 		case http.MethodPost:
 			faults = append(faults, ghmigratetest.Fault{Status: 201, Body: `{}`, Applied: true, Hidden: hidden})
-		case http.MethodGet: // a DELETE gets no false 404: nobody could tell it from a true 404
+		case http.MethodGet: // not for a DELETE: Run cannot distinguish a false 404 from a true 404
 			faults = append(faults, page, ghmigratetest.Fault{Status: 404}, ghmigratetest.Fault{Status: 200, Body: `{}`}, ghmigratetest.Fault{Status: 200, Body: `null`})
 		}
 		return faults[chance.IntN(len(faults))], true

@@ -181,8 +181,8 @@ func TestALostStartIsFoundThoughARepositoryIsNotInIt(t *testing.T) {
 	})
 }
 
-// The floor of a start may be too low, if the list of migrations was out of date. A
-// migration in the journal belongs to another job all the same.
+// If the list of migrations was out of date, the floor of a start is too low. Even then
+// the search skips migrations that the journal records for other jobs.
 func TestAMigrationInTheJournalIsNotAdoptedAgain(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 1)

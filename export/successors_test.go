@@ -127,8 +127,8 @@ func TestARepositoryThatFailsIsExportedWithoutReleasesThenAttachments(t *testing
 	}
 }
 
-// Exports without releases come last, when it is known whether other exports fail too.
-// The call that begins them has seen the repository fail as a whole.
+// Exports without releases come last, when it is known whether other exports fail too,
+// even if a later call begins them.
 func TestExportsWithoutReleasesComeLast(t *testing.T) {
 	for name, stopped := range map[string]bool{"in one call": false, "in two": true} {
 		t.Run(name, func(t *testing.T) {

@@ -147,8 +147,8 @@ func (s *Server) getMembership(c *call) response {
 	})
 }
 
-// listOrganizationRepositories serves the repositories that the token and the role
-// may see. Sorting by creation, update and push gives the same order.
+// listOrganizationRepositories serves the repositories that the token and the role can
+// see. Sorting by creation, update and push gives the same order.
 func (s *Server) listOrganizationRepositories(c *call) response {
 	all, direction := c.account.repositories, "desc"
 	if c.query.Get("sort") == "full_name" {

@@ -33,7 +33,7 @@ func parse(text []byte) (v any, err error) {
 	return v, err
 }
 
-// tokens returns the tokens of a JSON Pointer. The empty pointer has none.
+// tokens returns the tokens of a JSON Pointer. The empty pointer has no tokens.
 func tokens(pointer string) []string {
 	parts := strings.Split(pointer, "/")[1:]
 	for i, part := range parts {

@@ -110,7 +110,7 @@ func operationIDs() []string {
 }
 
 // route returns the operation of a request and the variables of its path. The
-// operation is nil if there is none.
+// operation is nil if no operation has the path.
 func (s *Server) route(method, escapedPath string) (*operation, map[string]string) {
 	path, ok := strings.CutPrefix(escapedPath, basePath)
 	if s.cfg.ghes { // GHES has GraphQL beside /api/v3
@@ -145,8 +145,8 @@ func (s *Server) route(method, escapedPath string) (*operation, map[string]strin
 	return nil, nil
 }
 
-// resolveOrganizationID rewrites /organizations/ID to /orgs/LOGIN. GitHub's links
-// have the former.
+// resolveOrganizationID rewrites /organizations/ID, which GitHub's links have, to
+// /orgs/LOGIN.
 func (s *Server) resolveOrganizationID(segments []string) []string {
 	if len(segments) < 3 || segments[1] != "organizations" {
 		return segments

@@ -69,7 +69,7 @@ func TestRedirectToTheArchive(t *testing.T) {
 	assert.Equal(t, res, c.do("GET", c.signed(id), "", "X-Again", "1").withIDs(res), "every request gets the same bytes")
 }
 
-// withIDs returns the response with the request ID and the date of another one.
+// withIDs returns the response with the request ID and the date of another response.
 func (res response) withIDs(of response) response {
 	for _, name := range []string{"X-Amz-Request-Id", "Date"} {
 		res.header.Set(name, of.header.Get(name))

@@ -108,7 +108,7 @@ func handOver(err error) error {
 	})
 }
 
-// A newestResult has the ID of the newest migration of the account, 0 if there is none.
+// A newestResult has the ID of the newest migration of the account, 0 if the account has no migration.
 type newestResult struct {
 	Newest int64         `json:"newest"`
 	Wait   time.Duration `json:"wait,omitzero"` // how long a rate limit lasts

@@ -19,8 +19,8 @@ type pollResult struct {
 }
 
 // poll reads GitHub's list of migrations once, and returns the migrations that have
-// ended or that it does not find. If there are none, it fails: the next poll is
-// Temporal's next attempt.
+// ended or that it does not find. If there is no such migration, poll fails, and
+// Temporal's next attempt is the next poll.
 func (a *Activities) poll(ctx context.Context, order Order, ids []int64) ([]pollResult, error) {
 	stop := heartbeat(ctx)
 	defer stop()

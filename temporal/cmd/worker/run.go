@@ -90,7 +90,7 @@ func openBucket(ctx context.Context, url string) (*blob.Bucket, error) {
 }
 
 // heartbeatThrottle is the time between two heartbeats that the SDK sends to the server.
-// A cancel takes as long to reach a transfer.
+// A cancel takes up to this time to reach a transfer.
 const heartbeatThrottle = 5 * time.Second
 
 // workers returns a worker for requests and a worker for transfers, unless the flags

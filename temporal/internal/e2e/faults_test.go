@@ -161,7 +161,7 @@ func TestTwoOrganizationsWithOneToken(t *testing.T) {
 }
 
 // The exports of two hundred jobs continue as new several times. They have four tokens,
-// so that the second between two starts does not make the test slow.
+// so the second between two starts does not make the test slow.
 func TestManyJobsContinueAsNew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shared)

@@ -134,7 +134,7 @@ func TestWorkerFrozenBeforeAStart(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
 	w.github.Inject(ghmigratetest.Fault{Operation: "migrations/start-for-org", Handler: late(arrived, release)})
 	o := order()
-	o.Start = ghmigrate.StartMigrationRequest{} // with locks, the end of the export would take minutes more
+	o.Start = ghmigrate.StartMigrationRequest{} // with locks, the export would end minutes later
 	run := w.start(o)
 	<-arrived
 	frozen := w.awaitWorker(run, "ghmigrate.Perform")
