@@ -1,8 +1,8 @@
 // Package temporal exports organizations with workers on many machines, any of which
 // may die at any moment. The workers are driven by [Temporal], a durable execution
 // engine. An export follows the rules of package export and writes the same manifest.
-// Use this package when one machine is too small, or when you run Temporal already;
-// package export needs less.
+// Use this package when one machine is too small, or when you run Temporal already.
+// Otherwise use package export, which needs no server.
 //
 // A worker registers the workflows and the activities:
 //
