@@ -1,9 +1,10 @@
-# ghmigrate in an image without a shell, as a user without rights:
+# Builds an image of ghmigrate. The image has no shell, and runs as a user without privileges:
 #
 #	docker build -t ghmigrate .
 #	docker run --rm -e GH_TOKEN -v backups:/data ghmigrate export --org octo-org --all --out /data/backups
 #
-# Mount /data: it has what an interrupted export needs to go on, also if archives go to a bucket.
+# Keep the volume between runs, also if archives go to a bucket: /data/state has the journals, which
+# an interrupted export needs to continue.
 FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
 ARG TARGETOS TARGETARCH VERSION=
 WORKDIR /src

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# The export of action.yml: its inputs come as INPUT_ variables, its outputs go to GITHUB_OUTPUT.
+# Runs ghmigrate export for action.yml. The INPUT_ variables hold the inputs of the action. The
+# outputs of the action are written to GITHUB_OUTPUT.
 set -euo pipefail
 shopt -s inherit_errexit
 
 : "${INPUT_TOKEN:?the input token is empty}" "${INPUT_OUT:?the input out is empty}"
 
 args=(export --json --progress lines --out "$INPUT_OUT")
-# lines NAME TEXT adds a flag for each line that is not empty.
-lines() {
+# add_flags NAME TEXT adds the flag NAME once for each line of TEXT that is not blank.
+add_flags() {
 	local line
 	while IFS= read -r line; do
 		line=${line%$'\r'}
@@ -23,10 +24,10 @@ done <<<"${INPUT_FLAGS:-}"
 [[ -z ${INPUT_HOST:-} ]] || args+=("--host=$INPUT_HOST")
 [[ -z ${INPUT_TIMEOUT:-} ]] || args+=("--timeout=$INPUT_TIMEOUT")
 if [[ -n ${INPUT_REPOS:-} ]]; then
-	lines --repos "$INPUT_REPOS"
+	add_flags --repos "$INPUT_REPOS"
 else
 	args+=(--all)
-	lines --skip "${INPUT_SKIP:-}"
+	add_flags --skip "${INPUT_SKIP:-}"
 fi
 case ${INPUT_LOCK:-false} in
 true) args+=(--lock) ;;
@@ -37,7 +38,8 @@ false) ;;
 	;;
 esac
 
-# The token is for the host of the export and for no other. Ghmigrate takes one of the two variables, by the kind of host.
+# The host decides which of the two variables ghmigrate reads. Without GH_HOST, the host comes from
+# --host or from the workflow, and the token goes to no other host.
 export GH_TOKEN=$INPUT_TOKEN GH_ENTERPRISE_TOKEN=$INPUT_TOKEN
 unset INPUT_TOKEN GH_HOST GITHUB_TOKEN GITHUB_ENTERPRISE_TOKEN
 
@@ -45,7 +47,7 @@ tmp=${RUNNER_TEMP:-$(mktemp -d)}
 status=0
 ghmigrate "${args[@]}" >"$tmp/export.json" || status=$?
 if [[ ! -s $tmp/export.json ]]; then
-	printf '::error::the export failed with exit status %d: see its log\n' "$status"
+	printf '::error::the export failed with exit status %d: see the log of this step\n' "$status"
 	exit "$status"
 fi
 page=$tmp/export.html
@@ -62,6 +64,6 @@ jq -r --arg page "$page" \
 	jq -r '.manifest.repositories[] | select(.error) | "- \(.repository): \(.error)"' "$tmp/export.json" | head -n 100
 } >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
 if ((status == 3)); then
-	echo '::warning::the export is not finished: the next job goes on with it'
+	echo '::warning::the export is not finished: the next job continues the run'
 fi
 exit "$status"

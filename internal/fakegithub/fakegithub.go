@@ -40,10 +40,10 @@ func (o *Options) Flags(fs *flag.FlagSet) {
 		"octocat is the user, and other owners are organizations (default octo-org/hello-world)")
 	fs.Int64Var(&o.payload, "payload", 0, "add `BYTES` that do not compress to each repository, so that archives are large")
 	fs.Int64Var(&o.rate, "rate", 0, "send archives at `BYTES` a second per connection")
-	fs.DurationVar(&o.exportDuration, "export-duration", 2*time.Second, "how long an export takes")
+	fs.DurationVar(&o.exportDuration, "export-duration", 2*time.Second, "an export takes `TIME`")
 	fs.StringVar(&o.token, "token", "", "the `TOKEN` that the API accepts; a random token if empty")
 	fs.BoolVar(&o.ghes, "ghes", false, "act as a GitHub Enterprise Server")
-	fs.StringVar(&o.faults, "faults", "", "fail as the faults in the JSON `FILE` say; docs/fake.md in the repository describes the format")
+	fs.StringVar(&o.faults, "faults", "", "inject the faults in the JSON `FILE`; docs/fake.md in the repository describes the format")
 	fs.BoolVar(&o.strict, "strict", false, "refuse mistakes that GitHub tolerates, such as a request without an API version")
 }
 

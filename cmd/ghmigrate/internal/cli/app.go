@@ -144,6 +144,6 @@ func (a *app) print(line string, value any) error {
 
 // jsonFlag adds --json to a command that prints results.
 func (a *app) jsonFlag(cmd *cobra.Command, what string) *cobra.Command {
-	cmd.Flags().BoolVar(&a.json, "json", false, "print "+what+" as JSON, one object a line")
+	cmd.Flags().BoolVar(&a.json, "json", false, "print "+what+" as JSON, one object per line")
 	return cmd
 }

@@ -90,7 +90,7 @@ func (a *app) export() *cobra.Command {
 // check rejects flags that do not fit each other, before any request.
 func (e *exportCommand) check() error {
 	if e.out == "" {
-		return misused("want --out: where do the archives go?")
+		return misused("--out is missing: name a folder or a bucket for the archives")
 	}
 	if err := e.selection.check(time.Now()); err != nil {
 		return err

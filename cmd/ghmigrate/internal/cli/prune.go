@@ -23,7 +23,7 @@ Prune always keeps:
   - the newest complete copy of each repository, even if the repository no longer
     exists at GitHub, unless --forget matches its name. A copy without releases does
     not replace a copy with releases. A copy whose archive is missing replaces no copy;
-  - the newest finished run, whose manifest tells why repositories are missing;
+  - the newest finished run, whose manifest says why repositories are missing;
   - an unfinished run, unless a newer run is finished and the unfinished run has not
     changed for a week.
 
@@ -43,11 +43,11 @@ func (a *app) prune() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			switch {
 			case out == "":
-				return misused("want --out: where are the runs?")
+				return misused("--out is missing: name the folder or the bucket of the runs")
 			case policy.Last < 0 || policy.Daily < 0 || policy.Weekly < 0 || policy.Monthly < 0:
-				return misused("a negative number of runs to keep")
+				return misused("the number of runs to keep must not be negative")
 			case policy.Last+policy.Daily+policy.Weekly+policy.Monthly == 0:
-				return misused("want --keep-last, --keep-daily, --keep-weekly or --keep-monthly: how many runs stay?")
+				return misused("no rule says which runs to keep: use --keep-last, --keep-daily, --keep-weekly or --keep-monthly")
 			}
 			for _, pattern := range policy.Forget {
 				if _, err := path.Match(pattern, ""); err != nil {

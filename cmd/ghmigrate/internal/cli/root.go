@@ -18,7 +18,7 @@ const about = `Ghmigrate exports the repositories of GitHub organizations and us
 verified archives, with issues, pull requests and other metadata. It uses GitHub's
 Migrations API.
 
-Results go to standard output, one a line: an ID, a path, a URL or a name. With
+Results go to standard output, one per line: an ID, a path, a URL or a name. With
 --json, each line is a JSON object. Everything else goes to standard error.
 
 The token comes from GH_TOKEN or GITHUB_TOKEN; for GitHub Enterprise Server, from
@@ -141,7 +141,7 @@ func checkEmpty(cmd *cobra.Command) error {
 func atLeastOne(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return misused("want %s", what)
+			return misused("missing argument: %s", what)
 		}
 		return nil
 	}
@@ -150,8 +150,11 @@ func atLeastOne(what string) cobra.PositionalArgs {
 // exactly requires n arguments, and names them in the error.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
-		if len(args) != n {
-			return misused("want %s", what)
+		switch {
+		case len(args) < n:
+			return misused("missing argument: %s", what)
+		case len(args) > n:
+			return misused("unexpected argument %q", args[n])
 		}
 		return nil
 	}

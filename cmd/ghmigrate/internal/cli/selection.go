@@ -51,9 +51,9 @@ func (s *selection) check(now time.Time) error {
 	case s.all && len(s.repos) > 0:
 		return misused("--all and --repos exclude each other")
 	case !s.all && len(s.repos) == 0:
-		return misused("want --all or --repos: which repositories?")
+		return misused("no repositories are selected: use --all or --repos")
 	case !s.all && (s.skipArchived || s.skipForks || len(s.visibility) > 0 || s.changedSince != "" || len(s.skip) > 0):
-		return misused("--skip, --skip-archived, --skip-forks, --visibility and --changed-since are for --all")
+		return misused("--skip, --skip-archived, --skip-forks, --visibility and --changed-since need --all")
 	}
 	for _, kind := range s.visibility {
 		if !slices.Contains([]string{"public", "private", "internal"}, kind) {

@@ -27,7 +27,7 @@ says so and fails; list shows the migration.`,
 			}
 			switch {
 			case len(args) == 0 && !req.OrgMetadataOnly:
-				return misused("want the name of a repository")
+				return misused("missing argument: the name of a repository")
 			case len(args) > 0 && req.OrgMetadataOnly:
 				return misused("--org-metadata-only exports no repositories: leave out their names")
 			case req.OrgMetadataOnly && a.org == "":

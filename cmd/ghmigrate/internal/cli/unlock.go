@@ -33,7 +33,7 @@ have locked, and prints no names.`,
 			case all && migration != 0:
 				return misused("--all and --migration exclude each other")
 			case !all && len(args) == 0:
-				return misused("want the name of a repository, or --all")
+				return misused("missing argument: the name of a repository, or --all")
 			}
 			names := args
 			if migration != 0 || a.org != "" { // otherwise export.Unlock adds the owner
