@@ -14,11 +14,11 @@
 //		}
 //	}
 //
-// [Verify] tells whether a file, a stream of package ghmigrate or any other
+// [Verify] reports whether a file, a stream of package ghmigrate or any other
 // [io.Reader] is a whole backup. [Extract] unpacks it.
 //
-// GitHub does not document the format. This page says what is known, from archives
-// of GitHub.com and GitHub Enterprise Server until 2026, and from programs that
+// GitHub does not document the format. This page describes it as seen in archives
+// of GitHub.com and GitHub Enterprise Server until 2026, and in programs that
 // write archives for GitHub's importer.
 //
 // # Container
@@ -33,8 +33,8 @@
 //	issues_000002.json
 //	repositories/octo-org/app.git/     bare Git repositories
 //	repositories/octo-org/app.wiki.git/
-//	attachments/<guid>/shot.png        what people attached to issues and comments
-//	repository_files/<id>/log.txt      other files that they attached
+//	attachments/<guid>/shot.png        files attached to issues and comments
+//	repository_files/<id>/log.txt      other attached files
 //	releases/<guid>/app.zip            assets of releases
 //
 // A repacked archive may lack the "./", or wrap everything in one directory. This
@@ -63,7 +63,7 @@
 // of a deleted account is null. In a partial export, URLs may name records that
 // are not in the archive.
 //
-// The version of the schema does not tell which fields exist: GitHub adds fields
+// The version of the schema does not say which fields exist: GitHub adds fields
 // without a new version. This package keeps unknown fields and records. A record
 // of an unknown type, or a record that does not fit its type, is an *[Unknown].
 // All other records have their unknown fields in Raw. A program that must not lose

@@ -62,7 +62,7 @@ func Extract(ctx context.Context, r io.Reader, dir string, opts *VerifyOptions) 
 		return &Summary{}, fmt.Errorf("extract archive: %w", err)
 	}
 	defer func() { _ = root.Close() }()
-	x := &extraction{root: root, repositories: make(map[string]*extractedRepository), refs: maxRefs}
+	x := &extraction{root: root, repositories: make(map[string]*extractedRepository), refBudget: maxRefs}
 	summary, err := verify(ctx, r, opts, x.create)
 	if x.failed {
 		return summary, err
@@ -109,15 +109,15 @@ func openEmpty(dir string) (*os.Root, error) {
 // An extraction is one run of Extract.
 type extraction struct {
 	root         *os.Root
-	made         string                          // the directory that was made last
+	lastDir      string                          // the directory that was made last
 	repositories map[string]*extractedRepository // by directory
-	refs         int                             // how many more bytes of refs may be remembered
+	refBudget    int                             // how many more bytes of refs may be remembered
 	faults       FaultError
 	out          *bufio.Writer // of the file that is being written
 	failed       bool          // a file could not be written
 }
 
-// create makes the file or directory of an entry. A *Fault tells why the entry is
+// create makes the file or directory of an entry. A *Fault says why the entry is
 // refused. For an entry that is left out, create returns nil.
 func (x *extraction) create(e *Entry) (io.WriteCloser, error) {
 	w, err := x.open(e)
@@ -178,7 +178,7 @@ func (x *extraction) orRefuse(name string, err error) error {
 	case errors.Is(err, fs.ErrExist):
 		return refuse(name, errors.New("its name is taken"))
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
-		return refuse(name, errors.New("a file is where its directory would be"))
+		return refuse(name, errors.New("a file has the name of its directory"))
 	case errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, fs.ErrInvalid):
 		return refuse(name, errors.New("the file system cannot hold its name"))
 	case errors.Is(err, errPackedRefs):
@@ -194,13 +194,13 @@ func (x *extraction) fail(name string, err error) error {
 }
 
 func (x *extraction) mkdir(dir string) error {
-	if dir == x.made || dir == "." {
+	if dir == x.lastDir || dir == "." {
 		return nil
 	}
 	if err := x.root.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	x.made = dir
+	x.lastDir = dir
 	return nil
 }
 

@@ -11,15 +11,15 @@ import (
 	"slices"
 )
 
-// An extractedRepository has the facts of a bare repository that the end of Extract
-// needs.
+// An extractedRepository holds the object format and the refs of a bare repository
+// until the end of Extract.
 type extractedRepository struct {
 	sha1, sha256 bool        // the format of its objects
 	refs         []packedRef // for packed-refs
 }
 
-// note remembers a bare repository, and the object format that the name of the entry
-// implies.
+// note returns the bare repository of an entry, and sets the object format that the
+// name of the entry implies.
 func (x *extraction) note(e *Entry) *extractedRepository {
 	dir := bareDir(e.Repository)
 	repo := x.repositories[dir]
@@ -79,7 +79,7 @@ func (x *extraction) writeConfig(dir string, repo *extractedRepository) error {
 	name, config := path.Join(dir, "config"), bareConfig(sha256)
 	f, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		// On a file system that ignores case, another repository may have written it.
+		// On a file system that ignores case, another repository may have written the file.
 		if text, readErr := x.readStart(name); readErr == nil && string(text) == config {
 			return nil
 		}
@@ -113,7 +113,7 @@ func declaresSHA256(config []byte) bool {
 	return false
 }
 
-// bareConfig returns the configuration that Git needs. Git runs nothing with it.
+// bareConfig returns the configuration that Git needs. With it, Git runs no other program.
 func bareConfig(sha256 bool) string {
 	if sha256 {
 		return "[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n"

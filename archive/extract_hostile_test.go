@@ -61,11 +61,11 @@ func TestGitRunsNothingOfAnArchive(t *testing.T) {
 	if !race.Enabled { // many git processes, which the race detector does not watch
 		plain := t.TempDir() // without the protection of Extract
 		l.unpack(plain)
-		most := 30 // enough to show that the trap works
+		limit := 30 // enough to show that the trap works
 		if *exhaustive {
-			most = 1000
+			limit = 1000
 		}
-		assert.Greater(t, len(trap.visit(t, plain, most, trap.aliases())), min(most-1, 100), "git does not run the program without Extract either")
+		assert.Greater(t, len(trap.visit(t, plain, limit, trap.aliases())), min(limit-1, 100), "git does not run the program without Extract either")
 	}
 
 	dir := t.TempDir()
@@ -152,10 +152,10 @@ func (*trap) commands() []string {
 	return []string{"status", "fetch", "log -p main", "branch -a", "gc --auto", "tag made HEAD", "update-ref refs/heads/made main"}
 }
 
-// visit runs git in every directory below dir, until the program has run in as many
-// directories as most says. It describes each run. All commands run once for each
+// visit runs git in every directory below dir, until the program has run in limit
+// directories. It describes each run. All commands run once for each
 // repository that git finds, and the first command in every directory.
-func (p *trap) visit(t *testing.T, dir string, most int, commands []string) (ran []string) {
+func (p *trap) visit(t *testing.T, dir string, limit int, commands []string) (ran []string) {
 	t.Helper()
 	visited := map[string]bool{} // repositories
 	require.NoError(t, filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
@@ -178,7 +178,7 @@ func (p *trap) visit(t *testing.T, dir string, most int, commands []string) (ran
 			out, _ := git(strings.Fields(command)...)
 			if _, err := os.Stat(p.mark); err == nil {
 				ran = append(ran, fmt.Sprintf("git %s in %s: %s", command, strings.TrimPrefix(at, dir), out))
-				if len(ran) == most {
+				if len(ran) == limit {
 					require.NoError(t, os.Remove(p.mark))
 					return fs.SkipAll
 				}

@@ -192,7 +192,7 @@ func TestExtractFinishesTheOtherRepositories(t *testing.T) {
 	}), dir, nil)
 	faults := faultsOf(t, err)
 	for _, fault := range faults.Faults {
-		assert.Contains(t, fault.Error(), "a file is where its directory would be")
+		assert.Contains(t, fault.Error(), "a file has the name of its directory")
 		assert.Contains(t, fault.Entry, "repositories/another/app.git")
 	}
 	files := tree(t, dir)
@@ -205,8 +205,8 @@ func TestExtractDistinguishesRefusalsFromErrorsOfTheDisk(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]string{
 		fs.ErrExist:          "its name is taken",
-		syscall.ENOTDIR:      "a file is where its directory would be",
-		syscall.EISDIR:       "a file is where its directory would be",
+		syscall.ENOTDIR:      "a file has the name of its directory",
+		syscall.EISDIR:       "a file has the name of its directory",
 		syscall.ENAMETOOLONG: "the file system cannot hold its name",
 		fs.ErrInvalid:        "the file system cannot hold its name",
 	} {

@@ -19,7 +19,7 @@ const githubPrefix = "github-"
 const maxDepth = 8
 
 // destination returns the name under which an entry is extracted. It is empty for an
-// entry that is left out. The error tells why an entry is refused.
+// entry that is left out. The error says why an entry is refused.
 func destination(e *Entry) (string, error) {
 	if err := checkPortable(e.Name); err != nil {
 		return "", err
@@ -36,14 +36,14 @@ func destination(e *Entry) (string, error) {
 	for i, part := range parts {
 		switch {
 		case sameName(part, "HEAD") || sameName(part, "commondir"):
-			return "", fmt.Errorf("with %q its directory could be taken for a Git repository", part)
+			return "", fmt.Errorf("Git could take its directory for a repository because of %q", part)
 		case isHidden(part) && (i < dirs || !known):
 			return "", errHidden
 		}
 	}
 	switch {
 	case known && (dirs > 2 || dirs < 2 && !e.Mode.IsDir()):
-		return "", fmt.Errorf("files are at %s/<id>/<file>", parts[0])
+		return "", fmt.Errorf("its name does not have the form %s/<id>/<file>", parts[0])
 	case known, dirs == 0:
 	case parts[0] == "repositories":
 		if dirs > 2 || !e.Mode.IsDir() {
@@ -105,7 +105,7 @@ func checkHarmless(name string, dir bool) error {
 	case top == "commondir", top == "gitdir", top == "worktrees", top == "modules":
 		return errors.New("it would lead Git to another repository")
 	case top == "hooks" && !dir && !strings.HasSuffix(rest, ".sample"):
-		return errors.New("it could be run by Git")
+		return errors.New("Git could run it")
 	case (top == "branches" || top == "remotes") && !dir:
 		return errors.New("it would tell Git where to fetch from")
 	case top == "info" && rest == "grafts":
@@ -196,7 +196,7 @@ func objectDigits(name string) int {
 }
 
 // looseObject returns the name of the loose object in a file of a bare repository, or
-// "" if the file holds none.
+// "" if the file holds no object.
 func looseObject(name string) string {
 	file, ok := strings.CutPrefix(name, "objects/")
 	if object, isObject := gitdir.LooseObject(file); ok && isObject {

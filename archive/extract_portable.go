@@ -10,9 +10,9 @@ import (
 // checkPortable returns an error if a supported system cannot have a file of this name,
 // or if Git gives the name a special meaning.
 func checkPortable(name string) error {
-	const most = 1024 // the limit of macOS for a whole path
-	if len(name) > most {
-		return fmt.Errorf("its name has more than %d bytes", most)
+	const maxPath = 1024 // the limit of macOS for a whole path
+	if len(name) > maxPath {
+		return fmt.Errorf("its name has more than %d bytes", maxPath)
 	}
 	if !utf8.ValidString(name) {
 		return errors.New("its name is not in UTF-8")

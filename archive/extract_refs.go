@@ -64,13 +64,13 @@ func (r *extractedRef) Close() error {
 		return r.file.Close()
 	}
 	const overhead = 64
-	room := r.x.refs - len(r.name) - len(object) - overhead
+	room := r.x.refBudget - len(r.name) - len(object) - overhead
 	switch {
 	case broken:
 	case object == "", room < 0: // A symbolic ref cannot be packed.
 		r.x.faults.add(r.refused)
 	default:
-		r.x.refs = room
+		r.x.refBudget = room
 		r.repo.refs = append(r.repo.refs, packedRef{r.name, object})
 	}
 	return nil

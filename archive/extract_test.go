@@ -131,7 +131,7 @@ func TestExtractLeavesRepositoriesThatGitAccepts(t *testing.T) {
 	}
 }
 
-func TestExtractWantsAnEmptyDirectory(t *testing.T) {
+func TestExtractNeedsAnEmptyDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "precious")
@@ -146,7 +146,7 @@ func TestExtractWantsAnEmptyDirectory(t *testing.T) {
 	assert.Equal(t, map[string]string{"precious": "mine"}, tree(t, dir))
 }
 
-func TestExtractEndsWhenItCannotWrite(t *testing.T) {
+func TestExtractStopsWhenItCannotWrite(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("an open directory cannot be removed")
@@ -239,9 +239,9 @@ func TestExtractContinuesAfterARefusal(t *testing.T) {
 		"a HEAD of an attachment":        {member{name: "attachments/1/Head"}, "taken for a Git repository"},
 		"HEAD, an invisible character":   {member{name: "novelties/HE\u200dAD"}, "taken for a Git repository"},
 		"a commondir":                    {member{name: "attachments/1/commondir"}, "taken for a Git repository"},
-		"too deep":                       {member{name: "attachments/1/objects/x"}, "files are at attachments/<id>/<file>"},
-		"a directory too deep":           {member{name: "releases/1/objects", mode: tar.TypeDir}, "files are at releases/<id>/<file>"},
-		"not deep enough":                {member{name: "repository_files/x"}, "files are at repository_files/<id>/<file>"},
+		"too deep":                       {member{name: "attachments/1/objects/x"}, "its name does not have the form attachments/<id>/<file>"},
+		"a directory too deep":           {member{name: "releases/1/objects", mode: tar.TypeDir}, "its name does not have the form releases/<id>/<file>"},
+		"not deep enough":                {member{name: "repository_files/x"}, "its name does not have the form repository_files/<id>/<file>"},
 		"outside of repositories":        {member{name: "repositories/octocat/x"}, "not in a bare repository"},
 		"by another case":                {member{name: "repositories/octocat/app.GIT/config"}, "not in a bare repository"},
 		"another case of the top":        {member{name: "Repositories/octocat/app.git/config"}, "taken for another directory"},

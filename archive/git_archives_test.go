@@ -17,7 +17,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive/internal/gittest"
 )
 
-// smallArchive returns an archive that git, GNU tar and gzip make, as at GitHub. The
+// smallArchive returns an archive that git, GNU tar and gzip make, as GitHub's exporter does. The
 // repository has a commit in a pack and a loose blob.
 func smallArchive(tb testing.TB) []byte {
 	tb.Helper()
@@ -36,15 +36,15 @@ func exported(tb testing.TB) *layout {
 }
 
 // Making these archives takes many processes, so all tests share them.
-var small, large shared
+var small, large sharedArchive
 
-// A shared is an archive that the first test makes.
-type shared struct {
+// A sharedArchive is made by the first test that needs it.
+type sharedArchive struct {
 	mu   sync.Mutex
 	file []byte
 }
 
-func (s *shared) get(tb testing.TB, fill func(testing.TB) []byte) []byte {
+func (s *sharedArchive) get(tb testing.TB, fill func(testing.TB) []byte) []byte {
 	tb.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +54,7 @@ func (s *shared) get(tb testing.TB, fill func(testing.TB) []byte) []byte {
 	return s.file
 }
 
-// makeSmallArchive makes the archive of smallArchive.
+// makeSmallArchive makes the archive that smallArchive returns.
 func makeSmallArchive(tb testing.TB) []byte {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -116,7 +116,7 @@ func makeSmallArchive(tb testing.TB) []byte {
 		"tar --format=gnu --sort=name --mtime=2024-07-26T15:00:00Z --owner=git:500 --group=git:500 --mode=u+w -C "+dir+" -cf - . | gzip -9"))
 }
 
-// makeExported makes the archive of exported.
+// makeExported makes the archive that exported returns.
 func makeExported(tb testing.TB) *layout {
 	tb.Helper()
 	l := new(layout)

@@ -74,8 +74,8 @@ func records[T Record](a *Archive, numbers iter.Seq[uint32], wanted func(T) bool
 		for number := range numbers {
 			r, err := a.record(number)
 			if err != nil {
-				var none T
-				yield(none, err)
+				var zero T
+				yield(zero, err)
 				return
 			}
 			if r, ok := r.(T); ok && wanted(r) && !yield(r, nil) {

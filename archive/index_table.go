@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// An index finds the numbers of records: the first record of an archive is 0.
+// An index finds the numbers of records by their kinds and URLs. The first record of an
+// archive has the number 0.
 type index struct {
 	seed     maphash.Seed
 	kinds    map[string]uint32
@@ -17,7 +18,7 @@ type index struct {
 	children []child
 }
 
-// A place is the beginning of a record, which ends where the next one begins.
+// A place says where a record begins. The record ends where the next record begins.
 type place struct {
 	offset int64
 	kind   uint32 // a value of index.kinds
@@ -141,8 +142,8 @@ const unknownKind = "*"
 // kindOf returns the kind of the records of type T in an index. It is empty if T is
 // an interface.
 func kindOf[T Record]() string {
-	var none T
-	switch r := any(none).(type) {
+	var zero T
+	switch r := any(zero).(type) {
 	case *Unknown:
 		return unknownKind
 	case Record:

@@ -136,7 +136,7 @@ func Records[T Record](r *Reader) iter.Seq2[T, error] {
 // may come first. An entry can be read until the loop moves on, which skips the rest
 // of the entry.
 //
-// An entry that is neither a file nor a directory has no content; its Mode tells
+// An entry that is neither a file nor a directory has no content; its Mode has
 // its type. In place of an entry whose name is absolute, contains "..", or is outside
 // the wrapping directory, Entries yields a [Fault] with the name.
 //

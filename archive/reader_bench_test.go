@@ -77,7 +77,7 @@ func BenchmarkArchivePacks(b *testing.B) {
 func compare(b *testing.B, size int64, ours, baseline func()) {
 	b.Helper()
 	var took [2][]time.Duration
-	most := peak(b, ours)
+	peakHeap := peak(b, ours)
 	b.ReportAllocs()
 	b.SetBytes(size)
 	for b.Loop() {
@@ -95,7 +95,7 @@ func compare(b *testing.B, size int64, ours, baseline func()) {
 	}
 	us, them := took[0][len(took[0])/2], took[1][len(took[1])/2]
 	b.ReportMetric(float64(them)/float64(us), "×baseline")
-	b.ReportMetric(float64(most)/(1<<20), "MiB-peak-heap")
+	b.ReportMetric(float64(peakHeap)/(1<<20), "MiB-peak-heap")
 }
 
 // readRecords decodes the records of these types, and returns their number.

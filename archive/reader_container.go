@@ -16,7 +16,7 @@ type container struct {
 	unpacker *unpacker
 	tar      *tar.Reader
 	end      int64 // where the padding of the entry ends; -1 if only archive/tar knows
-	err      error // ended the archive; io.EOF at the proper end
+	err      error // the final error; io.EOF at a valid end
 }
 
 const tarBlock = 512
@@ -26,7 +26,7 @@ func newContainer(r io.Reader, limit int64) *container {
 	return &container{unpacker: in, tar: tar.NewReader(in)}
 }
 
-// next returns the header of the next entry, or io.EOF at the proper end of the
+// next returns the header of the next entry, or io.EOF at the valid end of an
 // archive. Each error is final.
 func (c *container) next() (*tar.Header, error) {
 	if c.err != nil {
@@ -66,7 +66,7 @@ func (c *container) read(p []byte) (int, error) {
 func (c *container) close() { c.unpacker.stop() }
 
 // finish reads the rest after the end of the tar. It returns io.EOF if the end is
-// proper.
+// valid.
 func (c *container) finish() error {
 	if end := c.unpacker.offset - 2*tarBlock; c.end >= 0 && c.end != end {
 		// A header with a long name came, and no entry followed it.

@@ -115,7 +115,7 @@ func TestReaderReturnsTheErrorsOfItsInput(t *testing.T) {
 	}
 }
 
-func TestReaderTakesInputInAnyPieces(t *testing.T) {
+func TestReaderAcceptsReadsOfAnySize(t *testing.T) {
 	t.Parallel()
 	file := archiveOf(t, tarred{name: "users_000001.json", content: `[{"type":"user","url":"u1"}]`}, tarred{name: "a", content: "b"})
 	for _, wrap := range []func(io.Reader) io.Reader{iotest.OneByteReader, iotest.DataErrReader, iotest.HalfReader} {
@@ -125,9 +125,9 @@ func TestReaderTakesInputInAnyPieces(t *testing.T) {
 	}
 }
 
-// After a loop no goroutine is left, which the bubble would report, and the input is not
-// read any more, which the input would report.
-func TestReaderLeavesNothingBehind(t *testing.T) {
+// After a loop, the reader has no goroutine: the bubble would report it. The reader does not
+// read the input any more: the input would report it.
+func TestReaderStopsWithTheLoop(t *testing.T) {
 	t.Parallel()
 	var members []tarred
 	for i := range 50 {

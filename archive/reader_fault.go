@@ -86,12 +86,12 @@ func (e *FaultError) Unwrap() []error {
 
 // shorten limits the length of a text from the archive.
 func shorten(text string) string {
-	const most = 300
-	if len(text) <= most {
+	const maxText = 300
+	if len(text) <= maxText {
 		return text
 	}
-	end := most
-	for end > most-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+	end := maxText
+	for end > maxText-utf8.UTFMax && !utf8.RuneStart(text[end]) {
 		end--
 	}
 	return text[:end] + "…"

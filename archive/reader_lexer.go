@@ -11,7 +11,7 @@ type lexer struct {
 	values  int64 // at least the number of values inside
 	depth   int   // of brackets
 	quoted  bool  // inside a string
-	escaped bool  // the string goes on after a backslash
+	escaped bool  // a backslash escapes the next byte
 }
 
 // value returns how many bytes of p belong to the value, and whether the value
@@ -53,7 +53,7 @@ func (l *lexer) value(p []byte) (n int, done bool) {
 	return n, false
 }
 
-// text returns how many bytes of p belong to the string that has begun.
+// text returns how many bytes of p belong to the current string.
 func (l *lexer) text(p []byte) int {
 	i := 0
 	if l.escaped {

@@ -17,7 +17,7 @@ type Limits struct {
 	// UnpackedSize bounds the unpacked archive, in bytes; 0 means 100 GiB. Nothing
 	// is read beyond it. It also bounds the size of all loose objects together.
 	UnpackedSize int64
-	// Records bounds the number of records; 0 means 100 million, and the most is
+	// Records bounds the number of records; 0 means 100 million; the maximum is
 	// 4,294,967,295. Verify and Extract also count references and links. Nothing is
 	// read beyond it.
 	Records int64

@@ -17,10 +17,10 @@ import (
 // level is in it.
 type names struct {
 	wrapper string   // the wrapping directory, with a slash; may be empty
-	sure    bool     // there is evidence for wrapper
+	proven  bool     // there is evidence for wrapper
 	flat    bool     // there is evidence that no directory wraps the archive
 	tops    []string // the names at the top before there was evidence
-	wrong   []*Fault // entries whose names the evidence proved wrong
+	wrong   []*Fault // entries that got a wrong name before there was evidence
 }
 
 const (
@@ -40,8 +40,8 @@ const (
 // not entries.
 const rootName = "."
 
-// resolve returns the name of an entry in GitHub's layout. The error tells why the
-// name is refused; the result is then the cleaned name of the tar.
+// resolve returns the name of an entry in GitHub's layout. The error says why the
+// name is refused; the result is then the cleaned name in the tar.
 func (n *names) resolve(name string, regular bool) (string, error) {
 	if len(name) > maxName {
 		return shorten(name), fmt.Errorf("the name has %d bytes, more than %d", len(name), maxName)
@@ -49,11 +49,11 @@ func (n *names) resolve(name string, regular bool) (string, error) {
 	clean := path.Clean(name)
 	switch {
 	case name == "":
-		return "", errors.New("an entry without a name")
+		return "", errors.New("the name is empty")
 	case strings.HasPrefix(name, "/"):
 		return clean, errors.New("the name is absolute")
 	case clean == ".." || strings.HasPrefix(clean, "../"), strings.Contains("/"+name+"/", "/../"):
-		return clean, errors.New(`the name has ".." in it`)
+		return clean, errors.New(`the name contains ".."`)
 	case strings.Count(clean, "/") >= maxParts:
 		return shorten(clean), fmt.Errorf("the name has more than %d parts", maxParts)
 	}
@@ -61,7 +61,7 @@ func (n *names) resolve(name string, regular bool) (string, error) {
 	switch {
 	case clean == rootName, clean+"/" == n.wrapper:
 		return rootName, nil
-	case n.sure && !strings.HasPrefix(clean, n.wrapper):
+	case n.proven && !strings.HasPrefix(clean, n.wrapper):
 		return clean, errBeside
 	default:
 		return strings.TrimPrefix(clean, n.wrapper), nil
@@ -85,10 +85,10 @@ func (n *names) learn(clean string, regular bool) {
 		}
 		*n = names{flat: true, wrong: n.wrong}
 		return
-	case n.sure:
+	case n.proven:
 		return
 	case regular && !isTop(top) && isEvidence(rest):
-		n.sure, n.wrapper = true, top+"/"
+		n.proven, n.wrapper = true, top+"/"
 		for _, name := range n.tops {
 			if name != top {
 				n.wrong = append(n.wrong, &Fault{Entry: name, Offset: -1, Err: errBeside})

@@ -110,12 +110,12 @@ func TestEntriesRefuseNamesThatLeadOut(t *testing.T) {
 	assert.Equal(t, []string{"..a/b..c"}, got)
 	assert.Equal(t, []string{
 		"/etc/passwd: the name is absolute",
-		`../a: the name has ".." in it`,
-		`../b: the name has ".." in it`,
-		`b: the name has ".." in it`,
-		`..: the name has ".." in it`,
-		`.: the name has ".." in it`,
-		`x: the name has ".." in it`,
+		`../a: the name contains ".."`,
+		`../b: the name contains ".."`,
+		`b: the name contains ".."`,
+		`..: the name contains ".."`,
+		`.: the name contains ".."`,
+		`x: the name contains ".."`,
 	}, faults)
 }
 

@@ -14,10 +14,10 @@ import (
 type splitter struct {
 	r     io.Reader
 	entry string // the name of the file, for faults
-	limit int64  // the most bytes of an element
+	limit int64  // bounds an element, in bytes
 
 	buffer []byte
-	start  int   // where the part of buffer begins that is not yet split
+	start  int   // the first byte of buffer that is not yet split
 	offset int64 // the position of buffer in the entry
 	size   int   // the size of the last element
 	begun  bool  // the first element has begun
@@ -59,7 +59,7 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 			tooLarge = checkRecordSize(int64(size), lex.values, s.limit)
 		}
 		if tooLarge != nil {
-			s.start += size // drop what was read of the element
+			s.start += size // drop the part of the element in the buffer
 			size = 0
 		}
 		if !done {
@@ -78,15 +78,15 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 	return element, offset, nil
 }
 
-// checkRecordSize returns an error for a record that is too large, or that decoding
-// would make too large.
+// checkRecordSize returns an error for a record that is too large, or that would be
+// too large after decoding.
 func checkRecordSize(size, values, limit int64) error {
-	most := max(limit/valueSize, splitterBuffer)
+	maxValues := max(limit/valueSize, splitterBuffer)
 	switch {
 	case size > limit:
 		return fmt.Errorf("a record is larger than %d bytes (Limits.RecordSize)", limit)
-	case values > most:
-		return fmt.Errorf("a record has more than %d values (Limits.RecordSize)", most)
+	case values > maxValues:
+		return fmt.Errorf("a record has more than %d values (Limits.RecordSize)", maxValues)
 	default:
 		return nil
 	}

@@ -32,22 +32,22 @@ func split(r io.Reader, limit int64) (elements []string, offsets []int64, err er
 	}
 }
 
-func TestSplitterTakesEverySpelling(t *testing.T) {
+func TestSplitterAcceptsEveryFormat(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		shard string
 		want  []string
 	}{
-		"nothing":                 {"[]", nil},
-		"GitHub's nothing":        {"[\n\n]", nil},
+		"an empty array":          {"[]", nil},
+		"GitHub's empty array":    {"[\n\n]", nil},
 		"compact":                 {`[{"a":1},{"b":[{}]}]`, []string{`{"a":1}`, `{"b":[{}]}`}},
 		"a record in each line":   {"[\n{\"a\":1},\n{\"b\":2}\n]\n", []string{`{"a":1}`, `{"b":2}`}},
 		"a comma in its own line": {"[\n{\n  \"a\": 1\n}\n,\n{\"b\":2}\n]", []string{"{\n  \"a\": 1\n}", `{"b":2}`}},
-		"Windows' lines":          {"[\r\n\t{}\r\n\t,\r\n{}\r\n]\r\n", []string{"{}", "{}"}},
+		"line ends of Windows":    {"[\r\n\t{}\r\n\t,\r\n{}\r\n]\r\n", []string{"{}", "{}"}},
 		"brackets in strings":     {`[{"a":"]}[{"},"],"]`, []string{`{"a":"]}[{"}`, `"],"`}},
 		"quotes in strings":       {`[{"a\"":"\""},"\\","\\\""]`, []string{`{"a\"":"\""}`, `"\\"`, `"\\\""`}},
 		"many backslashes":        {`[{"a":"\\\\\\\"}]\\"},2]`, []string{`{"a":"\\\\\\\"}]\\"}`, "2"}},
-		"numbers and words":       {`[1,-2.5e3 ,true,null]`, []string{"1", "-2.5e3", "true", "null"}},
+		"numbers and literals":    {`[1,-2.5e3 ,true,null]`, []string{"1", "-2.5e3", "true", "null"}},
 		"empty containers":        {"[{},[],[[\n\n]]]", []string{"{}", "[]", "[[\n\n]]"}},
 		"a byte order mark":       {"\xef\xbb\xbf[1]", []string{"1"}},
 		"invalid JSON":            {`[{"a"],zz]`, []string{`{"a"]`, "zz"}},
@@ -73,22 +73,22 @@ func TestSplitterRefusesFilesThatAreNotArrays(t *testing.T) {
 		before int // elements
 		want   string
 	}{
-		"an empty file":         {"", 0, "shard at byte 0: truncated records: unexpected EOF"},
-		"an object":             {` {"a":1}`, 0, "shard at byte 1: unexpected '{' where records should begin"},
-		"two arrays":            {"[{}][]", 1, "shard at byte 4: unexpected '[' after all records"},
-		"no comma":              {"[{} {}]", 1, "shard at byte 4: unexpected '{' after a record"},
-		"two commas":            {"[{},,{}]", 1, "shard at byte 4: unexpected ',' where a record should be"},
-		"a comma at the end":    {"[{},]", 1, "shard at byte 4: unexpected ']' where a record should be"},
-		"a comma first":         {"[,{}]", 0, "shard at byte 1: unexpected ',' where a record should be"},
-		"a bracket too much":    {"[{}}]", 1, "shard at byte 3: unexpected '}' after a record"},
-		"cut before a record":   {"[{},", 1, "shard at byte 4: truncated records: unexpected EOF"},
-		"cut in a record":       {`[{},{"a":"`, 1, "shard at byte 10: truncated records: unexpected EOF"},
-		"cut before the end":    {"[{}", 1, "shard at byte 3: truncated records: unexpected EOF"},
-		"a quote that is open":  {`[{"a":"b\"}]`, 0, "shard at byte 12: truncated records: unexpected EOF"},
-		"half a mark":           {"\xef\xbb[]", 0, "shard at byte 0: unexpected 'ï' where records should begin"},
-		"a mark in the middle":  {" \xef\xbb\xbf[]", 0, "shard at byte 1: unexpected 'ï' where records should begin"},
-		"nothing but a mark":    {"\xef\xbb\xbf", 0, "shard at byte 3: truncated records: unexpected EOF"},
-		"bytes beyond the text": {"[]\x00", 0, `shard at byte 2: unexpected '\x00' after all records`},
+		"an empty file":                   {"", 0, "shard at byte 0: truncated records: unexpected EOF"},
+		"an object":                       {` {"a":1}`, 0, "shard at byte 1: unexpected '{' where records should begin"},
+		"two arrays":                      {"[{}][]", 1, "shard at byte 4: unexpected '[' after all records"},
+		"no comma":                        {"[{} {}]", 1, "shard at byte 4: unexpected '{' after a record"},
+		"two commas":                      {"[{},,{}]", 1, "shard at byte 4: unexpected ',' where a record should be"},
+		"a comma at the end":              {"[{},]", 1, "shard at byte 4: unexpected ']' where a record should be"},
+		"a comma first":                   {"[,{}]", 0, "shard at byte 1: unexpected ',' where a record should be"},
+		"an extra bracket":                {"[{}}]", 1, "shard at byte 3: unexpected '}' after a record"},
+		"truncated before a record":       {"[{},", 1, "shard at byte 4: truncated records: unexpected EOF"},
+		"truncated in a record":           {`[{},{"a":"`, 1, "shard at byte 10: truncated records: unexpected EOF"},
+		"truncated before the end":        {"[{}", 1, "shard at byte 3: truncated records: unexpected EOF"},
+		"an unclosed string":              {`[{"a":"b\"}]`, 0, "shard at byte 12: truncated records: unexpected EOF"},
+		"half a byte order mark":          {"\xef\xbb[]", 0, "shard at byte 0: unexpected 'ï' where records should begin"},
+		"a byte order mark after a space": {" \xef\xbb\xbf[]", 0, "shard at byte 1: unexpected 'ï' where records should begin"},
+		"only a byte order mark":          {"\xef\xbb\xbf", 0, "shard at byte 3: truncated records: unexpected EOF"},
+		"bytes after the array":           {"[]\x00", 0, `shard at byte 2: unexpected '\x00' after all records`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,7 +117,7 @@ func TestSplitterEndsWithTheErrorOfItsReader(t *testing.T) {
 
 // Elements of all sizes around the size of the buffer are whole. The splitter releases
 // the memory of large elements.
-func TestSplitterTakesElementsOfAnySize(t *testing.T) {
+func TestSplitterAcceptsElementsOfAnySize(t *testing.T) {
 	t.Parallel()
 	var want []string
 	for _, size := range []int{1, 1000, 32 << 10, 64<<10 - 1, 64 << 10, 64<<10 + 1, 100_000, 1 << 20, 10, 3 << 20, 5} {

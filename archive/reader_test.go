@@ -75,17 +75,17 @@ func TestRecordsOfOneTypeAreTyped(t *testing.T) {
 		require.NoError(t, err)
 		break
 	}
-	_, faults = everything(archive.Records[foreign](reader()), foreign.Key)
+	_, faults = everything(archive.Records[foreignRecord](reader()), foreignRecord.Key)
 	assert.Equal(t, []string{`unknown record type "foreign"`}, faults)
 }
 
-// A foreign is a Record of another package.
-type foreign struct{ archive.Record }
+// A foreignRecord is a Record of another package.
+type foreignRecord struct{ archive.Record }
 
-func (foreign) Kind() string     { return "foreign" }
-func (foreign) Key() archive.URL { return "" }
+func (foreignRecord) Kind() string     { return "foreign" }
+func (foreignRecord) Key() archive.URL { return "" }
 
-func TestRecordsTakeEverySpelling(t *testing.T) {
+func TestRecordsAcceptEveryFormat(t *testing.T) {
 	t.Parallel()
 	want := []archive.Record{
 		&archive.Issue{Type: "issue", URL: "i1", Title: `a "b" ]}`, Assignees: []archive.URL{}, Labels: []archive.URL{}},
@@ -176,7 +176,7 @@ func TestRecordsTakeEverySpelling(t *testing.T) {
 	}
 }
 
-func TestRecordsGoOnAfterAFault(t *testing.T) {
+func TestRecordsContinueAfterAFault(t *testing.T) {
 	t.Parallel()
 	file := archiveOf(t,
 		tarred{name: "issues_000001.json", content: `[{"type":"issue","url":"i1"},{"type":"issue",},{"type":"issue","url":"i2"}]`},
@@ -285,11 +285,11 @@ func TestArgumentsAreCheckedBeforeAnythingIsRead(t *testing.T) {
 }
 
 // The largest limits do not overflow.
-func TestReaderTakesTheLargestLimits(t *testing.T) {
+func TestReaderAcceptsTheLargestLimits(t *testing.T) {
 	t.Parallel()
-	const most = math.MaxInt64
+	const largest = math.MaxInt64
 	file := archiveOf(t, tarred{name: "issues_000001.json", content: `[{"type":"issue","url":"u","body":"` + strings.Repeat("x", 200<<10) + `"}]`})
-	r := readerOf(t, bytes.NewReader(file), archive.Limits{RecordSize: most, UnpackedSize: most, Entries: most})
+	r := readerOf(t, bytes.NewReader(file), archive.Limits{RecordSize: largest, UnpackedSize: largest, Entries: largest})
 	got, faults := everything(r.Records(), keyOf)
 	assert.Equal(t, []string{"issue u"}, got)
 	assert.Empty(t, faults)
@@ -386,7 +386,7 @@ func TestReaderNeedsConstantMemory(t *testing.T) {
 			}()
 			runtime.GC()
 			before := inUse()
-			most := before
+			highest := before
 			var faults []string
 			i := 0
 			for _, err := range readerOf(t, in, archive.Limits{RecordSize: 1 << 20}).Records() {
@@ -394,12 +394,12 @@ func TestReaderNeedsConstantMemory(t *testing.T) {
 					faults = append(faults, err.Error())
 				}
 				if i++; i%200 == 1 {
-					most = max(most, inUse())
+					highest = max(highest, inUse())
 				}
 			}
-			most = max(most, inUse())
+			highest = max(highest, inUse())
 			assert.Equal(t, test.want, faults)
-			assert.Less(t, most-before, uint64(enough))
+			assert.Less(t, highest-before, uint64(enough))
 		})
 	}
 }

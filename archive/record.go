@@ -79,7 +79,7 @@ func decode(element json.RawMessage) (Record, error) {
 	return r, nil
 }
 
-// decodeUnknown makes an *Unknown of an element. The reason tells why the element
+// decodeUnknown makes an *Unknown of an element. The reason says why the element
 // does not fit its type; it is nil if the type is unknown.
 func decodeUnknown(element json.RawMessage, reason error) (Record, error) {
 	if err := valid(element); err != nil {

@@ -6,7 +6,7 @@ type Discussion struct {
 	Type               string     `json:"type"`
 	URL                URL        `json:"url"`
 	Repository         URL        `json:"repository" ref:"repository"`
-	User               URL        `json:"user" ref:"user"` // who started it; empty if the account was deleted
+	User               URL        `json:"user" ref:"user"` // the author; empty if the account was deleted
 	Title              string     `json:"title"`
 	Body               string     `json:"body"`               // Markdown
 	Labels             []URL      `json:"labels" ref:"label"` // as in the labels of the Repository

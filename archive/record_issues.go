@@ -10,7 +10,7 @@ type Milestone struct {
 	Type        string `json:"type"`
 	URL         URL    `json:"url"`
 	Repository  URL    `json:"repository" ref:"repository"`
-	User        URL    `json:"user" ref:"user"` // who made it
+	User        URL    `json:"user" ref:"user"` // the author
 	Title       string `json:"title"`
 	Description string `json:"description"` // empty if there is none
 	State       string `json:"state"`       // "open" or "closed"
@@ -23,18 +23,18 @@ type Milestone struct {
 }
 
 // An Issue is an issue of a repository. Its URL has its number ([URL.Number]). It is
-// closed if ClosedAt is set. Only its events tell whether it is locked or pinned.
-// Exports have no issue types, parents or dependencies; an event tells of each
-// sub-issue that was added.
+// closed if ClosedAt is set. Only its events show whether it is locked or pinned.
+// Exports have no issue types, parents or dependencies; each added sub-issue has an
+// event.
 type Issue struct {
 	Type       string     `json:"type"`
 	URL        URL        `json:"url"`
 	Repository URL        `json:"repository" ref:"repository"`
-	User       URL        `json:"user" ref:"user"` // who wrote it; empty if the account was deleted
+	User       URL        `json:"user" ref:"user"` // the author; empty if the account was deleted
 	Title      string     `json:"title"`
 	Body       string     `json:"body"`                 // Markdown, with "\r\n" as often as "\n"; empty if there is none
 	Assignee   URL        `json:"assignee" ref:"user"`  // the first of Assignees
-	Assignees  []URL      `json:"assignees" ref:"user"` // users; none from exporters for GitLab
+	Assignees  []URL      `json:"assignees" ref:"user"` // users; empty from exporters for GitLab
 	Milestone  URL        `json:"milestone" ref:"milestone"`
 	Labels     []URL      `json:"labels" ref:"label"` // as in the labels of the Repository
 	Reactions  []Reaction `json:"reactions"`
@@ -75,7 +75,7 @@ type IssueComment struct {
 	URL         URL        `json:"url"`
 	Issue       URL        `json:"issue,omitzero" ref:"issue"`
 	PullRequest URL        `json:"pull_request,omitzero" ref:"pull_request"`
-	User        URL        `json:"user" ref:"user"` // who wrote it; empty if the account was deleted
+	User        URL        `json:"user" ref:"user"` // the author; empty if the account was deleted
 	Body        string     `json:"body"`
 	Formatter   string     `json:"formatter"` // "markdown", or "email" for a reply by mail
 	Reactions   []Reaction `json:"reactions"`
@@ -94,7 +94,7 @@ type IssueEvent struct {
 	URL         URL    `json:"url"`
 	Issue       URL    `json:"issue,omitzero" ref:"issue"`
 	PullRequest URL    `json:"pull_request,omitzero" ref:"pull_request"`
-	Actor       URL    `json:"actor" ref:"user"` // who did it; empty if the account was deleted
+	Actor       URL    `json:"actor" ref:"user"` // the account that caused the event; empty if the account was deleted
 	// Event is what happened, such as "closed", "labeled", "merged" or
 	// "copilot_work_started". The set is open.
 	Event string `json:"event"`

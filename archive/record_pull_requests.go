@@ -8,7 +8,7 @@ import "strconv"
 type PullRequest struct {
 	Type                 string                `json:"type"`
 	URL                  URL                   `json:"url"`
-	User                 URL                   `json:"user" ref:"user"` // who opened it; empty if the account was deleted
+	User                 URL                   `json:"user" ref:"user"` // the author; empty if the account was deleted
 	Repository           URL                   `json:"repository" ref:"repository"`
 	Title                string                `json:"title"`
 	Body                 string                `json:"body"` // Markdown; empty if there is none
@@ -125,7 +125,7 @@ type PullRequestReviewThread struct {
 	OriginalLine      *int64 `json:"original_line"`
 	CreatedAt         Time   `json:"created_at"`
 	ResolvedAt        Time   `json:"resolved_at"`         // zero while it is not resolved
-	Resolver          URL    `json:"resolver" ref:"user"` // who resolved it
+	Resolver          URL    `json:"resolver" ref:"user"` // the user who resolved the thread
 
 	// Only in new archives.
 	StartPositionOffset *int64 `json:"start_position_offset,omitzero"`

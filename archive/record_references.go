@@ -7,7 +7,7 @@ import (
 
 // The struct tag ref of a URL field is the type of the record that the URL names.
 // `ref:"user"` also stands for an organization that owns something. With `ref:"*"`
-// the URL itself tells the type.
+// the URL itself shows the type.
 
 // A referenceReader finds the references of records. It analyzes each type of
 // struct once.

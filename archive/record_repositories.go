@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// A Repository is an exported repository. The record does not tell whether it is a
+// A Repository is an exported repository. The record does not say whether it is a
 // fork. Internal repositories are private ones. Exports have no rulesets, custom
 // properties or packages.
 type Repository struct {
@@ -18,7 +18,7 @@ type Repository struct {
 	Website                string                  `json:"website"`       // empty if there is none
 	Private                bool                    `json:"private"`
 	HasIssues              bool                    `json:"has_issues"`
-	HasWiki                bool                    `json:"has_wiki"` // wikis are enabled; WikiURL tells whether a wiki exists
+	HasWiki                bool                    `json:"has_wiki"` // wikis are enabled; WikiURL says whether a wiki exists
 	HasDownloads           bool                    `json:"has_downloads"`
 	IsArchived             bool                    `json:"is_archived"` // read-only; false in archives older than about 2023
 	Labels                 []Label                 `json:"labels"`
@@ -168,7 +168,7 @@ type ProtectedBranch struct {
 	raw `json:"-"`
 }
 
-// EnforcementLevel tells whom a rule of a [ProtectedBranch] binds. It is a number
+// EnforcementLevel says for which users a rule of a [ProtectedBranch] holds. It is a number
 // such as "2" or a word such as "off" or "everyone", depending on the rule. Empty
 // stands for null. Numbers are written as numbers.
 type EnforcementLevel string

@@ -40,11 +40,11 @@ type VerifyOptions struct {
 //   - files of records that are not JSON arrays, records without a type, links
 //     (tarball://root/…) to missing entries, in any field of any record;
 //   - files of records and bare repositories in places where readers ignore them;
-//   - in bare repositories: a missing HEAD, or a HEAD that does not lead to a branch;
+//   - in bare repositories: a missing HEAD, or a HEAD that does not point to a branch;
 //     missing commits that shallow names;
 //   - loose refs and lines of packed-refs that Git cannot read, duplicate lines of
 //     packed-refs, and refs below another ref;
-//   - refs that lead to a missing ref or object, and branches whose object is not a
+//   - refs that point to a missing ref or object, and branches whose object is not a
 //     commit;
 //   - packs without an index, and indexes without a pack; damaged packs, indexes,
 //     loose objects and objects of Git LFS;
@@ -61,7 +61,7 @@ type VerifyOptions struct {
 // Dangling references are not faults, because an export rarely has all records:
 // the Summary counts them. It also counts records of unknown types, records
 // that do not fit their type, and records with the URL of another record. It
-// names repositories whose history is cut by a shallow file, and repositories
+// names repositories whose history is truncated by a shallow file, and repositories
 // that seem to have lost their objects.
 //
 // If the container is damaged, Verify reports the damage and the faults before it.
@@ -72,7 +72,7 @@ type VerifyOptions struct {
 // the history, so that only git fsck finds some damage to a repository:
 //
 //   - a lost loose object inside the history;
-//   - lines of shallow that are lost;
+//   - lost lines of shallow;
 //   - a damaged object in a pack whose checksums match the damage;
 //   - commits, trees and tags whose content breaks Git's rules;
 //   - a branch whose object in a pack is not a commit.
@@ -310,9 +310,9 @@ func (v *verifier) report(entry string, offset int64, err error) {
 // count counts an occurrence of a name from the archive. It counts all names beyond
 // the first thousand as "…".
 func count(counts map[string]int64, kind string) {
-	const most = 1000
+	const maxNames = 1000
 	kind = shorten(kind)
-	if _, ok := counts[kind]; !ok && len(counts) >= most {
+	if _, ok := counts[kind]; !ok && len(counts) >= maxNames {
 		kind = "…"
 	}
 	counts[kind]++

@@ -30,7 +30,7 @@ type bareRepository struct {
 	memory  int64      // of checker
 	faults  FaultError // what the checker reported when it was closed
 	closed  bool       // a checker was closed
-	partial bool       // another checker was opened later: none saw the whole repository
+	partial bool       // another checker was opened later: no checker saw the whole repository
 	unread  bool       // packed-refs was too large to be checked
 }
 

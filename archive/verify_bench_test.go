@@ -128,14 +128,14 @@ func peak(b *testing.B, f func()) uint64 {
 		ticker := time.NewTicker(5 * time.Millisecond)
 		defer ticker.Stop()
 		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-		var most uint64
+		var highest uint64
 		for {
 			select {
 			case <-ticker.C:
 				metrics.Read(sample)
-				most = max(most, sample[0].Value.Uint64())
+				highest = max(highest, sample[0].Value.Uint64())
 			case <-done:
-				result <- most
+				result <- highest
 				return
 			}
 		}

@@ -64,8 +64,8 @@ func TestVerifyKeepsLimits(t *testing.T) {
 			l.add("schema.json", `{"version":"1.0.1"}`)
 			l.add("novels_000001.json", shard)
 			l.add("users_000001.json", `[{"type":"user","url":"v"}]`)
-			verify := func(most int64) (*archive.Summary, error) {
-				return archive.Verify(t.Context(), bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Records: most}})
+			verify := func(records int64) (*archive.Summary, error) {
+				return archive.Verify(t.Context(), bytes.NewReader(l.file(t)), &archive.VerifyOptions{Limits: archive.Limits{Records: records}})
 			}
 			summary, err := verify(50)
 			faults := faultsOf(t, err).Faults

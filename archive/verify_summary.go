@@ -22,7 +22,7 @@ type Summary struct {
 	Duplicates int64 `json:"duplicates"`
 }
 
-// A RepositorySummary describes what an archive has of a repository and its wiki.
+// A RepositorySummary describes the data of a repository and its wiki in an archive.
 type RepositorySummary struct {
 	Name     string `json:"name"`      // "owner/name"
 	Record   bool   `json:"record"`    // it has a record

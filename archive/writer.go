@@ -23,7 +23,7 @@ type WriterOptions struct {
 	// Schema is the content of schema.json; zero means version 1.0.1, which GitHub's
 	// importer accepts.
 	Schema Schema
-	// Shallow lets AddRepository accept shallow repositories, whose history is cut.
+	// Shallow lets AddRepository accept shallow repositories, whose history is truncated.
 	// GitHub's importer does not accept them.
 	Shallow bool
 }

@@ -2,9 +2,9 @@ package archive
 
 // appendPretty appends a JSON value to dst in the format of GitHub's exporter, at
 // this depth: two spaces for each level, an empty list over three lines. It does not
-// change strings and numbers. If the result would have more than most bytes, it
+// change strings and numbers. If the result would have more than limit bytes, it
 // appends the value unchanged: a value nested 10,000 deep has lines of 20,000 spaces.
-func appendPretty(dst, value []byte, depth int, most int64) []byte {
+func appendPretty(dst, value []byte, depth int, limit int64) []byte {
 	begin := len(dst)
 	line := func() {
 		dst = append(dst, '\n')
@@ -14,7 +14,7 @@ func appendPretty(dst, value []byte, depth int, most int64) []byte {
 	}
 	opened := false // the latest token opened an object or a list
 	for i := 0; i < len(value); i++ {
-		if int64(len(dst)-begin) > most {
+		if int64(len(dst)-begin) > limit {
 			return append(dst[:begin], value...)
 		}
 		c := value[i]

@@ -1,4 +1,4 @@
-// Quickstart exports a repository and downloads its archive. README shows it.
+// Quickstart exports a repository and downloads its archive. The README shows this program.
 package main
 
 import (

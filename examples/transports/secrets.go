@@ -12,7 +12,7 @@ import (
 )
 
 // checkSecrets searches for credentials in the spans, and in the requests that storage
-// got. It fails if it finds one.
+// got. It fails if it finds a credential.
 func checkSecrets(w io.Writer, requests []ghmigratetest.Request, token string, spans tracetest.SpanStubs) error {
 	received, authorized := map[ghmigratetest.Origin]int{}, map[ghmigratetest.Origin]int{}
 	secrets := map[string]bool{token: true}

@@ -19,8 +19,8 @@ import (
 // A round tripper may keep the whole request. Otelhttp writes the URL into its span,
 // and the query of an archive's URL is a credential. A cache keeps the request
 // headers that a response varies by, and GitHub's responses vary by Authorization.
-// The stack therefore removes credentials before the third-party round trippers, and
-// restores them after.
+// The stack therefore hides the credentials from the third-party round trippers, and
+// restores them for the network.
 type stack struct {
 	api           *url.URL
 	thirdParty    http.RoundTripper
@@ -38,7 +38,7 @@ func newStack(wire *http.Transport, api *url.URL, tracing trace.TracerProvider, 
 	s.storage.MaxIdleConnsPerHost = 16
 
 	limits := github_ratelimit.NewSecondaryLimiter(reveal{wire},
-		// With a limit of 0, it does not sleep: the client waits, within its own limits.
+		// With a limit of 0, the round tripper does not sleep: the client waits.
 		github_secondary_ratelimit.WithSingleSleepLimit(0, func(*github_secondary_ratelimit.CallbackContext) { limited() }))
 	s.thirdParty = otelhttp.NewTransport(fork{s.isAPI, limits, reveal{s.storage}}, otelhttp.WithTracerProvider(tracing))
 	return s

@@ -45,7 +45,7 @@ func findCheckout() (string, error) {
 			return at, ghmigratetest.CheckGit(at)
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("%s is not in a git checkout", dir)
+			return "", fmt.Errorf("%s is not in a Git checkout", dir)
 		}
 	}
 }

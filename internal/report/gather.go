@@ -15,7 +15,7 @@ import (
 // statistics are the sizes, people and attachments of an archive, which a
 // verification does not return.
 type statistics struct {
-	bytes       map[string]int64 // by owner, as in Report
+	bytes       map[string]int64 // by part, as in Report
 	people      map[archive.URL]*Person
 	attachments []*Attachment
 	sizes       map[string]int64 // of the files of attachments, by name
@@ -52,8 +52,8 @@ func ignoreFault(err error) error {
 	return err
 }
 
-// owners are the owners of the bytes of entries.
-var owners = map[archive.EntryKind]string{
+// partNames are the keys of Report.Bytes.
+var partNames = map[archive.EntryKind]string{
 	archive.KindGit: "git", archive.KindRecords: "records", archive.KindReleaseAsset: "release_assets",
 	archive.KindAttachment: "attachments", archive.KindRepositoryFile: "repository_files",
 }
@@ -63,11 +63,11 @@ func (s *statistics) addEntry(e *archive.Entry) error {
 	if e.Mode.IsDir() {
 		return nil
 	}
-	owner := cmp.Or(owners[e.Kind], "other")
+	part := cmp.Or(partNames[e.Kind], "other")
 	if e.Kind == archive.KindAttachment || e.Kind == archive.KindRepositoryFile {
 		s.sizes[e.Name] = e.Size
 	}
-	s.bytes[owner] += e.Size
+	s.bytes[part] += e.Size
 	if e.RecordType == "issue_event" {
 		return nil // the most numerous records, which no statistic counts
 	}
@@ -136,7 +136,7 @@ func (s *statistics) addAttachment(link string, a Attachment) {
 	s.attachments = append(s.attachments, &a)
 }
 
-// sortedPeople returns the people. The person who wrote most is the first.
+// sortedPeople returns the people. The person with the most records is the first.
 func (s *statistics) sortedPeople() []*Person {
 	return slices.SortedFunc(maps.Values(s.people), func(a, b *Person) int {
 		return cmp.Or(cmp.Compare(b.Wrote(), a.Wrote()), cmp.Compare(b.Text, a.Text), cmp.Compare(a.URL, b.URL))

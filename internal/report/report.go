@@ -15,14 +15,14 @@ import (
 type Report struct {
 	File        string           `json:"file"`
 	Summary     *archive.Summary `json:"summary"`
-	Bytes       map[string]int64 `json:"bytes"`       // by owner: git, attachments, repository_files, release_assets, records, other
-	People      []*Person        `json:"people"`      // the person who wrote most is the first
+	Bytes       map[string]int64 `json:"bytes"`       // by part: git, attachments, repository_files, release_assets, records, other
+	People      []*Person        `json:"people"`      // sorted by Wrote, the largest first
 	Attachments []*Attachment    `json:"attachments"` // the ten largest
 	Faults      []Fault          `json:"faults"`
 	MoreFaults  int              `json:"more_faults"` // the number of faults that are not in Faults
 }
 
-// A Person is an account and the amount that it wrote.
+// A Person is an account, and counts the records that it wrote.
 type Person struct {
 	URL          archive.URL `json:"url"` // null for all deleted accounts together
 	Login        string      `json:"login"`
@@ -36,7 +36,7 @@ type Person struct {
 	Text         int64       `json:"text"`   // bytes
 }
 
-// Wrote returns the number of things that the person wrote.
+// Wrote returns the number of records that the person wrote.
 func (p *Person) Wrote() int64 {
 	return p.Issues + p.PullRequests + p.Comments + p.Reviews + p.Others
 }
@@ -48,10 +48,10 @@ type Attachment struct {
 	ContentType string      `json:"content_type"`
 	URL         archive.URL `json:"url"`
 	Path        string      `json:"path"`   // in the archive
-	Parent      archive.URL `json:"parent"` // of the thing with the attachment
+	Parent      archive.URL `json:"parent"` // the issue, comment or repository with the attachment
 }
 
-// A Fault is a fault of the archive.
+// A Fault is an [archive.Fault] as JSON.
 type Fault struct {
 	Entry  string `json:"entry"`
 	Offset int64  `json:"offset"` // -1 if not known
@@ -60,8 +60,8 @@ type Fault struct {
 }
 
 // Of reads an archive to its end and reports its content. Faults of the archive are
-// in the report. Of fails only if the reader fails or the context ends. Name is the
-// File of the report.
+// in the report. Of fails only if the reader fails or the context ends. Name becomes
+// Report.File.
 func Of(ctx context.Context, name string, r io.Reader, opts *archive.VerifyOptions) (*Report, error) {
 	return of(ctx, name, r, func(ctx context.Context, r io.Reader) (*archive.Summary, error) {
 		return archive.Verify(ctx, r, opts)
@@ -96,8 +96,8 @@ func of(ctx context.Context, name string, r io.Reader, verify func(context.Conte
 	return report, errors.Join(err, gatherErr)
 }
 
-// Faults returns the faults of an archive that err has, the number of further
-// faults, or else err itself as other.
+// Faults returns the faults in err, and the number of faults beyond them. If err is
+// not an [archive.FaultError], Faults returns it as other.
 func Faults(err error) (faults []Fault, more int, other error) {
 	faults = []Fault{}
 	found, ok := errors.AsType[*archive.FaultError](err)

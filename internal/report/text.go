@@ -61,8 +61,8 @@ func (r *Report) repositories(w io.Writer) {
 	t.Write(w)
 }
 
-// Incompleteness returns the reason why a repository lacks a part of its history,
-// empty if there is no sign of that.
+// Incompleteness returns the reason why a repository lacks a part of its history, or ""
+// if there is no sign of that.
 func Incompleteness(x archive.RepositorySummary) string {
 	switch {
 	case x.Emptied:
@@ -98,7 +98,7 @@ func (r *Report) records(w io.Writer) {
 }
 
 // UnknownRecords describes the records of a type that this version does not
-// understand, empty if there are none.
+// understand. It returns "" if there are no such records.
 func (r *Report) UnknownRecords(kind string) string {
 	switch n := r.Summary.Unknown[kind]; n {
 	case 0:
@@ -124,9 +124,9 @@ func (r *Report) sizes(w io.Writer) {
 	for _, n := range r.Bytes {
 		all += n
 	}
-	for _, owner := range ByCount(r.Bytes) {
-		if n := r.Bytes[owner]; n > 0 {
-			t.Row(strings.ReplaceAll(owner, "_", " "), table.Size(n), share(n, all))
+	for _, part := range ByCount(r.Bytes) {
+		if n := r.Bytes[part]; n > 0 {
+			t.Row(strings.ReplaceAll(part, "_", " "), table.Size(n), share(n, all))
 		}
 	}
 	if all > 0 {

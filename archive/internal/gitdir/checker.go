@@ -24,7 +24,7 @@ type Shared struct {
 	buf    []byte
 	zlib   looseReader
 	budget int64 // how many bytes loose objects may still inflate to
-	memory int64 // the most bytes that one Checker remembers
+	memory int64 // how many bytes one Checker may remember
 	seed   maphash.Seed
 }
 
@@ -153,8 +153,8 @@ func IsLargeFile(name string) bool {
 	return IsHex(digits, 64) && name == path.Join("lfs/objects", digits[:2], digits[2:4], digits)
 }
 
-// Close reports the faults that show only after the last file, each with the name of
-// the file at fault.
+// Close reports the faults that can be found only after the last file, each with the
+// name of the faulty file.
 func (c *Checker) Close(report func(name string, err error)) Stats {
 	if !c.head {
 		report("HEAD", errors.New("missing"))

@@ -85,7 +85,7 @@ func inflateAlike(a, b []byte) bool {
 	return err == nil && err2 == nil && bytes.Equal(first, second)
 }
 
-func TestEveryCutIsReported(t *testing.T) {
+func TestEveryTruncationIsReported(t *testing.T) {
 	t.Parallel()
 	eachSealedFile(t, func(t *testing.T, newChecker func() *gitdir.Checker, name string, content []byte) {
 		for n := range content {
@@ -279,7 +279,7 @@ func TestFaultsNameTheFile(t *testing.T) {
 			loose, map[string][]byte{"HEAD": []byte("ref: HEAD\n")}, []string{`HEAD: it points to "HEAD", which cannot be a ref`},
 		},
 		"HEAD to a tag": {
-			loose, map[string][]byte{"HEAD": []byte("ref: refs/tags/v1\n")}, []string{`HEAD: it leads to "refs/tags/v1", which is not a branch`},
+			loose, map[string][]byte{"HEAD": []byte("ref: refs/tags/v1\n")}, []string{`HEAD: it points to "refs/tags/v1", which is not a branch`},
 		},
 		"HEAD to a branch without a commit": {
 			loose, map[string][]byte{"HEAD": []byte("ref: refs/heads/new\n")}, nil,
@@ -303,8 +303,8 @@ func TestFaultsNameTheFile(t *testing.T) {
 				"HEAD: its chain of symbolic refs loops or is too long",
 				"refs/heads/a: its chain of symbolic refs loops or is too long",
 				"refs/heads/b: its chain of symbolic refs loops or is too long",
-				`refs/heads/x: it leads to "refs/heads/gone", which is missing`,
-				`refs/tags/x: it leads to "refs/heads", which is missing`,
+				`refs/heads/x: it points to "refs/heads/gone", which is missing`,
+				`refs/tags/x: it points to "refs/heads", which is missing`,
 			},
 		},
 		"branches of what is not a commit": {

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// A pack has what is known so far of a pack and its index.
+// A pack collects the facts about a pack and its index, which come in any order.
 type pack struct {
 	hasPack, hasIndex bool
 

@@ -169,7 +169,7 @@ func (c *Checker) checkPackedRefs(src *source, report func(int64, error)) {
 	})
 }
 
-// checkShallow checks the list of the commits whose parents are cut off.
+// checkShallow checks the list of the commits whose parents are missing.
 func (c *Checker) checkShallow(src *source, report func(int64, error)) {
 	c.eachLine(src, report, func(number int, line []byte) error {
 		c.stats.Shallow = true

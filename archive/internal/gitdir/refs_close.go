@@ -67,10 +67,10 @@ func (c *Checker) closeSymbolic(report func(string, error)) {
 		case !ok:
 			report(name, errors.New("its chain of symbolic refs loops or is too long"))
 		case name == "HEAD" && !strings.HasPrefix(end, "refs/heads/"):
-			report(name, fmt.Errorf("it leads to %.80q, which is not a branch", end))
+			report(name, fmt.Errorf("it points to %.80q, which is not a branch", end))
 		case name == "HEAD": // A new repository does not have its branch yet.
 		case !endExists[c.hash(end)]:
-			report(name, fmt.Errorf("it leads to %.80q, which is missing", end))
+			report(name, fmt.Errorf("it points to %.80q, which is missing", end))
 		case c.isParent(c.hash(name)):
 			report(name, errBelow)
 		}
@@ -80,8 +80,8 @@ func (c *Checker) closeSymbolic(report func(string, error)) {
 // follow returns the ref at the end of a chain of symbolic refs. ok is false for a
 // chain that is longer than Git accepts.
 func (c *Checker) follow(name string) (end string, ok bool) {
-	const most = 5
-	for range most {
+	const maxDepth = 5
+	for range maxDepth {
 		target, symbolic := c.symbolic[name]
 		if !symbolic {
 			return name, true

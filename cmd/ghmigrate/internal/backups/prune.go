@@ -73,7 +73,7 @@ func Plan(runs []*Run, policy Policy, now time.Time) []Decision {
 // A rule keeps the newest run of each period, for a number of periods.
 type rule struct {
 	name   string // of its flag
-	left   int    // periods
+	left   int    // the number of periods that the rule may still keep
 	period func(time.Time) string
 	last   string // period of the run that the rule kept last
 }

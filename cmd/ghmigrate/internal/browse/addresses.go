@@ -8,7 +8,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// addressOf returns the address at which a page shows a record; empty if no page does.
+// addressOf returns the address at which a page shows a record, or "" if no page
+// shows it.
 func (r *request) addressOf(e *entry) string {
 	switch e.kind {
 	case kindUser:

@@ -17,7 +17,7 @@ const blockSize = 64 << 10
 
 // A blockWriter writes the JSON of records to the table text, in compressed blocks of
 // consecutive records. Compression works well because records of a type are alike. A
-// block has the number of records, the length of each one's JSON, and then all the JSON.
+// block has the number of records, the length of the JSON of each record, and then the JSON.
 type blockWriter struct {
 	insert *sql.Stmt
 	first  int64 // the ID of the first record of the block

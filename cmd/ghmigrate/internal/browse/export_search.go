@@ -23,9 +23,9 @@ type foundPage struct {
 }
 
 // index writes the index of the search. The pages are in blocks, one file each. The words
-// are in a file for each pair of first characters. Search.js loads the files that it
-// needs. The files are scripts, because a page that a browser opened from a file can load
-// nothing else.
+// are in a file for each pair of first characters. The script search.js loads the files
+// that it needs. The files are scripts, because a page that a browser opened from a file
+// can load nothing else.
 func (x *exporter) index(ctx context.Context) error {
 	pageOf, err := x.foundPages(ctx)
 	if err != nil {

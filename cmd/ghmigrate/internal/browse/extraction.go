@@ -179,7 +179,7 @@ func (x *extraction) excluded(ctx context.Context, i int) (*archive.VerifyOption
 	return opts, nil
 }
 
-// isReady reports whether an archive is unpacked. The error tells why it will not be.
+// isReady reports whether an archive is unpacked. The error says why the unpacking failed.
 func (x *extraction) isReady(i int64) (bool, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -42,9 +42,9 @@ func TestIndexIsKept(t *testing.T) {
 	assert.NotZero(t, said)
 }
 
-// TestBuildGoesOn interrupts the building of an index. The next Open reads only the
+// TestBuildContinues interrupts the building of an index. The next Open reads only the
 // archives that the index does not have.
-func TestBuildGoesOn(t *testing.T) {
+func TestBuildContinues(t *testing.T) {
 	t.Parallel()
 	cache := t.TempDir()
 	one := writeArchive(t, func(a archiveWriter) {

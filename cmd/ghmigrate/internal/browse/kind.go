@@ -144,7 +144,7 @@ var stateNames = [...]string{"", "open", "draft", "closed", "merged", "prereleas
 func (s state) String() string { return stateNames[s] }
 
 // keyOf returns the key of a URL in the index: 63 bits of a checksum; 0 for an empty URL.
-// The index takes different URLs to have different keys.
+// The index assumes that different URLs have different keys.
 func keyOf(url archive.URL) int64 {
 	if url == "" {
 		return 0

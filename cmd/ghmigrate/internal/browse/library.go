@@ -45,9 +45,9 @@ type Options struct {
 	// the user's cache folder.
 	Cache string
 	// Progress is called for each pass over an archive, and returns the function that
-	// takes the progress. Nil means no progress.
+	// is called with the progress. Nil means no progress.
 	Progress func(name string) func(bytes, size int64)
-	// Say takes lines for people. Nil discards them.
+	// Say gets messages for the user. Nil discards the messages.
 	Say func(format string, args ...any)
 }
 

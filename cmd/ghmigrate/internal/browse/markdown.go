@@ -134,7 +134,7 @@ func (r *resolver) finish(sanitized []byte) string {
 	return out.String()
 }
 
-// ancestors tells whether a node is inside a link or inside code.
+// ancestors says whether a node is inside a link or inside code.
 type ancestors struct{ link, code bool }
 
 func (r *resolver) write(out *strings.Builder, n *nethtml.Node, in ancestors) {
@@ -217,8 +217,8 @@ func (r *resolver) anchor(href string) string {
 	return ""
 }
 
-// outsideAddress returns the address of a link to another site; empty for an address
-// that is not safe or not absolute.
+// outsideAddress returns the address of a link to another site, or "" for an
+// address that is not safe or not absolute.
 func outsideAddress(href string) string {
 	u, err := url.Parse(strings.TrimSpace(href))
 	if err != nil {

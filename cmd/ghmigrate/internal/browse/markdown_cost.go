@@ -3,7 +3,8 @@ package browse
 import "strings"
 
 // The time that goldmark takes grows with the square of the length of some texts: a
-// hostile text of 256 KiB may take minutes. These limits are far beyond what people write.
+// hostile text of 256 KiB may take minutes. Texts that people write are far below these
+// limits.
 const (
 	maxInlineCost = 50_000_000 // the length of a paragraph times its characters that may begin an inline element
 	maxMarkers    = 50         // the quotes and list items that one line may begin

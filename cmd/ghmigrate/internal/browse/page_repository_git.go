@@ -128,7 +128,7 @@ func (p *repositoryPage) readme(branch string) readmeView {
 func (p *repositoryPage) readmeResolver(branch string, linksFiles *bool) *resolver {
 	files := string(p.repo.url) + "/blob/"
 	root, rootErr := url.Parse(files + cmp.Or(branch, "HEAD") + "/")
-	// absolute returns the URL for a relative address; empty for a file of the repository.
+	// absolute returns the URL for a relative address, or "" for a file of the repository.
 	absolute := func(address string) string {
 		u, err := url.Parse(strings.TrimSpace(address))
 		if err != nil || rootErr != nil || u.IsAbs() || u.Host != "" || u.Path == "" {

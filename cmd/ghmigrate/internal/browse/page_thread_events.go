@@ -6,7 +6,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// event returns the sentence that tells an event, in parts. The sentence follows the name
+// event returns the sentence about an event, in parts. The sentence follows the name
 // of the actor.
 func (t *thread) event(e *archive.IssueEvent) []link {
 	text := func(s string) link { return link{Text: s} }

@@ -19,7 +19,7 @@ type post struct {
 	Author      person
 	At          time.Time
 	Body        template.HTML
-	Event       []link // the sentence that tells the event, in parts
+	Event       []link // the sentence about the event, in parts
 	Verdict     string // of a review
 	Path        string // of a review thread
 	Lines       string // of the file that a review thread is about

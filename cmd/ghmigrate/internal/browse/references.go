@@ -15,8 +15,8 @@ func isNotFound(err error) bool { return errors.Is(err, errNotFound) }
 
 // Bounds for each page, against hostile texts.
 const (
-	markdownTime  = 3 * time.Second // for Markdown: later texts are plain text
-	maxReferences = 5000            // references that are looked up: the others are plain text
+	markdownTime  = 3 * time.Second // for rendering Markdown: later texts are plain text
+	maxReferences = 5000            // references that are looked up: further references are plain text
 )
 
 // render renders a text of this repository as HTML.
@@ -53,7 +53,7 @@ func (p *repositoryPage) resolver() *resolver {
 	}}
 }
 
-// inside returns the address of the page for a URL; empty if the archive has no such
+// inside returns the address of the page for a URL, or "" if the archive has no such
 // page.
 func (r *request) inside(address string) string {
 	u, err := url.Parse(strings.TrimSpace(address))
@@ -90,7 +90,7 @@ func (r *request) inside(address string) string {
 	return ""
 }
 
-// image returns the address of the image with a URL; empty if the archive has no such
+// image returns the address of the image with a URL, or "" if the archive has no such
 // image.
 func (r *request) image(address string) string {
 	e, err := r.store.lookup(r.ctx, archive.URL(strings.TrimSpace(address)))
@@ -105,7 +105,7 @@ func (r *request) image(address string) string {
 }
 
 // reference returns the address of the page for #12, owner/repo#12, GH-12, @user or a
-// commit; empty if the archive has no such page.
+// commit, or "" if the archive has no such page.
 func (p *repositoryPage) reference(text string) string {
 	switch {
 	case strings.HasPrefix(text, "@"):

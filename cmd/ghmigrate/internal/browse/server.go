@@ -127,9 +127,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse returns why the server refuses a request; empty if it does not. The Host of
-// another site means DNS rebinding: its name leads to this computer. Origin and
-// Sec-Fetch-Site tell that a page of another site caused the request.
+// refuse returns why the server refuses a request, or "" if it serves the request. The
+// Host of another site means DNS rebinding: its name resolves to this computer. Origin
+// and Sec-Fetch-Site show that a page of another site caused the request.
 func (s *Server) refuse(r *http.Request) string {
 	if !slices.Contains(s.hosts, strings.ToLower(r.Host)) {
 		return "the request is for another host"

@@ -37,7 +37,7 @@ Later calls open the index. To free the space, remove the folder that -v prints.
 
 With --export, browse serves nothing. It writes the pages as files into a new or empty
 folder, for a web server or for keeping. Exit status 0 means that all files are
-written, or that Ctrl-C stopped the server; 3 means that Ctrl-C stopped browse before.`
+written, or that Ctrl-C stopped the server; 3 means that Ctrl-C stopped browse earlier.`
 
 // browseMemory is the memory limit of the Go runtime, in bytes. SQLite's memory does
 // not count.

@@ -47,7 +47,7 @@ func (a *app) complain(message string, advice ...string) {
 	}
 }
 
-// advice tells how to fix an error, or what to do next.
+// advice returns lines that say how to fix an error, or what to do next.
 func (a *app) advice(err error) (lines []string) {
 	refusal, refused := errors.AsType[*ghmigrate.APIError](err)
 	switch {

@@ -79,7 +79,7 @@ func (a *app) printUnlocked(name string) error {
 func (a *app) unlockAnywhere(ctx context.Context, acct locks.Account, names []string) error {
 	if len(names) == 0 {
 		locked, err := acct.Locked(ctx)
-		if errors.Is(err, ghmigrate.ErrNotFound) { // without GraphQL, nothing tells which repositories are locked
+		if errors.Is(err, ghmigrate.ErrNotFound) { // without GraphQL, it is not known which repositories are locked
 			return export.UnlockAll(ctx, acct)
 		}
 		if err != nil {
@@ -106,7 +106,7 @@ func (a *app) locks() *cobra.Command {
 		Use:   "locks [flags]",
 		Short: "List repositories that migrations have locked",
 		Long: `Locks prints the names of the repositories that migrations have locked and that
-are still locked. It asks GraphQL, because the REST API does not tell. Where the API
+are still locked. It asks GraphQL, because the REST API does not list locks. Where the API
 has no GraphQL, locks prints every repository that a migration may have locked, and
 says so.`,
 		Example: "  ghmigrate locks --org octo-org | xargs -r ghmigrate unlock --org octo-org",

@@ -135,7 +135,7 @@ func TestWhichToken(t *testing.T) {
 			token, err := host.FindToken(host.Target{Name: test.host}, env(test.env))
 			if test.want == "" {
 				require.ErrorContains(t, err, "no token for "+test.host)
-				assert.Contains(t, err.Error(), "is not used: it is for ", "the error tells which variable is set, and why it is not used")
+				assert.Contains(t, err.Error(), "is not used: it is for ", "the error says which variable is set, and why it is not used")
 				return
 			}
 			require.NoError(t, err)

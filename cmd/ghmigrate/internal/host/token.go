@@ -58,7 +58,7 @@ func otherHost(variable, target string, getenv func(string) string) string {
 }
 
 // noToken returns the error for a target without a token. It names the variable to
-// set, and tells why other variables are not used.
+// set, and says why other variables are not used.
 func noToken(target Target, skipped []string, getenv func(string) string) error {
 	if !isCloud(target.Name) && getenv("GH_TOKEN") != "" {
 		skipped = append(skipped, "GH_TOKEN is not used: it is for "+dotcom+" and *.ghe.com")

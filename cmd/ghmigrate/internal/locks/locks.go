@@ -1,4 +1,5 @@
-// Package locks finds out which repositories are locked. Only GitHub's GraphQL API tells.
+// Package locks finds out which repositories are locked. Only GitHub's GraphQL API lists
+// locks.
 package locks
 
 import (

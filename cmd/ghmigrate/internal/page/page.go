@@ -189,12 +189,12 @@ func spaced(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
 // scaled returns the bars with their percentages.
 func scaled(bars []bar) []bar {
-	most := int64(1)
+	largest := int64(1)
 	for _, b := range bars {
-		most = max(most, b.Size)
+		largest = max(largest, b.Size)
 	}
 	for i := range bars {
-		bars[i].Percent = int(100 * float64(bars[i].Size) / float64(most))
+		bars[i].Percent = int(100 * float64(bars[i].Size) / float64(largest))
 	}
 	return bars
 }
