@@ -17,9 +17,9 @@
 // [Verify] reports whether a file, a stream of package ghmigrate or any other
 // [io.Reader] is a whole backup. [Extract] unpacks it.
 //
-// GitHub does not document the format. This page describes it as seen in archives
-// of GitHub.com and GitHub Enterprise Server until 2026, and in programs that
-// write archives for GitHub's importer.
+// GitHub does not document the format. This page describes the archives of
+// GitHub.com and GitHub Enterprise Server until 2026, and of programs that write
+// archives for GitHub's importer.
 //
 // # Container
 //
@@ -56,7 +56,7 @@
 //	  "body": "Same here.",
 //	  …
 //
-// The number of an issue is in its URL alone ([URL.Number]). Comments and events
+// The number of an issue is only in its URL ([URL.Number]). Comments and events
 // of issues and of pull requests have the same types: each names its issue or its
 // pull request. Labels are inside the record of their repository. A link such as
 // tarball://root/attachments/<guid>/shot.png names a file ([EntryName]). The URL

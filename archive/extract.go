@@ -28,7 +28,7 @@ import (
 //     cannot hold: nul.txt, a:b, "end.";
 //   - the name of an earlier entry, also in another case if the file system does not
 //     distinguish case;
-//   - names that make Git take a directory for a repository: .git in every
+//   - names that make Git treat a directory as a repository: .git in every
 //     spelling, HEAD and commondir outside of repositories/<owner>/<name>.git;
 //   - directories whose names begin with a dot, such as .hg and .vscode, and files of
 //     such names outside of attachments, releases and repository_files: programs look

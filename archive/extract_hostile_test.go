@@ -153,8 +153,8 @@ func (*trap) commands() []string {
 }
 
 // visit runs git in every directory below dir, until the program has run in limit
-// directories. It describes each run. All commands run once for each
-// repository that git finds, and the first command in every directory.
+// directories. It describes each run. All commands run once for each repository
+// that git finds, and the first command in every directory.
 func (p *trap) visit(t *testing.T, dir string, limit int, commands []string) (ran []string) {
 	t.Helper()
 	visited := map[string]bool{} // repositories

@@ -36,7 +36,7 @@ func destination(e *Entry) (string, error) {
 	for i, part := range parts {
 		switch {
 		case sameName(part, "HEAD") || sameName(part, "commondir"):
-			return "", fmt.Errorf("Git could take its directory for a repository because of %q", part)
+			return "", fmt.Errorf("%q could make Git treat its directory as a repository", part)
 		case isHidden(part) && (i < dirs || !known):
 			return "", errHidden
 		}
@@ -50,7 +50,7 @@ func destination(e *Entry) (string, error) {
 			return "", errNotBare
 		}
 	case strings.Trim(parts[0], "abcdefghijklmnopqrstuvwxyz0123456789_.-") != "":
-		return "", fmt.Errorf("%q could be taken for another directory", parts[0])
+		return "", fmt.Errorf("%q could name another directory", parts[0])
 	case dirs > maxDepth:
 		return "", fmt.Errorf("below more than %d directories", maxDepth)
 	}

@@ -41,13 +41,13 @@ func checkPortablePart(part string) error {
 	case isDevice(part):
 		return fmt.Errorf("%q is a device on Windows", part)
 	case isDotGit(part):
-		return fmt.Errorf("%q could be taken for .git", part)
+		return fmt.Errorf("%q could be treated as .git", part)
 	default:
 		return nil
 	}
 }
 
-// isDevice reports whether Windows takes a name for a device. The part after a dot
+// isDevice reports whether a name is a device on Windows. The part after a dot
 // does not count.
 func isDevice(part string) bool {
 	base, _, _ := strings.Cut(part, ".")
@@ -63,18 +63,18 @@ func isDevice(part string) bool {
 	return ok && utf8.RuneCountInString(number) == 1 && strings.Trim(number, "0123456789¹²³") == ""
 }
 
-// isDotGit reports whether a file system may take a name for ".git", or for its short
+// isDotGit reports whether a file system may treat a name as ".git", or as its short
 // name on Windows.
 func isDotGit(part string) bool {
 	number, short := strings.CutPrefix(strings.ToLower(part), "git~")
 	return sameName(part, ".git") || short && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
-// isHidden reports whether a file system may take the first character of a name for
+// isHidden reports whether a file system may treat the first character of a name as
 // a dot.
 func isHidden(name string) bool { return strings.HasPrefix(visible(name), ".") }
 
-// sameName reports whether a file system may take a name for another.
+// sameName reports whether a file system may treat two names as the same.
 func sameName(part, name string) bool { return strings.EqualFold(name, visible(part)) }
 
 // visible returns a name without invisible characters, which Apple's file systems

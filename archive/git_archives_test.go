@@ -17,8 +17,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive/internal/gittest"
 )
 
-// smallArchive returns an archive that git, GNU tar and gzip make, as GitHub's exporter does. The
-// repository has a commit in a pack and a loose blob.
+// smallArchive returns an archive that git, GNU tar and gzip make, as GitHub's exporter
+// does. The repository has a commit in a pack and a loose blob.
 func smallArchive(tb testing.TB) []byte {
 	tb.Helper()
 	return bytes.Clone(small.get(tb, makeSmallArchive))

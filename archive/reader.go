@@ -195,8 +195,8 @@ var (
 	errStale       = errors.New("the loop over the archive has moved past this entry")
 )
 
-// next returns the next entry. Only a Fault that names an entry is not the end: more
-// entries may follow it.
+// next returns the next entry. Entries may follow a Fault that names an entry. Every
+// other error is final.
 func (r *Reader) next() (*Entry, error) {
 	for {
 		header, err := r.container.next()

@@ -13,7 +13,7 @@ import (
 //
 // The first schema.json or file of records is evidence: it is at the top, or directly
 // in the wrapping directory. Large repositories may come before it. Until there is
-// evidence, a directory is taken for the wrapping directory if a name of GitHub's top
+// evidence, a directory counts as the wrapping directory if a name of GitHub's top
 // level is in it.
 type names struct {
 	wrapper string   // the wrapping directory, with a slash; may be empty
@@ -80,7 +80,7 @@ func (n *names) learn(clean string, regular bool) {
 	switch {
 	case regular && isEvidence(clean):
 		if n.wrapper != "" {
-			err := fmt.Errorf("taken for the wrapping directory, but %s is outside of it", clean)
+			err := fmt.Errorf("treated as the wrapping directory, but %s is outside of it", clean)
 			n.wrong = append(n.wrong, &Fault{Entry: strings.TrimSuffix(n.wrapper, "/"), Offset: -1, Err: err})
 		}
 		*n = names{flat: true, wrong: n.wrong}

@@ -83,12 +83,12 @@ func TestEntriesOutsideTheWrappingDirectoryAreFaults(t *testing.T) {
 		"a known name in a directory that wraps nothing": {
 			[]string{"y/log/a", "schema.json", "y/log/b", "users_000001.json"},
 			[]string{"log/a", "schema.json", "y/log/b", "users_000001.json"},
-			[]string{"y: taken for the wrapping directory, but schema.json is outside of it"},
+			[]string{"y: treated as the wrapping directory, but schema.json is outside of it"},
 		},
 		"records at the top": {
 			[]string{"old/schema.json", "users_000001.json", "schema.json", "old/a"},
 			[]string{"schema.json", "users_000001.json", "schema.json", "old/a"},
-			[]string{"old: taken for the wrapping directory, but users_000001.json is outside of it"},
+			[]string{"old: treated as the wrapping directory, but users_000001.json is outside of it"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,7 @@ type Attachment struct {
 	PullRequest              URL    `json:"pull_request,omitzero" ref:"pull_request"`
 	PullRequestReview        URL    `json:"pull_request_review,omitzero" ref:"pull_request_review"`                 // seen since 2024
 	PullRequestReviewComment URL    `json:"pull_request_review_comment,omitzero" ref:"pull_request_review_comment"` // seen since 2024
-	Repository               URL    `json:"repository,omitzero" ref:"repository"`                                   // from exporters for Trac alone
+	Repository               URL    `json:"repository,omitzero" ref:"repository"`                                   // only from exporters for Trac
 	User                     URL    `json:"user" ref:"user"`                                                        // empty if the account was deleted
 	AssetName                string `json:"asset_name"`
 	AssetContentType         string `json:"asset_content_type"` // such as "image/png"

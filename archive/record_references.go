@@ -73,7 +73,7 @@ func (f *referenceField) visit(v reflect.Value, yield func(kind string, to URL))
 }
 
 // referenceFields returns the fields of a struct that hold references. It skips
-// pointers, because they lead to settings, which have no references.
+// pointers, because they point to settings, which have no references.
 func referenceFields(t reflect.Type) (fields []referenceField) {
 	for i := range t.NumField() {
 		field := t.Field(i)

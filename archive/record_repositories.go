@@ -13,7 +13,7 @@ type Repository struct {
 	URL                    URL                     `json:"url"`
 	Owner                  URL                     `json:"owner" ref:"user"` // a User or an Organization
 	Name                   string                  `json:"name"`
-	Slug                   string                  `json:"slug,omitzero"` // the name in URLs, from exporters for Bitbucket alone
+	Slug                   string                  `json:"slug,omitzero"` // the name in URLs, only from exporters for Bitbucket
 	Description            string                  `json:"description"`   // empty if there is none
 	Website                string                  `json:"website"`       // empty if there is none
 	Private                bool                    `json:"private"`
@@ -29,7 +29,7 @@ type Repository struct {
 	Webhooks               []Webhook               `json:"webhooks"`          // only active ones
 	Page                   *Page                   `json:"page"`              // GitHub Pages; nil if there is none, and before late 2021
 	PublicKeys             []PublicKey             `json:"public_keys"`       // deploy keys
-	RepositoryTopics       []RepositoryTopic       `json:"repository_topics"` // in archives since 2022, as are the rest
+	RepositoryTopics       []RepositoryTopic       `json:"repository_topics"` // in archives since 2022, like the fields below
 	SecurityAndAnalysis    *SecurityAndAnalysis    `json:"security_and_analysis,omitzero"`
 	Autolinks              []json.RawMessage       `json:"autolinks"` // elements are not documented
 	GeneralSettings        *GeneralSettings        `json:"general_settings,omitzero"`
@@ -168,9 +168,9 @@ type ProtectedBranch struct {
 	raw `json:"-"`
 }
 
-// EnforcementLevel says for which users a rule of a [ProtectedBranch] holds. It is a number
-// such as "2" or a word such as "off" or "everyone", depending on the rule. Empty
-// stands for null. Numbers are written as numbers.
+// EnforcementLevel says for which users a rule of a [ProtectedBranch] holds. It is a
+// number such as "2" or a word such as "off" or "everyone", depending on the rule.
+// Empty stands for null. Numbers are written as numbers.
 type EnforcementLevel string
 
 // MarshalJSON returns the level as a number if it is one, or else as a string.

@@ -46,7 +46,7 @@ type BillingPlan struct {
 	PrivateRepos int64  `json:"private_repos"` // how many the plan allows
 }
 
-// ID returns the ID of the account at GitHub, which only the URL of the avatar has. It
+// ID returns the ID of the account at GitHub, taken from the URL of the avatar. It
 // is 0 for bots and for users without an avatar.
 func (u *User) ID() int64 {
 	address, _, _ := strings.Cut(u.AvatarURL, "?")

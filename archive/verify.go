@@ -219,7 +219,7 @@ func (v *verifier) entry(e *Entry) error {
 }
 
 // admit returns an error if the content of an entry must not be checked. The content
-// of a second entry of the same name would be taken for a part of the first entry.
+// of a second entry of the same name would count as part of the first entry.
 func (v *verifier) admit(e *Entry) error {
 	err := v.catalog.add(e.Name, e.Mode.IsDir())
 	if e.special != "" {

@@ -8,7 +8,7 @@ type Summary struct {
 	Entries  int64            `json:"entries"`  // the number of files and directories
 	Schema   Schema           `json:"schema"`
 	Records  map[string]int64 `json:"records"` // the number of records, by type
-	Unknown  map[string]int64 `json:"unknown"` // the number of them that are an *Unknown, by type
+	Unknown  map[string]int64 `json:"unknown"` // the number of records that are an *Unknown, by type
 	// Misfits has, by type, the reason why the first record that does not fit its type
 	// is an *Unknown.
 	Misfits map[string]string `json:"misfits,omitempty"`
@@ -32,9 +32,9 @@ type RepositorySummary struct {
 	Objects  int64  `json:"objects"`   // Git objects of both
 	Refs     int64  `json:"refs"`      // of both
 
-	// An incomplete history, of the repository or its wiki. Partial comes with a fault;
-	// Git accepts the others.
-	Shallow bool `json:"shallow,omitzero"` // a shallow file cuts the history
+	// An incomplete history, of the repository or its wiki. Only Partial is
+	// also a fault: Git accepts shallow and emptied repositories.
+	Shallow bool `json:"shallow,omitzero"` // a shallow file truncates the history
 	Partial bool `json:"partial,omitzero"` // a promisor pack: objects are in another repository
 	Emptied bool `json:"emptied,omitzero"` // the records have merged pull requests, but the repository has no objects
 }

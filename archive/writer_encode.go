@@ -33,7 +33,7 @@ func encode(r Record) (json.RawMessage, error) {
 	return merge(text, base, now), nil
 }
 
-// encodeFields encodes the fields of the struct alone. The type is r.Kind(), because
+// encodeFields encodes only the fields of the struct. The type is r.Kind(), because
 // callers may leave Type empty.
 func encodeFields(r Record) ([]byte, error) {
 	text, err := marshal(r)

@@ -97,7 +97,7 @@ func checkName(name string) error {
 		return err
 	}
 	if n.wrapper != "" {
-		return fmt.Errorf("%s would be taken for a wrapping directory", n.wrapper)
+		return fmt.Errorf("%s would be treated as a wrapping directory", n.wrapper)
 	}
 	_, err := destination(e)
 	return err

@@ -148,7 +148,7 @@ func TestWriterRefusesLikeReaders(t *testing.T) {
 		{"a name of a device", creating("attachments/1/nul", 1), "is a device on Windows"},
 		{"a directory around everything", creating("x/schema.json", 1), "readers ignore it here"},
 		{"records around everything", creating("x/issues_000001.json", 1), "readers ignore it here"},
-		{"a log around everything", creating("x/log/a", 1), "x/ would be taken for a wrapping directory"},
+		{"a log around everything", creating("x/log/a", 1), "x/ would be treated as a wrapping directory"},
 		{"repositories around everything", creating("x/repositories/o/a.git/HEAD", 1), "readers ignore it here"},
 		{"files that look like records", creating("issues-1.json", 1), "readers ignore it"},
 		{"a repository in another place", creating("backup/app.git/HEAD", 1), "not in a bare repository"},

@@ -186,7 +186,7 @@ func (r *request) missing(o *overview) ([]string, error) {
 		all = append(all, "No repository has Git data: the export excluded it (exclude_git_data), or it is in another archive.")
 	}
 	if has["issues"]+has["pull requests"]+has["milestones"]+has["releases"] == 0 {
-		all = append(all, "There are no issues, pull requests, milestones and releases: the export excluded them (exclude_metadata), or the repositories have none.")
+		all = append(all, "There are no issues, pull requests, milestones or releases: the export excluded them (exclude_metadata), or the repositories have none.")
 	}
 	files, err := r.store.count(r.ctx, `SELECT count(*) FROM file`)
 	if err != nil {

@@ -1,7 +1,6 @@
 package browse
 
 import (
-	"errors"
 	"html/template"
 	"net/url"
 	"regexp"
@@ -10,8 +9,6 @@ import (
 
 	"github.com/ghmigrate/ghmigrate/archive"
 )
-
-func isNotFound(err error) bool { return errors.Is(err, errNotFound) }
 
 // Bounds for each page, against hostile texts.
 const (

@@ -99,6 +99,8 @@ func (s *store) count(ctx context.Context, text string, args ...any) (n int64, e
 // errNotFound means that the archive does not have a record, a file or a repository.
 var errNotFound = errors.New("not in the archive")
 
+func isNotFound(err error) bool { return errors.Is(err, errNotFound) }
+
 // An entry is a row of the table record.
 type entry struct {
 	id               int64

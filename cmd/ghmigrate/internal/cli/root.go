@@ -36,6 +36,7 @@ const examples = `  ghmigrate demo
   ghmigrate inspect --html page.html backups
   ghmigrate prune --out backups --keep-last 7 --keep-monthly 12`
 
+// root returns the command ghmigrate with its subcommands.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "ghmigrate",
