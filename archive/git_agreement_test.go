@@ -207,7 +207,7 @@ func (c *comparison) damage(name string) {
 	}
 }
 
-// lose removes, cuts, doubles, renames and replaces a file.
+// lose removes, truncates, doubles, renames and replaces a file.
 func (c *comparison) lose(name string) {
 	c.t.Helper()
 	text, lost := c.files[name], ""
@@ -219,7 +219,7 @@ func (c *comparison) lose(name string) {
 	}
 	c.check(name+" removed", lost, map[string]string{name: "\x00removed"})
 	c.check(name+" emptied", lost, map[string]string{name: ""})
-	c.check(name+" cut", lost, map[string]string{name: text[:len(text)/2]})
+	c.check(name+" truncated", lost, map[string]string{name: text[:len(text)/2]})
 	c.check(name+" doubled", lost, map[string]string{name: text + text})
 	c.check(name+" in capitals", lost, map[string]string{name: "\x00removed", strings.ToUpper(name): text})
 	c.check(name+" under another name", lost, map[string]string{name: "\x00removed", name + "x": text})

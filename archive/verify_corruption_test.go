@@ -22,7 +22,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/race"
 )
 
-// TestVerifyFindsEveryChangeOfTheFile cuts, lengthens and changes a small archive.
+// TestVerifyFindsEveryChangeOfTheFile truncates, lengthens and changes a small archive.
 // Verify must report each change, unless the standard library still unpacks the file to
 // the same tar.
 func TestVerifyFindsEveryChangeOfTheFile(t *testing.T) {

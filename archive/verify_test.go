@@ -97,7 +97,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			},
 			want: map[string]string{bare + "/objects/*/*": "its name is not the hash", bare + "/refs/tags/loose": "missing"},
 		},
-		"a ref to nothing": {
+		"a ref to a missing object": {
 			damage: func(l *layout) {
 				l.find(bare+"/refs/tags/loose", "").body = []byte("0123456789012345678901234567890123456789\n")
 			},
@@ -107,7 +107,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 			damage: func(l *layout) { l.find(bare+"/refs/tags/loose", "").body = []byte("hello\n") },
 			want:   map[string]string{bare + "/refs/tags/loose": ""},
 		},
-		"packed refs to nothing": {
+		"packed refs to missing objects": {
 			damage: func(l *layout) {
 				m := l.find(bare+"/packed-refs", "")
 				i := bytes.IndexByte(m.body, '\n') + 1
@@ -536,7 +536,7 @@ func TestVerifyReportsOnlyRequestedRepositoriesAfterDamage(t *testing.T) {
 	end := bytes.Index(whole, []byte("./repositories/octocat/app.git/objects/pack/pack-"))
 	end -= end % 512
 	for name, cut := range map[string][]byte{
-		"cut":             whole[:end],
+		"truncated":       whole[:end],
 		"a damaged block": slices.Concat(whole[:end], []byte("x"), whole[end+1:]),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -567,8 +567,8 @@ func TestVerifyChecksTheEndOfTheTar(t *testing.T) {
 		"no more than two blocks": {tar: whole[:end+1024]},
 		"no end":                  {tar: whole[:end], want: io.ErrUnexpectedEOF},
 		"half an end":             {tar: whole[:end+512], want: io.ErrUnexpectedEOF},
-		"something in it":         {tar: slices.Concat(whole[:end+100], []byte("x"), whole[end+101:]), want: tar.ErrHeader},
-		"something after it":      {tar: slices.Concat(whole[:end+1024], []byte("x"), make([]byte, 511))},
+		"a byte in the end":       {tar: slices.Concat(whole[:end+100], []byte("x"), whole[end+101:]), want: tar.ErrHeader},
+		"a byte after the end":    {tar: slices.Concat(whole[:end+1024], []byte("x"), make([]byte, 511))},
 		"another tar":             {tar: slices.Concat(whole, whole)},
 		"a damaged header":        {tar: slices.Concat([]byte("x"), whole[1:]), want: tar.ErrHeader},
 		"nothing":                 {tar: nil, want: io.ErrUnexpectedEOF},
@@ -661,9 +661,9 @@ func TestSummaryMarksIncompleteHistories(t *testing.T) {
 		change func(l *layout, head string)
 		want   map[string]string
 	}{
-		"whole":       {func(*layout, string) {}, nil},
-		"shallow":     {func(l *layout, head string) { l.add(git+"shallow", head+"\n") }, map[string]string{"octocat/app": "shallow"}},
-		"nothing cut": {func(l *layout, _ string) { l.add(git+"shallow", "") }, nil},
+		"whole":         {func(*layout, string) {}, nil},
+		"shallow":       {func(l *layout, head string) { l.add(git+"shallow", head+"\n") }, map[string]string{"octocat/app": "shallow"}},
+		"not truncated": {func(l *layout, _ string) { l.add(git+"shallow", "") }, nil},
 		"shallow wiki": {func(l *layout, head string) {
 			for _, m := range l.members {
 				if rest, ok := strings.CutPrefix(m.name, git); ok && m.mode == tar.TypeReg {

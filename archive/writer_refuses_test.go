@@ -92,7 +92,7 @@ func TestWriterRefuses(t *testing.T) {
 			return errors.Join(adding("octo/app", emptyRepository())(w), adding("octo/app", emptyRepository())(w))
 		}, "add repository octo/app: already added"},
 		{"a checkout", adding("octo/app", fstest.MapFS{".git/HEAD": {}}), "add repository octo/app: not a bare repository: open HEAD: file does not exist"},
-		{"what only looks like a repository", adding("octo/app", fstest.MapFS{"HEAD": {}}), "add repository octo/app: not a bare repository: open objects: file does not exist"},
+		{"a directory that only looks like a repository", adding("octo/app", fstest.MapFS{"HEAD": {}}), "add repository octo/app: not a bare repository: open objects: file does not exist"},
 		{
 			"borrowed objects", adding("octo/app", with(emptyRepository(), "objects/info/alternates", &fstest.MapFile{Data: []byte("/elsewhere\n")})),
 			"add repository octo/app: objects/info/alternates: it borrows objects from another repository",

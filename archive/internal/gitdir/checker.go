@@ -65,7 +65,7 @@ type Stats struct {
 	Objects  int64 // counts an object in two packs twice
 	Refs     int64 // without HEAD
 	Detached bool  // HEAD names an object, not a branch
-	Shallow  bool  // a shallow file cuts the history
+	Shallow  bool  // a shallow file truncates the history
 	Partial  bool  // a promisor pack: objects are in another repository
 }
 

@@ -90,7 +90,7 @@ func TestEveryTruncationIsReported(t *testing.T) {
 	eachSealedFile(t, func(t *testing.T, newChecker func() *gitdir.Checker, name string, content []byte) {
 		for n := range content {
 			if len(checkFile(t, newChecker(), name, content[:n])) != 1 {
-				t.Errorf("%s: cut after %d of %d bytes, not reported once", name, n, len(content))
+				t.Errorf("%s: truncated after %d of %d bytes, not reported once", name, n, len(content))
 			}
 		}
 		if len(checkFile(t, newChecker(), name, append(content, 0))) != 1 {
@@ -209,7 +209,7 @@ func TestFaultsNameTheFile(t *testing.T) {
 				"packed-refs: line 6: the object is missing",
 			},
 		},
-		"a pack that is cut": {
+		"a truncated pack": {
 			packed, map[string][]byte{pack + ".pack": packed[pack+".pack"][:100]},
 			[]string{pack + ".pack: its checksum does not match"},
 		},
@@ -237,11 +237,11 @@ func TestFaultsNameTheFile(t *testing.T) {
 		"a branch": {
 			loose, map[string][]byte{"refs/heads/main": nil, "refs/remotes/origin/HEAD": nil}, nil, // a lost branch leaves no trace
 		},
-		"a ref to nothing": {
+		"a ref to a missing object": {
 			loose, map[string][]byte{"refs/heads/x": []byte(missing + "\n")},
 			[]string{"refs/heads/x: the object is missing"},
 		},
-		"HEAD to nothing": {
+		"HEAD to a missing object": {
 			loose, map[string][]byte{"HEAD": []byte(missing + "\n")},
 			[]string{"HEAD: the object is missing"},
 		},
@@ -307,7 +307,7 @@ func TestFaultsNameTheFile(t *testing.T) {
 				`refs/tags/x: it points to "refs/heads", which is missing`,
 			},
 		},
-		"branches of what is not a commit": {
+		"branches of objects that are not commits": {
 			loose, map[string][]byte{
 				"refs/heads/tag": loose["refs/tags/v1"], "refs/heads/to": []byte("ref: refs/tags/light\n"), "refs/tags/light": loose["refs/tags/v1"],
 				"refs/tags/to": []byte("ref: refs/tags/v1\n"), "refs/tags/tree": []byte("4b825dc642cb6eb9a060e54bf8d69288fbee4904\n"),

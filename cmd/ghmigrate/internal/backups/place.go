@@ -49,10 +49,10 @@ func Open(ctx context.Context, place string) (*Place, error) {
 		return &Place{dir: dir}, nil
 	case "s3", "azblob":
 	case "gs":
-		return nil, fmt.Errorf("%w: gs:// is not built in; Google Cloud Storage speaks S3 as well: "+
+		return nil, fmt.Errorf("%w: gs:// is not supported; use the S3 API of Google Cloud Storage: "+
 			"s3://%s?endpoint=https://storage.googleapis.com&request_checksum_calculation=when_required with an HMAC key", ErrPlace, u.Host+u.Path)
 	default:
-		return nil, fmt.Errorf("%w: %s:// is not known; want a folder, s3:// or azblob://", ErrPlace, u.Scheme)
+		return nil, fmt.Errorf("%w: %s:// is not supported; want a folder, s3:// or azblob://", ErrPlace, u.Scheme)
 	}
 	if u.Host == "" {
 		return nil, fmt.Errorf("%w: the URL names no bucket", ErrPlace)

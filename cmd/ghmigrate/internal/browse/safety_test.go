@@ -37,7 +37,7 @@ func TestSafety(t *testing.T) {
 		"another site":           {http.MethodGet, address, header("Sec-Fetch-Site", "cross-site"), 403},
 		"another port's page":    {http.MethodGet, address, header("Sec-Fetch-Site", "same-site"), 403},
 		"its own page":           {http.MethodGet, address, header("Sec-Fetch-Site", "same-origin"), 200},
-		"typed":                  {http.MethodGet, address, header("Sec-Fetch-Site", "none"), 200},
+		"a typed address":        {http.MethodGet, address, header("Sec-Fetch-Site", "none"), 200},
 		"push":                   {http.MethodGet, address + "octo-org/app.git/info/refs?service=git-receive-pack", nil, 403},
 		"push, second step":      {http.MethodPost, address + "octo-org/app.git/git-receive-pack", nil, 405},
 		"dumb protocol":          {http.MethodGet, address + "octo-org/app.git/info/refs", nil, 403},
