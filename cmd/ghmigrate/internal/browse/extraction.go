@@ -70,7 +70,7 @@ func startExtraction(ctx context.Context, l *Library, opts Options) *extraction 
 	return x
 }
 
-// stop stops the extraction. The next one removes an incomplete folder.
+// stop stops the extraction. The next extraction removes an incomplete folder.
 func (x *extraction) stop() {
 	x.cancel()
 	<-x.done

@@ -84,7 +84,7 @@ func (g *gitRunner) run(ctx context.Context, name string, limit int, input strin
 	return out.kept.Bytes(), nil
 }
 
-// A limitedBuffer keeps the first bytes of an output, and drops the others. It does not
+// A limitedBuffer keeps the first bytes of an output, and drops the rest. It does not
 // embed its Buffer: io.Copy would call Buffer.ReadFrom, which has no limit.
 type limitedBuffer struct {
 	kept   bytes.Buffer

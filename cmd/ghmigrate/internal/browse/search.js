@@ -1,4 +1,4 @@
-// The search of an exported backup. It loads the index from the scripts in -/search, which
+// The search of an exported archive. It loads the index from the scripts in -/search, which
 // call the function loaded. It sends nothing to any server.
 "use strict";
 {
@@ -43,8 +43,8 @@
 
 	const hex = text => Array.from(new TextEncoder().encode(text), b => b.toString(16).padStart(2, "0")).join("");
 
-	// pagesWith returns two sets of pages: those with the word in the title, and those with
-	// the word anywhere. With prefix, words that begin with the word count, too.
+	// pagesWith returns two sets of pages: the pages with the word in the title, and all pages
+	// with the word. If prefix is set, words that begin with the word also count.
 	async function pagesWith(word, prefix) {
 		const titles = new Set(), all = new Set();
 		const start = [...word].slice(0, 2).join("");

@@ -32,7 +32,7 @@ const (
 type Show struct {
 	w    io.Writer
 	mode Mode
-	log  *slog.Logger // if not nil, gets everything in place of w
+	log  *slog.Logger // if not nil, gets all lines in place of w
 
 	mu       sync.Mutex
 	lastLine map[string]time.Time // of each transfer
@@ -103,7 +103,7 @@ func (s *Show) write(lines string) {
 	}
 }
 
-// Event shows an event of a run. It is a Progress of [export.Options].
+// Event shows an event of a run. It can be the Progress of [export.Options].
 func (s *Show) Event(e export.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
