@@ -146,12 +146,13 @@ func (c *Client) exchange(caller context.Context, r request, target string, body
 		}
 		return err
 	}
-	httpResponse, err := c.api.Do(req)
+	httpResponse, err := c.api.Do(req) //nolint:bodyclose // closeBody closes it
 	if err != nil {
 		failed.unsent = trace.unsent()
 		return failed, clean(err)
 	}
-	defer netx.CloseAtEnd(ctx, cancel, c.api.Transport, httpResponse.Body)()
+	closeBody := netx.CloseAtEnd(ctx, cancel, c.api.Transport, httpResponse.Body)
+	defer closeBody()
 	c.noteRateLimit(httpResponse.Header)
 	res := response{request: r, sent: req.Header, status: httpResponse.StatusCode, header: httpResponse.Header}
 	if res.body, err = r.read(httpResponse); err != nil {

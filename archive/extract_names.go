@@ -105,7 +105,7 @@ func checkHarmless(name string, dir bool) error {
 	case top == "commondir", top == "gitdir", top == "worktrees", top == "modules":
 		return errors.New("it would lead Git to another repository")
 	case top == "hooks" && !dir && !strings.HasSuffix(rest, ".sample"):
-		return errors.New("Git could run it")
+		return errors.New("git could run it")
 	case (top == "branches" || top == "remotes") && !dir:
 		return errors.New("it would tell Git where to fetch from")
 	case top == "info" && rest == "grafts":

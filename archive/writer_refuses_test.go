@@ -169,7 +169,7 @@ func TestWriterRefusesLikeReaders(t *testing.T) {
 			"reftables", adding("octo/app", with(emptyRepository(), "reftable/tables.list", &fstest.MapFile{Data: []byte("x")})),
 			"add repository octo/app: reftable/tables.list: its refs are in reftables, which readers of archives do not support",
 		},
-		{"a hook", adding("octo/app", with(emptyRepository(), "hooks/update", &fstest.MapFile{Data: []byte("x")})), "Git could run it"},
+		{"a hook", adding("octo/app", with(emptyRepository(), "hooks/update", &fstest.MapFile{Data: []byte("x")})), "git could run it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := archive.NewWriter(io.Discard, nil)

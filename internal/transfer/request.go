@@ -61,12 +61,13 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 		// A strong ETag identifies the object at any path. A date does not.
 		return changed("its URL has another path")
 	}
-	resp, err := e.send(ctx, to)
+	resp, err := e.send(ctx, to) //nolint:bodyclose // closeBody closes it
 	if err != nil {
 		return e.explainNoResponse(ctx, resp, err)
 	}
 	resp.Body = netx.Steady(resp.Body)
-	defer netx.CloseAtEnd(ctx, func() { cancel(nil) }, w.source.Client.Transport, resp.Body)()
+	closeBody := netx.CloseAtEnd(ctx, func() { cancel(nil) }, w.source.Client.Transport, resp.Body)
+	defer closeBody()
 	w.logger.DebugContext(ctx, "storage responded", "host", url.url.Host, "path", url.url.Path, "offset", from, "status", resp.StatusCode)
 	if err := e.accept(ctx, resp); err != nil {
 		return err
