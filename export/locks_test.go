@@ -293,6 +293,22 @@ func TestA404IsNotTakenForSuccess(t *testing.T) {
 	})
 }
 
+// A token that has lost some of its rights may read the migration, and not its
+// repositories. Then a 404 for an unlock does not mean that the repository is not
+// locked.
+func TestA404IsBelievedOnlyAfterTheListOfRepositories(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := locked(addRepositories(server, 1), t.TempDir())
+		server.InjectFunc(func(r ghmigratetest.Request, _ int) (ghmigratetest.Fault, bool) {
+			hidden := r.Method == http.MethodDelete || r.Path == "/orgs/octo/migrations/79/repositories"
+			return ghmigratetest.Fault{Status: 404, Body: `{"message":"Not Found"}`}, hidden
+		})
+		_, err := run(t, server, opts)
+		assert.Equal(t, opts.Repositories, partial(t, err).Locked)
+		assert.True(t, server.Locked(opts.Repositories[0]))
+	})
+}
+
 func TestLockedListsTheRequestedNames(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		addRepositories(server, 1)
