@@ -67,7 +67,7 @@ func (a account) locate(ctx context.Context, r request, id int64) (SignedURL, ti
 			return SignedURL{}, 0, err
 		}
 		retry, err := a.explainNotFound(ctx, id, r.budget, err)
-		if !retry || time.Since(began) >= maxLag { // GitHub's servers may have different clocks
+		if !retry || time.Since(began) >= maxLag { // a server with a slow clock must not cause endless retries
 			return SignedURL{}, 0, err
 		}
 		a.c.log.LogAttrs(ctx, slog.LevelWarn, "archive not found right after the end of its export, retrying", slog.Int64("migration", id))
@@ -151,8 +151,10 @@ func (a account) explainNotFound(ctx context.Context, id int64, budget *retryBud
 		return false, withLastFailure(notFound, netx.ContextError(ctx))
 	case errors.Is(err, ErrNotFound) && a.startedLately(id):
 		return false, fmt.Errorf("migration %d was just started: %w: %w", id, ErrArchiveNotReady, notFound)
+	case errors.Is(err, ErrNotFound):
+		return false, notFound // the migration does not exist
 	case err != nil:
-		return false, notFound // the migration does not exist, or its poll failed
+		return false, fmt.Errorf("%w; the poll of the migration failed: %w", notFound, err)
 	}
 	m, age := seen.value, seen.date.Sub(seen.value.UpdatedAt)
 	state := cmp.Or(netx.Printable(string(m.State)), "in an unknown state")

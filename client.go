@@ -15,7 +15,8 @@ import (
 
 // A Client calls the API of one GitHub: GitHub.com, a GHE.com subdomain or
 // a GitHub Enterprise Server. [NewClient] makes a Client. It is safe for
-// concurrent use and starts no goroutine that outlives a call.
+// concurrent use. Its goroutines end with their call, or after the Close of an
+// [ArchiveStream].
 type Client struct {
 	// UserMigrations exports repositories of the token's own account.
 	UserMigrations *UserMigrations

@@ -14,8 +14,8 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// Only this file uses the JSON library, which is the standard library's
-// encoding/json/v2. The library is fast and strict. GitHub changes the types of
+// In this package, only this file uses the JSON library, which is the standard
+// library's encoding/json/v2. The library is fast and strict. GitHub changes the types of
 // properties without notice, so decode decodes a response that the library refuses
 // once more, tolerantly.
 
@@ -70,8 +70,8 @@ var errNotJSON = errors.New("malformed JSON")
 
 // decode decodes one JSON value into out. A property of another type than in out
 // is left at its zero value. A list element that is not of the list's type is
-// dropped. decode returns these odd values. It fails if data is not JSON, or is
-// not an object or a list where out is one.
+// dropped. decode returns these odd values. A null decodes to a zero value, but is odd
+// in a list of structs. decode fails if data is neither null nor of out's type.
 func decode(data []byte, out any, options decodeOptions) (oddValues, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, which some gateways add
 	err := json.Unmarshal(data, out, options)
@@ -81,7 +81,7 @@ func decode(data []byte, out any, options decodeOptions) (oddValues, error) {
 	if !jsontext.Value(data).IsValid(options) {
 		return oddValues{}, errNotJSON
 	}
-	t := tolerator{types: map[reflect.Type]string{}}
+	t := tolerantDecoder{types: map[reflect.Type]string{}}
 	all := json.WithUnmarshalers(json.UnmarshalFromFunc(t.unmarshal))
 	if err := json.Unmarshal(data, out, options, all); err != nil {
 		return oddValues{}, err
@@ -110,18 +110,18 @@ func hasNullElement(data []byte) bool {
 	}
 }
 
-// A tolerator decodes value by value and notes the odd values.
-type tolerator struct {
-	odd   oddValues
-	depth int // of the latest odd value: the number of lists and objects around it
-	types map[reflect.Type]string
+// A tolerantDecoder decodes each value by itself and records the odd values.
+type tolerantDecoder struct {
+	odd      oddValues
+	oddDepth int // the number of lists and objects around the latest odd value
+	types    map[reflect.Type]string
 }
 
 // unmarshal decodes one name or value into the variable that out points to. The
 // library calls it for every name and value.
-func (t *tolerator) unmarshal(d *jsontext.Decoder, out any) error {
+func (t *tolerantDecoder) unmarshal(d *jsontext.Decoder, out any) error {
 	to := reflect.ValueOf(out).Elem()
-	got, want := jsonType(d.PeekKind()), t.goType(to.Type())
+	got, want := jsonType(d.PeekKind()), t.cachedType(to.Type())
 	container, position := d.StackIndex(d.StackDepth())
 	isName := container == '{' && position%2 == 0
 	switch {
@@ -148,16 +148,16 @@ func (t *tolerator) unmarshal(d *jsontext.Decoder, out any) error {
 }
 
 // note adds the value that d has just read to the odd values.
-func (t *tolerator) note(d *jsontext.Decoder, got, want string) {
+func (t *tolerantDecoder) note(d *jsontext.Decoder, got, want string) {
 	t.odd.count++
-	t.depth = d.StackDepth()
+	t.oddDepth = d.StackDepth()
 	if len(t.odd.first) < maxOddValues {
 		t.odd.first = append(t.odd.first, oddValue{string(d.StackPointer()), got, want})
 	}
 }
 
 // unmarshalList decodes a list without its odd elements.
-func (t *tolerator) unmarshalList(d *jsontext.Decoder, list reflect.Value) error {
+func (t *tolerantDecoder) unmarshalList(d *jsontext.Decoder, list reflect.Value) error {
 	if _, err := d.ReadToken(); err != nil {
 		return err
 	}
@@ -165,14 +165,14 @@ func (t *tolerator) unmarshalList(d *jsontext.Decoder, list reflect.Value) error
 	for d.PeekKind() != ']' {
 		null := d.PeekKind() == 'n'
 		element := reflect.New(list.Type().Elem())
-		t.depth = 0
+		t.oddDepth = 0
 		if err := json.UnmarshalDecode(d, element.Interface()); err != nil {
 			return err
 		}
 		if null && list.Type().Elem().Kind() == reflect.Struct {
-			t.note(d, "null", t.goType(list.Type().Elem()))
+			t.note(d, "null", t.cachedType(list.Type().Elem()))
 		}
-		switch fits := t.depth != depth; {
+		switch fits := t.oddDepth != depth; { // an odd value at depth is the element itself
 		case fits:
 			elements = reflect.Append(elements, element.Elem())
 		case depth == 1:
@@ -184,8 +184,8 @@ func (t *tolerator) unmarshalList(d *jsontext.Decoder, list reflect.Value) error
 	return err
 }
 
-// goType caches the results of the function goType.
-func (t *tolerator) goType(of reflect.Type) string {
+// cachedType caches the results of goType.
+func (t *tolerantDecoder) cachedType(of reflect.Type) string {
 	name, ok := t.types[of]
 	if !ok {
 		name = goType(of)

@@ -106,8 +106,8 @@ func (a account) open(ctx context.Context, id int64) (*ArchiveStream, error) {
 	return &ArchiveStream{id: id, stream: stream, close: a.c.storage.CloseIdleConnections}, nil
 }
 
-// source returns the archive as a source for package transfer, which requests
-// a new URL when a URL has expired.
+// source returns the archive as a source for package transfer. Its Locate requests
+// a new URL.
 func (a account) source(ctx context.Context, id int64) (transfer.Source, error) {
 	r := a.archive(id)
 	if _, err := r.encode(ctx); err != nil {

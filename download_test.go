@@ -46,8 +46,8 @@ func prepareArchive(t *testing.T, server *ghmigratetest.Server, client *ghmigrat
 // firstRange is the Range of the first request for an archive.
 const firstRange = "bytes=0-"
 
-// offsets lists the first offsets of the ranges that requests to storage ask for. It
-// skips the first n requests to the server.
+// offsets returns the first offset of each request to storage. It skips the first
+// n requests to the server.
 func offsets(t *testing.T, server *ghmigratetest.Server, n int) []int64 {
 	t.Helper()
 	var all []int64
@@ -337,7 +337,7 @@ func TestDownloadArchiveRenewsURLs(t *testing.T) {
 			requireFile(t, path, data)
 		})
 	})
-	t.Run("not during an outage of the API before the first byte", func(t *testing.T) {
+	t.Run("an outage of the API before the first byte is an error", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			client := testclient.New(t, server, ghmigrate.WithMaxRetries(0))
 			prepareArchive(t, server, client, archiveBytes(1<<20, 1))
@@ -405,8 +405,8 @@ func TestDownloadsWaitForRateLimits(t *testing.T) {
 
 func TestDownloadArchiveOfAnArchiveThatChanges(t *testing.T) {
 	versions := [][]byte{archiveBytes(1<<20, 1), archiveBytes(1<<20+1, 2), archiveBytes(1<<20+2, 3), archiveBytes(1<<20+3, 4)}
-	// Every response is cut. The archive changes before the second and the fourth
-	// request.
+	// The first 2*changes responses are cut. The archive changes before every second
+	// one of them.
 	changeArchive := func(server *ghmigratetest.Server, changes int) {
 		n := 0
 		server.Inject(ghmigratetest.Fault{
@@ -550,6 +550,7 @@ func TestASecondDownloadToTheSamePathFails(t *testing.T) {
 		time.Sleep(time.Second)
 		before := len(server.Requests())
 		_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+		require.ErrorIs(t, err, ghmigrate.ErrInUse)
 		require.ErrorContains(t, err, "archive.tar.gz")
 		assert.Len(t, server.Requests(), before)
 		wg.Wait()
@@ -590,8 +591,8 @@ func TestDownloadArchiveReportsProgress(t *testing.T) {
 					assert.LessOrEqual(t, len(calls), 32)
 				}
 				for i, c := range calls {
-					if last.total == int64(len(data)) && c.total != -1 {
-						assert.Equal(t, last.total, c.total)
+					if c.total != -1 { // the size is known
+						assert.Equal(t, int64(len(data)), c.total)
 					}
 					if i > 0 {
 						assert.GreaterOrEqual(t, c.written, calls[i-1].written)

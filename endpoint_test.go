@@ -23,7 +23,7 @@ type namedCall struct {
 	call     func(t *testing.T, c *ghmigrate.Client, name string) error
 }
 
-// namedCalls returns all calls with a name in their path.
+// namedCalls returns all calls with a name in their path, most with one of their names.
 func namedCalls() []namedCall {
 	var all []namedCall
 	for _, each := range append(callsOfAccount(), callsWithID()...) {

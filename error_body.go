@@ -82,7 +82,7 @@ func (e *APIError) readBody(res response) {
 	case reason != "" && reason != e.Message:
 		e.Errors = append(e.Errors, ErrorDetail{Message: reason})
 	}
-	e.fromGitHub = e.Message != ""
+	e.fromGitHub = e.Message != "" && (e.DocumentationURL != "" || e.RequestID != "") // gateways send a message too
 	e.Errors = appendDetails(e.Errors, wire.Errors)
 	if wire.Block != nil {
 		e.Errors = append(e.Errors, ErrorDetail{Code: "blocked", Message: "blocked: " + textOf(wire.Block)})
@@ -139,8 +139,8 @@ func appendDetails(all []ErrorDetail, errs any) []ErrorDetail {
 	return append(all, ErrorDetail{Message: textOf(errs)})
 }
 
-// textOf returns a decoded JSON value as text: a string as it is, the message or
-// reason of an object, and any other value as JSON.
+// textOf returns a decoded JSON value as text: a string as it is, the message, reason
+// or description of an object with its link, and any other value as JSON.
 func textOf(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -173,7 +173,9 @@ func summary(res response) string {
 	body := bytes.TrimSpace(res.body)
 	if isWebPage(res) {
 		title := pageTitle.FindSubmatch(body[:min(len(body), maxErrorBody)])
-		body = append(title, nil, nil)[1]
+		if body = nil; title != nil {
+			body = title[1]
+		}
 	}
 	text := strings.ToValidUTF8(string(body[:min(len(body), 4096)]), "")
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")

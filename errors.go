@@ -50,9 +50,9 @@ var (
 	// after seven days. It matches ErrNotFound too.
 	ErrArchiveGone = errors.New("archive gone")
 	// ErrArchiveChanged means that storage replaced the archive during the
-	// download. A download to a file starts over after the first replacement and
-	// fails after the second. No bytes are kept, so the next call starts from the
-	// beginning.
+	// download. A download to a file starts over, and fails if the size changes a
+	// second time or storage replaces the archive a third time. No bytes are kept, so
+	// the next call starts from the beginning.
 	ErrArchiveChanged = errors.New("archive changed during the download")
 
 	// ErrImportFailed means that the source import failed, or that there is no

@@ -340,7 +340,8 @@ const notFound = `{"message": "Not Found", "documentation_url": "https://docs.gi
 // A gateway that cannot reach GitHub sends a 404 too.
 func TestADeleteWithTheNotFoundOfAGatewayFails(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{"", "default backend - 404", "<html><title>404 Not Found</title></html>", `{}`} {
+	for _, body := range []string{"", "default backend - 404", "<html><title>404 Not Found</title></html>", `{}`,
+		`{"message": "no Route matched with those values"}`, `{"status": 404, "error": "Not Found"}`} {
 		synctest.Test(t, func(t *testing.T) {
 			statuses := []int{http.StatusBadGateway, http.StatusNotFound}
 			client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {

@@ -93,8 +93,8 @@ func TestARepositoryImportEventIsParsedCompletely(t *testing.T) {
 
 func TestARepositoryImportEventOfAUserHasNoOrganization(t *testing.T) {
 	t.Parallel()
-	for _, status := range []string{"success", "cancelled", "failure", "of late"} {
-		r := delivery(t, []byte(`{"status": "`+status+`", "repository": {"id": 7}, "sender": {"id": 1}, "of_late": {}}`))
+	for _, status := range []string{"success", "cancelled", "failure", "new status"} {
+		r := delivery(t, []byte(`{"status": "`+status+`", "repository": {"id": 7}, "sender": {"id": 1}, "new_property": {}}`))
 		r.Header.Set("Content-Type", "application/json; charset=utf-8")
 		event, err := ghmigrate.ParseRepositoryImportEvent(r, webhookSecret)
 		require.NoError(t, err)
@@ -128,7 +128,7 @@ func TestGitHubsExampleOfASignature(t *testing.T) {
 	r.Header.Set("X-Hub-Signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")
 	_, err := ghmigrate.ParseRepositoryImportEvent(r, webhookSecret)
 	require.EqualError(t, err, "repository_import webhook: decode the payload: malformed JSON",
-		"the signature is valid")
+		"only the payload is wrong")
 }
 
 func TestInvalidWebhooksAreRefused(t *testing.T) {
@@ -181,7 +181,7 @@ func TestInvalidWebhooksAreRefused(t *testing.T) {
 		"body of unknown length that was read": {nil, func(r *http.Request) { r.ContentLength = -1 }, webhookSecret,
 			"the body was already read: parse the event first"},
 		"no body":                        {good, func(r *http.Request) { r.Body = nil }, webhookSecret, "there is no request"},
-		"the signature is checked first": {[]byte("{"), header("X-Hub-Signature-256", signature(nil, []byte("{"))), webhookSecret, "invalid signature: it matches no secret"},
+		"the signature is checked before the JSON": {[]byte("{"), header("X-Hub-Signature-256", signature(nil, []byte("{"))), webhookSecret, "invalid signature: it matches no secret"},
 		"the signature is checked before the event": {[]byte("{"), func(r *http.Request) {
 			r.Header.Set("X-Github-Event", "push")
 			r.Header.Set("X-Hub-Signature-256", signature(nil, []byte("{")))

@@ -26,7 +26,7 @@ func (s *schedule) pause(wait time.Duration, requested bool, why error) error {
 	counter := &s.backoffs
 	if requested {
 		if alone := len(s.jobs) == 0 && s.backoffs == 0; alone && wait > maxRequestedWait-s.requestedTime {
-			return fmt.Errorf("storage asks for a wait of %v: %w", wait, why)
+			return fmt.Errorf("storage asks for a wait of %v, more than an hour in total: %w", wait, why)
 		}
 		counter = &s.requestedWaits
 	}

@@ -71,8 +71,8 @@ func TestBusyStorageIsRetried(t *testing.T) {
 		want  string
 		took  time.Duration
 	}{
-		"in one wait":      {"7200", "storage asks for a wait of 2h0m0s: storage responded 503 Service Unavailable", 0},
-		"in several waits": {"1500", "storage asks for a wait of 25m0s: storage responded 503 Service Unavailable", 50 * time.Minute},
+		"in one wait":      {"7200", "storage asks for a wait of 2h0m0s, more than an hour in total: storage responded 503 Service Unavailable", 0},
+		"in several waits": {"1500", "storage asks for a wait of 25m0s, more than an hour in total: storage responded 503 Service Unavailable", 50 * time.Minute},
 	} {
 		run(t, "Retry-After of more than an hour "+name, func(t *testing.T) {
 			s := newStorage(t, 1000)

@@ -21,6 +21,6 @@ func (o Object) End() int64 {
 	return o.Size
 }
 
-// Resumable reports whether a request for a part of the object can be made to
-// fail when the object has changed.
+// Resumable reports whether the object has a validator. With it, a request for a part
+// of the object fails if the object has changed.
 func (o Object) Resumable() bool { return o.ETag != "" || o.LastModified != "" }
