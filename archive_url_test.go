@@ -284,7 +284,7 @@ func TestErrorsOfAMissingArchive(t *testing.T) {
 		}, nil, "404 Server Error"},
 		{"the poll fails", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Inject(ghmigratetest.Fault{Path: exportPath, Times: -1, Status: http.StatusInternalServerError})
-		}, nil, "; the poll of the migration failed: GET "+exportPath+": 500"},
+		}, nil, "; the poll of the migration failed: GET " + exportPath + ": 500"},
 		{"the poll fails at first", func(_ *testing.T, server *ghmigratetest.Server, _ *ghmigrate.Client) {
 			server.Inject(ghmigratetest.Fault{Path: exportPath, Times: 2, Status: http.StatusBadGateway})
 		}, ghmigrate.ErrArchiveNotReady, "migration 79 is pending"},

@@ -180,7 +180,7 @@ func TestInvalidWebhooksAreRefused(t *testing.T) {
 			"the body was already read: parse the event first"},
 		"body of unknown length that was read": {nil, func(r *http.Request) { r.ContentLength = -1 }, webhookSecret,
 			"the body was already read: parse the event first"},
-		"no body":                        {good, func(r *http.Request) { r.Body = nil }, webhookSecret, "there is no request"},
+		"no body": {good, func(r *http.Request) { r.Body = nil }, webhookSecret, "there is no request"},
 		"the signature is checked before the JSON": {[]byte("{"), header("X-Hub-Signature-256", signature(nil, []byte("{"))), webhookSecret, "invalid signature: it matches no secret"},
 		"the signature is checked before the event": {[]byte("{"), func(r *http.Request) {
 			r.Header.Set("X-Github-Event", "push")
