@@ -91,8 +91,8 @@ func (r *run) launch(ctx context.Context) (wake time.Time, err error) {
 	for _, job := range slices.Clone(r.live) {
 		if s := &job.State; s.Outcome == OutcomeUnknown && s.Migration != 0 && !r.releasing {
 			before := *s
-			if m := r.poll.shown[s.Migration]; m != nil {
-				job.Observe(m, now)
+			if m, watched := r.poll.shown[s.Migration]; watched {
+				job.Observe(m, now) // m is nil before the first poll
 			}
 			if s.Outcome != OutcomeUnknown {
 				if err := r.note(job, EffectWait, Result{}, &before); err != nil {

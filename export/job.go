@@ -321,7 +321,7 @@ func (j *Job) Owed() []string {
 		return nil
 	}
 	decided := s.Outcome != OutcomeExported || s.Stored
-	released := nameSet(s.Released)
+	released := lockKeys(s.Released)
 	var owed []string
 	for _, name := range j.Repositories {
 		keep := j.KeepLocked && !j.UnlockOnly && (j.covers(name) || !decided && !containsFold(s.Absent, name))

@@ -37,6 +37,7 @@ type header struct {
 	Name           string                          `json:"name"` // the prefix of names in a Store
 	Begun          time.Time                       `json:"begun"`
 	Repositories   int                             `json:"repositories"` // the number; the plan has the names
+	Jobs           int                             `json:"jobs"`         // the number in the plan, with the unlocks of the previous run
 	BatchSize      int                             `json:"batch_size"`
 	Start          ghmigrate.StartMigrationRequest `json:"start"`
 	DeleteArchives bool                            `json:"delete_archives"`
@@ -131,11 +132,9 @@ func (j *journal) add(job *Job) {
 	j.known[job.ID] = job
 }
 
-// planned reports whether the journal has all repositories of the run. Only then does
-// Run start migrations.
-func (j *journal) planned() bool {
-	return j.header != nil && len(requested(j.jobs)) == j.header.Repositories
-}
+// planned reports whether the journal has the whole plan of the run. Only then does
+// Run start migrations, and no longer reads the journal of the previous run.
+func (j *journal) planned() bool { return j.header != nil && len(j.jobs) >= j.header.Jobs }
 
 // begin truncates the journal, and writes the header and the plan.
 func (j *journal) begin(h header, jobs []*Job) error {
@@ -143,6 +142,7 @@ func (j *journal) begin(h header, jobs []*Job) error {
 	if err != nil {
 		return err
 	}
+	h.Jobs = len(jobs)
 	j.log, j.header, j.jobs, j.known, j.tally, j.end = log, &h, nil, map[string]*Job{}, Tally{}, nil
 	if err := j.write(line{Run: &h}); err != nil {
 		return err

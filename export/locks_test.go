@@ -318,6 +318,23 @@ func TestLockedListsTheRequestedNames(t *testing.T) {
 	})
 }
 
+// After a power cut, the journal of the next run may have its header without its plan.
+func TestAnIncompletePlanKeepsTheLocksOfTheRunBefore(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := locked(addRepositories(server, 1), t.TempDir())
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Status: 403, Body: `{"message":"no"}`, Times: -1})
+		_, err := run(t, server, opts)
+		assert.Equal(t, opts.Repositories, partial(t, err).Locked)
+		server.ClearFaults()
+
+		writeJournal(t, filepath.Join(opts.Dir, "20300101T000000Z"),
+			`{"run": {"version": 2, "account": "127.0.0.1:8000/orgs/octo", "repositories": 0, "jobs": 1, "batch_size": 100}}`)
+		_, err = run(t, server, export.Options{Dir: opts.Dir, Repositories: []string{}})
+		require.NoError(t, err)
+		assert.False(t, server.Locked("octo/r000"))
+	})
+}
+
 func TestAClockThatWasAheadIsNotWaitedFor(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		acct, dir := octo(t, server), t.TempDir()

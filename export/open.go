@@ -123,9 +123,9 @@ func accountName(acct Account, opts Options, login, ghes string) (string, error)
 	return acct.String() + "/" + strings.ToLower(login), nil
 }
 
-// latest opens the newest run that has a plan. If the run is unfinished, latest sets
-// r.journal to its journal. If the run is finished, latest closes and returns its
-// journal; r.journal is then an empty journal of a newer run without a plan, or nil.
+// latest opens the newest run whose journal has the whole plan. If the run is
+// unfinished, latest sets r.journal to its journal. Otherwise latest closes and returns
+// it. Then r.journal is the journal of a newer run without the whole plan, or nil.
 func (r *run) latest(folders []string) (before *journal, err error) {
 	for _, name := range slices.Backward(folders) {
 		j, err := openJournal(r.opts.disk, filepath.Join(r.opts.Dir, name))
@@ -170,17 +170,26 @@ func (r *run) takesOver(j *journal) bool {
 		if r.acct.Owner() != "" {
 			owner = r.acct.Owner()
 		}
-		rename := func(names []string) {
-			for i, name := range names {
-				if of, repo, _ := strings.Cut(name, "/"); strings.EqualFold(of, former) {
-					names[i] = owner + "/" + repo
-				}
+		renamed := func(name string) string {
+			if of, repo, _ := strings.Cut(name, "/"); strings.EqualFold(of, former) {
+				return owner + "/" + repo
 			}
+			return name
 		}
 		for _, job := range j.jobs {
 			s := &job.State
 			for _, names := range [][]string{job.Repositories, job.lineage.Family, s.Named, s.Absent, s.Others, s.Missing, s.Condemned, s.Released, s.Locked} {
-				rename(names)
+				for i, name := range names {
+					names[i] = renamed(name)
+				}
+			}
+			for i, fault := range s.Faults {
+				s.Faults[i].Repository = renamed(fault.Repository)
+			}
+			fates := s.Fates
+			s.Fates = nil
+			for name, fate := range fates {
+				job.addFates(map[string]string{renamed(name): fate})
 			}
 		}
 		return true
@@ -210,7 +219,7 @@ func (r *run) resume() error {
 	for _, job := range r.journal.jobs {
 		r.adopt(job)
 		if err := job.Clear(); err != nil {
-			return err
+			r.emit(Event{Kind: EventWaiting, Err: err}) // finish tries again
 		}
 		lost := job.State.Intent == EffectStart
 		if job.Resume(now); lost {
@@ -325,7 +334,7 @@ func (r *run) begin(ctx context.Context, folders []string, before *journal) erro
 		return err
 	}
 	r.tally = tally
-	if before != nil { // these come first: after the plan, no call reads the old journal again
+	if before != nil {
 		jobs = slices.Concat(Debts(before.jobs, r.opts.Run), jobs)
 	}
 	if err := r.journal.begin(r.header(), jobs); err != nil {
@@ -348,7 +357,8 @@ func isRunName(name string) bool {
 }
 
 // NameRun returns a unique name for a run, for Options.Run and [Plan]. Account is the
-// result of [Identify]. The names of an account sort by time.
+// result of [Identify]. The names of an account sort by time,
+// to the second.
 func NameRun(account string, now time.Time) string {
 	return path.Join(storePrefix(account), runName(now, ""))
 }

@@ -117,6 +117,24 @@ func TestFinishFirstFinishesARunWithOtherOptions(t *testing.T) {
 	}
 }
 
+func TestTheManifestOfAFinishedRunIsReturnedIfTheNextRunCannotBegin(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 2)
+		opts := export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 1}
+		leaveUnfinished(t, server, opts)
+		store := newMemoryStore()
+		store.fail = func() bool { return true }
+		opts.Repositories, opts.FinishFirst, opts.Store = names[1:], true, store
+		m, err := export.Run(t.Context(), octo(t, server), opts)
+		require.NotNil(t, m)
+		assert.NotZero(t, m.Ended)
+		assert.Equal(t, names, namesOf(m.Repositories))
+		p := partial(t, err)
+		assert.Empty(t, p.Repositories)
+		require.ErrorContains(t, p.Err, "put ")
+	})
+}
+
 func TestARunOfAFormerNameIsContinued(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		addRepositories(server, 3)
@@ -131,6 +149,22 @@ func TestARunOfAFormerNameIsContinued(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, []string{"octo/r000", "octo/r001", "octo/r002"}, namesOf(m.Repositories))
 		assert.Equal(t, "127.0.0.1:8000/orgs/octo", m.Account)
+	})
+}
+
+func TestReasonsOfAFormerNameAreKept(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		dir := t.TempDir()
+		writeJournal(t, filepath.Join(dir, "20000101T000000Z"),
+			`{"run": {"version": 2, "account": "127.0.0.1:8000/orgs/octopus", "name": "127.0.0.1:8000/orgs/octopus/20000101T000000Z", "repositories": 2, "batch_size": 1}}`,
+			`{"plan": [{"id": "1", "repositories": ["octopus/r000"], "lineage": {"try": 9}}, {"id": "2", "repositories": ["octopus/r001"], "lineage": {"try": 9}}]}`,
+			`{"job": "1", "state": {"outcome": "abandoned", "fates": {"octopus/r000": "it was deleted"}}}`,
+			`{"job": "2", "state": {"outcome": "abandoned", "condemned": ["octopus/r001"], "faults": [{"repository": "octopus/r001", "message": "a fault"}]}}`,
+		)
+		m, err := run(t, server, export.Options{Dir: dir, FormerNames: []string{"octopus"}})
+		require.Error(t, err)
+		assert.Equal(t, "it was deleted", m.Repositories[0].Error)
+		assert.Equal(t, []string{"a fault"}, m.Repositories[1].Faults)
 	})
 }
 

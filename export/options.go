@@ -13,8 +13,8 @@ import (
 )
 
 // Options are the options of [Run] and of [Plan]. A call that continues an
-// unfinished run must have the options that the run was begun with. Only
-// Concurrency, Transfers, Patience and Progress may differ.
+// unfinished run must have the same Repositories, Start, BatchSize, DeleteArchives,
+// KeepLocked, Store and Stream. Without Repositories, only the Store must be the same.
 type Options struct {
 	// Repositories are the names of the repositories, "owner/name", each once. The
 	// function [Repositories] lists the repositories of an account. If the list is
@@ -180,7 +180,7 @@ func lockKey(name string) string { return strings.ToLower(lastName(name)) }
 
 func lastName(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
-func nameSet(names []string) map[string]bool {
+func lockKeys(names []string) map[string]bool {
 	set := make(map[string]bool, len(names))
 	for _, name := range names {
 		set[lockKey(name)] = true

@@ -22,7 +22,7 @@ type poll struct {
 	since    time.Time                      // when it began
 	attempts attempts                       // to run it
 	shown    map[int64]*ghmigrate.Migration // the latest state from a sequence; nil before the first
-	failed   map[int64]bool                 // migrations that a sequence did not find
+	failed   map[int64]bool                 // migrations with an error from a sequence: Run polls them
 }
 
 // A pollResult is one element of a sequence.
@@ -33,11 +33,11 @@ type pollResult struct {
 }
 
 const (
-	// maxShowDelay limits the time in which the sequence for all migrations shows a
-	// new migration.
+	// maxShowDelay is how long a new migration may be missing from the sequence for all
+	// migrations.
 	maxShowDelay = 2 * time.Minute
-	// warmUp is the time after the beginning of the sequence for all migrations. The
-	// sequence may miss a migration that was started before and has ended.
+	// warmUp follows the beginning of the sequence for all migrations, which may miss
+	// migrations that end before its first poll.
 	warmUp = 10 * time.Second
 )
 
@@ -74,7 +74,7 @@ func (r *run) watchAll(ctx context.Context, now time.Time) time.Time {
 }
 
 // watchOne begins the sequence for the job's migration, if it needs one. It returns
-// the time from which on isWatched requires that a sequence has shown the migration.
+// the time after which Run polls a migration that no sequence has shown.
 func (r *run) watchOne(ctx context.Context, job *Job) time.Time {
 	p, id := r.poll, job.State.Migration
 	if _, watched := p.shown[id]; r.acct.Owner() == "" && !watched && !p.failed[id] {
@@ -92,7 +92,7 @@ func (r *run) isWatched(job *Job, now time.Time) bool {
 	return watched || soon && !p.failed[s.Migration]
 }
 
-// observe applies an element of a sequence. The method launch applies the state of
+// observe records an element of a sequence. The method launch applies the state of
 // the migration to its job.
 func (r *run) observe(s pollResult) error {
 	p, now := r.poll, time.Now()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,6 +133,25 @@ func TestStuckExportsDoNotDelayOthers(t *testing.T) {
 		assert.Equal(t, stuck, namesOf(p.Repositories))
 		assert.Contains(t, p.Repositories[0].Error, "more than a day")
 		assert.Equal(t, stuck, m.Locked, "GitHub does not unlock before the end of the export")
+	})
+}
+
+func TestAnExportWhosePollsFailForADayIsStuck(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.AddRepository("octocat/a")
+		var started atomic.Bool
+		opts := export.Options{Repositories: []string{"octocat/a"}, Dir: t.TempDir(), Patience: time.Hour, Progress: func(e export.Event) {
+			if e.Kind == export.EventStarted {
+				started.Store(true)
+			}
+		}}
+		server.InjectFunc(func(r ghmigratetest.Request, _ int) (ghmigratetest.Fault, bool) {
+			return ghmigratetest.ServerError(502), started.Load()
+		})
+		acct := export.UserAccount(testclient.New(t, server, ghmigrate.WithMaxOutage(100*time.Hour)))
+		m, err := runAs(t, t.Context(), server, acct, opts)
+		require.Error(t, err)
+		assert.Contains(t, m.Repositories[0].Error, "more than a day")
 	})
 }
 

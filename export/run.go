@@ -61,9 +61,10 @@ func finishFirst(ctx context.Context, acct Account, opts Options) (*Manifest, er
 		return earlier, err
 	}
 	m, err := Run(ctx, acct, opts)
-	if m != nil {
-		m.Earlier = earlier
+	if m == nil {
+		return earlier, earlier.shortfall(err)
 	}
+	m.Earlier = earlier
 	return m, err
 }
 
@@ -85,7 +86,7 @@ type run struct {
 	busy    map[*Job][]Effect // effects under way
 	results chan result       // of effects, and of requests of the run itself
 	active  int               // results to come
-	moving  int               // archives that are downloaded, verified or stored
+	moving  int               // archives being downloaded, verified or stored
 	full    bool              // downloads wait, because too many archives on disk wait for the Store
 	counted map[string]int    // the number of repositories that are done, by the ID of the job
 
@@ -94,7 +95,7 @@ type run struct {
 	newest         int64     // the highest ID of a migration that the run has seen
 	newestAt       time.Time // when findNewest last succeeded
 	newestAttempts attempts  // of findNewest
-	starting       bool      // a start is under way, or a request that must precede it
+	starting       bool      // a start, or a request of the run itself, is under way
 	pausedUntil    time.Time // the end of a rate limit
 	systemic       bool      // Run starts no more jobs: see ErrSystemic
 	lastFailure    error     // why the latest export failed
@@ -217,7 +218,7 @@ func (r *run) retryRequest(ctx context.Context, do func() error) error {
 	for {
 		err := do()
 		if err == nil || ctx.Err() != nil {
-			return errors.Join(err, ctx.Err())
+			return errors.Join(err, contextError(ctx))
 		}
 		if a.retry(resultOf(err), time.Now()) {
 			return err
@@ -285,7 +286,7 @@ func (r *run) end(ctx context.Context, err error) (*Manifest, error) {
 		m.Ended = r.journal.end.At
 	}
 	err = m.shortfall(err)
-	if !m.Ended.IsZero() { // count has counted nothing for jobs that reduced could replace
+	if !m.Ended.IsZero() { // count leaves out jobs that a reduced export could replace
 		r.done = r.all
 	}
 	r.emit(Event{Kind: EventEnded, Repositories: r.all, Err: err})
