@@ -74,21 +74,24 @@ func TestStorageThatSendsNoLength(t *testing.T) {
 	assert.Equal(t, "bytes 0-3/*", c.do("GET", location, "", "Range", "bytes=0-3").header.Get("Content-Range"))
 }
 
+// In a bubble, a busy machine cannot keep net/http from using a connection again.
 func TestStorageWithAnotherETagOnEachConnection(t *testing.T) {
-	c := newServer(t)
-	_, location := c.stored(digits)
-	c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Times: -1, Header: http.Header{"ETag": {`"node-{connection}"`}}})
-	one := c.do("GET", location, "").header.Get("ETag")
-	assert.Regexp(t, `^"node-\d+"$`, one)
-	same := c.do("GET", location, "", "If-Match", one, "Range", "bytes=2-3")
-	assert.Equal(t, http.StatusPartialContent, same.status, "the same connection")
-	assert.Equal(t, one, same.header.Get("ETag"))
+	synctest.Test(t, func(t *testing.T) {
+		c := newServer(t)
+		_, location := c.stored(digits)
+		c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Times: -1, Header: http.Header{"ETag": {`"node-{connection}"`}}})
+		one := c.do("GET", location, "").header.Get("ETag")
+		assert.Regexp(t, `^"node-\d+"$`, one)
+		same := c.do("GET", location, "", "If-Match", one, "Range", "bytes=2-3")
+		assert.Equal(t, http.StatusPartialContent, same.status, "the same connection")
+		assert.Equal(t, one, same.header.Get("ETag"))
 
-	c.Client().CloseIdleConnections()
-	assert.Equal(t, http.StatusPreconditionFailed, c.do("GET", location, "", "If-Match", one).status)
-	other := c.do("GET", location, "")
-	assert.NotEqual(t, one, other.header.Get("ETag"))
-	assert.Equal(t, digits, other.body)
+		c.Client().CloseIdleConnections()
+		assert.Equal(t, http.StatusPreconditionFailed, c.do("GET", location, "", "If-Match", one).status)
+		other := c.do("GET", location, "")
+		assert.NotEqual(t, one, other.header.Get("ETag"))
+		assert.Equal(t, digits, other.body)
+	})
 }
 
 func TestStorageThatRedirects(t *testing.T) {

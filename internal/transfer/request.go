@@ -72,7 +72,6 @@ func (w *worker) fetch(ctx context.Context, j *job) error {
 	if err := e.accept(ctx, resp); err != nil {
 		return err
 	}
-	w.schedule.responded(j)
 	return e.copy(ctx, min(to, e.end))
 }
 
@@ -159,8 +158,9 @@ func (e *exchange) cut(ctx context.Context, err error) error {
 	return &retryableError{kind: broken, err: e.url.clean(err)}
 }
 
-// accept checks a response. If the object was not known, the body must begin as gzip
-// does: the page of a proxy must not get into a file.
+// accept checks a response, and notes that the job has one. If the object was not
+// known, the body must begin as gzip does: the page of a proxy must not get into a
+// file.
 func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) {
 	e.reader, e.length, e.delimited = resp.Body, contentLength(resp), delimited(resp)
 	e.body, err = check(resp, e.from, e.known)
@@ -178,8 +178,11 @@ func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) 
 		e.encoded, err = checkEncoding(resp)
 	}
 	switch {
-	case err != nil, e.known != nil:
+	case err != nil:
 		return err
+	case e.known != nil:
+		e.schedule.responded(e.job)
+		return nil
 	case e.partial && e.end < e.object.Size && !e.object.Resumable():
 		return newFault("storage sent a part without a validator to request the rest")
 	}
@@ -195,6 +198,7 @@ func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) 
 			e.logger.WarnContext(ctx, "transfer falls back", "to", plainGet, "error", e.record.err)
 		}
 	}
+	e.schedule.responded(e.job) // first, because learn starts the workers that may leave the rest to this job
 	return e.learn(o, e.partial)
 }
 
