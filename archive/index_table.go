@@ -75,6 +75,7 @@ func (x *index) sort() {
 	slices.SortFunc(x.children, func(a, b child) int {
 		return cmp.Or(cmp.Compare(a.parent, b.parent), cmp.Compare(a.created, b.created), cmp.Compare(a.number, b.number))
 	})
+	x.children = slices.Compact(x.children) // two parents of a record may have the same URL
 }
 
 // all yields the records of a kind, or all records if kind is empty.

@@ -59,6 +59,19 @@ func TestOpenJoinsRecords(t *testing.T) {
 	}
 }
 
+func TestJoinsYieldARecordOnce(t *testing.T) {
+	t.Parallel()
+	a := open(t, `[
+{"type":"issue_event","url":"event","issue":"p","pull_request":"p"},
+{"type":"pull_request_review_thread","url":"thread","pull_request":"p","pull_request_review":"p"},
+{"type":"pull_request_review_comment","url":"comment","pull_request":"p","pull_request_review":"r","pull_request_review_thread":"p"}
+]`)
+	assert.Equal(t, []string{"event"}, collect(t, a.Events("p"), (*archive.IssueEvent).Key))
+	assert.Equal(t, []string{"thread"}, collect(t, a.Threads("p"), (*archive.PullRequestReviewThread).Key))
+	assert.Equal(t, []string{"comment"}, collect(t, a.ReviewComments("p"), (*archive.PullRequestReviewComment).Key))
+	assert.Equal(t, []string{"comment"}, collect(t, a.ReviewComments("r"), (*archive.PullRequestReviewComment).Key))
+}
+
 func TestOpenLooksRecordsUp(t *testing.T) {
 	t.Parallel()
 	a := open(t, joined)
