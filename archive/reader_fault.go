@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -101,7 +102,7 @@ func shorten(text string) string {
 const maxFaults = 1000
 
 func (e *FaultError) add(fault *Fault) {
-	if fault.Repository == "" {
+	if _, outside := errors.AsType[outsideError](fault.Err); !outside && fault.Repository == "" {
 		_, repository, _ := classify(fault.Entry, 0)
 		fault.Repository = strings.TrimSuffix(repository, ".wiki")
 	}

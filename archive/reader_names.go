@@ -41,19 +41,18 @@ const (
 const rootName = "."
 
 // resolve returns the name of an entry in GitHub's layout. The error says why the
-// name is refused; the result is then the cleaned name in the tar.
+// name is refused; the result is then the name in the tar, which may be shortened.
 func (n *names) resolve(name string, regular bool) (string, error) {
-	if len(name) > maxName {
-		return shorten(name), fmt.Errorf("the name has %d bytes, more than %d", len(name), maxName)
-	}
 	clean := path.Clean(name)
 	switch {
 	case name == "":
 		return "", errors.New("the name is empty")
 	case strings.HasPrefix(name, "/"):
-		return clean, errors.New("the name is absolute")
-	case clean == ".." || strings.HasPrefix(clean, "../"), strings.Contains("/"+name+"/", "/../"):
-		return clean, errors.New(`the name contains ".."`)
+		return shorten(name), errAbsolute
+	case strings.Contains("/"+name+"/", "/../"):
+		return shorten(name), errParent
+	case len(name) > maxName:
+		return shorten(clean), fmt.Errorf("the name has %d bytes, more than %d", len(name), maxName)
 	case strings.Count(clean, "/") >= maxParts:
 		return shorten(clean), fmt.Errorf("the name has more than %d parts", maxParts)
 	}
@@ -68,7 +67,18 @@ func (n *names) resolve(name string, regular bool) (string, error) {
 	}
 }
 
-var errBeside = errors.New("outside the wrapping directory")
+// An outsideError refuses a name that is not in GitHub's layout. Whatever directories
+// such a name has, its entry does not belong to a repository.
+type outsideError string
+
+const (
+	errAbsolute outsideError = "the name is absolute"
+	errParent   outsideError = `the name contains ".."`
+	errBeside   outsideError = "outside the wrapping directory"
+)
+
+// Error returns the reason.
+func (e outsideError) Error() string { return string(e) }
 
 // learn looks in a name for the wrapping directory and for evidence.
 func (n *names) learn(clean string, regular bool) {

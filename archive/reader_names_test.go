@@ -103,20 +103,38 @@ func TestEntriesOutsideTheWrappingDirectoryAreFaults(t *testing.T) {
 func TestEntriesRefuseNamesThatLeadOut(t *testing.T) {
 	t.Parallel()
 	file := archiveOf(t,
-		tarred{name: "/etc/passwd"}, tarred{name: "../a"}, tarred{name: "a/../../b"}, tarred{name: "a/../b"},
+		tarred{name: "/etc//passwd"}, tarred{name: "../a"}, tarred{name: "a/../../b"}, tarred{name: "a/../b"},
 		tarred{name: ".."}, tarred{name: "a/..", content: "x"}, tarred{name: "..a/b..c"}, tarred{name: "\x1b[2J/../x"},
 	)
 	got, faults := everything(readerOf(t, bytes.NewReader(file), archive.Limits{}).Entries(), nameOf)
 	assert.Equal(t, []string{"..a/b..c"}, got)
 	assert.Equal(t, []string{
-		"/etc/passwd: the name is absolute",
+		"/etc//passwd: the name is absolute",
 		`../a: the name contains ".."`,
-		`../b: the name contains ".."`,
-		`b: the name contains ".."`,
+		`a/../../b: the name contains ".."`,
+		`a/../b: the name contains ".."`,
 		`..: the name contains ".."`,
-		`.: the name contains ".."`,
-		`x: the name contains ".."`,
+		`a/..: the name contains ".."`,
+		`"\x1b[2J/../x": the name contains ".."`,
 	}, faults)
+}
+
+// A caller takes the other repositories of an archive for sound if a fault names one.
+func TestFaultsOfNamesThatLeadOutNameNoRepository(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x/", 200)
+	for _, name := range []string{
+		"x/../repositories/o/a.git/HEAD", "repositories/o/a.git/../b.git/HEAD", "repositories/../a.git/HEAD",
+		"repositories/o/a.git/" + long + "../../b", "repositories/../a.git/" + strings.Repeat("x", 5000),
+		"/repositories/o/a.git/HEAD", "repositories/o/a.git/HEAD",
+	} {
+		file := archiveOf(t, tarred{name: "export/schema.json", content: `{"version":"1.0.1"}`}, tarred{name: name})
+		_, err := archive.Verify(t.Context(), bytes.NewReader(file), nil)
+		faults := faultsOf(t, err).Faults
+		require.Len(t, faults, 1, name)
+		assert.True(t, strings.HasPrefix(name, strings.TrimSuffix(faults[0].Entry, "…")), "the fault names %s", faults[0].Entry)
+		assert.Empty(t, faults[0].Repository, name)
+	}
 }
 
 func TestEntriesRefuseLongNames(t *testing.T) {
