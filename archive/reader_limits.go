@@ -10,8 +10,8 @@ import (
 // [Fault] that names the limit.
 type Limits struct {
 	// RecordSize bounds a record, in bytes; 0 means 16 MiB, and more than 1 GiB
-	// means 1 GiB. It also bounds the memory of a decoded record: a record may have
-	// one value for each 64 of these bytes, 262,144 by default. A larger record is
+	// means 1 GiB. It also bounds the values of a record: one for each 64 of these
+	// bytes, 262,144 by default, but at least 65,536. A record beyond these bounds is
 	// skipped.
 	RecordSize int64
 	// UnpackedSize bounds the unpacked archive, in bytes; 0 means 100 GiB. Nothing

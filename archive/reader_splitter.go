@@ -27,9 +27,13 @@ type splitter struct {
 // splitterBuffer has room for many records of the usual size.
 const splitterBuffer = 64 << 10
 
-// valueSize is the number of bytes that a record must have for each of its values.
-// Decoding may turn a short value into a struct of hundreds of bytes.
-const valueSize = 64
+const (
+	// valueSize is the number of bytes of Limits.RecordSize for each value that a record
+	// may have. Decoding may turn a short value into a struct of hundreds of bytes.
+	valueSize = 64
+	// minValues is the number of values that a record may have under any limit.
+	minValues = 64 << 10
+)
 
 // reset begins a new file and reuses the buffer.
 func (s *splitter) reset(r io.Reader, entry string, limit int64) {
@@ -81,7 +85,7 @@ func (s *splitter) next() (element []byte, offset int64, err error) {
 // checkRecordSize returns an error for a record that is too large, or that would be
 // too large after decoding.
 func checkRecordSize(size, values, limit int64) error {
-	maxValues := max(limit/valueSize, splitterBuffer)
+	maxValues := max(limit/valueSize, minValues)
 	switch {
 	case size > limit:
 		return fmt.Errorf("a record is larger than %d bytes (Limits.RecordSize)", limit)
@@ -190,8 +194,8 @@ func (s *splitter) fill() error {
 	size := max(cap(s.buffer), splitterBuffer)
 	switch {
 	case len(kept) > size/2:
-		size = int(min(2*int64(size), s.limit+splitterBuffer)) // kept is within the limit
-	case max(len(kept), s.size) < splitterBuffer/2: // the large element is gone
+		size = int(min(2*int64(size), s.limit+splitterBuffer)) // kept is at most limit bytes
+	case max(len(kept), s.size) < splitterBuffer/2: // shrinks after a large element
 		size = splitterBuffer
 	}
 	s.offset += int64(s.start)
