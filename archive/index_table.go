@@ -24,9 +24,9 @@ type place struct {
 	kind   uint32 // a value of index.kinds
 }
 
-// A key is the URL of a record.
+// A key is the hashed URL of a record, and its number.
 type key struct {
-	url    uint64 // hashed
+	url    uint64
 	number uint32
 }
 
@@ -78,7 +78,7 @@ func (x *index) sort() {
 	x.children = slices.Compact(x.children) // two parents of a record may have the same URL
 }
 
-// all yields the records of a kind, or all records if kind is empty.
+// all yields the numbers of the records of a kind, or of all records if kind is empty.
 func (x *index) all(kind string) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		k, ok := x.kinds[kind]
@@ -93,8 +93,8 @@ func (x *index) all(kind string) iter.Seq[uint32] {
 	}
 }
 
-// find yields the records that may have this URL. Another URL may have the same
-// hash.
+// find yields the numbers of the records that may have this URL. Another URL may have
+// the same hash.
 func (x *index) find(url URL) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		hash := x.hash(url)
@@ -107,8 +107,8 @@ func (x *index) find(url URL) iter.Seq[uint32] {
 	}
 }
 
-// childrenOf yields the records of a kind that may belong to the record with this URL,
-// the oldest first. Another URL may have the same hash.
+// childrenOf yields the numbers of the records of a kind that may belong to the record
+// with this URL, the oldest first. Another URL may have the same hash.
 func (x *index) childrenOf(parent URL, kind string) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		k, ok := x.kinds[kind]

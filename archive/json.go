@@ -10,10 +10,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Only this file uses the JSON library of the package. It becomes the standard
-// library's encoding/json/v2, and is faster than encoding/json. Names are
-// case-sensitive. Duplicate names and invalid UTF-8 are accepted, because programs in
-// other languages write archives and people write their texts.
+// Only this file uses the JSON library of the package. The library becomes
+// encoding/json/v2, and is faster than encoding/json. Names are case-sensitive.
+// Duplicate names and invalid UTF-8 are accepted, because some exporters write them.
 
 // unmarshal decodes one JSON value.
 func unmarshal(data []byte, v any) error {

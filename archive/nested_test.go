@@ -12,8 +12,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// nested returns a file of one record, which has a link, and a text inside of depth
-// objects.
+// nested returns a file of one record: a link, and text inside depth nested objects.
 func nested(depth int, text string) string {
 	return `[{"type":"issue","url":"https://github.com/octo-org/app/issues/1","link":"tarball://root/schema.json","x":` +
 		strings.Repeat(`{"a":`, depth) + text + strings.Repeat("}", depth) + "}]"

@@ -14,8 +14,9 @@ import (
 // The Fault of a truncated archive matches io.ErrUnexpectedEOF. An error of the
 // underlying reader is not a Fault.
 type Fault struct { //nolint:errname // a fault is a property of an archive first, and an error second
-	// Entry is the name of the entry, as in [Entry], or the name in the tar if the
-	// name is refused. It is empty for a fault of the whole archive.
+	// Entry is the name of the entry, as in [Entry]. If the name is refused, Entry is the
+	// name in the tar, which may be shortened. It is empty for a fault of the whole
+	// archive.
 	Entry string
 	// Repository is the "owner/name" of the repository whose Git data or record has
 	// the fault. It is empty if the fault may concern other repositories too.

@@ -60,7 +60,8 @@ func entriesNamed(t *testing.T, names []string) (entries, faults []string) {
 	return everything(readerOf(t, bytes.NewReader(archiveOf(t, members...)), archive.Limits{}).Entries(), nameOf)
 }
 
-// Entries outside the wrapping directory are faults, before and after the evidence.
+// Entries outside the wrapping directory are faults, before and after the first
+// schema.json or record file.
 func TestEntriesOutsideTheWrappingDirectoryAreFaults(t *testing.T) {
 	t.Parallel()
 	const outside = ": outside the wrapping directory"
@@ -167,7 +168,7 @@ func TestEntriesRefuseFilesInPlaceOfTheRoot(t *testing.T) {
 }
 
 // Callers may use the names of repositories in paths.
-func TestARepositoryIsNotADirectoryAbove(t *testing.T) {
+func TestRepositoryNamesAreNeverDots(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{".", ".."} {
 		file := archiveOf(t,

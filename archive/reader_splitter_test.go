@@ -69,9 +69,9 @@ func TestSplitterAcceptsEveryFormat(t *testing.T) {
 func TestSplitterRefusesFilesThatAreNotArrays(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		shard  string
-		before int // elements
-		want   string
+		shard    string
+		elements int // before the fault
+		want     string
 	}{
 		"an empty file":                   {"", 0, "shard at byte 0: truncated records: unexpected EOF"},
 		"an object":                       {` {"a":1}`, 0, "shard at byte 1: unexpected '{' where records should begin"},
@@ -94,7 +94,7 @@ func TestSplitterRefusesFilesThatAreNotArrays(t *testing.T) {
 			t.Parallel()
 			got, _, err := split(strings.NewReader(test.shard), 1000)
 			require.EqualError(t, err, test.want)
-			assert.Len(t, got, test.before)
+			assert.Len(t, got, test.elements)
 			assert.Equal(t, strings.Contains(test.want, "EOF"), errors.Is(err, io.ErrUnexpectedEOF))
 		})
 	}
@@ -115,8 +115,8 @@ func TestSplitterEndsWithTheErrorOfItsReader(t *testing.T) {
 	}
 }
 
-// Elements of all sizes around the size of the buffer are whole. The splitter releases
-// the memory of large elements.
+// The splitter returns elements whole, at any size around its buffer's, and releases the
+// memory of large elements.
 func TestSplitterAcceptsElementsOfAnySize(t *testing.T) {
 	t.Parallel()
 	var want []string
