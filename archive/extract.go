@@ -125,7 +125,7 @@ func (x *extraction) create(e *Entry) (io.WriteCloser, error) {
 		if e.Mode.IsDir() {
 			return nil, nil //nolint:nilnil // left out: packed-refs needs no directories
 		}
-		return &extractedRef{x: x, repo: x.note(e), name: insideBare(e), refused: refused, size: e.Size}, nil
+		return &extractedRef{x: x, repo: x.bareRepository(e), name: insideBare(e), refused: refused, size: e.Size}, nil
 	}
 	return w, err
 }
@@ -137,7 +137,7 @@ func (x *extraction) open(e *Entry) (io.WriteCloser, error) {
 		return nil, refuse(e.Name, err)
 	}
 	if e.Kind == KindGit {
-		x.note(e)
+		x.bareRepository(e)
 	}
 	if name == "" {
 		return nil, nil //nolint:nilnil // left out

@@ -18,9 +18,9 @@ type extractedRepository struct {
 	refs         []packedRef // for packed-refs
 }
 
-// note returns the bare repository of an entry, and sets the object format that the
-// name of the entry implies.
-func (x *extraction) note(e *Entry) *extractedRepository {
+// bareRepository returns the bare repository of an entry, and sets the object format
+// that the name of the entry implies.
+func (x *extraction) bareRepository(e *Entry) *extractedRepository {
 	dir := bareDir(e.Repository)
 	repo := x.repositories[dir]
 	if repo == nil {
@@ -50,7 +50,7 @@ func (x *extraction) finish() error {
 	return nil
 }
 
-// finishBare creates the directories and files that a bare repository needs.
+// finishBare creates objects, refs, config and, if needed, packed-refs.
 func (x *extraction) finishBare(dir string, repo *extractedRepository) error {
 	for _, sub := range []string{"objects", "refs"} {
 		if err := x.root.MkdirAll(path.Join(dir, sub), 0o700); err != nil {

@@ -109,7 +109,7 @@ func (p *trap) plant(l *layout, dir string, of []string) {
 		case "HEAD":
 			l.add(path.Join(dir, name), "ref: refs/heads/main\n")
 		default:
-			l.members = append(l.members, &member{name: path.Join(dir, name), mode: tar.TypeDir})
+			l.members = append(l.members, &member{name: path.Join(dir, name), typeflag: tar.TypeDir})
 			l.add(path.Join(dir, name, "x"), "")
 		}
 	}
@@ -133,7 +133,7 @@ func (p *trap) plantMore(l *layout, dir string) {
 func (l *layout) unpack(dir string) {
 	for _, m := range l.members {
 		file := filepath.Join(dir, filepath.FromSlash(m.name))
-		if m.mode == tar.TypeDir {
+		if m.typeflag == tar.TypeDir {
 			_ = os.MkdirAll(file, 0o700)
 			continue
 		}

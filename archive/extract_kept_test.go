@@ -180,7 +180,7 @@ func TestExtractFinishesTheOtherRepositories(t *testing.T) {
 	l := readLayout(t, smallArchive(t))
 	for _, owner := range []string{"another", "octodog"} {
 		for _, m := range readLayout(t, smallArchive(t)).members {
-			if rest, ok := strings.CutPrefix(m.name, "repositories/octocat/"); ok && m.mode == tar.TypeReg {
+			if rest, ok := strings.CutPrefix(m.name, "repositories/octocat/"); ok && m.typeflag == tar.TypeReg {
 				l.add("repositories/"+owner+"/"+rest, string(m.body))
 			}
 		}
@@ -234,7 +234,7 @@ func TestExtractPacksRefsThatCannotBeFiles(t *testing.T) {
 		l.add(git+"refs/heads/"+name, first+"\n")
 		want = append(want, first+" refs/heads/"+name)
 	}
-	l.members = append(l.members, &member{name: git + "refs/heads/d|r", mode: tar.TypeDir})
+	l.members = append(l.members, &member{name: git + "refs/heads/d|r", typeflag: tar.TypeDir})
 	l.add(git+"refs/heads/taken", first+"\n")
 
 	dir := t.TempDir()

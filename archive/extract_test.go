@@ -23,7 +23,7 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive/internal/gittest"
 )
 
-// extracted returns the files that Extract leaves of the layout.
+// extracted returns the files that Extract makes from the layout.
 func (l *layout) extracted() map[string]string {
 	files := map[string]string{}
 	for _, m := range l.members {
@@ -35,7 +35,7 @@ func (l *layout) extracted() map[string]string {
 			if strings.Contains(string(m.body), "sha256") {
 				files[m.name] = "[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n"
 			}
-		case m.mode != tar.TypeReg, git && (strings.HasPrefix(rest, "hooks/") || strings.HasSuffix(rest, "lock") || rest == "objects/info/alternates"):
+		case m.typeflag != tar.TypeReg, git && (strings.HasPrefix(rest, "hooks/") || strings.HasSuffix(rest, "lock") || rest == "objects/info/alternates"):
 		case git && isRebuilt(rest):
 		case git && (strings.HasPrefix(rest, "logs/") || rest == "audit_log" || rest == "dgit-state" || rest == "info/nwo"):
 			files[dir+".git/github-"+strings.ReplaceAll(rest, "/", "%2F")] = string(m.body)
@@ -98,7 +98,7 @@ func TestExtractAcceptsAnyOrder(t *testing.T) {
 			random.Shuffle(len(l.members), func(i, j int) { l.members[i], l.members[j] = l.members[j], l.members[i] })
 		},
 		"without directories": func() {
-			l.members = slices.DeleteFunc(l.members, func(m *member) bool { return m.mode == tar.TypeDir })
+			l.members = slices.DeleteFunc(l.members, func(m *member) bool { return m.typeflag == tar.TypeDir })
 		},
 	} {
 		order()
@@ -177,7 +177,7 @@ func TestExtractLeavesNoPartsOfFiles(t *testing.T) {
 	l := exported(t)
 	want := l.extracted()
 	file := l.file(t)
-	for cut := 0; cut < len(file); cut += oneIn(len(file)/8+1) + len(file)/100 {
+	for cut := 0; cut < len(file); cut += stride(len(file)/8+1) + len(file)/100 {
 		dir := t.TempDir()
 		_, err := archive.Extract(t.Context(), bytes.NewReader(file[:cut]), dir, nil)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
@@ -199,11 +199,11 @@ func TestExtractContinuesAfterARefusal(t *testing.T) {
 		entry member
 		want  string
 	}{
-		"a symbolic link":                {member{name: "attachments/1/link", mode: tar.TypeSymlink, link: "/etc/passwd"}, "a symbolic link"},
-		"a hard link":                    {member{name: "attachments/1/link", mode: tar.TypeLink, link: "schema.json"}, "a hard link"},
-		"a character device":             {member{name: "null", mode: tar.TypeChar}, "a character device"},
-		"a block device":                 {member{name: "disk", mode: tar.TypeBlock}, "a block device"},
-		"a pipe":                         {member{name: "pipe", mode: tar.TypeFifo}, "a named pipe"},
+		"a symbolic link":                {member{name: "attachments/1/link", typeflag: tar.TypeSymlink, link: "/etc/passwd"}, "a symbolic link"},
+		"a hard link":                    {member{name: "attachments/1/link", typeflag: tar.TypeLink, link: "schema.json"}, "a hard link"},
+		"a character device":             {member{name: "null", typeflag: tar.TypeChar}, "a character device"},
+		"a block device":                 {member{name: "disk", typeflag: tar.TypeBlock}, "a block device"},
+		"a pipe":                         {member{name: "pipe", typeflag: tar.TypeFifo}, "a named pipe"},
 		"an absolute name":               {member{name: "/tmp/x"}, "absolute"},
 		"a name that leads out":          {member{name: "../x"}, `".."`},
 		"a name that leads back":         {member{name: "attachments/../attachments/1/x"}, `".."`},
@@ -240,7 +240,7 @@ func TestExtractContinuesAfterARefusal(t *testing.T) {
 		"HEAD, an invisible character":   {member{name: "novelties/HE\u200dAD"}, "treat its directory as a repository"},
 		"a commondir":                    {member{name: "attachments/1/commondir"}, "treat its directory as a repository"},
 		"too deep":                       {member{name: "attachments/1/objects/x"}, "its name does not have the form attachments/<id>/<file>"},
-		"a directory too deep":           {member{name: "releases/1/objects", mode: tar.TypeDir}, "its name does not have the form releases/<id>/<file>"},
+		"a directory too deep":           {member{name: "releases/1/objects", typeflag: tar.TypeDir}, "its name does not have the form releases/<id>/<file>"},
 		"not deep enough":                {member{name: "repository_files/x"}, "its name does not have the form repository_files/<id>/<file>"},
 		"outside of repositories":        {member{name: "repositories/octocat/x"}, "not in a bare repository"},
 		"by another case":                {member{name: "repositories/octocat/app.GIT/config"}, "not in a bare repository"},
@@ -254,7 +254,7 @@ func TestExtractContinuesAfterARefusal(t *testing.T) {
 		"a common directory":             {member{name: git + "commondir"}, "another repository"},
 		"a directory elsewhere":          {member{name: git + "gitdir"}, "another repository"},
 		"a worktree":                     {member{name: git + "worktrees/x/gitdir"}, "another repository"},
-		"a directory of worktrees":       {member{name: git + "worktrees", mode: tar.TypeDir}, "another repository"},
+		"a directory of worktrees":       {member{name: git + "worktrees", typeflag: tar.TypeDir}, "another repository"},
 		"a module":                       {member{name: git + "modules/x/config"}, "another repository"},
 		"an old remote":                  {member{name: git + "branches/origin"}, "where to fetch from"},
 		"an older remote":                {member{name: git + "remotes/origin"}, "where to fetch from"},
@@ -269,7 +269,7 @@ func TestExtractContinuesAfterARefusal(t *testing.T) {
 		"a hidden owner":                 {member{name: "repositories/.hg/hgrc.git/HEAD"}, "begins with a dot"},
 		"hidden, an invisible character": {member{name: "attachments/\u200c.hg/hgrc"}, "begins with a dot"},
 		"the directory of an editor":     {member{name: "novelties/.vscode/tasks.json"}, "begins with a dot"},
-		"an empty hidden directory":      {member{name: "attachments/.svn", mode: tar.TypeDir}, "begins with a dot"},
+		"an empty hidden directory":      {member{name: "attachments/.svn", typeflag: tar.TypeDir}, "begins with a dot"},
 		"a file of a shell":              {member{name: ".envrc"}, "begins with a dot"},
 		"a hidden file elsewhere":        {member{name: "novelties/.envrc"}, "begins with a dot"},
 		"too many directories":           {member{name: "novelties/" + strings.Repeat("x/", 8) + "x"}, "more than 8 directories"},
@@ -278,10 +278,10 @@ func TestExtractContinuesAfterARefusal(t *testing.T) {
 			t.Parallel()
 			l := readLayout(t, file)
 			want := l.extracted()
-			if test.entry.mode == 0 {
-				test.entry.mode = tar.TypeReg
+			if test.entry.typeflag == 0 {
+				test.entry.typeflag = tar.TypeReg
 			}
-			l.members = append(l.members, &test.entry, &member{name: "attachments/9/after.txt", mode: tar.TypeReg, body: []byte("after")})
+			l.members = append(l.members, &test.entry, &member{name: "attachments/9/after.txt", typeflag: tar.TypeReg, body: []byte("after")})
 			want["attachments/9/after.txt"] = "after"
 			parent := t.TempDir()
 			dir := filepath.Join(parent, "dir")

@@ -194,7 +194,7 @@ func (c *comparison) damage(name string) {
 		return
 	}
 	for i := range len(text) {
-		if (i+len(name))%oneIn(11) != 0 {
+		if (i+len(name))%stride(11) != 0 {
 			continue
 		}
 		for what, damaged := range map[string]string{
@@ -282,7 +282,7 @@ func (c *comparison) check(what, exception string, change map[string]string) {
 		c.reported++
 		return
 	}
-	if c.all%oneIn(10) != 0 {
+	if c.all%stride(10) != 0 {
 		c.unchecked++
 		return
 	}

@@ -132,7 +132,7 @@ func makeExported(tb testing.TB) *layout {
 	} {
 		l.add(name, text)
 	}
-	l.members = append(l.members, &member{name: "attachments/3", mode: tar.TypeDir})
+	l.members = append(l.members, &member{name: "attachments/3", typeflag: tar.TypeDir})
 	for format, names := range map[string][]string{"sha1": {"octocat/app", "octocat/app.wiki"}, "sha256": {"octocat/next", "octocat/next.wiki"}} {
 		r := gittest.New(tb, format)
 		r.Commit(1, "")
@@ -179,9 +179,9 @@ func (l *layout) addTree(tb testing.TB, dir, as string) {
 		if err != nil {
 			return err
 		}
-		m := &member{name: path.Join(as, filepath.ToSlash(rel)), mode: tar.TypeDir}
+		m := &member{name: path.Join(as, filepath.ToSlash(rel)), typeflag: tar.TypeDir}
 		if !d.IsDir() {
-			m.mode = tar.TypeReg
+			m.typeflag = tar.TypeReg
 			m.body, err = os.ReadFile(file)
 		}
 		l.members = append(l.members, m)

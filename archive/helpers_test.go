@@ -22,8 +22,7 @@ import (
 // when is the time of the archives in these tests.
 var when = time.Date(2024, 7, 26, 14, 47, 57, 999, time.UTC)
 
-// A tarred is an entry of an archive that a test makes: a file, or a directory if the
-// name ends in a slash.
+// A tarred is a tar entry for tarOf: a file, or a directory if the name ends in a slash.
 type tarred struct {
 	name, content string
 	change        func(*tar.Header) // may be nil
@@ -69,7 +68,7 @@ func storedOf(tb testing.TB, data []byte) []byte {
 	return pack(tb, storingGzip, data)
 }
 
-// A gzip.Writer has a megabyte of memory, so tests use the same ones again.
+// A gzip.Writer has a megabyte of memory, so tests reuse them.
 var fastGzip, storingGzip = gzipPool(gzip.BestSpeed), gzipPool(gzip.NoCompression)
 
 func gzipPool(level int) *sync.Pool {
@@ -114,10 +113,10 @@ type layout struct{ members []*member }
 
 // A member is an entry of a layout.
 type member struct {
-	name string
-	mode byte
-	link string
-	body []byte
+	name     string
+	typeflag byte
+	link     string
+	body     []byte
 }
 
 // readLayout returns the layout of an archive.
@@ -142,7 +141,7 @@ func readLayout(tb testing.TB, file []byte) *layout {
 // find returns the first file whose name has the prefix and the suffix.
 func (l *layout) find(prefix, suffix string) *member {
 	for _, m := range l.members {
-		if m.mode == tar.TypeReg && strings.HasPrefix(m.name, prefix) && strings.HasSuffix(m.name, suffix) {
+		if m.typeflag == tar.TypeReg && strings.HasPrefix(m.name, prefix) && strings.HasSuffix(m.name, suffix) {
 			return m
 		}
 	}
@@ -152,7 +151,7 @@ func (l *layout) find(prefix, suffix string) *member {
 // loose returns the file of a loose object.
 func (l *layout) loose() *member {
 	for _, m := range l.members {
-		if ok, _ := path.Match("repositories/*/*/objects/??/*", m.name); ok && m.mode == tar.TypeReg {
+		if ok, _ := path.Match("repositories/*/*/objects/??/*", m.name); ok && m.typeflag == tar.TypeReg {
 			return m
 		}
 	}
@@ -167,7 +166,7 @@ func (l *layout) remove(prefix, suffix string) {
 }
 
 func (l *layout) add(name, body string) {
-	l.members = append(l.members, &member{name: name, mode: tar.TypeReg, body: []byte(body)})
+	l.members = append(l.members, &member{name: name, typeflag: tar.TypeReg, body: []byte(body)})
 }
 
 func (l *layout) replace(name, old, text string) {
@@ -198,7 +197,7 @@ func (l *layout) tar(tb testing.TB) []byte {
 		if !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "..") {
 			name = "./" + name
 		}
-		members = append(members, tarred{name, string(m.body), func(h *tar.Header) { h.Typeflag, h.Linkname = m.mode, m.link }})
+		members = append(members, tarred{name, string(m.body), func(h *tar.Header) { h.Typeflag, h.Linkname = m.typeflag, m.link }})
 	}
 	return tarOf(tb, members...)
 }
@@ -246,7 +245,7 @@ func recordsOf(tb testing.TB, file []byte) (records []archive.Record) {
 	return records
 }
 
-// faultsOf returns the faults that err must be.
+// faultsOf requires err to be a FaultError, and returns it.
 func faultsOf(tb testing.TB, err error) *archive.FaultError {
 	tb.Helper()
 	faults, ok := errors.AsType[*archive.FaultError](err)

@@ -38,7 +38,7 @@ func TestVerifyFindsEveryChangeOfTheFile(t *testing.T) {
 
 	t.Run("every proper prefix", func(t *testing.T) {
 		t.Parallel()
-		for n := 0; n < len(whole); n += oneIn(9) {
+		for n := 0; n < len(whole); n += stride(9) {
 			assert.False(t, d.check(t, whole[:n], "the first %d bytes", n), n)
 		}
 	})
@@ -57,7 +57,7 @@ func TestVerifyFindsEveryChangeOfTheFile(t *testing.T) {
 	})
 	const ways = 9 // each byte is changed in one of them, or in all
 	for way := range ways {
-		d.flip(t, whole, way, oneIn(ways))
+		d.flip(t, whole, way, stride(ways))
 	}
 
 	t.Cleanup(func() {
@@ -66,9 +66,9 @@ func TestVerifyFindsEveryChangeOfTheFile(t *testing.T) {
 	})
 }
 
-// oneIn returns the distance between the bytes of a file that a test damages: n, or 1
+// stride returns the distance between the bytes of a file that a test damages: n, or 1
 // with -exhaustive.
-func oneIn(n int) int {
+func stride(n int) int {
 	if *exhaustive {
 		return 1
 	}

@@ -194,7 +194,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 		"a directory for a schema": {
 			damage: func(l *layout) {
 				l.remove("schema.json", "")
-				l.members = append(l.members, &member{name: "schema.json/", mode: tar.TypeDir})
+				l.members = append(l.members, &member{name: "schema.json/", typeflag: tar.TypeDir})
 			},
 			want: map[string]string{"schema.json": "not in the archive"},
 		},
@@ -217,7 +217,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 		"a directory for an attachment": {
 			damage: func(l *layout) {
 				l.remove("attachments/1/shot.png", "")
-				l.members = append(l.members, &member{name: "attachments/1/shot.png/", mode: tar.TypeDir})
+				l.members = append(l.members, &member{name: "attachments/1/shot.png/", typeflag: tar.TypeDir})
 			},
 			want: map[string]string{"attachments_000001.json": "tarball://root/attachments/1/shot.png"},
 		},
@@ -276,7 +276,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 		},
 		"no entries for directories": {
 			damage: func(l *layout) {
-				l.members = slices.DeleteFunc(l.members, func(m *member) bool { return m.mode == tar.TypeDir })
+				l.members = slices.DeleteFunc(l.members, func(m *member) bool { return m.typeflag == tar.TypeDir })
 			},
 			opts: archive.VerifyOptions{Repositories: []string{"octocat/app"}},
 		},
@@ -315,7 +315,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 		"an empty repository": {
 			damage: func(l *layout) {
 				l.remove(bare+"/", "")
-				l.members = append(l.members, &member{name: bare + "/", mode: tar.TypeDir})
+				l.members = append(l.members, &member{name: bare + "/", typeflag: tar.TypeDir})
 			},
 			want: map[string]string{bare + "/HEAD": "missing"},
 		},
@@ -384,7 +384,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 		},
 		"the same directory twice": {
 			damage: func(l *layout) {
-				l.members = append(l.members, &member{name: "repositories/", mode: tar.TypeDir})
+				l.members = append(l.members, &member{name: "repositories/", typeflag: tar.TypeDir})
 			},
 		},
 		"a file that is a directory": {
@@ -397,7 +397,7 @@ func TestVerifyNamesTheEntryOfEveryFault(t *testing.T) {
 		},
 		"a symbolic link": {
 			damage: func(l *layout) {
-				l.members = append(l.members, &member{name: "attachments/2", mode: tar.TypeSymlink, link: "/etc/passwd"})
+				l.members = append(l.members, &member{name: "attachments/2", typeflag: tar.TypeSymlink, link: "/etc/passwd"})
 			},
 			want: map[string]string{"attachments/2": ""},
 		},
@@ -666,7 +666,7 @@ func TestSummaryMarksIncompleteHistories(t *testing.T) {
 		"not truncated": {func(l *layout, _ string) { l.add(git+"shallow", "") }, nil},
 		"shallow wiki": {func(l *layout, head string) {
 			for _, m := range l.members {
-				if rest, ok := strings.CutPrefix(m.name, git); ok && m.mode == tar.TypeReg {
+				if rest, ok := strings.CutPrefix(m.name, git); ok && m.typeflag == tar.TypeReg {
 					l.add(wiki+rest, string(m.body))
 				}
 			}
