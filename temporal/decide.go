@@ -112,7 +112,7 @@ func (t *turn) proceed() {
 	case t.Pauses > maxPauses && t.ReleasingSince.IsZero():
 		t.ReleasingSince = t.now
 	}
-	releasing := !t.ReleasingSince.IsZero()
+	releasing := t.releasing()
 	t.watch(releasing)
 	switch {
 	case releasing && t.now.Sub(t.ReleasingSince) >= maxRelease:

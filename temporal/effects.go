@@ -64,7 +64,7 @@ func (x *exporter) change(ctx workflow.Context, s step) news {
 // is lost, Export searches for the migration.
 func (x *exporter) start(ctx workflow.Context, s step) news {
 	release := x.lease(ctx)
-	if x.canceled {
+	if x.releasing() {
 		release(0)
 		return func(*turn) {}
 	}
@@ -78,6 +78,10 @@ func (x *exporter) start(ctx workflow.Context, s step) news {
 		if newest.Wait > 0 {
 			release(newest.Wait)
 			return func(t *turn) { t.limited(newest.Wait) }
+		}
+		if x.releasing() {
+			release(0)
+			return func(*turn) {}
 		}
 	}
 	x.recordDecision(ctx, func(t *turn) decision {

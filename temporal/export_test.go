@@ -119,6 +119,19 @@ func TestACancelUnlocks(t *testing.T) {
 	}, ghmigratetest.WithExportDuration(2*time.Hour))
 }
 
+// The cancel comes while the activity before the start waits for the end of an outage.
+func TestACanceledExportStartsNoMigration(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(1)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/list-for-org", After: 1, Until: 3 * time.Minute, Status: 503}) // spares the preflight
+		w.prepare = func() { w.env.RegisterDelayedCallback(w.env.CancelWorkflow, 2*time.Minute) }
+		_, err := w.export(temporal.Order{Start: locking})
+		var canceled *sdk.CanceledError
+		require.ErrorAs(t, err, &canceled)
+		assert.Zero(t, w.starts())
+	})
+}
+
 // This test runs in real time, because the test suite leaks a goroutine for an activity
 // that is canceled between two attempts. With batches of one repository, no activity
 // waits.

@@ -46,6 +46,10 @@ type head struct {
 	Continued      int       `json:"continued,omitzero"` // how often the workflow continued as new
 }
 
+// releasing reports whether Export only releases locks, because it was canceled or has
+// given up.
+func (m *memory) releasing() bool { return !m.ReleasingSince.IsZero() }
+
 // batch returns the batch with a number, or nil.
 func (m *memory) batch(n int) *batch {
 	for _, b := range m.Batches {

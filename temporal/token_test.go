@@ -37,8 +37,8 @@ func TestATokenThatContinuesAsNewLosesNoRequest(t *testing.T) {
 	assert.Equal(t, []string{"a", "b"}, s.Members)
 }
 
-// A holder that keeps the lease for long is asked whether it still has it. Its lease
-// ends only when it gives the lease back, or when its workflow has ended.
+// After 20 minutes, a holder is asked whether it still has the lease. The lease ends only
+// when the holder gives it back, or when the workflow of the holder has ended.
 func TestALeaseEndsWithItsHolder(t *testing.T) {
 	const kept = 50 * time.Minute // asked twice
 	for name, ended := range map[string]bool{"released": false, "ended": true} {
