@@ -23,8 +23,9 @@ type service struct {
 	alive    func()      // resets the alarm that is raised when no backup succeeds for too long
 }
 
-// run backs up until the context ends. It returns up to two minutes later: export.Run
-// unlocks repositories first. The next run, in this process or another, continues.
+// run backs up until the context ends. It returns up to two minutes and ten seconds
+// later: export.Run waits for the response to a start, and unlocks repositories. The
+// next run, in this process or another, continues.
 func (s *service) run(ctx context.Context) {
 	next := time.NewTicker(s.every)
 	defer next.Stop()
@@ -51,13 +52,16 @@ func (s *service) backUp(ctx context.Context) error {
 		}
 		names = append(names, repo.FullName)
 	}
-	_, err := export.Run(ctx, acct, export.Options{
+	manifest, err := export.Run(ctx, acct, export.Options{
 		Repositories:   names,
 		Dir:            s.dir,
 		DeleteArchives: true,
 		FinishFirst:    true, // an interrupted run may have had other repositories
 		Progress:       s.progress,
 	})
+	if manifest != nil {
+		s.metrics.Set("last_covered", intVar(manifest.Covered))
+	}
 	return err
 }
 
@@ -68,9 +72,6 @@ func (s *service) progress(e export.Event) {
 	s.metrics.Add(string(e.Kind), 1)
 	if e.Kind == export.EventDownloaded {
 		s.metrics.Add("bytes", e.Size)
-	}
-	if e.Kind == export.EventEnded {
-		s.metrics.Set("last_covered", intVar(e.Done))
 	}
 	s.log.LogAttrs(context.Background(), slog.LevelInfo, "export", e.Attrs()...)
 }
