@@ -61,7 +61,7 @@ jq -r --arg page "$page" \
 	"$tmp/export.json" >>"$GITHUB_OUTPUT"
 {
 	jq -r '"### \(.manifest.covered) of \(.manifest.requested) repositories exported\n\nRun: `\(.location)`\n"' "$tmp/export.json"
-	jq -r '.manifest.repositories[] | select(.error) | "- \(.repository): \(.error)"' "$tmp/export.json" | head -n 100
+	jq -r '[.manifest.repositories[] | select(.error)][:100][] | "- \(.repository): \(.error)"' "$tmp/export.json"
 } >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
 if ((status == 3)); then
 	echo '::warning::the export is not finished: the next job continues the run'

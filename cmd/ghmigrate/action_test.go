@@ -99,6 +99,12 @@ func TestInputsOfTheAction(t *testing.T) {
 			inputs: map[string]string{"out": "d"}, stub: "echo '{\"location\":\"l\",\"finished\":false,\"manifest\":{\"covered\":0,\"requested\":1,\"repositories\":[]}}'; exit 3",
 			status: 3, args: "export --json --progress lines --out d --timeout=5h --all", output: "::warning::the export is not finished",
 		},
+		"thousands of missing repositories": {
+			inputs: map[string]string{"out": "d"},
+			stub: `echo '{"location":"l","finished":false,"manifest":{"covered":0,"requested":5000,"repositories":['; ` +
+				`seq -s, -f '{"repository":"o/repository-%05g","error":"not started"}' 5000; echo ']}}'; exit 3`,
+			status: 3, args: "export --json --progress lines --out d --timeout=5h --all", output: "::warning::the export is not finished",
+		},
 		"failed before the export": {
 			inputs: map[string]string{"out": "d"}, stub: "exit 2",
 			status: 2, args: "export --json --progress lines --out d --timeout=5h --all", output: "::error::the export failed with exit status 2",
