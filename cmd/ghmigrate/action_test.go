@@ -35,7 +35,7 @@ func (m *machine) action(s step, env map[string]string) {
 	for name, value := range exporting.Env {
 		env[name] = m.evaluate(value)
 	}
-	m.step(exporting.ID, exporting.Run, env)
+	m.step(exporting, env)
 	for name, output := range a.Outputs {
 		m.outputs["steps."+s.ID+".outputs."+name] = m.evaluate(output.Value)
 	}

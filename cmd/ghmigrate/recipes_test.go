@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,79 @@ func TestRecipes(t *testing.T) {
 	assert.GreaterOrEqual(t, checked, len(afterRecipe))
 }
 
+// TestRecipesReportFailures runs every script of the recipes with stubs, once for each
+// command of ghmigrate, and for df. If the command fails, the script has to fail.
+func TestRecipesReportFailures(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the recipes are for Linux")
+	}
+	command := regexp.MustCompile(`(?m)(.*)\b(?:ghmigrate|df) ([-=a-z]+) `)
+	for _, r := range readRecipes(t) {
+		for _, s := range r.scripts(t) {
+			m := newStubs(t)
+			script := m.localize(s.Run)
+			out, err := m.command(script, s.shell(), nil).CombinedOutput()
+			require.NoError(t, err, "%s\n%s", script, out)
+			for _, found := range command.FindAllStringSubmatch(script, -1) {
+				if strings.HasPrefix(found[1], "if ") { // inspect, before the first backup
+					continue
+				}
+				err := m.command(script, s.shell(), map[string]string{"FAILING": found[2]}).Run()
+				assert.Error(t, err, "%s: %s fails\n%s", r.heading, found[2], script)
+			}
+		}
+	}
+}
+
+func TestTheRecipeForADiskNeedsRoomForTwoRuns(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the recipes are for Linux")
+	}
+	recipes := readRecipes(t)
+	i := slices.IndexFunc(recipes, func(r recipe) bool { return r.heading == "A backup every night to a disk that cannot fill up" })
+	m := newStubs(t)
+	for free, needed := range map[string]string{"150": "150 bytes left, and an export needs 200: nothing was exported", "200": ""} {
+		out, err := m.command(m.localize(recipes[i].text), []string{"sh"}, map[string]string{"FREE": free}).CombinedOutput()
+		assert.Equal(t, needed == "", err == nil, "%s", out)
+		assert.Contains(t, string(out), needed)
+	}
+}
+
+// newStubs returns a machine with stubs of ghmigrate and of other programs. The last
+// run has 100 bytes. FREE is the room on the disk, and FAILING the first argument of a
+// program that fails.
+func newStubs(t *testing.T) *machine {
+	t.Helper()
+	m := newMachine(t, &internet{})
+	stubs := t.TempDir()
+	for name, output := range map[string]string{
+		"ghmigrate": `'{"size":100}'`, "git": "", "sha256sum": "", "df": `"     Avail\n      ${FREE:-1000}"`,
+	} {
+		stub := "#!/bin/sh\n[ \"$1\" != \"$FAILING\" ] && echo " + output + "\n"
+		require.NoError(t, os.WriteFile(filepath.Join(stubs, name), []byte(stub), 0o700))
+	}
+	m.env = append(m.env, "PATH="+stubs+string(os.PathListSeparator)+os.Getenv("PATH"), "GITHUB_OUTPUT="+m.path("output"))
+	return m
+}
+
+// scripts returns the shell scripts of a recipe as steps.
+func (r recipe) scripts(t *testing.T) (scripts []step) {
+	t.Helper()
+	if r.language != "yaml" {
+		return []step{{Run: r.text, Shell: "sh"}}
+	}
+	for _, j := range readJobs(t, r.text) {
+		for _, s := range j.Steps {
+			if s.Run != "" && !s.installs() {
+				scripts = append(scripts, s)
+			}
+		}
+	}
+	return scripts
+}
+
 // A machine has the program and an environment to run recipes in.
 type machine struct {
 	t       *testing.T
@@ -158,10 +232,15 @@ func (m *machine) read(name string) string {
 	return readFile(m.t, m.path(name))
 }
 
-// script runs a shell script, with the folders, the proxy, the CA and the token of the
-// machine.
+// script runs a shell script on the machine.
 func (m *machine) script(text string) {
 	m.t.Helper()
+	m.run(m.localize(text), step{Shell: "sh"}.shell(), nil)
+}
+
+// localize puts the folders, the proxy, the CA and the token of the machine into a
+// script.
+func (m *machine) localize(text string) string {
 	token := dotcomToken
 	switch {
 	case strings.Contains(text, "ghes.example.com"):
@@ -169,29 +248,34 @@ func (m *machine) script(text string) {
 	case strings.Contains(text, "octocorp.ghe.com"):
 		token = tenantToken
 	}
-	text = strings.NewReplacer(" /var/", " "+m.path("var")+"/", "=/var/", "="+m.path("var")+"/", ">>/var/", ">>"+m.path("var")+"/",
+	return strings.NewReplacer(" /var/", " "+m.path("var")+"/", "=/var/", "="+m.path("var")+"/", ">>/var/", ">>"+m.path("var")+"/",
 		"/etc/ssl/octo-ca.pem", m.ca, "/etc/github-backup.token", m.path("etc", "github-backup.token"),
 		"http://proxy.example.com:3128", m.proxy, "ghp_…", token).Replace(text)
-	m.bash(text, nil)
 }
 
-// bash runs a script with the shell options of GitHub Actions.
-func (m *machine) bash(text string, env map[string]string) {
+// run runs a script in a shell.
+func (m *machine) run(text string, shell []string, env map[string]string) {
+	m.t.Helper()
+	out, err := m.command(text, shell, env).CombinedOutput()
+	require.NoError(m.t, err, "%s\n%s", text, out)
+	assertNoSecrets(m.t, string(out), dotcomToken, tenantToken, serverToken, secretKey)
+}
+
+// command returns the command that runs a script in a shell.
+func (m *machine) command(text string, shell []string, env map[string]string) *exec.Cmd {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(m.t.Context()), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "--noprofile", "--norc", "-euo", "pipefail", "-c", text)
-	cmd.Dir, cmd.Env = m.home, m.env
+	m.t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, shell[0], append(slices.Clone(shell[1:]), "-c", text)...)
+	cmd.Dir, cmd.Env = m.home, slices.Clone(m.env)
 	for name, value := range env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	out, err := cmd.CombinedOutput()
-	require.NoError(m.t, err, "%s\n%s", text, out)
-	assertNoSecrets(m.t, string(out), dotcomToken, tenantToken, serverToken, secretKey)
+	return cmd
 }
 
 // lock locks a repository, as a script that does not unlock.
 func (m *machine) lock() {
 	m.t.Helper()
-	m.bash("ghmigrate wait --org octo-org $(ghmigrate start --org octo-org --lock app)", nil)
+	m.script("ghmigrate wait --org octo-org $(ghmigrate start --org octo-org --lock app)")
 }
