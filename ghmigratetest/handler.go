@@ -41,7 +41,7 @@ func (s *Server) serveOrigins(w http.ResponseWriter, r *http.Request) {
 	}
 	host := cmp.Or(forwarded(r, "Host"), r.Host)
 	isStorage := strings.HasPrefix(r.URL.Path, storagePrefix+"/")
-	if origin := scheme + "://" + host; origin != s.apiHost {
+	if origin := scheme + "://" + host; origin != s.apiOrigin {
 		e := externalURLs{api: origin + prefixOf(r)}
 		e.storage = e.api + storagePrefix
 		if s.cfg.storageHost != "" {
@@ -95,11 +95,11 @@ func (s *Server) rewriteURLs(res response, r *http.Request) response {
 		return res
 	}
 	res.body = bytes.ReplaceAll(res.body, []byte(s.storageURL), []byte(e.storage))
-	res.body = bytes.ReplaceAll(res.body, []byte(s.apiHost), []byte(e.api))
+	res.body = bytes.ReplaceAll(res.body, []byte(s.apiOrigin), []byte(e.api))
 	for _, name := range []string{"Link", "Location"} {
 		if value := res.header.Get(name); value != "" {
 			value = strings.ReplaceAll(value, s.storageURL, e.storage)
-			res.header.Set(name, strings.ReplaceAll(value, s.apiHost, e.api))
+			res.header.Set(name, strings.ReplaceAll(value, s.apiOrigin, e.api))
 		}
 	}
 	return res

@@ -15,10 +15,10 @@ func (s *Server) listen() {
 	} else {
 		o = listenOnSockets(s.cfg.addr)
 	}
-	s.apiHost = "http://" + o.apiHost
+	s.apiOrigin = "http://" + o.apiHost
 	s.storageURL = "http://" + o.storageHost
 	if s.cfg.ghes {
-		s.storageURL = s.apiHost
+		s.storageURL = s.apiOrigin
 	}
 	s.client = &http.Client{Transport: &http.Transport{DialContext: o.dial}}
 	s.serve(o.api, s.Handler())

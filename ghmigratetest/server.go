@@ -18,7 +18,7 @@ type Server struct {
 	operations []operation
 	clock      *Clock
 	signingKey []byte
-	apiHost    string // scheme and host of the API
+	apiOrigin  string // scheme and host of the API
 	storageURL string
 	webURL     string // of the web site
 	client     *http.Client
@@ -145,13 +145,13 @@ func (s *Server) sleep(ctx context.Context, d time.Duration) bool {
 
 // URL returns the base URL of the API, without a trailing slash. Its path is
 // /api/v3, so that a client that drops the path of its base URL fails.
-func (s *Server) URL() string { return s.apiHost + basePath }
+func (s *Server) URL() string { return s.apiOrigin + basePath }
 
 const basePath = "/api/v3"
 
 // StorageURL returns the base URL of storage, without a trailing slash. Its host
-// name differs from the API's, except with [WithGHES], and except if [WithAddr]
-// names an address of the network.
+// name differs from the API's, unless [WithGHES] is set or [WithAddr] names a
+// network address.
 func (s *Server) StorageURL() string { return s.storageURL }
 
 // Client returns the HTTP client that reaches both origins. Every call returns the
