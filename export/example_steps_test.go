@@ -149,7 +149,7 @@ func ExampleStep() {
 		check(json.Unmarshal(state, &job))
 		effect, at := job.Next(time.Now())
 		if effect == export.EffectNone && at.IsZero() {
-			break // the job is over
+			break // the job is over or parked
 		}
 		time.Sleep(time.Until(at))
 		fmt.Println(effect)

@@ -213,7 +213,7 @@ func TestANewRunSortsLastWhateverTheClockSays(t *testing.T) {
 	})
 }
 
-// Runs that begin in the same second have distinct names.
+// Runs of one folder that begin in the same second sort in order.
 func TestRunNamesOfOneSecondAreInOrder(t *testing.T) {
 	now := time.Now()
 	newest := ""

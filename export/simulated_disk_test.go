@@ -46,7 +46,8 @@ func newSimulated(seed uint64) simulatedDisk {
 
 func slot(i int) string { return fmt.Sprintf("%s/slot%d", simulatedDir, i) }
 
-// with returns the same file system on another disk, such as the disk after a crash.
+// with returns the file system with another disk below it, such as the disk after a
+// crash.
 func (d simulatedDisk) with(disk *simdisk.Disk) simulatedDisk { return simulatedDisk{disk, d.runs} }
 
 // real returns the name on the simdisk.Disk.
@@ -173,8 +174,7 @@ func (a simulatedAccount) DeleteArchive(ctx context.Context, id int64) error {
 	return a.Account.DeleteArchive(ctx, id)
 }
 
-// holds returns an error unless the archive is in the store, or on the disk without a
-// store.
+// holds checks that the archive is in the store, or on disk if there is no store.
 func (a simulatedAccount) holds(archive *export.Archive) error {
 	folder := (*a.disk.runs)[len(*a.disk.runs)-1]
 	var data []byte
