@@ -135,6 +135,19 @@ func TestErrNotSentIsNotReturnedAfterASend(t *testing.T) {
 	})
 }
 
+// GitHub rejects a request because of a rate limit, and the context ends in the pause.
+func TestErrNotSentIsReturnedAfterARateLimit(t *testing.T) {
+	t.Parallel()
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.Inject(ghmigratetest.SecondaryRateLimitAfter(time.Minute))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := testclient.New(t, server).Do(ctx, http.MethodPost, "/things", nil, nil)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, ghmigrate.ErrNotSent)
+	})
+}
+
 // limitedTokens is a TokenSource that fails after a number of tokens.
 type limitedTokens struct {
 	token string

@@ -66,7 +66,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 		a.note(ctx, res, err)
 		pause, retry := a.next(res, err)
 		if !retry && ctx.Err() == nil {
-			return res, a.final(res, err)
+			return res, a.final(res.unsent, err)
 		}
 		if ctx.Err() == nil {
 			c.log.LogAttrs(ctx, slog.LevelWarn, "request failed, retrying", slog.String("method", r.method), slog.String("path", r.at.path),
@@ -74,7 +74,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 			_ = netx.Sleep(ctx, pause)
 		}
 		if ctx.Err() != nil {
-			return res, a.final(res, r.wrap(withLastFailure(a.last, netx.ContextError(ctx))))
+			return res, a.final(true, r.wrap(withLastFailure(a.last, netx.ContextError(ctx))))
 		}
 	}
 }
@@ -148,9 +148,10 @@ func (a *attempts) note(ctx context.Context, res response, err error) {
 }
 
 // final returns the error that ends the call. It matches ErrNotSent if no
-// attempt can have been carried out.
-func (a *attempts) final(res response, err error) error {
-	if res.unsent && !a.ambiguous {
+// attempt can have been carried out. Unsent means that err is not from an attempt that
+// left this machine.
+func (a *attempts) final(unsent bool, err error) error {
+	if unsent && !a.ambiguous {
 		return &unsentError{err}
 	}
 	return err

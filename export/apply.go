@@ -148,11 +148,14 @@ func (j *Job) try(e Effect, change func(*attempts)) {
 	}
 }
 
-// fail counts a failure of an effect, and returns the number of failures since the
+// refuse counts a refusal of an effect, and returns the number of refusals since the
 // latest success.
-func (j *Job) fail(e Effect, pause time.Duration, now time.Time) int {
-	j.try(e, func(a *attempts) { a.fail(pause, now) })
-	return j.tries(e).Count
+func (j *Job) refuse(e Effect, pause time.Duration, now time.Time) int {
+	j.try(e, func(a *attempts) {
+		a.fail(pause, now)
+		a.Refusals++
+	})
+	return j.tries(e).Refusals
 }
 
 // fail counts a failure and the pause after it.
@@ -166,18 +169,19 @@ func (a *attempts) fail(pause time.Duration, now time.Time) {
 }
 
 // retry counts an error that may be temporary, and sets Due. Over reports whether
-// the pauses after such errors exceed their limit. Rate limits do not count.
+// the pauses since the latest success exceed their limit. The limit for denials holds
+// only while every error is a denial. Rate limits do not count.
 func (a *attempts) retry(r Result, now time.Time) (over bool) {
-	limit := maxDeniedTime
-	switch r.Class { //nolint:exhaustive // all other classes have one limit
-	case ClassWait:
+	if r.Class == ClassWait {
 		a.Due = now.Add(r.After)
 		return false
-	case ClassRetry:
-		limit = maxRetryTime
 	}
 	a.fail(backoff(a.Count), now)
-	return a.Paused > limit
+	a.Temporary = a.Temporary || r.Class == ClassRetry
+	if a.Temporary {
+		return a.Paused > maxRetryTime
+	}
+	return a.Paused > maxDeniedTime
 }
 
 // backoff returns the pause after a number of failures.
@@ -211,12 +215,12 @@ func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 			}
 		}
 		j.addFates(r.Fates)
-		j.fail(e, namelessPause, now)
+		j.refuse(e, namelessPause, now)
 		if len(s.Named) > 0 || r.Class == ClassJob && (!r.Invalid || j.lineage.Waited) {
 			j.end(OutcomeRefused, r.Reason, now)
 		}
 	case EffectUnlock, EffectDelete:
-		if j.fail(e, refusalPause, now) >= maxRefusals {
+		if j.refuse(e, refusalPause, now) >= maxRefusals {
 			s.Forgotten = r.Forgotten
 			j.giveUp(e, r.Reason, now)
 		}
@@ -225,7 +229,10 @@ func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 	default:
 		switch r.Class {
 		case ClassAbsent:
-			if j.fail(e, absentPause, now) >= maxAbsences {
+			switch absent := j.refuse(e, absentPause, now) >= maxAbsences; {
+			case absent && (e == EffectDownload || e == EffectTransfer):
+				j.end(OutcomeGone, r.Reason, now)
+			case absent:
 				j.giveUp(e, r.Reason, now)
 			}
 		case ClassJob:
@@ -346,7 +353,7 @@ func (j *Job) damaged(r Result, now time.Time) {
 	s.Archive, s.Verified, s.Stored, s.InStore = nil, false, false, false
 	s.Missing, s.Condemned, s.Unsound, s.Faults = nil, nil, false, nil
 	count := 0
-	j.try(EffectVerify, func(a *attempts) { a.Count++; count = a.Count })
+	j.try(EffectVerify, func(a *attempts) { a.Refusals++; count = a.Refusals })
 	if count > maxDamages {
 		j.end(OutcomeUnfetched, r.Reason, now)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/ghmigrate/ghmigrate"
 )
@@ -53,7 +54,7 @@ func resultOf(err error) Result {
 	case errors.Is(err, errNotDone):
 		r.Class = ClassDenied
 	case responded && response.RetryAfter > 0:
-		r.Class, r.After = ClassWait, response.RetryAfter
+		r.Class, r.After = ClassWait, min(response.RetryAfter, time.Hour) // a server may send an absurd delay
 	case errors.Is(err, ghmigrate.ErrArchiveNotReady):
 	case errors.Is(err, ghmigrate.ErrArchiveGone):
 		r.Class, r.Outcome = ClassJob, OutcomeGone

@@ -118,11 +118,13 @@ type book struct {
 
 // attempts counts the failures of one effect.
 type attempts struct {
-	Count  int           `json:"count,omitzero"`  // failures since the latest success
-	Since  time.Time     `json:"since,omitzero"`  // the time of the first of these failures
-	Paused time.Duration `json:"paused,omitzero"` // the sum of the pauses after them
-	Due    time.Time     `json:"due,omitzero"`    // the effect must not be tried before
-	Over   bool          `json:"over,omitzero"`   // the effect was given up
+	Count     int           `json:"count,omitzero"`     // failures since the latest success
+	Refusals  int           `json:"refusals,omitzero"`  // those of these failures that have a limit in number
+	Temporary bool          `json:"temporary,omitzero"` // whether one of them was a temporary error
+	Since     time.Time     `json:"since,omitzero"`     // the time of the first of these failures
+	Paused    time.Duration `json:"paused,omitzero"`    // the sum of the pauses after them
+	Due       time.Time     `json:"due,omitzero"`       // the effect must not be tried before
+	Over      bool          `json:"over,omitzero"`      // the effect was given up
 }
 
 // An Archive is an archive that was downloaded.

@@ -302,8 +302,11 @@ func (r *run) manifest() *Manifest {
 
 // finish writes the manifest, and then the last line of the journal.
 func (r *run) finish(ctx context.Context) error {
-	for _, job := range r.journal.jobs { // an earlier Clear may have failed
-		_ = job.Clear()
+	for _, job := range r.journal.jobs {
+		_ = job.Clear() // an earlier Clear may have failed
+		if job.State.Migration != 0 && job.State.Archive == nil {
+			job.removeParts(r.opts.disk)
+		}
 	}
 	now := time.Now().UTC()
 	m := r.manifest()

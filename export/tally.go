@@ -34,10 +34,11 @@ type tally struct {
 	Stops    int      `json:"stops,omitzero"`   // calls in a row that ended with ErrSystemic, with no success since
 	Doubt    []string `json:"doubt,omitempty"`  // hashes of the sets that failed in doubt: they are retried as a whole
 
-	Accepted  time.Time `json:"taken,omitzero"`    // when GitHub last accepted a start
-	Refused   time.Time `json:"refused,omitzero"`  // when GitHub first refused a start after that
-	Blocker   string    `json:"blocker,omitempty"` // the ID of the job whose start was refused first
-	NotBefore time.Time `json:"gate,omitzero"`     // the time of the next start, after two sets were refused
+	Accepted  time.Time `json:"taken,omitzero"`     // when GitHub last accepted a start
+	Refused   time.Time `json:"refused,omitzero"`   // when a start first failed after that
+	Temporary bool      `json:"temporary,omitzero"` // whether a start has failed since then with a temporary error
+	Blocker   string    `json:"blocker,omitempty"`  // the ID of the job whose start was refused first
+	NotBefore time.Time `json:"gate,omitzero"`      // the time of the next start, after two sets were refused
 }
 
 // MarshalJSON returns the JSON of the tally.
@@ -50,14 +51,15 @@ func (t *Tally) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &
 // of earlier calls, except for calls that ended with ErrSystemic.
 func (t *Tally) Resume() { t.t = tally{Stops: t.t.Stops, Doubt: t.t.Doubt} }
 
-// Started counts the result of a start, or of the search after a lost start. A
-// driver calls Started after [Job.Apply]. Stop reports whether the run must end,
+// Started counts the result of a start, or of a search that has found the migration of
+// a lost start. A driver calls Started after [Job.Apply]. Stop reports whether the run must end,
 // because GitHub has accepted no start for too long. If GitHub accepts other sets of
 // repositories meanwhile, Started ends the job as refused, so that it is halved.
 func (t *Tally) Started(j *Job, r Result, now time.Time) (stop bool) {
 	s := &t.t
 	if j.State.Migration != 0 {
-		s.Accepted, s.Refused, s.Blocker, s.NotBefore = now, time.Time{}, "", time.Time{}
+		s.Accepted, s.NotBefore = now, time.Time{}
+		s.accept()
 		return false
 	}
 	a := j.tries(EffectStart)
@@ -67,16 +69,18 @@ func (t *Tally) Started(j *Job, r Result, now time.Time) (stop bool) {
 	if s.Refused.IsZero() {
 		s.Refused, s.Blocker = now, j.ID
 	}
+	s.Temporary = s.Temporary || r.Class == ClassRetry
 	limit := maxDeniedTime
-	if r.Class == ClassJob {
-		limit = maxNamelessTime
-	}
-	if r.Class == ClassRetry {
+	switch {
+	case s.Temporary:
 		limit = maxRetryTime
+	case r.Class == ClassJob:
+		limit = maxNamelessTime
 	}
 	switch {
 	case r.Class != ClassRetry && r.Class != ClassRun && s.Accepted.After(a.Since):
 		j.end(OutcomeRefused, r.Reason, now)
+		s.accept()
 	case now.Sub(s.Refused) >= limit && r.Class == ClassJob:
 		j.end(OutcomeRefused, r.Reason, now)
 	case now.Sub(s.Refused) >= limit:
@@ -86,6 +90,9 @@ func (t *Tally) Started(j *Job, r Result, now time.Time) (stop bool) {
 	}
 	return false
 }
+
+// accept forgets the failures of starts: GitHub accepts some starts.
+func (s *tally) accept() { s.Refused, s.Temporary, s.Blocker = time.Time{}, false, "" }
 
 // Ended counts the outcome of an export. A driver calls Ended as soon as the outcome
 // is known: the job may be over hours later.
@@ -177,7 +184,7 @@ func Weigh(jobs []*Job, patience time.Duration, now time.Time) (load Load, pendi
 // toBeStarted reports whether the job's next effect is a start.
 func (j *Job) toBeStarted() bool {
 	s := &j.State
-	return s.Outcome == OutcomeUnknown && s.Migration == 0 && s.book.LostAt.IsZero()
+	return s.Outcome == OutcomeUnknown && s.Migration == 0 && s.book.LostAt.IsZero() && s.Parked == ""
 }
 
 // MayStart returns nil if a job may be started now. It returns [ErrNotNow] and a time

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/archive"
@@ -22,6 +23,9 @@ import (
 // maxFaults limits the faults that a result keeps for each repository, and for the
 // archive as a whole.
 const maxFaults = 20
+
+// progressEvery is the time between two events about the progress of a transfer.
+const progressEvery = 100 * time.Millisecond
 
 var (
 	errChecksum  = errors.New("checksum mismatch: the archive on disk differs from the download")
@@ -57,11 +61,16 @@ func (p *performer) download(ctx context.Context) Result {
 	}
 	r := p.notFound(ctx, err)
 	if r.Class == ClassJob { // no later download continues this download: free the disk
-		for _, suffix := range []string{".part", ".part.log"} {
-			_ = removeFile(p.disk, p.path()+suffix)
-		}
+		p.job.removeParts(p.disk)
 	}
 	return r
+}
+
+// removeParts removes the files of a download that is not complete.
+func (j *Job) removeParts(d disk) {
+	for _, suffix := range []string{".part", ".part.log"} {
+		_ = removeFile(d, filepath.Join(j.Dir, archiveName(j.State.Migration)+suffix))
+	}
 }
 
 // verify reads the archive from disk. It compares the checksum with the checksum of
@@ -101,11 +110,11 @@ func (p *performer) examine(ctx context.Context, r io.Reader) (*archive.Summary,
 		ExcludeReleases:    start.ExcludeReleases,
 		SkipReferences:     true,
 	})
-	faults, faulty := errors.AsType[*archive.FaultError](err)
+	faults, _ := errors.AsType[*archive.FaultError](err)
 	switch {
 	case ctx.Err() != nil:
 		return summary, nil, contextError(ctx)
-	case err != nil && !faulty:
+	case err != nil && summary.SHA256 == "": // the reader failed, perhaps after faults
 		return summary, nil, err
 	}
 	return summary, faults, nil
@@ -243,10 +252,12 @@ func (p *performer) transfer(ctx context.Context) Result {
 		_ = r.CloseWithError(errShortRead) // so that the writer does not wait for a Store that has returned
 		put <- err
 	}()
-	written := int64(0)
+	written, reported := int64(0), time.Time{}
 	counting := &countingReader{r: io.TeeReader(stream, w), seen: func(n int) {
-		written += int64(n)
-		p.progress(written, size)
+		if written += int64(n); time.Since(reported) >= progressEvery {
+			reported = time.Now()
+			p.progress(written, size)
+		}
 	}}
 	summary, faults, err := p.examine(ctx, counting)
 	if err == nil {
@@ -265,6 +276,7 @@ func (p *performer) transfer(ctx context.Context) Result {
 	case err != nil:
 		return resultOf(err)
 	}
+	p.progress(written, size)
 	result := p.verdict(summary, faults)
 	result.Archive = &Archive{Name: archiveName(p.job.State.Migration), Size: written, SHA256: summary.SHA256}
 	return result

@@ -22,6 +22,7 @@ import (
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/durable"
 	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
@@ -395,4 +396,64 @@ func TestAnInterruptedStreamLeavesNoObjectInTheStore(t *testing.T) {
 		assert.NotEmpty(t, store.get(m.Run+"/migration-79.tar.gz"))
 		assert.Len(t, server.Migrations(), 1)
 	})
+}
+
+// A disk may fail to read an archive that has faults. The archive is on disk
+// nevertheless.
+func TestAFailedReadOfAFaultyArchiveIsNotDamage(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := export.Options{Repositories: addRepositories(server, 2), Dir: t.TempDir()}
+		server.SetFate(func(ghmigratetest.Migration) ghmigratetest.Fate {
+			return ghmigratetest.Fate{Damage: func(archive []byte) []byte {
+				return changeEntry(t, archive, "users_", func(data []byte) []byte {
+					data[0] = '?'
+					return data
+				})
+			}}
+		})
+		downloads, failed := 0, false
+		acct := downloadingAccount{Account: octo(t, server), before: func(id int64) error {
+			if id == 79 {
+				downloads++
+			}
+			return nil
+		}}
+		m, err := export.Run(t.Context(), acct, export.OnDisk(opts, failingReads{fail: &failed}))
+		require.Error(t, err)
+		assert.True(t, failed)
+		assert.Equal(t, 1, downloads)
+		assert.Contains(t, m.Repositories[0].Error, "has faults")
+	})
+}
+
+// failingReads is a disk that once fails to read the last bytes of an archive.
+type failingReads struct {
+	unsyncedDisk
+	fail *bool
+}
+
+func (d failingReads) Open(name string) (durable.File, error) {
+	f, err := d.unsyncedDisk.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	return failingFile{f, info.Size() - 10, d.fail}, err
+}
+
+type failingFile struct {
+	durable.File
+	readable int64
+	failed   *bool
+}
+
+func (f failingFile) ReadAt(p []byte, at int64) (int, error) {
+	switch {
+	case *f.failed:
+		return f.File.ReadAt(p, at)
+	case at >= f.readable:
+		*f.failed = true
+		return 0, syscall.EIO
+	}
+	return f.File.ReadAt(p[:min(int64(len(p)), f.readable-at)], at)
 }
