@@ -13,6 +13,7 @@ import (
 	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/renderer"
 	goldmarkhtml "github.com/yuin/goldmark/renderer/html"
 	nethtml "golang.org/x/net/html"
@@ -46,6 +47,7 @@ func newMarkdown() *markdown {
 func newGoldmark(opts ...renderer.Option) goldmark.Markdown {
 	return goldmark.New(
 		goldmark.WithExtensions(extension.GFM),
+		goldmark.WithParserOptions(costParsers()...),
 		goldmark.WithRendererOptions(opts...),
 	)
 }
@@ -69,7 +71,9 @@ func newPolicy() *bluemonday.Policy {
 	p.AllowAttrs("open").Matching(regexp.MustCompile(`^(open|)$`)).OnElements("details")
 	p.AllowAttrs("type").Matching(regexp.MustCompile(`^checkbox$`)).OnElements("input")
 	p.AllowAttrs("checked", "disabled").Matching(regexp.MustCompile(`^(checked|disabled|)$`)).OnElements("input")
-	p.AllowAttrs("dir").Matching(regexp.MustCompile(`^(ltr|rtl|auto)$`)).Globally()
+	p.AllowAttrs("dir").Matching(regexp.MustCompile(`^(ltr|rtl|auto)$`)).OnElements(
+		"p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "ul", "ol", "li", "dl", "table", "th", "td", "details", "summary", "div", "span",
+	)
 	p.AllowURLSchemes("http", "https", "mailto")
 	p.AllowRelativeURLs(true)
 	p.RequireParseableURLs(true)
@@ -89,23 +93,42 @@ type resolver struct {
 	document bool
 }
 
-// render renders a text as safe HTML.
+// render renders a text as safe HTML. A text that cannot be rendered at a low cost is
+// shown as plain text.
 func (m *markdown) render(text string, r *resolver) template.HTML {
 	if strings.TrimSpace(text) == "" {
 		return ""
 	}
-	if len(text) > maxMarkdown || isCostly(text) {
+	if len(text) > maxMarkdown {
 		return plainText(text)
 	}
 	engine := m.comment
 	if r.document {
 		engine = m.document
 	}
-	var b bytes.Buffer
-	if err := engine.Convert([]byte(text), &b); err != nil {
+	unsafe, err := convert(engine, text)
+	if err != nil {
 		return plainText(text)
 	}
-	return template.HTML(r.finish(m.policy.SanitizeBytes(b.Bytes()))) //nolint:gosec // the HTML is sanitized
+	safe, err := r.finish(m.policy.SanitizeBytes(unsafe))
+	if err != nil {
+		return plainText(text)
+	}
+	return template.HTML(safe) //nolint:gosec // the HTML is sanitized
+}
+
+// convert returns the HTML of a text. It returns errCostly for a costly text.
+func convert(engine goldmark.Markdown, text string) (unsafe []byte, err error) {
+	defer func() {
+		if p := recover(); p == errCostly { //nolint:errorlint // the value is the error itself
+			err = errCostly
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	var b bytes.Buffer
+	err = engine.Convert([]byte(text), &b, parser.WithContext(&meter{Context: parser.NewContext()}))
+	return b.Bytes(), err
 }
 
 // plainText renders a text as plain text.
@@ -120,18 +143,31 @@ func plainText(text string) template.HTML {
 
 // finish replaces the addresses in sanitized HTML and makes links of references. It parses
 // the HTML as a browser does, and writes every tag anew. Therefore, no text can close an
-// element of the page around it.
-func (r *resolver) finish(sanitized []byte) string {
+// element of the page around it. It returns an error for HTML of too many elements, or of
+// elements that are nested too deeply.
+func (r *resolver) finish(sanitized []byte) (string, error) {
+	if bytes.Count(sanitized, []byte("<")) > 2*maxElements { // each has a start tag and an end tag
+		return "", errCostly
+	}
 	body := &nethtml.Node{Type: nethtml.ElementNode, Data: "div", DataAtom: atom.Div}
 	nodes, err := nethtml.ParseFragment(bytes.NewReader(sanitized), body)
-	if err != nil { // the elements are nested too deeply
-		return `<pre class="long">` + html.EscapeString(string(sanitized)) + `</pre>`
+	if err != nil {
+		return "", err
+	}
+	elements := 0
+	for _, n := range nodes {
+		for range n.Descendants() { // the parser repeats elements that the text does not close
+			elements++
+		}
+	}
+	if elements > 2*maxElements { // half of them are texts
+		return "", errCostly
 	}
 	var out strings.Builder
 	for _, n := range nodes {
 		r.write(&out, n, ancestors{})
 	}
-	return out.String()
+	return out.String(), nil
 }
 
 // ancestors says whether a node is inside a link or inside code.

@@ -1,9 +1,9 @@
 package browse_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,26 +13,61 @@ import (
 	"github.com/ghmigrate/ghmigrate/archive"
 )
 
-// TestCostlyMarkdown checks that a text whose Markdown would take minutes is shown as
-// plain text.
+// TestCostlyMarkdown checks that a text whose Markdown would take minutes or gigabytes is
+// shown as plain text, and that other texts are not.
 func TestCostlyMarkdown(t *testing.T) {
 	t.Parallel()
-	costly := []string{
-		strings.Repeat("> ", 30_000), strings.Repeat("- ", 30_000) + "x", strings.Repeat("1. ", 20_000) + "x", strings.Repeat("[a](", 16_000), strings.Repeat("![", 32_000),
-		strings.Repeat("*_", 32_000), strings.Repeat("x", 300_000),
+	repeat := strings.Repeat
+	const firstFine = 51        // the issues from this number on are rendered
+	texts := map[string]string{ // by the number of the issue, and a name
+		"1 quotes":                        repeat("> ", 30_000),
+		"2 bullets":                       repeat("- ", 30_000) + "x",
+		"3 numbers":                       repeat("1. ", 20_000) + "x",
+		"4 links":                         repeat("[a](", 16_000),
+		"5 images":                        repeat("![", 32_000),
+		"6 emphasis":                      repeat("*_", 32_000),
+		"7 long text":                     repeat("x", 300_000),
+		"8 empty cells":                   repeat("|a", 500) + "\n" + repeat("|-", 500) + "\n" + repeat("a\n", 1000),
+		"9 empty cells in a quote":        "> " + repeat("|a", 500) + "\n> " + repeat("|-", 500) + "\n" + repeat("> a\n", 1000),
+		"10 plus without a space":         repeat("+_a _a _a _a\n", 3000) + repeat("+a* a* a* a*\n", 3000),
+		"11 number in a paragraph":        "x\n" + repeat("2. _a _a _a\n", 3000) + repeat("2. a* a* a*\n", 3000),
+		"12 indented bullet":              "x\n" + repeat("    - _a _a _a\n", 3000) + repeat("    - a* a* a*\n", 3000),
+		"13 empty lines in lists":         repeat("- ", 50) + "x" + repeat("\n", 10_000) + "- y",
+		"14 links to a long address":      "[a]: https://example.com/" + repeat("a", 60_000) + "\n\n" + repeat("[a]\n\n", 200),
+		"15 titles of definitions":        repeat("[a]: b\n(\n", 5000),
+		"16 escaped pipes":                "a|\n-|\n" + repeat("`\\|`|\n", 5000),
+		"17 elements that are not closed": "<p>" + repeat("<b><i><u><s><em><strong>", 3) + "</p>" + repeat("<p>x</p>", 6000),
+		"18 deep quotes":                  repeat(">", 600) + "x",
+		"19 short lines":                  repeat("\\``a\n", 2000),
+
+		"51 list":                 repeat("- [a link](https://example.com/a) and `code`\n", 1000),
+		"52 long paragraph":       "> > > deep\n\n" + repeat("A text of many words. ", 10_000),
+		"53 emphasis":             repeat("*one*\n\n", 20_000),
+		"54 rule of dashes":       "one\n\n" + repeat("-", 80) + "\n\ntwo",
+		"55 rule of stars":        "one\n\n" + repeat("* ", 80) + "\n\n" + repeat("*", 80) + "\n\ntwo",
+		"56 underlined heading":   repeat("A title ", 10) + "\n" + repeat("-", 80) + "\n\ntext",
+		"57 table of a database":  "+" + repeat(repeat("-", 30)+"+", 4) + "\n| a | b | c | d |\n+" + repeat(repeat("-", 30)+"+", 4),
+		"58 pluses":               repeat("+", 200),
+		"59 nested list":          repeat("- one\n    - [a link](https://example.com/a) and `code`\n", 500),
+		"60 table of links":       "| a | b |\n|---|---|\n" + repeat("| [a link](https://example.com/a) | `code` |\n", 1000),
+		"61 wide table":           repeat("|a", 30) + "\n" + repeat("|-", 30) + "\n" + repeat(repeat("|1", 30)+"\n", 300),
+		"62 link definitions":     "# Changes\n\n[1.0.0]\n\n" + repeat("[1.0.0]: https://example.com/octo-org/app/compare/1.0.0\n", 500),
+		"63 code block":           "```\n" + repeat("a[i] = *p + _q * (r < s) `t`\n", 2000) + "```",
+		"64 right to left":        `<div dir="rtl">` + "\n\none\n\n</div>",
+		"65 quotes around a list": repeat("> > - one\n", 2000),
 	}
-	fine := []string{
-		strings.Repeat("- [a link](https://example.com/a) and `code`\n", 1000), "> > > deep\n\n" + strings.Repeat("A text of many words. ", 10_000), strings.Repeat("*one*\n\n", 20_000),
-	}
+	number := func(name string) string { return strings.Fields(name)[0] }
 	v := visit(t, writeArchive(t, func(a archiveWriter) {
 		a.records(&archive.Repository{URL: app, Name: "app"})
-		for i, text := range append(costly, fine...) {
-			a.records(&archive.Issue{URL: app + archive.URL(fmt.Sprintf("/issues/%d", i+1)), Repository: app, Title: "x", Body: text})
+		for name, text := range texts {
+			a.records(&archive.Issue{URL: app + archive.URL("/issues/"+number(name)), Repository: app, Title: "x", Body: text})
 		}
 	}))
-	for i := range append(costly, fine...) {
-		plain := strings.Contains(v.page(fmt.Sprintf("octo-org/app/issues/%d", i+1)), `<pre class="long">`)
-		assert.Equal(t, i < len(costly), plain, i)
+	for name := range texts {
+		n, err := strconv.Atoi(number(name))
+		require.NoError(t, err)
+		body := v.page("octo-org/app/issues/" + number(name))
+		assert.Equal(t, n < firstFine, strings.Contains(body, `<pre class="long">`), name)
 	}
 }
 
