@@ -138,7 +138,7 @@ func (g *gitRunner) has(ctx context.Context, name, sha string) bool {
 const maxKnown = 100_000
 
 // learn finds out which commits a repository has, with one process of git, and caches
-// the results.
+// the results. A repository that git cannot read has no commits.
 func (g *gitRunner) learn(ctx context.Context, name string, commits []string) {
 	g.mu.Lock()
 	var unknown []string
@@ -151,13 +151,13 @@ func (g *gitRunner) learn(ctx context.Context, name string, commits []string) {
 	if len(unknown) == 0 {
 		return
 	}
-	out, err := g.run(ctx, name, 64*len(unknown)+4096, strings.Join(unknown, "^{commit}\n")+"^{commit}\n", "cat-file", "--batch-check=%(objecttype)")
-	if err != nil {
+	out, err := g.run(ctx, name, 100*len(unknown)+4096, strings.Join(unknown, "^{commit}\n")+"^{commit}\n", "cat-file", "--batch-check=%(objecttype)")
+	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed || ctx.Err() != nil {
 		return
 	}
 	types := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(types) != len(unknown) {
-		return
+	if len(types) != len(unknown) { // git failed
+		types = make([]string, len(unknown))
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -1,10 +1,12 @@
 package browse_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -52,6 +54,40 @@ func TestNoGit(t *testing.T) { //nolint:paralleltest // it sets PATH
 	resp, body := v.get("octo-org/app.git/info/refs?service=git-upload-pack")
 	assert.Equal(t, http.StatusNotFound, resp.StatusCode)
 	assert.Contains(t, body, "Git is not installed")
+}
+
+// TestUnreadableRepository shows a text with many commits of a repository that git cannot
+// read. It counts the processes of git.
+func TestUnreadableRepository(t *testing.T) { //nolint:paralleltest // it sets PATH
+	if runtime.GOOS == "windows" {
+		t.Skip("needs a shell script")
+	}
+	git, err := exec.LookPath("git")
+	require.NoError(t, err)
+	repository, _ := bareRepository(t, "")
+	require.NoError(t, os.WriteFile(filepath.Join(repository, "HEAD"), []byte("no ref\n"), 0o600))
+	var text strings.Builder
+	for i := range 50 {
+		fmt.Fprintf(&text, "abc%04x ", i)
+	}
+	path := writeArchive(t, func(a archiveWriter) {
+		a.records(&archive.Repository{URL: app, Name: "app", GitURL: "tarball://root/repositories/octo-org/app.git"},
+			&archive.Issue{URL: app + "/issues/1", Repository: app, Title: "x", Body: text.String()})
+		require.NoError(t, a.w.AddRepository("octo-org/app", os.DirFS(repository)))
+	})
+	dir := t.TempDir()
+	calls := filepath.Join(dir, "calls")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "git"), []byte("#!/bin/sh\necho >>"+calls+"\nexec "+git+" \"$@\"\n"), 0o700))
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	v := visit(t, path)
+	assertHas(t, v.page("octo-org/app"), "Git cannot read the repository.", "octo-org/app")
+	require.NoError(t, os.Remove(calls))
+	for range 2 {
+		assertHas(t, v.page("octo-org/app/issues/1"), "abc0001", "octo-org/app/issues/1")
+	}
+	made, err := os.ReadFile(calls)
+	require.NoError(t, err)
+	assert.Len(t, made, 1, "the processes for two pages")
 }
 
 // TestHugeGitData opens a repository whose README and first diff are larger than a page
