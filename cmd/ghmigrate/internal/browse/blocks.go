@@ -93,11 +93,15 @@ func (b *blockReader) read(ctx context.Context, db *sql.DB, id int64) ([]byte, e
 	if k.texts, err = unpackBlock(packed); err != nil {
 		return nil, err
 	}
+	size := 0
+	for _, text := range k.texts {
+		size += len(text)
+	}
 	i := id - k.first
 	if i >= int64(len(k.texts)) {
 		return nil, errNotFound
 	}
-	if len(packed) < 4*blockSize { // a huge block stays out of the cache
+	if size < 4*blockSize { // a huge block stays out of the cache
 		b.mu.Lock()
 		b.kept[b.next] = k
 		b.next = (b.next + 1) % len(b.kept)
