@@ -1,9 +1,11 @@
 package browse_test
 
 import (
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghmigrate/ghmigrate/archive"
 	"github.com/ghmigrate/ghmigrate/cmd/ghmigrate/internal/browse"
 )
 
@@ -93,4 +96,33 @@ func hexOf(s string) string {
 		b.WriteString(string("0123456789abcdef"[c>>4]) + string("0123456789abcdef"[c&15]))
 	}
 	return b.String()
+}
+
+// TestExportOfManyTags checks that an export has no pages for the commits of tags that no
+// page shows.
+func TestExportOfManyTags(t *testing.T) {
+	t.Parallel()
+	repository, first := bareRepository(t, "")
+	var stream strings.Builder
+	for i := range 10 { // older than the first commit
+		fmt.Fprintf(&stream, "commit refs/tags/old-%d\ncommitter Mona <mona@example.com> %d +0000\ndata 3\nold\n\n", i, 1_000_000_000+i)
+	}
+	for i := range 500 {
+		fmt.Fprintf(&stream, "reset refs/tags/new-%d\nfrom %s\n\n", i, first)
+	}
+	git := exec.CommandContext(t.Context(), "git", "--git-dir="+repository, "fast-import", "--quiet")
+	git.Stdin = strings.NewReader(stream.String())
+	out, err := git.CombinedOutput()
+	require.NoError(t, err, string(out))
+	dir := exported(t, writeArchive(t, func(a archiveWriter) {
+		a.records(&archive.Repository{URL: app, Name: "app", GitURL: "tarball://root/repositories/octo-org/app.git", DefaultBranch: "main"})
+		require.NoError(t, a.w.AddRepository("octo-org/app", os.DirFS(repository)))
+	}))
+	page, err := os.ReadFile(filepath.Join(dir, "octo-org", "app.html"))
+	require.NoError(t, err)
+	assertHas(t, string(page), "new-499", "octo-org/app")
+	assert.NotContains(t, string(page), "old-")
+	commits, err := os.ReadDir(filepath.Join(dir, "octo-org", "app", "commit"))
+	require.NoError(t, err)
+	assert.Len(t, commits, 2)
 }

@@ -60,7 +60,7 @@ func (p *repositoryPage) refs(name, defaultBranch string) (gitView, error) {
 			commit = f[2]
 		}
 		seconds, _ := strconv.ParseInt(f[3], 10, 64)
-		r := refView{Commit: shortSHA(commit), Href: p.links.page(p.repo.slug + "/commit/" + commit), Subject: truncate(f[4], 200), At: timeOf(seconds)}
+		r := refView{Commit: shortSHA(commit), Subject: truncate(f[4], 200), At: timeOf(seconds)}
 		list := &v.Branches
 		if branch, ok := strings.CutPrefix(f[0], "refs/heads/"); ok {
 			r.Name = truncate(branch, 250)
@@ -72,6 +72,7 @@ func (p *repositoryPage) refs(name, defaultBranch string) (gitView, error) {
 			v.More++
 			continue
 		}
+		r.Href = p.links.page(p.repo.slug + "/commit/" + commit)
 		*list = append(*list, r)
 	}
 	return v, nil
