@@ -1,6 +1,7 @@
 package browse
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/ghmigrate/ghmigrate/archive"
@@ -33,23 +34,23 @@ func lines(r *archive.PullRequestReviewThread) string {
 // the thread is about, so that the first lines are left out.
 const maxHunk = 16
 
-// hunk returns the last lines of a diff.
+// hunk returns the last lines of a diff, after its header.
 func hunk(diff string) []hunkLine {
 	if diff == "" {
 		return nil
 	}
-	all := strings.Split(strings.TrimRight(truncate(strings.ReplaceAll(diff, "\r\n", "\n"), 64<<10), "\n"), "\n")
-	var shown []hunkLine
-	if len(all) > maxHunk {
-		if strings.HasPrefix(all[0], "@@") {
-			shown = append(shown, diffLine(all[0]))
-		}
-		all = all[len(all)-maxHunk:]
+	rest := strings.TrimRight(diff, "\r\n")
+	var last []hunkLine
+	for i := 0; len(last) < maxHunk && i >= 0; {
+		i = strings.LastIndexByte(rest, '\n')
+		last = append(last, diffLine(strings.TrimSuffix(rest[i+1:], "\r")))
+		rest = rest[:max(i, 0)]
 	}
-	for _, l := range all {
-		shown = append(shown, diffLine(l))
+	if first, _, _ := strings.Cut(rest, "\n"); strings.HasPrefix(first, "@@") {
+		last = append(last, diffLine(strings.TrimSuffix(first, "\r")))
 	}
-	return shown
+	slices.Reverse(last)
+	return last
 }
 
 func diffLine(text string) hunkLine {

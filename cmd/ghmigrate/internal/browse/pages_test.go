@@ -180,3 +180,28 @@ func TestFiles(t *testing.T) {
 		assert.Equal(t, http.StatusNotFound, resp.StatusCode, path)
 	}
 }
+
+// TestLongHunk checks that a review thread on a long diff shows the line that it is about,
+// which is the last one.
+func TestLongHunk(t *testing.T) {
+	t.Parallel()
+	pull := app + "/pull/2"
+	v := visit(t, writeArchive(t, func(a archiveWriter) {
+		a.records(
+			&archive.Repository{URL: app, Name: "app"},
+			&archive.PullRequest{URL: pull, Repository: app, Title: "x"},
+			&archive.PullRequestReviewThread{URL: pull + "/files#pullrequestreviewthread-8", PullRequest: pull, Path: "main.go",
+				DiffHunk: "@@ -1,3 +1,20000 @@\r\n" + strings.Repeat("+one of many lines\r\n", 20_000) + "+the commented line\r\n"},
+			&archive.PullRequestReviewThread{URL: pull + "/files#pullrequestreviewthread-9", PullRequest: pull, Path: "main.go",
+				DiffHunk: "@@ -1 +1 @@\n\n-a\n+b"},
+		)
+	}))
+	body := v.page("octo-org/app/pull/2")
+	for _, want := range []string{
+		"<span class=\"at\">@@ -1,3 &#43;1,20000 @@\n</span><span class=\"add\">&#43;one of many", "<span class=\"add\">&#43;the commented line\n",
+		"<span class=\"at\">@@ -1 &#43;1 @@\n</span><span>\n</span><span class=\"del\">-a\n</span><span class=\"add\">&#43;b\n</span></pre>",
+	} {
+		assertHas(t, body, want, "octo-org/app/pull/2")
+	}
+	assert.Equal(t, 15, strings.Count(body, "one of many lines"))
+}
