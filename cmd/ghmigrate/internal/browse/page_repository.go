@@ -15,8 +15,9 @@ type repositoryPage struct {
 	*request
 	repo *repository
 
-	markdownSpent time.Duration     // the time for Markdown so far
-	references    map[string]string // a cache of addresses, by reference
+	markdownBegun time.Time         // when the rendering of the last text began
+	markdownSpent time.Duration     // the time for Markdown of the texts before it
+	addresses     map[string]string // a cache, by the kind and the text of a reference
 }
 
 // crumbs returns the links above a page: to the repository, and more.

@@ -144,8 +144,9 @@ func (p *repositoryPage) readmeResolver(branch string, linksFiles *bool) *resolv
 		return resolved
 	}
 	r := p.resolver()
+	link, image := r.link, r.image
 	r.document = true
-	r.link = func(address string) string { return p.inside(absolute(address)) }
-	r.image = func(address string) string { return p.image(absolute(address)) }
+	r.link = func(address string) string { return link(absolute(address)) }
+	r.image = func(address string) string { return image(absolute(address)) }
 	return r
 }

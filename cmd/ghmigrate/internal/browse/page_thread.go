@@ -1,9 +1,6 @@
 package browse
 
-import (
-	"cmp"
-	"slices"
-)
+import "cmp"
 
 // perThread is the number of posts on a page of a conversation.
 const perThread = 200
@@ -119,27 +116,44 @@ func leadsTo(byKey map[int64]*post, from, x *post) bool {
 	return true
 }
 
+// maxPlaces bounds the posts whose pages a request caches.
+const maxPlaces = 1_000_000
+
 // threadPageOf returns the number of the page of a conversation that shows a record;
 // empty for the first page.
 func (r *request) threadPageOf(top, e *entry) string {
-	n, err := r.store.count(r.ctx, `SELECT count(*) FROM record WHERE thread = ? AND thread <> 0 AND kind BETWEEN ? AND ?`, top.key, kindComment, kindReviewComment)
-	if err != nil || n <= perThread {
-		return ""
-	}
-	t := &thread{repositoryPage: &repositoryPage{request: r, repo: &repository{}}, top: top}
-	tree, err := t.tree()
-	if err != nil {
-		return ""
-	}
-	for i, x := range tree {
-		if x.holds(e.id) && i >= perThread {
-			return itoa(int64(i/perThread + 1))
+	if _, known := r.places[top.id]; !known {
+		if len(r.places) > maxPlaces || r.places == nil {
+			r.places = map[int64]int64{}
 		}
+		r.places[top.id] = 1
+		r.findPlaces(top)
+	}
+	if n := r.places[e.id]; n > 1 {
+		return itoa(n)
 	}
 	return ""
 }
 
-// holds reports whether a post is the record with an ID, or has it inside.
-func (x *post) holds(id int64) bool {
-	return x.e.id == id || slices.ContainsFunc(x.Inside, func(y *post) bool { return y.holds(id) })
+// findPlaces caches the pages of the posts of a conversation that has several pages.
+func (r *request) findPlaces(top *entry) {
+	n, err := r.store.count(r.ctx, `SELECT count(*) FROM record WHERE thread = ? AND thread <> 0 AND kind BETWEEN ? AND ?`, top.key, kindComment, kindReviewComment)
+	if err != nil || n <= perThread {
+		return
+	}
+	t := &thread{repositoryPage: &repositoryPage{request: r, repo: &repository{}}, top: top}
+	tree, err := t.tree()
+	if err != nil {
+		return
+	}
+	var place func(posts []*post, page int)
+	place = func(posts []*post, page int) {
+		for _, x := range posts {
+			r.places[x.e.id] = int64(page)
+			place(x.Inside, page)
+		}
+	}
+	for i := range tree {
+		place(tree[i:i+1], i/perThread+1)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -204,4 +205,40 @@ func TestLongHunk(t *testing.T) {
 		assertHas(t, body, want, "octo-org/app/pull/2")
 	}
 	assert.Equal(t, 15, strings.Count(body, "one of many lines"))
+}
+
+// TestLinksToComments checks that a link to a comment leads to the page of the comment.
+func TestLinksToComments(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	v := visit(t, writeArchive(t, func(a archiveWriter) {
+		a.records(&archive.Repository{URL: app, Name: "app"})
+		for _, n := range []archive.URL{"1", "2"} {
+			issue := app + "/issues/" + n
+			a.records(&archive.Issue{URL: issue, Repository: app, Title: "x"})
+			for i := range 401 {
+				a.records(&archive.IssueComment{URL: issue + archive.URL(fmt.Sprintf("#issuecomment-%s%d", n, i)), Issue: issue, Body: fmt.Sprintf("comment %d", i), CreatedAt: at(i)})
+			}
+		}
+		for _, i := range []string{"0", "199", "200", "399", "400"} {
+			for _, n := range []string{"1", "2"} {
+				fmt.Fprintf(&text, "[link %s](%s/issues/%s#issuecomment-%s%s)\n", i, app, n, n, i)
+			}
+		}
+		a.records(&archive.Issue{URL: app + "/issues/3", Repository: app, Title: "x", Body: text.String()})
+	}))
+	body := v.page("octo-org/app/issues/3")
+	for i, page := range map[string]string{"0": "", "199": "", "200": "?page=2", "399": "?page=2", "400": "?page=3"} {
+		for _, n := range []string{"1", "2"} {
+			part := strings.Split(body, "\">link "+i+"</a>")
+			require.Len(t, part, 3)
+			number, err := strconv.Atoi(n)
+			require.NoError(t, err)
+			href := part[number-1][strings.LastIndex(part[number-1], `href="`)+len(`href="`):]
+			_, path, _ := strings.Cut(href, "/octo-org/")
+			path, anchor, _ := strings.Cut(path, "#")
+			assert.Equal(t, "app/issues/"+n+page, path)
+			assertHas(t, v.page("octo-org/"+path), `id="`+anchor+`"`, path)
+		}
+	}
 }

@@ -12,8 +12,8 @@ import (
 
 // Bounds for each page, against hostile texts.
 const (
-	markdownTime  = 3 * time.Second // for rendering Markdown: later texts are plain text
-	maxReferences = 5000            // references that are looked up: further references are plain text
+	markdownTime  = 3 * time.Second // for rendering Markdown: later texts are plain text, and later addresses are not looked up
+	maxReferences = 5000            // references, links and images that are looked up: further ones are not
 )
 
 // render renders a text of this repository as HTML.
@@ -21,8 +21,8 @@ func (p *repositoryPage) render(text string, resolve *resolver) template.HTML {
 	if p.markdownSpent > markdownTime {
 		return plainText(text)
 	}
-	begun := time.Now()
-	defer func() { p.markdownSpent += time.Since(begun) }()
+	p.markdownBegun = time.Now()
+	defer func() { p.markdownSpent += time.Since(p.markdownBegun) }()
 	var commits []string
 	for _, sha := range commitPattern.FindAllString(text, maxReferences) {
 		if strings.Trim(sha, "0123456789") != "" {
@@ -37,17 +37,24 @@ var commitPattern = regexp.MustCompile(`\b[0-9a-f]{7,40}\b`)
 
 // resolver returns the resolver for a text of this repository.
 func (p *repositoryPage) resolver() *resolver {
-	return &resolver{link: p.inside, image: p.image, reference: func(text string) string {
-		address, known := p.references[text]
-		if !known && len(p.references) < maxReferences {
-			address = p.reference(text)
-			if p.references == nil {
-				p.references = map[string]string{}
+	return &resolver{link: p.bounded("link", p.inside), image: p.bounded("image", p.image), reference: p.bounded("reference", p.reference)}
+}
+
+// bounded returns a function that looks up addresses within the bounds of the page. It
+// caches them. It returns an empty address when a bound is reached.
+func (p *repositoryPage) bounded(kind string, lookUp func(string) string) func(string) string {
+	return func(text string) string {
+		key := kind + " " + text
+		address, known := p.addresses[key]
+		if !known && len(p.addresses) < maxReferences && p.markdownSpent+time.Since(p.markdownBegun) <= markdownTime {
+			address = lookUp(text)
+			if p.addresses == nil {
+				p.addresses = map[string]string{}
 			}
-			p.references[text] = address
+			p.addresses[key] = address
 		}
 		return address
-	}}
+	}
 }
 
 // inside returns the address of the page for a URL, or "" if the archive has no such

@@ -88,6 +88,8 @@ type request struct {
 	ctx   context.Context //nolint:containedctx // a request lives as long as its context
 	links *links
 	query url.Values
+
+	places map[int64]int64 // the pages of posts in conversations, by ID; also the IDs of the conversations
 }
 
 // pageAt makes the page at a path. The path neither begins nor ends with a slash.
