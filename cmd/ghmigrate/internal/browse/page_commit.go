@@ -15,6 +15,7 @@ type commitPage struct {
 	Missing  string // why the page cannot show the commit
 	Commit   *commitView
 	Comments []*post
+	Note     string
 }
 
 // commit makes the page of a commit. The page of a commit that the Git data lack has only
@@ -39,6 +40,9 @@ func (p *repositoryPage) commit(sha string) (*page, error) {
 	}
 	if v.Comments, err = p.posts(&thread{repositoryPage: p}, comments); err != nil {
 		return nil, err
+	}
+	if p.isFull() {
+		v.Note = fullNote
 	}
 	return p.page("", &page{Template: "commit", Title: "Commit " + shortSHA(sha), Crumbs: p.crumbs(), Data: &v})
 }

@@ -18,6 +18,7 @@ type repositoryPage struct {
 	markdownBegun time.Time         // when the rendering of the last text began
 	markdownSpent time.Duration     // the time for Markdown of the texts before it
 	addresses     map[string]string // a cache, by the kind and the text of a reference
+	size          int               // of the posts so far, in bytes
 }
 
 // crumbs returns the links above a page: to the repository, and more.

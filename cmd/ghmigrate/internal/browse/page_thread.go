@@ -53,13 +53,15 @@ func (p *repositoryPage) thread(k kind, arg string) (*page, error) {
 	if v.First, err = t.firstPost(&v); err != nil {
 		return nil, err
 	}
-	if err := t.fill(tree[from:to]); err != nil {
+	if v.Posts, err = t.fill(tree[from:to]); err != nil {
 		return nil, err
 	}
-	v.Posts = tree[from:to]
 	v.Pager = p.pagerOf(itemPath(p.repo, top), to < len(tree))
 	if k == kindDiscussion && len(tree) == 0 {
 		v.Note = "GitHub does not export the comments on discussions."
+	}
+	if p.isFull() {
+		v.Note = fullNote
 	}
 	section := map[kind]string{kindIssue: "issues", kindPull: "pulls", kindDiscussion: "discussions", kindRelease: "releases"}[k]
 	title := cmp.Or(top.title, "(no title)")

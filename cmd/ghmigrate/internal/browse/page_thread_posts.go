@@ -46,22 +46,35 @@ func (p *repositoryPage) posts(t *thread, found []*entry) ([]*post, error) {
 	for _, e := range found {
 		all = append(all, &post{e: e})
 	}
-	return all, t.fill(all)
+	return t.fill(all)
 }
 
-// fill fills in the content of posts, and of the posts inside them.
-func (t *thread) fill(posts []*post) error {
-	for _, x := range posts {
+// maxPageSize bounds the posts of a page, in bytes. Later posts are left out.
+const maxPageSize = 16 << 20
+
+// fullNote is the note of a page that leaves out posts.
+const fullNote = "The page is full. It leaves out some posts."
+
+func (p *repositoryPage) isFull() bool { return p.size > maxPageSize }
+
+// fill fills in the content of posts, and of the posts inside them. It returns the posts
+// that the page has room for.
+func (t *thread) fill(posts []*post) ([]*post, error) {
+	for i, x := range posts {
+		if t.isFull() {
+			return posts[:i], nil
+		}
 		x.Anchor, x.Kind = anchorOf(x.e), x.e.kind.hyphenated()
 		x.Author, x.At, x.Raw = t.personOf(x.e.author), x.e.at(), t.rawLink(x.e)
 		if err := t.content(x); err != nil {
-			return err
+			return nil, err
 		}
-		if err := t.fill(x.Inside); err != nil {
-			return err
+		var err error
+		if x.Inside, err = t.fill(x.Inside); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return posts, nil
 }
 
 // anchorOf returns the anchor of the post for a record.
@@ -74,6 +87,7 @@ func (t *thread) content(x *post) error {
 	if err != nil {
 		return err
 	}
+	before := t.size
 	switch x.e.kind {
 	case kindComment:
 		decode(raw, func(c *archive.IssueComment) { t.say(x, c.Body, c.Reactions) })
@@ -111,8 +125,15 @@ func (t *thread) content(x *post) error {
 	}
 	x.Attachments, err = t.attachments(x.e)
 	x.hideShown()
+	t.size = max(t.size, before+len(raw)+postSize+fileSize*len(x.Attachments))
 	return err
 }
+
+// The sizes of parts of a page besides the texts of the archive, in bytes.
+const (
+	postSize = 1000
+	fileSize = 1000
+)
 
 // hideShown hides the attached images that the text of the post shows already.
 func (x *post) hideShown() {

@@ -207,6 +207,33 @@ func TestLongHunk(t *testing.T) {
 	assert.Equal(t, 15, strings.Count(body, "one of many lines"))
 }
 
+// TestFullPage opens pages whose texts are larger than a page: of comments inside a review,
+// and of comments on a commit.
+func TestFullPage(t *testing.T) {
+	t.Parallel()
+	pull, commit := app+"/pull/2", app+"/commit/"+lostCommit
+	long := strings.Repeat(`"`, 1<<20) // 5 MiB of HTML
+	v := visit(t, writeArchive(t, func(a archiveWriter) {
+		a.records(
+			&archive.Repository{URL: app, Name: "app"}, &archive.PullRequest{URL: pull, Repository: app, Title: "x"},
+			&archive.PullRequestReview{URL: pull + "/files#pullrequestreview-7", PullRequest: pull},
+		)
+		for i := range 5 {
+			n := archive.URL(fmt.Sprint(i))
+			a.records(
+				&archive.PullRequestReviewComment{URL: pull + "/files#r" + n, PullRequest: pull, PullRequestReview: pull + "/files#pullrequestreview-7", Body: long, CreatedAt: at(i)},
+				&archive.CommitComment{URL: commit + "#commitcomment-" + n, Repository: app, CommitID: lostCommit, Body: long, CreatedAt: at(i)},
+			)
+		}
+	}))
+	for _, path := range []string{"octo-org/app/pull/2", "octo-org/app/commit/" + lostCommit} {
+		body := v.page(path)
+		assert.Greater(t, len(body), 16<<20, path)
+		assert.Less(t, len(body), 24<<20, path)
+		assertHas(t, body, "The page is full", path)
+	}
+}
+
 // TestLinksToComments checks that a link to a comment leads to the page of the comment.
 func TestLinksToComments(t *testing.T) {
 	t.Parallel()

@@ -17,7 +17,8 @@ const (
 )
 
 // render renders a text of this repository as HTML.
-func (p *repositoryPage) render(text string, resolve *resolver) template.HTML {
+func (p *repositoryPage) render(text string, resolve *resolver) (rendered template.HTML) {
+	defer func() { p.size += len(rendered) }()
 	if p.markdownSpent > markdownTime {
 		return plainText(text)
 	}
