@@ -119,7 +119,7 @@ type book struct {
 // attempts counts the failures of one effect.
 type attempts struct {
 	Count     int           `json:"count,omitzero"`     // failures since the latest success
-	Refusals  int           `json:"refusals,omitzero"`  // those of these failures that have a limit in number
+	Refusals  int           `json:"refusals,omitzero"`  // 404s, refusals and damage among these failures
 	Temporary bool          `json:"temporary,omitzero"` // whether one of them was a temporary error
 	Since     time.Time     `json:"since,omitzero"`     // the time of the first of these failures
 	Paused    time.Duration `json:"paused,omitzero"`    // the sum of the pauses after them

@@ -2,6 +2,7 @@ package browse
 
 import (
 	"bytes"
+	"fmt"
 	"html"
 	"html/template"
 	"net/url"
@@ -117,13 +118,12 @@ func (m *markdown) render(text string, r *resolver) template.HTML {
 	return template.HTML(safe) //nolint:gosec // the HTML is sanitized
 }
 
-// convert returns the HTML of a text. It returns errCostly for a costly text.
+// convert returns the HTML of a text. It returns an error for a costly text, and for a
+// text for which goldmark panics.
 func convert(engine goldmark.Markdown, text string) (unsafe []byte, err error) {
 	defer func() {
-		if p := recover(); p == errCostly { //nolint:errorlint // the value is the error itself
-			err = errCostly
-		} else if p != nil {
-			panic(p)
+		if p := recover(); p != nil {
+			err = fmt.Errorf("render: %v", p)
 		}
 	}()
 	var b bytes.Buffer
