@@ -219,8 +219,9 @@ func (j *Job) faultsOf(name string) []string {
 }
 
 const (
-	reasonFailed = "GitHub failed to export it and gives no reason: size is the usual one"
-	reasonStuck  = "GitHub has been exporting it for more than a day"
+	reasonFailed     = "GitHub failed to export it and gives no reason: size is the usual one"
+	reasonStuck      = "GitHub has been exporting it for more than a day"
+	reasonNotStarted = "not started yet"
 )
 
 // why returns the reason why a repository is not covered, and what to do about it.
@@ -237,7 +238,7 @@ func (j *Job) why(row *Row) string {
 	case s.Parked != "":
 		return "not finished, the next run continues it: " + s.Parked
 	case s.Outcome == OutcomeUnknown && s.Migration == 0:
-		return "not started yet"
+		return reasonNotStarted
 	case s.Outcome == OutcomeUnknown:
 		return fmt.Sprintf("GitHub is still exporting it in migration %d", s.Migration)
 	case s.Outcome != OutcomeExported:

@@ -57,14 +57,15 @@ func Plan(opts Options) (*Tally, []*Job, error) {
 	return new(Tally), jobs, nil
 }
 
-// failed returns the repositories without a complete export, in lower case.
+// failed returns the repositories without a complete export, in lower case. It leaves
+// out repositories whose export was not started.
 func (m *Manifest) failed() map[string]bool {
 	failed := map[string]bool{}
 	if m == nil {
 		return failed
 	}
 	for _, row := range m.Repositories {
-		if !row.OK() || len(row.Dropped) > 0 {
+		if row.Error != reasonNotStarted && (!row.OK() || len(row.Dropped) > 0) {
 			failed[strings.ToLower(row.Repository)] = true
 		}
 	}

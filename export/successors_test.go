@@ -330,3 +330,17 @@ func TestTheNextRunIsolatesRepositoriesThatFailed(t *testing.T) {
 		assert.LessOrEqual(t, covered, withoutFailures+time.Minute)
 	})
 }
+
+// A repository whose export was not started did not fail: Plan does not isolate it.
+func TestPlanDoesNotIsolateRepositoriesThatWereNotStarted(t *testing.T) {
+	opts := export.Options{Repositories: []string{"octo/one", "octo/two"}, BatchSize: 1}
+	_, jobs, err := export.Plan(opts)
+	require.NoError(t, err)
+	jobs[0].Abandon("two attempts failed", time.Now())
+	opts.Previous, opts.BatchSize = export.NewManifest("api.github.com/orgs/octo", opts.Start, jobs), 100
+	_, jobs, err = export.Plan(opts)
+	require.NoError(t, err)
+	require.Len(t, jobs, 2)
+	assert.Equal(t, []string{"octo/two"}, jobs[0].Repositories)
+	assert.Equal(t, []string{"octo/one"}, jobs[1].Repositories)
+}

@@ -11,6 +11,7 @@ package temporal
 // The object latest.json beside RUN names the newest run that has a manifest.
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,35 +62,67 @@ func (a *Activities) write(ctx context.Context, name string, v any) error {
 // isAbsent reports whether an error says that an object does not exist.
 func isAbsent(err error) bool { return gcerrors.Code(err) == gcerrors.NotFound }
 
-// readers is the number of objects that batches reads at the same time.
+// readers is the number of objects that readAll reads at the same time.
 const readers = 16
 
-// batches reads the batches of a run from the bucket, in the order of their numbers.
+// saved reads the batches of a run that are saved, in the order of their numbers.
+func (a *Activities) saved(ctx context.Context, run string) ([]*batch, error) {
+	return readAll[*batch](ctx, a, run+"/jobs/")
+}
+
+// batches reads all batches of a run that has ended, in the order of their numbers.
+// Batches that are not saved are on pages of the plan that the run did not load.
 func (a *Activities) batches(ctx context.Context, run string) ([]*batch, error) {
+	batches, err := a.saved(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := readAll[[]*export.Job](ctx, a, run+"/plan/")
+	if err != nil {
+		return nil, err
+	}
+	known := map[int]bool{}
+	for _, b := range batches {
+		known[b.N] = true
+	}
+	for page, jobs := range pages {
+		for _, b := range pageBatches(page, jobs) {
+			if !known[b.N] {
+				batches = append(batches, b)
+			}
+		}
+	}
+	slices.SortFunc(batches, func(a, b *batch) int { return cmp.Compare(a.N, b.N) })
+	return batches, nil
+}
+
+// readAll decodes the objects whose names begin with a prefix, in the order of their
+// names.
+func readAll[T any](ctx context.Context, a *Activities, prefix string) ([]T, error) {
 	var names []string
-	list := a.Bucket.List(&blob.ListOptions{Prefix: run + "/jobs/"})
+	list := a.Bucket.List(&blob.ListOptions{Prefix: prefix})
 	for {
 		object, err := list.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("list the jobs of %s: %w", run, err)
+			return nil, fmt.Errorf("list %s: %w", prefix, err)
 		}
 		names = append(names, object.Key)
 	}
 	slices.Sort(names)
-	batches, failures := make([]*batch, len(names)), make([]error, readers)
+	values, failures := make([]T, len(names)), make([]error, readers)
 	var wg sync.WaitGroup
 	for r := range readers {
 		wg.Go(func() {
 			for i := r; i < len(names) && failures[r] == nil; i += readers {
-				failures[r] = a.read(ctx, names[i], &batches[i])
+				failures[r] = a.read(ctx, names[i], &values[i])
 			}
 		})
 	}
 	wg.Wait()
-	return batches, errors.Join(failures...)
+	return values, errors.Join(failures...)
 }
 
 // jobsOf returns the jobs of batches.

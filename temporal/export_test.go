@@ -1,6 +1,7 @@
 package temporal_test
 
 import (
+	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	sdk "go.temporal.io/sdk/temporal"
 
 	"github.com/ghmigrate/ghmigrate"
@@ -102,21 +105,48 @@ func TestACancelUnlocks(t *testing.T) {
 		w.prepare = func() {
 			w.env.RegisterDelayedCallback(w.env.CancelWorkflow, 10*time.Minute)
 		}
-		s, err := w.export(temporal.Order{BatchSize: 2, Start: locking})
-		require.Nil(t, s)
-		var canceled *sdk.CanceledError
-		require.ErrorAs(t, err, &canceled)
-		var summary temporal.Summary
-		require.NoError(t, canceled.Details(&summary))
-		assert.Equal(t, 3, summary.Starts)
-		assert.Empty(t, summary.Locked)
-		assert.Contains(t, summary.Problem, "canceled")
-		m := w.manifest(summary.Manifest)
+		s := w.canceled(temporal.Order{BatchSize: 2, Start: locking})
+		assert.Equal(t, 3, s.Starts)
+		assert.Empty(t, s.Locked)
+		assert.Contains(t, s.Problem, "canceled")
+		m := w.manifest(s.Manifest)
 		assert.Len(t, m.Repositories, 6)
 		for _, name := range w.names {
 			assert.False(t, w.github.Locked(name))
 		}
 	}, ghmigratetest.WithExportDuration(2*time.Hour))
+}
+
+// A canceled export has rows for the repositories that it has not loaded from the plan.
+// The next export releases the old locks that the canceled export has not loaded.
+func TestACancelBeforeThePlanIsLoaded(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(45)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/unlock-repo-*", Times: -1, Status: 403})
+		s, err := w.export(temporal.Order{BatchSize: 1, Start: locking})
+		require.NoError(t, err)
+		require.Len(t, s.Locked, 45)
+		w.github.ClearFaults()
+		w.prepare = func() {
+			w.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
+				if info.ActivityType.Name == "ghmigrate.Page" {
+					w.env.CancelWorkflow()
+				}
+			})
+		}
+		s = w.canceled(temporal.Order{BatchSize: 1, Start: locking})
+		assert.Equal(t, 45, s.Requested)
+		var rows []string
+		for _, row := range w.manifest(s.Manifest).Repositories {
+			rows = append(rows, row.Repository)
+			assert.NotEmpty(t, row.Error)
+		}
+		assert.Equal(t, w.names, rows)
+		assert.NotEmpty(t, s.Locked)
+		w.prepare = func() {}
+		s, _ = w.mustExport(temporal.Order{})
+		assert.Equal(t, 1, s.Starts, "repositories that were not started are not isolated")
+	})
 }
 
 // The cancel comes while the activity before the start waits for the end of an outage.

@@ -86,10 +86,9 @@ func (t *turn) polled(results []pollResult) {
 	}
 }
 
-// loaded adds a page of the plan. Planned jobs have the first numbers of the run.
+// loaded adds a page of the plan.
 func (t *turn) loaded(jobs []*export.Job) {
-	for i, job := range jobs {
-		b := &batch{N: t.Loaded*pageSize + i + 1, Job: job}
+	for _, b := range pageBatches(t.Loaded, jobs) {
 		t.Batches = append(t.Batches, b)
 		t.changed[b.N] = b
 	}

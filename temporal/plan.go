@@ -160,6 +160,16 @@ func (a *Activities) page(ctx context.Context, run string, n int) (jobs []*expor
 	return jobs, a.read(ctx, planName(run, n), &jobs)
 }
 
+// pageBatches returns the batches of a page. Planned jobs have the first numbers of the
+// run.
+func pageBatches(page int, jobs []*export.Job) []*batch {
+	batches := make([]*batch, len(jobs))
+	for i, job := range jobs {
+		batches[i] = &batch{N: page*pageSize + i + 1, Job: job}
+	}
+	return batches
+}
+
 // save puts batches into the bucket.
 func (a *Activities) save(ctx context.Context, run string, batches []*batch) error {
 	for _, b := range batches {
@@ -180,7 +190,7 @@ func (a *Activities) remaining(ctx context.Context, order Order, run string, tal
 	if err != nil {
 		return nil, err
 	}
-	over, err := a.batches(ctx, run)
+	over, err := a.saved(ctx, run)
 	if err != nil {
 		return nil, err
 	}

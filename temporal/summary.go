@@ -1,9 +1,7 @@
 package temporal
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/ghmigrate/ghmigrate"
@@ -48,11 +46,11 @@ type finishTask struct {
 const maxLocked = 100
 
 // finish writes the manifest, and returns its summary. It saves live batches too: the
-// next run releases their locks.
+// next run releases their locks. The manifest also has the repositories of pages that
+// were not loaded.
 func (a *Activities) finish(ctx context.Context, f finishTask) (*Summary, error) {
 	stop := heartbeat(ctx)
 	defer stop()
-	slices.SortFunc(f.Live, func(a, b *batch) int { return cmp.Compare(a.N, b.N) })
 	if err := a.save(ctx, f.Run, f.Live); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	sdklog "go.temporal.io/sdk/log"
+	sdk "go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 	"gocloud.dev/blob"
@@ -161,6 +162,18 @@ func (w *world) export(order temporal.Order) (*temporal.Summary, error) {
 	var s temporal.Summary
 	require.NoError(w, result.Get(&s))
 	return &s, nil
+}
+
+// canceled exports octo-org until it is canceled, and returns the summary.
+func (w *world) canceled(order temporal.Order) *temporal.Summary {
+	w.Helper()
+	s, err := w.export(order)
+	require.Nil(w, s)
+	var canceled *sdk.CanceledError
+	require.ErrorAs(w, err, &canceled)
+	s = new(temporal.Summary)
+	require.NoError(w, canceled.Details(s))
+	return s
 }
 
 // mustExport exports octo-org, and checks that every repository is in a whole archive
