@@ -113,6 +113,9 @@ func (t *turn) proceed() {
 		t.ReleasingSince = t.now
 	}
 	releasing := t.releasing()
+	if releasing {
+		t.unpark()
+	}
 	t.watch(releasing)
 	switch {
 	case releasing && t.now.Sub(t.ReleasingSince) >= maxRelease:

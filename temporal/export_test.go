@@ -149,6 +149,31 @@ func TestACancelBeforeThePlanIsLoaded(t *testing.T) {
 	})
 }
 
+// A canceled export releases locks although GitHub refused to show the migrations for a
+// while, before the cancel or after it.
+func TestACancelUnlocksAfterRefusals(t *testing.T) {
+	for name, c := range map[string]struct{ refusals, cancel time.Duration }{
+		"during a pause":     {30 * time.Minute, 40 * time.Minute},
+		"before the refusal": {6*time.Minute + 30*time.Second, 90 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.add(2)
+				for _, operation := range []string{"migrations/list-for-org", "migrations/get-status-for-org"} {
+					w.github.Inject(ghmigratetest.Fault{Operation: operation, From: 2 * time.Minute, Until: c.refusals, Status: 403})
+				}
+				w.prepare = func() { w.env.RegisterDelayedCallback(w.env.CancelWorkflow, c.cancel) }
+				s := w.canceled(temporal.Order{BatchSize: 1, Start: locking})
+				assert.Equal(t, 2, s.Starts)
+				assert.Empty(t, s.Locked)
+				for _, name := range w.names {
+					assert.False(t, w.github.Locked(name))
+				}
+			}, ghmigratetest.WithExportDuration(10*time.Minute))
+		})
+	}
+}
+
 // The cancel comes while the activity before the start waits for the end of an outage.
 func TestACanceledExportStartsNoMigration(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -73,3 +73,13 @@ func (t *turn) resume() {
 		}
 	}
 }
+
+// unpark resumes parked jobs that may still hold locks, when Export only releases locks:
+// no other attempt resumes them. A job that parks twice in a row gives up.
+func (t *turn) unpark() {
+	for _, b := range t.Batches {
+		if s := &b.Job.State; s.Parked != "" && !s.Listed && b.Job.Start.LockRepositories && len(t.busy[b.N]) == 0 {
+			t.edit(b).Resume(t.now)
+		}
+	}
+}
