@@ -106,6 +106,7 @@ func (t *turn) wakeBy(when time.Time) {
 // proceed decides what to begin. While a rate limit or a pause lasts, and while the
 // workflow waits to continue as new, it begins nothing.
 func (t *turn) proceed() {
+	t.Canceled = t.canceled
 	switch {
 	case t.canceled && t.ReleasingSince.IsZero():
 		t.ReleasingSince, t.Problem = t.now, cmp.Or(t.Problem, "the export was canceled")

@@ -102,7 +102,7 @@ func (x *exporter) run(ctx workflow.Context) (*Summary, error) {
 	workflow.Go(detached, x.poll)
 	for {
 		info := workflow.GetInfo(ctx)
-		x.canceled = ctx.Err() != nil
+		x.canceled = x.Canceled || ctx.Err() != nil
 		x.draining = info.GetContinueAsNewSuggested() || x.order.MaxEvents > 0 && info.GetCurrentHistoryLength() > x.order.MaxEvents
 		d := x.decide(detached)
 		for _, s := range d.Begin {

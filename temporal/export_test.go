@@ -200,6 +200,23 @@ func TestContinueAsNew(t *testing.T) {
 	assert.Greater(t, s.Continued, 1)
 }
 
+// A canceled export that continues as new ends as canceled. This test runs in real time,
+// like TestContinueAsNew.
+func TestACanceledExportContinuesAsNew(t *testing.T) {
+	w := newWorld(t, ghmigratetest.WithExportDuration(10*time.Minute))
+	w.add(2)
+	w.prepare = func() {
+		w.env.RegisterDelayedCallback(func() {
+			w.env.SetContinueAsNewSuggested(true)
+			w.env.CancelWorkflow()
+		}, 5*time.Minute)
+		w.prepare = func() {}
+	}
+	s := w.canceled(temporal.Order{BatchSize: 1, Start: locking})
+	assert.Equal(t, 1, s.Continued)
+	assert.Empty(t, s.Locked)
+}
+
 func TestProgress(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.add(5)

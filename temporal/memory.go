@@ -43,6 +43,7 @@ type head struct {
 	Pauses         int       `json:"calls,omitzero"`     // since the latest success
 	Complete       bool      `json:"complete,omitzero"`  // nothing remains to be planned
 	ReleasingSince time.Time `json:"releasing,omitzero"` // since then, Export only releases locks
+	Canceled       bool      `json:"canceled,omitzero"`  // a run that continues as new does not inherit the cancel
 	Continued      int       `json:"continued,omitzero"` // how often the workflow continued as new
 }
 
