@@ -56,6 +56,7 @@ type turn struct {
 	starting bool                    // a start is under way
 	loading  bool                    // more jobs are being loaded or planned
 	draining bool                    // the workflow is about to continue as new
+	quiet    bool                    // draining, and without work until then
 	canceled bool
 	log      func(export.Event)
 	changed  map[int]*batch
@@ -103,8 +104,9 @@ func (t *turn) wakeBy(when time.Time) {
 	}
 }
 
-// proceed decides what to begin. While a rate limit or a pause lasts, and while the
-// workflow waits to continue as new, it begins nothing.
+// proceed decides what to begin. While a rate limit or a pause lasts, it begins nothing.
+// While the workflow waits for transfers before it continues as new, it only observes
+// exports and unlocks repositories.
 func (t *turn) proceed() {
 	t.Canceled = t.canceled
 	switch {
@@ -122,7 +124,7 @@ func (t *turn) proceed() {
 	case releasing && t.now.Sub(t.ReleasingSince) >= maxRelease:
 		t.decision.Watch, t.decision.Finish = nil, true
 		return
-	case t.draining:
+	case t.quiet:
 		return
 	case t.now.Before(t.Gate):
 		t.wakeBy(t.Gate)
@@ -134,12 +136,12 @@ func (t *turn) proceed() {
 		t.resume()
 	}
 	t.launch(releasing)
-	if !releasing {
+	if !releasing && !t.draining {
 		t.start()
 	}
 	if t.active == 0 && len(t.decision.Begin) == 0 && !t.loading && !t.decision.Load && t.wake.IsZero() && len(t.decision.Watch) == 0 {
 		t.planMore(releasing)
-	} else if !releasing {
+	} else if !releasing && !t.draining {
 		t.lookForTwins()
 	}
 }
@@ -196,13 +198,13 @@ func (t *turn) excluded(b *batch, releasing bool) []export.Effect {
 	if !b.Unpolled {
 		excluded = append(excluded, export.EffectWait)
 	}
-	if releasing {
-		excluded = append(excluded, export.EffectDelete)
-		if t.now.Sub(t.ReleasingSince) > maxSearch {
-			excluded = append(excluded, export.EffectSearch)
-		}
+	if releasing && t.now.Sub(t.ReleasingSince) > maxSearch {
+		excluded = append(excluded, export.EffectSearch)
 	}
-	if releasing || t.moving >= t.order.Transfers {
+	if releasing || t.draining {
+		excluded = append(excluded, export.EffectDelete)
+	}
+	if releasing || t.draining || t.moving >= t.order.Transfers {
 		excluded = append(excluded, transfers...)
 	}
 	return excluded

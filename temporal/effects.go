@@ -124,7 +124,7 @@ func (x *exporter) perform(ctx workflow.Context, name string, s step, release fu
 // occupies no worker and adds no events to the history.
 func (x *exporter) poll(ctx workflow.Context) {
 	for {
-		if workflow.Await(ctx, func() bool { return len(x.watched) > 0 && !x.draining }) != nil {
+		if workflow.Await(ctx, func() bool { return len(x.watched) > 0 && !x.quiet() }) != nil {
 			return
 		}
 		x.active++
@@ -132,7 +132,7 @@ func (x *exporter) poll(ctx workflow.Context) {
 		polling, cancel := workflow.WithCancel(ctx)
 		poll := workflow.ExecuteActivity(forPoll(polling), pollActivity, x.order, ids)
 		_ = workflow.Await(ctx, func() bool {
-			return poll.IsReady() || x.draining || !containsAll(ids, x.watched) || len(x.watched) == 0
+			return poll.IsReady() || x.quiet() || !containsAll(ids, x.watched) || len(x.watched) == 0
 		})
 		cancel()
 		var results []pollResult

@@ -60,6 +60,7 @@ type exporter struct {
 	starting   bool                    // a start is under way
 	loading    bool                    // more jobs are being loaded or planned
 	draining   bool                    // the workflow is about to continue as new
+	full       bool                    // the history is too long to wait for transfers with other work
 	canceled   bool
 	watched    []int64  // migrations to poll
 	unsaved    []*batch // settled, and not yet in the bucket
@@ -104,6 +105,7 @@ func (x *exporter) run(ctx workflow.Context) (*Summary, error) {
 		info := workflow.GetInfo(ctx)
 		x.canceled = x.Canceled || ctx.Err() != nil
 		x.draining = info.GetContinueAsNewSuggested() || x.order.MaxEvents > 0 && info.GetCurrentHistoryLength() > x.order.MaxEvents
+		x.full = info.GetCurrentHistoryLength() > maxDrainEvents || info.GetCurrentHistorySize() > maxDrainBytes
 		d := x.decide(detached)
 		for _, s := range d.Begin {
 			x.begin(ctx, detached, s)
@@ -127,6 +129,17 @@ func (x *exporter) run(ctx workflow.Context) (*Summary, error) {
 	}
 }
 
+// Temporal terminates a workflow whose history has 51,200 events or 50 MB. It suggests
+// to continue as new after 4,096 events or 4 MB.
+const (
+	maxDrainEvents = 20_000
+	maxDrainBytes  = 20 << 20
+)
+
+// quiet reports whether the export begins nothing before it continues as new. While
+// transfers are under way, which may take a day, it still polls and unlocks.
+func (x *exporter) quiet() bool { return x.draining && (x.moving == 0 || x.full) }
+
 // decide makes the next decision from the news.
 func (x *exporter) decide(ctx workflow.Context) decision {
 	d := x.recordDecision(ctx, func(t *turn) decision { return t.decide(x.news) })
@@ -146,7 +159,7 @@ func (x *exporter) recordDecision(ctx workflow.Context, decide func(*turn) decis
 		}
 		return decide(&turn{
 			memory: &x.memory, now: now, order: x.order, busy: busy, active: x.active, moving: x.moving, starting: x.starting,
-			loading: x.loading, draining: x.draining, canceled: x.canceled, log: log, changed: map[int]*batch{},
+			loading: x.loading, draining: x.draining, quiet: x.quiet(), canceled: x.canceled, log: log, changed: map[int]*batch{},
 		})
 	})
 	var d decision

@@ -217,6 +217,38 @@ func TestACanceledExportContinuesAsNew(t *testing.T) {
 	assert.Empty(t, s.Locked)
 }
 
+// While an export waits for a transfer before it continues as new, it starts nothing,
+// but unlocks the repositories whose export ends. This test runs in real time, like
+// TestContinueAsNew.
+func TestATransferDelaysNoUnlock(t *testing.T) {
+	w := newWorld(t)
+	w.add(4)
+	begun := time.Now()
+	w.github.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+		if m.Repositories[0] == w.names[0] {
+			return ghmigratetest.Fate{Duration: time.Minute}
+		}
+		return ghmigratetest.Fate{Duration: 20 * time.Minute}
+	})
+	locked, starts := true, 0
+	w.prepare = func() {
+		w.env.OnActivity("ghmigrate.Transfer", mock.Anything, mock.Anything).Return(func(ctx context.Context, task temporal.Task) (*temporal.TaskResult, error) {
+			if w.env.Now().Sub(begun) < 2*time.Hour {
+				return nil, sdk.NewApplicationErrorWithOptions("the worker is lost", "", sdk.ApplicationErrorOptions{NextRetryDelay: 2 * time.Hour})
+			}
+			return temporal.RunTransfer(w.activities(), ctx, task)
+		})
+		w.env.RegisterDelayedCallback(func() { w.env.SetContinueAsNewSuggested(true) }, 10*time.Minute)
+		w.env.RegisterDelayedCallback(func() { locked, starts = w.github.Locked(w.names[1]), w.starts() }, time.Hour)
+		w.prepare = func() {}
+	}
+	s, _ := w.mustExport(temporal.Order{BatchSize: 1, Concurrency: 2, Transfers: 1, Start: locking})
+	assert.Greater(t, w.env.Now().Sub(begun), 2*time.Hour)
+	assert.False(t, locked)
+	assert.Equal(t, 3, starts)
+	assert.Equal(t, 1, s.Continued)
+}
+
 func TestProgress(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.add(5)

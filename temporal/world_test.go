@@ -98,6 +98,11 @@ func (w *world) account(_ context.Context, order temporal.Order) (export.Account
 	return w.wrap(export.OrgAccount(w.client, order.Organization)), nil
 }
 
+// activities returns the activities of the workers.
+func (w *world) activities() *temporal.Activities {
+	return &temporal.Activities{Account: w.account, Bucket: w.bucket, Scratch: w.scratch}
+}
+
 // tick advances the clock of the fake by the workflow's time since the latest tick.
 func (w *world) tick() {
 	w.mu.Lock()
@@ -120,7 +125,7 @@ func (w *world) run(id string, run any, arg any) (result converter.EncodedValue,
 		w.env.SetStartTime(start)
 		w.env.SetTestTimeout(10000 * time.Hour)
 		w.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: id, TaskQueue: "ghmigrate"})
-		activities := &temporal.Activities{Account: w.account, Bucket: w.bucket, Scratch: w.scratch}
+		activities := w.activities()
 		temporal.Register(w.env, activities)
 		temporal.RegisterTransfers(w.env, activities)
 		w.prepare()
