@@ -227,7 +227,8 @@ func (t *turn) begin(b *batch, s step) {
 }
 
 // start adds the start of the next batch to the decision, unless another start is under
-// way. It loads more of the plan first if too few batches are pending.
+// way. It loads more of the plan first if too few batches are pending. While the memory
+// is large, because exports end faster than unlocks and transfers, it loads nothing.
 func (t *turn) start() {
 	jobs := make([]*export.Job, 0, len(t.Batches))
 	batchOf := map[*export.Job]*batch{}
@@ -238,7 +239,7 @@ func (t *turn) start() {
 		}
 	}
 	load, pending := export.Weigh(jobs, t.order.Patience, t.now)
-	if len(pending) < t.order.Concurrency && t.Loaded < t.Pages {
+	if len(pending) < t.order.Concurrency && t.Loaded < t.Pages && t.size() < maxLoadSize {
 		t.decision.Load = !t.loading
 		return
 	}

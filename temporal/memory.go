@@ -2,6 +2,7 @@ package temporal
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -59,6 +60,28 @@ func (m *memory) batch(n int) *batch {
 		}
 	}
 	return nil
+}
+
+// size estimates the size of the JSON of the batches. It includes the names of locked
+// repositories a second time: a job lists them again when they are unlocked.
+func (m *memory) size() (size int) {
+	length := func(names []string) (n int) {
+		for _, name := range names {
+			n += len(name) + len(`"",`)
+		}
+		return n
+	}
+	for _, b := range m.Batches {
+		data, err := json.Marshal(b)
+		if err != nil {
+			panic(err) // the decision could not be encoded either
+		}
+		size += len(data)
+		if b.Job.Start.LockRepositories {
+			size += max(0, length(b.Job.Repositories)-length(b.Job.State.Released))
+		}
+	}
+	return size
 }
 
 // sort puts the batches in the order in which they are started.

@@ -64,6 +64,7 @@ const (
 	maxRepositories = 1000
 	maxBatchSize    = 200
 	maxConcurrency  = 50
+	maxLoadSize     = 512 << 10 // of the memory, to load a page: at most 1.2 MB with the longest names
 )
 
 // WorkflowID returns the ID to start [Export] with, such as "ghmigrate/orgs/octo-org".
