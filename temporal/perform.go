@@ -64,6 +64,9 @@ func (a *Activities) transfer(ctx context.Context, t task) (*taskResult, error) 
 		case <-ctx.Done():
 		}
 	}()
+	progress := new(transferProgress)
+	stop := heartbeat(ctx, progress.get)
+	defer stop()
 	acct, err := a.account(ctx, t.Order)
 	if err != nil {
 		return nil, err
@@ -72,9 +75,6 @@ func (a *Activities) transfer(ctx context.Context, t task) (*taskResult, error) 
 	job.Dir = filepath.Join(a.Scratch, filepath.FromSlash(job.Run))
 	job.Store = blobstore.New(a.Bucket)
 	log := logTo(activity.GetLogger(ctx).Info)
-	progress := new(transferProgress)
-	stop := heartbeat(ctx, progress.get)
-	defer stop()
 	job.Progress = func(e export.Event) {
 		progress.set(e)
 		log(e)
@@ -116,6 +116,8 @@ type newestResult struct {
 
 // newest asks GitHub for the newest migration of the account.
 func (a *Activities) newest(ctx context.Context, order Order) (*newestResult, error) {
+	stop := heartbeat(ctx)
+	defer stop()
 	acct, err := a.account(ctx, order)
 	if err != nil {
 		return nil, err

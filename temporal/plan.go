@@ -157,6 +157,8 @@ func (a *Activities) previous(ctx context.Context, opts *export.Options) ([]*exp
 
 // page returns a page of the plan.
 func (a *Activities) page(ctx context.Context, run string, n int) (jobs []*export.Job, err error) {
+	stop := heartbeat(ctx)
+	defer stop()
 	return jobs, a.read(ctx, planName(run, n), &jobs)
 }
 
@@ -170,8 +172,15 @@ func pageBatches(page int, jobs []*export.Job) []*batch {
 	return batches
 }
 
-// save puts batches into the bucket.
+// save is the activity that puts batches into the bucket.
 func (a *Activities) save(ctx context.Context, run string, batches []*batch) error {
+	stop := heartbeat(ctx)
+	defer stop()
+	return a.writeBatches(ctx, run, batches)
+}
+
+// writeBatches puts batches into the bucket.
+func (a *Activities) writeBatches(ctx context.Context, run string, batches []*batch) error {
 	for _, b := range batches {
 		if err := a.write(ctx, jobName(run, b.N), b); err != nil {
 			return err
@@ -204,7 +213,7 @@ func (a *Activities) remaining(ctx context.Context, order Order, run string, tal
 		return nil, retryRefusal(ctx, err)
 	}
 	changed := slices.DeleteFunc(over, func(b *batch) bool { return len(b.Job.State.Twins) == twins[b.N] })
-	if err := a.save(ctx, run, changed); err != nil {
+	if err := a.writeBatches(ctx, run, changed); err != nil {
 		return nil, err
 	}
 	if len(live) == 0 {

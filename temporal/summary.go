@@ -51,7 +51,7 @@ const maxLocked = 100
 func (a *Activities) finish(ctx context.Context, f finishTask) (*Summary, error) {
 	stop := heartbeat(ctx)
 	defer stop()
-	if err := a.save(ctx, f.Run, f.Live); err != nil {
+	if err := a.writeBatches(ctx, f.Run, f.Live); err != nil {
 		return nil, err
 	}
 	batches, err := a.batches(ctx, f.Run)
