@@ -1,7 +1,6 @@
 package temporal
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -56,7 +55,7 @@ func (x *exporter) transfer(ctx workflow.Context, s step) news {
 // the token.
 func (x *exporter) change(ctx workflow.Context, s step) news {
 	release := x.lease(ctx)
-	return x.perform(forRequest(ctx), performActivity, s, release)
+	return x.perform(forLease(ctx), performActivity, s, release)
 }
 
 // start starts a migration with the lease of the token. The history has the intent
@@ -71,15 +70,20 @@ func (x *exporter) start(ctx workflow.Context, s step) news {
 	var newest *newestResult
 	if s.FindNewest {
 		newest = new(newestResult)
-		if err := workflow.ExecuteActivity(forRequest(ctx), newestActivity, x.order).Get(ctx, newest); err != nil {
-			release(0)
-			return func(t *turn) { t.pause(fmt.Sprintf("find the newest migration: %v", err)) }
+		if err := workflow.ExecuteActivity(forLease(ctx), newestActivity, x.order).Get(ctx, newest); err != nil {
+			newest.Failed = notSent(export.ClassRetry, err)
 		}
-		if newest.Wait > 0 {
+		switch {
+		case newest.Failed.Class != export.ClassNone:
+			release(0)
+			return func(t *turn) {
+				t.beginStart(s.N, nil)
+				t.performed(s.N, []effectResult{{s.Effect, newest.Failed}})
+			}
+		case newest.Wait > 0:
 			release(newest.Wait)
 			return func(t *turn) { t.limited(newest.Wait) }
-		}
-		if x.releasing() {
+		case x.releasing():
 			release(0)
 			return func(*turn) {}
 		}

@@ -218,7 +218,7 @@ func (x *exporter) finish(ctx, detached workflow.Context) (*Summary, error) {
 		f.Ended = workflow.Now(ctx).UTC()
 	}
 	var s Summary
-	if err := workflow.ExecuteActivity(forRequest(detached), finishActivity, f).Get(detached, &s); err != nil {
+	if err := workflow.ExecuteActivity(forFinish(detached), finishActivity, f).Get(detached, &s); err != nil {
 		return nil, err
 	}
 	s.Continued = x.Continued

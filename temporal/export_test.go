@@ -2,6 +2,7 @@ package temporal_test
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -174,12 +175,29 @@ func TestACancelUnlocksAfterRefusals(t *testing.T) {
 	}
 }
 
-// The cancel comes while the activity before the start waits for the end of an outage.
+// A cancelingAccount is an account whose export is canceled while it lists migrations.
+type cancelingAccount struct {
+	export.Account
+	list func()
+}
+
+func (c cancelingAccount) List(ctx context.Context, opts *ghmigrate.ListOrgMigrationsOptions) iter.Seq2[*ghmigrate.Migration, error] {
+	c.list()
+	return c.Account.List(ctx, opts)
+}
+
+// The cancel comes during the activity before the start.
 func TestACanceledExportStartsNoMigration(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.add(1)
-		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/list-for-org", After: 1, Until: 3 * time.Minute, Status: 503}) // spares the preflight
-		w.prepare = func() { w.env.RegisterDelayedCallback(w.env.CancelWorkflow, 2*time.Minute) }
+		var lists atomic.Int32
+		w.wrap = func(acct export.Account) export.Account {
+			return cancelingAccount{acct, func() {
+				if lists.Add(1) == 2 { // the first list is of the preflight
+					w.env.CancelWorkflow()
+				}
+			}}
+		}
 		_, err := w.export(temporal.Order{Start: locking})
 		var canceled *sdk.CanceledError
 		require.ErrorAs(t, err, &canceled)

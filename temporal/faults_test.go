@@ -77,6 +77,28 @@ func TestTheTokenIsRefusedForHours(t *testing.T) {
 	})
 }
 
+// While GitHub does not list migrations, the export starts no batch, and gives back the
+// lease of the token: other requests get the lease.
+func TestTheListFailsForHours(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		w.github.Inject(ghmigratetest.Fault{Operation: "migrations/list-for-org", From: 30 * time.Second, Until: 12 * time.Hour, Status: 503})
+		unlocked, progress := false, temporal.Progress{}
+		w.prepare = func() {
+			w.env.RegisterDelayedCallback(func() { unlocked = !w.github.Locked(w.names[0]) }, 4*time.Minute)
+			w.env.RegisterDelayedCallback(func() {
+				value, err := w.env.QueryWorkflow(temporal.ProgressQuery)
+				require.NoError(t, err)
+				require.NoError(t, value.Get(&progress))
+			}, 90*time.Minute)
+		}
+		w.mustExport(temporal.Order{BatchSize: 1, Concurrency: 1, Start: locking})
+		assert.True(t, unlocked)
+		assert.Contains(t, progress.Problem, "find the newest migration")
+		assert.NotZero(t, progress.Paused)
+	})
+}
+
 // If GitHub refuses the token for good, the export ends when its pauses reach a day.
 func TestTheTokenIsRefusedForGood(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

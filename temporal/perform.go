@@ -3,6 +3,7 @@ package temporal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
@@ -111,10 +112,12 @@ func handOver(err error) error {
 // A newestResult has the ID of the newest migration of the account, 0 if the account has no migration.
 type newestResult struct {
 	Newest int64         `json:"newest"`
-	Wait   time.Duration `json:"wait,omitzero"` // how long a rate limit lasts
+	Wait   time.Duration `json:"wait,omitzero"`   // how long a rate limit lasts
+	Failed export.Result `json:"failed,omitzero"` // why a start must wait; zero after a success
 }
 
-// newest asks GitHub for the newest migration of the account.
+// newest asks GitHub once for the newest migration of the account. The export has the
+// lease of the token meanwhile, so that all errors are in the result.
 func (a *Activities) newest(ctx context.Context, order Order) (*newestResult, error) {
 	stop := heartbeat(ctx)
 	defer stop()
@@ -126,10 +129,23 @@ func (a *Activities) newest(ctx context.Context, order Order) (*newestResult, er
 	if wait := rateLimitPause(err); wait > 0 {
 		return &newestResult{Wait: wait}, nil
 	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err != nil {
-		return nil, retryRefusal(ctx, err)
+		return &newestResult{Failed: notSent(export.Classify(err), err)}, nil
 	}
 	return &newestResult{Newest: id, Wait: quotaPause(acct)}, nil
+}
+
+// notSent returns the result of a start that was not sent, because the search for the
+// newest migration failed. A refusal of the search says nothing about the batch, so that
+// the result is a refusal of the token.
+func notSent(class export.Class, err error) export.Result {
+	if class != export.ClassRetry {
+		class = export.ClassRun
+	}
+	return export.Result{Class: class, Unsent: true, Reason: fmt.Sprintf("find the newest migration: %v", err)}
 }
 
 // A clock tells the time of the workflow, for the times in jobs. The clock of this

@@ -17,7 +17,19 @@ func forPlan(ctx workflow.Context) workflow.Context {
 }
 
 // forRequest is for activities that send a few requests to GitHub or to the bucket.
+// Their errors end after an hour, so that the workflow can pause.
 func forRequest(ctx workflow.Context) workflow.Context {
+	return withActivityOptions(ctx, 15*time.Minute, time.Hour, 30*time.Second, 0)
+}
+
+// forLease is for activities during which an export has the lease of the token. Other
+// exports wait for the lease.
+func forLease(ctx workflow.Context) workflow.Context {
+	return withActivityOptions(ctx, 15*time.Minute, 20*time.Minute, 30*time.Second, 0)
+}
+
+// forFinish is for the activity that writes the manifest. It waits for the bucket.
+func forFinish(ctx workflow.Context) workflow.Context {
 	return withActivityOptions(ctx, 15*time.Minute, 0, 30*time.Second, 0)
 }
 
