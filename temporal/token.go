@@ -189,12 +189,15 @@ func (x *exporter) waitingTickets() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(x.granted)), func(ticket string) bool { return x.granted[ticket] })
 }
 
-// reportLimit reports a rate limit to the workflow of the token.
+// reportLimit reports a rate limit to the workflow of the token. A cancel of ctx, such
+// as the context of a transfer, does not cancel that workflow: other exports use it.
 func (x *exporter) reportLimit(ctx workflow.Context, wait time.Duration) {
-	x.signalToken(ctx, tokenMessage{Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Release: true, Wait: wait})
+	detached, _ := workflow.NewDisconnectedContext(ctx)
+	x.signalToken(detached, tokenMessage{Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Release: true, Wait: wait})
 }
 
-// signalToken signals the workflow of the token, and starts it if it does not run.
+// signalToken signals the workflow of the token, and starts it if it does not run. A
+// cancel of ctx cancels that workflow.
 func (x *exporter) signalToken(ctx workflow.Context, r tokenMessage) {
 	if x.signaling.Lock(ctx) != nil {
 		return

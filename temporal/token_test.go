@@ -1,6 +1,8 @@
 package temporal_test
 
 import (
+	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -9,9 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/converter"
+	sdk "go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/ghmigrate/ghmigrate"
+	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
@@ -93,4 +99,36 @@ func TestALostRequestForALeaseIsRepeated(t *testing.T) {
 		w.mustExport(temporal.Order{Start: locking})
 		assert.Equal(t, 1, w.starts())
 	})
+}
+
+// A limitedAccount is an account whose downloads exceed a rate limit.
+type limitedAccount struct {
+	export.Account
+	limited func()
+}
+
+func (l limitedAccount) DownloadArchive(context.Context, int64, string, *ghmigrate.DownloadOptions) (*ghmigrate.DownloadResult, error) {
+	l.limited()
+	return nil, &ghmigrate.APIError{StatusCode: http.StatusTooManyRequests, RetryAfter: 10 * time.Minute}
+}
+
+// The workflow of the token ends after an idle hour. A transfer that reports a rate limit
+// starts it again. A cancel of the export ends the transfer, and not that workflow.
+func TestACanceledExportDoesNotCancelTheToken(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(1)
+		w.wrap = func(acct export.Account) export.Account {
+			return limitedAccount{acct, func() { w.env.RegisterDelayedCallback(w.env.CancelWorkflow, 5*time.Minute) }}
+		}
+		started, canceled := 0, 0
+		w.prepare = func() {
+			w.env.SetOnChildWorkflowStartedListener(func(*workflow.Info, workflow.Context, converter.EncodedValues) { started++ })
+			w.env.SetOnChildWorkflowCanceledListener(func(*workflow.Info) { canceled++ })
+		}
+		_, err := w.export(temporal.Order{})
+		var end *sdk.CanceledError
+		require.ErrorAs(t, err, &end)
+		assert.Equal(t, 2, started)
+		assert.Zero(t, canceled)
+	}, ghmigratetest.WithExportDuration(2*time.Hour))
 }
