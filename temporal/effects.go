@@ -119,6 +119,9 @@ func (x *exporter) perform(ctx workflow.Context, name string, s step, release fu
 	}
 	return func(t *turn) {
 		t.limited(p.Wait)
+		if p.Elsewhere {
+			forgetArchive(t.edit(t.batch(s.N)))
+		}
 		t.performed(s.N, p.Results)
 	}
 }

@@ -3,21 +3,58 @@ package temporal_test
 import (
 	"context"
 	"flag"
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gocloud.dev/blob/fileblob"
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
+
+// While the bucket refuses an archive, every attempt has another disk, as with many
+// workers. The export downloads the archive again, and does not start it again.
+func TestTheBucketRefusesTheArchiveOfManyDisks(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		folder := t.TempDir()
+		var err error
+		w.bucket, err = fileblob.OpenBucket(folder, nil)
+		require.NoError(t, err)
+		var attempts atomic.Int32
+		w.wrap = func(acct export.Account) export.Account { // before each activity
+			runs, err := filepath.Glob(filepath.Join(folder, "*", "orgs", "octo-org", "*"))
+			require.NoError(t, err)
+			if len(runs) == 0 || w.starts() == 0 || attempts.Load() == 5 {
+				return acct
+			}
+			obstacle := filepath.Join(runs[0], fmt.Sprintf("migration-%d.tar.gz.attrs", w.github.Migrations()[0].ID))
+			require.NoError(t, os.MkdirAll(obstacle, 0o700))
+			if archives, _ := filepath.Glob(filepath.Join(w.scratch, "*", "orgs", "octo-org", "*", "*.tar.gz")); len(archives) > 0 {
+				require.NoError(t, os.RemoveAll(w.scratch))
+				if attempts.Add(1) == 5 {
+					require.NoError(t, os.Remove(obstacle))
+				}
+			}
+			return acct
+		}
+		w.mustExport(temporal.Order{BatchSize: 2})
+		assert.Equal(t, int32(5), attempts.Load())
+		assert.Equal(t, 1, w.starts())
+	})
+}
 
 // If the response to a start is lost, the export finds the migration and does not send
 // the start again.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -33,6 +35,10 @@ type effectResult struct {
 type taskResult struct {
 	Results []effectResult `json:"results"`
 	Wait    time.Duration  `json:"wait,omitzero"` // how long all exports with the token must pause
+
+	// Elsewhere says that the worker does not have the archive, which an earlier task
+	// has downloaded. The first result is of another download.
+	Elsewhere bool `json:"elsewhere,omitzero"`
 }
 
 // perform performs one effect, except for the effects that move an archive.
@@ -48,7 +54,7 @@ func (a *Activities) perform(ctx context.Context, t task) (*taskResult, error) {
 	if ctx.Err() != nil && r.Class != export.ClassNone {
 		return nil, context.Cause(ctx)
 	}
-	return &taskResult{[]effectResult{{t.Effect, r}}, max(r.After, quotaPause(acct))}, nil
+	return &taskResult{Results: []effectResult{{t.Effect, r}}, Wait: max(r.After, quotaPause(acct))}, nil
 }
 
 var errStopping = errors.New("the worker stops and hands the transfer over")
@@ -80,8 +86,12 @@ func (a *Activities) transfer(ctx context.Context, t task) (*taskResult, error) 
 		progress.set(e)
 		log(e)
 	}
-	result, c := new(taskResult), t.clock(ctx)
-	for effect := t.Effect; ; {
+	result, c, effect := new(taskResult), t.clock(ctx), t.Effect
+	if archive := job.State.Archive; archive != nil && !exists(filepath.Join(job.Dir, archive.Name)) {
+		forgetArchive(job)
+		result.Elsewhere, effect = true, export.EffectDownload
+	}
+	for {
 		r := c.perform(ctx, acct, job, effect)
 		if err := context.Cause(ctx); err != nil && r.Class != export.ClassNone {
 			return nil, handOver(err)
@@ -97,6 +107,17 @@ func (a *Activities) transfer(ctx context.Context, t task) (*taskResult, error) 
 			return result, nil
 		}
 	}
+}
+
+// forgetArchive makes a job download its archive again. Nothing has damaged the archive,
+// so that the job counts no damage.
+func forgetArchive(job *export.Job) { job.State.Archive, job.State.Verified = nil, false }
+
+// exists reports whether a file exists. If the disk fails, exists returns true, and the
+// next effect returns the error.
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // handOver makes Temporal retry at once, if the error is that the worker stops.
