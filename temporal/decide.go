@@ -39,9 +39,8 @@ type decision struct {
 
 // A step is an effect of a batch to begin.
 type step struct {
-	N          int           `json:"n"`
-	Effect     export.Effect `json:"effect"`
-	FindNewest bool          `json:"look,omitzero"` // find the newest migration first
+	N      int           `json:"n"`
+	Effect export.Effect `json:"effect"`
 }
 
 // A turn makes one decision. It changes the memory in place, and notes every change
@@ -268,7 +267,7 @@ func (t *turn) start() {
 			continue
 		}
 		t.starting = true
-		t.begin(batchOf[job], step{N: batchOf[job].N, Effect: effect, FindNewest: t.now.Sub(t.NewestAt) >= maxNewestAge})
+		t.begin(batchOf[job], step{N: batchOf[job].N, Effect: effect})
 		return
 	}
 }

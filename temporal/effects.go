@@ -68,7 +68,7 @@ func (x *exporter) start(ctx workflow.Context, s step) news {
 		return func(*turn) {}
 	}
 	var newest *newestResult
-	if s.FindNewest {
+	if workflow.Now(ctx).Sub(x.NewestAt) >= maxNewestAge { // the wait for the lease may have been long
 		newest = new(newestResult)
 		if err := workflow.ExecuteActivity(forLease(ctx), newestActivity, x.order).Get(ctx, newest); err != nil {
 			newest.Failed = notSent(export.ClassRetry, err)

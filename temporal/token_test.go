@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	sdk "go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -131,4 +132,38 @@ func TestACanceledExportDoesNotCancelTheToken(t *testing.T) {
 		assert.Equal(t, 2, started)
 		assert.Zero(t, canceled)
 	}, ghmigratetest.WithExportDuration(2*time.Hour))
+}
+
+// The ID of the newest migration is at most 30 seconds old when a start is sent, also if
+// the export had to wait for the lease.
+func TestAStartAfterALongWaitForTheLease(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.add(2)
+		lists := 0
+		w.prepare = func() {
+			w.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
+				if info.ActivityType.Name == "ghmigrate.Newest" {
+					lists++
+				}
+			})
+			w.env.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ temporal.TokenState) error {
+				for {
+					var m temporal.TokenMessage
+					if heard, _ := workflow.GetSignalChannel(ctx, temporal.LeaseSignal).ReceiveWithTimeout(ctx, time.Hour, &m); !heard {
+						return nil
+					}
+					if m.Release {
+						continue
+					}
+					if err := workflow.Sleep(ctx, 40*time.Second); err != nil { // others hold the lease
+						return err
+					}
+					_ = workflow.SignalExternalWorkflow(ctx, m.Workflow, "", temporal.GrantSignal, m.Ticket).Get(ctx, nil)
+				}
+			}, workflow.RegisterOptions{Name: temporal.TokenWorkflow, DisableAlreadyRegisteredCheck: true})
+		}
+		w.mustExport(temporal.Order{BatchSize: 1})
+		assert.Equal(t, 2, w.starts())
+		assert.Equal(t, 2, lists)
+	}, ghmigratetest.WithExportDuration(time.Hour))
 }
