@@ -32,7 +32,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	res := s.rewriteURLs(s.respond(r), r)
 	h := w.Header()
 	maps.Copy(h, res.header)
-	h.Set("X-GitHub-Request-Id", requestID())
+	setOriginHeader(h, API)
 	h.Set("X-GitHub-Media-Type", "github.v3; format=json")
 	if res.status != http.StatusNoContent && res.status != http.StatusNotModified {
 		h.Set("Content-Length", strconv.Itoa(len(res.body)))
@@ -42,6 +42,19 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(res.status)
 	_, _ = w.Write(res.body)
+}
+
+// setOriginHeader sets the header that identifies the origin and the request, and
+// returns the request ID.
+func setOriginHeader(h http.Header, origin Origin) string {
+	id := requestID()
+	if origin == Storage {
+		h.Set("Server", "AmazonS3")
+		h.Set("X-Amz-Request-Id", id)
+	} else {
+		h.Set("X-GitHub-Request-Id", id)
+	}
+	return id
 }
 
 // requestID returns a random request ID in GitHub's format.
@@ -80,9 +93,12 @@ func (s *Server) respond(r *http.Request) response {
 	}
 	quota := s.quotas[c.op.resource]
 	var res response
-	if quota.exhausted(c.now, s.cfg) {
+	switch exhausted := quota.exhausted(c.now, s.cfg); {
+	case exhausted && c.op.isGraphQL():
+		res = graphQLResponse("", nil, graphQLError{Type: "RATE_LIMITED", Message: rateLimitMessage})
+	case exhausted:
 		res = response{status: http.StatusForbidden, body: []byte(rateLimitBody)}
-	} else {
+	default:
 		res = s.respondAuthenticated(c, r)
 		if res.status == http.StatusOK && c.op.method == http.MethodGet {
 			res = withETag(res, r.Header.Get("If-None-Match"))

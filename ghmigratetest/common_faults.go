@@ -24,7 +24,9 @@ func PrimaryRateLimit(reset time.Duration) Fault {
 	}
 }
 
-const rateLimitBody = `{"message":"API rate limit exceeded for user ID 583231.",` +
+const rateLimitMessage = "API rate limit exceeded for user ID 583231."
+
+const rateLimitBody = `{"message":"` + rateLimitMessage + `",` +
 	`"documentation_url":"https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api","status":"403"}`
 
 // SecondaryRateLimit returns a fault that responds as the API does to requests that
@@ -81,12 +83,12 @@ func HTMLError(status int) Fault {
 }
 
 // defaultBody returns the body that GitHub, or storage, usually sends with a status.
-func defaultBody(origin Origin, status int) string {
+func defaultBody(origin Origin, status int, requestID string) string {
 	switch {
 	case status < http.StatusBadRequest:
 		return ""
 	case origin == Storage:
-		return newStorageError(status).body(requestID())
+		return newStorageError(status).body(requestID)
 	case status == http.StatusTooManyRequests:
 		return SecondaryRateLimit().Body
 	case status == http.StatusUnavailableForLegalReasons:

@@ -2,6 +2,7 @@ package ghmigratetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -108,12 +109,8 @@ func (f *Fault) header(name string) []string {
 
 // respond sends the response that the fault describes.
 func (f *Fault) respond(w http.ResponseWriter, origin Origin) {
-	body := f.Body
-	if body == "" {
-		body = defaultBody(origin, f.Status)
-	}
-	w.Header().Set("X-GitHub-Request-Id", requestID())
-	f.send(w, f.Status, body)
+	id := setOriginHeader(w.Header(), origin)
+	f.send(w, f.Status, cmp.Or(f.Body, defaultBody(origin, f.Status, id)))
 }
 
 // send sends a response with a Content-Type that fits the body.

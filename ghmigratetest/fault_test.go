@@ -139,6 +139,20 @@ func TestFaultsOfResponses(t *testing.T) {
 	assert.WithinDuration(t, c.Clock().Now().Add(90*time.Second), time.Unix(reset, 0), 5*time.Second)
 }
 
+// A failed response of storage has the headers of S3, and one request ID.
+func TestFaultsOfStorageHaveTheHeadersOfS3(t *testing.T) {
+	c := newServer(t)
+	c.AddRepository("octo/hello")
+	signed := c.signed(c.exported(hello))
+	c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Status: 503})
+	res := c.do("GET", signed, "")
+	assert.Equal(t, 503, res.status)
+	assert.Equal(t, "AmazonS3", res.header.Get("Server"))
+	assert.Empty(t, res.header.Get("X-GitHub-Request-Id"))
+	require.NotEmpty(t, res.header.Get("X-Amz-Request-Id"))
+	assert.Contains(t, res.body, "<RequestId>"+res.header.Get("X-Amz-Request-Id")+"</RequestId>")
+}
+
 func TestAppliedFaultsHaveTheirEffect(t *testing.T) {
 	c := newServer(t)
 	c.AddRepository("octo/hello")

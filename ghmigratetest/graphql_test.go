@@ -46,6 +46,19 @@ func TestGraphQL(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, c.do("GET", "/graphql", "").status)
 }
 
+// GraphQL reports a rate limit with the status 200.
+func TestRateLimitOfGraphQL(t *testing.T) {
+	c := newServer(t, ghmigratetest.WithRateLimit(1))
+	c.AddRepository("octo/hello")
+	query := `{"query":"{ viewer { login } }"}`
+	assert.Contains(t, c.do("POST", "/graphql", query).body, "octocat")
+	over := c.do("POST", "/graphql", query)
+	assert.Equal(t, http.StatusOK, over.status)
+	assert.Equal(t, "0", over.header.Get("X-RateLimit-Remaining"))
+	assert.JSONEq(t, `{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded for user ID 583231."}]}`, over.body)
+	assert.Equal(t, http.StatusOK, c.do("GET", "/orgs/octo/migrations", "").status, "REST has a quota of its own")
+}
+
 func TestGraphQLOfGHES(t *testing.T) {
 	c := newServer(t, ghmigratetest.WithGHES())
 	query := `{"query":"{ viewer { login } }"}`

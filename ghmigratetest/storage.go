@@ -11,8 +11,7 @@ import (
 
 // serveStorage serves a request to storage.
 func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Server", "AmazonS3")
-	w.Header().Set("X-Amz-Request-Id", requestID())
+	setOriginHeader(w.Header(), Storage)
 	refusal := s.checkSignature(r)
 	var o *object
 	if refusal == nil {
