@@ -198,3 +198,11 @@ func TestFakeRunsACommand(t *testing.T) {
 	assert.Equal(t, 2, u.run("fake", binary, "nope").status, "the status of the command")
 	assert.Contains(t, fmt.Sprint(u.run("fake", u.path("nowhere"))), "nowhere")
 }
+
+func TestFakeHidesTheUsersHostAndTokens(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"GH_HOST", "GH_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"} {
+		u := newUser(t, nil, name+"=mine")
+		assert.Equal(t, "octo-org/hello-world", u.do("fake", binary, "repositories", "--org", "octo-org"), name)
+	}
+}

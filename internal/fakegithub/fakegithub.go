@@ -66,9 +66,9 @@ var ErrUsage = errors.New("usage")
 
 // Run runs the server. With a command, Run serves while the command runs, and returns
 // the command's exit status. The command has GITHUB_TOKEN and GITHUB_API_URL in its
-// environment. Without a command, Run serves until ctx ends, and writes a shell
-// script that sets these variables to stdout. Run writes a line for each request to
-// stderr.
+// environment, and no variable that names another host or token. Without a command,
+// Run serves until ctx ends, and writes a shell script for the same environment to
+// stdout. Run writes a line for each request to stderr.
 func Run(ctx context.Context, o *Options, command []string, stdout, stderr io.Writer) (status int, err error) {
 	faults, err := o.check()
 	if err != nil {
@@ -89,7 +89,7 @@ func Run(ctx context.Context, o *Options, command []string, stdout, stderr io.Wr
 	if len(command) > 0 {
 		return runCommand(ctx, command, fake, stdout, stderr)
 	}
-	fmt.Fprintf(stdout, "export GITHUB_TOKEN=%s\nexport GITHUB_API_URL=%s\n", fake.Token(), fake.URL())
+	fmt.Fprintf(stdout, "export GITHUB_TOKEN=%s\nexport GITHUB_API_URL=%s\nunset %s\n", fake.Token(), fake.URL(), strings.Join(hidden, " "))
 	for _, name := range names {
 		fmt.Fprintf(stdout, "# %s is %s\n", name, cmp.Or(o.repositories[name], "made up"))
 	}

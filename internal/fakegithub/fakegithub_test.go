@@ -75,6 +75,7 @@ func TestServesUntilStopped(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(stdout.String(), "Ctrl-C stops") }, time.Minute, time.Millisecond)
 	set := regexp.MustCompile(`(?m)^export GITHUB_TOKEN=(\S+)\nexport GITHUB_API_URL=(\S+)$`).FindStringSubmatch(stdout.String())
 	require.Len(t, set, 3, stdout.String())
+	assert.Contains(t, stdout.String(), "\nunset "+strings.Join(usersVariables, " ")+"\n")
 
 	code, err := ask(ctx, http.MethodGet, set[2], set[1], "")
 	require.NoError(t, err)
@@ -105,6 +106,9 @@ func ask(ctx context.Context, method, url, token, body string) (int, error) {
 }
 
 func TestServesACommand(t *testing.T) {
+	for _, name := range usersVariables {
+		t.Setenv(name, "mine")
+	}
 	var stdout, log output
 	status, err := run(t.Context(), []string{"-token", "ghp_given", os.Args[0], "asks"}, &stdout, &log)
 	require.NoError(t, err)
@@ -131,6 +135,9 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
+// usersVariables would lead a command past the fake.
+var usersVariables = []string{"GH_HOST", "GH_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"}
+
 // TestMain runs the tests, or is the command of TestServesACommand.
 func TestMain(m *testing.M) {
 	if !slices.Equal(os.Args[1:], []string{"asks"}) {
@@ -142,5 +149,10 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	fmt.Println(token, code)
+	for _, name := range usersVariables {
+		if value := os.Getenv(name); value != "" {
+			fmt.Println(name, value)
+		}
+	}
 	os.Exit(7)
 }

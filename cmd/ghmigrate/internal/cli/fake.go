@@ -17,8 +17,9 @@ func (a *app) fake() *cobra.Command {
 		Use:   "fake [flags] [COMMAND ARGUMENT...]",
 		Short: "Run a fake GitHub with the Migrations API",
 		Long: `Fake runs a fake GitHub until Ctrl-C, or while a command runs. The command gets
-GITHUB_TOKEN and GITHUB_API_URL in its environment, and fake exits with the status of
-the command. Without a command, fake prints a shell script that sets these variables.
+GITHUB_TOKEN and GITHUB_API_URL in its environment, without GH_HOST and the variables
+of other tokens, and fake exits with the status of the command. Without a command,
+fake prints a shell script that sets this environment.
 Standard error gets a line for each request.
 
 The fake serves archives from a second address, which only this machine can reach. A
