@@ -106,6 +106,30 @@ func TestSelection(t *testing.T) {
 	assert.Contains(t, u.do("export", "--help"), "New issues and comments do not count as a change")
 }
 
+func TestListsOfNames(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	fake.AddRepository("octo-org/a")
+	fake.AddRepository("octo-org/b")
+	fake.AddRepository("octo-org/c")
+	u := newUser(t, fake)
+	export := []string{"export", "--org", "octo-org", "--out", "backups", "--json"}
+	for _, names := range []string{"a,b,c", "a\nb\nc", "a\r\n\r\nb, c\r\n", "\na\nb,octo-org/c\n"} {
+		r := decode[exportResult](t, u.do(append(export, "--repos", names)...))
+		assert.Equal(t, 3, r.Manifest.Covered, names)
+	}
+	r := decode[exportResult](t, u.do(append(export, "--repos", "a\nb", "--repos", "c")...))
+	assert.Equal(t, 3, r.Manifest.Covered)
+	archive := filepath.Join(r.Location, r.Manifest.Repositories[0].Archive)
+	u.fails(1, []string{"verify", archive, "--repos", "octo-org/a\nocto-org/absent"}, "octo-org/absent")
+
+	for _, names := range []string{"", "\n", "a,", "a,,b"} {
+		u.fails(2, append(export, "--repos", names), "empty")
+	}
+	u.fails(2, append(export, "--all", "--visibility", "public\nsecret"), `--visibility is "secret"`)
+	u.fails(2, append(export, "--all", "--former-name", "old\n,"), "empty")
+}
+
 func TestCallsThatGHESLacks(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t, ghmigratetest.WithGHES())

@@ -82,7 +82,7 @@ func (a *app) export() *cobra.Command {
 	flags.BoolVar(&e.staged, "stage", false, "with a bucket: store each archive on disk until it is uploaded")
 	flags.DurationVar(&e.timeout, "timeout", 0, "stop after `TIME`, such as 5h, with exit status 3 (default no limit)")
 	flags.StringVar(&e.state, "state", "", "with a bucket: keep the journals in `DIR` (default "+defaultState+")")
-	flags.StringSliceVar(&e.opts.FormerNames, "former-name", nil, "an earlier `NAME` of the organization, to continue an unfinished run of that name")
+	flags.Var((*nameList)(&e.opts.FormerNames), "former-name", "an earlier `NAME` of the organization, to continue an unfinished run of that name")
 	a.pollFlag(cmd)
 	return a.accountFlags(a.jsonFlag(cmd, "the result"))
 }

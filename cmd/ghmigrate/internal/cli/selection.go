@@ -35,11 +35,11 @@ type selection struct {
 func (s *selection) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&s.all, "all", false, "export all repositories of the account")
-	flags.StringSliceVar(&s.repos, "repos", nil, "export these `REPOSITORIES`, separated by commas; repeatable")
+	flags.Var((*nameList)(&s.repos), "repos", "export these `REPOSITORIES`, separated by commas or line ends; repeatable")
 	flags.StringArrayVar(&s.skip, "skip", nil, "skip repositories that match `PATTERN`, such as 'tmp-*'; @FILE has a pattern in each line; repeatable")
 	flags.BoolVar(&s.skipArchived, "skip-archived", false, "skip archived repositories")
 	flags.BoolVar(&s.skipForks, "skip-forks", false, "skip forks")
-	flags.StringSliceVar(&s.visibility, "visibility", nil, "export only repositories of this `KIND`: public, private or internal; repeatable")
+	flags.Var((*nameList)(&s.visibility), "visibility", "export only repositories of this `KIND`: public, private or internal; repeatable")
 	flags.StringVar(&s.changedSince, "changed-since", "", "export only repositories with a push since `TIME`: 2026-11-01, 36h or 7d. "+
 		"New issues and comments do not count as a change: export everything from time to time")
 }

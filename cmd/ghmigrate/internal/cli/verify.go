@@ -53,7 +53,7 @@ in the manifest. Exit status 1 means that an archive has faults.`,
 		},
 	}
 	cmd.Flags().StringVar(&opts.SHA256, "sha256", "", "the expected SHA-256 of the archive, in `HEX`")
-	cmd.Flags().StringSliceVar(&opts.Repositories, "repos", nil, "the `REPOSITORIES` that the archive must contain, as OWNER/NAME")
+	cmd.Flags().Var((*nameList)(&opts.Repositories), "repos", "the `REPOSITORIES` that the archive must contain, as OWNER/NAME")
 	return a.jsonFlag(cmd, "the findings")
 }
 
