@@ -33,16 +33,22 @@ func files(t *testing.T) map[string]string {
 	return all
 }
 
+// writeFiles writes the files into a folder.
+func writeFiles(t *testing.T, dir string) {
+	t.Helper()
+	for name, text := range files(t) {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+}
+
 // places runs a test with a folder and with a bucket.
 func places(t *testing.T, test func(t *testing.T, place *backups.Place)) {
 	t.Helper()
 	t.Run("folder", func(t *testing.T) {
 		dir := t.TempDir()
-		for name, text := range files(t) {
-			path := filepath.Join(dir, filepath.FromSlash(name))
-			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
-			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		}
+		writeFiles(t, dir)
 		place, err := backups.Open(t.Context(), dir)
 		require.NoError(t, err)
 		test(t, place)
@@ -138,4 +144,67 @@ func TestFileURLIsAFolder(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, place.IsBucket())
 	assert.Nil(t, place.Store())
+}
+
+// TestRunsBehindLinks moves folders away, and leaves links to them.
+func TestRunsBehindLinks(t *testing.T) {
+	const account = "api.github.com/orgs/octo-org"
+	for name, linked := range map[string]string{
+		"the place": "", "a host": "api.github.com", "an account": account, "a run": account + "/20261119T020000Z-aaaaaa",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, elsewhere := filepath.Join(t.TempDir(), "backups"), filepath.Join(t.TempDir(), "elsewhere")
+			writeFiles(t, dir)
+			move := filepath.Join(dir, filepath.FromSlash(linked))
+			require.NoError(t, os.Rename(move, elsewhere))
+			link(t, elsewhere, move)
+			place, err := backups.Open(t.Context(), dir)
+			require.NoError(t, err)
+			runs, err := place.Runs(t.Context(), "")
+			require.NoError(t, err)
+			assert.Len(t, runs, 6)
+
+			runs, err = place.Runs(t.Context(), "orgs/octo-org")
+			require.NoError(t, err)
+			require.Len(t, runs, 3)
+			assert.Equal(t, filepath.Join(dir, filepath.FromSlash(account), "20261119T020000Z-aaaaaa"), place.Location(runs[0].Path("")))
+			assert.NotNil(t, runs[0].Manifest)
+			require.NoError(t, place.Remove(t.Context(), "", runs[0]))
+			left, err := place.Runs(t.Context(), "")
+			require.NoError(t, err)
+			assert.Len(t, left, 5)
+		})
+	}
+}
+
+func TestLinksThatLeadToNoMoreRuns(t *testing.T) {
+	const run = "20261119T020000Z-aaaaaa"
+	above := t.TempDir()
+	dir := filepath.Join(above, "backups")
+	writeFiles(t, dir)
+	writeFiles(t, filepath.Join(above, "other"))
+	account := filepath.Join(dir, "api.github.com", "orgs", "octo-org")
+	require.NoError(t, os.WriteFile(filepath.Join(above, "outside.tar.gz"), []byte("outside"), 0o600))
+	link(t, dir, filepath.Join(dir, "loop"))
+	link(t, above, filepath.Join(dir, "above"))
+	link(t, filepath.Join(dir, "nowhere"), filepath.Join(dir, "dangling"))
+	link(t, filepath.Join(account, run), filepath.Join(account, "20301119T020000Z-again"))
+	link(t, filepath.Join(above, "outside.tar.gz"), filepath.Join(account, run, "linked.tar.gz"))
+
+	place, err := backups.Open(t.Context(), dir)
+	require.NoError(t, err)
+	runs, err := place.Runs(t.Context(), "")
+	require.NoError(t, err)
+	require.Len(t, runs, 6)
+	runs, err = place.Runs(t.Context(), "orgs/octo-org")
+	require.NoError(t, err)
+	assert.NotContains(t, runs[0].Files, "linked.tar.gz", "removing a run would leave another run's link dangling")
+}
+
+// link makes a symbolic link, which Windows may refuse.
+func link(t *testing.T, target, name string) {
+	t.Helper()
+	if err := os.Symlink(target, name); err != nil {
+		t.Skip(err)
+	}
 }

@@ -170,15 +170,51 @@ func (p *Place) files(ctx context.Context) iter.Seq2[string, listed] {
 		return p.objects(ctx)
 	}
 	return func(yield func(string, listed) bool) {
-		err := filepath.WalkDir(p.dir, func(name string, entry fs.DirEntry, err error) error {
+		if err := p.walk(ctx, yield); err != nil {
+			yield("", listed{err: err})
+		}
+	}
+}
+
+// walk yields the files below the folder, and below the folders that links in it name.
+// It skips links to a folder that it has walked, or that contains such a folder: no run
+// is listed twice, and a link cannot lead out of the place through a parent. It skips
+// links to files, because a run must not lose an archive when another run is removed.
+func (p *Place) walk(ctx context.Context, yield func(string, listed) bool) error {
+	var walked []string
+	links := []string{""} // paths in the place
+	for i := 0; i < len(links); i++ {
+		link := links[i]
+		linked := filepath.Join(p.dir, link)
+		if info, err := os.Stat(linked); i > 0 && (err != nil || !info.IsDir()) {
+			continue
+		}
+		root, err := filepath.EvalSymlinks(linked)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(walked, func(dir string) bool { return isBelow(dir, root) || isBelow(root, dir) }) {
+			continue
+		}
+		walked = append(walked, root)
+		err = filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 			switch {
-			case errors.Is(err, fs.ErrNotExist) && name != p.dir: // another process has removed the file
+			case errors.Is(err, fs.ErrNotExist) && name != root: // another process has removed the file
 				return nil
 			case err != nil:
 				return err
 			case ctx.Err() != nil:
 				return ctx.Err()
-			case !entry.Type().IsRegular():
+			}
+			relative, err := filepath.Rel(root, name)
+			if err != nil {
+				return err
+			}
+			relative = filepath.Join(link, relative)
+			if entry.Type()&fs.ModeSymlink != 0 {
+				links = append(links, relative)
+			}
+			if !entry.Type().IsRegular() {
 				return nil
 			}
 			info, err := entry.Info()
@@ -188,19 +224,28 @@ func (p *Place) files(ctx context.Context) iter.Seq2[string, listed] {
 			if err != nil {
 				return err
 			}
-			relative, err := filepath.Rel(p.dir, name)
-			if err != nil {
-				return err
-			}
 			if !yield(filepath.ToSlash(relative), listed{File: File{info.Size(), info.ModTime()}}) {
-				return fs.SkipAll
+				return errStopped
 			}
 			return nil
 		})
+		if errors.Is(err, errStopped) {
+			return nil
+		}
 		if err != nil {
-			yield("", listed{err: err})
+			return err
 		}
 	}
+	return nil
+}
+
+// errStopped means that the caller of walk wants no more files.
+var errStopped = errors.New("stopped")
+
+// isBelow reports whether a path is dir, or below dir.
+func isBelow(path, dir string) bool {
+	relative, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(relative)
 }
 
 func (p *Place) objects(ctx context.Context) iter.Seq2[string, listed] {
