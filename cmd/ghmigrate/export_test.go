@@ -181,6 +181,31 @@ func TestUnfinishedRunIsFinishedFirst(t *testing.T) {
 	assert.Len(t, fake.Migrations(), 2)
 }
 
+// TestUnfinishedRunMissesARepository finishes a run that misses a repository. The new
+// run exports everything that it has to.
+func TestUnfinishedRunMissesARepository(t *testing.T) {
+	t.Parallel()
+	requireSignals(t) // a kill could lose the response to a start
+	fake := newFake(t)
+	fake.AddRepository("octo-org/a")
+	fake.AddRepository("octo-org/hopeless", ghmigratetest.PoisonsExport())
+	fake.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/migrations/*/archive", Status: 401, Times: -1})
+	u := newUser(t, fake)
+	export := []string{"export", "--org", "octo-org", "--out", "backups"}
+	res := u.stop(os.Interrupt, append(export, "--all"), func(stderr string) bool { return strings.Contains(stderr, "trying again in") })
+	require.Equal(t, 3, res.status, res.stderr)
+
+	fake.ClearFaults()
+	fake.AddRepository("octo-org/new")
+	res = u.fails(1, append(export, "-q", "--repos", "new"), "1 repository not exported\n  octo-org/hopeless: GitHub failed to export it")
+	lines := strings.Split(strings.TrimSpace(res.stdout), "\n")
+	require.Len(t, lines, 2, "the archives of both runs")
+	for _, line := range lines {
+		sum, path, _ := strings.Cut(line, "  ")
+		assert.Equal(t, path, u.do("verify", path, "--sha256", sum))
+	}
+}
+
 func TestTwoExportsAtTheSameTime(t *testing.T) {
 	fake := newFake(t, ghmigratetest.WithExportDuration(time.Hour))
 	fake.AddRepository("octo-org/a")

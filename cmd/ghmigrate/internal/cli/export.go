@@ -155,7 +155,7 @@ func (e *exportCommand) run(ctx context.Context, a *app) (err error) {
 	if err := a.reportExport(r, runErr); err != nil {
 		return err
 	}
-	return a.explainExport(runErr)
+	return a.explainExport(withEarlier(manifest, runErr))
 }
 
 // accountPath returns the path of an account's runs, such as

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +56,32 @@ func (a *app) reportExport(r *exportResult, runErr error) error {
 			return err
 		}
 	}
-	seen, bytes := map[string]bool{}, int64(0)
+	if m.Earlier != nil {
+		if _, _, err := a.printArchives(r, m.Earlier); err != nil {
+			return err
+		}
+	}
+	archives, bytes, err := a.printArchives(r, m)
+	if err != nil {
+		return err
+	}
+	if rows := exportTable(m); rows.Len() > 1 && a.log == nil {
+		a.show.Say("%s", strings.TrimRight(rows.String(), "\n"))
+	}
+	a.show.Say("%d of %s in %s, %s, after %s", m.Covered, table.Plural(m.Requested, "repository"),
+		table.Plural(archives, "archive"), table.Size(bytes), r.took.Round(100*time.Millisecond))
+	if !m.Ended.IsZero() {
+		a.show.Say("Manifest: %s", r.location(m, "manifest.json"))
+	} else if runErr == nil {
+		return errors.New("the manifest of a finished run has no end time")
+	}
+	return nil
+}
+
+// printArchives prints the archives of a run in the format of sha256sum, unless --json
+// is set. It returns their number and their total size.
+func (a *app) printArchives(r *exportResult, m *export.Manifest) (archives int, bytes int64, err error) {
+	seen := map[string]bool{}
 	for _, row := range m.Repositories {
 		if !row.OK() || seen[row.Archive] {
 			continue
@@ -64,21 +90,11 @@ func (a *app) reportExport(r *exportResult, runErr error) error {
 		bytes += row.Size
 		if !a.json {
 			if _, err := fmt.Fprintf(a.out, "%s  %s\n", row.SHA256, r.location(m, row.Archive)); err != nil {
-				return err
+				return 0, 0, err
 			}
 		}
 	}
-	if rows := exportTable(m); rows.Len() > 1 && a.log == nil {
-		a.show.Say("%s", strings.TrimRight(rows.String(), "\n"))
-	}
-	a.show.Say("%d of %s in %s, %s, after %s", m.Covered, table.Plural(m.Requested, "repository"),
-		table.Plural(len(seen), "archive"), table.Size(bytes), r.took.Round(100*time.Millisecond))
-	if !m.Ended.IsZero() {
-		a.show.Say("Manifest: %s", r.location(m, "manifest.json"))
-	} else if runErr == nil {
-		return errors.New("the manifest of a finished run has no end time")
-	}
-	return nil
+	return len(seen), bytes, nil
 }
 
 // maxRows is the length of lists on standard error. The manifest has all rows.
@@ -128,6 +144,32 @@ func withoutWords(options []string) string {
 		words = append(words, strings.ReplaceAll(strings.TrimPrefix(option, "exclude_"), "_", " "))
 	}
 	return "without " + strings.Join(words, " and ")
+}
+
+// withEarlier adds the missing and reduced repositories of the run that was finished
+// first to the error of the new run. It leaves out the repositories of the new run,
+// which reports them itself.
+func withEarlier(m *export.Manifest, err error) error {
+	if m.Earlier == nil {
+		return err
+	}
+	earlier, _ := errors.AsType[*export.PartialError](m.Earlier.Err())
+	all, _ := errors.AsType[*export.PartialError](err)
+	if earlier == nil || all == nil && err != nil {
+		return err
+	}
+	if all == nil {
+		all = new(export.PartialError)
+	}
+	inNewRun := func(row export.Row) bool {
+		return slices.ContainsFunc(m.Repositories, func(r export.Row) bool { return strings.EqualFold(r.Repository, row.Repository) })
+	}
+	all.Repositories = append(all.Repositories, slices.DeleteFunc(earlier.Repositories, inNewRun)...)
+	all.Reduced = append(all.Reduced, slices.DeleteFunc(earlier.Reduced, inNewRun)...)
+	if err == nil && len(all.Repositories)+len(all.Reduced) == 0 {
+		return nil
+	}
+	return all
 }
 
 // explainExport prints the missing repositories and advice, and returns the exit
