@@ -3,6 +3,7 @@
 package backups
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,7 +116,31 @@ func (p *Place) Dir(state, account string) string {
 	if p.bucket == nil {
 		return filepath.Join(p.dir, accountFolder(account))
 	}
-	return filepath.Join(state, url.PathEscape(p.url.Scheme+"://"+p.url.Host+strings.TrimRight(p.url.Path, "/")), accountFolder(account))
+	return filepath.Join(state, url.QueryEscape(p.key()), accountFolder(account))
+}
+
+// key returns the URL of the bucket and its folder, with the parameters and variables
+// that tell it from buckets of the same name at other addresses. A journal of one
+// bucket must not continue in another one, which lacks the stored archives.
+func (p *Place) key() string {
+	key, query := p.url.Scheme+"://"+p.url.Host+strings.TrimRight(p.url.Path, "/"), p.url.Query()
+	add := func(name string, otherwise ...string) {
+		if value := cmp.Or(append([]string{query.Get(name)}, otherwise...)...); value != "" {
+			key += "&" + name + "=" + value
+		}
+	}
+	add("prefix")
+	switch p.url.Scheme {
+	case "s3":
+		add("endpoint", os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
+	case "azblob":
+		connection := cmp.Or(os.Getenv("AZURE_STORAGE_CONNECTION_STRING"), os.Getenv("AZURE_STORAGEBLOB_CONNECTIONSTRING"))
+		_, account, _ := strings.Cut(";"+connection, ";AccountName=")
+		account, _, _ = strings.Cut(account, ";")
+		add("storage_account", os.Getenv("AZURE_STORAGE_ACCOUNT"), account)
+		add("domain", os.Getenv("AZURE_STORAGE_DOMAIN"))
+	}
+	return key
 }
 
 // accountFolder returns the path of an account's runs in a place. It replaces the

@@ -1,6 +1,7 @@
 package backups_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"os"
@@ -9,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	_ "gocloud.dev/blob/azureblob"
 	"gocloud.dev/blob/memblob"
+	_ "gocloud.dev/blob/s3blob"
 
 	"github.com/ghmigrate/ghmigrate/cmd/ghmigrate/internal/backups"
 	"github.com/ghmigrate/ghmigrate/export"
@@ -207,4 +210,44 @@ func link(t *testing.T, target, name string) {
 	if err := os.Symlink(target, name); err != nil {
 		t.Skip(err)
 	}
+}
+
+func TestEachBucketHasItsOwnJournals(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+	t.Setenv("AZURE_STORAGE_KEY", "aHVudGVyMg==")
+	dir := func(url, variable, value string) string {
+		t.Setenv(cmp.Or(variable, "UNUSED"), value)
+		place, err := backups.Open(t.Context(), url)
+		require.NoError(t, err)
+		defer place.Close()
+		dir := place.Dir("state", "api.github.com/orgs/octo-org")
+		assert.NotContains(t, dir, "hunter2")
+		return dir
+	}
+	seen := map[string]bool{}
+	for _, place := range []struct{ url, variable, value string }{
+		{"s3://b?region=r", "", ""},
+		{"s3://b/x?region=r", "", ""},
+		{"s3://b?region=r&endpoint=http://a.example.com", "", ""},
+		{"s3://b?region=r&endpoint=http://b.example.com", "", ""},
+		{"s3://b?region=r&endpoint=http://b.example.com&prefix=p/", "", ""},
+		{"s3://b?region=r", "AWS_ENDPOINT_URL", "http://c.example.com"},
+		{"s3://b?region=r", "AWS_ENDPOINT_URL_S3", "http://d.example.com"},
+		{"azblob://b", "AZURE_STORAGE_ACCOUNT", "one"},
+		{"azblob://b", "AZURE_STORAGE_ACCOUNT", "two"},
+		{"azblob://b?storage_account=three", "AZURE_STORAGE_ACCOUNT", "two"},
+		{"azblob://b?storage_account=two&domain=blob.core.chinacloudapi.cn", "", ""},
+		{"azblob://b", "AZURE_STORAGE_CONNECTION_STRING", "AccountName=four;AccountKey=hunter2"},
+		{"azblob://b", "AZURE_STORAGE_CONNECTION_STRING", "AccountName=five;AccountKey=hunter2"},
+	} {
+		key := dir(place.url, place.variable, place.value)
+		assert.False(t, seen[key], "%v shares %s", place, key)
+		seen[key] = true
+		if place.variable != "" {
+			t.Setenv(place.variable, "")
+		}
+	}
+	assert.Equal(t, dir("s3://b?region=r&endpoint=http://a", "", ""), dir("s3://b?endpoint=http://a&use_path_style=true&region=other", "", ""),
+		"the other parameters do not name another bucket")
 }
