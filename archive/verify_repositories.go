@@ -121,6 +121,7 @@ func nameInURL(repository URL) string {
 
 // summarize sorts the repositories in the Summary.
 func (v *verifier) summarize() {
+	v.summary.Repositories = make([]RepositorySummary, 0, len(v.repositories)) // not nil, which is null as JSON
 	for _, name := range slices.Sorted(maps.Keys(v.repositories)) {
 		v.summary.Repositories = append(v.summary.Repositories, *v.repositories[name])
 	}

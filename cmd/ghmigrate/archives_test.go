@@ -206,3 +206,39 @@ func TestFakeHidesTheUsersHostAndTokens(t *testing.T) {
 		assert.Equal(t, "octo-org/hello-world", u.do("fake", binary, "repositories", "--org", "octo-org"), name)
 	}
 }
+
+// TestListsInJSON checks that a list without elements is [] and not null.
+func TestListsInJSON(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	fake.AddRepository("octo-org/app")
+	u := newUser(t, fake)
+	metadata := u.do("download", "--org", "octo-org", u.do("start", "--org", "octo-org", "--org-metadata-only"))
+	require.NoError(t, os.WriteFile(u.path("damaged.tar.gz"), []byte("nothing"), 0o600))
+	for _, path := range []string{metadata, "damaged.tar.gz"} {
+		for _, command := range []string{"verify", "inspect", "extract"} {
+			args := []string{command, path, "--json"}
+			if command == "extract" {
+				args = append(args, "from-"+path)
+			}
+			found := decode[map[string]any](t, u.run(args...).stdout)
+			assert.NotNil(t, found["faults"], args)
+			if command == "inspect" {
+				assert.NotNil(t, found["people"], args)
+				assert.NotNil(t, found["attachments"], args)
+			}
+			if summary, ok := found["summary"].(map[string]any); ok || path == metadata {
+				assert.Equal(t, []any{}, summary["repositories"], args)
+			}
+		}
+	}
+
+	preflight := func() map[string]any {
+		return decode[map[string]any](t, u.run("preflight", "--org", "octo-org", "--json").stdout)
+	}
+	assert.Equal(t, []any{}, preflight()["locked"])
+	fake.Inject(ghmigratetest.Fault{Path: "/user", Status: 200, Body: `{"login": "octocat"}`, Times: -1}) // no header with scopes
+	found := preflight()
+	assert.Equal(t, []any{}, found["scopes"])
+	assert.Nil(t, found["locked"], "preflight has not asked for the locks")
+}

@@ -138,9 +138,11 @@ func (s *statistics) addAttachment(link string, a Attachment) {
 
 // sortedPeople returns the people. The person with the most records is the first.
 func (s *statistics) sortedPeople() []*Person {
-	return slices.SortedFunc(maps.Values(s.people), func(a, b *Person) int {
+	people := slices.AppendSeq([]*Person{}, maps.Values(s.people)) // not nil, which is null as JSON
+	slices.SortFunc(people, func(a, b *Person) int {
 		return cmp.Or(cmp.Compare(b.Wrote(), a.Wrote()), cmp.Compare(b.Text, a.Text), cmp.Compare(a.URL, b.URL))
 	})
+	return people
 }
 
 // largestAttachments returns the n largest attachments. It sets their sizes at the

@@ -29,7 +29,7 @@ type preflightResult struct {
 	EnterpriseServer string    `json:"enterprise_server,omitempty"`
 	Problems         []string  `json:"problems"`
 	Warnings         []string  `json:"warnings"`
-	Locked           []string  `json:"locked"`
+	Locked           []string  `json:"locked"` // null if not known
 }
 
 func (a *app) preflight() *cobra.Command {
@@ -67,28 +67,33 @@ export would fail.`,
 			if err != nil {
 				return err
 			}
-			locked := map[string]int64{}
+			var names []string // nil if not known
 			if report.OK() {
-				if locked, err = checker.Locked(ctx); err != nil && !errors.Is(err, ghmigrate.ErrNotFound) {
+				locked, err := checker.Locked(ctx)
+				switch {
+				case err == nil:
+					names = slices.AppendSeq([]string{}, maps.Keys(locked))
+					slices.Sort(names)
+				case !errors.Is(err, ghmigrate.ErrNotFound):
 					return err
 				}
 			}
-			return a.reportPreflight(report, slices.Sorted(maps.Keys(locked)), err == nil)
+			return a.reportPreflight(report, names)
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "", "check the `DIR` or the URL of the bucket that the export will use")
 	return a.accountFlags(a.jsonFlag(cmd, "the findings"))
 }
 
-// reportPreflight prints the findings.
-func (a *app) reportPreflight(r *export.Report, locked []string, lockedKnown bool) error {
+// reportPreflight prints the findings. Locked is nil if not known.
+func (a *app) reportPreflight(r *export.Report, locked []string) error {
 	if warning := a.tokenWarning(); warning != "" {
 		r.Warnings = append(r.Warnings, warning)
 	}
 	if a.json {
 		err := a.print("", preflightResult{
-			r.OK(), r.Account, r.Login, a.token.Source, r.Scopes, r.Expires, r.Role, r.APIVersion, r.EnterpriseServer,
-			append([]string{}, r.Problems...), append([]string{}, r.Warnings...), append([]string{}, locked...),
+			r.OK(), r.Account, r.Login, a.token.Source, append([]string{}, r.Scopes...), r.Expires, r.Role, r.APIVersion, r.EnterpriseServer,
+			append([]string{}, r.Problems...), append([]string{}, r.Warnings...), locked,
 		})
 		if err != nil {
 			return err
@@ -99,7 +104,7 @@ func (a *app) reportPreflight(r *export.Report, locked []string, lockedKnown boo
 		for _, name := range locked {
 			fmt.Fprintf(&text, "locked: %s\n", name)
 		}
-		if !lockedKnown {
+		if locked == nil && r.OK() {
 			text.WriteString("locked: not known, because this address has no GraphQL API\n")
 		}
 		if len(locked) > 0 {
