@@ -242,3 +242,23 @@ func TestListsInJSON(t *testing.T) {
 	assert.Equal(t, []any{}, found["scopes"])
 	assert.Nil(t, found["locked"], "preflight has not asked for the locks")
 }
+
+func TestVerifyContinuesAfterAMissingArchive(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	fake.AddRepository("octo-org/a")
+	fake.AddRepository("octo-org/b")
+	u := newUser(t, fake)
+	r := decode[exportResult](t, u.do("export", "--org", "octo-org", "--all", "--batch", "1", "--out", "backups", "--json"))
+	first, second := filepath.Join(r.Location, r.Manifest.Repositories[0].Archive), filepath.Join(r.Location, r.Manifest.Repositories[1].Archive)
+	require.NoError(t, os.Remove(first))
+	manifest := filepath.Join(r.Location, "manifest.json")
+	require.NoError(t, os.WriteFile(u.path("manifest.json"), []byte("{}"), 0o600))
+
+	res := u.fails(1, []string{"verify", "manifest.json", "nowhere.tar.gz", manifest, second}, "not a manifest", "nowhere.tar.gz", first)
+	assert.Equal(t, second+"\n"+second+"\n", res.stdout)
+	res = u.fails(1, []string{"verify", "--json", manifest}, first)
+	assert.Equal(t, second, decode[map[string]any](t, res.stdout)["file"])
+	res = u.fails(2, []string{"verify", manifest, second, "--repos", "octo-org/b"}, "a manifest has both")
+	assert.Empty(t, res.stdout)
+}

@@ -31,12 +31,15 @@ func (a *app) verify() *cobra.Command {
 		Long: `Verify reads each archive to its end, and prints the name of the archive if it has
 no faults. The name is a path, the URL of an object in a bucket, or - for standard
 input. For a manifest.json, verify checks every archive of the run, with the SHA-256
-in the manifest. Exit status 1 means that an archive has faults.`,
+in the manifest. Exit status 1 means that an archive has faults, or cannot be read.`,
 		Example: "  ghmigrate verify backups/*/orgs/*/*/manifest.json\n  ghmigrate verify migration-79.tar.gz",
 		Args:    atLeastOne("the name of an archive or of a manifest.json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkSHA256(opts.SHA256, len(args)); err != nil {
 				return err
+			}
+			if slices.ContainsFunc(args, isManifest) && (opts.SHA256 != "" || len(opts.Repositories) > 0) {
+				return misused("--sha256 and --repos are for archives: a manifest has both")
 			}
 			failed := false
 			for _, name := range args {
@@ -62,16 +65,13 @@ func (a *app) verifyNamed(ctx context.Context, name string, opts archive.VerifyO
 	if !isManifest(name) {
 		return a.verifyArchive(ctx, name, opts)
 	}
-	if opts.SHA256 != "" || len(opts.Repositories) > 0 {
-		return false, misused("--sha256 and --repos are for archives: a manifest has both")
-	}
 	r, err := backups.OpenObject(ctx, name)
 	if err != nil {
-		return false, err
+		return false, a.complainUnread(ctx, err)
 	}
 	manifest, err := backups.ReadManifest(r)
 	if err = errors.Join(err, r.Close()); err != nil {
-		return false, fmt.Errorf("%s: %w", name, err)
+		return false, a.complainUnread(ctx, fmt.Errorf("%s: %w", name, err))
 	}
 	ok = true
 	seen := map[string]bool{}
@@ -87,6 +87,16 @@ func (a *app) verifyNamed(ctx context.Context, name string, opts archive.VerifyO
 		ok = ok && good
 	}
 	return ok, nil
+}
+
+// complainUnread prints why an archive or a manifest cannot be read, so that verify
+// continues with the others. It returns err if verify has to end.
+func (a *app) complainUnread(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, backups.ErrPlace) {
+		return err
+	}
+	a.complain(err.Error(), a.advice(err)...)
+	return nil
 }
 
 // rowOptions returns the options for the archive of a row: its SHA-256, its
@@ -113,13 +123,13 @@ func rowOptions(m *export.Manifest, row *export.Row) archive.VerifyOptions {
 func (a *app) verifyArchive(ctx context.Context, name string, opts archive.VerifyOptions) (ok bool, err error) {
 	r, err := a.openArchive(ctx, name)
 	if err != nil {
-		return false, err
+		return false, a.complainUnread(ctx, err)
 	}
 	summary, err := archive.Verify(ctx, r, &opts)
 	v := verified{File: name, Summary: summary}
 	v.Faults, v.MoreFaults, err = report.Faults(err)
 	if err = errors.Join(err, r.Close()); err != nil {
-		return false, fmt.Errorf("%s: %w", name, err)
+		return false, a.complainUnread(ctx, fmt.Errorf("%s: %w", name, err))
 	}
 	v.OK = len(v.Faults) == 0
 	if v.OK || a.json {
