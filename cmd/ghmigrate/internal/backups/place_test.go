@@ -2,6 +2,7 @@ package backups_test
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"io"
 	"os"
@@ -250,4 +251,17 @@ func TestEachBucketHasItsOwnJournals(t *testing.T) {
 	}
 	assert.Equal(t, dir("s3://b?region=r&endpoint=http://a", "", ""), dir("s3://b?endpoint=http://a&use_path_style=true&region=other", "", ""),
 		"the other parameters do not name another bucket")
+}
+
+func TestRemoveStopsWithItsContext(t *testing.T) {
+	places(t, func(t *testing.T, place *backups.Place) {
+		runs, err := place.Runs(t.Context(), "")
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, place.Remove(ctx, "", runs[0]), context.Canceled)
+		left, err := place.Runs(t.Context(), "")
+		require.NoError(t, err)
+		assert.Equal(t, runs, left)
+	})
 }

@@ -269,8 +269,11 @@ func (p *Place) objects(ctx context.Context) iter.Seq2[string, listed] {
 
 // Remove removes a run. It removes the manifest first, so that a partly removed run
 // never looks finished. For a bucket, Remove also removes the journal of the run below
-// the folder state, unless state is empty.
+// the folder state, unless state is empty. If ctx has ended, Remove removes nothing.
 func (p *Place) Remove(ctx context.Context, state string, run *Run) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	names := slices.SortedFunc(maps.Keys(run.Files), func(a, b string) int {
 		return strings.Compare(manifestFirst(a), manifestFirst(b))
 	})
