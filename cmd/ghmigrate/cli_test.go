@@ -119,6 +119,10 @@ func TestEmptyArgument(t *testing.T) {
 	newUser(t, nil, "GH_TOKEN=ghp_secret").fails(2, []string{"status", ""}, "is empty")
 }
 
+func TestFakePassesEmptyArguments(t *testing.T) {
+	newUser(t, nil).fails(2, []string{"fake", binary, "status", ""}, "Run ghmigrate status --help for help.")
+}
+
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, nil)
