@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
 var commands = []string{
@@ -117,6 +119,22 @@ func TestMisuse(t *testing.T) {
 
 func TestEmptyArgument(t *testing.T) {
 	newUser(t, nil, "GH_TOKEN=ghp_secret").fails(2, []string{"status", ""}, "is empty")
+}
+
+func TestQuiet(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	fake.AddRepository("octo-org/a")
+	u := newUser(t, fake)
+	for _, flags := range [][]string{{"-q"}, {"-q", "--log-format", "json"}} {
+		fake.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/migrations", Status: 502})
+		res := u.run(append(flags, "list", "--org", "octo-org")...)
+		assert.Equal(t, 0, res.status)
+		assert.Empty(t, res.stderr, flags)
+		u.fails(1, append(flags, "verify", "nowhere.tar.gz"), "nowhere.tar.gz")
+	}
+	res := newUser(t, nil).run("fake", "-q", binary, "repositories", "--org", "octo-org")
+	assert.Equal(t, result{0, "octo-org/hello-world\n", ""}, res)
 }
 
 func TestFakePassesEmptyArguments(t *testing.T) {

@@ -22,6 +22,8 @@ import (
 
 // Options are the options of the command.
 type Options struct {
+	Quiet bool // Run writes no line for each request
+
 	addr           string
 	repositories   repositories
 	payload, rate  int64
@@ -68,7 +70,7 @@ var ErrUsage = errors.New("usage")
 // the command's exit status. The command has GITHUB_TOKEN and GITHUB_API_URL in its
 // environment, and no variable that names another host or token. Without a command,
 // Run serves until ctx ends, and writes a shell script for the same environment to
-// stdout. Run writes a line for each request to stderr.
+// stdout. Unless Quiet is set, Run writes a line for each request to stderr.
 func Run(ctx context.Context, o *Options, command []string, stdout, stderr io.Writer) (status int, err error) {
 	faults, err := o.check()
 	if err != nil {
@@ -137,7 +139,9 @@ func (o *Options) start(log io.Writer) (fake *ghmigratetest.Server, err error) {
 		ghmigratetest.WithExportDuration(o.exportDuration),
 		ghmigratetest.WithStorageRate(o.rate),
 		ghmigratetest.WithRequestLog(0),
-		ghmigratetest.WithObserver(logger(log)),
+	}
+	if !o.Quiet {
+		opts = append(opts, ghmigratetest.WithObserver(logger(log)))
 	}
 	if o.token != "" {
 		opts = append(opts, ghmigratetest.WithToken(o.token))

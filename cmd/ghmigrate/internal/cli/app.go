@@ -117,8 +117,11 @@ func (a *app) prepare(cmd *cobra.Command) error {
 		mode = progress.None
 	}
 	level := slog.LevelInfo
-	if a.verbose {
+	switch {
+	case a.verbose:
 		level = slog.LevelDebug
+	case a.quiet:
+		level = slog.LevelError
 	}
 	switch opts := (&slog.HandlerOptions{Level: level}); {
 	case a.logFormat == "json":

@@ -20,7 +20,7 @@ func (a *app) fake() *cobra.Command {
 GITHUB_TOKEN and GITHUB_API_URL in its environment, without GH_HOST and the variables
 of other tokens, and fake exits with the status of the command. Without a command,
 fake prints a shell script that sets this environment.
-Standard error gets a line for each request.
+Standard error gets a line for each request, unless --quiet is set.
 
 The fake serves archives from a second address, which only this machine can reach. A
 client that reaches the API by another host name, or through a proxy that sets
@@ -28,6 +28,7 @@ X-Forwarded-Host and X-Forwarded-Proto, gets archives from that host, below /sto
 The state is in memory: it is gone when the fake stops.`,
 		Example: "  ghmigrate fake ghmigrate export --org octo-org --all --out backups",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Quiet = a.quiet
 			status, err := fakegithub.Run(cmd.Context(), &opts, args, a.out, a.errw)
 			switch {
 			case errors.Is(err, fakegithub.ErrUsage):
