@@ -177,9 +177,9 @@ func (p *Place) files(ctx context.Context) iter.Seq2[string, listed] {
 }
 
 // walk yields the files below the folder, and below the folders that links in it name.
-// It skips links to a folder that it has walked, or that contains such a folder: no run
-// is listed twice, and a link cannot lead out of the place through a parent. It skips
-// links to files, because a run must not lose an archive when another run is removed.
+// It skips links to a folder that it has walked, or that contains such a folder. So it
+// lists no run twice, and a link to a parent does not lead out of the place. It skips
+// links to files: another run may have the file, and prune may remove that run.
 func (p *Place) walk(ctx context.Context, yield func(string, listed) bool) error {
 	var walked []string
 	links := []string{""} // paths in the place
