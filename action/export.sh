@@ -43,9 +43,16 @@ esac
 export GH_TOKEN=$INPUT_TOKEN GH_ENTERPRISE_TOKEN=$INPUT_TOKEN
 unset INPUT_TOKEN GH_HOST GITHUB_TOKEN GITHUB_ENTERPRISE_TOKEN
 
-tmp=${RUNNER_TEMP:-$(mktemp -d)}
-status=0
-ghmigrate "${args[@]}" >"$tmp/export.json" || status=$?
+tmp=$(mktemp -d "${RUNNER_TEMP:-/tmp}/ghmigrate.XXXXXX") # each use of the action in a job has its own page
+ghmigrate "${args[@]}" >"$tmp/export.json" &
+# When a workflow is canceled, the runner sends SIGINT and then SIGTERM to this process only. A
+# background process ignores SIGINT.
+trap 'signaled=true; kill -TERM $! 2>/dev/null || true' INT TERM
+signaled=true
+while [[ $signaled = true ]]; do # a signal ends the command wait
+	signaled=false status=0
+	wait $! || status=$?
+done
 if [[ ! -s $tmp/export.json ]]; then
 	printf '::error::the export failed with exit status %d: see the log of this step\n' "$status"
 	exit "$status"
@@ -61,9 +68,9 @@ jq -r --arg page "$page" \
 	"$tmp/export.json" >>"$GITHUB_OUTPUT"
 {
 	jq -r '"### \(.manifest.covered) of \(.manifest.requested) repositories exported\n\nRun: `\(.location)`\n"' "$tmp/export.json"
-	jq -r '[.manifest.repositories[] | select(.error)][:100][] | "- \(.repository): \(.error)"' "$tmp/export.json"
+	jq -r 'limit(100; .manifest.repositories[] | select(.error)) | "- \(.repository): \(.error)"' "$tmp/export.json"
 } >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
 if ((status == 3)); then
-	echo '::warning::the export is not finished: the next job continues the run'
+	echo '::warning::the export is not finished: the next job continues the run if it has the journal'
 fi
 exit "$status"

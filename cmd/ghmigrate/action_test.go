@@ -4,13 +4,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
 )
 
 // action runs the last step of action/action.yml, which exports.
@@ -95,8 +100,10 @@ func TestInputsOfTheAction(t *testing.T) {
 			inputs: map[string]string{"out": "d", "repos": "octo-org/a\nocto-org/b", "skip": "ignored with repos"},
 			args:   "export --json --progress lines --out d --timeout=5h --repos=octo-org/a --repos=octo-org/b",
 		},
-		"not finished": {
-			inputs: map[string]string{"out": "d"}, stub: "echo '{\"location\":\"l\",\"finished\":false,\"manifest\":{\"covered\":0,\"requested\":1,\"repositories\":[]}}'; exit 3",
+		"not finished, with many errors": {
+			inputs: map[string]string{"out": "d"},
+			stub: `jq -n '{location: "l", finished: false, manifest: {covered: 0, requested: 2000, repositories:
+				[range(2000) | {repository: "o/\(.)", error: "a long reason that does not fit into the buffer of a pipe if there are many"}]}}'; exit 3`,
 			status: 3, args: "export --json --progress lines --out d --timeout=5h --all", output: "::warning::the export is not finished",
 		},
 		"thousands of missing repositories": {
@@ -141,12 +148,51 @@ func TestInputsOfTheAction(t *testing.T) {
 			assert.Contains(t, string(out), test.output)
 			args, _ := os.ReadFile(filepath.Join(home, "args"))
 			assert.Equal(t, test.args, strings.ReplaceAll(strings.ReplaceAll(strings.TrimSuffix(string(args), "\n"), " ", "_"), "\n", " "))
-			if test.status == 0 {
-				assert.Equal(t, "location=backups/run\nfinished=true\ncovered=1\nrequested=2\npage="+filepath.Join(home, "export.html")+"\n",
-					readFile(t, filepath.Join(home, "output")))
+			switch test.status {
+			case 3:
+				assert.Equal(t, 100, strings.Count(readFile(t, filepath.Join(home, "summary")), "\n- o/"))
+			case 0:
+				assert.Regexp(t, "^location=backups/run\nfinished=true\ncovered=1\nrequested=2\npage="+regexp.QuoteMeta(home)+`/ghmigrate\.\w+/export\.html\n$`,
+					readFile(t, filepath.Join(home, "output")), "a second use of the action does not overwrite the page")
 				assert.Contains(t, readFile(t, filepath.Join(home, "summary")), "- o/b: too large")
 				assert.Equal(t, "ghp_x ghp_x  \n", readFile(t, filepath.Join(home, "token")), "GH_HOST and INPUT_TOKEN are unset")
 			}
+		})
+	}
+}
+
+// TestCanceledAction sends signals to the process of the step only, as a runner does when
+// a workflow is canceled. The step ends after ghmigrate.
+func TestCanceledAction(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the recipes are for Linux")
+	}
+	for name, signal := range map[string]os.Signal{"SIGINT": os.Interrupt, "SIGTERM": syscall.SIGTERM} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := newFake(t, ghmigratetest.WithExportDuration(time.Hour))
+			fake.AddRepository("octo-org/a")
+			u := newUser(t, fake)
+			require.NoError(t, os.Mkdir(u.path("ghmigrate-bin"), 0o700))
+			require.NoError(t, os.Symlink(binary, u.path("ghmigrate-bin", "ghmigrate")))
+			folder, err := filepath.Abs("../../action")
+			require.NoError(t, err)
+			steps := readAction(t).Runs.Steps
+			require.NoError(t, os.WriteFile(u.path("step.sh"), []byte(steps[len(steps)-1].Run), 0o600))
+			cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "step.sh")
+			printed := new(output)
+			cmd.Dir, cmd.Stdout, cmd.Stderr = u.home, printed, printed
+			cmd.Env = append(u.env, "GITHUB_ACTION_PATH="+folder, "GITHUB_OUTPUT=output", "GITHUB_STEP_SUMMARY=summary", "RUNNER_TEMP="+u.home,
+				"INPUT_TOKEN="+fake.Token(), "INPUT_ORG=octo-org", "INPUT_OUT=backups", "INPUT_LOCK=true")
+			require.NoError(t, cmd.Start())
+			eventually(t, "GitHub exports", printed, func() bool { return strings.Contains(printed.String(), "migration 79") })
+			require.NoError(t, cmd.Process.Signal(signal))
+			_ = cmd.Wait()
+			assert.Equal(t, 3, cmd.ProcessState.ExitCode(), printed)
+			assert.Contains(t, printed.String(), "Stopping: ")
+			assert.Contains(t, printed.String(), "::warning::the export is not finished")
+			assert.Contains(t, u.read("output"), "finished=false\ncovered=0\nrequested=1\n")
 		})
 	}
 }
