@@ -187,3 +187,36 @@ func size(path string) int64 {
 	}
 	return info.Size()
 }
+
+func TestLocksWithoutGraphQL(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	fake.AddRepository("octo-org/hello")
+	u := newUser(t, fake)
+	u.do("start", "--org", "octo-org", "--lock", "hello")
+	res := u.fails(1, []string{"locks", "--org", "octo-orgg"}, "404", "Check the name")
+	assert.NotContains(t, res.stderr, "GraphQL", "the organization does not exist")
+
+	fake.Inject(ghmigratetest.Fault{Path: "/graphql", Status: 404, Times: -1})
+	res = u.run("locks", "-q", "--org", "octo-org")
+	assert.Equal(t, result{0, "octo-org/hello\n", res.stderr}, res)
+	assert.Contains(t, res.stderr, "no GraphQL API")
+	assert.Contains(t, u.do("preflight", "--org", "octo-org"), "locked: not known")
+	u.do("unlock", "--org", "octo-org", "--all")
+	assert.False(t, fake.Locked("octo-org/hello"))
+}
+
+// TestUnlockFailsForOne checks that unlock prints the names of the other repositories.
+func TestUnlockFailsForOne(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	fake.AddRepository("octo-org/a")
+	fake.AddRepository("octo-org/b")
+	u := newUser(t, fake)
+	u.do("wait", "--org", "octo-org", u.do("start", "--org", "octo-org", "--lock", "a", "b"))
+	fake.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/migrations/79/repos/a/lock", Status: 422, Times: -1})
+	for args, unlocked := range map[string]string{"a b typo": "octo-org/b\n", "a typo": ""} {
+		res := u.fails(1, append([]string{"unlock", "--org", "octo-org"}, strings.Fields(args)...), "octo-org/a may still be locked by migration 79")
+		assert.Equal(t, unlocked, res.stdout, args)
+	}
+}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/cmd/ghmigrate/internal/backups"
 	"github.com/ghmigrate/ghmigrate/cmd/ghmigrate/internal/locks"
 	"github.com/ghmigrate/ghmigrate/export"
@@ -74,7 +73,7 @@ export would fail.`,
 				case err == nil:
 					names = slices.AppendSeq([]string{}, maps.Keys(locked))
 					slices.Sort(names)
-				case !errors.Is(err, ghmigrate.ErrNotFound):
+				case !errors.Is(err, locks.ErrUnknown):
 					return err
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -79,7 +80,7 @@ func (a *app) printUnlocked(name string) error {
 func (a *app) unlockAnywhere(ctx context.Context, acct locks.Account, names []string) error {
 	if len(names) == 0 {
 		locked, err := acct.Locked(ctx)
-		if errors.Is(err, ghmigrate.ErrNotFound) { // without GraphQL, it is not known which repositories are locked
+		if errors.Is(err, locks.ErrUnknown) {
 			return export.UnlockAll(ctx, acct)
 		}
 		if err != nil {
@@ -90,15 +91,33 @@ func (a *app) unlockAnywhere(ctx context.Context, acct locks.Account, names []st
 			return nil
 		}
 	}
-	if err := export.Unlock(ctx, acct, names...); err != nil {
-		return err
+	recorder := unlockRecorder{acct, map[string]bool{}}
+	err := export.Unlock(ctx, recorder, names...)
+	if err != nil {
+		names = slices.DeleteFunc(names, func(name string) bool { return !recorder.unlocked[strings.ToLower(bareName(name))] })
 	}
 	for _, name := range names {
 		if err := a.printUnlocked(name); err != nil {
 			return err
 		}
 	}
-	return nil
+	return err
+}
+
+// An unlockRecorder is an account that records which repositories are unlocked, by name
+// in lower case and without the owner.
+type unlockRecorder struct {
+	export.Account
+	unlocked map[string]bool // false after a failure
+}
+
+func (r unlockRecorder) UnlockRepository(ctx context.Context, id int64, repo string) error {
+	err := r.Account.UnlockRepository(ctx, id, repo)
+	if !errors.Is(err, ghmigrate.ErrNotFound) { // otherwise another migration may hold the lock
+		before, known := r.unlocked[strings.ToLower(repo)]
+		r.unlocked[strings.ToLower(repo)] = err == nil && (before || !known)
+	}
+	return err
 }
 
 func (a *app) locks() *cobra.Command {
@@ -117,8 +136,8 @@ says so.`,
 				return err
 			}
 			err = a.listLocks(cmd.Context(), locks.New(acct))
-			if errors.Is(err, ghmigrate.ErrNotFound) {
-				a.show.Say("This address has no GraphQL API, so the locked repositories are not known. These repositories may be locked:")
+			if errors.Is(err, locks.ErrUnknown) {
+				a.complain(locks.ErrUnknown.Error(), "These repositories may be locked:") // also with --quiet, because the results mean less
 				return a.listLocks(cmd.Context(), acct)
 			}
 			return err

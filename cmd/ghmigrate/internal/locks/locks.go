@@ -5,11 +5,16 @@ package locks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
+	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
 )
+
+// ErrUnknown means that the API has no GraphQL, so that locks are not known.
+var ErrUnknown = errors.New("this address has no GraphQL API, so the locked repositories are not known")
 
 // An Account is an [export.LockChecker] that asks GraphQL.
 type Account struct {
@@ -20,7 +25,8 @@ type Account struct {
 // New returns an account as a LockChecker.
 func New(acct export.Account) Account { return Account{acct, map[string]bool{}} }
 
-// IsLocked reports whether a migration has locked the repository.
+// IsLocked reports whether a migration has locked the repository. It fails with
+// ErrUnknown if the API has no GraphQL.
 func (a Account) IsLocked(ctx context.Context, repository string) (bool, error) {
 	if locked, known := a.known[repository]; known {
 		return locked, nil
@@ -34,7 +40,9 @@ func (a Account) IsLocked(ctx context.Context, repository string) (bool, error) 
 		Data   struct{ Repository struct{ LockReason string } }
 		Errors []struct{ Type, Message string }
 	}
-	if _, err := a.Do(ctx, http.MethodPost, "/graphql", query, &response); err != nil {
+	if _, err := a.Do(ctx, http.MethodPost, "/graphql", query, &response); errors.Is(err, ghmigrate.ErrNotFound) {
+		return false, fmt.Errorf("%w: %w", ErrUnknown, err)
+	} else if err != nil {
 		return false, err
 	}
 	for _, e := range response.Errors {
@@ -47,7 +55,7 @@ func (a Account) IsLocked(ctx context.Context, repository string) (bool, error) 
 }
 
 // Locked returns the locked repositories, each with the latest migration that may
-// have locked it. It fails with ghmigrate.ErrNotFound if the API has no GraphQL.
+// have locked it. It fails with ErrUnknown if the API has no GraphQL.
 func (a Account) Locked(ctx context.Context) (map[string]int64, error) {
 	locked := map[string]int64{}
 	for c, err := range export.LockCandidates(ctx, a) {
