@@ -43,6 +43,7 @@ func TestMisuse(t *testing.T) {
 		"list octo-org":              `unexpected argument "octo-org"`,
 		"list --org=":                "--org is empty",
 		"list --org o/a":             `--org is "o/a": want a bare name`,
+		"list --state exportd":       `--state is "exportd": want pending, exporting, exported or failed`,
 		"list --host https://h":      "--host is not a bare name",
 		"list --host h --base-url x": "--host and --base-url exclude each other",
 		"list --base-url http://github.example.com": "no token for github.example.com (--base-url): set GH_ENTERPRISE_TOKEN",

@@ -188,6 +188,18 @@ func size(path string) int64 {
 	return info.Size()
 }
 
+func TestListStopsAtTheLimit(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	var page []map[string]any
+	for id := 200; id > 100; id-- {
+		page = append(page, map[string]any{"id": id, "state": map[bool]string{true: "exported", false: "failed"}[id == 150]})
+	}
+	fake.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/migrations", Status: 200, Body: encode(t, page), Times: -1})
+	assert.Equal(t, "150", newUser(t, fake).do("list", "--org", "octo-org", "--state", "exported", "--limit", "1"))
+	assert.Len(t, fake.Requests(), 1, "the match is on the first page")
+}
+
 func TestLocksWithoutGraphQL(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t)

@@ -25,6 +25,11 @@ newest first. On a terminal, list prints a table.`,
 		Example: "  ghmigrate list --org octo-org --state exported --limit 1",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch ghmigrate.MigrationState(state) {
+			case "", ghmigrate.StatePending, ghmigrate.StateExporting, ghmigrate.StateExported, ghmigrate.StateFailed:
+			default:
+				return misused("--state is %q: want pending, exporting, exported or failed", state)
+			}
 			acct, err := a.account(cmd.Context())
 			if err != nil {
 				return err
@@ -48,20 +53,17 @@ func (a *app) listMigrations(ctx context.Context, acct *account, limit int, stat
 		if state != "" && m.State != state {
 			continue
 		}
-		if limit > 0 && n == limit {
-			break
-		}
-		n++
 		if a.printsTables() {
 			locks := ""
 			if m.LockRepositories {
 				locks = "yes"
 			}
 			rows.Row(idText(m.ID), string(m.State), m.CreatedAt.Local().Format(time.DateTime), locks)
-			continue
-		}
-		if err := a.print(idText(m.ID), m); err != nil {
+		} else if err := a.print(idText(m.ID), m); err != nil {
 			return err
+		}
+		if n++; n == limit {
+			break
 		}
 	}
 	if a.printsTables() {
