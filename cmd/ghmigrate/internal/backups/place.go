@@ -43,6 +43,9 @@ func Open(ctx context.Context, place string) (*Place, error) {
 	}
 	switch u.Scheme {
 	case "file":
+		if u.Path == "" || u.Host != "" && u.Host != "localhost" {
+			return nil, fmt.Errorf("%w: the URL of a folder has three slashes: file:///var/backups", ErrPlace)
+		}
 		dir := filepath.FromSlash(u.Path)
 		if len(u.Path) > 2 && u.Path[2] == ':' { // file:///C:/backups
 			dir = filepath.FromSlash(u.Path[1:])

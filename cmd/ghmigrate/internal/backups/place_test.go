@@ -131,7 +131,7 @@ func TestDamagedManifest(t *testing.T) {
 }
 
 func TestInvalidPlaces(t *testing.T) {
-	for _, url := range []string{"ftp://host/x", "gs://bucket", "s3://", "s3:///prefix", "azblob:///x", "s3://%zz:hunter2@x"} {
+	for _, url := range []string{"ftp://host/x", "gs://bucket", "s3://", "s3:///prefix", "azblob:///x", "s3://%zz:hunter2@x", "file://", "file://backups", "file://b/x"} {
 		_, err := backups.Open(t.Context(), url)
 		require.ErrorIs(t, err, backups.ErrPlace, url)
 		assert.NotContains(t, err.Error(), "hunter2")
@@ -144,10 +144,12 @@ func TestInvalidPlaces(t *testing.T) {
 
 func TestFileURLIsAFolder(t *testing.T) {
 	dir := filepath.ToSlash(t.TempDir())
-	place, err := backups.Open(t.Context(), "file:///"+dir[len(filepath.ToSlash(filepath.VolumeName(dir)))+1:])
-	require.NoError(t, err)
-	assert.False(t, place.IsBucket())
-	assert.Nil(t, place.Store())
+	for _, host := range []string{"", "localhost"} {
+		place, err := backups.Open(t.Context(), "file://"+host+"/"+dir[len(filepath.ToSlash(filepath.VolumeName(dir)))+1:])
+		require.NoError(t, err)
+		assert.False(t, place.IsBucket())
+		assert.Nil(t, place.Store())
+	}
 }
 
 // TestRunsBehindLinks moves folders away, and leaves links to them.
