@@ -274,3 +274,22 @@ func TestPreflight(t *testing.T) {
 	line := u.run("preflight", "--org", "octo-org", "--json").stdout
 	assert.Equal(t, false, decode[map[string]any](t, line)["ok"])
 }
+
+// TestPreflightOfAFolder checks that preflight finds a folder that export cannot use, and
+// that it leaves nothing behind.
+func TestPreflightOfAFolder(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	fake.AddRepository("octo-org/a")
+	u := newUser(t, fake)
+	require.NoError(t, os.WriteFile(u.path("file"), nil, 0o600))
+	for _, out := range []string{"file", "file/backups"} {
+		res := u.fails(1, []string{"preflight", "--org", "octo-org", "--out", out}, "an export would fail")
+		assert.Contains(t, res.stdout, "the archives cannot be written into "+u.path(out))
+	}
+	u.do("preflight", "--org", "octo-org", "--out", ".")
+	u.do("preflight", "--org", "octo-org", "--out", "new/backups")
+	entries, err := os.ReadDir(u.home)
+	require.NoError(t, err)
+	assert.Len(t, entries, 1, "only the file")
+}

@@ -93,6 +93,27 @@ func (p *Place) Check(ctx context.Context) error {
 	return nil
 }
 
+// CheckFolder fails if an export cannot write into the folder of an account's runs, or
+// cannot create it. It creates and removes a file in the first folder above that exists.
+// For a bucket, it checks nothing.
+func (p *Place) CheckFolder(account string) error {
+	if p.bucket != nil {
+		return nil
+	}
+	dir := p.Dir("", account)
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	file, err := os.CreateTemp(dir, ".ghmigrate-*")
+	if err != nil {
+		return fmt.Errorf("the archives cannot be written into %s: %w", p.dir, err)
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
+}
+
 // Close closes the bucket.
 func (p *Place) Close() error {
 	if p.bucket == nil {

@@ -39,8 +39,8 @@ func (a *app) preflight() *cobra.Command {
 		Long: `Preflight checks, with a few requests that change nothing, whether an export would
 succeed: the token, its scopes, the role of its owner, single sign-on. It prints each
 problem and how to fix it, and the repositories that migrations have locked. With
---out, it also writes a small object into the bucket. Exit status 1 means that an
-export would fail.`,
+--out, it also writes a small object into the bucket, or a file into the folder,
+which it removes. Exit status 1 means that an export would fail.`,
 		Example: "  ghmigrate preflight --org octo-org --out \"s3://octo-backups?region=eu-central-1\"",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -49,10 +49,10 @@ export would fail.`,
 			if err != nil {
 				return err
 			}
+			var place *backups.Place
 			var store export.Store
 			if out != "" {
-				place, err := backups.Open(ctx, out)
-				if err != nil {
+				if place, err = backups.Open(ctx, out); err != nil {
 					return err
 				}
 				defer func() { err = errors.Join(err, place.Close()) }()
@@ -65,6 +65,15 @@ export would fail.`,
 			report, err := export.Preflight(ctx, checker, store)
 			if err != nil {
 				return err
+			}
+			if place != nil && report.OK() {
+				name, err := accountPath(ctx, acct)
+				if err == nil {
+					err = place.CheckFolder(name)
+				}
+				if err != nil {
+					report.Problems = append(report.Problems, err.Error())
+				}
 			}
 			var names []string // nil if not known
 			if report.OK() {
