@@ -84,6 +84,7 @@ func TestMisuse(t *testing.T) {
 		"export --all --out gs://b":                 "use the S3 API of Google Cloud Storage",
 		"export --all --out s3://":                  "names no bucket",
 		"export --all --out file://backups":         "file:///var/backups",
+		"export --org o --repos app,o/App --out d":  `--repos[1] is "o/App", which is a repetition of "o/app"`,
 		"export --all --out d --exclude-metadata --exclude-git-data": "nothing would be left",
 		"prune":                                  "--out is missing: name the folder or the bucket of the runs",
 		"prune --out d":                          "no rule says which runs to keep: use --keep-last",

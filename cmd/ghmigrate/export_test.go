@@ -293,3 +293,12 @@ func TestPreflightOfAFolder(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, entries, 1, "only the file")
 }
+
+func TestTimeoutBeforeTheExport(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	fake.AddRepository("octo-org/a")
+	fake.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/repos", Status: 502, Times: -1})
+	newUser(t, fake).fails(3, []string{"export", "--org", "octo-org", "--all", "--out", "backups", "--timeout", "1s"},
+		"list the repositories", "--timeout of 1s has passed", "Run it again with the same flags to continue.")
+}

@@ -62,12 +62,16 @@ func (a *app) export() *cobra.Command {
 			"  ghmigrate export --repos mona/hello-world --out backups",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := e.check(); err != nil {
+			if err := e.check(a); err != nil {
 				return err
 			}
 			ctx, cancel := withTimeout(cmd.Context(), e.timeout)
 			defer cancel()
-			return e.run(ctx, a)
+			err := e.run(ctx, a)
+			if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) { // before the export has a manifest
+				return statusError{err, statusUnfinished, "Run it again with the same flags to continue."}
+			}
+			return err
 		},
 	}
 	flags := cmd.Flags()
@@ -88,7 +92,7 @@ func (a *app) export() *cobra.Command {
 }
 
 // check rejects flags that do not fit each other, before any request.
-func (e *exportCommand) check() error {
+func (e *exportCommand) check(a *app) (err error) {
 	if e.out == "" {
 		return misused("--out is missing: name a folder or a bucket for the archives")
 	}
@@ -104,9 +108,14 @@ func (e *exportCommand) check() error {
 	e.opts.DeleteArchives = !e.keep
 	e.opts.FinishFirst = true // the unfinished run may have other repositories
 	plan := e.opts
-	plan.Repositories = []string{"octo-org/any"} // the repositories are not listed yet
+	if plan.Repositories, err = a.repositoryNames(e.repos); err != nil {
+		return err
+	}
+	if e.all {
+		plan.Repositories = []string{"octo-org/any"} // the repositories are not listed yet
+	}
 	if _, _, err := export.Plan(plan); err != nil {
-		return misuse{errors.New(strings.NewReplacer("export: ", "", "BatchSize", "--batch", "Concurrency", "--concurrency", "Transfers", "--transfers").Replace(err.Error()))}
+		return misuse{errors.New(strings.NewReplacer("export: ", "", "Repositories", "--repos", "BatchSize", "--batch", "Concurrency", "--concurrency", "Transfers", "--transfers").Replace(err.Error()))}
 	}
 	return nil
 }
