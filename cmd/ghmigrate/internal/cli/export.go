@@ -37,9 +37,9 @@ repositories, downloads and verifies the archive, and deletes the archive at Git
 It divides a failed batch until the failing repository is alone, and exports the
 others.
 
-After an interruption or a kill, run export again: it finishes the unfinished run,
-and then exports the repositories that the flags select. A second process for the
-same account and OUT fails at once.
+After an interruption or a kill, run export again: it finishes the unfinished run.
+If the flags select other repositories or options, it then exports them in a second
+run. A second process for the same account and OUT fails at once.
 
 The URL of a bucket has the form s3://bucket/prefix?region=eu-central-1 or
 azblob://container/prefix. For other services with the API of S3, add
