@@ -193,7 +193,7 @@ func runsDir(place *backups.Place, state, account string, getenv func(string) st
 	return filepath.Abs(place.Dir(state, account))
 }
 
-const defaultState = "~/.local/state/ghmigrate"
+const defaultState = "the folder ghmigrate in $XDG_STATE_HOME, or else in ~/.local/state, or on macOS and Windows in the folder for settings"
 
 // stateDir returns the default folder of journals.
 func stateDir(getenv func(string) string) (string, error) {
