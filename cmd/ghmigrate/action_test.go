@@ -182,8 +182,8 @@ func TestCanceledAction(t *testing.T) {
 			require.NoError(t, os.WriteFile(u.path("step.sh"), []byte(steps[len(steps)-1].Run), 0o600))
 			cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "step.sh")
 			printed := new(output)
-			cmd.Dir, cmd.Stdout, cmd.Stderr = u.home, printed, printed
-			cmd.Env = append(u.env, "GITHUB_ACTION_PATH="+folder, "GITHUB_OUTPUT=output", "GITHUB_STEP_SUMMARY=summary", "RUNNER_TEMP="+u.home,
+			cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = u.home, u.env, printed, printed
+			cmd.Env = append(cmd.Env, "GITHUB_ACTION_PATH="+folder, "GITHUB_OUTPUT=output", "GITHUB_STEP_SUMMARY=summary", "RUNNER_TEMP="+u.home,
 				"INPUT_TOKEN="+fake.Token(), "INPUT_ORG=octo-org", "INPUT_OUT=backups", "INPUT_LOCK=true")
 			require.NoError(t, cmd.Start())
 			eventually(t, "GitHub exports", printed, func() bool { return strings.Contains(printed.String(), "migration 79") })
