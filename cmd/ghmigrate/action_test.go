@@ -190,7 +190,7 @@ func TestCanceledAction(t *testing.T) {
 			require.NoError(t, cmd.Process.Signal(signal))
 			_ = cmd.Wait()
 			assert.Equal(t, 3, cmd.ProcessState.ExitCode(), printed)
-			assert.Contains(t, printed.String(), "Stopping: ")
+			assert.Contains(t, printed.String(), "not finished: context canceled")
 			assert.Contains(t, printed.String(), "::warning::the export is not finished")
 			assert.Contains(t, u.read("output"), "finished=false\ncovered=0\nrequested=1\n")
 		})
