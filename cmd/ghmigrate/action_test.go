@@ -3,6 +3,7 @@ package main_test
 import (
 	"os"
 	"os/exec"
+	signals "os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -185,7 +186,10 @@ func TestCanceledAction(t *testing.T) {
 			cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = u.home, u.env, printed, printed
 			cmd.Env = append(cmd.Env, "GITHUB_ACTION_PATH="+folder, "GITHUB_OUTPUT=output", "GITHUB_STEP_SUMMARY=summary", "RUNNER_TEMP="+u.home,
 				"INPUT_TOKEN="+fake.Token(), "INPUT_ORG=octo-org", "INPUT_OUT=backups", "INPUT_LOCK=true")
+			caught := make(chan os.Signal, 1)
+			signals.Notify(caught, os.Interrupt) // otherwise the step ignores SIGINT if this process does
 			require.NoError(t, cmd.Start())
+			signals.Stop(caught)
 			eventually(t, "GitHub exports", printed, func() bool { return strings.Contains(printed.String(), "migration 79") })
 			require.NoError(t, cmd.Process.Signal(signal))
 			_ = cmd.Wait()
