@@ -229,10 +229,11 @@ func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 	default:
 		switch r.Class {
 		case ClassAbsent:
-			switch absent := j.refuse(e, absentPause, now) >= maxAbsences; {
-			case absent && (e == EffectDownload || e == EffectTransfer):
+			switch {
+			case j.refuse(e, absentPause, now) < maxAbsences:
+			case e == EffectDownload || e == EffectTransfer:
 				j.end(OutcomeGone, r.Reason, now)
-			case absent:
+			default:
 				j.giveUp(e, r.Reason, now)
 			}
 		case ClassJob:

@@ -357,8 +357,7 @@ func isRunName(name string) bool {
 }
 
 // NameRun returns a unique name for a run, for Options.Run and [Plan]. Account is the
-// result of [Identify]. The names of an account sort by time,
-// to the second.
+// result of [Identify]. The names of an account sort by time, to the second.
 func NameRun(account string, now time.Time) string {
 	return path.Join(storePrefix(account), runName(now, ""))
 }
