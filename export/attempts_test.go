@@ -112,7 +112,7 @@ func TestRefusalsOfOneSetAreForgotten(t *testing.T) {
 	start := func(job *export.Job, r export.Result) (stop bool) {
 		job.Begin(export.EffectStart, 0)
 		stop = job.Apply(export.EffectStart, r, now)
-		return tally.Started(job, r, now) || stop
+		return tally.Started(job, export.EffectStart, r, now) || stop
 	}
 	nameless := export.Result{Class: export.ClassJob, Invalid: true, Reason: "422"}
 	require.False(t, start(jobs[0], nameless))
@@ -124,6 +124,10 @@ func TestRefusalsOfOneSetAreForgotten(t *testing.T) {
 	now = now.Add(3 * time.Hour)
 	assert.False(t, start(jobs[2], denied))
 	assert.Equal(t, export.OutcomeUnknown, jobs[2].State.Outcome)
+
+	require.False(t, start(jobs[1], export.Result{Migration: 80}))
+	assert.False(t, tally.Started(jobs[2], export.EffectSearch, denied, now))
+	assert.Equal(t, export.OutcomeUnknown, jobs[2].State.Outcome, "a failed search is not a refused start")
 }
 
 // After an outage of the API, one refusal must not end the run.
@@ -134,7 +138,7 @@ func TestAnOutageDoesNotCountAsRefusalsOfStarts(t *testing.T) {
 	for _, r := range []export.Result{{Class: export.ClassRetry, Unsent: true}, {Class: export.ClassRetry, Unsent: true}, denied} {
 		jobs[0].Begin(export.EffectStart, 0)
 		jobs[0].Apply(export.EffectStart, r, now)
-		assert.False(t, tally.Started(jobs[0], r, now))
+		assert.False(t, tally.Started(jobs[0], export.EffectStart, r, now))
 		now = now.Add(10 * time.Minute)
 	}
 }

@@ -256,9 +256,7 @@ func (d *simDriver) effect(j *Job) (stop bool) {
 		return d.chance.IntN(2) == 0
 	}
 	stop = j.Apply(e, r, w.now)
-	if e == EffectStart || e == EffectSearch && j.State.Migration != 0 {
-		stop = d.tally.Started(j, r, w.now) || stop
-	}
+	stop = d.tally.Started(j, e, r, w.now) || stop
 	if before != j.State.Outcome {
 		d.tally.Ended(j)
 	}

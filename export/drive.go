@@ -219,9 +219,7 @@ func (r *run) apply(res result) error {
 	}
 	before := job.State
 	stop := job.Apply(res.effect, res.Result, now)
-	if res.effect == EffectStart || res.effect == EffectSearch && job.State.Migration != 0 {
-		stop = r.tally.Started(job, res.Result, now) || stop
-	}
+	stop = r.tally.Started(job, res.effect, res.Result, now) || stop
 	if res.Class == ClassWait && now.Add(res.After).After(r.pausedUntil) {
 		r.pausedUntil = now.Add(res.After)
 	}

@@ -93,9 +93,7 @@ func (s *stepper) step(i int) (performed bool, at time.Time) {
 
 	before := job.State.Outcome
 	require.False(t, job.Apply(effect, r, time.Now()))
-	if effect == export.EffectStart || effect == export.EffectSearch && job.State.Migration != 0 {
-		require.False(t, tally.Started(job, r, time.Now()))
-	}
+	require.False(t, tally.Started(job, effect, r, time.Now()))
 	if job.State.Outcome != before {
 		tally.Ended(job)
 	}

@@ -19,9 +19,7 @@ func (t *turn) performed(n int, results []effectResult) {
 	for _, r := range results {
 		before := job.State
 		stop := job.Apply(r.Effect, r.Result, t.now)
-		if r.Effect == export.EffectStart || r.Effect == export.EffectSearch && job.State.Migration != 0 {
-			stop = t.Tally.Started(job, r.Result, t.now) || stop
-		}
+		stop = t.Tally.Started(job, r.Effect, r.Result, t.now) || stop
 		if r.Result.Class == export.ClassNone {
 			t.Pauses = 0
 		}
