@@ -125,6 +125,7 @@ func TestRefusalsOfOneSetAreForgotten(t *testing.T) {
 	assert.False(t, start(jobs[2], denied))
 	assert.Equal(t, export.OutcomeUnknown, jobs[2].State.Outcome)
 
+	now = now.Add(time.Minute)
 	require.False(t, start(jobs[1], export.Result{Migration: 80}))
 	assert.False(t, tally.Started(jobs[2], export.EffectSearch, denied, now))
 	assert.Equal(t, export.OutcomeUnknown, jobs[2].State.Outcome, "a failed search is not a refused start")
