@@ -13,6 +13,8 @@ import (
 
 	"github.com/ghmigrate/ghmigrate"
 	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/ghmigratetest"
+	"github.com/ghmigrate/ghmigrate/internal/testclient"
 )
 
 func TestClassify(t *testing.T) {
@@ -39,4 +41,20 @@ func TestClassify(t *testing.T) {
 			assert.Equal(t, want, export.Classify(err), "%v", err)
 		}
 	}
+}
+
+func TestARateLimitPausesAnHourAtMost(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		acct, job := octo(t, server, ghmigrate.WithMaxRetries(0)), planJob(t, export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir()})
+		for sent, want := range map[time.Duration]time.Duration{
+			20 * time.Minute:    20 * time.Minute,
+			30 * 24 * time.Hour: time.Hour,
+		} {
+			server.Inject(ghmigratetest.SecondaryRateLimitAfter(sent))
+			r := export.Perform(t.Context(), acct, job, export.EffectStart)
+			assert.Equal(t, export.ClassWait, r.Class)
+			assert.Equal(t, want, r.After)
+			time.Sleep(sent) // the client sends no request meanwhile
+		}
+	})
 }

@@ -231,6 +231,31 @@ func TestTheNextCallSearchesAgainForALostStart(t *testing.T) {
 	})
 }
 
+// GitHub has not created the migration of a lost start. The next start waits for a rate
+// limit, and then the list that is searched before it fails for an hour.
+func TestAJobIsParkedBeforeItsStart(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		names := addRepositories(server, 1)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodPost, Status: 502})
+		limit := ghmigratetest.PrimaryRateLimit(10 * time.Minute)
+		limit.Method = http.MethodPost
+		server.Inject(limit)
+		server.Inject(ghmigratetest.Fault{Method: http.MethodGet, Path: "/orgs/octo/migrations", Status: 503, From: 5 * time.Minute, Times: -1})
+		opts := export.Options{Repositories: names, Dir: t.TempDir()}
+		_, err := run(t, server, opts)
+		p := partial(t, err)
+		require.ErrorContains(t, p.Err, "batch 1: search: after 1h0m0s: ")
+		require.NotErrorIs(t, err, export.ErrSystemic)
+		assert.Contains(t, p.Repositories[0].Error, "not finished, the next run continues it: ")
+
+		server.ClearFaults()
+		m, err := run(t, server, opts)
+		require.NoError(t, err)
+		assert.Len(t, server.Migrations(), 1)
+		assert.Equal(t, 2, m.Starts, "the lost start, and the start of the second call")
+	})
+}
+
 func TestStartsThatAreAllLostAreBounded(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		names := addRepositories(server, 4)

@@ -52,9 +52,10 @@ func (t *Tally) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &
 func (t *Tally) Resume() { t.t = tally{Stops: t.t.Stops, Doubt: t.t.Doubt} }
 
 // Started counts the result of a start, or of a search that has found the migration of
-// a lost start. It ignores other results. A driver calls Started after [Job.Apply]. Stop reports whether the run must end,
-// because GitHub has accepted no start for too long. If GitHub accepts other sets of
-// repositories meanwhile, Started ends the job as refused, so that it is halved.
+// a lost start. It ignores other results. A driver calls Started after [Job.Apply].
+// Stop reports whether the run must end, because GitHub has accepted no start for too
+// long. If GitHub accepts other sets of repositories meanwhile, Started ends the job as
+// refused, so that it is halved.
 func (t *Tally) Started(j *Job, e Effect, r Result, now time.Time) (stop bool) {
 	s := &t.t
 	if e != EffectStart && (e != EffectSearch || j.State.Migration == 0) {
