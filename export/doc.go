@@ -1,6 +1,7 @@
 // Package export exports all repositories of an account. The result is verified
-// archives, and a manifest with a row for each repository. No repository stays
-// locked. A caller may stop an export at any moment and continue it later.
+// archives, and a manifest with a row for each repository. An export unlocks the
+// repositories that it locks, and lists the repositories that may still be locked. A caller may
+// stop an export at any moment and continue it later.
 //
 //	manifest, err := export.Run(ctx, export.OrgAccount(client, "octo-org"), export.Options{
 //		Repositories: names, // "octo-org/hello-world", …: see Repositories
@@ -24,8 +25,8 @@
 // archive has its record and its Git data without a fault. If a proof is missing, Run
 // returns a [*PartialError] beside the manifest, and Row.Error says why.
 //
-// Run starts no migration twice. If the response to a start is lost, Run searches
-// the list of migrations for 90 seconds before it sends the start again. A match is
+// If the response to a start is lost, Run searches the list of migrations for 90
+// seconds before it sends the start again, so that no migration is started twice. A match is
 // newer than all earlier migrations, is unknown to the run, and has the same
 // options. It has the same repositories, or at least half of them: GitHub leaves out
 // renamed and deleted repositories. If there are several matches, Run adopts the
@@ -48,7 +49,7 @@
 // [Classify] assigns every error to a class, and the class decides what follows:
 //
 //	class   examples                                      consequence
-//	retry   network, 408, 5xx, storage trouble, a Store   the effect is retried until its pauses reach an hour; then the job waits
+//	retry   network, 408, 5xx, archive storage, a Store   the effect is retried until its pauses reach an hour; then the job waits
 //	                                                      for the next call; after a second such call in a row, class job applies
 //	denied  403, 400, 409                                 the same, until the pauses reach five minutes
 //	absent  404                                           after five 404s, 30 seconds apart, the migration or archive is gone
@@ -72,8 +73,8 @@
 //
 // If three batches, or eight sets of repositories, fail in a row, Run suspects that
 // GitHub exports nothing. Then it exports only single repositories, three at a time,
-// drawn at random, until an export succeeds. If twelve fail, Run returns
-// [ErrSystemic], and the next call continues the run. The second such call in a row
+// drawn at random, until an export succeeds. If twelve fail, or all
+// if there are fewer, Run returns [ErrSystemic], and the next call continues the run. The second such call in a row
 // gives up the remaining repositories, so that the run finishes.
 //
 // The next run in Dir puts the repositories that failed into batches of their own,

@@ -151,7 +151,7 @@ func TestFailingRepositories(t *testing.T) {
 	u := newUser(t, fake)
 	res := u.fails(1, []string{"export", "--org", "octo-org", "--all", "--out", "backups"},
 		"1 repository not exported\n  octo-org/hopeless: GitHub failed to export it",
-		"1 repository exported, but not all of it\n  octo-org/large: only without releases",
+		"1 repository exported, but not all of it\n  octo-org/large: without releases",
 		"3 of 4 repositories in ", "octo-org/hopeless  not exported")
 	assert.NotEmpty(t, res.stdout)
 	assert.Contains(t, u.do("inspect", "backups"), "octo-org/hopeless  GitHub failed to export it")

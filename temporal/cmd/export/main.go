@@ -44,7 +44,7 @@ func main() {
 	case errors.Is(err, flag.ErrHelp):
 		return
 	case err != nil:
-		fmt.Fprintf(os.Stderr, "export: %v\nRun export --help for help.\n", err)
+		fmt.Fprintf(os.Stderr, "export: %v\nThe flag --help prints the usage.\n", err)
 		os.Exit(statusMisused)
 	}
 	interrupts := make(chan os.Signal, 2)

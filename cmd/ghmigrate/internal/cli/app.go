@@ -21,7 +21,7 @@ import (
 // The exit status of the program.
 const (
 	statusDone       = 0
-	statusFailed     = 1 // the next call starts from the beginning
+	statusFailed     = 1
 	statusMisused    = 2
 	statusUnfinished = 3 // the next call continues
 )

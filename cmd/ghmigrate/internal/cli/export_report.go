@@ -189,7 +189,7 @@ func (a *app) explainExport(err error) error {
 	if n := len(partial.Reduced); n > 0 {
 		var how []string
 		for _, row := range partial.Reduced {
-			how = append(how, row.Repository+": only "+withoutWords(row.Dropped))
+			how = append(how, row.Repository+": "+withoutWords(row.Dropped))
 		}
 		a.complain(table.Plural(n, "repository")+" exported, but not all of it", indented(how)...)
 	}

@@ -36,9 +36,10 @@ func (a *app) preflight() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "preflight [flags]",
 		Short: "Check whether an export would succeed, and list locks",
-		Long: `Preflight checks, with a few requests that change nothing, whether an export would
-succeed: the token, its scopes, the role of its owner, single sign-on. It prints each
-problem and how to fix it, and the repositories that migrations have locked. With
+		Long: `Preflight checks whether an export would succeed: the token, its scopes, the role of
+its owner, single sign-on. It changes nothing at GitHub. It prints each problem and
+how to fix it. Then it lists the repositories that migrations have locked; this takes
+a request for each repository that may be locked. With
 --out, it also writes a small object into the bucket, or a file into the folder,
 which it removes. Exit status 1 means that an export would fail.`,
 		Example: "  ghmigrate preflight --org octo-org --out \"s3://octo-backups?region=eu-central-1\"",

@@ -105,8 +105,9 @@ The token comes from the first of these variables that is set:
   GitHub Enterprise Server     GH_ENTERPRISE_TOKEN, GITHUB_ENTERPRISE_TOKEN,
                                GITHUB_TOKEN
 
-gh has the same rules, without one restriction: ghmigrate sends a token only to the
-host that the token belongs to. GITHUB_TOKEN belongs to the host of GITHUB_API_URL
+The variables of gh have the order of gh. GITHUB_API_URL, and GITHUB_TOKEN for a
+GitHub Enterprise Server, are for GitHub Actions. Unlike gh, ghmigrate sends a token
+only to the host that the token belongs to. GITHUB_TOKEN belongs to the host of GITHUB_API_URL
 if this variable is set, otherwise to github.com and *.ghe.com. The other variables
 belong to GH_HOST if GH_HOST names a host of their kind, otherwise to every host of
 their kind. With --gh-auth, ghmigrate ignores these variables and uses the token

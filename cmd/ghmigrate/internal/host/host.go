@@ -1,5 +1,7 @@
-// Package host chooses the host and the token of the command. It follows the rules of
-// gh, with one restriction: a token goes only to the host that the token belongs to.
+// Package host chooses the host and the token of the command. The variables of gh have
+// the order of gh. GITHUB_API_URL, and GITHUB_TOKEN for a GitHub Enterprise Server, are
+// for GitHub Actions. Unlike with gh, a token goes only to the host that the token
+// belongs to.
 //
 // # Hosts
 //
