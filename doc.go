@@ -106,9 +106,10 @@
 // Wait, Watch and WatchAll poll at once, then in the intervals of
 // [WithPollInterval]. Most polls are conditional requests, which cost no quota if
 // nothing has changed. Waits survive an hour of server errors, network errors and
-// unexpected responses ([WithMaxOutage]), and any rate limit. A 401 or 404 ends
-// a wait when it persists for half a minute. Only the context limits how long an
-// export may take.
+// unexpected responses ([WithMaxOutage]), and any rate limit. After a poll that
+// succeeded, they survive refused redirects too, such as those to the login of a
+// gateway, and a 401 or 404 ends a wait only when it persists for half a minute.
+// Only the context limits how long an export may take.
 //
 // # Downloads
 //

@@ -115,16 +115,17 @@ func (a account) source(ctx context.Context, id int64) (transfer.Source, error) 
 	}
 	r.budget = &retryBudget{retries: a.c.budget.retries, limitWait: unlimitedWait}
 	located := false
+	var denials denial // of requests for a URL
 	return transfer.Source{
 		Locate: func(ctx context.Context) (transfer.Location, error) {
 			signedURL, validFor, err := a.locate(ctx, r, id)
-			if err != nil && located && isTemporary(err) {
-				err = transfer.Passing(err) // retry longer, to keep the fetched bytes
-			}
-			if err != nil {
+			switch {
+			case err != nil && located && mayPass(err, &denials):
+				return transfer.Location{}, transfer.Passing(err) // retry longer, to keep the fetched bytes
+			case err != nil:
 				return transfer.Location{}, err
 			}
-			located = true
+			located, denials = true, denial{}
 			location := transfer.Location{URL: signedURL.Reveal()}
 			if validFor > 0 {
 				location.Expires = time.Now().Add(validFor)
@@ -136,6 +137,18 @@ func (a account) source(ctx context.Context, id int64) (transfer.Source, error) 
 		UserAgent: a.c.userAgent,
 		Logger:    a.c.log,
 	}, nil
+}
+
+// mayPass reports whether a later request for the URL of an archive may succeed,
+// although this one failed with err. Earlier requests have succeeded.
+func mayPass(err error, denials *denial) bool {
+	switch {
+	case errors.Is(err, ErrArchiveGone), errors.Is(err, ErrMigrationFailed):
+		return false
+	case isDenial(err): // it may be stray
+		return !denials.persists()
+	}
+	return isTemporary(err) || isRefusedRedirect(err)
 }
 
 // explainTransfer adds the migration to an error of package transfer. The result

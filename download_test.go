@@ -337,6 +337,40 @@ func TestDownloadArchiveRenewsURLs(t *testing.T) {
 			requireFile(t, path, data)
 		})
 	})
+	for name, fault := range map[string]ghmigratetest.Fault{
+		"despite a stray 404":          {Status: http.StatusNotFound, Body: `{"message":"Not Found"}`},
+		"despite two 401s":             {Status: http.StatusUnauthorized, Body: `{"message":"Bad credentials"}`, Times: 2},
+		"despite a redirect to logins": {Status: http.StatusMovedPermanently, Header: http.Header{"Location": {"https://login.example.com/"}}, Times: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				client := testclient.New(t, server)
+				data := archiveBytes(1<<20, 1)
+				prepareArchive(t, server, client, data)
+				time.Sleep(time.Hour)
+				server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19}) // after half a minute
+				fault.Path, fault.After = "/orgs/octo-org/migrations/79/archive", 1
+				server.Inject(fault)
+				path := filepath.Join(t.TempDir(), "archive.tar.gz")
+				_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+				require.NoError(t, err)
+				requireFile(t, path, data)
+			}, ghmigratetest.WithStorageRate(1<<20/60), ghmigratetest.WithURLLifetime(20*time.Second))
+		})
+	}
+	t.Run("not after 404s that persist", func(t *testing.T) {
+		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+			client := testclient.New(t, server)
+			prepareArchive(t, server, client, archiveBytes(1<<20, 1))
+			time.Sleep(time.Hour)
+			server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19})
+			server.Inject(ghmigratetest.Fault{Path: "/orgs/octo-org/migrations/79/archive", After: 1, Times: -1, Status: http.StatusNotFound, Body: `{"message":"Not Found"}`})
+			began := time.Now()
+			_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, filepath.Join(t.TempDir(), "archive.tar.gz"), nil)
+			require.ErrorIs(t, err, ghmigrate.ErrNotFound)
+			assert.Less(t, time.Since(began), 2*time.Minute, "half a minute of data, and of 404s")
+		}, ghmigratetest.WithStorageRate(1<<20/60), ghmigratetest.WithURLLifetime(20*time.Second))
+	})
 	t.Run("an outage of the API before the first byte is an error", func(t *testing.T) {
 		testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 			client := testclient.New(t, server, ghmigrate.WithMaxRetries(0))

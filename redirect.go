@@ -53,6 +53,13 @@ func isRedirect(status int) bool {
 	return false
 }
 
+// isRefusedRedirect reports whether follow has refused a redirect. A gateway may
+// redirect to its login for a while.
+func isRefusedRedirect(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && isRedirect(e.StatusCode)
+}
+
 func sameOrigin(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
 }

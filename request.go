@@ -226,7 +226,7 @@ func (r request) read(res *http.Response) (body []byte, err error) {
 		limit, truncate = maxErrorBody, true
 	}
 	switch n := res.ContentLength; {
-	case r.method == http.MethodHead:
+	case r.method == http.MethodHead, res.StatusCode == http.StatusNotModified: // without a body, in spite of Content-Length
 		return nil, nil
 	case n > limit && !truncate:
 		return nil, errBodyTooLarge

@@ -135,8 +135,8 @@ func (c *Client) newPollClock() *pollClock {
 }
 
 // pause waits for the time of the next poll after a poll that returned err. If err
-// ends the polls, pause returns the error for the caller. A denial may be stray
-// only if the resource is known to exist.
+// ends the polls, pause returns the error for the caller. A denial may be stray, and
+// a refused redirect may be an outage, only if the resource is known to exist.
 func (p *pollClock) pause(ctx context.Context, err error, known bool) error {
 	failure, _ := errors.AsType[*APIError](err)
 	limited := failure != nil && failure.RetryAfter > 0
@@ -149,7 +149,7 @@ func (p *pollClock) pause(ctx context.Context, err error, known bool) error {
 	}
 	p.last = err
 	switch {
-	case err != nil && !limited && !stray && !isTemporary(err):
+	case err != nil && !limited && !stray && !isTemporary(err) && (!known || !isRefusedRedirect(err)):
 		return err
 	case stray && p.denial.persists():
 		return err

@@ -7,11 +7,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -168,6 +170,28 @@ func TestWaitToleratesAStray304(t *testing.T) {
 			}
 			return respond(req, http.StatusOK, nil, body), nil
 		})
+		m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
+		require.NoError(t, err)
+		assert.Equal(t, ghmigrate.StateExported, m.State)
+	})
+}
+
+// A 304 may have the length of the body that it omits. Over HTTP/2, net/http returns
+// io.ErrUnexpectedEOF for such a body.
+func TestWaitAcceptsA304WithALength(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		polls := 0
+		client := clientWithTransport(t, func(req *http.Request) (*http.Response, error) {
+			switch polls++; {
+			case polls == 1:
+				return respond(req, http.StatusOK, http.Header{"Etag": {`"1"`}}, `{"id": 79, "state": "pending"}`), nil
+			case polls < 5:
+				res := respond(req, http.StatusNotModified, nil, "")
+				res.ContentLength, res.Body = 1000, io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))
+				return res, nil
+			}
+			return respond(req, http.StatusOK, nil, `{"id": 79, "state": "exported"}`), nil
+		}, ghmigrate.WithMaxOutage(time.Millisecond))
 		m, err := client.OrgMigrations.Wait(t.Context(), "octo-org", 79)
 		require.NoError(t, err)
 		assert.Equal(t, ghmigrate.StateExported, m.State)
@@ -339,6 +363,7 @@ func temporaryFailures() map[string]ghmigratetest.Fault {
 		"a truncated response":   half,
 		"a response that stalls": stalled,
 		"no response":            {Stall: true},
+		"a redirect to a login":  {Status: http.StatusFound, Header: http.Header{"Location": {"https://login.example.com/"}}},
 	}
 }
 
