@@ -14,11 +14,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"time"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
 
 	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // mark is the metadata of the objects of a Store. Objects of other programs lack it.
@@ -30,20 +32,34 @@ type store struct{ bucket *blob.Bucket }
 // bytes are written. The Store replaces its own objects. Put fails with an error that
 // matches [fs.ErrExist] if another program has an object of the same name.
 //
-// Large objects are uploaded in parts. A killed process leaves parts that no listing
-// shows: give the bucket a lifecycle rule that removes incomplete multipart uploads
-// after some days. A file:// bucket does not sync its files, so do not use one with
+// Large objects are uploaded in parts. An upload that fails, or is killed, leaves parts
+// that no listing shows: give the bucket a lifecycle rule that removes incomplete
+// multipart uploads after some days. Put fails if the bucket accepts no bytes for half an
+// hour. A file:// bucket does not sync its files, so do not use one with
 // DeleteArchives.
 func New(bucket *blob.Bucket) export.Store { return store{bucket} }
 
 // Put writes an object. It fails if r has another size, unless size is negative.
 func (s store) Put(ctx context.Context, name string, r io.Reader, size int64) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	idle := time.AfterFunc(maxIdle, func() { cancel(errIdle) })
+	defer idle.Stop()
+	err := s.put(ctx, cancel, name, &watchedReader{r, idle}, size)
+	if cause := context.Cause(ctx); err != nil && cause == errIdle { //nolint:errorlint // nothing wraps it
+		return cause
+	}
+	return netx.CleanURLError(err)
+}
+
+// put is Put without a limit of time. It calls cancel before Close if the upload fails,
+// so that no object becomes visible.
+func (s store) put(ctx context.Context, cancel context.CancelCauseFunc, name string, r io.Reader, size int64) error {
 	if err := s.checkOwner(ctx, name); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // before Close, cancel ends the upload, and no object becomes visible
 	w, err := s.bucket.NewWriter(ctx, name, &blob.WriterOptions{
+		BufferSize:  partSize(size),
 		ContentType: "application/octet-stream",
 		Metadata:    map[string]string{mark: markValue},
 	})
@@ -55,7 +71,7 @@ func (s store) Put(ctx context.Context, name string, r io.Reader, size int64) er
 		err = fmt.Errorf("%w: %d bytes of %d", io.ErrUnexpectedEOF, written, size)
 	}
 	if err != nil {
-		cancel()
+		cancel(nil)
 		return errors.Join(err, ignoreCanceled(w.Close()))
 	}
 	if err := w.Close(); err != nil {
@@ -66,6 +82,34 @@ func (s store) Put(ctx context.Context, name string, r io.Reader, size int64) er
 		err = fmt.Errorf("the bucket has %d bytes, not %d", found.Size, written)
 	}
 	return err
+}
+
+// maxIdle limits how long a bucket may accept no bytes. The clients of S3 and Azure have
+// no such limit.
+const maxIdle = 30 * time.Minute
+
+var errIdle = fmt.Errorf("the bucket has accepted no bytes for %v", maxIdle)
+
+// A watchedReader stops a timer during each Read: then the bucket waits for the reader.
+type watchedReader struct {
+	r    io.Reader
+	idle *time.Timer
+}
+
+func (w *watchedReader) Read(p []byte) (int, error) {
+	w.idle.Stop()
+	defer w.idle.Reset(maxIdle)
+	return w.r.Read(p)
+}
+
+// partSize returns the size of the parts of an upload; 0 is the default of the driver. S3
+// allows 10,000 parts, which is 78 GiB by the driver's default of 8 MiB.
+func partSize(size int64) int {
+	const maxParts, defaultSize = 9_000, 8 << 20
+	if size <= maxParts*defaultSize {
+		return 0
+	}
+	return int(size/maxParts) + 1
 }
 
 // checkOwner fails if another program has an object of the name.

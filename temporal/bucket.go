@@ -25,6 +25,7 @@ import (
 	"gocloud.dev/gcerrors"
 
 	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 func planName(run string, page int) string { return fmt.Sprintf("%s/plan/%04d.json", run, page) }
@@ -42,7 +43,7 @@ func (a *Activities) read(ctx context.Context, name string, v any) error {
 		err = json.Unmarshal(data, v)
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return fmt.Errorf("read %s: %w", name, netx.CleanURLError(err))
 	}
 	return nil
 }
@@ -54,7 +55,7 @@ func (a *Activities) write(ctx context.Context, name string, v any) error {
 		err = a.Bucket.WriteAll(ctx, name, data, &blob.WriterOptions{ContentType: "application/json"})
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return fmt.Errorf("write %s: %w", name, netx.CleanURLError(err))
 	}
 	return nil
 }
@@ -107,7 +108,7 @@ func readAll[T any](ctx context.Context, a *Activities, prefix string) ([]T, err
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", prefix, err)
+			return nil, fmt.Errorf("list %s: %w", prefix, netx.CleanURLError(err))
 		}
 		names = append(names, object.Key)
 	}

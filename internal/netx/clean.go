@@ -58,6 +58,16 @@ func Clean(err error, secrets ...string) error {
 	}
 }
 
+// CleanURLError is [Clean] for errors of a client of object storage. It changes only
+// errors that quote the URL of a request, whose query may be a credential. All other
+// errors keep their types.
+func CleanURLError(err error) error {
+	if _, ok := errors.AsType[*url.Error](err); ok {
+		return Clean(err)
+	}
+	return err
+}
+
 // A cleaned error replaces an error whose text is not safe to show. The original
 // error is in a closure, so that errors.As and printing the struct do not reach it.
 type cleaned struct {

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"gocloud.dev/blob"
 
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 	"github.com/ghmigrate/ghmigrate/temporal"
 )
 
@@ -84,7 +85,7 @@ func openBucket(ctx context.Context, url string) (*blob.Bucket, error) {
 		err = errors.New("the bucket does not exist, or the credentials give no access to it")
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("--bucket: %w", err), bucket.Close())
+		return nil, errors.Join(fmt.Errorf("--bucket: %w", netx.CleanURLError(err)), bucket.Close())
 	}
 	return bucket, nil
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate/blobstore"
 	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 // A Place is a folder or a bucket that holds the runs of any number of accounts.
@@ -189,7 +190,19 @@ func (p *Place) Read(ctx context.Context, name string) (io.ReadCloser, error) {
 	if p.bucket == nil {
 		return os.Open(p.Location(name))
 	}
-	return p.bucket.NewReader(ctx, name, nil)
+	r, err := p.bucket.NewReader(ctx, name, nil)
+	if err != nil {
+		return nil, netx.CleanURLError(err)
+	}
+	return bucketReader{r}, nil
+}
+
+// A bucketReader reads an object. Its errors hold no credentials.
+type bucketReader struct{ io.ReadCloser }
+
+func (r bucketReader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	return n, netx.CleanURLError(err)
 }
 
 // OpenObject opens the archive or manifest with this path or URL.

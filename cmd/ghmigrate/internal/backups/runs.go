@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ghmigrate/ghmigrate/export"
+	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
 const manifestName = "manifest.json"
@@ -257,7 +258,7 @@ func (p *Place) objects(ctx context.Context) iter.Seq2[string, listed] {
 				return
 			}
 			if err != nil {
-				yield("", listed{err: err})
+				yield("", listed{err: netx.CleanURLError(err)})
 				return
 			}
 			if !yield(object.Key, listed{File: File{object.Size, object.ModTime}}) {
@@ -301,7 +302,7 @@ func manifestFirst(name string) string {
 
 func (p *Place) remove(ctx context.Context, name string) error {
 	if p.bucket != nil {
-		return p.bucket.Delete(ctx, name)
+		return netx.CleanURLError(p.bucket.Delete(ctx, name))
 	}
 	err := os.Remove(p.Location(name))
 	if errors.Is(err, fs.ErrNotExist) {
