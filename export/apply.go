@@ -237,7 +237,9 @@ func (j *Job) refused(e Effect, r Result, now time.Time) (stop bool) {
 				j.giveUp(e, r.Reason, now)
 			}
 		case ClassJob:
-			j.giveUp(e, r.Reason, now)
+			if j.refuse(e, refusalPause, now) >= maxRefusals {
+				j.giveUp(e, r.Reason, now)
+			}
 		default:
 			return j.retry(e, r, now)
 		}

@@ -90,11 +90,12 @@ func isAbsent(err error) bool {
 	return errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope)
 }
 
-// isDiskFull reports whether err says that the disk or the quota is full.
+// isDiskFull reports whether err says that the disk or the quota is full, or that the
+// file system has no files of this size.
 func isDiskFull(err error) bool {
 	number, ok := errors.AsType[syscall.Errno](err)
 	const handleDiskFull, diskFull = 39, 112 // ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL
-	return ok && (number == syscall.ENOSPC || number == syscall.EDQUOT ||
+	return ok && (number == syscall.ENOSPC || number == syscall.EDQUOT || number == syscall.EFBIG ||
 		runtime.GOOS == "windows" && (number == handleDiskFull || number == diskFull))
 }
 

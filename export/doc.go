@@ -54,8 +54,8 @@
 //	denied  403, 400, 409                                 the same, until the pauses reach five minutes
 //	absent  404                                           after five 404s, 30 seconds apart, the migration or archive is gone
 //	wait    a rate limit                                  all requests pause; no failure is counted
-//	job     422, 451, archive gone, refused by storage,   the job is divided, or the row is final; all other jobs continue
-//	        too large for the disk
+//	job     422, 451, archive gone, refused by storage,   a transfer is tried three times, a minute apart; then the job is
+//	        a full disk                                   divided, or the row is final; all other jobs continue
 //	run     401, the journal cannot be written            the run ends; for a 401 only when the pauses reach five minutes
 //
 // If a batch fails, Run exports it once more, and then in halves, down to single

@@ -166,7 +166,7 @@ const maxReleasing = 2
 func (r *run) holding() (n int) {
 	for _, job := range r.live {
 		s := &job.State
-		if r.opts.Store != nil && s.Parked == "" && s.Outcome == OutcomeExported && !s.Stored && (s.Archive != nil || slices.Contains(r.busy[job], EffectDownload)) {
+		if r.opts.Store != nil && s.Outcome == OutcomeExported && !s.Stored && (s.Archive != nil || slices.Contains(r.busy[job], EffectDownload)) {
 			n++
 		}
 	}
@@ -226,6 +226,9 @@ func (r *run) apply(res result) error {
 	err := res.error()
 	if stop && r.stop == nil {
 		r.stop = fmt.Errorf("batch %s: %s: %w", job.ID, res.effect, err)
+	}
+	if res.effect == EffectDownload && isDiskFull(err) { // several downloads may have filled it together
+		r.opts.Transfers = 1
 	}
 	if job.State.Parked != "" && before.Parked == "" {
 		r.parked = append(r.parked, fmt.Errorf("batch %s: %s: after %v: %w", job.ID, res.effect, maxRetryTime, err))

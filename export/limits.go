@@ -18,7 +18,7 @@ const (
 
 	maxAbsences  = 5 // 404s for a migration, or for its archive
 	absentPause  = 30 * time.Second
-	maxRefusals  = 3 // refusals of an unlock, or of a deletion
+	maxRefusals  = 3 // refusals of an unlock, of a deletion or of a transfer
 	refusalPause = time.Minute
 	lateLockTime = 2 * time.Minute // after the end of an export GitHub may still lock; GitHub documents no limit
 	maxDamages   = 2               // archives of one migration that changed on disk

@@ -249,7 +249,7 @@ func (r *run) planMore(ctx context.Context) (bool, error) {
 			}
 		}
 		return true, nil
-	case len(r.live) > 0: // all are parked
+	case len(r.live) > 0: // all are parked, or wait until parked jobs have stored their archives
 		return false, errors.Join(r.parked...)
 	}
 	if rest := r.tally.Rest(r.journal.jobs); len(rest) > 0 {

@@ -155,6 +155,26 @@ func TestAnOutageOfTheStoreDoesNotStopExports(t *testing.T) {
 	})
 }
 
+// A job that is parked keeps its archive on disk. Such archives must not fill the disk.
+func TestAnOutageOfTheStoreDoesNotFillTheDisk(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		store := newMemoryStore()
+		store.failAfterTrial()
+		opts := export.Options{Repositories: addRepositories(server, 20), Dir: t.TempDir(), BatchSize: 1, Transfers: 2, Store: store}
+		m, err := run(t, server, opts)
+		p := partial(t, err)
+		require.ErrorContains(t, p.Err, "the bucket is on fire")
+		archives, err := filepath.Glob(filepath.Join(m.Dir, "migration-*.tar.gz"))
+		require.NoError(t, err)
+		assert.Len(t, archives, 4)
+
+		store.fail = func() bool { return false }
+		m, err = run(t, server, opts)
+		require.NoError(t, err)
+		assert.Equal(t, 20, m.Starts)
+	})
+}
+
 func TestAPathErrorOfTheStoreIsRetried(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		failed := false

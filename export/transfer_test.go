@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -169,6 +170,47 @@ func TestABatchWhoseArchiveCannotBeDownloadedIsDivided(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, 3+2+2, m.Starts, "halves, and halves again")
 				assert.Less(t, time.Since(begun), time.Hour)
+			})
+		})
+	}
+}
+
+// Storage may refuse the archives for a minute, and downloads at the same time may fill
+// the disk although there is room for each.
+func TestAnArchiveThatCannotBeDownloadedForAMinuteIsDownloadedLater(t *testing.T) {
+	for name, test := range map[string]struct {
+		reason       error
+		fails        func(active, attempt int) bool
+		atMostAtOnce int
+	}{
+		"refused by storage": {&ghmigrate.StorageError{StatusCode: 403, Code: "AccessDenied"}, func(_, attempt int) bool { return attempt <= 2 }, 3},
+		"a full disk":        {syscall.ENOSPC, func(active, _ int) bool { return active > 1 }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+				names := addRepositories(server, 9)
+				var mu sync.Mutex
+				active, peak, attempts := 0, 0, map[int64]int{}
+				acct := downloadingAccount{Account: octo(t, server), before: func(id int64) error {
+					mu.Lock()
+					active++
+					attempts[id]++
+					attempt := attempts[id]
+					mu.Unlock()
+					time.Sleep(10 * time.Second)
+					mu.Lock()
+					defer mu.Unlock()
+					defer func() { active-- }()
+					if test.fails(active, attempt) {
+						return test.reason
+					}
+					peak = max(peak, active)
+					return nil
+				}}
+				m, err := runAs(t, t.Context(), server, acct, export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 1})
+				require.NoError(t, err)
+				assert.Equal(t, 9, m.Starts)
+				assert.Equal(t, test.atMostAtOnce, peak)
 			})
 		})
 	}
