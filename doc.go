@@ -107,8 +107,8 @@
 // [WithPollInterval]. Most polls are conditional requests, which cost no quota if
 // nothing has changed. Waits survive an hour of server errors, network errors and
 // unexpected responses ([WithMaxOutage]), and any rate limit. After a poll that
-// succeeded, they survive refused redirects too, such as those to the login of a
-// gateway, and a 401 or 404 ends a wait only when it persists for half a minute.
+// succeeded, they survive refused redirects too, such as redirects to the login of
+// a gateway. A 401 or 404 then ends a wait only when it persists for half a minute.
 // Only the context limits how long an export may take.
 //
 // # Downloads
