@@ -160,10 +160,13 @@ func TestAnOutageOfTheStoreDoesNotFillTheDisk(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		store := newMemoryStore()
 		store.failAfterTrial()
-		opts := export.Options{Repositories: addRepositories(server, 20), Dir: t.TempDir(), BatchSize: 1, Transfers: 2, Store: store}
+		names := addRepositories(server, 20)
+		opts := export.Options{Repositories: names, Dir: t.TempDir(), BatchSize: 1, Transfers: 2, Store: store}
+		opts.Previous = &export.Manifest{Repositories: []export.Row{{Repository: names[0], Error: "failed"}}} // starts last
 		m, err := run(t, server, opts)
 		p := partial(t, err)
 		require.ErrorContains(t, p.Err, "the bucket is on fire")
+		require.NotErrorIs(t, err, export.ErrSystemic)
 		archives, err := filepath.Glob(filepath.Join(m.Dir, "migration-*.tar.gz"))
 		require.NoError(t, err)
 		assert.Len(t, archives, 4)
