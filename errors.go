@@ -232,7 +232,8 @@ func scopeIncludes(has, want string) bool {
 
 // A StorageError is a response by which archive storage finally refuses an
 // archive. It does not match the sentinels of an [APIError], and it never quotes
-// the signed URL.
+// the signed URL. The error of an outage, such as 503s for five minutes, is not a
+// StorageError: it has the status in its text, and the next download resumes.
 type StorageError struct {
 	StatusCode int
 	Code       string // such as "AccessDenied"; empty if not sent

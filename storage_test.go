@@ -130,6 +130,29 @@ func TestStorageErrorsAreRedacted(t *testing.T) {
 	}
 }
 
+// Package export gives up an archive after a StorageError, and resumes after another
+// error.
+func TestAnOutageOfStorageIsNotAStorageError(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		client := testclient.New(t, server)
+		data := archiveBytes(1<<20, 1)
+		prepareArchive(t, server, client, data)
+		server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, CutAfter: 1 << 19})
+		server.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Times: -1, Status: http.StatusServiceUnavailable})
+		path := filepath.Join(t.TempDir(), "archive.tar.gz")
+		_, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+		require.ErrorContains(t, err, "the next call resumes: no progress: less than 1 MiB in five minutes: storage responded 503 ")
+		_, final := errors.AsType[*ghmigrate.StorageError](err)
+		assert.False(t, final)
+
+		server.ClearFaults()
+		result, err := client.OrgMigrations.DownloadArchive(t.Context(), "octo-org", 79, path, nil)
+		require.NoError(t, err)
+		assert.EqualValues(t, 1<<19, result.Resumed)
+		requireFile(t, path, data)
+	})
+}
+
 // The Timeout and cookies of the caller's http.Client are only for the API.
 func TestDownloadArchiveUsesNeitherTimeoutNorCookiesOfTheCaller(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {

@@ -83,7 +83,7 @@ func (s *session) explain(err error) error {
 	if redundant || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fmt.Errorf("%w; earlier requests with ranges failed: %w", err, s.cause)
+	return fmt.Errorf("%w; earlier requests with ranges failed: %w", err, temporary(s.cause))
 }
 
 // An attempt fetches the missing bytes of an object with several workers. It ends

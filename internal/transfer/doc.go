@@ -40,7 +40,8 @@
 // all connections (TestTransfersWithoutProgressEnd,
 // TestProgressIsMeasuredOverAllRanges). After server errors and cuts it retries, and
 // after Retry-After it waits (TestBusyStorageIsRetried). Waits that storage asks for do
-// not count, up to an hour. Certificate errors and redirects are final
+// not count, up to an hour. The error of an outage is not a [StatusError]
+// (TestAnOutageOfStorageIsNotAFinalRefusal). Certificate errors and redirects are final
 // (TestCertificateErrorsAreFinal, TestFinalResponsesAreNotRetried).
 //
 // Nothing hangs. A transfer ends with its context, even if a body or a RoundTripper

@@ -22,6 +22,7 @@ var errNoProgress = errors.New("no progress: less than 1 MiB in five minutes")
 func (s *schedule) pause(wait time.Duration, requested bool, why error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	why = temporary(why)
 	s.lastFailure = why
 	counter := &s.backoffs
 	if requested {

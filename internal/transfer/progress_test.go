@@ -3,6 +3,7 @@ package transfer_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -95,6 +96,50 @@ func TestTransfersWithoutProgressEnd(t *testing.T) {
 		requireFetched(t, s, target(t), transfer.Options{})
 		assert.Equal(t, 2, s.located)
 	})
+}
+
+// Callers take a StatusError for a final refusal. The error of an outage has the status
+// in its text only.
+func TestAnOutageOfStorageIsNotAFinalRefusal(t *testing.T) {
+	resuming := func(outage handler) func(s *storage) numberedHandler {
+		return func(s *storage) numberedHandler { return firstThen(s.cutAfter(1000), outage) }
+	}
+	for name, tt := range map[string]struct {
+		respond func(s *storage) numberedHandler
+		want    string
+	}{
+		"429":                               {resuming(status(http.StatusTooManyRequests)), "no progress: less than 1 MiB in five minutes: storage responded 429 Too Many Requests"},
+		"500":                               {resuming(status(http.StatusInternalServerError)), "storage responded 500 Internal Server Error"},
+		"503":                               {resuming(status(http.StatusServiceUnavailable)), "storage responded 503 Service Unavailable"},
+		"503 with a Retry-After of a day":   {resuming(retryAfter("86400")), "storage asks for a wait of 24h0m0s, more than an hour in total: storage responded 503 Service Unavailable"},
+		"503 with a Retry-After of minutes": {resuming(retryAfter("1500")), "more than an hour in total: storage responded 503 Service Unavailable"},
+		"refused ranges, and an outage": {func(*storage) numberedHandler {
+			return func(_ int, w http.ResponseWriter, r *http.Request) bool {
+				return r.Header.Get("Range") != "" && xmlError(http.StatusBadRequest, "NoRanges", "no")(w, r) || hangUp(w, r)
+			}
+		}, "earlier requests with ranges failed: storage responded 400 NoRanges: no (request 4442587FB7D0A2F9)"},
+	} {
+		run(t, name+", file", func(t *testing.T) {
+			s := newStorage(t, 2<<20)
+			s.respond = tt.respond(s)
+			_, err := transfer.File(t.Context(), s.source(t), target(t), transfer.Options{FS: unsynced{}})
+			require.ErrorContains(t, err, tt.want)
+			_, final := errors.AsType[*transfer.StatusError](err)
+			assert.False(t, final, "%v", err)
+		})
+		run(t, name+", stream", func(t *testing.T) {
+			s := newStorage(t, 2<<20)
+			s.respond = tt.respond(s)
+			stream, err := transfer.Open(t.Context(), s.source(t))
+			if err == nil {
+				_, err = io.Copy(io.Discard, stream)
+				require.NoError(t, stream.Close())
+			}
+			require.Error(t, err)
+			_, final := errors.AsType[*transfer.StatusError](err)
+			assert.False(t, final, "%v", err)
+		})
+	}
 }
 
 func TestProgressIsMeasuredOverAllRanges(t *testing.T) {

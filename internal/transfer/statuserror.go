@@ -3,6 +3,7 @@ package transfer
 import (
 	"cmp"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,7 +12,8 @@ import (
 	"github.com/ghmigrate/ghmigrate/internal/netx"
 )
 
-// A StatusError is a failed response of storage.
+// A StatusError is a failed response of storage. A transfer returns a StatusError only
+// if storage finally refuses the object: see temporary.
 type StatusError struct {
 	StatusCode int
 
@@ -29,6 +31,16 @@ func (e *StatusError) Error() string {
 		text += " (request " + e.RequestID + ")"
 	}
 	return text
+}
+
+// temporary returns the error of a request that may succeed later. Callers take a
+// StatusError for a final refusal. Of a StatusError, temporary therefore keeps the
+// text only.
+func temporary(err error) error {
+	if _, ok := errors.AsType[*StatusError](err); ok {
+		return errors.New(err.Error())
+	}
+	return err
 }
 
 const (
