@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ghmigrate/ghmigrate/internal/durable"
 )
@@ -158,4 +159,19 @@ func (f *diskFile) Stat() (fs.FileInfo, error) {
 		return nil, err
 	}
 	return f.File.Stat()
+}
+
+// A slowDisk is unsynced, and each read takes ten seconds.
+type slowDisk struct{ unsynced }
+
+func (d slowDisk) OpenLocked(name string) (durable.File, error) {
+	f, err := d.unsynced.OpenLocked(name)
+	return slowDiskFile{f}, err
+}
+
+type slowDiskFile struct{ durable.File }
+
+func (f slowDiskFile) ReadAt(p []byte, off int64) (int, error) {
+	time.Sleep(10 * time.Second)
+	return f.File.ReadAt(p, off)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -154,6 +155,35 @@ func TestRoundTrippersWithoutALength(t *testing.T) {
 			got, err := transfer.File(t.Context(), source(tt.etag, tt.cut), path, transfer.Options{})
 			require.NoError(t, err)
 			assert.Equal(t, transfer.Result{Size: int64(len(object)), SHA256: sumOf(object)}, got)
+			requireComplete(t, path, object)
+		})
+	}
+}
+
+// The proof reads the part. However slow the disk is, the transfer does not wait for
+// storage meanwhile.
+func TestTheProofOfTheEndMayTakeMinutes(t *testing.T) {
+	object := wholeGzip(t, 300_000)
+	for name, contentRange := range map[string]string{
+		"after the end of the connection": "",
+		"after a 416 without a size":      fmt.Sprintf("bytes 0-%d/*", len(object)-1),
+	} {
+		run(t, name, func(t *testing.T) {
+			source := roundTripSource(func(r *http.Request) *http.Response {
+				if from, _ := rangeStart(r); from > 0 {
+					return &http.Response{StatusCode: http.StatusRequestedRangeNotSatisfiable, Body: http.NoBody}
+				}
+				resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Etag": {`"1"`}}, Body: io.NopCloser(bytes.NewReader(object))}
+				if contentRange != "" {
+					resp.StatusCode = http.StatusPartialContent
+					resp.Header.Set("Content-Range", contentRange)
+				}
+				return resp
+			})
+			path, begin := target(t), time.Now()
+			_, err := transfer.File(t.Context(), source, path, transfer.Options{FS: slowDisk{}})
+			require.NoError(t, err)
+			assert.Greater(t, time.Since(begin), 5*time.Minute, "longer than a transfer may wait for storage")
 			requireComplete(t, path, object)
 		})
 	}

@@ -169,7 +169,7 @@ func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) 
 		return status.classify(resp.Header, e.url)
 	}
 	if errors.Is(err, errNoMore) {
-		if whole, failed := e.complete(ctx, e.from); failed != nil || whole {
+		if whole, failed := e.isWhole(ctx, e.from); failed != nil || whole {
 			e.object, e.end, e.reader = object{Size: e.from}, e.from, http.NoBody
 			return failed
 		}
@@ -257,7 +257,7 @@ func (e *exchange) ended(ctx context.Context, at int64, err error) error {
 	if err == io.EOF && e.object.Size < 0 && e.end == unknownEnd { //nolint:errorlint // an EOF inside another error is a cut
 		whole := e.delimited && (e.lastSize < 0 || e.lastSize == at) // needs no lock: lastSize changes between attempts only
 		if !whole {
-			if whole, err = e.complete(ctx, at); err != nil {
+			if whole, err = e.isWhole(ctx, at); err != nil {
 				return err
 			}
 		}
@@ -267,6 +267,13 @@ func (e *exchange) ended(ctx context.Context, at int64, err error) error {
 		}
 	}
 	return e.cut(ctx, err)
+}
+
+// isWhole reports whether the bytes before end are provably the whole object. The proof
+// may take minutes, in which the job does not wait for storage.
+func (e *exchange) isWhole(ctx context.Context, end int64) (bool, error) {
+	e.schedule.received(e.job, 0)
+	return e.complete(ctx, end)
 }
 
 // reachedLimit fails if the body goes on after its announced end. Only a chunked
