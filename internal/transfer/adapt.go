@@ -164,6 +164,18 @@ func (s *schedule) useOneConnection(keep *job) {
 	s.work.Broadcast()
 }
 
+// allowedFaults returns how many faulty responses in a row a worker may get before a
+// fallback. If all workers get faulty responses from the start, storage probably
+// refuses parallel ranges: the workers send one more request each at most.
+func (s *schedule) allowedFaults() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.valid < 2 && s.maxWorkers > 1 && !s.singleRange {
+		return 1
+	}
+	return maxFaults
+}
+
 // adaptToOneRange adapts to storage that refuses a second range at the same time. It
 // keeps a connection whose response goes to the end. It returns false if the schedule
 // already has only one worker.

@@ -26,6 +26,8 @@
 //   - rare forms of Content-Range (TestRareFormsOfContentRange), and the archive's
 //     own gzip as an encoding (TestAGzipThatIsLabelledAsAnEncoding)
 //   - a page in place of the object, which is requested again (TestAPageIsRequestedAgain)
+//   - a stray refusal of a range after others have succeeded, which is requested again
+//     (TestAStrayRefusalOfARangeIsNoReasonToFallBack)
 //
 // Two objects are never mixed. When the object changes, File starts over. A stream
 // ends with [ErrChanged], and so does File when the size changes a second time

@@ -166,7 +166,7 @@ func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) 
 	e.body, err = check(resp, e.from, e.known)
 	if status, ok := errors.AsType[*StatusError](err); ok {
 		status.decode(resp, netx.URLSecrets(e.url.url))
-		return status.classify(resp.Header, e.url)
+		return status.classify(resp.Header, e.url, e.known != nil)
 	}
 	if errors.Is(err, errNoMore) {
 		if whole, failed := e.isWhole(ctx, e.from); failed != nil || whole {

@@ -1,7 +1,9 @@
 package transfer_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"testing"
@@ -26,6 +28,9 @@ func TestFaultyResponsesAreRetried(t *testing.T) {
 	nothing := func(contentRange string) func(s *storage) handler {
 		return func(*storage) handler { return unsatisfiable(contentRange) }
 	}
+	refusal := func(code int) func(s *storage) handler {
+		return func(*storage) handler { return status(code) }
+	}
 	faults := map[string]struct {
 		respond func(s *storage) handler
 		want    string
@@ -43,6 +48,11 @@ func TestFaultyResponsesAreRetried(t *testing.T) {
 		"416 with the known size":   {nothing("bytes */1000"), "has no bytes from 300 on"},
 		"416 without a size":        {nothing(""), "has no bytes from 300 on"},
 		"416 with a malformed size": {nothing("bytes */x"), "has no bytes from 300 on"},
+		"400":                       {refusal(400), "storage responded 400 Bad Request"},
+		"405":                       {refusal(405), "storage responded 405 Method Not Allowed"},
+		"409":                       {refusal(409), "storage responded 409 Conflict"},
+		"501":                       {refusal(501), "storage responded 501 Not Implemented"},
+		"505":                       {refusal(505), "storage responded 505 HTTP Version Not Supported"},
 	}
 	for name, tt := range faults {
 		run(t, name+" once", func(t *testing.T) {
@@ -69,6 +79,54 @@ func TestFaultyResponsesAreRetried(t *testing.T) {
 			s.reset()
 			got := requireFetched(t, s, path, transfer.Options{})
 			assert.EqualValues(t, 300, got.Resumed)
+		})
+	}
+}
+
+// After a range has succeeded, a single refusal of a range says little about storage.
+func TestAStrayRefusalOfARangeIsNoReasonToFallBack(t *testing.T) {
+	for _, code := range []int{400, 405, 409, 501} {
+		run(t, fmt.Sprintf("%d for one request of each worker", code), func(t *testing.T) {
+			s := newStorage(t, 1<<20) // 13 seconds over one connection
+			s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool {
+				return n > 1 && n <= 8 && status(code)(w, r) || trickle(s, w, r, 4<<10, 50*time.Millisecond)
+			}
+			begin := time.Now()
+			log := requireLogged(t, s, target(t), inParallel(8))
+			assert.NotContains(t, log, "falls back")
+			assert.NotContains(t, log, "starts over")
+			assert.Less(t, time.Since(begin), 5*time.Second)
+		})
+		run(t, fmt.Sprintf("%d for three seconds", code), func(t *testing.T) {
+			s := newStorage(t, 2<<20)
+			begin := time.Now()
+			s.respond = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+				at := time.Since(begin)
+				return at > time.Second && at < 4*time.Second && status(code)(w, r) || trickle(s, w, r, 4<<10, 50*time.Millisecond)
+			}
+			log := requireLogged(t, s, target(t), inParallel(8))
+			assert.Contains(t, log, "storage responded")
+			assert.NotContains(t, log, "falls back")
+			assert.NotContains(t, log, "starts over")
+		})
+		run(t, fmt.Sprintf("%d for four requests of a stream", code), func(t *testing.T) {
+			s := newStorage(t, 1000)
+			s.respond = func(n int, w http.ResponseWriter, r *http.Request) bool {
+				return n == 1 && s.cut(300, w, r) || n <= 5 && status(code)(w, r)
+			}
+			requireStreamed(t, s.source(t), s.object)
+		})
+		run(t, fmt.Sprintf("%d for every later request of a stream", code), func(t *testing.T) {
+			s := newStorage(t, 1000)
+			s.respond = firstThen(s.cutAfter(300), status(code))
+			stream, err := transfer.Open(t.Context(), s.source(t))
+			require.NoError(t, err)
+			defer stream.Close()
+			_, err = io.Copy(io.Discard, stream)
+			refusal, final := errors.AsType[*transfer.StatusError](err)
+			require.True(t, final, "%v", err)
+			assert.Equal(t, code, refusal.StatusCode)
+			assert.Len(t, s.requestHeaders(), 6)
 		})
 	}
 }

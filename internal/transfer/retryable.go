@@ -26,7 +26,7 @@ const (
 	replaced                      // the schedule canceled the request
 	busy                          // storage asks for fewer requests
 	refused                       // storage says that the URL is not valid
-	faulty                        // the response contradicts the request or itself
+	faulty                        // the response contradicts the request, itself or earlier responses
 	page                          // the response is not from storage
 	tooEarly                      // a fresh URL may not be requested yet; no request was sent
 )
@@ -59,8 +59,10 @@ var (
 )
 
 // classify returns a retryableError for a status after which a request may succeed
-// when it is retried, and e for other statuses.
-func (e *StatusError) classify(h http.Header, url signedURL) error {
+// when it is retried, and e for other statuses. known reports whether storage has
+// described the object before: then a refusal of the method may be stray, and counts
+// as a faulty response.
+func (e *StatusError) classify(h http.Header, url signedURL, known bool) error {
 	wait := netx.RetryAfter(h)
 	switch status := e.StatusCode; {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound, status == http.StatusGone,
@@ -68,12 +70,11 @@ func (e *StatusError) classify(h http.Header, url signedURL) error {
 		return &retryableError{kind: refused, err: e, url: url}
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
 		return &retryableError{kind: busy, err: e, wait: wait}
-	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly,
+		status >= http.StatusInternalServerError && status != http.StatusNotImplemented && status != http.StatusHTTPVersionNotSupported:
 		return &retryableError{kind: broken, err: e, wait: wait}
-	case status == http.StatusNotImplemented, status == http.StatusHTTPVersionNotSupported:
-		return e
-	case status >= http.StatusInternalServerError:
-		return &retryableError{kind: broken, err: e, wait: wait}
+	case known && mayFallBack(e):
+		return &retryableError{kind: faulty, err: e, wait: wait}
 	}
 	return e
 }

@@ -48,6 +48,7 @@ type schedule struct {
 	free     spans // bytes that no worker fetches
 	jobs     []*job
 	started  bool  // whether a job was handed out
+	valid    int   // valid responses
 	reusable int64 // bytes of earlier calls after this offset are fetched again
 
 	maxWorkers int // workers that exist
@@ -231,6 +232,7 @@ func (s *schedule) responded(j *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j.responded = true
+	s.valid++
 	if took := time.Since(j.sentAt); s.latency == 0 || took < s.latency {
 		s.latency = took
 	}

@@ -11,7 +11,7 @@ import (
 
 const (
 	blockSize = 256 << 10 // bytes of one read; a block stays in the processor's cache
-	maxFaults = 4         // faulty responses in a row before a fallback
+	maxFaults = 4         // faulty responses in a row to a worker before a fallback
 
 	// After a connection that brought progressMinimum, the worker retries at once.
 	// After one that brought goodBytes, it waits for shortWait.
@@ -89,7 +89,7 @@ func (w *worker) handleFailure(ctx context.Context, j *job, err error) error {
 		if why.kind == page && (known != nil || m == plainGet) {
 			break // the page of a proxy says nothing about storage
 		}
-		if w.faults++; w.faults > maxFaults {
+		if w.faults++; w.faults > w.schedule.allowedFaults() {
 			w.faults = 0
 			return w.fallBack(ctx, j, why.err)
 		}
