@@ -54,6 +54,7 @@ type adaptation struct {
 	leader       *job          // the job that brings nearly all bytes, if there is one
 	leaderRounds int           // rounds in a row in which leader brought them
 	singleRange  bool          // whether storage gives only one range at a time
+	plainWorked  bool          // whether a plain GET has succeeded after ranges failed
 
 	keptSlots      int // workers between a failed request and its retry
 	requestedWaits int // workers that wait because storage sent Retry-After

@@ -28,6 +28,8 @@
 //   - a page in place of the object, which is requested again (TestAPageIsRequestedAgain)
 //   - a stray refusal of a range after others have succeeded, which is requested again
 //     (TestAStrayRefusalOfARangeIsNoReasonToFallBack)
+//   - an outage after which a plain request succeeds first: a range is requested again
+//     (TestAPlainRequestAfterAnOutageIsNoReasonToFallBack)
 //
 // Two objects are never mixed. When the object changes, File starts over. A stream
 // ends with [ErrChanged], and so does File when the size changes a second time

@@ -69,17 +69,44 @@ func TestStorageThatRefusesRanges(t *testing.T) {
 
 // A proxy may fail every request with a Range without a reason.
 func TestProxiesThatBreakAtARange(t *testing.T) {
-	for name, respond := range map[string]handler{
-		"cut":   hangUp,
-		"stall": silent,
-		"502":   status(http.StatusBadGateway),
-		"503":   status(http.StatusServiceUnavailable),
+	for name, respond := range map[string]numberedHandler{
+		"cut":               always(hangUp),
+		"stall":             always(silent),
+		"502":               always(status(http.StatusBadGateway)),
+		"503":               always(status(http.StatusServiceUnavailable)),
+		"a 502, then stall": firstThen(status(http.StatusBadGateway), silent), // the range after the plain request ends late
 	} {
 		t.Run(name, func(t *testing.T) {
-			log := requireBoth(t, wholeGzip(t, 100_000), func(_ *storage, _ int, w http.ResponseWriter, r *http.Request) bool {
-				return r.Header.Get("Range") != "" && respond(w, r)
+			log := requireBoth(t, wholeGzip(t, 100_000), func(_ *storage, n int, w http.ResponseWriter, r *http.Request) bool {
+				return r.Header.Get("Range") != "" && respond(n, w, r)
 			})
 			assert.Equal(t, 1, strings.Count(log, `msg="transfer falls back" to="a plain request"`))
+		})
+	}
+}
+
+// A plain request may be the first request that succeeds after an outage. Then ranges
+// were not at fault, and the download must not become one that cannot resume.
+func TestAPlainRequestAfterAnOutageIsNoReasonToFallBack(t *testing.T) {
+	for name, down := range map[string]handler{"cuts": hangUp, "silence": silent, "503": status(http.StatusServiceUnavailable)} {
+		run(t, name, func(t *testing.T) {
+			s := newStorage(t, 1<<20)
+			up, cut := false, false
+			s.respond = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+				plain := r.Header.Get("Range") == ""
+				if up = up || plain; !up {
+					return down(w, r)
+				}
+				if !plain && !cut {
+					cut = true
+					return s.cut(1000, w, r)
+				}
+				return false
+			}
+			log := requireLogged(t, s, target(t), transfer.Options{})
+			assert.NotContains(t, log, "falls back")
+			ranges := s.ranges()
+			assert.Equal(t, []string{"", firstRange, "bytes=1000-"}, ranges[len(ranges)-3:])
 		})
 	}
 }

@@ -55,6 +55,19 @@ func (s *schedule) shouldTryPlainGet(r record) bool {
 	return s.idle >= progressLimit/2 && r.failures%2 == 1
 }
 
+// shouldTryRangeAgain reports whether the plain GET that succeeded is the first one. It
+// may prove only that the line is up again. The transfer gets time for one more range,
+// and falls back after the second plain GET.
+func (s *schedule) shouldTryRangeAgain() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := !s.plainWorked
+	if first {
+		s.plainWorked, s.idle = true, min(s.idle, progressLimit/2)
+	}
+	return first
+}
+
 // addBytes counts received bytes as progress.
 func (s *schedule) addBytes(n int) {
 	if s.bytes += int64(n); s.bytes >= progressMinimum {

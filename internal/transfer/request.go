@@ -194,6 +194,9 @@ func (e *exchange) accept(ctx context.Context, resp *http.Response) (err error) 
 	if e.method == plainGet { // without a validator, the rest is not requested as a range
 		o.ETag, o.LastModified = "", ""
 		if m, _ := e.state(); m != plainGet {
+			if e.schedule.shouldTryRangeAgain() {
+				return &retryableError{kind: replaced, err: errLineIsUp}
+			}
 			e.forget(plainGet, e.record.err)
 			e.logger.WarnContext(ctx, "transfer falls back", "to", plainGet, "error", e.record.err)
 		}

@@ -23,7 +23,7 @@ type failureKind int
 const (
 	broken     failureKind = iota // the connection was cut, or a server had an error
 	noResponse                    // the line may be down, or may allow no more connections
-	replaced                      // the schedule canceled the request
+	replaced                      // the transfer gave up the request for another request
 	busy                          // storage asks for fewer requests
 	refused                       // storage says that the URL is not valid
 	faulty                        // the response contradicts the request, itself or earlier responses
@@ -55,6 +55,7 @@ var (
 	errNoResume = errors.New("storage does not support resuming")
 	errNoRanges = errors.New("storage ignores the range of a request")
 	errNoMore   = newFault("storage has no more bytes, and does not send the size")
+	errLineIsUp = errors.New("a plain request succeeds: ranges are tried once more")
 	errEmpty    = errors.New("storage has an empty object")
 )
 
