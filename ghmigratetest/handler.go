@@ -1,7 +1,6 @@
 package ghmigratetest
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"net/http"
@@ -94,12 +93,12 @@ func (s *Server) rewriteURLs(res response, r *http.Request) response {
 	if !ok {
 		return res
 	}
-	res.body = bytes.ReplaceAll(res.body, []byte(s.storageURL), []byte(e.storage))
-	res.body = bytes.ReplaceAll(res.body, []byte(s.apiOrigin), []byte(e.api))
+	// The URL of the API comes first, because with WithGHES it begins with the URL of storage.
+	external := strings.NewReplacer(s.URL(), e.api+basePath, s.storageURL, e.storage)
+	res.body = []byte(external.Replace(string(res.body)))
 	for _, name := range []string{"Link", "Location"} {
 		if value := res.header.Get(name); value != "" {
-			value = strings.ReplaceAll(value, s.storageURL, e.storage)
-			res.header.Set(name, strings.ReplaceAll(value, s.apiOrigin, e.api))
+			res.header.Set(name, external.Replace(value))
 		}
 	}
 	return res

@@ -40,6 +40,13 @@ func TestHandlerBehindOtherServers(t *testing.T) {
 		t.Cleanup(hs.Close)
 		return hs.URL, hs.Client()
 	}
+	twoHosts := ghmigratetest.WithStorageHost("objects.example.com")
+	mountTwoHosts := func(t *testing.T, srv *ghmigratetest.Server) (string, *http.Client) {
+		t.Helper()
+		hs := httptest.NewTLSServer(srv.Handler())
+		t.Cleanup(hs.Close)
+		return "https://example.com", aliased(hs, "example.com:443", "objects.example.com:443")
+	}
 	for _, test := range []struct {
 		name    string
 		opts    []ghmigratetest.Option
@@ -62,11 +69,8 @@ func TestHandlerBehindOtherServers(t *testing.T) {
 			t.Cleanup(hs.Close)
 			return hs.URL + "/fakes/one", hs.Client()
 		}, "/storage/migration/"},
-		{"two hosts", []ghmigratetest.Option{ghmigratetest.WithStorageHost("objects.example.com")}, func(t *testing.T, srv *ghmigratetest.Server) (string, *http.Client) {
-			hs := httptest.NewTLSServer(srv.Handler())
-			t.Cleanup(hs.Close)
-			return "https://example.com", aliased(hs, "example.com:443", "objects.example.com:443")
-		}, "https://objects.example.com/migration/"},
+		{"two hosts", []ghmigratetest.Option{twoHosts}, mountTwoHosts, "https://objects.example.com/migration/"},
+		{"two hosts with GHES", []ghmigratetest.Option{twoHosts, ghmigratetest.WithGHES()}, mountTwoHosts, "https://objects.example.com/storage/migrations/"},
 		{"a reverse proxy with TLS and a prefix", nil, func(t *testing.T, srv *ghmigratetest.Server) (string, *http.Client) {
 			target, err := url.Parse(strings.TrimSuffix(srv.URL(), "/api/v3"))
 			require.NoError(t, err)
