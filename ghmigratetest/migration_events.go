@@ -55,7 +55,7 @@ func (s *Server) schedule(m *migration, after time.Duration, apply func(*Server,
 }
 
 // runDueEvents runs the events that are due. The server has no timers. Instead, all
-// code that reads the state of migrations calls runDueEvents first.
+// code that reads or changes what events depend on calls runDueEvents first.
 func (s *Server) runDueEvents(now time.Time) {
 	for len(s.events) > 0 && !now.Before(s.events[0].at) {
 		e := s.events[0]

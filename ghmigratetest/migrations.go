@@ -65,6 +65,7 @@ func (s *Server) AddImport(org, state string) int64 {
 func (s *Server) Forget(id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.runDueEvents(s.clock.Now())
 	s.migrations = slices.DeleteFunc(s.migrations, func(m *migration) bool {
 		if m.id != id {
 			return false

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -149,4 +150,20 @@ func TestTakenDownRepositories(t *testing.T) {
 		assert.Equal(t, "Repository access blocked", res.object(t)["message"])
 	}
 	assert.Equal(t, http.StatusNotFound, c.do("GET", "/repos/octo/other/import", "").status)
+}
+
+// A change of the test happens after the events that are due, also if no request came
+// in between.
+func TestChangesFollowDueEvents(t *testing.T) {
+	c := newServer(t)
+	c.AddRepository("octo/hello")
+	id := c.exported(hello)
+	c.UpdateRepository("octo/hello", ghmigratetest.PoisonsExport())
+	assert.Equal(t, "exported", c.Migration(id).State)
+
+	first, second := c.start("/orgs/octo", helloLocked), c.start("/orgs/octo", helloLocked)
+	c.Clock().Advance(time.Minute)
+	c.Forget(first)
+	assert.Empty(t, c.Migration(second).Locked, "the first migration had the lock")
+	assert.False(t, c.Locked("octo/hello"))
 }

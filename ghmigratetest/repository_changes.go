@@ -59,6 +59,7 @@ func (s *Server) UpdateRepository(fullName string, opts ...RepositoryOption) {
 	if r == nil {
 		panic(fmt.Sprintf("ghmigratetest: UpdateRepository: no repository %s", fullName))
 	}
+	s.runDueEvents(s.clock.Now())
 	for _, opt := range opts {
 		opt(r)
 	}
