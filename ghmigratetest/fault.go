@@ -113,7 +113,8 @@ type Fault struct {
 	// every element or property, and - a new element after the last one. The empty
 	// pointer means the whole body.
 	Set map[string]any `json:"set,omitempty"`
-	// Remove lists JSON Pointers to the values to remove from the true response.
+	// Remove lists JSON Pointers to the values to remove from the true response. In
+	// the pointers of Remove and Set, an index is that of the true response.
 	Remove []string `json:"remove,omitempty"`
 
 	// Handler, if set, sends the response; next sends the true response.

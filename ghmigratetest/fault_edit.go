@@ -9,6 +9,10 @@ import (
 	"strings"
 )
 
+// A tombstone marks a value that a fault removes, so that the other elements of its
+// list keep their indexes until all pointers have been resolved.
+type tombstone struct{}
+
 // editJSON removes values from a JSON text and sets others. It returns a body that
 // is not JSON unchanged.
 func editJSON(body []byte, set map[string]any, remove []string) []byte {
@@ -17,12 +21,12 @@ func editJSON(body []byte, set map[string]any, remove []string) []byte {
 		return body
 	}
 	for _, pointer := range remove {
-		doc, _ = edit(doc, tokens(pointer), nil)
+		doc = edit(doc, tokens(pointer), nil)
 	}
 	for _, pointer := range slices.Sorted(maps.Keys(set)) {
-		doc, _ = edit(doc, tokens(pointer), encode(set[pointer]))
+		doc = edit(doc, tokens(pointer), encode(set[pointer]))
 	}
-	return encode(doc)
+	return encode(withoutTombstones(doc))
 }
 
 // parse decodes JSON and keeps the text of numbers.
@@ -42,51 +46,55 @@ func tokens(pointer string) []string {
 	return parts
 }
 
-// edit returns a node in which a copy of value replaces the value at the tokens.
-// If value is nil, edit removes the value at the tokens instead; keep is false if
-// the node itself is to be removed.
-func edit(node any, tokens []string, value json.RawMessage) (edited any, keep bool) {
+// edit returns a node in which a copy of value, or a tombstone if value is nil,
+// replaces the value at the tokens.
+func edit(node any, tokens []string, value json.RawMessage) any {
 	if len(tokens) == 0 {
 		if value == nil {
-			return nil, false
+			return tombstone{}
 		}
-		edited, _ = parse(value)
-		return edited, true
+		edited, _ := parse(value)
+		return edited
 	}
 	token, rest := tokens[0], tokens[1:]
+	adds := len(rest) == 0 && value != nil
 	switch node := node.(type) {
 	case map[string]any:
-		keys := []string{token}
-		if token == "*" {
-			keys = slices.Sorted(maps.Keys(node))
+		for key, child := range node {
+			if key == token || token == "*" && child != (tombstone{}) {
+				node[key] = edit(child, rest, value)
+			}
 		}
-		for _, key := range keys {
-			child, exists := node[key]
-			if !exists && len(rest) > 0 {
-				continue
-			}
-			if child, keep := edit(child, rest, value); keep {
-				node[key] = child
-			} else {
-				delete(node, key)
-			}
+		if _, exists := node[token]; !exists && adds && token != "*" {
+			node[token] = edit(nil, rest, value)
 		}
 	case []any:
-		elements := make([]any, 0, len(node))
 		for i, child := range node {
-			keep := true
-			if token == "*" || token == strconv.Itoa(i) {
-				child, keep = edit(child, rest, value)
-			}
-			if keep {
-				elements = append(elements, child)
+			if token == strconv.Itoa(i) || token == "*" && child != (tombstone{}) {
+				node[i] = edit(child, rest, value)
 			}
 		}
-		if value != nil && len(rest) == 0 && (token == "-" || token == strconv.Itoa(len(node))) {
-			added, _ := parse(value)
-			elements = append(elements, added)
+		if adds && (token == "-" || token == strconv.Itoa(len(node))) {
+			return append(node, edit(nil, rest, value))
 		}
-		return elements, true
 	}
-	return node, true
+	return node
+}
+
+// withoutTombstones returns a node without its removed values.
+func withoutTombstones(node any) any {
+	switch node := node.(type) {
+	case map[string]any:
+		maps.DeleteFunc(node, func(_ string, child any) bool { return child == (tombstone{}) })
+		for key, child := range node {
+			node[key] = withoutTombstones(child)
+		}
+	case []any:
+		kept := slices.DeleteFunc(node, func(child any) bool { return child == (tombstone{}) })
+		for i, child := range kept {
+			kept[i] = withoutTombstones(child)
+		}
+		return kept
+	}
+	return node
 }
