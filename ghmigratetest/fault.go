@@ -1,7 +1,6 @@
 package ghmigratetest
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 )
@@ -134,16 +133,16 @@ type Fault struct {
 // caller sees such a Reset only if Times covers the retry, too.
 func (s *Server) Inject(faults ...Fault) {
 	for _, f := range faults {
-		if err := f.check(); err != nil {
-			panic(fmt.Sprintf("ghmigratetest: Inject: %v", err))
-		}
+		f.mustBeValid("Inject")
 		s.faults.add(f, s.clock.Now())
 	}
 }
 
 // InjectFunc makes the server call choose for each request that no fault of
-// [Server.Inject] selects. choose returns the fault that affects the request, and
-// true, or else false. The server ignores the selection and Continue of that fault.
+// [Server.Inject] selects, and for each request that only faults with Continue select.
+// choose returns the fault that affects the request, and true, or else false. The
+// server ignores the selection and Continue of that fault, and panics if the fault is
+// invalid.
 // before is the number of earlier requests with the same origin, method and path.
 // With it, a choice by chance can be the same in every run:
 //

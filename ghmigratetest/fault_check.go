@@ -10,6 +10,14 @@ import (
 	"time"
 )
 
+// mustBeValid panics if the fault is invalid. The message names the method that got
+// the fault.
+func (f *Fault) mustBeValid(method string) {
+	if err := f.check(); err != nil {
+		panic(fmt.Sprintf("ghmigratetest: %s: %v", method, err))
+	}
+}
+
 // check returns an error that lists what is invalid in a fault.
 func (f *Fault) check() error {
 	problems := []error{f.checkSelection(), f.checkResponse()}

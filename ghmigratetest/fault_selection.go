@@ -1,6 +1,7 @@
 package ghmigratetest
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
@@ -113,12 +114,13 @@ func (l *faultList) next(r candidate, previous int) (f Fault, number int, ok boo
 	key := requestKey{r.Origin, r.Method, r.Path}
 	before := l.requests[key]
 	l.requests[key]++
-	f, ok = l.choose(*r.Request, before)
-	f.Continue = false // there is no later fault
-	if f.Name == "" {
-		f.Name = "fault of InjectFunc"
+	if f, ok = l.choose(*r.Request, before); !ok {
+		return Fault{}, 0, false
 	}
-	return f, l.number, ok
+	f.mustBeValid("InjectFunc")
+	f.Continue = false // there is no later fault
+	f.Name = cmp.Or(f.Name, "fault of InjectFunc")
+	return f, l.number, true
 }
 
 // selects reports whether the fault selects a request, and updates the counters.

@@ -3,6 +3,7 @@ package ghmigratetest_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -211,6 +212,32 @@ func TestObserverIsCalledWhenAResponseEnds(t *testing.T) {
 	require.Error(t, err)
 	c.Close()
 	assert.Equal(t, []string{"GET /orgs/octo/migrations 404 100 ", "POST /user/migrations 0 0 gone"}, observed)
+}
+
+// The function of InjectFunc is tried last. It is called after faults with Continue, too.
+func TestInjectFuncAfterAFaultWithContinue(t *testing.T) {
+	c := newServer(t)
+	c.InjectFunc(func(ghmigratetest.Request, int) (ghmigratetest.Fault, bool) {
+		return ghmigratetest.ServerError(502), true
+	})
+	c.Inject(ghmigratetest.Fault{Name: "first", Continue: true, Header: http.Header{"X-Pot": {"tea"}}})
+	res := c.do("GET", "/user", "")
+	assert.Equal(t, 502, res.status)
+	assert.Equal(t, "tea", res.header.Get("X-Pot"))
+	assert.Equal(t, "first, fault of InjectFunc", c.Requests()[0].Fault)
+}
+
+func TestInjectFuncPanicsIfTheFaultIsInvalid(t *testing.T) {
+	c := newServer(t)
+	c.InjectFunc(func(ghmigratetest.Request, int) (ghmigratetest.Fault, bool) {
+		return ghmigratetest.Fault{Status: 9999}, true
+	})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v3/user", nil)
+	assert.PanicsWithValue(t, "ghmigratetest: InjectFunc: status 9999 is not between 200 and 599", func() {
+		c.Handler().ServeHTTP(httptest.NewRecorder(), r)
+	})
+	c.ClearFaults()
+	assert.Equal(t, http.StatusOK, c.do("GET", "/user", "").status, "the server goes on")
 }
 
 func TestInjectRefusesInvalidFaults(t *testing.T) {
