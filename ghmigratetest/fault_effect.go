@@ -62,8 +62,9 @@ func (s *Server) serveFaulty(f Fault, cand candidate, w http.ResponseWriter, r *
 	if len(f.Header) > 0 {
 		w = &headerWriter{ResponseWriter: w, edit: func(h http.Header) {
 			for name, values := range f.Header {
-				if h.Del(name); len(values) > 0 {
-					h[http.CanonicalHeaderKey(name)] = s.expand(values, cand, r)
+				name = http.CanonicalHeaderKey(name)
+				if h[name] = nil; len(values) > 0 { // net/http adds no Date, Content-Type or Content-Length if the key exists
+					h[name] = s.expand(values, cand, r)
 				}
 			}
 		}}

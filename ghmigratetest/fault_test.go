@@ -105,6 +105,10 @@ func TestFaultsOfResponses(t *testing.T) {
 			418, map[string]string{"X-Pot": "tea", "Content-Type": "application/json; charset=utf-8"}, `{"a":1}`},
 		{"a header on the true response", ghmigratetest.Fault{Header: http.Header{"Date": {"Sat, 01 Jan 2000 00:00:00 GMT"}, "Etag": nil}},
 			200, map[string]string{"Date": "Sat, 01 Jan 2000 00:00:00 GMT", "ETag": "", "Cache-Control": "private, max-age=60"}, "[]"},
+		{"no Date and no Content-Type", ghmigratetest.Fault{Header: http.Header{"date": nil, "Content-Type": {}}},
+			200, map[string]string{"Date": "", "Content-Type": ""}, "[]"},
+		{"no Content-Type with another body", ghmigratetest.Fault{Status: 502, Body: "<html>", Header: http.Header{"Content-Type": nil}},
+			502, map[string]string{"Content-Type": ""}, "<html>"},
 		{"a handler", ghmigratetest.Fault{Handler: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			r.Header.Del("Authorization")
 			next.ServeHTTP(w, r)

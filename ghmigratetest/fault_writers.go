@@ -17,12 +17,8 @@ func (w *headerWriter) WriteHeader(status int) {
 		return
 	}
 	w.sent = true
-	hadLength := w.Header().Get("Content-Length") != ""
 	w.edit(w.Header())
 	w.ResponseWriter.WriteHeader(status)
-	if hadLength && w.Header().Get("Content-Length") == "" { // otherwise net/http sends the length of a short body
-		_ = http.NewResponseController(w.ResponseWriter).Flush()
-	}
 }
 
 func (w *headerWriter) Write(p []byte) (int, error) {

@@ -42,7 +42,7 @@ func (s *Server) receive(origin Origin, serve http.HandlerFunc) http.Handler {
 		}
 		w = &statusWriter{ResponseWriter: w, size: func(n int64) { s.log.addSize(entry, n) }, sending: func(status int) {
 			s.log.setStatus(entry, status)
-			if w.Header().Get("Date") == "" {
+			if _, ok := w.Header()["Date"]; !ok { // a fault may have removed the header
 				w.Header().Set("Date", s.clock.Now().Format(http.TimeFormat))
 			}
 		}}
