@@ -130,6 +130,7 @@ func (f *Fault) edit(w http.ResponseWriter, r *http.Request, serve http.HandlerF
 	ifNoneMatch := r.Header.Get("If-None-Match")
 	unconditional := r.Clone(r.Context())
 	unconditional.Header.Del("If-None-Match")
+	unconditional.Header.Del("If-Modified-Since")
 	res := &recorder{header: make(http.Header), noBody: f.Body != ""}
 	serve(res, unconditional)
 	if res.status == 0 {

@@ -33,6 +33,8 @@ func TestRefusalsOfStorage(t *testing.T) {
 		{"refuses If-Match", ghmigratetest.Fault{HasHeader: "If-Match", Status: 412},
 			[]string{"If-Match", "*"}, 412, "<Code>PreconditionFailed</Code>", 200},
 		{"serves a page first", ghmigratetest.Fault{Times: 1, Body: "<!DOCTYPE html><p>Wait"}, nil, 200, "<!DOCTYPE html>", 200},
+		{"serves a page in place of a 304", ghmigratetest.Fault{Times: 1, Body: "<!DOCTYPE html><p>Wait"},
+			[]string{"If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"}, 200, "<!DOCTYPE html>", 200},
 		{"wants a login", ghmigratetest.Fault{Status: 407, Times: 1}, nil, 407, "Proxy Authentication Required", 200},
 	} {
 		t.Run(test.name, func(t *testing.T) {

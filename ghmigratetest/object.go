@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"net/http"
 	"os"
 	"time"
 )
@@ -32,6 +33,12 @@ func (o *object) withETag(etag string) *object {
 	other := *o
 	other.etag = etag
 	return &other
+}
+
+// setValidators sets the headers that identify the content of the object.
+func (o *object) setValidators(h http.Header) {
+	h.Set("ETag", o.etag)
+	h.Set("Last-Modified", o.modified.UTC().Format(http.TimeFormat))
 }
 
 // open opens the object for reading.

@@ -30,13 +30,22 @@ func withETag(res response, ifNoneMatch string) response {
 	res.header.Set("ETag", "W/"+etag)
 	res.header.Set("Cache-Control", "private, max-age=60")
 	res.header.Set("Vary", "Accept, Authorization, Cookie, X-GitHub-OTP")
-	for known := range strings.SplitSeq(ifNoneMatch, ",") {
-		known = strings.TrimSpace(known)
-		if known == "*" || strings.TrimPrefix(known, "W/") == etag {
-			return response{status: http.StatusNotModified, header: res.header}
-		}
+	if matchesETag(ifNoneMatch, etag) {
+		return response{status: http.StatusNotModified, header: res.header}
 	}
 	return res
+}
+
+// matchesETag reports whether an If-None-Match header has the ETag. A weak ETag and the
+// strong one with the same text are equal.
+func matchesETag(ifNoneMatch, etag string) bool {
+	for known := range strings.SplitSeq(ifNoneMatch, ",") {
+		known = strings.TrimSpace(known)
+		if known == "*" || strings.TrimPrefix(known, "W/") == strings.TrimPrefix(etag, "W/") {
+			return true
+		}
+	}
+	return false
 }
 
 // A fieldError is an element of errors[] in a failed response.

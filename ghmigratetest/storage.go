@@ -93,16 +93,22 @@ func (s *Server) sendObject(w http.ResponseWriter, r *http.Request, o *object) {
 		refusal.send(w)
 		return
 	}
+	h := w.Header()
+	if notModified(r, o) {
+		o.setValidators(h)
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
 	first, n, status := int64(0), o.size, http.StatusOK
 	if spec := r.Header.Get("Range"); spec != "" && ifRangeHolds(r, o) {
 		switch from, to, result := parseRange(spec, o.size); result {
 		case rangeUnsatisfiable:
-			w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", o.size))
+			h.Set("Content-Range", fmt.Sprintf("bytes */%d", o.size))
 			newStorageError(http.StatusRequestedRangeNotSatisfiable).send(w)
 			return
 		case rangeValid:
 			first, n, status = from, to-from+1, http.StatusPartialContent
-			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, o.size))
+			h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, o.size))
 		case rangeIgnored:
 		}
 	}
@@ -115,10 +121,8 @@ func (s *Server) sendObject(w http.ResponseWriter, r *http.Request, o *object) {
 		noSuchKey(r).send(w)
 		return
 	}
-	h := w.Header()
+	o.setValidators(h)
 	h.Set("Accept-Ranges", "bytes")
-	h.Set("ETag", o.etag)
-	h.Set("Last-Modified", o.modified.UTC().Format(http.TimeFormat))
 	h.Set("Content-Length", strconv.FormatInt(n, 10))
 	h.Set("Content-Type", cmp.Or(r.URL.Query().Get("response-content-type"), "application/x-gzip"))
 	if disposition := r.URL.Query().Get("response-content-disposition"); disposition != "" {

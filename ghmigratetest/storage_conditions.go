@@ -25,6 +25,16 @@ func failedCondition(r *http.Request, o *object) string {
 	return ""
 }
 
+// notModified reports whether the client that sent a request has the object already.
+// Like http.ServeContent, it ignores If-Modified-Since beside If-None-Match.
+func notModified(r *http.Request, o *object) bool {
+	if match := r.Header.Get("If-None-Match"); match != "" {
+		return matchesETag(match, o.etag)
+	}
+	since, err := http.ParseTime(r.Header.Get("If-Modified-Since"))
+	return err == nil && !o.modified.Truncate(time.Second).After(since)
+}
+
 // ifRangeHolds reports whether a request has no If-Range, or one that matches the
 // object.
 func ifRangeHolds(r *http.Request, o *object) bool {

@@ -172,6 +172,13 @@ func TestRanges(t *testing.T) {
 		{"with its date", []string{"Range", "bytes=0-0", "If-Unmodified-Since", modified}, 206, "bytes 0-0/10", "0"},
 		{"If-Range with its ETag", []string{"Range", "bytes=0-0", "If-Range", etag}, 206, "bytes 0-0/10", "0"},
 		{"If-Range with another ETag", []string{"Range", "bytes=0-0", "If-Range", `"x"`}, 200, "", "0123456789"},
+		{"If-None-Match with its ETag", []string{"If-None-Match", etag}, 304, "", ""},
+		{"If-None-Match with a weak ETag", []string{"Range", "bytes=0-0", "If-None-Match", `"x", W/` + etag}, 304, "", ""},
+		{"If-None-Match with any ETag", []string{"If-None-Match", "*", "If-Match", etag}, 304, "", ""},
+		{"If-None-Match with another ETag", []string{"Range", "bytes=0-0", "If-None-Match", `"x"`, "If-Modified-Since", modified}, 206, "bytes 0-0/10", "0"},
+		{"If-Modified-Since with its date", []string{"If-Modified-Since", modified}, 304, "", ""},
+		{"If-Modified-Since with an earlier date", []string{"If-Modified-Since", "Sat, 01 Jan 2000 00:00:00 GMT"}, 200, "", "0123456789"},
+		{"If-Modified-Since with nonsense", []string{"If-Modified-Since", "today"}, 200, "", "0123456789"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			res := c.do("GET", location, "", test.header...)
@@ -180,6 +187,7 @@ func TestRanges(t *testing.T) {
 			assert.Equal(t, test.body, res.body)
 			assert.Equal(t, etag, res.header.Get("ETag"))
 			assert.Equal(t, modified, res.header.Get("Last-Modified"))
+			assert.Equal(t, test.status == 304, res.header.Get("Content-Type") == "")
 		})
 	}
 
