@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -41,6 +43,48 @@ func TestAValueInsideASetValue(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// Rate, CutAfter and StallAfter of a later fault apply to the response that an earlier
+// fault edits or replaces.
+func TestTransferOfAnEditedResponse(t *testing.T) {
+	const whole = `[{"login":7}]`
+	set := ghmigratetest.Fault{Continue: true, Set: map[string]any{"": []any{map[string]any{"login": 7}}}}
+	body := ghmigratetest.Fault{Continue: true, Body: whole}
+	for _, test := range []struct {
+		name         string
+		first, later ghmigratetest.Fault
+		status       int
+		body         string
+		takes        time.Duration
+	}{
+		{"a set value, slow", set, ghmigratetest.Fault{Rate: 1}, 200, whole, 13 * time.Second},
+		{"a set value, cut", set, ghmigratetest.Fault{CutAfter: 5}, 200, whole[:5], 0},
+		{"a set value, cut after the header", set, ghmigratetest.Fault{CutAfter: ghmigratetest.AfterHeader}, 200, "", 0},
+		{"a body, slow", body, ghmigratetest.Fault{Rate: 1}, 200, whole, 13 * time.Second},
+		{"a body, slow after a delay", body, ghmigratetest.Fault{Rate: 1, Continue: true}, 200, whole, 14 * time.Second},
+		{"a body, stalled", body, ghmigratetest.Fault{StallAfter: 3}, 200, whole[:3], time.Minute},
+		{"a lost response, cut", ghmigratetest.Fault{Continue: true, Applied: true, Status: 502, Body: whole},
+			ghmigratetest.Fault{CutAfter: 5}, 502, whole[:5], 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newServer(t)
+				c.Client().Timeout = time.Minute
+				c.Inject(test.first, test.later)
+				if test.later.Continue {
+					c.Inject(ghmigratetest.Fault{Delay: time.Second})
+				}
+				begun := time.Now()
+				res, err := c.send("GET", "/user", "")
+				assert.Equal(t, len(test.body) < len(whole), err != nil, "%v", err)
+				assert.Equal(t, test.status, res.status)
+				assert.Equal(t, test.body, res.body)
+				assert.Equal(t, test.takes, time.Since(begun))
+				c.Close()
+			})
+		})
+	}
 }
 
 func TestInjectRefusesValuesThatAreNotJSON(t *testing.T) {

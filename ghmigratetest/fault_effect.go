@@ -54,10 +54,10 @@ func (s *Server) serveFaulty(f Fault, cand candidate, w http.ResponseWriter, r *
 		reset(r)
 	}
 	if f.Rate > 0 {
-		w = newPacedWriter(s, w, r, f.Rate)
+		cand.out.ResponseWriter = newPacedWriter(s, cand.out.ResponseWriter, r, f.Rate)
 	}
 	if f.CutAfter != 0 || f.StallAfter != 0 {
-		w = &brokenWriter{ResponseWriter: w, s: s, r: r, fault: &f, remaining: f.bodyLimit()}
+		cand.out.ResponseWriter = &brokenWriter{ResponseWriter: cand.out.ResponseWriter, s: s, r: r, fault: &f, remaining: f.bodyLimit()}
 	}
 	if len(f.Header) > 0 {
 		w = &headerWriter{ResponseWriter: w, edit: func(h http.Header) {

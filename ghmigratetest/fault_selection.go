@@ -18,7 +18,8 @@ type candidate struct {
 	path       string // unescaped
 	migration  int64  // also the ID that a start will get
 	connection string
-	redirected bool // the client followed {elsewhere}
+	redirected bool            // the client followed {elsewhere}
+	out        *transferWriter // below the writers of all faults
 	// mentions reports whether the request is about a repository.
 	mentions func(fullName string) bool
 }

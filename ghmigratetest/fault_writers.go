@@ -1,9 +1,20 @@
 package ghmigratetest
 
 import (
+	"io"
 	"math"
 	"net/http"
 )
+
+// A transferWriter is the writer below the handlers of all faults of a request. A fault
+// that limits the transfer of the body wraps the ResponseWriter in it, because an
+// earlier fault may edit or replace the response before it is sent.
+type transferWriter struct{ http.ResponseWriter }
+
+// ReadFrom lets net/http use sendfile.
+func (w *transferWriter) ReadFrom(r io.Reader) (int64, error) { return io.Copy(w.ResponseWriter, r) }
+
+func (w *transferWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // A headerWriter edits the header of a response before sending it.
 type headerWriter struct {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -177,4 +178,18 @@ func TestHandlerTakesARequestWithoutABody(t *testing.T) {
 	w := httptest.NewRecorder()
 	srv.Handler().ServeHTTP(w, r)
 	assert.Equal(t, http.StatusForbidden, w.Code, "the request has no User-Agent")
+}
+
+// The writer of a middleware may be unable to flush.
+func TestHandlerSendsSlowlyBehindATimeoutHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newServer(t)
+		c.Inject(ghmigratetest.Fault{Rate: 10})
+		begun := time.Now()
+		w := httptest.NewRecorder()
+		http.TimeoutHandler(c.Handler(), time.Hour, "").ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.URL()+"/user", nil))
+		assert.Contains(t, w.Body.String(), "Request forbidden")
+		assert.Equal(t, time.Duration(w.Body.Len())*time.Second/10, time.Since(begun))
+		c.Close()
+	})
 }

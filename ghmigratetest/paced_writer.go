@@ -1,6 +1,7 @@
 package ghmigratetest
 
 import (
+	"errors"
 	"net/http"
 	"time"
 )
@@ -10,18 +11,21 @@ type pacedWriter struct {
 	http.ResponseWriter
 	s     *Server
 	r     *http.Request
-	start time.Time
-	rate  int64 // bytes a second
+	start time.Time // of the body
+	rate  int64     // bytes a second
 	sent  int64
 }
 
 func newPacedWriter(s *Server, w http.ResponseWriter, r *http.Request, rate int64) *pacedWriter {
-	return &pacedWriter{ResponseWriter: w, s: s, r: r, start: time.Now(), rate: rate}
+	return &pacedWriter{ResponseWriter: w, s: s, r: r, rate: rate}
 }
 
 // Write sends data in portions, twenty or fewer a second. It delays each portion
 // until the rate allows its last byte.
 func (p *pacedWriter) Write(data []byte) (written int, err error) {
+	if p.start.IsZero() {
+		p.start = time.Now()
+	}
 	for written < len(data) {
 		portion := data[written:min(len(data), written+int(max(p.rate/20, 1)))]
 		p.sent += int64(len(portion))
@@ -33,7 +37,7 @@ func (p *pacedWriter) Write(data []byte) (written int, err error) {
 		if written += n; err != nil {
 			return written, err
 		}
-		if err := http.NewResponseController(p.ResponseWriter).Flush(); err != nil {
+		if err := http.NewResponseController(p.ResponseWriter).Flush(); err != nil && !errors.Is(err, errors.ErrUnsupported) { // a middleware's writer may be unable to flush
 			return written, err
 		}
 	}

@@ -40,13 +40,17 @@ func (s *Server) receive(origin Origin, serve http.HandlerFunc) http.Handler {
 		if s.cfg.observe != nil {
 			defer func() { s.cfg.observe(s.log.view(entry)) }() // also if the connection breaks
 		}
-		w = &statusWriter{ResponseWriter: w, size: func(n int64) { s.log.addSize(entry, n) }, sending: func(status int) {
+		out := &transferWriter{&statusWriter{ResponseWriter: w, size: func(n int64) { s.log.addSize(entry, n) }, sending: func(status int) {
 			s.log.setStatus(entry, status)
 			if _, ok := w.Header()["Date"]; !ok { // a fault may have removed the header
 				w.Header().Set("Date", s.clock.Now().Format(http.TimeFormat))
 			}
-		}}
-		s.withFaults(cand, 0, serve)(w, r)
+		}}}
+		if origin == Storage && s.cfg.storageRate > 0 {
+			out.ResponseWriter = newPacedWriter(s, out.ResponseWriter, r, s.cfg.storageRate)
+		}
+		cand.out = out
+		s.withFaults(cand, 0, serve)(out, r)
 	})
 }
 

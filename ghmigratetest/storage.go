@@ -129,9 +129,5 @@ func (s *Server) sendObject(w http.ResponseWriter, r *http.Request, o *object) {
 		h.Set("Content-Disposition", disposition)
 	}
 	w.WriteHeader(status)
-	var body io.Writer = w
-	if s.cfg.storageRate > 0 {
-		body = newPacedWriter(s, w, r, s.cfg.storageRate)
-	}
-	_, _ = io.CopyN(body, f, n)
+	_, _ = io.CopyN(w, f, n)
 }

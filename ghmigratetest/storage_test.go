@@ -260,6 +260,10 @@ func TestStorageRate(t *testing.T) {
 		begun := time.Now()
 		assert.Len(t, c.do("GET", location, "").body, 5000)
 		assert.Equal(t, 5*time.Second, time.Since(begun))
+		c.Inject(ghmigratetest.Fault{Origin: ghmigratetest.Storage, Body: "<p>Wait</p>"})
+		begun = time.Now()
+		assert.Equal(t, "<p>Wait</p>", c.do("GET", location, "").body)
+		assert.Equal(t, 11*time.Millisecond, time.Since(begun), "the fault drops the archive")
 		c.Close()
 	})
 }
