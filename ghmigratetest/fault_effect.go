@@ -74,8 +74,8 @@ func (s *Server) serveFaulty(f Fault, cand candidate, w http.ResponseWriter, r *
 		f.Handler(w, r, serve)
 	case f.Status != 0:
 		f.respond(w, cand.Origin)
-	case f.Body != "" || len(f.Set) > 0 || len(f.Remove) > 0:
-		f.edit(w, r, serve)
+	case f.Body != "" || cand.Origin == API && len(f.Set)+len(f.Remove) > 0: // storage does not send JSON
+		s.edit(f, w, r, serve)
 	default:
 		serve(w, r)
 	}
@@ -126,7 +126,7 @@ func (f *Fault) send(w http.ResponseWriter, status int, body string) {
 
 // edit sends the true response with the body of the fault, or with the values
 // that the fault sets and removes.
-func (f *Fault) edit(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
+func (s *Server) edit(f Fault, w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
 	ifNoneMatch := r.Header.Get("If-None-Match")
 	unconditional := r.Clone(r.Context())
 	unconditional.Header.Del("If-None-Match")
@@ -149,7 +149,9 @@ func (f *Fault) edit(w http.ResponseWriter, r *http.Request, serve http.HandlerF
 	h.Del("Content-Length")
 	if h.Get("ETag") != "" { // the edited response needs an ETag of its own
 		edited := withETag(response{status: res.status, header: h, body: body}, ifNoneMatch)
-		res.status, body = edited.status, edited.body
+		if res.status, body = edited.status, edited.body; res.status == http.StatusNotModified {
+			s.uncount(h)
+		}
 	}
 	w.WriteHeader(res.status)
 	_, _ = w.Write(body)

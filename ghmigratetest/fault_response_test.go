@@ -70,12 +70,26 @@ func TestOddValuesInTheTrueResponse(t *testing.T) {
 	}
 }
 
-// An edited response has its own ETag, and a request with this ETag gets 304.
+// An edited response has its own ETag. A request with this ETag gets 304, and does not
+// count against the rate limit.
 func TestEditedResponsesHaveTheirOwnETag(t *testing.T) {
 	c := newServer(t)
 	c.Inject(ghmigratetest.Fault{Times: -1, Set: map[string]any{"/login": 1}})
 	etag := c.do("GET", "/user", "").header.Get("ETag")
-	assert.Equal(t, http.StatusNotModified, c.do("GET", "/user", "", "If-None-Match", etag).status)
+	for range 2 {
+		res := c.do("GET", "/user", "", "If-None-Match", etag)
+		assert.Equal(t, http.StatusNotModified, res.status)
+		assert.Equal(t, "1", res.header.Get("X-RateLimit-Used"))
+		assert.Equal(t, "4999", res.header.Get("X-RateLimit-Remaining"))
+	}
+	assert.Equal(t, "2", c.do("GET", "/user", "").header.Get("X-RateLimit-Used"))
+	assert.Equal(t, "3", c.do("GET", "/user", "", "If-None-Match", `"x"`).header.Get("X-RateLimit-Used"))
+
+	// Storage does not send JSON.
+	_, location := c.stored("0123456789")
+	res := c.do("GET", location, "")
+	assert.Equal(t, "10", res.header.Get("Content-Length"))
+	assert.Regexp(t, `^"`, res.header.Get("ETag"), "a strong ETag")
 }
 
 // dig returns the value at a path such as "repositories.0.name".

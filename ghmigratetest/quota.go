@@ -30,3 +30,15 @@ func (q *quota) setHeader(h http.Header, cfg config, resource string) {
 	h.Set("X-RateLimit-Reset", strconv.FormatInt(q.reset.Unix(), 10))
 	h.Set("X-RateLimit-Resource", resource)
 }
+
+// uncount corrects the count, and the headers of a response, for a request that gets
+// a 304 only because a fault edited the response.
+func (s *Server) uncount(h http.Header) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	resource := h.Get("X-RateLimit-Resource")
+	if q := s.quotas[resource]; q != nil {
+		q.used = max(q.used-1, 0)
+		q.setHeader(h, s.cfg, resource)
+	}
+}
