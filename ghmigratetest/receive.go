@@ -3,13 +3,15 @@ package ghmigratetest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 )
 
-// maxBody limits the body of a request; GitHub's own limit is not known.
+// maxBody limits the body of a request. A larger one gets 413. GitHub's own limit is
+// not known.
 const maxBody = 10 << 20
 
 // receive returns a handler that records each request, and serves it with the
@@ -20,7 +22,12 @@ func (s *Server) receive(origin Origin, serve http.HandlerFunc) http.Handler {
 			r.Body = http.NoBody
 		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if err != nil {
+		respond := serve
+		if errors.As(err, new(*http.MaxBytesError)) {
+			respond = func(w http.ResponseWriter, _ *http.Request) {
+				(&Fault{Status: http.StatusRequestEntityTooLarge}).respond(w, origin)
+			}
+		} else if err != nil {
 			panic(http.ErrAbortHandler)
 		}
 		r, redirected := stripRedirectMark(r)
@@ -50,7 +57,7 @@ func (s *Server) receive(origin Origin, serve http.HandlerFunc) http.Handler {
 			out.ResponseWriter = newPacedWriter(s, out.ResponseWriter, r, s.cfg.storageRate)
 		}
 		cand.out = out
-		s.withFaults(cand, 0, serve)(out, r)
+		s.withFaults(cand, 0, respond)(out, r)
 	})
 }
 

@@ -40,7 +40,7 @@ type Request struct {
 	Path      string // as the client escaped it; relative to [Server.URL] or [Server.StorageURL], or whole if it is not below these
 	Query     url.Values
 	Header    http.Header
-	Body      []byte
+	Body      []byte // the first 10 MiB; the server refuses a larger body with 413
 	Status    int    // status of the response; 0 before the server sends one
 	Size      int64  // bytes of the response's body that the server has sent
 	Fault     string // names of the faults that selected the request, separated by commas

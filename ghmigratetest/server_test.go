@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,6 +165,28 @@ func TestRequestsAreRecorded(t *testing.T) {
 
 	c.Requests()[0].Header.Set("X-Extra", "2")
 	assert.Equal(t, "1", c.Requests()[0].Header.Get("X-Extra"), "a copy")
+}
+
+func TestRequestsWithALargeBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newServer(t)
+		_, location := c.stored("0123456789")
+		c.ClearRequests()
+		body := strings.Repeat(" ", 10<<20)
+		assert.Equal(t, http.StatusUnprocessableEntity, c.do("POST", "/orgs/octo/migrations", body).status)
+		res := c.do("POST", "/orgs/octo/migrations", body+" ")
+		assert.Equal(t, http.StatusRequestEntityTooLarge, res.status)
+		assert.Equal(t, "Request Entity Too Large", res.object(t)["message"])
+		res = c.do("PUT", location, body+" ")
+		assert.Equal(t, http.StatusRequestEntityTooLarge, res.status)
+		assert.Contains(t, res.body, "<Message>Request Entity Too Large</Message>")
+		var got []string
+		for _, r := range c.Requests() {
+			got = append(got, r.Method+" "+strconv.Itoa(r.Status)+" "+strconv.Itoa(len(r.Body)))
+		}
+		assert.Equal(t, []string{"POST 422 10485760", "POST 413 10485760", "PUT 413 10485760"}, got)
+		c.Close()
+	})
 }
 
 func TestRequestLog(t *testing.T) {
