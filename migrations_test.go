@@ -256,14 +256,12 @@ type github struct {
 
 func (g github) isGHES() bool { return len(g.opts) > 0 }
 
-// githubs returns every kind of server with every version of the API.
+// githubs returns every kind of server with every version of the API that it has.
 func githubs() []github {
-	ghes := []ghmigratetest.Option{ghmigratetest.WithGHES()}
 	return []github{
 		{"GitHub.com, version 2022-11-28", "2022-11-28", nil},
 		{"GitHub.com, version 2026-03-10", "2026-03-10", nil},
-		{"GHES, version 2022-11-28", "2022-11-28", ghes},
-		{"GHES, version 2026-03-10", "2026-03-10", ghes},
+		{"GHES, version 2022-11-28", "2022-11-28", []ghmigratetest.Option{ghmigratetest.WithGHES()}},
 	}
 }
 

@@ -31,6 +31,22 @@ func TestOrgMigrations(t *testing.T) {
 	}
 }
 
+// GHES has version 2026-03-10 of the API from 3.21.
+func TestOrgMigrationsInAVersionThatAGHESLacks(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.AddRepository("octo-org/hello")
+		client := testclient.New(t, server, ghmigrate.WithAPIVersion("2026-03-10"))
+		_, err := client.OrgMigrations.Start(t.Context(), "octo-org", ghmigrate.StartMigrationRequest{Repositories: []string{"octo-org/hello"}})
+		for _, err := range []error{err, drain(client.OrgMigrations.List(t.Context(), "octo-org", nil))} {
+			var refusal *ghmigrate.APIError
+			require.ErrorAs(t, err, &refusal)
+			assert.Equal(t, http.StatusGone, refusal.StatusCode)
+			assert.Equal(t, `The API version "2026-03-10" is not supported.`, refusal.Message)
+		}
+		assert.Len(t, server.Requests(), 2, "a retry would get the same response")
+	}, ghmigratetest.WithGHES())
+}
+
 func TestOrgMigrationsListWithoutRepositories(t *testing.T) {
 	for _, github := range githubs() {
 		t.Run(github.name, func(t *testing.T) {

@@ -185,7 +185,7 @@ const (
 // selectVersion returns the API version of a request, or a refusal and no version.
 func (s *Server) selectVersion(r *http.Request) (string, response) {
 	switch version := r.Header.Get("X-GitHub-Api-Version"); {
-	case version == version2022 || version == version2026:
+	case version == version2022, version == version2026 && !s.cfg.ghes: // GHES has version2026 from 3.21
 		return version, response{}
 	case version != "":
 		return "", failure(http.StatusGone, fmt.Sprintf("The API version %q is not supported.", version))

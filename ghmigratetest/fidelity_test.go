@@ -112,6 +112,8 @@ func facts() map[string]fact {
 		}, want: []string{`x-github-api-version-selected: 2026-03-10\n`, `"full_name":"octo/hello"`}},
 		"An unsupported version is 410": {ask: func(c client) response { return c.do("GET", list, "", "X-GitHub-Api-Version", "1999-01-01") },
 			want: []string{`status: 410\n`}},
+		"GHES 3.19 does not have version 2026-03-10": {opts: ghes, ask: func(c client) response { return c.do("GET", list, "", "X-GitHub-Api-Version", "2026-03-10") },
+			want: []string{`status: 410\n`, `x-github-enterprise-version: 3\.19\.`}},
 
 		"The archive is a 302 with a signed URL": {ask: afterExport(get(one + "/archive")), want: []string{
 			`status: 302\n`, `content-type: text/html;charset=utf-8\n`,

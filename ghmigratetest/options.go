@@ -55,10 +55,10 @@ func WithStorageRate(bytesPerSecond int64) Option {
 // five minutes, and one hour with [WithGHES].
 func WithURLLifetime(d time.Duration) Option { return func(c *config) { c.urlLifetime = d } }
 
-// WithGHES makes the server a GitHub Enterprise Server. For migrations of users it
-// has only the operations list, start, get-archive and list-repos. It has no
-// source imports and no rate limit. It serves archives below /storage/ of the
-// API's own host, with a token in the query.
+// WithGHES makes the server a GitHub Enterprise Server 3.19, which has only the API
+// version 2022-11-28. For migrations of users it has only the operations list, start,
+// get-archive and list-repos. It has no source imports and no rate limit. It serves
+// archives below /storage/ of the API's own host, with a token in the query.
 func WithGHES() Option { return func(c *config) { c.ghes = true } }
 
 // WithSourceImports enables the Source Imports API, which is retired by default.
