@@ -36,7 +36,9 @@ type Fault struct {
 	HasHeader string `json:"has_header,omitempty"` // the name of a header that the request has, such as "Range"
 
 	// Migration selects the requests about one migration: operations on it, requests
-	// for its archive, and the start that gets this ID.
+	// for its archive, and the start that gets this ID. The server takes the next
+	// free ID for the ID of a start. Concurrent starts have the same next ID, so for
+	// starts Migration and EachMigration are exact only if starts come one after another.
 	Migration int64 `json:"migration,omitempty"`
 	// Repository, "owner/name", selects the requests that name the repository in
 	// their path or as a repository to export, and the requests about a migration

@@ -16,7 +16,7 @@ import (
 type candidate struct {
 	*Request
 	path       string // unescaped
-	migration  int64  // also the ID that a start will get
+	migration  int64  // for a start, the next ID
 	connection string
 	redirected bool            // the client followed {elsewhere}
 	out        *transferWriter // below the writers of all faults
