@@ -114,8 +114,8 @@ type Fault struct {
 	// every element or property, and - a new element after the last one. The empty
 	// pointer means the whole body.
 	Set map[string]any `json:"set,omitempty"`
-	// Remove lists JSON Pointers to the values to remove from the true response. In
-	// the pointers of Remove and Set, an index is that of the true response.
+	// Remove lists JSON Pointers to the values to remove from the true response. An
+	// index in Remove or Set counts the elements of the true response.
 	Remove []string `json:"remove,omitempty"`
 
 	// Handler, if set, sends the response; next sends the true response.
@@ -143,10 +143,9 @@ func (s *Server) Inject(faults ...Fault) {
 // InjectFunc makes the server call choose for each request that no fault of
 // [Server.Inject] selects, and for each request that only faults with Continue select.
 // choose returns the fault that affects the request, and true, or else false. The
-// server ignores the selection and Continue of that fault, and panics if the fault is
-// invalid.
-// before is the number of earlier requests with the same origin, method and path.
-// With it, a choice by chance can be the same in every run:
+// server ignores the selection and Continue of that fault. It panics if the fault is
+// invalid. before is the number of earlier requests with the same origin, method and
+// path. With it, a choice by chance can be the same in every run:
 //
 //	srv.InjectFunc(func(r ghmigratetest.Request, before int) (ghmigratetest.Fault, bool) {
 //		h := fnv.New64a()
