@@ -40,8 +40,10 @@ func (j *Job) Interrupted(now time.Time) {
 // unparks the job.
 func (j *Job) Resume(now time.Time) {
 	j.Interrupted(now)
-	if j.State.Ended.After(now) { // the clock was set back
-		j.State.Ended = now
+	for _, at := range []*time.Time{&j.State.Begun, &j.State.Ended, &j.State.book.LostAt, &j.State.book.Searched} {
+		if at.After(now) { // the clock was set back
+			*at = now
+		}
 	}
 	j.State.Parked, j.State.book.Tries = "", nil
 	if j.State.Migration != 0 {

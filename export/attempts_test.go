@@ -93,6 +93,28 @@ func TestAnOutageDoesNotCountAsRefusals(t *testing.T) {
 	})
 }
 
+// The clock was a day ahead when the start was lost.
+func TestAClockThatIsSetBackDoesNotDelayTheNextStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		job := planJob(t, export.Options{Repositories: []string{"octo/a"}, Dir: "/data"})
+		job.Begin(export.EffectStart, 0)
+		job.Apply(export.EffectStart, temporary, time.Now().Add(24*time.Hour))
+		job.Resume(time.Now())
+		begun := time.Now()
+		for {
+			effect, due := job.Next(time.Now())
+			if effect == export.EffectStart {
+				break
+			}
+			if effect == export.EffectSearch {
+				job.Apply(effect, export.Result{Asked: time.Now()}, time.Now())
+			}
+			time.Sleep(time.Until(due))
+			require.Less(t, time.Since(begun), 5*time.Minute)
+		}
+	})
+}
+
 func TestAnArchiveThatIsNotFoundIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		job := begun(t, export.Options{})

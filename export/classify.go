@@ -63,7 +63,7 @@ func resultOf(err error) Result {
 	case responded:
 		r.Class = classOfStatus(response)
 		r.Invalid = response.StatusCode == http.StatusUnprocessableEntity
-	case refused, isDiskFull(err):
+	case refused, isDiskFull(err), errors.Is(err, syscall.EFBIG):
 		r.Class = ClassJob
 	case errors.Is(err, ghmigrate.ErrNotSent):
 		r.Unsent = true
@@ -90,12 +90,11 @@ func isAbsent(err error) bool {
 	return errors.Is(err, ghmigrate.ErrNotFound) && !errors.Is(err, ghmigrate.ErrMissingScope)
 }
 
-// isDiskFull reports whether err says that the disk or the quota is full, or that the
-// file system has no files of this size.
+// isDiskFull reports whether err says that the disk or the quota is full.
 func isDiskFull(err error) bool {
 	number, ok := errors.AsType[syscall.Errno](err)
 	const handleDiskFull, diskFull = 39, 112 // ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL
-	return ok && (number == syscall.ENOSPC || number == syscall.EDQUOT || number == syscall.EFBIG ||
+	return ok && (number == syscall.ENOSPC || number == syscall.EDQUOT ||
 		runtime.GOOS == "windows" && (number == handleDiskFull || number == diskFull))
 }
 

@@ -254,7 +254,7 @@ func (r *run) note(job *Job, effect Effect, res Result, before *State) error {
 			return err
 		}
 	}
-	if s.InStore && !before.InStore {
+	if ended || s.InStore && !before.InStore {
 		if err := job.Clear(); err != nil {
 			r.emit(Event{Kind: EventWaiting, Err: err}) // finish and the next call try again
 		}

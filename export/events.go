@@ -203,12 +203,14 @@ func (j *Job) kindOf(effect Effect, r Result, before *State) EventKind {
 		return EventExported
 	case before.Outcome != after.Outcome && after.Outcome != OutcomeSplit: // a split has only EventReplaced
 		return EventFailed
-	case after.Parked != "":
+	case after.Parked != "" && before.Parked == "":
 		return EventParked
 	case len(after.Locked) > len(before.Locked):
 		return EventLocked
 	case after.book.Lost > before.book.Lost:
 		return EventLost
+	case r.Class != ClassNone && j.tries(effect).Over:
+		return "" // the job has given up the effect: the manifest says so
 	case r.Class != ClassNone:
 		return EventWaiting
 	case r.Damaged:

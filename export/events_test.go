@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"net/http"
 	"testing"
 	"time"
 
@@ -35,6 +36,42 @@ func TestEventsOfARun(t *testing.T) {
 			"begun", "starting", "started", "exported", "downloaded", "verified", "unlocked", "deleted", "over", "ended",
 		}, kinds)
 		assert.Equal(t, 2, last.Done)
+	})
+}
+
+func TestEventsOfEffectsThatAreGivenUp(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Status: 503, Times: -1})
+		waits := 0
+		opts := export.Options{Repositories: addRepositories(server, 1), Dir: t.TempDir(), DeleteArchives: true, Progress: func(e export.Event) {
+			if e.Kind == export.EventWaiting {
+				waits++
+				assert.Positive(t, e.Wait)
+			}
+		}}
+		_, err := run(t, server, opts)
+		require.NoError(t, err)
+		assert.Greater(t, waits, 10)
+	})
+}
+
+// A parked job still unlocks.
+func TestAJobIsParkedOnce(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		server.Inject(ghmigratetest.Fault{Method: http.MethodDelete, Status: 503, Times: -1, Until: 55 * time.Minute})
+		store := newMemoryStore()
+		store.failAfterTrial()
+		opts := locked(addRepositories(server, 2), t.TempDir())
+		opts.Store = store
+		var kinds []export.EventKind
+		opts.Progress = func(e export.Event) {
+			if e.Kind == export.EventParked || e.Kind == export.EventUnlocked {
+				kinds = append(kinds, e.Kind)
+			}
+		}
+		_, err := run(t, server, opts)
+		require.Error(t, err)
+		assert.Equal(t, []export.EventKind{export.EventParked, export.EventUnlocked}, kinds)
 	})
 }
 

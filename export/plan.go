@@ -88,6 +88,9 @@ func Debts(before []*Job, run string) []*Job {
 		if d == nil {
 			d = &Job{ID: "d" + strconv.FormatInt(id, 10), Run: run, Start: j.Start, UnlockOnly: true, lineage: lineage{Try: 1}}
 			d.State.Migration = id
+			if j.State.Outcome == OutcomeStuck { // do not wait for another day
+				d.State.Begun = j.State.Begun
+			}
 			at[id] = d
 			jobs = append(jobs, d)
 		}

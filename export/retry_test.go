@@ -138,6 +138,29 @@ func TestStuckExportsDoNotDelayOthers(t *testing.T) {
 	})
 }
 
+func TestAStuckExportDoesNotDelayTheNextRuns(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		opts := locked(addRepositories(server, 2), t.TempDir())
+		names := opts.Repositories
+		server.SetFate(func(m ghmigratetest.Migration) ghmigratetest.Fate {
+			if m.Repositories[0] == names[0] {
+				return ghmigratetest.Fate{Duration: -1}
+			}
+			return ghmigratetest.Fate{Duration: 5 * time.Minute}
+		})
+		opts.Repositories = names[:1]
+		_, err := run(t, server, opts)
+		require.Equal(t, names[:1], partial(t, err).Locked)
+		opts.Repositories = names[1:]
+		for range 2 {
+			begun := time.Now()
+			_, err = run(t, server, opts)
+			require.Equal(t, names[:1], partial(t, err).Locked)
+			assert.Less(t, time.Since(begun), time.Hour)
+		}
+	})
+}
+
 func TestAnExportWhosePollsFailForADayIsStuck(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		server.AddRepository("octocat/a")

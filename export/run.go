@@ -235,6 +235,8 @@ func (r *run) retryRequest(ctx context.Context, do func() error) error {
 func (r *run) planMore(ctx context.Context) (bool, error) {
 	now := time.Now()
 	switch {
+	case len(r.parked) > 0 && !r.systemic: // all other jobs wait for the parked jobs
+		return false, errors.Join(r.parked...)
 	case len(r.pending) > 0: // the tally does not let these jobs start
 		abandon := r.tally.Stopped()
 		if err := r.saveTally(); err != nil || !abandon {
@@ -249,7 +251,7 @@ func (r *run) planMore(ctx context.Context) (bool, error) {
 			}
 		}
 		return true, nil
-	case len(r.live) > 0: // all are parked, or wait until parked jobs have stored their archives
+	case len(r.live) > 0: // all are parked
 		return false, errors.Join(r.parked...)
 	}
 	if rest := r.tally.Rest(r.journal.jobs); len(rest) > 0 {

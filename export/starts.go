@@ -30,7 +30,9 @@ func (r *run) start(ctx context.Context) (wake time.Time, err error) {
 		load, _ = Weigh(slices.Concat(r.live, r.pending), r.opts.Patience, now)
 	}
 	if probe := r.tally.Probe(r.pending, load, now); probe != nil {
-		return now.Add(1), r.note(probe, EffectNone, Result{}, &State{})
+		before := probe.State
+		before.Outcome = OutcomeUnknown
+		return now.Add(1), r.note(probe, EffectNone, Result{}, &before)
 	}
 	for _, job := range r.pending {
 		effect, at := job.Next(now)

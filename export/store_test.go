@@ -178,6 +178,45 @@ func TestAnOutageOfTheStoreDoesNotFillTheDisk(t *testing.T) {
 	})
 }
 
+// Archives of jobs that have given up the Store are of no use: other jobs export their
+// repositories again.
+func TestArchivesThatTheStoreDoesNotGetLeaveTheDisk(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		store := putFunc(func(context.Context, string, io.Reader) error { return errors.New("the bucket is on fire") })
+		opts := export.Options{Repositories: addRepositories(server, 20), Dir: t.TempDir(), BatchSize: 5, Transfers: 1, Store: store}
+		for range 10 {
+			m, err := run(t, server, opts)
+			require.ErrorContains(t, err, "the bucket is on fire")
+			archives, err := filepath.Glob(filepath.Join(m.Dir, "migration-*"))
+			require.NoError(t, err)
+			assert.LessOrEqual(t, len(archives), 2)
+		}
+	})
+}
+
+// While archives wait for the Store, Run starts no more jobs. That is no failure of GitHub.
+func TestAStoreThatFailsIsNoFailureOfGitHub(t *testing.T) {
+	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
+		accepts := 0
+		store := putFunc(func(ctx context.Context, name string, r io.Reader) error {
+			if accepts--; accepts < 0 {
+				return errors.New("the bucket is on fire")
+			}
+			return discard(ctx, name, r)
+		})
+		opts := export.Options{Repositories: addRepositories(server, 120), Dir: t.TempDir(), BatchSize: 1, Store: store}
+		for _, accepts = range []int{0, 6} {
+			m, err := run(t, server, opts)
+			require.ErrorContains(t, err, "the bucket is on fire")
+			require.NotErrorIs(t, err, export.ErrSystemic)
+			for _, row := range m.Repositories {
+				assert.NotContains(t, row.Error, "two calls in a row failed")
+			}
+			time.Sleep(20 * time.Hour)
+		}
+	}, ghmigratetest.WithExportDuration(5*time.Hour))
+}
+
 func TestAPathErrorOfTheStoreIsRetried(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
 		failed := false

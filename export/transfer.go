@@ -60,8 +60,8 @@ func (p *performer) download(ctx context.Context) Result {
 		return Result{Archive: &Archive{Name: archiveName(p.job.State.Migration), Size: fetched.Size, SHA256: fetched.SHA256}}
 	}
 	r := p.notFound(ctx, err)
-	if r.Class == ClassJob { // no later download continues this download: free the disk
-		p.job.removeParts(p.disk)
+	if last := p.job.tries(EffectDownload).Refusals+1 >= maxRefusals; isDiskFull(err) || r.Class == ClassJob && (last || r.Outcome != OutcomeUnknown) {
+		p.job.removeParts(p.disk) // no later download continues this one, or others need the disk
 	}
 	return r
 }
@@ -224,9 +224,11 @@ func (p *performer) onDisk() (Result, bool) {
 	return Result{}, true
 }
 
-// Clear removes the archive from disk if the Store has it.
+// Clear removes the archive from disk if the Store has it, or if the job has given up
+// the archive.
 func (j *Job) Clear() error {
-	if !j.State.InStore || j.State.Archive == nil || j.Stream {
+	useless := j.State.InStore || j.Store != nil && j.State.Outcome == OutcomeUnfetched
+	if !useless || j.State.Archive == nil || j.Stream {
 		return nil
 	}
 	return removeFile(cmp.Or[disk](j.disk, durable.OS{}), filepath.Join(j.Dir, j.State.Archive.Name))

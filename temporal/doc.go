@@ -25,9 +25,10 @@
 // The promises of package export hold here too. Every repository has one row in the
 // manifest. The history has the intent to start a migration before the request is sent,
 // and the activity has one attempt. If its worker dies, Export searches for the
-// migration before it sends the start again. Repositories are unlocked as soon as their export has ended. A
-// canceled workflow waits until exports have ended, and unlocks their repositories. A
-// terminated workflow cannot do so: cancel it instead.
+// migration before it sends the start again. Repositories are unlocked as soon as their
+// export has ended, or after a pause of the workflow. A canceled workflow waits until
+// exports have ended, and unlocks their repositories. A terminated workflow cannot do so:
+// cancel it instead.
 //
 // # Tokens
 //
