@@ -1,12 +1,17 @@
 package main_test
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -92,6 +97,32 @@ func TestExtract(t *testing.T) {
 	cmd.Stdin = file
 	require.NoError(t, cmd.Run(), stderr)
 	assert.Contains(t, stdout.String(), filepath.Join("from-pipe", "repositories"))
+}
+
+// TestExtractOntoAFullDisk extracts an archive with a fault. A limit on the size of files
+// stands for the full disk.
+func TestExtractOntoAFullDisk(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no ulimit")
+	}
+	u := newUser(t, newFake(t))
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: "attachments/1/link", Linkname: "/etc"}))
+	require.NoError(t, w.WriteHeader(&tar.Header{Name: "attachments/2/large", Size: 1 << 20, Mode: 0o644}))
+	_, err := w.Write(make([]byte, 1<<20))
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(w.Close(), z.Close()))
+	require.NoError(t, os.WriteFile(u.path("archive.tar.gz"), b.Bytes(), 0o600))
+
+	cmd, _, stderr := u.command("extract", "archive.tar.gz", "unpacked")
+	shell := exec.CommandContext(t.Context(), "sh", append([]string{"-c", `ulimit -f 100 && exec "$@"`, "sh"}, cmd.Args...)...)
+	shell.Dir, shell.Env, shell.Stderr = cmd.Dir, cmd.Env, stderr
+	require.Error(t, shell.Run())
+	assert.Contains(t, stderr.String(), "extract attachments/2/large")
+	assert.Contains(t, stderr.String(), syscall.EFBIG.Error())
 }
 
 func TestInspectRuns(t *testing.T) {

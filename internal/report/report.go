@@ -96,8 +96,9 @@ func of(ctx context.Context, name string, r io.Reader, verify func(context.Conte
 	return report, errors.Join(err, gatherErr)
 }
 
-// Faults returns the faults in err, and the number of faults beyond them. If err is
-// not an [archive.FaultError], Faults returns it as other.
+// Faults returns the faults in err, and the number of faults beyond them. Other is the
+// rest of err: the error of a read or write, which [archive.Verify] and
+// [archive.Extract] join with the faults that they found before.
 func Faults(err error) (faults []Fault, more int, other error) {
 	faults = []Fault{}
 	found, ok := errors.AsType[*archive.FaultError](err)
@@ -107,7 +108,25 @@ func Faults(err error) (faults []Fault, more int, other error) {
 	for _, f := range found.Faults {
 		faults = append(faults, Fault{f.Entry, f.Offset, f.Err.Error(), f.Error()})
 	}
-	return faults, found.More, nil
+	return faults, found.More, withoutFaults(err)
+}
+
+// withoutFaults removes each [archive.FaultError] from err, which may be joined errors.
+func withoutFaults(err error) error {
+	if _, ok := errors.AsType[*archive.FaultError](err); !ok {
+		return err
+	}
+	var rest []error
+	switch err := err.(type) { //nolint:errorlint // it unwraps the joined errors itself
+	case *archive.FaultError:
+	case interface{ Unwrap() []error }:
+		for _, joined := range err.Unwrap() {
+			rest = append(rest, withoutFaults(joined))
+		}
+	case interface{ Unwrap() error }:
+		return withoutFaults(err.Unwrap())
+	}
+	return errors.Join(rest...)
 }
 
 // FaultCount returns the number of all faults.

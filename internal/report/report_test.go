@@ -1,7 +1,9 @@
 package report_test
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -275,6 +277,46 @@ func TestErrorsOfTheReaderAndTheContextAreReturned(t *testing.T) {
 	for _, n := range []int{0, 10, 1 << 20} {
 		_, err = report.Of(t.Context(), "archive", io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(disk)), nil)
 		require.ErrorIs(t, err, disk, n)
+	}
+}
+
+// faultyArchive returns an archive with a fault, a symbolic link, before its only file.
+func faultyArchive(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: "attachments/1/link", Linkname: "/etc"}))
+	schema := `{"version":"1.0.1"}`
+	require.NoError(t, w.WriteHeader(&tar.Header{Name: "schema.json", Size: int64(len(schema)), Mode: 0o644}))
+	_, err := io.WriteString(w, schema)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.NoError(t, z.Close())
+	return b.Bytes()
+}
+
+func TestAnErrorAfterAFaultIsReturned(t *testing.T) {
+	data := faultyArchive(t)
+	disk := errors.New("the disk is gone")
+	failing := func() io.Reader { return io.MultiReader(bytes.NewReader(data), iotest.ErrReader(disk)) }
+	found, err := report.Of(t.Context(), "archive", failing(), nil)
+	require.ErrorIs(t, err, disk)
+	assert.Equal(t, "attachments/1/link", found.Faults[0].Entry)
+
+	summary, err := archive.Extract(t.Context(), failing(), t.TempDir(), nil)
+	require.NotNil(t, summary)
+	faults, more, other := report.Faults(fmt.Errorf("extract: %w", err))
+	assert.Len(t, faults, 1)
+	assert.Zero(t, more)
+	require.ErrorIs(t, other, disk)
+	assert.NotContains(t, other.Error(), "link", "the faults are not in other")
+
+	_, err = archive.Extract(t.Context(), bytes.NewReader(data), t.TempDir(), nil)
+	for _, err := range []error{err, fmt.Errorf("extract: %w", err), errors.Join(err, nil)} {
+		faults, _, other = report.Faults(err)
+		assert.Len(t, faults, 1)
+		require.NoError(t, other)
 	}
 }
 
