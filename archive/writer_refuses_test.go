@@ -169,6 +169,7 @@ func TestWriterRefusesLikeReaders(t *testing.T) {
 			"reftables", adding("octo/app", with(emptyRepository(), "reftable/tables.list", &fstest.MapFile{Data: []byte("x")})),
 			"add repository octo/app: reftable/tables.list: its refs are in reftables, which readers of archives do not support",
 		},
+		{"a file that an extracted name places in another repository", adding("octo/app", extracted("..%2Fother.git%2FHEAD")), "want a relative name"},
 		{"a hook", adding("octo/app", with(emptyRepository(), "hooks/update", &fstest.MapFile{Data: []byte("x")})), "git could run it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -182,6 +183,45 @@ func TestWriterRefusesLikeReaders(t *testing.T) {
 	require.NoError(t, adding("octo/app", shallow)(archive.NewWriter(io.Discard, &archive.WriterOptions{Shallow: true})))
 	w := archive.NewWriter(io.Discard, &archive.WriterOptions{Schema: archive.Schema{Version: "2.0.0"}})
 	require.EqualError(t, w.Close(), `schema version "2.0.0": want 1 as the major version`)
+}
+
+// Extract renames the files that make AddRepository refuse a repository.
+func TestWriterRefusesExtractedRepositoriesThatAreIncomplete(t *testing.T) {
+	t.Parallel()
+	for renamed, want := range map[string]string{
+		"objects%2Finfo%2Falternates":      "it borrows objects from another repository",
+		"objects%2Finfo%2Fhttp-alternates": "it would lead Git to other objects",
+		"objects%2Fpack%2Fpack-x.promisor": "a partial clone: objects are in another repository",
+		"reftable%2Ftables.list":           "its refs are in reftables, which readers of archives do not support",
+		"shallow":                          "a shallow repository: a part of its history is missing",
+		"hooks%2Fupdate":                   "git could run it",
+	} {
+		var out countingWriter
+		w := archive.NewWriter(&out, &archive.WriterOptions{Level: -1})
+		require.EqualError(t, w.AddRepository("octo/app", extracted(renamed)), "add repository octo/app: github-"+renamed+": "+want)
+		assert.Zero(t, out, "nothing of the repository is written")
+	}
+}
+
+// extracted returns a repository of Extract, with a file that Extract renamed.
+func extracted(renamed string) fs.FS {
+	return with(with(emptyRepository(), "github-config", &fstest.MapFile{Data: []byte("x")}), "github-"+renamed, &fstest.MapFile{Data: []byte("x")})
+}
+
+// AddRepository keeps the names of files in a repository that Extract did not write.
+func TestWriterKeepsNamesThatOnlyLookExtracted(t *testing.T) {
+	t.Parallel()
+	for name, repository := range map[string]fstest.MapFS{
+		"github-notes":       with(emptyRepository(), "github-notes", &fstest.MapFile{Data: []byte("x")}),
+		"github-logs%2FHEAD": with(emptyRepository(), "github-logs%2FHEAD", &fstest.MapFile{Data: []byte("x")}),
+		"github-dir/notes":   with(with(emptyRepository(), "github-config", &fstest.MapFile{Data: []byte("x")}), "github-dir/notes", &fstest.MapFile{Data: []byte("x")}),
+	} {
+		var b bytes.Buffer
+		w := archive.NewWriter(&b, nil)
+		require.NoError(t, w.AddRepository("octo/app", repository))
+		require.NoError(t, w.Close())
+		assert.NotNil(t, readLayout(t, b.Bytes()).find("repositories/octo/app.git/"+name, ""))
+	}
 }
 
 // Extracted repositories can be written and extracted again, with the same result.

@@ -26,42 +26,89 @@ func (w *Writer) addRepository(name string, fsys fs.FS) error {
 		return errors.New("already added")
 	}
 	w.lower[strings.ToLower(dir)] = true
-	if err := w.checkRepository(fsys); err != nil {
-		return err
+	for _, name := range []string{"HEAD", "objects"} {
+		if _, err := fs.Stat(fsys, name); err != nil {
+			return fmt.Errorf("not a bare repository: %w", err)
+		}
 	}
 	_, err := fs.Stat(fsys, githubPrefix+"config")
-	extracted := err == nil
-	return fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+	files := repositoryFiles{fsys: fsys, dir: dir, extracted: err == nil}
+	// All checks come first, so that nothing of a refused repository is written.
+	if err := files.each(w.checkFile); err != nil {
+		return err
+	}
+	return files.each(func(f repositoryFile) error {
+		if f.entry.IsDir() {
+			return w.directory(f.target)
+		}
+		return w.copyFile(f.target, fsys, f.name)
+	})
+}
+
+// repositoryFiles are the files and directories of a bare repository.
+type repositoryFiles struct {
+	fsys      fs.FS
+	dir       string // the directory of the repository in the archive
+	extracted bool   // Extract wrote the repository
+}
+
+// A repositoryFile is a file or directory of a bare repository.
+type repositoryFile struct {
+	name   string // in the fs.FS
+	inside string // in the repository in the archive
+	target string // in the archive
+	entry  fs.DirEntry
+}
+
+// each calls visit for all files and directories, until visit fails.
+func (r repositoryFiles) each(visit func(repositoryFile) error) error {
+	return fs.WalkDir(r.fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		inside := name
 		switch {
 		case err != nil:
 			return err
 		case d.IsDir():
-			return w.directory(path.Join(dir, name))
-		case !d.Type().IsRegular():
-			return fmt.Errorf("%s is neither a file nor a directory", name)
-		case extracted && name == "config": // the configuration that Extract wrote
+			return visit(repositoryFile{name, name, path.Join(r.dir, name), d})
+		case r.extracted && name == "config": // the configuration that Extract wrote
 			return nil
+		case r.extracted:
+			inside = originalName(name)
 		}
-		return w.copyFile(path.Join(dir, originalName(name)), fsys, name)
+		// Join would accept a name that leads out of the repository.
+		return visit(repositoryFile{name, inside, r.dir + "/" + inside, d})
 	})
 }
 
 // originalName returns the name that a file of a bare repository had before Extract
 // renamed it.
 func originalName(name string) string {
-	if encoded, ok := strings.CutPrefix(name, githubPrefix); ok {
+	if encoded, ok := strings.CutPrefix(name, githubPrefix); ok && !strings.Contains(encoded, "/") {
 		return strings.NewReplacer("%2F", "/", "%25", "%").Replace(encoded)
 	}
 	return name
 }
 
-// checkRepository returns an error unless fsys is a complete bare repository.
-func (w *Writer) checkRepository(fsys fs.FS) error {
-	for _, name := range []string{"HEAD", "objects"} {
-		if _, err := fs.Stat(fsys, name); err != nil {
-			return fmt.Errorf("not a bare repository: %w", err)
-		}
+// checkFile returns an error for a file that AddRepository refuses.
+func (w *Writer) checkFile(f repositoryFile) error {
+	if f.entry.IsDir() {
+		return nil
 	}
+	if !f.entry.Type().IsRegular() {
+		return fmt.Errorf("%s is neither a file nor a directory", f.name)
+	}
+	err := checkName(f.target)
+	if err == nil {
+		err = w.checkComplete(f)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	return nil
+}
+
+// checkComplete returns an error for a file of an incomplete repository, or of a
+// repository with reftables.
+func (w *Writer) checkComplete(f repositoryFile) error {
 	for _, refused := range []struct {
 		pattern, why string
 	}{
@@ -70,18 +117,15 @@ func (w *Writer) checkRepository(fsys fs.FS) error {
 		{"objects/pack/*.promisor", "a partial clone: objects are in another repository"},
 		{"reftable/tables.list", "its refs are in reftables, which readers of archives do not support"},
 	} {
-		found, err := fs.Glob(fsys, refused.pattern)
+		if found, err := path.Match(refused.pattern, f.inside); err != nil || !found {
+			continue
+		}
+		info, err := f.entry.Info()
 		if err != nil {
 			return err
 		}
-		for _, name := range found {
-			info, err := fs.Stat(fsys, name)
-			if err != nil {
-				return err
-			}
-			if (info.Size() > 0 || path.Ext(name) == ".promisor") && (name != "shallow" || !w.shallow) {
-				return fmt.Errorf("%s: %s", name, refused.why)
-			}
+		if (info.Size() > 0 || path.Ext(f.inside) == ".promisor") && (f.inside != "shallow" || !w.shallow) {
+			return errors.New(refused.why)
 		}
 	}
 	return nil
@@ -89,9 +133,6 @@ func (w *Writer) checkRepository(fsys fs.FS) error {
 
 // copyFile adds the file name of fsys under the name to.
 func (w *Writer) copyFile(to string, fsys fs.FS, name string) error {
-	if err := checkName(to); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
 	f, err := fsys.Open(name)
 	if err != nil {
 		return err
