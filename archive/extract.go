@@ -62,7 +62,7 @@ func Extract(ctx context.Context, r io.Reader, dir string, opts *VerifyOptions) 
 		return &Summary{}, fmt.Errorf("extract archive: %w", err)
 	}
 	defer func() { _ = root.Close() }()
-	x := &extraction{root: root, repositories: make(map[string]*extractedRepository), refBudget: maxRefs}
+	x := &extraction{root: root, faults: new(FaultError), repositories: make(map[string]*extractedRepository), refBudget: maxRefs}
 	summary, err := verify(ctx, r, opts, x.create)
 	if x.failed {
 		return summary, err
@@ -70,7 +70,7 @@ func Extract(ctx context.Context, r io.Reader, dir string, opts *VerifyOptions) 
 	if failed := x.finish(); failed != nil {
 		err = errors.Join(failed, err)
 	}
-	return summary, joinFaults(err, &x.faults)
+	return summary, joinFaults(err, x.faults)
 }
 
 // joinFaults adds faults to the faults of an error.
@@ -112,9 +112,9 @@ type extraction struct {
 	lastDir      string                          // the directory that was made last
 	repositories map[string]*extractedRepository // by directory
 	refBudget    int                             // how many more bytes of refs may be remembered
-	faults       FaultError
-	out          *bufio.Writer // of the file that is being written
-	failed       bool          // a file could not be written
+	faults       *FaultError                     // apart, because the caller may keep it
+	out          *bufio.Writer                   // of the file that is being written
+	failed       bool                            // a file could not be written
 }
 
 // create makes the file or directory of an entry. A *Fault says why the entry is

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"path"
 	"slices"
+	"strings"
 )
 
 // ReaderOptions are the options of [NewReader] and [Open].
@@ -212,6 +213,7 @@ func (r *Reader) next() (*Entry, error) {
 		}
 		mode, _ := typeBits(header)
 		name, err := r.names.resolve(header.Name, mode.IsRegular())
+		name = strings.Clone(name) // the name in the tar may be a part of a header of a mebibyte
 		if err != nil {
 			return nil, &Fault{Entry: name, Offset: -1, Err: err}
 		}
@@ -221,7 +223,7 @@ func (r *Reader) next() (*Entry, error) {
 			return e, nil
 		case !e.Mode.IsDir():
 			err := fmt.Errorf("%s in place of the wrapping directory", cmp.Or(e.special, "a file"))
-			return nil, &Fault{Entry: path.Clean(header.Name), Offset: -1, Err: err}
+			return nil, &Fault{Entry: strings.Clone(path.Clean(header.Name)), Offset: -1, Err: err}
 		}
 	}
 }

@@ -106,6 +106,7 @@ func verify(ctx context.Context, r io.Reader, opts *VerifyOptions, create func(*
 	v := &verifier{
 		opts:         opts,
 		create:       create,
+		faults:       new(FaultError),
 		catalog:      newCatalog(),
 		bare:         newBareRepositories(opts.Limits),
 		repositories: make(map[string]*RepositorySummary),
@@ -153,7 +154,7 @@ type verifier struct {
 	opts         *VerifyOptions
 	create       func(*Entry) (io.WriteCloser, error)
 	summary      *Summary
-	faults       FaultError
+	faults       *FaultError // apart, because the caller may keep it
 	catalog      *catalog
 	references   *referenceCheck               // nil with SkipReferences
 	repositories map[string]*RepositorySummary // by name in lower case
@@ -163,6 +164,9 @@ type verifier struct {
 	broken       bool            // the container is damaged
 	misplaced    map[string]bool // misplaced files and directories that were reported
 	merged       map[string]bool // names of repositories with merged pull requests, in lower case
+
+	lastRecord     Record
+	lastRepository string // of lastRecord
 }
 
 // read reads the input to its end. The error is never a fault of the archive.
@@ -279,7 +283,7 @@ func (v *verifier) finish() {
 		if !v.schema {
 			v.report("schema.json", -1, errMissing)
 		}
-		v.catalog.missing(&v.faults)
+		v.catalog.missing(v.faults)
 	}
 	if v.tooMany || v.bare.tooMany {
 		v.report("", -1, fmt.Errorf("more than %d repositories: the others were not checked", maxRepositories))

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -136,6 +137,87 @@ func TestVerifyKeepsLimits(t *testing.T) {
 		require.NoError(t, err)
 		assert.LessOrEqual(t, len(summary.Records), 1001)
 	})
+}
+
+// A hostile archive is small, but unpacks to long texts. Verify does not keep long texts.
+// The test is not parallel, because it measures the memory.
+func TestVerifyForgetsLongTexts(t *testing.T) {
+	if race.Enabled {
+		t.Skip("slow, and without concurrency")
+	}
+	long := strings.Repeat("x", 256<<10)
+	records := func(n int, record func(i int) string) []tarred {
+		texts := make([]string, n)
+		for i := range texts {
+			texts[i] = record(i)
+		}
+		return []tarred{
+			{name: "schema.json", content: `{"version":"1.0.1"}`},
+			{name: "releases_000001.json", content: "[" + strings.Join(texts, ",") + "]"},
+		}
+	}
+	var names []tarred
+	for i := range 200 {
+		names = append(names, tarred{name: fmt.Sprintf("../%d%s", i, strings.Repeat("x", 200)), change: func(h *tar.Header) {
+			h.Format, h.PAXRecords = tar.FormatPAX, map[string]string{"comment": long}
+		}})
+	}
+	for name, members := range map[string][]tarred{
+		"repositories of records with faults": records(200, func(int) string {
+			return fmt.Sprintf(`{"type":"release","url":"https://github.com/o/%s","a":"tarball://root/../x"}`, long)
+		}),
+		"repositories of records with links": records(200, func(int) string {
+			return fmt.Sprintf(`{"type":"release","url":"https://github.com/%s/r","a":"tarball://root/x"}`, long)
+		}),
+		"names of repositories": records(200, func(int) string {
+			return fmt.Sprintf(`{"type":"repository","url":"u","owner":"o","name":"%s","a":"tarball://root/x","b":"tarball://root/../x"}`, long)
+		}),
+		"texts around repositories": records(200, func(int) string {
+			return fmt.Sprintf(`{"type":"release","url":"https://github.com/o/r/%s#%s","a":"tarball://root/x","b":"tarball://root/../x"}`, long, long)
+		}),
+		"many repositories": records(100_000, func(i int) string {
+			return fmt.Sprintf(`{"type":"release","url":"https://github.com/%s/%d","a":"tarball://root/x"}`, long[:255], i)
+		}),
+		"many links": records(100_000, func(i int) string {
+			return fmt.Sprintf(`{"type":"release","url":"u","a":"tarball://root/%s%d"}`, long[:400], i)
+		}),
+		"headers of entries": names,
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := archiveOf(t, members...)
+			before, during := liveHeap(), int64(0)
+			_, err := archive.Verify(t.Context(), &atEnd{r: bytes.NewReader(file), end: func() { during = liveHeap() }}, nil)
+			after := liveHeap()
+			for _, fault := range faultsOf(t, err).Faults {
+				require.LessOrEqual(t, len(fault.Repository), 511)
+			}
+			assert.Less(t, during-before, int64(40<<20))
+			assert.Less(t, after-before, int64(4<<20), "the faults refer to nothing large")
+			runtime.KeepAlive(file)
+		})
+	}
+}
+
+// liveHeap returns the size of the reachable objects.
+func liveHeap() int64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// An atEnd calls end at the end of r.
+type atEnd struct {
+	r   io.Reader
+	end func()
+}
+
+func (a *atEnd) Read(p []byte) (int, error) {
+	n, err := a.r.Read(p)
+	if err != nil {
+		a.end()
+	}
+	return n, err
 }
 
 func TestVerifyKeepsTrackOfAThousandRepositories(t *testing.T) {

@@ -17,29 +17,56 @@ type catalog struct {
 	pending []pendingLink
 	decoded map[uint64]uint64 // targets of pending links that may be percent-encoded
 	texts   []string          // of pending links
-	size    int               // the bytes in texts
-	origins []origin          // of pending links
+	size    int               // the memory of texts
+	origins origins           // of pending links
 }
 
 // A pendingLink is a link to an entry that has not come yet.
 type pendingLink struct {
 	target uint64
 	offset int64  // of the record
-	origin uint32 // index in origins
+	origin uint32 // index in origins; 0 if origins was full
 	text   uint32 // index in texts, plus one; 0 if texts was full
 }
 
 // An origin is a file of records, and a repository with records in the file.
 type origin struct{ shard, repository string }
 
-// maxTexts bounds the bytes of links that are kept for the messages of faults.
-const maxTexts = 8 << 20
+// origins holds each origin once. The first origin is empty, for links that come after
+// maxTexts.
+type origins struct {
+	list    []origin
+	indexes map[origin]uint32 // in list
+	size    int               // the memory of list and indexes
+}
+
+// index returns the index of an origin.
+func (o *origins) index(from origin) uint32 {
+	i, ok := o.indexes[from]
+	size := len(from.shard) + len(from.repository) + 4*textOverhead
+	if ok || o.size+size > maxTexts {
+		return i
+	}
+	i = uint32(len(o.list)) //nolint:gosec // at most maxTexts
+	o.size += size
+	o.list = append(o.list, from)
+	o.indexes[from] = i
+	return i
+}
+
+const (
+	// maxTexts bounds the memory of links, and of origins, that are kept for faults.
+	maxTexts = 8 << 20
+	// textOverhead is the memory of a string without its bytes.
+	textOverhead = 24
+)
 
 func newCatalog() *catalog {
 	return &catalog{
 		seed:    maphash.MakeSeed(),
 		seen:    make(map[uint64]struct{}),
 		decoded: make(map[uint64]uint64),
+		origins: origins{list: make([]origin, 1), indexes: make(map[origin]uint32)},
 	}
 }
 
@@ -85,9 +112,10 @@ func (c *catalog) has(hash uint64) bool {
 	return ok
 }
 
-// link adds a link to the entry of this name, from the record that e yielded last. The
-// entry must be a directory if it is a repository, and a file otherwise.
-func (c *catalog) link(e *Entry, r Record, name string) {
+// link adds a link to the entry of this name, from the record that e yielded last, which
+// belongs to the repository. The entry must be a directory if it is a repository, and a
+// file otherwise.
+func (c *catalog) link(e *Entry, repository, name string) {
 	plain, err := url.PathUnescape(name)
 	if err != nil {
 		plain = name
@@ -100,15 +128,9 @@ func (c *catalog) link(e *Entry, r Record, name string) {
 	if decoded != target {
 		c.decoded[target] = decoded
 	}
-	from := origin{e.Name, repositoryOf(r)}
-	if n := len(c.origins); n == 0 || c.origins[n-1] != from {
-		from.repository = strings.Clone(from.repository)
-		c.origins = append(c.origins, from)
-	}
-	pending := pendingLink{target: target, offset: e.offset}
-	pending.origin = uint32(len(c.origins) - 1) //nolint:gosec // the entries of an archive fit into memory
-	if c.size+len(name) <= maxTexts {
-		c.size += len(name)
+	pending := pendingLink{target: target, offset: e.offset, origin: c.origins.index(origin{e.Name, repository})}
+	if size := len(name) + textOverhead; c.size+size <= maxTexts {
+		c.size += size
 		c.texts = append(c.texts, strings.Clone(name))
 		pending.text = uint32(len(c.texts)) //nolint:gosec // at most maxTexts
 	}
@@ -123,10 +145,14 @@ func (c *catalog) missing(faults *FaultError) {
 		if c.has(link.target) || ok && c.has(decoded) {
 			continue
 		}
-		from, err := c.origins[link.origin], errors.New("link to an entry that is not in the archive")
+		from, err := c.origins.list[link.origin], errors.New("link to an entry that is not in the archive")
 		if link.text > 0 {
 			err = fmt.Errorf("%w: %q", err, shorten(linkRoot+c.texts[link.text-1]))
 		}
-		faults.add(&Fault{Entry: from.shard, Repository: from.repository, Offset: link.offset, Err: err})
+		fault := &Fault{Entry: from.shard, Repository: from.repository, Offset: link.offset, Err: err}
+		if from.shard == "" {
+			fault.Offset = -1
+		}
+		faults.add(fault)
 	}
 }

@@ -59,7 +59,7 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 		case err != nil:
 			v.reportRecord(e, r, err)
 		case !v.excluded(name):
-			v.catalog.link(e, r, name)
+			v.catalog.link(e, v.repositoryOf(r), name)
 		}
 	})
 	e.reader.countRecords(remembered) // beyond the limit, the loop ends before the next record
@@ -67,7 +67,7 @@ func (v *verifier) checkRecord(e *Entry, r Record) {
 
 // reportRecord reports a fault of the record that e yielded last.
 func (v *verifier) reportRecord(e *Entry, r Record, err error) {
-	v.faults.add(&Fault{Entry: e.Name, Repository: repositoryOf(r), Offset: e.offset, Err: err})
+	v.faults.add(&Fault{Entry: e.Name, Repository: v.repositoryOf(r), Offset: e.offset, Err: err})
 }
 
 // excluded reports whether the options exclude the entry of this name. Records may

@@ -68,8 +68,21 @@ func (v *verifier) repository(name string) *RepositorySummary {
 }
 
 // repositoryOf returns the "owner/name" of the repository that a record belongs to. It
-// returns "" if the record belongs to no repository.
-func repositoryOf(r Record) string {
+// returns "" if the record belongs to no repository, or if a part is longer than any
+// name on GitHub. It remembers the last record, because a record may have many links.
+func (v *verifier) repositoryOf(r Record) string {
+	if v.lastRecord != r {
+		owner, name, _ := strings.Cut(findRepository(r), "/")
+		v.lastRecord, v.lastRepository = r, ""
+		if owner != "" && max(len(owner), len(name)) <= maxPart {
+			v.lastRepository = owner + "/" + name
+		}
+	}
+	return v.lastRepository
+}
+
+// findRepository returns the "owner/name" in the fields of a record, or "".
+func findRepository(r Record) string {
 	url := r.Key()
 	switch r := r.(type) {
 	case *User, *Organization, *Team:
