@@ -16,7 +16,7 @@ type Report struct {
 	File        string           `json:"file"`
 	Summary     *archive.Summary `json:"summary"`
 	Bytes       map[string]int64 `json:"bytes"`       // by part: git, attachments, repository_files, release_assets, records, other
-	People      []*Person        `json:"people"`      // sorted by Wrote, the largest first
+	People      []*Person        `json:"people"`      // sorted by Wrote, the largest first; "…" counts all beyond 50,000
 	Attachments []*Attachment    `json:"attachments"` // the ten largest
 	Faults      []Fault          `json:"faults"`
 	MoreFaults  int              `json:"more_faults"` // the number of faults that are not in Faults
@@ -90,7 +90,7 @@ func of(ctx context.Context, name string, r io.Reader, verify func(context.Conte
 		Summary:     summary,
 		Bytes:       stats.bytes,
 		People:      stats.sortedPeople(),
-		Attachments: stats.largestAttachments(10),
+		Attachments: stats.largestAttachments(),
 	}
 	report.Faults, report.MoreFaults, err = Faults(err)
 	return report, errors.Join(err, gatherErr)

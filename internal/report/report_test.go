@@ -13,16 +13,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"testing/iotest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghmigrate/ghmigrate/archive"
+	"github.com/ghmigrate/ghmigrate/internal/race"
 	"github.com/ghmigrate/ghmigrate/internal/report"
 )
 
@@ -238,6 +241,109 @@ func TestLongListsAreTruncated(t *testing.T) {
 	assert.Contains(t, text, "\nand 7 more, 7 of whom wrote nothing\n")
 	assert.Len(t, got.People, 17)
 	assert.Len(t, got.Attachments, 10)
+}
+
+// A hostile archive is small, but unpacks to long texts. A report has only the beginnings
+// of long texts.
+func TestLongTextsAreShortened(t *testing.T) {
+	if race.Enabled {
+		t.Skip("slow, and measures the memory")
+	}
+	long := strings.Repeat("ä", 64<<10)
+	url := func(i int, kind string) archive.URL {
+		return archive.URL(fmt.Sprintf("%s%s-%d/%s", web, kind, i, long))
+	}
+	var b bytes.Buffer
+	w := archive.NewWriter(&b, &archive.WriterOptions{Level: 1})
+	for i := range 60 {
+		for _, r := range []archive.Record{
+			&archive.User{URL: url(i, "user"), Login: fmt.Sprint(i, long), Name: long},
+			&archive.Issue{URL: url(i, "issue"), User: url(i, "author")},
+			&archive.Attachment{
+				URL: url(i, "attachment"), Issue: url(i, "issue"), AssetName: long, AssetContentType: long,
+				AssetURL: fmt.Sprintf("tarball://root/attachments/%d/%s", i, long),
+			},
+		} {
+			require.NoError(t, w.Write(r))
+		}
+	}
+	require.NoError(t, w.Close())
+
+	before, during := liveHeap(), int64(0)
+	end := iotest.ErrReader(io.EOF)
+	found, err := report.Of(t.Context(), "archive", io.MultiReader(&b, readerFunc(func(p []byte) (int, error) {
+		during = liveHeap()
+		return end.Read(p)
+	})), nil)
+	require.NoError(t, err)
+	assert.Less(t, during-before, int64(48<<20))
+	assert.Less(t, liveHeap()-before, int64(4<<20))
+	text, err := json.Marshal(found)
+	require.NoError(t, err)
+	assert.Less(t, len(text), 200_000)
+	assert.True(t, utf8.Valid(text))
+	assert.Len(t, found.People, 120)
+	assert.Len(t, found.Attachments, 10)
+}
+
+// liveHeap returns the size of the reachable objects.
+func liveHeap() int64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// The largest attachments are found among many, also if the file of an attachment comes
+// after its record. All people beyond a limit are counted together.
+func TestManyPeopleAndAttachments(t *testing.T) {
+	if race.Enabled {
+		t.Skip("slow, and without concurrency")
+	}
+	var b bytes.Buffer
+	w := archive.NewWriter(&b, &archive.WriterOptions{Level: 1})
+	file := func(name string, size int64) {
+		f, err := w.Create("attachments/1/"+name, size)
+		require.NoError(t, err)
+		_, err = f.Write(make([]byte, size))
+		require.NoError(t, err)
+	}
+	record := func(name string) {
+		require.NoError(t, w.Write(&archive.Attachment{
+			URL: archive.URL(name), AssetName: name, AssetURL: "tarball://root/attachments/1/" + name,
+		}))
+	}
+	file("first", 2000)
+	file("small", 1)
+	record("a later file")
+	record("first")
+	for i := range 60_000 {
+		record(fmt.Sprint("missing-", i))
+		require.NoError(t, w.Write(&archive.Issue{URL: archive.URL(fmt.Sprint(issue, i)), User: archive.URL(fmt.Sprint(web, i))}))
+	}
+	record("small")
+	record("last%20name")
+	file("a later file", 3000)
+	file("last name", 1000)
+	require.NoError(t, w.Close())
+
+	found, err := report.Of(t.Context(), "archive", &b, nil)
+	require.NoError(t, err)
+	require.Len(t, found.Attachments, 10)
+	for i, want := range []struct {
+		path string
+		size int64
+	}{{"a later file", 3000}, {"first", 2000}, {"last name", 1000}, {"small", 1}} {
+		assert.Equal(t, "attachments/1/"+want.path, found.Attachments[i].Path)
+		assert.Equal(t, want.size, found.Attachments[i].Size)
+	}
+	require.Len(t, found.People, 50_001)
+	assert.EqualValues(t, "…", found.People[0].URL)
+	assert.EqualValues(t, 10_000, found.People[0].Issues)
 }
 
 func TestFaults(t *testing.T) {
