@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -123,6 +124,74 @@ func TestExtractOntoAFullDisk(t *testing.T) {
 	require.Error(t, shell.Run())
 	assert.Contains(t, stderr.String(), "extract attachments/2/large")
 	assert.Contains(t, stderr.String(), syscall.EFBIG.Error())
+}
+
+// addEntries writes a copy of an archive with more entries.
+func addEntries(t *testing.T, from, to string, entries map[string]string) {
+	t.Helper()
+	unzip, err := gzip.NewReader(strings.NewReader(readFile(t, from)))
+	require.NoError(t, err)
+	var b bytes.Buffer
+	zip := gzip.NewWriter(&b)
+	w := tar.NewWriter(zip)
+	r := tar.NewReader(unzip)
+	for header, err := r.Next(); !errors.Is(err, io.EOF); header, err = r.Next() {
+		require.NoError(t, err)
+		require.NoError(t, w.WriteHeader(header))
+		_, err := io.Copy(w, r)
+		require.NoError(t, err)
+	}
+	for name, text := range entries {
+		require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(text)), Mode: 0o600}))
+		_, err := w.Write([]byte(text))
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	require.NoError(t, zip.Close())
+	require.NoError(t, os.WriteFile(to, b.Bytes(), 0o600))
+}
+
+func TestExtractPrintsWikis(t *testing.T) {
+	u, path := exportedArchive(t)
+	head := "ref: refs/heads/master\n"
+	addEntries(t, u.path(path), u.path("wiki.tar.gz"), map[string]string{"repositories/octo-org/app.wiki.git/HEAD": head})
+	bare := func(name string) string { return u.path("unpacked", "repositories", "octo-org", name) }
+	paths := []string{bare("app.git"), bare("app.wiki.git"), bare("other.git")}
+	found := decode[struct{ Paths []string }](t, u.do("extract", "wiki.tar.gz", "unpacked", "--json"))
+	assert.Equal(t, paths, found.Paths)
+	require.NoError(t, os.RemoveAll(u.path("unpacked")))
+	assert.Equal(t, strings.Join(paths, "\n"), u.do("extract", "wiki.tar.gz", "unpacked"))
+}
+
+// TestNamesInAnArchiveDoNotForgeLines checks that a name in an archive does not add a
+// line to the output, and does not control a terminal.
+func TestNamesInAnArchiveDoNotForgeLines(t *testing.T) {
+	t.Parallel()
+	u, path := exportedArchive(t)
+	entries := map[string]string{}
+	for _, name := range []string{"nul", "a\nforged", "b\x1b[2Jx", "c\u009b2Jx", "d\x7fx", "e\rx"} {
+		entries["repositories/octo-org/"+name+".git/HEAD"] = "ref: refs/heads/main\n"
+		entries["repositories/octo-org/"+name+".git/shallow"] = strings.Repeat("1", 40) + "\n"
+	}
+	addEntries(t, u.path(path), u.path("hostile.tar.gz"), entries)
+
+	res := u.fails(1, []string{"extract", "hostile.tar.gz", "unpacked"}, "hostile.tar.gz has faults")
+	bare := func(name string) string { return u.path("unpacked", "repositories", "octo-org", name) }
+	assert.Equal(t, bare("app.git")+"\n"+bare("other.git")+"\n", res.stdout)
+	for _, args := range []string{
+		"extract hostile.tar.gz again", "extract hostile.tar.gz json --json",
+		"verify hostile.tar.gz", "verify hostile.tar.gz --json", "inspect hostile.tar.gz", "inspect hostile.tar.gz --json",
+	} {
+		res := u.run(strings.Fields(args)...)
+		printed := res.stdout + res.stderr
+		assert.NotRegexp(t, `[^\PC\n]`, printed, args)
+		assert.NotRegexp(t, `(?m)^\s*forged`, printed, args)
+		if strings.HasSuffix(args, "--json") {
+			assert.Equal(t, 1, strings.Count(res.stdout, "\n"), args)
+		}
+	}
+	found := decode[struct{ Paths []string }](t, u.run("extract", "hostile.tar.gz", "paths", "--json").stdout)
+	assert.Len(t, found.Paths, 2)
 }
 
 func TestInspectRuns(t *testing.T) {

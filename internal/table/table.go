@@ -29,8 +29,10 @@ func (t *Table) Row(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
-// Note adds a line of text below the rows.
-func (t *Table) Note(format string, args ...any) { t.notes += fmt.Sprintf(format, args...) + "\n" }
+// Note adds a line of [Printable] text below the rows.
+func (t *Table) Note(format string, args ...any) {
+	t.notes += Printable(fmt.Sprintf(format, args...)) + "\n"
+}
 
 // Len returns the number of rows.
 func (t *Table) Len() int { return len(t.rows) }

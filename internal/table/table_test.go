@@ -14,8 +14,8 @@ func TestTable(t *testing.T) {
 	x.Row("NAME", "SIZE", "NOTE")
 	x.Row("é", "10", "")
 	x.Row("a\x1b[31m", "7", "red")
-	x.Note("%d rows", 2)
-	assert.Equal(t, "NAME    SIZE  NOTE\né         10\na\uFFFD[31m     7  red\n2 rows\n", x.String())
+	x.Note("%d rows of %s", 2, "a\nb\x1b[31m")
+	assert.Equal(t, "NAME    SIZE  NOTE\né         10\na\uFFFD[31m     7  red\n2 rows of a\uFFFDb\uFFFD[31m\n", x.String())
 }
 
 func TestNumbers(t *testing.T) {

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -136,13 +139,31 @@ func (a *app) prepare(cmd *cobra.Command) error {
 
 // print prints a line, or with --json the value.
 func (a *app) print(line string, value any) error {
-	if !a.json {
-		_, err := fmt.Fprintln(a.out, line)
-		return err
+	if a.json {
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(value); err != nil {
+			return err
+		}
+		line = escapeControls(strings.TrimSuffix(b.String(), "\n"))
 	}
-	enc := json.NewEncoder(a.out)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(value)
+	_, err := fmt.Fprintln(a.out, line)
+	return err
+}
+
+// escapeControls escapes the control characters in JSON that package encoding/json leaves
+// as they are: DEL, and U+0080 to U+009F, which control some terminals.
+func escapeControls(line string) string {
+	var b strings.Builder
+	for _, r := range line {
+		if unicode.IsControl(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // jsonFlag adds --json to a command that prints results.

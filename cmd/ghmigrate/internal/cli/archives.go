@@ -12,6 +12,7 @@ import (
 
 	"github.com/ghmigrate/ghmigrate/cmd/ghmigrate/internal/backups"
 	"github.com/ghmigrate/ghmigrate/internal/report"
+	"github.com/ghmigrate/ghmigrate/internal/table"
 )
 
 // isArchive reports whether a path or URL is one of an archive. Everything else names
@@ -57,7 +58,7 @@ func beside(name, base string) string {
 func (a *app) complainFaults(name string, faults []report.Fault, more int) {
 	var lines []string
 	for _, f := range faults {
-		lines = append(lines, f.Text)
+		lines = append(lines, table.Printable(f.Text)) // names come from the archive
 	}
 	if more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))

@@ -4,18 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ghmigrate/ghmigrate/archive"
 	"github.com/ghmigrate/ghmigrate/internal/report"
+	"github.com/ghmigrate/ghmigrate/internal/table"
 )
 
 // An extractedArchive, as JSON.
 type extractedArchive struct {
 	verified
-	Extracted string `json:"extracted"` // the folder
+	Extracted string   `json:"extracted"` // the folder
+	Paths     []string `json:"paths"`     // of the bare repositories in the folder
 }
 
 func (a *app) extract() *cobra.Command {
@@ -24,9 +28,10 @@ func (a *app) extract() *cobra.Command {
 		Use:   "extract ARCHIVE DIR [flags]",
 		Short: "Unpack and verify an archive",
 		Long: `Extract unpacks and verifies an archive in one pass, into a new or empty folder. It
-prints the path of each bare repository, for git clone. Extract writes nothing outside
-of the folder, and leaves out hooks and the Git configuration of the archive. The
-archive is a path, the URL of an object in a bucket, or - for standard input.`,
+prints the path of each bare repository that it has unpacked, for git clone; the path
+of a wiki ends in .wiki.git. Extract writes nothing outside of the folder, and leaves
+out hooks and the Git configuration of the archive. The archive is a path, the URL of
+an object in a bucket, or - for standard input.`,
 		Example: "  ghmigrate extract migration-79.tar.gz unpacked\n  git clone unpacked/repositories/octo-org/hello-world.git",
 		Args:    exactly(2, "the name of an archive and a folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,19 +55,20 @@ func (a *app) extractTo(ctx context.Context, name, dir string, opts archive.Veri
 		return err
 	}
 	summary, err := archive.Extract(ctx, r, dir, &opts)
-	x := extractedArchive{verified{File: name, Summary: summary}, dir}
+	x := extractedArchive{verified{File: name, Summary: summary}, dir, nil}
 	x.Faults, x.MoreFaults, err = report.Faults(err)
 	if err = errors.Join(err, r.Close()); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	x.OK = len(x.Faults) == 0
+	if x.Paths, err = bareRepositories(dir); err != nil {
+		return err
+	}
 	if a.json {
 		err = a.print("", x)
-	} else if summary != nil {
-		for _, repo := range summary.Repositories {
-			if repo.Git {
-				err = errors.Join(err, a.print(filepath.Join(dir, "repositories", filepath.FromSlash(repo.Name)+".git"), nil))
-			}
+	} else {
+		for _, repository := range x.Paths {
+			err = errors.Join(err, a.print(repository, nil))
 		}
 	}
 	if err != nil {
@@ -75,4 +81,19 @@ func (a *app) extractTo(ctx context.Context, name, dir string, opts archive.Veri
 		return exitError(statusFailed)
 	}
 	return nil
+}
+
+// bareRepositories returns the paths of the bare repositories and wikis in the folder of
+// an extracted archive. The folder has only the entries that Extract accepted. It skips
+// names with characters that are not printable: a line break would forge a path.
+func bareRepositories(dir string) ([]string, error) {
+	found := []string{} // not nil, which is null as JSON
+	names, err := fs.Glob(os.DirFS(dir), "repositories/*/*.git")
+	for _, name := range names {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if info, err := os.Lstat(path); err == nil && info.IsDir() && table.Printable(name) == name {
+			found = append(found, path)
+		}
+	}
+	return found, err
 }
