@@ -159,7 +159,9 @@ func (c *Client) isCloud() bool {
 
 // Do calls any endpoint of the API with the client's authentication, headers,
 // retries, rate limits and errors. The path is relative to the API root and
-// already escaped. It may have a query, as in "/orgs/octo/repos?page=2".
+// already escaped. It may have a query, as in "/orgs/octo/repos?page=2". The path
+// "/graphql" is GraphQL, also on a GitHub Enterprise Server, which has GraphQL at
+// /api/graphql and not below the API root.
 //
 // Do sends a non-nil in as JSON and decodes the response into a non-nil out, as
 // package encoding/json does. A response without a body leaves out unchanged.

@@ -37,6 +37,9 @@ func TestDoTakesPathsRelativeToTheRoot(t *testing.T) {
 		"/repos/...":                   "/api/v3/repos/...",
 		"/repos/":                      "/api/v3/repos/",
 		"/":                            "/api/v3/",
+		"/graphql":                     "/api/graphql",
+		"graphql?a=1":                  "/api/graphql?a=1",
+		"/graphql/x":                   "/api/v3/graphql/x",
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -167,7 +168,11 @@ func secretsOf(req *http.Request) []string {
 }
 
 func (c *Client) target(r request) string {
-	target := c.root + r.at.path
+	root := c.root
+	if server, isServer := strings.CutSuffix(root, "/api/v3"); isServer && r.at.path == "/graphql" {
+		root = server + "/api"
+	}
+	target := root + r.at.path
 	if len(r.query) > 0 {
 		target += "?" + r.query.Encode()
 	}

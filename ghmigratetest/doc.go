@@ -48,7 +48,7 @@
 //
 // Seven more operations serve the requests that programs send before an export:
 // GET /user, /user/memberships/orgs/ORG, /orgs/ORG, /orgs/ORG/memberships/USER,
-// /orgs/ORG/repos, /meta, and POST /graphql (with GHES, /api/graphql). The server
+// /orgs/ORG/repos, /meta, and POST /graphql (with GHES, only /api/graphql). The server
 // knows two GraphQL queries. The second one reports locks, which REST does not
 // report:
 //

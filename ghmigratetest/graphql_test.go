@@ -59,11 +59,15 @@ func TestRateLimitOfGraphQL(t *testing.T) {
 	assert.Equal(t, http.StatusOK, c.do("GET", "/orgs/octo/migrations", "").status, "REST has a quota of its own")
 }
 
-func TestGraphQLOfGHES(t *testing.T) {
-	c := newServer(t, ghmigratetest.WithGHES())
+func TestGraphQLBesideTheRESTAPI(t *testing.T) {
 	query := `{"query":"{ viewer { login } }"}`
+	for name, opts := range map[string][]ghmigratetest.Option{"GitHub.com": nil, "GHES": {ghmigratetest.WithGHES()}} {
+		c := newServer(t, opts...)
+		root := c.URL()[:len(c.URL())-len("/v3")]
+		res := c.do("POST", root+"/graphql", query, "Authorization", "Bearer "+c.Token())
+		assert.JSONEq(t, `{"data":{"viewer":{"login":"octocat"}}}`, res.body, name)
+		assert.Equal(t, "/graphql", c.Requests()[0].Path, name)
+	}
+	c := newServer(t, ghmigratetest.WithGHES())
 	assert.Equal(t, http.StatusNotFound, c.do("POST", "/graphql", query).status)
-	root := c.URL()[:len(c.URL())-len("/v3")]
-	res := c.do("POST", root+"/graphql", query, "Authorization", "Bearer "+c.Token())
-	assert.JSONEq(t, `{"data":{"viewer":{"login":"octocat"}}}`, res.body)
 }

@@ -9,9 +9,9 @@ import (
 )
 
 // Handler returns both origins as one handler, for a caller's own TLS server,
-// proxy or middleware. The API is below /api/v3 (and /api/graphql with
-// [WithGHES]). Requests for the host of [WithStorageHost], or else for paths
-// below /storage/, go to storage.
+// proxy or middleware. The API is below /api/v3, and GraphQL is also at
+// /api/graphql. Requests for the host of [WithStorageHost], or else for paths below
+// /storage/, go to storage.
 //
 // Links, Location headers and signed URLs have the scheme, host and path prefix
 // by which the client reached the handler. A proxy passes them in

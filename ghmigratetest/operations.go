@@ -113,13 +113,10 @@ func operationIDs() []string {
 // operation is nil if no operation has the path.
 func (s *Server) route(method, escapedPath string) (*operation, map[string]string) {
 	path, ok := strings.CutPrefix(escapedPath, basePath)
-	if s.cfg.ghes { // GHES has GraphQL beside /api/v3
-		ok = ok && path != "/graphql"
-		if escapedPath == "/api/graphql" {
-			path, ok = "/graphql", true
-		}
-	}
-	if !ok {
+	switch {
+	case escapedPath == graphQLPath:
+		path = "/graphql"
+	case !ok, s.cfg.ghes && path == "/graphql":
 		return nil, nil
 	}
 	segments := strings.Split(path, "/")

@@ -61,9 +61,16 @@ func (s *Server) receive(origin Origin, serve http.HandlerFunc) http.Handler {
 	})
 }
 
-// relative returns a path of the API relative to the base URL.
+// relative returns a path of the API relative to the base URL. It is /graphql for both
+// paths of GraphQL.
 func relative(origin Origin, path string) string {
-	if below, ok := strings.CutPrefix(path, basePath+"/"); ok && origin == API {
+	if origin != API {
+		return path
+	}
+	if path == graphQLPath {
+		return "/graphql"
+	}
+	if below, ok := strings.CutPrefix(path, basePath+"/"); ok {
 		return "/" + below
 	}
 	return path

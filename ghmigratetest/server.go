@@ -149,6 +149,10 @@ func (s *Server) URL() string { return s.apiOrigin + basePath }
 
 const basePath = "/api/v3"
 
+// graphQLPath is the path of GraphQL on a GHES. Some clients expect GraphQL there if the
+// base URL ends in /api/v3.
+const graphQLPath = "/api/graphql"
+
 // StorageURL returns the base URL of storage, without a trailing slash. Its host
 // name differs from the API's, unless [WithGHES] is set or [WithAddr] names a
 // network address.
