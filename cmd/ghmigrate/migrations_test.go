@@ -213,9 +213,57 @@ func TestLocksWithoutGraphQL(t *testing.T) {
 	res = u.run("locks", "-q", "--org", "octo-org")
 	assert.Equal(t, result{0, "octo-org/hello\n", res.stderr}, res)
 	assert.Contains(t, res.stderr, "no GraphQL API")
-	assert.Contains(t, u.do("preflight", "--org", "octo-org"), "locked: not known")
+	text := u.do("preflight", "--org", "octo-org")
+	assert.Contains(t, text, "warning: this address has no GraphQL API, so the locked repositories are not known\n")
+	assert.Contains(t, text, "locked: not known, see the warning")
 	u.do("unlock", "--org", "octo-org", "--all")
 	assert.False(t, fake.Locked("octo-org/hello"))
+}
+
+// TestPreflightWarnsIfGraphQLRefuses checks that preflight keeps its findings if the locks
+// are not known.
+func TestPreflightWarnsIfGraphQLRefuses(t *testing.T) {
+	t.Parallel()
+	for name, refusal := range map[string]ghmigratetest.Fault{
+		"single sign-on":   {Status: 200, Body: `{"errors": [{"type": "FORBIDDEN", "message": "Resource protected by organization SAML enforcement."}]}`},
+		"a rate limit":     {Status: 200, Body: `{"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]}`},
+		"the status 403":   {Status: 403, Body: `{"message": "Forbidden"}`},
+		"an HTML response": {Status: 200, Body: "<html>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := newFake(t)
+			fake.AddRepository("octo-org/hello")
+			u := newUser(t, fake)
+			u.do("start", "--org", "octo-org", "--lock", "hello")
+			refusal.Path, refusal.Times = "/graphql", -1
+			fake.Inject(refusal)
+			text := u.do("preflight", "--org", "octo-org")
+			assert.Contains(t, text, "scopes: ")
+			assert.Contains(t, text, "warning: the locked repositories are not known: check the lock of octo-org/hello: ")
+			assert.Contains(t, text, "\nlocked: not known, see the warning")
+			found := decode[map[string]any](t, u.do("preflight", "--org", "octo-org", "--json"))
+			assert.Equal(t, true, found["ok"])
+			assert.Nil(t, found["locked"])
+			assert.Len(t, found["warnings"], 2, "the first one is about lock_repositories")
+		})
+	}
+}
+
+// TestLocksOfGHES checks the commands that use GraphQL, which a GHES has beside the
+// REST API.
+func TestLocksOfGHES(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t, ghmigratetest.WithGHES())
+	fake.AddRepository("octo-org/hello")
+	u := newUser(t, fake)
+	u.do("wait", "--org", "octo-org", u.do("start", "--org", "octo-org", "--lock", "hello"))
+	assert.Contains(t, u.do("preflight", "--org", "octo-org"), "\nlocked: octo-org/hello\n")
+	res := u.run("locks", "--org", "octo-org")
+	assert.Equal(t, result{0, "octo-org/hello\n", ""}, res)
+	assert.Equal(t, "octo-org/hello", u.do("unlock", "--org", "octo-org", "--all"))
+	assert.Equal(t, []any{}, decode[map[string]any](t, u.do("preflight", "--org", "octo-org", "--json"))["locked"])
+	assert.Empty(t, u.do("locks", "--org", "octo-org"))
 }
 
 // TestUnlockFailsForOne checks that unlock prints the names of the other repositories.

@@ -39,9 +39,10 @@ func (a *app) preflight() *cobra.Command {
 		Long: `Preflight checks whether an export would succeed: the token, its scopes, the role of
 its owner, single sign-on. It changes nothing at GitHub. It prints each problem and
 how to fix it. Then it lists the repositories that migrations have locked; this takes
-a request for each repository that may be locked. With
---out, it also writes a small object into the bucket, or a file into the folder,
-which it removes. Exit status 1 means that an export would fail.`,
+a request for each repository that may be locked. If GraphQL refuses, preflight warns
+that the locks are not known. With --out, it also writes a small object into the
+bucket, or a file into the folder, which it removes. Exit status 1 means that an
+export would fail.`,
 		Example: "  ghmigrate preflight --org octo-org --out \"s3://octo-backups?region=eu-central-1\"",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -83,8 +84,12 @@ which it removes. Exit status 1 means that an export would fail.`,
 				case err == nil:
 					names = slices.AppendSeq([]string{}, maps.Keys(locked))
 					slices.Sort(names)
-				case !errors.Is(err, locks.ErrUnknown):
+				case ctx.Err() != nil:
 					return err
+				case errors.Is(err, locks.ErrUnknown):
+					report.Warnings = append(report.Warnings, locks.ErrUnknown.Error())
+				default:
+					report.Warnings = append(report.Warnings, fmt.Sprintf("the locked repositories are not known: %v", err))
 				}
 			}
 			return a.reportPreflight(report, names)
@@ -114,7 +119,7 @@ func (a *app) reportPreflight(r *export.Report, locked []string) error {
 			fmt.Fprintf(&text, "locked: %s\n", name)
 		}
 		if locked == nil && r.OK() {
-			text.WriteString("locked: not known, because this address has no GraphQL API\n")
+			text.WriteString("locked: not known, see the warning\n")
 		}
 		if len(locked) > 0 {
 			fmt.Fprintf(&text, "to unlock them when no export needs the locks: %s\n", a.commandLine("unlock", "--all"))
