@@ -2,8 +2,10 @@ package main_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -144,13 +146,56 @@ func TestWaitForSeveral(t *testing.T) {
 func TestInterruptedWait(t *testing.T) {
 	requireSignals(t)
 	t.Parallel()
-	fake := newFake(t, ghmigratetest.WithExportDuration(time.Hour))
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			fake := newFake(t, ghmigratetest.WithExportDuration(time.Hour))
+			fake.AddRepository("octo-org/hello")
+			u := newUser(t, fake)
+			id := u.do("start", "--org", "octo-org", "hello")
+			res := u.stop(signal, []string{"wait", "--org", "octo-org", id}, func(stderr string) bool { return strings.Contains(stderr, "migration 79: ") })
+			assert.Equal(t, 3, res.status, res.stderr)
+			assert.Contains(t, res.stderr, "Run it again to continue")
+		})
+	}
+}
+
+// TestHangup checks that an export whose terminal closes unlocks the repositories that
+// are exported, although the shell and the system both send SIGHUP.
+func TestHangup(t *testing.T) {
+	requireSignals(t)
+	t.Parallel()
+	fake := newFake(t, ghmigratetest.WithStorageRate(1<<20))
+	fake.AddRepository("octo-org/large", ghmigratetest.Payload(8<<20))
+	fake.Inject(ghmigratetest.Fault{Method: "DELETE", Delay: time.Second, Times: -1})
+	u := newUser(t, fake)
+	cmd, _, stderr := u.command("export", "--org", "octo-org", "--all", "--lock", "--out", "backups", "--progress", "lines")
+	require.NoError(t, cmd.Start())
+	eventually(t, "the migration has started", stderr, func() bool { return strings.Contains(stderr.String(), "migration 79") })
+	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+	eventually(t, "the program stops", stderr, func() bool { return strings.Contains(stderr.String(), "Stopping: ") })
+	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+	_ = cmd.Wait()
+	assert.Equal(t, 3, cmd.ProcessState.ExitCode(), stderr)
+	assert.False(t, fake.Locked("octo-org/large"), stderr)
+}
+
+// TestIgnoredHangup checks that a program below nohup continues after SIGHUP.
+func TestIgnoredHangup(t *testing.T) {
+	requireSignals(t)
+	t.Parallel()
+	fake := newFake(t, ghmigratetest.WithExportDuration(2*time.Second))
 	fake.AddRepository("octo-org/hello")
 	u := newUser(t, fake)
-	id := u.do("start", "--org", "octo-org", "hello")
-	res := u.stop(os.Interrupt, []string{"wait", "--org", "octo-org", id}, func(stderr string) bool { return strings.Contains(stderr, "migration 79: ") })
-	assert.Equal(t, 3, res.status, res.stderr)
-	assert.Contains(t, res.stderr, "Run it again to continue")
+	wait, stdout, stderr := u.command("wait", "--org", "octo-org", "--poll-interval", "100ms", u.do("start", "--org", "octo-org", "hello"))
+	shell, err := exec.LookPath("sh")
+	require.NoError(t, err)
+	wait.Path, wait.Args = shell, append([]string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`}, wait.Args...)
+	require.NoError(t, wait.Start())
+	eventually(t, "the program waits", stderr, func() bool { return strings.Contains(stderr.String(), "migration 79: ") })
+	require.NoError(t, wait.Process.Signal(syscall.SIGHUP))
+	require.NoError(t, wait.Wait(), stderr)
+	assert.Equal(t, "79\n", stdout.String())
 }
 
 // TestDownloadResumes stops a download by Ctrl-C and by kill -9, and runs it again.
