@@ -80,7 +80,7 @@ func TestMisuse(t *testing.T) {
 		"export --all --out d --changed-since soon": `--changed-since is "soon"`,
 		"export --all --out d --state s":            "--stage and --state are for buckets",
 		"export --all --out d --keep-locked":        "--keep-locked needs --lock",
-		"export --all --out d --batch -1":           "--batch is -1: want 1 to 1000",
+		"export --all --out d --batch 1001":         "--batch is 1001: want 1 to 1000",
 		"export --all --out gs://b":                 "use the S3 API of Google Cloud Storage",
 		"export --all --out s3://":                  "names no bucket",
 		"export --all --out file://backups":         "file:///var/backups",
@@ -88,7 +88,6 @@ func TestMisuse(t *testing.T) {
 		"export --all --out d --exclude-metadata --exclude-git-data": "nothing would be left",
 		"prune":                                  "--out is missing: name the folder or the bucket of the runs",
 		"prune --out d":                          "no rule says which runs to keep: use --keep-last",
-		"prune --out d --keep-last -1":           "the number of runs to keep must not be negative",
 		"prune --out d --keep-last 1 --forget [": `--forget: "[" is not a pattern`,
 		"verify":                                 "missing argument: the name of an archive",
 		"verify a b --sha256 00":                 "--sha256 is for a single archive",
@@ -116,6 +115,40 @@ func TestMisuse(t *testing.T) {
 			assert.True(t, strings.HasPrefix(res.stderr, "ghmigrate: "), res.stderr)
 			assert.Contains(t, res.stderr, message)
 			assert.Regexp(t, `\nRun ghmigrate( \w+)* --help for help\.\n$`, res.stderr)
+		})
+	}
+}
+
+// TestNumbersOutOfRange checks every flag with a number or a time.
+func TestNumbersOutOfRange(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, nil, "GH_TOKEN=ghp_secret")
+	const number, duration = ": want a number that is not negative\n", ": want a positive time such as 30s or 5h\n"
+	for line, problem := range map[string]string{
+		"wait 7 --timeout -5s":                        duration,
+		"wait 7 --timeout 0s":                         duration,
+		"wait 7 --poll-interval 0s":                   duration,
+		"wait 7 --poll-interval -1ms":                 duration,
+		"export --all --out d --timeout -1h0m0s":      duration,
+		"export --all --out d --timeout 0s":           duration,
+		"export --all --out d --poll-interval 0s":     duration,
+		"export --all --out d --batch -1":             number,
+		"export --all --out d --concurrency -1":       number,
+		"export --all --out d --transfers -1":         number,
+		"list --limit -1":                             number,
+		"unlock a/b --migration -79":                  number,
+		"unlock a/b --migration 0":                    ": want the ID of a migration\n",
+		"browse a --port -1":                          number,
+		"prune --out d --keep-last -1":                number,
+		"prune --out d --keep-last 1 --keep-daily -1": number,
+		"prune --out d --keep-weekly -1":              number,
+		"prune --out d --keep-monthly -1":             number,
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			words := strings.Fields(line)
+			res := u.fails(2, words, "ghmigrate: "+words[len(words)-2]+" is "+words[len(words)-1]+problem)
+			assert.Empty(t, res.stdout)
 		})
 	}
 }

@@ -99,7 +99,7 @@ func (e statusError) Unwrap() error { return e.error }
 // prepare checks the flags that all commands share, and sets up progress and the
 // log.
 func (a *app) prepare(cmd *cobra.Command) error {
-	if err := checkEmpty(cmd); err != nil {
+	if err := errors.Join(checkEmpty(cmd), checkNumbers(cmd)); err != nil {
 		return err
 	}
 	switch a.logFormat {

@@ -60,7 +60,7 @@ func (a *app) browse() *cobra.Command {
 			"  ghmigrate browse migration-79.tar.gz --export pages",
 		Args: exactly(1, "the name of an archive or of a folder of runs"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if flags.port < 0 || flags.port > 65535 {
+			if flags.port > 65535 {
 				return misused("--port is %d: want 1 to 65535", flags.port)
 			}
 			if flags.export != "" && cmd.Flags().Changed("port") {

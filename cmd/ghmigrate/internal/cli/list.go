@@ -37,7 +37,7 @@ newest first. On a terminal, list prints a table.`,
 			return a.listMigrations(cmd.Context(), acct, limit, ghmigrate.MigrationState(state))
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 0, "print at most `N` migrations")
+	cmd.Flags().IntVar(&limit, "limit", 0, "print at most `N` migrations (default no limit)")
 	cmd.Flags().StringVar(&state, "state", "", "print only migrations in this `STATE`: pending, exporting, exported or failed")
 	return a.accountFlags(a.jsonFlag(cmd, "the migrations"))
 }

@@ -44,8 +44,6 @@ func (a *app) prune() *cobra.Command {
 			switch {
 			case out == "":
 				return misused("--out is missing: name the folder or the bucket of the runs")
-			case policy.Last < 0 || policy.Daily < 0 || policy.Weekly < 0 || policy.Monthly < 0:
-				return misused("the number of runs to keep must not be negative")
 			case policy.Last+policy.Daily+policy.Weekly+policy.Monthly == 0:
 				return misused("no rule says which runs to keep: use --keep-last, --keep-daily, --keep-weekly or --keep-monthly")
 			}

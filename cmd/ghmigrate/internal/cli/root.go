@@ -140,6 +140,29 @@ func checkEmpty(cmd *cobra.Command) error {
 	return nil
 }
 
+// checkNumbers rejects negative numbers, and times that are not positive. A script that
+// computes --timeout from a deadline must not wait without a limit after the deadline.
+// The command fake checks its own flags.
+func checkNumbers(cmd *cobra.Command) (err error) {
+	if cmd.Name() == "fake" {
+		return nil
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		text := f.Value.String()
+		switch f.Value.Type() {
+		case "int", "int64":
+			if strings.HasPrefix(text, "-") {
+				err = misused("--%s is %s: want a number that is not negative", f.Name, text)
+			}
+		case "duration":
+			if strings.HasPrefix(text, "-") || text == "0s" {
+				err = misused("--%s is %s: want a positive time such as 30s or 5h", f.Name, text)
+			}
+		}
+	})
+	return err
+}
+
 // atLeastOne requires arguments, and names them in the error.
 func atLeastOne(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {

@@ -29,6 +29,8 @@ have locked, and prints no names.`,
 		Example: "  ghmigrate unlock --org octo-org hello-world\n  ghmigrate unlock --org octo-org --all",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case cmd.Flags().Changed("migration") && migration == 0:
+				return misused("--migration is 0: want the ID of a migration")
 			case all && len(args) > 0:
 				return misused("--all unlocks everything: leave out the names")
 			case all && migration != 0:

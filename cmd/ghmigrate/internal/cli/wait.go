@@ -39,9 +39,10 @@ continue.`,
 	return a.accountFlags(a.jsonFlag(cmd, "the migrations"))
 }
 
-// withTimeout returns a context that ends after the timeout. 0 is no limit.
+// withTimeout returns a context that ends after the timeout. 0 is no limit: the flag is
+// not set.
 func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	if timeout <= 0 {
+	if timeout == 0 {
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeoutCause(ctx, timeout, fmt.Errorf("--timeout of %s has passed: %w", timeout, context.DeadlineExceeded))
