@@ -236,14 +236,28 @@ func TestInspectRuns(t *testing.T) {
 	assert.Contains(t, page, "octo-org/hopeless")
 	assert.Contains(t, page, "1 of 2")
 
-	u.do("prune", "--out", "backups", "--keep-last", "1", "--dry-run")
-	assert.Equal(t, text, u.do("inspect", "backups"), "a dry run removes nothing")
-	removed := u.do("prune", "--out", "backups", "--keep-last", "1")
-	assert.Equal(t, filepath.Join(filepath.Dir(found.Location), found.Last[0].Run), removed)
-	assert.NoDirExists(t, removed)
-	for line := range strings.Lines(u.do("prune", "--out", "backups", "--keep-last", "1", "--json") + "\n") {
-		assert.Equal(t, false, decode[map[string]any](t, line)["removed"])
+	pruned := func(flags ...string) (remove, removed []bool) {
+		lines := u.do(append([]string{"prune", "--out", "backups", "--keep-last", "1", "--json"}, flags...)...)
+		for line := range strings.Lines(lines) {
+			run := decode[struct{ Remove, Removed *bool }](t, line)
+			require.NotNil(t, run.Remove, line)
+			remove, removed = append(remove, *run.Remove), append(removed, *run.Removed)
+		}
+		return remove, removed
 	}
+	remove, removed := pruned("--dry-run")
+	assert.Equal(t, []bool{true, false, false}, remove, "the oldest run of octo-org")
+	assert.Equal(t, []bool{false, false, false}, removed)
+	run := filepath.Join(filepath.Dir(found.Location), found.Last[0].Run)
+	assert.Equal(t, run, u.do("prune", "--out", "backups", "--keep-last", "1", "--dry-run"))
+	assert.Equal(t, text, u.do("inspect", "backups"), "a dry run removes nothing")
+	remove, removed = pruned()
+	assert.Equal(t, []bool{true, false, false}, remove)
+	assert.Equal(t, remove, removed)
+	assert.NoDirExists(t, run)
+	remove, removed = pruned()
+	assert.Equal(t, []bool{false, false}, remove)
+	assert.Equal(t, remove, removed)
 	u.fails(1, []string{"prune", "--out", "nowhere", "--keep-last", "1"}, "nowhere")
 }
 

@@ -14,7 +14,8 @@ import (
 )
 
 const pruneHelp = `Prune removes whole runs from a folder or a bucket, and prints the path or URL of
-each removed run.
+each removed run. With --json, it prints all runs: remove is true for a run that the
+rules remove, also in a dry run, and removed is true when the run is removed.
 
 It keeps the newest runs by --keep-last, and the newest run of each day, week or
 month by --keep-daily, --keep-weekly and --keep-monthly; days begin at 00:00 UTC.
@@ -80,7 +81,8 @@ func (a *app) prune() *cobra.Command {
 type pruned struct {
 	Run     string `json:"run"` // its path or URL
 	Size    int64  `json:"size"`
-	Removed bool   `json:"removed"`
+	Remove  bool   `json:"remove"`  // the flags do not keep it, also in a dry run
+	Removed bool   `json:"removed"` // it is removed
 	Reason  string `json:"reason"`
 }
 
@@ -108,7 +110,7 @@ func (a *app) pruneIn(ctx context.Context, place *backups.Place, state string, p
 				a.show.Say("keeping %s: %s", location, d.Reason)
 			}
 			if d.Remove || a.json {
-				if err := a.print(location, pruned{location, d.Run.Size(), d.Remove && !dryRun, d.Reason}); err != nil {
+				if err := a.print(location, pruned{location, d.Run.Size(), d.Remove, d.Remove && !dryRun, d.Reason}); err != nil {
 					return err
 				}
 			}
