@@ -261,6 +261,38 @@ func TestInspectRuns(t *testing.T) {
 	u.fails(1, []string{"prune", "--out", "nowhere", "--keep-last", "1"}, "nowhere")
 }
 
+// TestFileURL checks that each command treats the URL of a folder as the folder.
+func TestFileURL(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	fake.AddRepository("octo-org/a")
+	u := newUser(t, fake)
+	url := "file:///" + strings.TrimPrefix(filepath.ToSlash(u.path("backups")), "/")
+	sum := u.do("export", "--org", "octo-org", "--all", "--out", url)
+	path := sum[strings.LastIndex(sum, "  ")+2:]
+	run := filepath.Dir(path)
+	assert.Equal(t, u.path("backups"), filepath.Dir(filepath.Dir(filepath.Dir(filepath.Dir(run)))))
+	assert.NoDirExists(t, u.path("state"), "the journal is in the folder of the run")
+
+	local := func(path string) string {
+		return url + strings.TrimPrefix(filepath.ToSlash(path), filepath.ToSlash(u.path("backups")))
+	}
+	manifest := local(filepath.Join(run, "manifest.json"))
+	for _, name := range []string{url, local(run), manifest} {
+		assert.Contains(t, u.do("inspect", name), run)
+	}
+	assert.Equal(t, local(path), u.do("verify", manifest))
+	require.NoError(t, os.Rename(path, filepath.Join(run, "renamed")))
+	assert.Contains(t, u.do("inspect", local(filepath.Join(run, "renamed"))), "No faults.")
+	require.NoError(t, os.Rename(filepath.Join(run, "renamed"), path))
+	for i, name := range []string{url, local(run), manifest, local(path)} {
+		u.do("browse", name, "--cache", u.path("cache"), "--export", fmt.Sprint("pages-", i))
+	}
+	assert.Equal(t, u.path("backups", "migration-80.tar.gz"), u.do("download", "--org", "octo-org", u.do("start", "--org", "octo-org", "a"), "--out", url))
+	assert.NotEmpty(t, decode[map[string]any](t, u.do("prune", "--out", url, "--keep-last", "1", "--json"))["run"])
+	assert.Contains(t, u.do("preflight", "--org", "octo-org", "--out", url), "octo-org")
+}
+
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ path, output string }{

@@ -44,14 +44,8 @@ func Open(ctx context.Context, place string) (*Place, error) {
 	}
 	switch u.Scheme {
 	case "file":
-		if u.Path == "" || u.Host != "" && u.Host != "localhost" {
-			return nil, fmt.Errorf("%w: the URL of a folder has three slashes: file:///var/backups", ErrPlace)
-		}
-		dir := filepath.FromSlash(u.Path)
-		if len(u.Path) > 2 && u.Path[2] == ':' { // file:///C:/backups
-			dir = filepath.FromSlash(u.Path[1:])
-		}
-		return &Place{dir: dir}, nil
+		dir, err := filePath(u)
+		return &Place{dir: dir}, err
 	case "s3", "azblob":
 	case "gs":
 		return nil, fmt.Errorf("%w: gs:// is not supported; use the S3 API of Google Cloud Storage: "+
@@ -76,6 +70,26 @@ func Open(ctx context.Context, place string) (*Place, error) {
 
 // IsURL reports whether the name of a place or an archive is a URL, and not a path.
 func IsURL(name string) bool { return strings.Contains(name, "://") }
+
+// LocalPath returns the path that a file URL names. It returns every other name
+// unchanged.
+func LocalPath(name string) (string, error) {
+	if u, err := url.Parse(name); IsURL(name) && err == nil && u.Scheme == "file" {
+		return filePath(u)
+	}
+	return name, nil
+}
+
+// filePath returns the path of a file URL.
+func filePath(u *url.URL) (string, error) {
+	if u.Path == "" || u.Host != "" && u.Host != "localhost" {
+		return "", fmt.Errorf("%w: the URL of a folder has three slashes: file:///var/backups", ErrPlace)
+	}
+	if len(u.Path) > 2 && u.Path[2] == ':' { // file:///C:/backups
+		return filepath.FromSlash(u.Path[1:]), nil
+	}
+	return filepath.FromSlash(u.Path), nil
+}
 
 // InBucket returns an open bucket as a Place, for tests.
 func InBucket(bucket *blob.Bucket) *Place {

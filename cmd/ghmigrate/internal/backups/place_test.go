@@ -145,10 +145,19 @@ func TestInvalidPlaces(t *testing.T) {
 func TestFileURLIsAFolder(t *testing.T) {
 	dir := filepath.ToSlash(t.TempDir())
 	for _, host := range []string{"", "localhost"} {
-		place, err := backups.Open(t.Context(), "file://"+host+"/"+dir[len(filepath.ToSlash(filepath.VolumeName(dir)))+1:])
+		url := "file://" + host + "/" + dir[len(filepath.ToSlash(filepath.VolumeName(dir)))+1:]
+		place, err := backups.Open(t.Context(), url)
 		require.NoError(t, err)
 		assert.False(t, place.IsBucket())
 		assert.Nil(t, place.Store())
+		path, err := backups.LocalPath(url)
+		require.NoError(t, err)
+		assert.Equal(t, place.Location(""), path)
+	}
+	for _, name := range []string{"s3://bucket/file", "backups", "file:backups", "s3://%zz", "-"} {
+		path, err := backups.LocalPath(name)
+		require.NoError(t, err)
+		assert.Equal(t, name, path)
 	}
 }
 

@@ -119,6 +119,10 @@ func (a *app) browseNamed(ctx context.Context, name string, flags browseFlags) (
 
 // archivePaths returns the paths of the archives that the argument of browse names.
 func (a *app) archivePaths(ctx context.Context, name, wanted string) ([]string, error) {
+	name, err := backups.LocalPath(name)
+	if err != nil {
+		return nil, err
+	}
 	if backups.IsURL(name) || name == "-" {
 		return nil, misused("browse reads an archive several times: download it first")
 	}

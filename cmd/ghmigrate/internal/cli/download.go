@@ -73,6 +73,10 @@ func (a *app) printURL(ctx context.Context, acct *account, id int64) error {
 // file is empty.
 func (a *app) downloadTo(ctx context.Context, acct *account, id int64, out, file string) error {
 	name := fmt.Sprintf("migration-%d.tar.gz", id)
+	out, err := backups.LocalPath(out)
+	if err != nil {
+		return err
+	}
 	if backups.IsURL(out) {
 		return a.streamTo(ctx, acct, id, out, name)
 	}
@@ -101,9 +105,6 @@ func (a *app) streamTo(ctx context.Context, acct *account, id int64, out, name s
 		return err
 	}
 	defer func() { err = errors.Join(err, place.Close()) }()
-	if !place.IsBucket() { // file://
-		return a.downloadTo(ctx, acct, id, filepath.Dir(place.Location(name)), "")
-	}
 	stream, err := acct.OpenArchive(ctx, id)
 	if err != nil {
 		return err

@@ -96,6 +96,9 @@ func (e *exportCommand) check(a *app) (err error) {
 	if e.out == "" {
 		return misused("--out is missing: name a folder or a bucket for the archives")
 	}
+	if e.out, err = backups.LocalPath(e.out); err != nil {
+		return err
+	}
 	if err := e.selection.check(time.Now()); err != nil {
 		return err
 	}

@@ -43,13 +43,17 @@ func (a *app) inspect() *cobra.Command {
 			if html != "" && a.json {
 				return misused("--html and --json exclude each other")
 			}
-			if isArchive(args[0]) {
+			name, err := backups.LocalPath(args[0])
+			if err != nil {
+				return err
+			}
+			if isArchive(name) {
 				if run != "" {
 					return misused("--run is for a folder or a bucket of runs")
 				}
-				return a.inspectArchive(cmd.Context(), args[0], html)
+				return a.inspectArchive(cmd.Context(), name, html)
 			}
-			return a.inspectRuns(cmd.Context(), args[0], run, html)
+			return a.inspectRuns(cmd.Context(), name, run, html)
 		},
 	}
 	cmd.Flags().StringVar(&html, "html", "", "write a page to `FILE`, and print its name")
