@@ -170,7 +170,7 @@ func TestVerifyForgetsLongTexts(t *testing.T) {
 			return fmt.Sprintf(`{"type":"release","url":"https://github.com/%s/r","a":"tarball://root/x"}`, long)
 		}),
 		"names of repositories": records(200, func(int) string {
-			return fmt.Sprintf(`{"type":"repository","url":"u","owner":"o","name":"%s","a":"tarball://root/x","b":"tarball://root/../x"}`, long)
+			return fmt.Sprintf(`{"type":"repository","url":"u","owner":"o","name":%q,"a":"tarball://root/x","b":"tarball://root/../x"}`, long)
 		}),
 		"texts around repositories": records(200, func(int) string {
 			return fmt.Sprintf(`{"type":"release","url":"https://github.com/o/r/%s#%s","a":"tarball://root/x","b":"tarball://root/../x"}`, long, long)

@@ -153,9 +153,9 @@ func (w *Writer) Create(name string, size int64) (io.Writer, error) {
 // meanwhile.
 //
 // All files are added unchanged. They include the configuration, which may hold
-// secrets. Only in a repository from [Extract], which has a file github-config, files
-// whose names begin with "github-" get their original names back: the new archive is
-// like the original archive. AddRepository checks the original names too.
+// secrets. A file github-config marks a repository from [Extract]. There, files whose
+// names begin with "github-" get their original names back, so that the new archive is
+// like the original archive.
 //
 // AddRepository refuses the files that Extract refuses: links, hooks, names that
 // Windows cannot hold. It also refuses repositories with reftables and incomplete

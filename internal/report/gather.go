@@ -32,7 +32,7 @@ type attachment struct {
 
 // An archive may be hostile. These constants bound the memory of its statistics.
 const (
-	maxText        = 300     // the bytes of a text
+	maxText        = 300    // the bytes of a text
 	maxPeople      = 50_000 // the others are counted together
 	maxAttachments = 50_000
 )
