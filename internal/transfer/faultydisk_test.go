@@ -161,7 +161,7 @@ func (f *diskFile) Stat() (fs.FileInfo, error) {
 	return f.File.Stat()
 }
 
-// A slowDisk is unsynced, and each read takes ten seconds.
+// A slowDisk is unsynced, and each read takes a minute.
 type slowDisk struct{ unsynced }
 
 func (d slowDisk) OpenLocked(name string) (durable.File, error) {
@@ -172,6 +172,6 @@ func (d slowDisk) OpenLocked(name string) (durable.File, error) {
 type slowDiskFile struct{ durable.File }
 
 func (f slowDiskFile) ReadAt(p []byte, off int64) (int, error) {
-	time.Sleep(10 * time.Second)
+	time.Sleep(time.Minute)
 	return f.File.ReadAt(p, off)
 }
