@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -197,15 +198,16 @@ func TestArchivesThatTheStoreDoesNotGetLeaveTheDisk(t *testing.T) {
 // While archives wait for the Store, Run starts no more jobs. That is no failure of GitHub.
 func TestAStoreThatFailsIsNoFailureOfGitHub(t *testing.T) {
 	testclient.Bubble(t, func(t *testing.T, server *ghmigratetest.Server) {
-		accepts := 0
+		var accepts atomic.Int64
 		store := putFunc(func(ctx context.Context, name string, r io.Reader) error {
-			if accepts--; accepts < 0 {
+			if accepts.Add(-1) < 0 {
 				return errors.New("the bucket is on fire")
 			}
 			return discard(ctx, name, r)
 		})
-		opts := export.Options{Repositories: addRepositories(server, 120), Dir: t.TempDir(), BatchSize: 1, Store: store}
-		for _, accepts = range []int{0, 6} {
+		opts := export.Options{Repositories: addRepositories(server, 40), Dir: t.TempDir(), BatchSize: 1, Concurrency: 4, Transfers: 2, Store: store}
+		for _, n := range []int64{0, 4} {
+			accepts.Store(n)
 			m, err := run(t, server, opts)
 			require.ErrorContains(t, err, "the bucket is on fire")
 			require.NotErrorIs(t, err, export.ErrSystemic)
