@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -243,12 +244,16 @@ func eventually(t *testing.T, what string, printed *output, condition func() boo
 	}
 }
 
-// requireSignals skips the test on Windows.
+// requireSignals skips the test on Windows. Programs that the test starts get SIGHUP, even
+// if this process ignores it: without a handler, they would ignore it too.
 func requireSignals(t *testing.T) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows cannot send Ctrl-C to a process")
 	}
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(caught) })
 }
 
 // encode encodes a value as JSON.
