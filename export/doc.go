@@ -1,7 +1,7 @@
 // Package export exports all repositories of an account. The result is verified
 // archives, and a manifest with a row for each repository. An export unlocks the
-// repositories that it locks, and lists the repositories that may still be locked. A caller may
-// stop an export at any moment and continue it later.
+// repositories that it locks, and lists the repositories that may still be locked. A
+// caller may stop an export at any moment and continue it later.
 //
 //	manifest, err := export.Run(ctx, export.OrgAccount(client, "octo-org"), export.Options{
 //		Repositories: names, // "octo-org/hello-world", …: see Repositories
@@ -26,13 +26,13 @@
 // returns a [*PartialError] beside the manifest, and Row.Error says why.
 //
 // If the response to a start is lost, Run searches the list of migrations for 90
-// seconds before it sends the start again, so that no migration is started twice. A match is
-// newer than all earlier migrations, is unknown to the run, and has the same
+// seconds before it sends the start again, so that no migration is started twice. A
+// match is newer than all earlier migrations, is unknown to the run, and has the same
 // options. It has the same repositories, or at least half of them: GitHub leaves out
 // renamed and deleted repositories. If there are several matches, Run adopts the
-// match with the lowest ID, marks it as inferred, and never deletes its archive.
-// The other matches are twins, and so is a match that appears later. Run unlocks
-// the repositories of a twin as soon as no job of the run still exports them.
+// match with the lowest ID, marks it as inferred, and never deletes its archive. The
+// other matches are twins, and so is a match that appears later. Run unlocks the
+// repositories of a twin as soon as no job of the run still exports them.
 //
 // Run deletes an archive at GitHub only after the journal on disk records three
 // facts. The recomputed SHA-256 is right. The archive is complete and has no fault.
@@ -73,9 +73,9 @@
 //
 // If three batches, or eight sets of repositories, fail in a row, Run suspects that
 // GitHub exports nothing. Then it exports only single repositories, three at a time,
-// drawn at random, until an export succeeds. If twelve fail, or all
-// if there are fewer, Run returns [ErrSystemic], and the next call continues the run. The second such call in a row
-// gives up the remaining repositories, so that the run finishes.
+// drawn at random, until an export succeeds. If twelve fail, or all if there are
+// fewer, Run returns [ErrSystemic], and the next call continues the run. The second
+// such call in a row gives up the remaining repositories, so that the run finishes.
 //
 // The next run in Dir puts the repositories that failed into batches of their own,
 // and starts these batches last, so that they do not delay other repositories.
